@@ -1,0 +1,67 @@
+"""Settings: read from the environment at the edges (cli, api.app, worker), nowhere else."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator can set; each field is the variable RECSVC_<NAME>. See docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="RECSVC_", extra="ignore")
+
+    home: Path = Field(Path("recsvc-data"), description="Folder of the database and the shelf.")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL; empty means SQLite at HOME/recsvc.sqlite3."
+    )
+    shelf_url: str = Field(
+        "", description="fsspec URL of checkpoints and snapshots; empty means HOME/shelf."
+    )
+    host: str = Field("127.0.0.1", description="Address that `recsvc serve` listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that `recsvc serve` listens on.")
+    rating_scale: str = Field(
+        "auto",
+        description="first:last:step (1:5:1), a list (1,2,3,5) or auto (any finite value).",
+    )
+    max_body_mb: float = Field(
+        64, gt=0, description="Largest request body, but for uploads, in megabytes."
+    )
+    max_upload_mb: float = Field(2048, gt=0, description="Largest uploaded file, in megabytes.")
+    training_threads: int = Field(
+        0, ge=0, description="Threads of a training job; 0 means one per core."
+    )
+    memory_limit_mb: int = Field(
+        0, ge=0, description="Memory a training job may plan with; 0 means what the machine has."
+    )
+    checkpoint_seconds: float = Field(
+        10.0, ge=0, description="Seconds between a training job's checkpoints; 0: every epoch."
+    )
+    lease_seconds: float = Field(
+        15.0, gt=0, description="A job whose worker has been silent so long is taken over."
+    )
+    max_attempts: int = Field(
+        3, ge=1, description="Attempts of a job without a new checkpoint before it fails."
+    )
+    shelf_keep: int = Field(
+        5, ge=1, description="Model versions whose weights are kept, the published one besides."
+    )
+    log_level: str = Field("info", description="debug, info, warning or error.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _psycopg_is_the_driver(cls, url: str) -> str:
+        return url.replace("postgres://", "postgresql://", 1) if url else url
+
+    def resolved_database_url(self) -> str:
+        """Give the database's URL, SQLite in HOME where none is set."""
+        return self.database_url or f"sqlite:///{(self.home / 'recsvc.sqlite3').resolve()}"
+
+    def resolved_shelf_url(self) -> str:
+        """Give the shelf's URL, a folder in HOME where none is set."""
+        return self.shelf_url or f"file://{(self.home / 'shelf').resolve()}"
+
+    def resolved_training_threads(self) -> int:
+        """Give the threads a training job may use."""
+        return self.training_threads or len(os.sched_getaffinity(0))

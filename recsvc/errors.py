@@ -1,0 +1,417 @@
+"""Everything that can go wrong, as one tree.
+
+    RecsvcError
+    ├── NotFound
+    │   ├── UserNotFound
+    │   ├── ItemNotFound
+    │   ├── RatingNotFound
+    │   ├── JobNotFound
+    │   ├── ModelVersionNotFound
+    │   └── RouteNotFound
+    ├── Conflict
+    │   ├── AlreadyPublished
+    │   ├── NothingToRollBackTo
+    │   ├── VersionRetired
+    │   └── JobFinished
+    ├── InvalidInput
+    │   ├── MalformedRequest
+    │   ├── InvalidId
+    │   ├── InvalidRating
+    │   ├── ValueOffScale
+    │   ├── InvalidCursor
+    │   ├── UnknownHyperparameter
+    │   ├── InvalidHyperparameter
+    │   └── InvalidScale
+    ├── BodyTooLarge
+    ├── UnsupportedMedia
+    ├── MethodNotAllowed
+    ├── NotReady
+    │   ├── NoModelPublished
+    │   └── DatabaseUnavailable
+    ├── TrainingFailed
+    │   ├── TooFewRatings
+    │   ├── IdenticalRatings
+    │   ├── NotEnoughMemory
+    │   └── Diverged
+    ├── ImportFailed
+    │   ├── BinaryFile
+    │   ├── TruncatedFile
+    │   └── UnrecognisedFormat
+    ├── ShelfError
+    │   ├── ObjectMissing
+    │   └── ObjectCorrupt
+    ├── LeaseLost
+    ├── AttemptsExhausted
+    └── ConfigurationError
+
+A class's docstring is its title, its message is the detail: field, value and remedy. Keyword
+arguments are facts: they travel to the client as members of the problem document. There is no
+HTTP here; `recsvc.api.problems` gives each family its status, and docs/problems.md has a
+heading for each class.
+"""
+
+import re
+
+
+class RecsvcError(Exception):
+    """Something went wrong"""
+
+    def __init__(self, detail: str, **facts: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.facts = facts
+
+    @classmethod
+    def code(cls) -> str:
+        """Give the class's name as the outside spells it: `UserNotFound` is `user-not-found`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+
+    @classmethod
+    def title(cls) -> str:
+        """Give one line for people, the same for every occurrence."""
+        return (cls.__doc__ or "").strip()
+
+    def as_dict(self) -> dict[str, object]:
+        """Give the form in which a job keeps its error."""
+        return {"code": self.code(), "title": self.title(), "detail": self.detail, **self.facts}
+
+
+class NotFound(RecsvcError):
+    """Not found"""
+
+
+class UserNotFound(NotFound):
+    """No such user"""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"No user {user_id!r} has ever rated an item.", user_id=user_id)
+
+
+class ItemNotFound(NotFound):
+    """No such item"""
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(
+            f"No item {item_id!r} has been put or rated. Put it first, or rate it.", item_id=item_id
+        )
+
+
+class RatingNotFound(NotFound):
+    """No such rating"""
+
+    def __init__(self, user_id: str, item_id: str) -> None:
+        super().__init__(
+            f"User {user_id!r} has not rated item {item_id!r}.", user_id=user_id, item_id=item_id
+        )
+
+
+class JobNotFound(NotFound):
+    """No such job"""
+
+    def __init__(self, job_id: int, kind: str) -> None:
+        super().__init__(
+            f"There is no {kind} job {job_id}. List them at /v1/{kind}-jobs.", job_id=job_id
+        )
+
+
+class ModelVersionNotFound(NotFound):
+    """No such model version"""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"There is no model version {version}. List them at /v1/models.", version=version
+        )
+
+
+class RouteNotFound(NotFound):
+    """No such address"""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"Nothing is served at {path}. The addresses are listed at /docs.")
+
+
+class Conflict(RecsvcError):
+    """Conflict with the present state"""
+
+
+class AlreadyPublished(Conflict):
+    """Version is already published"""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"Model version {version} already answers; publish another one.", version=version
+        )
+
+
+class NothingToRollBackTo(Conflict):
+    """No earlier publication"""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No version was published before the present one. "
+            "Publish a version at /v1/models/{version}/publish."
+        )
+
+
+class VersionRetired(Conflict):
+    """Version's weights are no longer kept"""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"The weights of model version {version} have left the shelf. "
+            "Train again, or raise RECSVC_SHELF_KEEP to keep more versions.",
+            version=version,
+        )
+
+
+class JobFinished(Conflict):
+    """Job is already finished"""
+
+    def __init__(self, job_id: int, state: str) -> None:
+        super().__init__(
+            f"Job {job_id} is {state}; only a queued or running job can be cancelled.",
+            job_id=job_id,
+            state=state,
+        )
+
+
+class InvalidInput(RecsvcError):
+    """Invalid input"""
+
+
+class MalformedRequest(InvalidInput):
+    """Request cannot be read as it stands"""
+
+
+class InvalidId(InvalidInput):
+    """Id cannot be used"""
+
+    def __init__(self, field: str, value: str) -> None:
+        shown = value if len(value) <= 40 else value[:40] + "…"
+        super().__init__(
+            f"{field} is {shown!r} ({len(value)} characters); an id is 1 to 256 characters, "
+            "none of them a control character.",
+            field=field,
+        )
+
+
+class InvalidRating(InvalidInput):
+    """Rating is not a finite number"""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(
+            f"value is {value!r}; a rating is a finite number, such as 4 or 3.5.",
+            field="value",
+            value=str(value),
+        )
+
+
+class ValueOffScale(InvalidInput):
+    """Rating is off the declared scale"""
+
+    def __init__(self, value: float, scale: str) -> None:
+        super().__init__(
+            f"value is {value:g}, which is not on the rating scale {scale}. "
+            "Send a value of the scale, or declare another one in RECSVC_RATING_SCALE.",
+            field="value",
+            value=value,
+            scale=scale,
+        )
+
+
+class InvalidCursor(InvalidInput):
+    """Cursor is not one of ours"""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(
+            f"cursor is {cursor[:40]!r}, which this list did not give out. "
+            "Start without a cursor, then send back next_cursor unchanged.",
+            field="cursor",
+        )
+
+
+class UnknownHyperparameter(InvalidInput):
+    """No such hyperparameter"""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(
+            f"hyperparameters has {name!r}, which does not exist. Known: {', '.join(known)}.",
+            field=f"hyperparameters.{name}",
+            known=known,
+        )
+
+
+class InvalidHyperparameter(InvalidInput):
+    """Hyperparameter cannot have this value"""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(
+            f"hyperparameters.{name} is {value!r}; it must be {allowed}.",
+            field=f"hyperparameters.{name}",
+            value=value,
+            allowed=allowed,
+        )
+
+
+class InvalidScale(InvalidInput):
+    """Rating scale cannot be read"""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(
+            f"The rating scale is {text!r}: {reason}. "
+            "Write first:last:step (1:5:1), a list (1,2,3,5) or auto.",
+            field="rating_scale",
+            value=text,
+        )
+
+
+class BodyTooLarge(RecsvcError):
+    """Request body is too large"""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            f"The body is larger than {limit_bytes:,} bytes. "
+            "Send it in parts, or upload a file to /v1/import-jobs.",
+            limit_bytes=limit_bytes,
+        )
+
+
+class UnsupportedMedia(RecsvcError):
+    """Content type is not understood here"""
+
+
+class MethodNotAllowed(RecsvcError):
+    """Method is not allowed at this address"""
+
+
+class NotReady(RecsvcError):
+    """Not ready yet"""
+
+
+class NoModelPublished(NotReady):
+    """No model is published"""
+
+    def __init__(self) -> None:
+        super().__init__("No model version is published. Train one: POST /v1/training-jobs.")
+
+
+class DatabaseUnavailable(NotReady):
+    """Database does not answer"""
+
+
+class TrainingFailed(RecsvcError):
+    """Training could not be carried out"""
+
+
+class TooFewRatings(TrainingFailed):
+    """Too few ratings to train on"""
+
+    def __init__(self, n_ratings: int, n_users: int, n_items: int, least: str) -> None:
+        super().__init__(
+            f"There are {n_ratings} ratings by {n_users} users of {n_items} items; training needs "
+            f"{least}. Send more ratings, or import a file at /v1/import-jobs.",
+            n_ratings=n_ratings,
+            n_users=n_users,
+            n_items=n_items,
+        )
+
+
+class IdenticalRatings(TrainingFailed):
+    """All ratings have the same value"""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(
+            f"Every rating is {value:g}: there is no preference to learn. "
+            "Send ratings of more than one value.",
+            value=value,
+        )
+
+
+class NotEnoughMemory(TrainingFailed):
+    """Job would not fit in memory"""
+
+    def __init__(self, needed_bytes: int, available_bytes: int) -> None:
+        super().__init__(
+            f"Training would need about {needed_bytes / 1e6:,.0f} MB and "
+            f"{available_bytes / 1e6:,.0f} MB are available. Choose a smaller n_hidden, or give "
+            "the worker more memory (RECSVC_MEMORY_LIMIT_MB raises a limit set by hand).",
+            needed_bytes=needed_bytes,
+            available_bytes=available_bytes,
+        )
+
+
+class Diverged(TrainingFailed):
+    """Training diverged"""
+
+    def __init__(self, epoch: int, learning_rate: float) -> None:
+        super().__init__(
+            f"A parameter stopped being finite in epoch {epoch} at learning rate "
+            f"{learning_rate:g}. Train again with learning_rate {learning_rate / 10:g}.",
+            epoch=epoch,
+            learning_rate=learning_rate,
+        )
+
+
+class ImportFailed(RecsvcError):
+    """File could not be imported"""
+
+
+class BinaryFile(ImportFailed):
+    """File is binary"""
+
+
+class TruncatedFile(ImportFailed):
+    """Compressed file ends early"""
+
+
+class UnrecognisedFormat(ImportFailed):
+    """File's format is not recognised"""
+
+
+class ShelfError(RecsvcError):
+    """Shelf could not give what was asked"""
+
+
+class ObjectMissing(ShelfError):
+    """Object is not on the shelf"""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(f"The shelf has no object {sha256}.", sha256=sha256)
+
+
+class ObjectCorrupt(ShelfError):
+    """Object on the shelf is corrupt"""
+
+    def __init__(self, sha256: str, found: str) -> None:
+        super().__init__(
+            f"Object {sha256} on the shelf has the SHA-256 {found}: its bytes have changed. "
+            "Restore it from a backup, or train again.",
+            sha256=sha256,
+            found=found,
+        )
+
+
+class LeaseLost(RecsvcError):
+    """Another worker has taken the job"""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(
+            f"Job {job_id} is no longer leased to this worker, so nothing of it was written.",
+            job_id=job_id,
+        )
+
+
+class AttemptsExhausted(RecsvcError):
+    """Job was given up"""
+
+    def __init__(self, job_id: int, attempts: int, last: str) -> None:
+        super().__init__(
+            f"Job {job_id} was tried {attempts} times without reaching a checkpoint; "
+            f"the last attempt ended so: {last}. See the worker's log.",
+            job_id=job_id,
+            attempts=attempts,
+        )
+
+
+class ConfigurationError(RecsvcError):
+    """Setting cannot be used"""
