@@ -1,0 +1,46 @@
+# The service in one container: API and one worker, data in the volume /data.
+#
+#   docker build -t recsvc .
+#   docker run --read-only --tmpfs /tmp -v recsvc-data:/data -p 8000:8000 recsvc
+
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+
+# Dependencies change seldom: their layer is made again only when the lock does.
+RUN python -m venv /opt/recsvc
+COPY requirements-runtime.lock .
+RUN /opt/recsvc/bin/pip install --quiet --require-hashes -r requirements-runtime.lock
+
+COPY pyproject.toml README.md LICENSE ./
+COPY migrations migrations
+COPY recsvc recsvc
+# The compiled kernels are valid for a source of one time stamp; layers keep whole seconds, so give it one.
+RUN pip install --quiet hatchling==1.33.0 \
+ && pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
+ && /opt/recsvc/bin/pip install --quiet --no-deps /tmp/wheel/*.whl \
+ && find /opt/recsvc/lib/python3.11/site-packages/recsvc -exec touch -d 2026-01-01T00:00:00Z {} +
+RUN NUMBA_CACHE_DIR=/opt/recsvc/kernels /opt/recsvc/bin/python -m recsvc.rbm.warm
+
+
+FROM python:3.11-slim-bookworm
+LABEL org.opencontainers.image.title="recsvc" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /opt/recsvc /opt/recsvc
+RUN mkdir /data && chown 10001:10001 /data
+
+# The kernels were compiled on the builder's processor. On another kind they are compiled again when first
+# needed; since this folder cannot be written to, the service then works on a copy in /data/kernels.
+ENV PATH=/opt/recsvc/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    RECSVC_HOME=/data \
+    NUMBA_CACHE_DIR=/opt/recsvc/kernels
+USER 10001:10001
+WORKDIR /data
+VOLUME /data
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/livez', timeout=4).read()"]
+CMD ["recsvc", "serve", "--host", "0.0.0.0", "--port", "8000"]

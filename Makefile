@@ -1,0 +1,76 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# What a verb may be given: make demo DATA=ratings.csv PORT=9000 ONCE=1
+DATA ?=
+PORT ?= 8000
+HOST ?= 127.0.0.1
+ONCE ?=
+WORKERS ?= 1
+ARGS ?=
+
+.PHONY: help demo serve test check format bench lock image clean
+
+help: ## List the verbs
+	@echo "make VERB [NAME=value …]; every verb sets up $(VENV) by itself."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## Ratings to recommendations in one go: DATA=file of ratings, ONCE=1 to end there, PORT=8000
+	@$(BIN)/recsvc demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(if $(filter-out 0,$(ONCE)),--once) $(ARGS)
+
+serve: $(STAMP) ## Serve the API with one worker: HOST=127.0.0.1, PORT=8000, WORKERS=1 API processes
+	@$(BIN)/recsvc serve --host $(HOST) --port $(PORT) --workers $(WORKERS) $(ARGS)
+
+test: $(STAMP) ## Run every test; those whose data set is not beside this folder say so and are skipped
+	$(BIN)/pytest $(ARGS)
+
+check: $(STAMP) ## Formatting, lint, types, import contracts, and that the documents are complete
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/test_house.py
+
+format: $(STAMP) ## Put the source into the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## Measure speed and memory beside the peers; results go to benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# Exactly what the lock names, by hash; then this folder itself, without looking anything up.
+$(STAMP): requirements.lock pyproject.toml
+	@python=""; \
+	for candidate in $${PYTHON:-python3 python3.11 python3.12 python3.13}; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "recsvc needs Python 3.11 or newer and found none. Install one, or name it: make $(or $(MAKECMDGOALS),help) PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	if [ ! -x $(BIN)/python ]; then echo "Making $(VENV) with $$($$python --version) …" >&2; "$$python" -m venv $(VENV); fi
+	@echo "Installing what requirements.lock names …" >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+# --no-header and --no-annotate keep the machine it was made on out of the file.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
+
+lock: $(STAMP) ## Renew requirements.lock and requirements-runtime.lock (ARGS=--upgrade for newer versions)
+	$(COMPILE) --extra postgres --group dev --group bench pyproject.toml -o requirements.lock
+	$(COMPILE) --extra postgres --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
+
+image: ## Build the container image recsvc:latest with docker or podman
+	@engine=$$(command -v docker || command -v podman) || { echo "Neither docker nor podman is installed." >&2; exit 1; }; \
+	"$$engine" build -t recsvc:latest .
+
+clean: ## Remove caches and build products; .venv and recsvc-data stay
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find recsvc tests migrations benchmarks -name __pycache__ -prune -exec rm -rf {} +
