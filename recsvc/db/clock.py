@@ -1,0 +1,31 @@
+"""The database's own clock: the one clock that all workers share."""
+
+from sqlalchemy import BigInteger, ColumnElement, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class database_now(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
+    """Microseconds since 1970 at the moment the statement runs.
+
+    SQLite's clock ticks in milliseconds, PostgreSQL's in microseconds.
+    """
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+def from_now(seconds: float) -> ColumnElement[int]:
+    """Give the moment so many seconds after the database's now, in microseconds since 1970."""
+    return database_now() + literal(round(seconds * 1e6), BigInteger)
+
+
+@compiles(database_now, "sqlite")
+def _sqlite(element: database_now, compiler: SQLCompiler, **options: object) -> str:
+    return "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000"
+
+
+@compiles(database_now, "postgresql")
+def _postgresql(element: database_now, compiler: SQLCompiler, **options: object) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"

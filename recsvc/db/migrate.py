@@ -1,0 +1,136 @@
+"""The schema is brought up to date at start, by one process at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command, context
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from recsvc.db.session import Database
+from recsvc.db.tables import Base
+from recsvc.errors import ConfigurationError, DatabaseUnavailable
+
+LOCK = 0x72656373766331  # any number will do for PostgreSQL; this one spells "recsvc1"
+
+
+def upgrade(database: Database) -> None:
+    """Apply the migrations that the database lacks; none is the usual case, and costs one read.
+
+    Processes that start together take turns. Raises ConfigurationError where the database is
+    newer than this program, DatabaseUnavailable where it does not answer.
+    """
+    if current(database) != head():
+        move(database, "head")
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Go back to a revision, or to an empty database with `base`. Data goes with its tables."""
+    with _locked(database) as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def move(database: Database, revision: str) -> None:
+    """Apply the migrations up to a revision, under the lock."""
+    with _locked(database) as connection:
+        _refuse_the_unknown(connection)
+        command.upgrade(_config(connection), revision)
+
+
+def current(database: Database) -> str | None:
+    """Give the database's revision, None for an empty one."""
+    with _answering(), database.engine.execution_options(reads_only=True).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str | None:
+    """Give the newest revision that this program knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def configure_and_run(connection: Connection) -> None:
+    """Run what Alembic was asked for, inside the connection's transaction. For migrations/env.py.
+
+    SQLite's tables cannot be altered in place, so later migrations copy them (`render_as_batch`).
+    """
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        transactional_ddl=True,
+        render_as_batch=True,
+        compare_server_default=True,
+    )
+    context.run_migrations()
+
+
+def migrations_directory() -> Path:
+    """Find the migrations: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "_migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _refuse_the_unknown(connection: Connection) -> None:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise ConfigurationError(
+            f"The database is at revision {revision}, and this recsvc knows none later than "
+            f"{head()}: a newer recsvc has migrated it. Start that version, or point "
+            "RECSVC_DATABASE_URL at another database."
+        )
+
+
+@contextmanager
+def _locked(database: Database) -> Iterator[Connection]:
+    """Open a transaction that no other migrating process can be in at the same time.
+
+    SQLite: BEGIN IMMEDIATE waits for the other writer. Foreign keys rest while tables are copied,
+    and are checked before the commit.
+    """
+    with _answering(), database.engine.connect() as connection:
+        sqlite = database.dialect == "sqlite"
+        if sqlite:
+            _foreign_keys(connection, "OFF")
+        try:
+            with connection.begin():
+                if not sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                yield connection
+                if sqlite:
+                    _check_foreign_keys(connection)
+        finally:
+            if sqlite:
+                _foreign_keys(connection, "ON")
+
+
+def _foreign_keys(connection: Connection, state: str) -> None:
+    """SQLite ignores this pragma inside a transaction, so it goes past SQLAlchemy's."""
+    raw = connection.connection.driver_connection
+    if raw is not None:
+        raw.execute(f"PRAGMA foreign_keys = {state}")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise ConfigurationError(f"A migration left {broken[0]} pointing at a missing {broken[2]}.")
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable(f"The database did not answer: {error.orig}.") from error
