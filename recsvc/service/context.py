@@ -1,0 +1,84 @@
+"""What a use case needs from its surroundings, opened once a process."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from recsvc.db.migrate import upgrade
+from recsvc.db.session import Database
+from recsvc.errors import ConfigurationError, InvalidScale
+from recsvc.rbm.ratings import RatingScale
+from recsvc.store import Shelf
+
+
+class ContextSettings(Protocol):
+    """The settings that a context is opened with; `recsvc.config.Settings` has them."""
+
+    home: Path
+    rating_scale: str
+    memory_limit_mb: int
+    checkpoint_seconds: float
+    shelf_keep: int
+
+    def resolved_database_url(self) -> str:
+        """Give the database's URL."""
+
+    def resolved_shelf_url(self) -> str:
+        """Give the shelf's URL."""
+
+    def resolved_training_threads(self) -> int:
+        """Give the threads a training job may use."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Database, shelf and the bounds that an operator has set.
+
+    `rating_scale`        None: inferred from the ratings at training
+    `memory_limit_bytes`  None: what the machine has
+    """
+
+    database: Database
+    shelf: Shelf
+    rating_scale: RatingScale | None
+    training_threads: int
+    memory_limit_bytes: int | None
+    checkpoint_seconds: float
+    shelf_keep: int
+
+
+def open_context(settings: ContextSettings) -> Context:
+    """Make the home folder, bring the database up to date, and open database and shelf.
+
+    Raises ConfigurationError, InvalidScale or DatabaseUnavailable, each saying what to change.
+    """
+    rating_scale = _rating_scale(settings.rating_scale)
+    _make_home(settings.home)
+    database = Database(settings.resolved_database_url())
+    upgrade(database)
+    return Context(
+        database=database,
+        shelf=Shelf(settings.resolved_shelf_url(), settings.home / "cache"),
+        rating_scale=rating_scale,
+        training_threads=settings.resolved_training_threads(),
+        memory_limit_bytes=settings.memory_limit_mb * 1_000_000 or None,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        shelf_keep=settings.shelf_keep,
+    )
+
+
+def _rating_scale(text: str) -> RatingScale | None:
+    try:
+        return RatingScale.parse(text)
+    except ValueError as error:
+        raise InvalidScale(text, str(error)) from error
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"RECSVC_HOME is {str(home)!r}, which cannot be made: {error.strerror}. "
+            "Name a folder that this user may write to."
+        ) from error
