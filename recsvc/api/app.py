@@ -1,0 +1,86 @@
+"""The composition root: settings in, the whole application out."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+import recsvc
+from recsvc.api import (
+    health,
+    logs,
+    metrics,
+    models,
+    openapi,
+    orphans,
+    problem_pages,
+    problems,
+)
+from recsvc.api.addresses import Addresses
+from recsvc.api.limits import BodyLimits
+from recsvc.api.metrics import Metrics
+from recsvc.api.observing import Observing
+from recsvc.api.openapi import DescribedApp
+from recsvc.api.paths import RawPath
+from recsvc.config import Settings
+from recsvc.service.context import open_context
+
+MEGABYTE = 1_000_000
+
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    models.router,
+    metrics.router,
+    problem_pages.router,
+)
+
+
+def app_from_environment() -> FastAPI:
+    """Build the app of an API process: the factory that uvicorn is given."""
+    settings = Settings()
+    logs.configure(settings.log_level)
+    orphans.exit_with_parent()
+    return create_app(settings)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Put the application together. Nothing is opened before its lifespan begins."""
+    app = DescribedApp(
+        title="recsvc",
+        version=recsvc.__version__,
+        summary="Ratings in, recommendations out.",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
+    )
+    app.state.settings = settings
+    app.state.addresses = Addresses(app)
+    app.state.metrics = Metrics(settings.home / "metrics" if orphans.has_parent() else None)
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    _wrap(app, settings)
+    return app
+
+
+def _wrap(app: FastAPI, settings: Settings) -> None:
+    """Put the middleware around the routes; the last added is the outermost."""
+    app.add_middleware(
+        BodyLimits,
+        max_body=int(settings.max_body_mb * MEGABYTE),
+        max_upload=int(settings.max_upload_mb * MEGABYTE),
+    )
+    app.add_middleware(RawPath)
+    app.add_middleware(Observing, addresses=app.state.addresses, metrics=app.state.metrics)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context = open_context(app.state.settings)
+    app.state.context = context
+    app.state.metrics.start()
+    try:
+        yield
+    finally:
+        app.state.metrics.stop()
+        context.database.close()

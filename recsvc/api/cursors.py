@@ -1,0 +1,45 @@
+"""Cursors: where a page ended, opaque to the client and good for one list only."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+
+from recsvc.errors import InvalidCursor
+
+LARGEST = 2**63 - 1
+
+Place = int | str
+
+
+def encode(of: str, *place: Place) -> str:
+    """Spell where a page ended.
+
+    `of`  names the list, so that another list refuses the cursor
+    """
+    text = json.dumps([of, *place], separators=(",", ":"))
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(of: str, cursor: str, *shape: type[Place]) -> Sequence[Place]:
+    """Give back what `encode` was given, of these types. Raises InvalidCursor."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        place: list[Place]
+        name, *place = json.loads(urlsafe_b64decode(padded.encode("ascii")))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidCursor(cursor) from error
+    fits = len(place) == len(shape) and all(
+        type(entry) is kind for entry, kind in zip(place, shape, strict=True)
+    )
+    small = all(0 <= entry <= LARGEST for entry in place if isinstance(entry, int))
+    if name != of or not fits or not small:
+        raise InvalidCursor(cursor)
+    return place
+
+
+def after(of: str, cursor: str | None) -> int | None:
+    """Give the number at which a page ended; None for the first page. Raises InvalidCursor."""
+    if cursor is None:
+        return None
+    (number,) = decode(of, cursor, int)
+    return int(number)

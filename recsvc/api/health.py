@@ -1,0 +1,85 @@
+"""Whether the process is alive and the service ready."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+
+from recsvc.api.deps import ContextDep
+from recsvc.api.schemas import Answer
+from recsvc.db import migrate
+from recsvc.db.session import reading
+from recsvc.errors import RecsvcError
+from recsvc.service import publishing
+from recsvc.service.context import Context
+
+router = APIRouter(tags=["service"])
+
+
+class Alive(Answer):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Check(Answer):
+    """One thing that the service needs."""
+
+    name: Annotated[str, Field(examples=["database"])]
+    ok: Annotated[bool, Field(examples=[True])]
+    reason: Annotated[str, Field(examples=["schema 0001, current"])]
+
+
+class Readiness(Answer):
+    """Whether requests can be answered, and what that rests on."""
+
+    status: Literal["ready", "not_ready"]
+    checks: list[Check]
+
+
+@router.get("/livez", summary="Is the process alive?")
+async def get_liveness() -> Alive:
+    """Nothing is looked at but the process itself."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    summary="Can requests be answered?",
+    responses={503: {"model": Readiness, "description": "Not ready; `checks` say why."}},
+)
+def get_readiness(response: Response, context: ContextDep) -> Readiness:
+    """Look at the database and at the published model.
+
+    Without a published model the service is ready all the same: it takes ratings and trains.
+    """
+    checks = [_database(context), _model(context)]
+    ready = all(check.ok for check in checks)
+    response.status_code = 200 if ready else 503
+    return Readiness(status="ready" if ready else "not_ready", checks=checks)
+
+
+def _database(context: Context) -> Check:
+    try:
+        revision = migrate.current(context.database)
+    except RecsvcError as error:
+        return Check(name="database", ok=False, reason=error.detail)
+    newest = migrate.head()
+    if revision != newest:
+        reason = f"schema is at {revision}, this program needs {newest}"
+        return Check(name="database", ok=False, reason=reason)
+    return Check(name="database", ok=True, reason=f"schema {revision}, current")
+
+
+def _model(context: Context) -> Check:
+    try:
+        with reading(context.database) as session:
+            version = publishing.published_version(session)
+        if version is None:
+            reason = "none is published yet; POST /v1/training-jobs trains one"
+            return Check(name="model", ok=True, reason=reason)
+        on_shelf = context.shelf.contains(version.checkpoint_sha256)
+    except RecsvcError as error:
+        return Check(name="model", ok=False, reason=error.detail)
+    said = "answers" if on_shelf else "is published, but its checkpoint is not on the shelf"
+    return Check(name="model", ok=on_shelf, reason=f"version {version.version} {said}")

@@ -1,0 +1,49 @@
+"""No body larger than the settings allow, whether its length is announced or not."""
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recsvc.api import problems
+from recsvc.errors import BodyTooLarge
+
+UPLOADS = "/v1/import-jobs"
+
+
+class BodyLimits:
+    """ASGI middleware: refuse a body over the limit of its address with 413.
+
+    `max_body`, `max_upload`  bytes; uploads are what is posted to /v1/import-jobs
+    """
+
+    def __init__(self, app: ASGIApp, *, max_body: int, max_upload: int) -> None:
+        self._app = app
+        self._max_body = max_body
+        self._max_upload = max_upload
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse at once by Content-Length; count what comes in pieces."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        limit = self._max_upload if scope["path"] == UPLOADS else self._max_body
+        scope[problems.BODY_LIMIT] = limit
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > limit:
+            await problems.problem(scope, BodyTooLarge(limit))(scope, receive, send)
+            return
+        await self._app(scope, _counted(receive, limit), send)
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    received = 0
+
+    async def count() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise HTTPException(413)  # FastAPI, reading a body, lets only its own kind through
+        return message
+
+    return count

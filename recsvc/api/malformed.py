@@ -1,0 +1,68 @@
+"""What is wrong with a request that does not fit its schema, in words that name the remedy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+
+from recsvc.errors import MalformedRequest, RecsvcError, UnsupportedMedia
+
+SHORT = 80  # characters of a value that are shown back
+MOST = 20  # fields listed
+
+PLACES = ("body", "query", "path", "header", "cookie")
+
+
+def what_is_wrong(request: Request, error: RequestValidationError) -> RecsvcError:
+    """Name each field, its value and the remedy; or say that the content type is not read here."""
+    found = error.errors()
+    if _sent_as_something_else(found):
+        sent = request.headers.get("content-type")
+        return UnsupportedMedia(
+            f"Content-Type is {sent!r}; this address reads application/json. "
+            "Send JSON and say so in Content-Type.",
+            sent=sent,
+        )
+    listed = [_field_error(entry) for entry in found[:MOST]]
+    first = str(listed[0]["detail"])
+    detail = first if len(found) == 1 else f"{len(found)} things are wrong. The first: {first}"
+    return MalformedRequest(detail, errors=listed)
+
+
+def _sent_as_something_else(found: Sequence[Any]) -> bool:
+    """FastAPI leaves a body undecoded when its content type is not JSON."""
+    return any(
+        tuple(entry["loc"]) == ("body",) and isinstance(entry["input"], bytes) for entry in found
+    )
+
+
+def _field_error(entry: dict[str, Any]) -> dict[str, object]:
+    field = _field(entry["loc"])
+    value = entry.get("input")
+    shown = repr(value) if not isinstance(value, float) else str(value)
+    short = len(shown) <= SHORT
+    error: dict[str, object] = {"field": field, "detail": _detail(entry, field, shown, short)}
+    if short and isinstance(value, str | int | float | bool):
+        error["value"] = value
+    return error
+
+
+def _field(loc: Sequence[str | int]) -> str:
+    inside = loc[1:] if loc and loc[0] in PLACES else loc
+    return ".".join(map(str, inside)) or "body"
+
+
+def _detail(entry: dict[str, Any], field: str, shown: str, short: bool) -> str:
+    match entry["type"]:
+        case "json_invalid":
+            at, why = entry["loc"][-1], entry["ctx"]["error"]
+            return f"The body is not JSON: {why} at character {at}. Send one JSON document."
+        case "missing" if field == "body":
+            return "The body is missing; send a JSON object."
+        case "missing":
+            return f"{field} is missing; send it."
+        case "extra_forbidden":
+            return f"{field} is not known here; correct its name or leave it out."
+    said = shown if short else shown[:SHORT] + "…"
+    return f"{field} is {said}. {entry['msg']}."

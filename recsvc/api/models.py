@@ -1,0 +1,117 @@
+"""Model versions: their cards, and which one answers."""
+
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from recsvc.api import answers, cursors
+from recsvc.api.deps import Cursor, Limit, Now, ReadingDep, SessionDep, Version
+from recsvc.api.schemas import Answer, Page
+from recsvc.db.tables import ModelVersion
+from recsvc.errors import (
+    AlreadyPublished,
+    InvalidCursor,
+    ModelVersionNotFound,
+    NothingToRollBackTo,
+    VersionRetired,
+)
+from recsvc.service import publishing
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+class ModelCard(Answer):
+    """What a model version was learned from, how well it does, and whether it answers."""
+
+    version: int = Field(examples=[3])
+    published: bool = Field(examples=[True])
+    job_id: int = Field(examples=[7])
+    model_kind: Literal["user_rbm", "item_rbm"]
+    created_at: datetime
+    retired_at: datetime | None = Field(description="Since then its weights are no longer kept.")
+    best_epoch: int = Field(examples=[12])
+    metrics: dict[str, Any] = Field(
+        examples=[{"validation_nll": 1.21, "validation_rmse": 0.93, "ndcg_at_10": 0.31}]
+    )
+    baselines: dict[str, Any] = Field(
+        description="The same figures of methods that learn little or nothing.",
+        examples=[{"item_mean": {"rmse": 1.02}, "most_rated": {"ndcg_at_10": 0.24}}],
+    )
+    hyperparameters: dict[str, Any] = Field(examples=[{"n_hidden": 100, "epochs": 30}])
+    seed: int = Field(examples=[0])
+    rating_scale: dict[str, Any] = Field(examples=[{"values": [1, 2, 3, 4, 5]}])
+    n_users: int = Field(examples=[943])
+    n_items: int = Field(examples=[1682])
+    n_ratings: int = Field(examples=[100000])
+    packages: dict[str, Any] = Field(examples=[{"recsvc": "0.1.0", "numpy": "2.4.6"}])
+    checkpoint_sha256: str
+    checkpoint_bytes: int = Field(examples=[3400000])
+    weights_sha256: str
+    snapshot_sha256: str
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, version: ModelVersion, *, published: int | None) -> Self:
+        """Show a version, where `published` is the number of the one that answers."""
+        address = f"/v1/models/{version.version}"
+        columns = {
+            name: getattr(version, name) for name in cls.model_fields if hasattr(version, name)
+        }
+        return cls(
+            **columns,
+            published=version.version == published,
+            links={
+                "self": address,
+                "publish": f"{address}/publish",
+                "training_job": f"/v1/training-jobs/{version.job_id}",
+            },
+        )
+
+
+@router.get("", summary="List model versions", responses=answers.of(InvalidCursor))
+def list_models(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelCard]:
+    """Newest first; `published` says which one answers."""
+    before = cursors.after("models", cursor)
+    versions = publishing.list_models(session, before=before, limit=limit + 1)
+    published = _published(session)
+    cards = [ModelCard.of(version, published=published) for version in versions[:limit]]
+    more = len(versions) > limit
+    return Page(
+        items=cards, next_cursor=cursors.encode("models", cards[-1].version) if more else None
+    )
+
+
+@router.post(
+    "/rollback",
+    summary="Go back to the version published before",
+    responses=answers.of(NothingToRollBackTo, VersionRetired),
+)
+def rollback_model(session: SessionDep, now: Now) -> ModelCard:
+    """Every API process answers with it within a second. Once more goes one further back."""
+    version = publishing.rollback(session, now=now)
+    return ModelCard.of(version, published=version.version)
+
+
+@router.get("/{version}", summary="Read a model card", responses=answers.of(ModelVersionNotFound))
+def get_model(version: Version, session: ReadingDep) -> ModelCard:
+    """The card outlives the weights."""
+    found = publishing.get_model(session, version)
+    return ModelCard.of(found, published=_published(session))
+
+
+@router.post(
+    "/{version}/publish",
+    summary="Let a version answer",
+    responses=answers.of(ModelVersionNotFound, AlreadyPublished, VersionRetired),
+)
+def publish_model(version: Version, session: SessionDep, now: Now) -> ModelCard:
+    """Every API process answers with it within a second, and no request fails meanwhile."""
+    chosen = publishing.publish(session, version, now=now)
+    return ModelCard.of(chosen, published=version)
+
+
+def _published(session: ReadingDep) -> int | None:
+    present = publishing.publication(session)
+    return None if present is None else present.version

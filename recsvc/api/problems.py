@@ -1,0 +1,130 @@
+"""Every error leaves as RFC 9457 `application/problem+json`.
+
+One table gives each family of `recsvc.errors` its status. `type` opens `/problems/<code>`, the
+class's section of docs/problems.md.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from recsvc import errors
+from recsvc.api.malformed import what_is_wrong
+from recsvc.errors import RecsvcError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+REQUEST_ID = "recsvc.request_id"  # where the scope keeps it
+BODY_LIMIT = "recsvc.body_limit"
+
+STATUS: dict[type[RecsvcError], HTTPStatus] = {
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ShelfError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+# Kept on a job, or said by a process as it ends; one that leaves a route is a fault of ours.
+NEVER_ANSWERED: tuple[type[RecsvcError], ...] = (
+    errors.TrainingFailed,
+    errors.ImportFailed,
+    errors.LeaseLost,
+    errors.AttemptsExhausted,
+    errors.ConfigurationError,
+)
+
+
+def status_of(kind: type[RecsvcError]) -> HTTPStatus:
+    """Give the status of a class: its nearest family's, or 500."""
+    for family in kind.__mro__:
+        if family in STATUS:
+            return STATUS[family]
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def problem(scope: Scope, error: RecsvcError) -> Response:
+    """Say an error the way HTTP clients read it."""
+    status = status_of(type(error))
+    document = {
+        **error.facts,
+        "type": f"/problems/{error.code()}",
+        "title": error.title(),
+        "status": status.value,
+        "detail": error.detail,
+        "instance": scope.get("path", ""),
+        "request_id": scope.get(REQUEST_ID, ""),
+    }
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status is STATUS[errors.NotReady] else {}
+    if isinstance(error, errors.MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.facts.get("allowed", ()))  # type: ignore[arg-type]  # ours
+    body = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, default=str)
+    return Response(body.encode("utf-8", "replace"), status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error that a route or the framework raises be answered as a problem."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        return problem(request.scope, _of_our_tree(request, error))
+
+    for kind in (RecsvcError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, ours)
+
+
+def _of_our_tree(request: Request, error: Exception) -> RecsvcError:
+    match error:
+        case RecsvcError():
+            return error
+        case RequestValidationError():
+            return what_is_wrong(request, error)
+        case HTTPException():
+            return _of_the_framework(request, error)
+    raise error
+
+
+def _of_the_framework(request: Request, error: HTTPException) -> RecsvcError:
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return errors.RouteNotFound(request.scope["path"])
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return _method_not_allowed(request)
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return errors.BodyTooLarge(request.scope[BODY_LIMIT])
+        case HTTPStatus.BAD_REQUEST:
+            return errors.MalformedRequest(
+                f"The body cannot be read: {error.detail}. "
+                "Check that it is UTF-8 and what Content-Type says."
+            )
+    raise error
+
+
+def _method_not_allowed(request: Request) -> RecsvcError:
+    path = request.scope["path"]
+    allowed = request.app.state.addresses.methods(path)
+    return errors.MethodNotAllowed(
+        f"{request.method} does not work at {path}; {' and '.join(allowed)} would.",
+        allowed=allowed,
+    )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value, and what is nearly one
+    """Replace what JSON cannot say (NaN, infinities) by its text."""
+    match value:
+        case float() if not math.isfinite(value):
+            return str(value)
+        case Mapping():
+            return {str(key): _plain(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [_plain(entry) for entry in value]
+    return value

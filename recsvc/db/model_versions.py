@@ -1,0 +1,82 @@
+"""Model versions and their publications, through one session."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, text
+
+from recsvc.db.session import Session
+from recsvc.db.tables import ModelVersion, Publication
+from recsvc.errors import ModelVersionNotFound
+
+
+class ModelVersions:
+    """The numbered versions, and the chain of those that answered.
+
+    The newest publication is the present; each points at the one that a rollback returns to.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def take_turns(self) -> None:
+        """Let nobody else publish or retire before this transaction ends.
+
+        SQLite lets one writer in at a time anyway; PostgreSQL is asked to, readers go on.
+        """
+        if self._session.get_bind().dialect.name == "postgresql":
+            lock = text("LOCK TABLE publication IN SHARE ROW EXCLUSIVE MODE")
+            self._session.execute(lock)
+
+    def add(self, version: ModelVersion) -> ModelVersion:
+        """Store a version and give it back with its number."""
+        self._session.add(version)
+        self._session.flush()
+        return version
+
+    def get(self, version: int) -> ModelVersion:
+        """Give a version as it stands now. Raises ModelVersionNotFound."""
+        found = self._session.get(ModelVersion, version, populate_existing=True)
+        if found is None:
+            raise ModelVersionNotFound(version)
+        return found
+
+    def page(self, *, before: int | None, limit: int) -> Sequence[ModelVersion]:
+        """Give up to `limit` versions, newest first, with numbers below `before`."""
+        versions = select(ModelVersion).order_by(ModelVersion.version.desc()).limit(limit)
+        if before is not None:
+            versions = versions.where(ModelVersion.version < before)
+        return self._session.scalars(versions).all()
+
+    def present(self) -> Publication | None:
+        """Give the publication that answers, None before the first."""
+        newest = select(Publication).order_by(Publication.id.desc()).limit(1)
+        return self._session.scalar(newest)
+
+    def publication(self, publication_id: int) -> Publication:
+        """Give a publication by its number."""
+        return self._session.get_one(Publication, publication_id)
+
+    def publish(self, version: int, *, previous_id: int | None, now: datetime) -> Publication:
+        """Let a version answer from the end of this transaction on."""
+        publication = Publication(version=version, previous_id=previous_id, published_at=now)
+        self._session.add(publication)
+        self._session.flush()
+        return publication
+
+    def beyond(self, keep: int, *, but: int | None) -> Sequence[ModelVersion]:
+        """Give the versions not yet retired that are older than the newest `keep`, one excepted."""
+        newest = (
+            select(ModelVersion.version)
+            .where(ModelVersion.retired_at.is_(None))
+            .order_by(ModelVersion.version.desc())
+            .limit(keep)
+        )
+        older = (
+            select(ModelVersion)
+            .where(ModelVersion.retired_at.is_(None), ModelVersion.version.not_in(newest))
+            .order_by(ModelVersion.version)
+        )
+        if but is not None:
+            older = older.where(ModelVersion.version != but)
+        return self._session.scalars(older).all()
