@@ -27,7 +27,8 @@
     ├── MethodNotAllowed
     ├── NotReady
     │   ├── NoModelPublished
-    │   └── DatabaseUnavailable
+    │   ├── DatabaseUnavailable
+    │   └── ShelfUnavailable
     ├── TrainingFailed
     │   ├── TooFewRatings
     │   ├── IdenticalRatings
@@ -297,6 +298,10 @@ class NoModelPublished(NotReady):
 
 class DatabaseUnavailable(NotReady):
     """Database does not answer"""
+
+
+class ShelfUnavailable(NotReady):
+    """Shelf does not answer"""
 
 
 class TrainingFailed(RecsvcError):

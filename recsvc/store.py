@@ -17,7 +17,13 @@ from typing import BinaryIO, NamedTuple
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from recsvc.errors import ConfigurationError, ObjectCorrupt, ObjectMissing, ShelfError
+from recsvc.errors import (
+    ConfigurationError,
+    ObjectCorrupt,
+    ObjectMissing,
+    ShelfError,
+    ShelfUnavailable,
+)
 
 CHUNK_BYTES = 1 << 20
 CACHED_OBJECTS = 16
@@ -236,4 +242,4 @@ def _trouble(url: str) -> Iterator[None]:
     except (ShelfError, FileNotFoundError):
         raise
     except Exception as error:
-        raise ShelfError(f"The shelf at {url} did not answer: {error}.") from error
+        raise ShelfUnavailable(f"The shelf at {url} did not answer: {error}.") from error
