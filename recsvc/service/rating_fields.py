@@ -1,0 +1,117 @@
+"""One field's text → an id, a value or a time. Pure; the same for files and for HTTP.
+
+Each reader returns what it read, or raises the error of our tree that names field, value and
+remedy; `Refused` is its shorter sister for the lines of a file.
+"""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from recsvc.errors import InvalidId, InvalidRating, ValueOffScale
+
+LONGEST_ID = 256
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+LATEST_SECOND = 253_402_300_799  # the end of the year 9999
+MILLISECONDS_FROM = 100_000_000_000  # as seconds, the year 5138
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+LARGEST_VALUE = 1e308
+
+
+class Scale(Protocol):
+    """The declared rating scale, as far as reading a value needs it."""
+
+    def contains(self, value: float) -> bool:
+        """Tell whether the value is one of the scale's."""
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is expected, not an error
+    """A field of a line cannot be taken: why, as a code for programs and a detail for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def checked_id(field: str, value: str) -> str:
+    """Give the id back where it can be one. Raises InvalidId.
+
+    A surrogate that stands alone is no character, and no database can keep it.
+    """
+    if not 1 <= len(value) <= LONGEST_ID or CONTROL.search(value):
+        raise InvalidId(field, value)
+    return value
+
+
+def checked_value(value: float, scale: Scale | None) -> float:
+    """Give the value back where it is a rating. Raises InvalidRating or ValueOffScale."""
+    if not math.isfinite(value) or abs(value) >= LARGEST_VALUE:
+        raise InvalidRating(value)
+    if scale is not None and not scale.contains(value):
+        raise ValueOffScale(value, str(scale))
+    return value
+
+
+def read_id(field: str, text: str) -> str:
+    """Read a user_id or item_id. Raises Refused (empty-user-id, invalid-user-id, …)."""
+    if not text:
+        raise Refused(f"empty-{_dashed(field)}", f"{field} is empty; each line needs one.")
+    try:
+        return checked_id(field, text)
+    except InvalidId as error:
+        raise Refused(f"invalid-{_dashed(field)}", error.detail) from error
+
+
+def read_value(text: str, scale: Scale | None) -> float:
+    """Read a rating. Raises Refused: empty-value, not-a-number or value-off-scale."""
+    if not text:
+        raise Refused("empty-value", "The rating is empty; send a number.")
+    if not NUMBER.fullmatch(text):
+        hint = "; write 4.5, not 4,5" if re.fullmatch(r"\d+,\d+", text) else ""
+        raise Refused("not-a-number", f"The rating is {_short(text)}, not a finite number{hint}.")
+    try:
+        return checked_value(float(text), scale)
+    except InvalidRating as error:
+        raise Refused("not-a-number", error.detail) from error
+    except ValueOffScale as error:
+        raise Refused("value-off-scale", error.detail) from error
+
+
+def read_time(text: str) -> int:
+    """Read a time as microseconds since 1970. Raises Refused: bad-timestamp.
+
+    Seconds or milliseconds since 1970, or RFC 3339; without a zone it is in UTC.
+    """
+    try:
+        if NUMBER.fullmatch(text):
+            return _since_1970(text)
+        moment = datetime.fromisoformat(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return (aware - EPOCH) // MICROSECOND
+    except (ValueError, OverflowError) as error:
+        raise Refused(
+            "bad-timestamp",
+            f"The time is {_short(text)}; write seconds since 1970 or 2026-06-01T12:00:00Z.",
+        ) from error
+
+
+def _since_1970(text: str) -> int:
+    whole = text.isdecimal()
+    number = int(text) if whole else float(text)
+    seconds = number / 1000 if abs(number) >= MILLISECONDS_FROM else number
+    if not 0 <= seconds <= LATEST_SECOND:
+        raise ValueError("out of range")
+    return round(seconds * 1_000_000)
+
+
+def _dashed(field: str) -> str:
+    return field.replace("_", "-")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")
