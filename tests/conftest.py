@@ -118,6 +118,9 @@ def _postgresql_template(postgresql_server) -> Iterator[Callable[[str], None]]:
         with engine.connect() as connection:
             connection.execute(text(statement))
 
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        run(f"ALTER SYSTEM SET {setting} = off")  # these databases need not outlive the machine
+    run("SELECT pg_reload_conf()")
     run("CREATE DATABASE template_recsvc")
     template = Database(_with_name(postgresql_server, "template_recsvc"))
     migrate.upgrade(template)

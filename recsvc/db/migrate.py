@@ -62,7 +62,6 @@ def configure_and_run(connection: Connection) -> None:
         target_metadata=Base.metadata,
         transactional_ddl=True,
         render_as_batch=True,
-        compare_server_default=True,
     )
     context.run_migrations()
 

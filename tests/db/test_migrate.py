@@ -1,0 +1,232 @@
+import multiprocessing
+import re
+from operator import itemgetter
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from recsvc.db import migrate
+from recsvc.db.session import Database, reading
+from recsvc.db.tables import Base
+from recsvc.errors import ConfigurationError, DatabaseUnavailable
+
+
+@pytest.fixture
+def empty_database(empty_database_url):
+    database = Database(empty_database_url)
+    yield database
+    database.close()
+
+
+def test_migrations_go_up_down_and_up_again(empty_database):
+    migrate.upgrade(empty_database)
+    migrate.downgrade(empty_database, "base")
+    left = inspect(empty_database.engine).get_table_names()
+    migrate.upgrade(empty_database)
+
+    assert left == ["alembic_version"]
+    assert migrate.current(empty_database) == migrate.head()
+
+
+def test_an_upgrade_that_is_not_needed_writes_nothing(database):
+    with reading(database) as session:  # a writer would wait for this one, if it were one
+        session.execute(text("SELECT 1"))
+        migrate.upgrade(database)
+
+    assert migrate.current(database) == migrate.head()
+
+
+def test_the_migrated_schema_is_the_one_that_the_code_expects(database):
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_constraints_and_keys_are_those_of_the_tables(database):
+    migrated = shape(database.engine)
+    migrate.downgrade(database, "base")
+    Base.metadata.create_all(database.engine)
+
+    assert migrated == shape(database.engine)
+
+
+def shape(engine: Engine) -> dict[str, list[str]]:
+    """What a database says of its tables, beyond what Alembic compares."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
+        return {name: sorted(re.findall(r"[^\s,()]+", sql or "")) for name, sql in rows}
+    found = inspect(engine)
+    return {
+        table: [
+            str(found.get_columns(table)),
+            str(found.get_pk_constraint(table)),
+            str(sorted(found.get_check_constraints(table), key=itemgetter("name"))),
+            str(found.get_unique_constraints(table)),
+            str(found.get_foreign_keys(table)),
+            str(found.get_indexes(table)),
+        ]
+        for table in found.get_table_names()
+    }
+
+
+def test_two_processes_that_start_at_once_migrate_once(empty_database_url):
+    spawning = multiprocessing.get_context("spawn")
+    start = spawning.Barrier(4)
+    processes = [
+        spawning.Process(target=upgrade_at_once, args=(empty_database_url, start)) for _ in range(4)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+
+
+def upgrade_at_once(url: str, start) -> None:
+    start.wait()
+    database = Database(url)
+    migrate.upgrade(database)
+    assert migrate.current(database) == migrate.head()
+    database.close()
+
+
+def test_a_database_newer_than_the_program_is_refused(database):
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(ConfigurationError, match=r"revision 9999.*Start that version"):
+        migrate.upgrade(database)
+
+
+def test_a_migration_that_fails_leaves_nothing_half_done(empty_database):
+    with empty_database.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE publication (id integer)"))  # in the way
+
+    with pytest.raises(Exception, match="already exists"):
+        migrate.upgrade(empty_database)
+
+    assert inspect(empty_database.engine).get_table_names() == ["publication"]
+
+
+def test_a_server_that_is_not_there_is_said_in_one_line(tmp_path):
+    nowhere = Database(f"postgresql://postgres@/none?host={tmp_path}")
+
+    with pytest.raises(DatabaseUnavailable, match="did not answer"):
+        migrate.upgrade(nowhere)
+
+
+JOB = {
+    "kind": "'training'",
+    "state": "'queued'",
+    "spec": "'{}'",
+    "created_at": "1",
+    "scheduled_at": "1",
+}
+RUNNING = {"state": "'running'", "claimed_by": "'w'", "lease_expires_at": "9", "fence": "1"}
+VERSION = {
+    "job_id": "1",
+    "model_kind": "'user_rbm'",
+    "seed": "0",
+    **dict.fromkeys(("hyperparameters", "rating_scale", "metrics"), "'{}'"),
+    **dict.fromkeys(("baselines", "packages"), "'{}'"),
+    **dict.fromkeys(("n_users", "n_items", "n_ratings", "best_epoch", "checkpoint_bytes"), "1"),
+    **dict.fromkeys(("checkpoint_sha256", "weights_sha256", "snapshot_sha256"), "'a'"),
+    "created_at": "1",
+}
+EPOCH = dict.fromkeys(("job_id", "epoch", "learning_rate", "momentum", "cd_steps", "seconds"), "1")
+EVENT = {"job_id": "1", "name": "'state'", "created_at": "1"}
+RATING = {"user_key": "1", "item_key": "1", "value": "4", "rated_at": "1"}
+ITEM = {"item_id": "'i2'", "created_at": "1", "updated_at": "1"}
+REFUSAL = {"job_id": "1", "line": "1", "code": "'c'", "detail": "'d'"}
+POSSIBLE = {
+    "job": JOB | RUNNING | {"attempt": "1"},
+    "job_event": EVENT,
+    "training_epoch": EPOCH,
+    "model_version": VERSION,
+    "rating": RATING,
+    "item": ITEM,
+    "import_refusal": REFUSAL,
+    "user_account": {"user_id": "'u2'", "created_at": "1"},
+    "publication": {"version": "1", "published_at": "1"},
+}
+IMPOSSIBLE = {
+    "a job of no known kind": ("job", JOB | {"kind": "'sweep'"}),
+    "a job in no known state": ("job", JOB | {"state": "'pending'"}),
+    "a queued job that has finished": ("job", JOB | {"finished_at": "1"}),
+    "a cancelled job that has not finished": ("job", JOB | {"state": "'cancelled'"}),
+    "a queued job that somebody holds": ("job", JOB | {"claimed_by": "'w'"}),
+    "a running job that nobody holds": ("job", JOB | RUNNING | {"claimed_by": "NULL"}),
+    "a running job without a lease": ("job", JOB | RUNNING | {"lease_expires_at": "NULL"}),
+    "a failed job that does not say why": ("job", JOB | {"state": "'failed'", "finished_at": "1"}),
+    "progress beyond the end": ("job", JOB | {"progress": "1.1"}),
+    "more attempts than claims": ("job", JOB | {"attempt": "1"}),
+    "an event of no known name": ("job_event", EVENT | {"name": "'finding'"}),
+    "an epoch event without an epoch": ("job_event", EVENT | {"name": "'epoch'"}),
+    "an epoch of no job": ("training_epoch", EPOCH | {"job_id": "7"}),
+    "a negative epoch": ("training_epoch", EPOCH | {"epoch": "-1"}),
+    "an epoch shorter than nothing": ("training_epoch", EPOCH | {"seconds": "-1"}),
+    "a version learned from nothing": ("model_version", VERSION | {"n_ratings": "0"}),
+    "a version of no known kind": ("model_version", VERSION | {"model_kind": "'als'"}),
+    "a publication of no version": ("publication", {"version": "7", "published_at": "1"}),
+    "a rating of infinite value": ("rating", RATING | {"value": "1.5e308"}),
+    "a rating by nobody": ("rating", RATING | {"user_key": "7"}),
+    "a second rating of the same item": ("rating", RATING | {"item_key": "2"}),
+    "an item at less than nothing": ("item", ITEM | {"price": "-1"}),
+    "an item without an id": ("item", ITEM | {"item_id": "''"}),
+    "an item twice": ("item", ITEM | {"item_id": "'i1'"}),
+    "a user with too long an id": (
+        "user_account",
+        {"user_id": f"'{'x' * 257}'", "created_at": "1"},
+    ),
+    "a refusal before the first line": ("import_refusal", REFUSAL | {"line": "0"}),
+}
+
+
+@pytest.fixture
+def furnished(database):
+    """One user, two items, one rating of the second, one job."""
+    with database.engine.begin() as connection:
+        insert(connection, "user_account", {"user_id": "'u1'", "created_at": "1"})
+        insert(connection, "item", ITEM | {"item_id": "'i1'"})
+        insert(connection, "item", ITEM | {"item_id": "'i3'"})
+        insert(connection, "rating", RATING | {"item_key": "2"})
+        insert(connection, "job", JOB)
+    return database
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_the_tables_refuse(furnished, name):
+    table, row = IMPOSSIBLE[name]
+    with pytest.raises(IntegrityError), furnished.engine.begin() as connection:
+        insert(connection, table, row)
+
+
+def test_the_tables_take_what_is_possible(furnished):
+    with furnished.engine.begin() as connection:
+        for table, row in POSSIBLE.items():
+            insert(connection, table, row)
+
+
+def test_an_epoch_is_told_once_a_job(furnished):
+    epoch = EVENT | {"name": "'epoch'", "epoch": "3"}
+    with furnished.engine.begin() as connection:
+        insert(connection, "job_event", epoch)
+    with pytest.raises(IntegrityError), furnished.engine.begin() as connection:
+        insert(connection, "job_event", epoch)
+
+
+def test_a_number_is_never_given_twice(furnished):
+    with furnished.engine.begin() as connection:
+        connection.execute(text("DELETE FROM job"))
+        insert(connection, "job", JOB)
+        assert connection.execute(text("SELECT id FROM job")).scalar() == 2
+
+
+def insert(connection, table: str, row: dict[str, str]) -> None:
+    columns, values = ", ".join(row), ", ".join(row.values())
+    connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"))
