@@ -1,0 +1,6 @@
+"""`python -m recsvc.cli` is `recsvc`."""
+
+from recsvc.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""`recsvc jobs`: imports and training, as they stand."""
+
+from itertools import islice
+from typing import Annotated, Any, Literal, cast
+
+import typer
+
+from recsvc.cli import output
+from recsvc.cli.connection import Reached, reach
+from recsvc.client import ApiError, Job, Unreachable
+
+Kind = Literal["training", "import"]
+JobId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The job's number.")]
+
+CURVE_COLUMNS = {
+    "epoch": "epoch",
+    "validation_nll": "validation NLL",
+    "validation_rmse": "validation RMSE",
+    "train_nll": "train NLL",
+    "reconstruction_error": "reconstruction",
+    "update_to_weight_ratio": "update / weight",
+    "hidden_activity": "hidden activity",
+    "seconds": "seconds",
+}
+
+app = typer.Typer(no_args_is_help=True, help="List, show and cancel jobs; read their error curves.")
+
+
+@app.command("list")
+def list_jobs(
+    kind: Annotated[Kind | None, typer.Option(help="Only jobs of one kind.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="At most so many of each kind.")] = 20,
+    url: output.Url = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """List jobs, the newest first."""
+    kinds = (kind,) if kind else ("training", "import")
+    with reach(url) as reached:
+        jobs = [job for each in kinds for job in islice(reached.client.jobs(each), n)]
+    jobs.sort(key=lambda job: -job["id"])
+    if as_json:
+        output.print_json(jobs)
+    elif jobs:
+        columns = ("job", "kind", "state", "progress", "created", "took")
+        output.print_table(columns, map(_row, jobs))
+    else:
+        output.people.print("No job yet. Start with: recsvc import FILE")
+
+
+def _row(job: Job) -> tuple[object, ...]:
+    progress = f"{job['progress']:.0%}"
+    created = output.moment(job["created_at"])
+    return job["id"], job["kind"], output.state(job["state"]), progress, created, _took(job)
+
+
+def _took(job: Job) -> str | None:
+    seconds = output.seconds_between(job["started_at"], job["finished_at"])
+    return None if seconds is None else output.span(seconds)
+
+
+@app.command("show")
+def show(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False) -> None:
+    """Show one job: where it stands, and what came of it."""
+    with reach(url) as reached:
+        job = find(reached, job_id)
+    if as_json:
+        output.print_json(job)
+    else:
+        print_job(job)
+
+
+@app.command("cancel")
+def cancel(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False) -> None:
+    """Stop a training job; the curve of what it has learned stays."""
+    with reach(url) as reached:
+        job = reached.client.cancel(job_id)
+    if as_json:
+        output.print_json(job)
+    else:
+        stopping = "is stopping" if job["state"] == "running" else f"is {job['state']}"
+        output.people.print(f"Training job {job_id} {stopping}.")
+
+
+@app.command("curve")
+def curve(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False) -> None:
+    """Print a training job's error curve, one line an epoch."""
+    with reach(url) as reached:
+        epochs = reached.client.error_curve(job_id)
+    if as_json:
+        output.print_json(epochs)
+        return
+    rows = [tuple(epoch.get(name) for name in CURVE_COLUMNS) for epoch in epochs]
+    output.print_table(tuple(CURVE_COLUMNS.values()), rows)
+    losses = [
+        epoch["validation_nll"] for epoch in epochs if epoch.get("validation_nll") is not None
+    ]
+    if losses:
+        output.people.print(f"validation NLL  {output.sparkline(losses, width=60)}")
+
+
+@app.command("refusals")
+def refusals(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False) -> None:
+    """Print every line that an import refused, and why."""
+    with reach(url) as reached:
+        refused = list(reached.client.refusals(job_id))
+    if as_json:
+        output.print_json(refused)
+    elif refused:
+        rows = ((str(refusal["line"]), refusal["code"], refusal["detail"]) for refusal in refused)
+        output.print_table(("line", "code", "why"), rows)
+    else:
+        output.people.print("No line was refused.")
+
+
+def find(reached: Reached, job_id: int) -> Job:
+    """Give a job of whatever kind; all kinds are numbered together."""
+    missing: ApiError | None = None
+    for kind in ("training", "import"):
+        try:
+            return reached.client.job(kind, job_id)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            missing = error
+    raise missing or Unreachable(f"No job {job_id}.")
+
+
+def print_job(job: Job) -> None:
+    """Print a job's facts, and its error or result."""
+    output.people.print(
+        f"[bold]{job['kind'].capitalize()} job {job['id']}[/]", output.state(job["state"])
+    )
+    facts: dict[str, Any] = {
+        "progress": f"{job['progress']:.0%}",
+        "attempt": str(job["attempt"]),
+        "created": output.moment(job["created_at"]),
+        "started": output.moment(job["started_at"]),
+        "finished": output.moment(job["finished_at"]),
+        "took": _took(job),
+    }
+    for name, fact in (job["error"] or job["result"] or {}).items():
+        facts[name.replace("_", " ")] = _flat(fact)
+    output.print_table(("", ""), facts.items())
+
+
+def _flat(fact: object) -> object:
+    if isinstance(fact, dict):
+        entries = cast(dict[str, object], fact).items()
+        return ", ".join(f"{name} {_flat(value)}" for name, value in entries)
+    return output.shown(fact)

@@ -1,0 +1,91 @@
+"""How a training job looks while it learns: live on a terminal, a line an epoch elsewhere."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from recsvc.cli import output
+from recsvc.client import Job
+
+SHOWN_EPOCHS = 8
+
+
+class Watching:
+    """The error curve as it grows, beside the baselines; goes to stderr.
+
+    `job`  the training job, as first answered
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._epochs: list[dict[str, Any]] = []
+        self._live = Live(
+            self._drawn(), console=output.messages, transient=True, refresh_per_second=8
+        )
+
+    def __enter__(self) -> Self:
+        if output.messages.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def learned(self, epoch: dict[str, Any], job: Job) -> None:
+        """Take in one more epoch, and the job as it stands then."""
+        self._job = job
+        self._epochs.append(epoch)
+        if output.messages.is_terminal:
+            self._live.update(self._drawn())
+        else:
+            output.messages.print(self._line(epoch))
+
+    def _line(self, epoch: dict[str, Any]) -> str:
+        rmse, nll = output.shown(epoch["validation_rmse"]), output.shown(epoch["validation_nll"])
+        best = self._best_baseline()
+        beside = f" ({best[0]} {best[1]:.4f})" if best else ""
+        return f"epoch {epoch['epoch']}: validation NLL {nll}, RMSE {rmse}{beside}"
+
+    def _drawn(self) -> RenderableType:
+        if not self._epochs:
+            return Text(f"Training job {self._job['id']} is {self._job['state']} …")
+        rows = [self._row(epoch) for epoch in self._epochs[-SHOWN_EPOCHS:]]
+        columns = ("epoch", "validation NLL", "validation RMSE", "train NLL", "seconds")
+        return Group(self._head(), output.table(columns, rows), *self._feet())
+
+    def _head(self) -> Text:
+        eta = self._job.get("eta_seconds")
+        left = f", about {output.span(eta)} left" if eta else ""
+        return Text(f"Training job {self._job['id']}: {self._job['progress']:.0%}{left}", "bold")
+
+    def _row(self, epoch: dict[str, Any]) -> tuple[object, ...]:
+        best = self._best_baseline()
+        rmse = epoch["validation_rmse"]
+        beats = best is not None and rmse is not None and rmse < best[1]
+        shown = Text(output.shown(rmse), style="green" if beats else "")
+        return epoch["epoch"], epoch["validation_nll"], shown, epoch["train_nll"], epoch["seconds"]
+
+    def _feet(self) -> list[Text]:
+        curve = [e["validation_nll"] for e in self._epochs if e["validation_nll"] is not None]
+        feet = [Text(f"validation NLL  {output.sparkline(curve)}", "cyan")]
+        named = ", ".join(f"{name} {rmse:.4f}" for name, rmse in self._baselines().items())
+        return [*feet, Text(f"baselines' RMSE: {named}", "dim")] if named else feet
+
+    def _baselines(self) -> dict[str, float]:
+        figures = self._job.get("baselines") or {}
+        return {
+            name.replace("_", " "): baseline["rmse"]
+            for name, baseline in figures.items()
+            if baseline.get("rmse") is not None
+        }
+
+    def _best_baseline(self) -> tuple[str, float] | None:
+        return min(self._baselines().items(), key=lambda entry: entry[1], default=None)

@@ -1,0 +1,150 @@
+"""`recsvc train`: start a training job and watch it learn."""
+
+import json
+from typing import Annotated, Any, Literal, cast
+
+import typer
+
+from recsvc.cli import output
+from recsvc.cli.connection import Reached, reach
+from recsvc.cli.learning import Watching
+from recsvc.cli.models import print_figures
+from recsvc.client import Job
+
+ModelKind = Literal["user_rbm", "item_rbm"]
+Publish = Literal["if_better", "never", "always"]
+
+
+def _show_hyperparameters(asked: bool) -> None:
+    if not asked:
+        return
+    from dataclasses import fields
+
+    from recsvc.rbm.params import Hyperparameters
+
+    rows = [
+        (field.name, str(field.default), field.metadata["help"])
+        for field in fields(Hyperparameters)
+    ]
+    output.print_table(("name", "default", "meaning"), rows)
+    raise typer.Exit
+
+
+def train(
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; may be repeated."),
+    ] = None,
+    kind: Annotated[
+        ModelKind, typer.Option(help="Learn what users or what items have in common.")
+    ] = "user_rbm",
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds and ratings: equal weights.")] = 0,
+    validation_share: Annotated[
+        float, typer.Option(min=0.01, max=0.5, help="Share of ratings held out to judge by.")
+    ] = 0.1,
+    publish: Annotated[
+        Publish, typer.Option(help="Whether the new version answers afterwards.")
+    ] = "if_better",
+    warm_start: Annotated[
+        bool, typer.Option("--warm-start", help="Go on from the published version's weights.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Stay and show how it learns.")
+    ] = True,
+    list_hyperparameters: Annotated[
+        bool,
+        typer.Option(
+            "--hyperparameters",
+            callback=_show_hyperparameters,
+            is_eager=True,
+            help="List what --set can set, and end.",
+        ),
+    ] = False,
+    url: output.Url = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Train a model on all ratings, showing every epoch beside the baselines.
+
+    Example: `recsvc train --set n_hidden=200 --set learning_rate=0.02 --seed 7`
+
+    Exit status 1 if the training fails or is cancelled. Ctrl-C leaves the job in the queue of a
+    service at --url, which goes on with it.
+    """
+    spec: dict[str, object] = {
+        "model_kind": kind,
+        "seed": seed,
+        "validation_share": validation_share,
+        "publish": publish,
+        "warm_start": warm_start,
+    }
+    hyperparameters = parse(settings or [])
+    if hyperparameters:
+        spec["hyperparameters"] = hyperparameters
+    with reach(url) as reached:
+        job = run(reached, spec, wait=wait)
+    if as_json:
+        output.print_json(job)
+    elif wait:
+        print_outcome(job)
+    else:
+        output.people.print(
+            f"Training job {job['id']} is queued. Follow it: recsvc jobs show {job['id']}"
+        )
+    if job["state"] in ("failed", "cancelled"):
+        raise typer.Exit(1)
+
+
+def parse(settings: list[str]) -> dict[str, Any]:
+    """Read NAME=VALUE: a number where it reads as one, text otherwise; the service judges both."""
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"{setting!r} is not NAME=VALUE.", param_hint="--set")
+        try:
+            parsed[name] = json.loads(text)
+        except json.JSONDecodeError:
+            parsed[name] = text
+    return parsed
+
+
+def run(reached: Reached, spec: dict[str, object], *, wait: bool = True) -> Job:
+    """Queue a training job and, unless told not to, watch it until it is final."""
+    job = reached.client.train(**spec)
+    if not wait:
+        return job
+    try:
+        return _watched(reached, job)
+    except KeyboardInterrupt:
+        output.messages.print(
+            f"Training job {job['id']} was left as it is: recsvc jobs show {job['id']}"
+        )
+        raise
+
+
+def _watched(reached: Reached, job: Job) -> Job:
+    with Watching(job) as watching:
+        job = reached.see_to(job)
+        for event in reached.client.events(job["id"]):
+            if event.name == "epoch":
+                watching.learned(event.data, reached.client.job("training", job["id"]))
+    return reached.client.job("training", job["id"])
+
+
+def print_outcome(job: Job) -> None:
+    """Say what a finished training came to."""
+    error, result = job["error"], cast(dict[str, Any], job["result"] or {})
+    if error is not None:
+        output.messages.print(f"[red]{error.get('title')}.[/] {error.get('detail', '')}")
+        return
+    if job["state"] != "succeeded":
+        output.messages.print(f"Training job {job['id']} is {job['state']}.")
+        return
+    published = "published" if result["published"] else "not published"
+    output.people.print(
+        f"[bold]Model version {result['version']}[/], {published}: {result['reason']}"
+        f" Best epoch {result['best_epoch']}."
+    )
+    for warning in result.get("warnings", []):
+        output.people.print(f"[yellow]Note:[/] {warning}")
+    print_figures(result["metrics"], result["baselines"])

@@ -1,0 +1,65 @@
+"""What the service answers: its JSON, as dictionaries whose members are known to type checkers."""
+
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+
+Json = dict[str, Any]
+FINAL_STATES = ("succeeded", "failed", "cancelled")
+
+
+class Refusal(TypedDict):
+    """A line that was not taken, and why."""
+
+    line: int
+    code: str
+    detail: str
+
+
+class Report(TypedDict):
+    """What became of many ratings sent at once."""
+
+    accepted: int
+    refused: list[Refusal]
+
+
+class Job(TypedDict):
+    """A piece of work in the queue; training and import jobs add members of their own."""
+
+    id: int
+    kind: str
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    progress: float
+    attempt: int
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    error: Json | None
+    result: Json | None
+    links: dict[str, str]
+    eta_seconds: NotRequired[float | None]
+    baselines: NotRequired[Json | None]
+
+
+class RecommendedItem(TypedDict):
+    """One place of a ranked answer."""
+
+    item_id: str
+    score: float
+    expected_rating: float | None
+    source: Literal["model", "popular"]
+
+
+class Recommendations(TypedDict):
+    """The ranked answer; `shortfall` says why there are fewer than asked for."""
+
+    user_id: str | None
+    model_version: int | None
+    items: list[RecommendedItem]
+    shortfall: NotRequired[str | None]
+
+
+class Event(NamedTuple):
+    """One server-sent event of a training job."""
+
+    id: str
+    name: str
+    data: Json
