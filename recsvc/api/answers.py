@@ -43,6 +43,7 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.MethodNotAllowed("PATCH does not work at /livez; GET would.", allowed=["GET"]),
     errors.NoModelPublished(),
     errors.DatabaseUnavailable("The database did not answer: connection refused."),
+    errors.ShelfUnavailable("The shelf did not answer: connection refused."),
     errors.ObjectMissing("9f86d081884c7d65…"),
     errors.ObjectCorrupt("9f86d081884c7d65…", "e3b0c44298fc1c14…"),
 )

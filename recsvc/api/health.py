@@ -53,7 +53,8 @@ def get_readiness(response: Response, context: ContextDep) -> Readiness:
 
     Without a published model the service is ready all the same: it takes ratings and trains.
     """
-    checks = [_database(context), _model(context)]
+    database = _database(context)
+    checks = [database, *([_model(context)] if database.ok else [])]
     ready = all(check.ok for check in checks)
     response.status_code = 200 if ready else 503
     return Readiness(status="ready" if ready else "not_ready", checks=checks)

@@ -65,4 +65,7 @@ def _detail(entry: dict[str, Any], field: str, shown: str, short: bool) -> str:
         case "extra_forbidden":
             return f"{field} is not known here; correct its name or leave it out."
     said = shown if short else shown[:SHORT] + "…"
-    return f"{field} is {said}. {entry['msg']}."
+    wanted = entry["msg"].removeprefix("Value error, ")
+    if wanted.startswith("Input should "):
+        return f"{field} is {said}; it {wanted.removeprefix('Input ')}."
+    return f"{field} is {said}: {wanted}."

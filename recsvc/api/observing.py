@@ -41,7 +41,7 @@ class Observing:
         async def named(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 message.setdefault("headers", []).append((b"x-request-id", request_id))
             await send(message)
 

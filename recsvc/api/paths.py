@@ -42,8 +42,11 @@ def register_id_convertor() -> None:
 
 
 def segment(outside_id: str) -> str:
-    """Spell an id as one path segment, for links and Location headers."""
-    return quote(outside_id, safe="")
+    """Spell an id as one path segment, for links and Location headers.
+
+    Clients take a segment of dots for a folder, so those are escaped too.
+    """
+    return quote(outside_id, safe="") if outside_id.strip(".") else "%2E" * len(outside_id)
 
 
 def canonical(raw_path: bytes) -> str:

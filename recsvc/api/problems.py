@@ -56,8 +56,7 @@ def status_of(kind: type[RecsvcError]) -> HTTPStatus:
 def problem(scope: Scope, error: RecsvcError) -> Response:
     """Say an error the way HTTP clients read it."""
     status = status_of(type(error))
-    document = {
-        **error.facts,
+    standard = {
         "type": f"/problems/{error.code()}",
         "title": error.title(),
         "status": status.value,
@@ -65,6 +64,7 @@ def problem(scope: Scope, error: RecsvcError) -> Response:
         "instance": scope.get("path", ""),
         "request_id": scope.get(REQUEST_ID, ""),
     }
+    document = standard | error.facts | standard  # a fact never hides a standard member
     headers = {"Retry-After": str(RETRY_SECONDS)} if status is STATUS[errors.NotReady] else {}
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = ", ".join(error.facts.get("allowed", ()))  # type: ignore[arg-type]  # ours

@@ -1,0 +1,143 @@
+"""A training job's error curve: as JSON, as CSV, as a picture."""
+
+import csv
+import io
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from recsvc.api import answers, error_curve_svg
+from recsvc.api.deps import JobId, ReadingDep
+from recsvc.api.schemas import Answer
+from recsvc.db.tables import Job, JobState, TrainingEpoch
+from recsvc.errors import JobNotFound
+from recsvc.service import jobs
+
+router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
+
+
+class CurveFormat(StrEnum):
+    """How the curve is wanted."""
+
+    JSON = "json"
+    CSV = "csv"
+    SVG = "svg"
+
+
+class Epoch(Answer):
+    """One pass over the ratings: its figures. Null where the job does not compute one."""
+
+    epoch: int = Field(examples=[1])
+    validation_nll: float | None = Field(
+        examples=[1.32], description="Mean −log p(level | item, user) on held-out ratings."
+    )
+    validation_rmse: float | None = Field(examples=[0.97], description="In units of the ratings.")
+    train_nll: float | None = Field(examples=[1.28])
+    reconstruction_error: float | None = Field(examples=[0.41])
+    train_free_energy: float | None = Field(examples=[-112.4])
+    validation_free_energy: float | None = Field(
+        examples=[-110.9], description="Apart from the training one: overfitting."
+    )
+    update_to_weight_ratio: float | None = Field(examples=[0.001])
+    hidden_activity: float | None = Field(examples=[0.31], description="Mean of P(h = 1 | v).")
+    learning_rate: float = Field(examples=[0.01])
+    momentum: float = Field(examples=[0.9])
+    cd_steps: int = Field(examples=[1])
+    seconds: float = Field(examples=[0.42])
+
+
+class ErrorCurve(Answer):
+    """The figures of every epoch so far."""
+
+    job_id: int = Field(examples=[7])
+    state: JobState
+    best_epoch: int | None = Field(examples=[12])
+    baselines: dict[str, Any] | None
+    epochs: list[Epoch]
+
+
+@router.get(
+    "/{job_id}/error-curve",
+    summary="Read the error curve",
+    response_model=ErrorCurve,
+    responses=answers.of(JobNotFound)
+    | {
+        200: {
+            "description": "The figures of every epoch so far.",
+            "content": {
+                "text/csv": {
+                    "schema": {"type": "string"},
+                    "example": "epoch,validation_nll\n1,1.3\n",
+                },
+                "image/svg+xml": {"schema": {"type": "string"}, "example": "<svg …></svg>"},
+            },
+        }
+    },
+)
+def get_error_curve(
+    job_id: JobId,
+    session: ReadingDep,
+    form: Annotated[CurveFormat, Query(alias="format")] = CurveFormat.JSON,
+) -> Response:
+    """Empty before the first epoch; kept whatever becomes of the job."""
+    job = jobs.get_job(session, job_id, "training")
+    curve = _curve(job, jobs.error_curve(session, job_id))
+    match form:
+        case CurveFormat.CSV:
+            return Response(_as_csv(curve.epochs), media_type="text/csv; charset=utf-8")
+        case CurveFormat.SVG:
+            return Response(error_curve_svg.draw(**_drawn(curve)), media_type="image/svg+xml")
+    return Response(curve.model_dump_json(), media_type="application/json")
+
+
+def _curve(job: Job, epochs: Sequence[TrainingEpoch]) -> ErrorCurve:
+    note, result = job.progress_note or {}, job.result or {}
+    shown = [Epoch.model_validate(epoch) for epoch in epochs]
+    return ErrorCurve(
+        job_id=job.id,
+        state=JobState(job.state),
+        best_epoch=result.get("best_epoch", note.get("best_epoch")) or _least(shown),
+        baselines=result.get("baselines", note.get("baselines")),
+        epochs=shown,
+    )
+
+
+def _least(epochs: list[Epoch]) -> int | None:
+    """Give the epoch of the least validation NLL, as long as the job has not named the best."""
+    rated = [
+        (epoch.validation_nll, epoch.epoch) for epoch in epochs if epoch.validation_nll is not None
+    ]
+    return min(rated)[1] if rated else None
+
+
+def _as_csv(epochs: list[Epoch]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(Epoch.model_fields))
+    writer.writeheader()
+    writer.writerows(epoch.model_dump() for epoch in epochs)
+    return text.getvalue()
+
+
+def _drawn(curve: ErrorCurve) -> dict[str, Any]:
+    def line(name: str) -> list[tuple[int, float | None]]:
+        return [(epoch.epoch, getattr(epoch, name)) for epoch in curve.epochs]
+
+    rmse = {
+        name.replace("_", " "): figures["rmse"]
+        for name, figures in (curve.baselines or {}).items()
+        if figures.get("rmse") is not None
+    }
+    return {
+        "title": f"Training job {curve.job_id} · {curve.state}",
+        "best_epoch": curve.best_epoch,
+        "panels": [
+            error_curve_svg.Panel("RMSE", {"validation": line("validation_rmse")}, levels=rmse),
+            error_curve_svg.Panel(
+                "negative log-likelihood",
+                {"validation": line("validation_nll"), "training": line("train_nll")},
+            ),
+        ],
+    }

@@ -1,0 +1,88 @@
+"""Server-sent events of a training job, from any point on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.concurrency import run_in_threadpool
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from recsvc.api import answers
+from recsvc.api.deps import LARGEST_KEY, ContextDep, JobId, ReadingDep
+from recsvc.api.error_curve import Epoch
+from recsvc.api.training_jobs import TrainingJobOut
+from recsvc.db.session import Session, reading
+from recsvc.db.tables import JobEvent
+from recsvc.errors import JobNotFound, MalformedRequest
+from recsvc.service import jobs
+from recsvc.service.context import Context
+
+router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
+
+LOOK_EVERY_SECONDS = 0.25
+KIND = "training"
+
+
+def _existing(job_id: JobId, session: ReadingDep) -> int:
+    return jobs.get_job(session, job_id, KIND).id
+
+
+def _seen(
+    last_event_id: Annotated[
+        str, Header(description="The id of the last event that came; the stream goes on after it.")
+    ] = "",
+) -> int:
+    if last_event_id and not (last_event_id.isascii() and last_event_id.isdecimal()):
+        raise MalformedRequest(
+            f"Last-Event-ID is {last_event_id[:40]!r}, which is no event's id. "
+            "Send back the id of the last event that came, or none."
+        )
+    return min(int(last_event_id[:20] or 0), LARGEST_KEY)
+
+
+@router.get(
+    "/{job_id}/events",
+    summary="Follow a training job",
+    response_class=EventSourceResponse,
+    responses=answers.of(JobNotFound, MalformedRequest),
+)
+async def stream_training_events(
+    context: ContextDep,
+    job_id: Annotated[int, Depends(_existing, scope="function")],
+    seen: Annotated[int, Depends(_seen)],
+) -> AsyncIterator[ServerSentEvent]:
+    """`epoch` with its figures, `state`, and `done` with the finished job, which ends the stream.
+
+    What happened before is told first. While nothing happens a comment keeps the connection.
+    """
+    done = False
+    while not done:
+        for event in await run_in_threadpool(_after, context, job_id, seen):
+            yield event
+            seen, done = int(event.id or seen), event.event == "done"
+        if not done:
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+def _after(context: Context, job_id: int, seen: int) -> list[ServerSentEvent]:
+    with reading(context.database) as session:
+        happened = jobs.events_after(session, job_id, seen)
+        figures = _figures(session, job_id, happened)
+        return [_told(session, event, figures) for event in happened]
+
+
+def _figures(session: Session, job_id: int, happened: Sequence[JobEvent]) -> dict[int, Epoch]:
+    if not any(event.name == "epoch" for event in happened):
+        return {}
+    curve = jobs.error_curve(session, job_id)
+    return {row.epoch: Epoch.model_validate(row) for row in curve}
+
+
+def _told(session: Session, event: JobEvent, figures: dict[int, Epoch]) -> ServerSentEvent:
+    data: Any = {"state": event.state}
+    if event.name == "epoch":
+        data = figures[event.epoch or 0]
+    elif event.name == "done":
+        data = TrainingJobOut.of(jobs.get_job(session, event.job_id, KIND))
+    return ServerSentEvent(event=event.name, id=str(event.id), data=data)

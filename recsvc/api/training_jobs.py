@@ -1,0 +1,156 @@
+"""Training jobs: start one, follow it, stop it."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request, Response, status
+from fastapi import Body as FromBody
+from pydantic import ConfigDict, Field
+
+from recsvc.api import answers, cursors
+from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.schemas import Body, JobOut, Page, job_fields
+from recsvc.api.waiting import NOT_MODIFIED, Wait, answer_job
+from recsvc.db.tables import Job
+from recsvc.errors import (
+    InvalidCursor,
+    InvalidHyperparameter,
+    JobFinished,
+    JobNotFound,
+    UnknownHyperparameter,
+)
+from recsvc.service import jobs, training
+
+router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
+
+KIND = "training"
+RETRY_SECONDS = 1
+
+ModelKind = Literal["user_rbm", "item_rbm"]
+Publish = Literal["if_better", "never", "always"]
+
+
+class TrainingRequest(Body):
+    """What to learn, and how. Everything has a default."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        protected_namespaces=(),
+        json_schema_extra={
+            "examples": [{"hyperparameters": {"n_hidden": 100, "epochs": 30}, "seed": 7}]
+        },
+    )
+
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    model_kind: ModelKind = "user_rbm"
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="The same seed gives the same weights.")
+    validation_share: float = Field(
+        0.1, gt=0, le=0.5, allow_inf_nan=False, description="Share of the ratings to check against."
+    )
+    publish: Publish = "if_better"
+    warm_start: bool = Field(False, description="Start from the published version's weights.")
+
+
+class TrainingJobOut(JobOut):
+    """A training job: what was asked, and how far it is."""
+
+    hyperparameters: dict[str, Any]
+    model_kind: ModelKind
+    seed: int = Field(examples=[7])
+    validation_share: float = Field(examples=[0.1])
+    publish: Publish
+    warm_start: bool
+    cancel_requested: bool
+    phase: str | None = Field(None, description="What it is at while it runs.")
+    epoch: int | None = Field(None, examples=[12])
+    epochs: int | None = Field(None, examples=[30])
+    eta_seconds: float | None = Field(None, examples=[8.5])
+    best_epoch: int | None = Field(None, examples=[11])
+    baselines: dict[str, Any] | None = Field(
+        None, description="Figures of methods that learn little or nothing, to compare with."
+    )
+
+    @classmethod
+    def of(cls, job: Job) -> "TrainingJobOut":
+        """Show a training job."""
+        note, result = job.progress_note or {}, job.result or {}
+        told = {name: note.get(name) for name in ("phase", "epoch", "epochs", "eta_seconds")}
+        fields = job_fields(job)
+        fields["links"] |= _links(job)
+        return cls(
+            **fields,
+            **job.spec,
+            **told,
+            cancel_requested=job.cancel_requested,
+            best_epoch=result.get("best_epoch", note.get("best_epoch")),
+            baselines=result.get("baselines", note.get("baselines")),
+        )
+
+
+def _links(job: Job) -> dict[str, str]:
+    address = f"/v1/training-jobs/{job.id}"
+    links = {
+        "error_curve": f"{address}/error-curve",
+        "events": f"{address}/events",
+        "cancel": f"{address}/cancel",
+    }
+    version = (job.result or {}).get("version")
+    return links | ({"model": f"/v1/models/{version}"} if version else {})
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Queue a training job",
+    responses=answers.of(UnknownHyperparameter, InvalidHyperparameter),
+)
+def request_training(
+    response: Response,
+    session: SessionDep,
+    now: Now,
+    body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
+) -> TrainingJobOut:
+    """Answer at once; a worker does the training. Follow it at the Location."""
+    spec = training.TrainingSpec(**body.model_dump())
+    job = training.request_training(session, spec=spec, now=now)
+    response.headers["Location"] = f"/v1/training-jobs/{job.id}"
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return TrainingJobOut.of(job)
+
+
+@router.get("", summary="List training jobs", responses=answers.of(InvalidCursor))
+def list_training_jobs(
+    session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
+) -> Page[TrainingJobOut]:
+    """Newest first."""
+    before = cursors.after("training-jobs", cursor)
+    found = jobs.list_jobs(session, KIND, before=before, limit=limit + 1)
+    shown = [TrainingJobOut.of(job) for job in found[:limit]]
+    more = len(found) > limit
+    return Page(
+        items=shown, next_cursor=cursors.encode("training-jobs", shown[-1].id) if more else None
+    )
+
+
+@router.get(
+    "/{job_id}",
+    summary="Look at a training job",
+    response_model=TrainingJobOut,
+    responses=answers.of(JobNotFound) | NOT_MODIFIED,
+)
+async def get_training_job(
+    job_id: JobId, request: Request, context: ContextDep, wait: Wait = 0
+) -> Response:
+    """With `wait`, the answer comes once its state or epoch changes, or after so many seconds."""
+    return await answer_job(request, context, job_id, KIND, wait=wait, show=TrainingJobOut.of)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Stop a training job",
+    responses=answers.of(JobNotFound, JobFinished),
+)
+def cancel_training(job_id: JobId, session: SessionDep, now: Now) -> TrainingJobOut:
+    """A running job stops within two seconds; its error curve stays."""
+    return TrainingJobOut.of(jobs.cancel_job(session, job_id, KIND, now=now))

@@ -1,0 +1,81 @@
+"""Long polls and ETags of jobs: `?wait=20` answers when something has happened, or after 20 s."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from recsvc.api.schemas import JobOut
+from recsvc.db.job_events import JobEvents
+from recsvc.db.session import reading
+from recsvc.db.tables import FINAL_STATES, Job
+from recsvc.service import jobs
+from recsvc.service.context import Context
+
+LOOK_EVERY_SECONDS = 0.25
+
+Wait = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=60,
+        allow_inf_nan=False,
+        description="Seconds to wait for a new state or epoch before answering.",
+    ),
+]
+NOT_MODIFIED = {304: {"description": "Nothing has changed since the ETag in If-None-Match."}}
+
+
+async def answer_job(
+    request: Request,
+    context: Context,
+    job_id: int,
+    kind: str,
+    *,
+    wait: float,
+    show: Callable[[Job], JobOut],
+) -> Response:
+    """Answer with a job, or 304; with `wait`, once its state or epoch changes.
+
+    Between two looks neither a thread nor a transaction is held. Raises JobNotFound.
+    """
+    known = request.headers.get("if-none-match", "")
+    job, told = await run_in_threadpool(_look, context, job_id, kind)
+    if not known or _matches(known, job):
+        job = await _changed(request, context, job, told, wait)
+    headers = {"ETag": _etag(job), "Cache-Control": "no-cache"}
+    if _matches(known, job):
+        return Response(status_code=304, headers=headers)
+    body = show(job).model_dump_json()
+    return Response(body, headers=headers, media_type="application/json")
+
+
+async def _changed(request: Request, context: Context, job: Job, told: int, wait: float) -> Job:
+    """Give the job once it has a new event, is final or `wait` is over."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + wait
+    last = told
+    while last == told and job.state not in FINAL_STATES:
+        left = deadline - clock()
+        if left <= 0 or await request.is_disconnected():
+            break
+        await asyncio.sleep(min(LOOK_EVERY_SECONDS, left))
+        job, last = await run_in_threadpool(_look, context, job.id, job.kind)
+    return job
+
+
+def _look(context: Context, job_id: int, kind: str) -> tuple[Job, int]:
+    """Give the job as it stands, and the number of its newest event."""
+    with reading(context.database) as session:
+        return jobs.get_job(session, job_id, kind), JobEvents(session).last_id(job_id)
+
+
+def _etag(job: Job) -> str:
+    return f'W/"{jobs.fingerprint(job)}"'
+
+
+def _matches(if_none_match: str, job: Job) -> bool:
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in tags or _etag(job).removeprefix("W/") in tags

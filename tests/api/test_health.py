@@ -1,0 +1,83 @@
+"""Alive is one thing, ready another."""
+
+import shutil
+
+import pytest
+from sqlalchemy import make_url
+
+from recsvc.db.migrate import downgrade
+from recsvc.db.session import unit_of_work
+from recsvc.service import publishing
+from tests.api.conftest import a_version
+
+
+def reasons(answer) -> dict[str, tuple[bool, str]]:
+    return {check["name"]: (check["ok"], check["reason"]) for check in answer.json()["checks"]}
+
+
+@pytest.fixture
+def lose_the_database(context, settings, request):
+    """Take the database away under the running app."""
+
+    def lose():
+        context.database.engine.dispose()
+        if context.database.dialect == "sqlite":
+            shutil.rmtree(make_url(settings.database_url).database.rpartition("/")[0])
+        else:
+            run = request.getfixturevalue("_postgresql_template")
+            name = make_url(settings.database_url).database
+            run(f"DROP DATABASE {name} WITH (FORCE)")
+            request.addfinalizer(lambda: run(f"CREATE DATABASE {name}"))
+
+    return lose
+
+
+def test_a_service_without_a_model_is_ready_to_take_ratings(client):
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ready"
+    assert reasons(answer)["database"][0]
+    assert "none is published" in reasons(answer)["model"][1]
+
+
+def test_a_published_model_on_the_shelf_is_ready(client, context, now):
+    sha256 = context.shelf.put(b"weights")
+    with unit_of_work(context.database) as session:
+        version = a_version(session, checkpoint_sha256=sha256)
+        publishing.publish(session, version.version, now=now)
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert reasons(answer)["model"] == (True, "version 1 answers")
+
+
+def test_a_published_model_that_left_the_shelf_is_not_ready(client, context, now):
+    with unit_of_work(context.database) as session:
+        publishing.publish(session, a_version(session).version, now=now)
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "not_ready"
+    assert not reasons(answer)["model"][0]
+
+
+def test_a_schema_of_another_age_is_not_ready(client, context):
+    downgrade(context.database, "base")
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "schema is at None" in reasons(answer)["database"][1]
+
+
+def test_without_its_database_the_service_is_alive_but_not_ready(client, lose_the_database):
+    lose_the_database()
+
+    assert client.get("/livez").json() == {"status": "alive"}
+    assert client.get("/readyz").status_code == 503
+    assert not reasons(client.get("/readyz"))["database"][0]
+    assert client.get("/v1/models").status_code == 503
+    assert client.get("/v1/models").json()["type"] == "/problems/database-unavailable"

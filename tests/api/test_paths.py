@@ -1,0 +1,92 @@
+"""Ids in addresses: any UTF-8, a slash among it, through the test client and a real server."""
+
+from http.client import HTTPConnection
+from urllib.parse import quote, urlsplit
+
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsvc.api.app import create_app
+from recsvc.api.paths import IdConvertor, canonical, segment
+from recsvc.config import Settings
+
+IDS = [
+    "u42",
+    "a/b",
+    "/",
+    "a%2Fb",
+    "100%",
+    "ключ",
+    "名前/ü",
+    "a b+c",
+    "?x=1#y",
+    ":validate",
+    "👍",
+    "a;b=c",
+]
+
+
+@pytest.fixture
+def app(tmp_path) -> FastAPI:
+    app = create_app(Settings(home=tmp_path))
+
+    @app.get("/echo/{user_id:id}/ratings/{item_id:id}")
+    def echo(user_id: str, item_id: str):
+        return [user_id, item_id]
+
+    return app
+
+
+@given(st.text(min_size=1))
+def test_a_segment_spells_its_id(outside_id):
+    assert IdConvertor().convert(segment(outside_id)) == outside_id
+
+
+@given(st.text(min_size=1))
+def test_however_an_id_is_escaped_the_address_is_the_same(outside_id):
+    sparing = quote(outside_id, safe="!$&'()*+,;=:@")
+    lavish = "".join(f"%{byte:02x}" for byte in outside_id.encode())
+
+    assert canonical(f"/v1/{sparing}".encode()) == canonical(f"/v1/{lavish}".encode())
+    assert IdConvertor().convert(canonical(lavish.encode())) == outside_id
+
+
+@pytest.mark.parametrize("outside_id", IDS)
+def test_any_id_arrives_as_it_was(client, outside_id):
+    answer = client.get(f"/echo/{segment(outside_id)}/ratings/{segment(outside_id)}")
+
+    assert answer.json() == [outside_id, outside_id]
+
+
+def test_any_id_arrives_as_it_was_through_a_real_server(url):
+    connection = HTTPConnection(urlsplit(url).netloc)
+    for outside_id in [*IDS, ".", ".."]:
+        connection.request("GET", f"/echo/{segment(outside_id)}/ratings/x")
+
+        assert connection.getresponse().read().decode() == f'["{outside_id}","x"]'
+    connection.close()
+
+
+def test_a_slash_that_is_not_escaped_makes_another_address(client):
+    assert client.get("/echo/a/b/ratings/c").status_code == 404
+
+
+def test_an_empty_id_is_no_address(client):
+    assert client.get("/echo//ratings/c").status_code == 404
+
+
+def test_bytes_that_are_not_utf8_are_a_problem_not_a_fault(url):
+    connection = HTTPConnection(urlsplit(url).netloc)
+    for path in ("/echo/%FF/ratings/x", "/echo/%C3/ratings/x", "/echo/%ED%A0%80/ratings/x"):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+
+        assert answer.status == 422
+        assert b"not UTF-8" in answer.read()
+    connection.close()
+
+
+def test_what_is_not_an_id_may_be_escaped_too(client):
+    assert client.get("/%6Civez").json() == {"status": "alive"}
