@@ -7,6 +7,7 @@ what is read goes through a folder of this machine. Whatever is read is checked 
 import hashlib
 import mmap
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ from recsvc.errors import (
     ConfigurationError,
     ObjectCorrupt,
     ObjectMissing,
-    ShelfError,
+    RecsvcError,
     ShelfUnavailable,
 )
 
@@ -46,16 +47,21 @@ class Shelf:
     """
 
     def __init__(self, url: str, cache: Path) -> None:
-        self.url = url
-        try:
-            self._remote, self._root = fsspec.core.url_to_fs(url)
-        except (ValueError, ImportError) as error:
-            raise ConfigurationError(
-                f"RECSVC_SHELF_URL is {url!r}, which cannot be opened: {error}. "
-                "Write file:///a/folder, or install what the URL needs (s3fs for s3://)."
-            ) from error
+        self.url = re.sub(r"//[^/@]*@", "//…@", url)  # it is shown, and may hold a password
+        with _trouble(self.url):
+            self._remote, self._root = self._opened(url)
         self._is_local = isinstance(self._remote, LocalFileSystem)
         self._folder = Folder(Path(self._root) if self._is_local else cache)
+
+    def _opened(self, url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        try:
+            remote, root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise ConfigurationError(
+                f"RECSVC_SHELF_URL is {self.url!r}, which cannot be opened: {error}. "
+                "Write file:///a/folder, or install what the URL needs (s3fs for s3://)."
+            ) from error
+        return remote, root
 
     def put(self, data: bytes) -> str:
         """Keep the bytes and give their SHA-256; they are there for good, or not at all."""
@@ -239,7 +245,7 @@ def _trouble(url: str) -> Iterator[None]:
     """Say what went wrong at a remote shelf, whatever its library raises."""
     try:
         yield
-    except (ShelfError, FileNotFoundError):
+    except (RecsvcError, FileNotFoundError):
         raise
     except Exception as error:
         raise ShelfUnavailable(f"The shelf at {url} did not answer: {error}.") from error

@@ -1,5 +1,6 @@
 """The schema is brought up to date at start, by one process at a time."""
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,9 @@ def upgrade(database: Database) -> None:
     Processes that start together take turns. Raises ConfigurationError where the database is
     newer than this program, DatabaseUnavailable where it does not answer.
     """
-    if current(database) != head():
-        move(database, "head")
+    with _opened_alone(database):
+        if current(database) != head():
+            move(database, "head")
 
 
 def downgrade(database: Database, revision: str) -> None:
@@ -112,6 +114,21 @@ def _locked(database: Database) -> Iterator[Connection]:
         finally:
             if sqlite:
                 _foreign_keys(connection, "ON")
+
+
+@contextmanager
+def _opened_alone(database: Database) -> Iterator[None]:
+    """Let one process at a time open a SQLite file for the first time.
+
+    The switch to a write-ahead log refuses a second process instead of letting it wait.
+    """
+    path = database.engine.url.database
+    if database.dialect != "sqlite" or not path or path == ":memory:":
+        yield
+        return
+    with Path(f"{path}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _foreign_keys(connection: Connection, state: str) -> None:

@@ -1,0 +1,143 @@
+"""Claim – carry out – finish, one job at a time.
+
+The parent keeps the lease, listens for cancellation and signals, and settles whatever the child
+leaves unsettled; what each ending means for the job is told in docs/jobs.md.
+"""
+
+import os
+import socket
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from enum import Enum, auto
+from multiprocessing.process import BaseProcess
+
+from recsvc.config import Settings
+from recsvc.db.jobs import JobQueue, Lease, lease_of
+from recsvc.db.session import reading, unit_of_work
+from recsvc.db.tables import Job, JobState
+from recsvc.errors import DatabaseUnavailable, LeaseLost, RecsvcError
+from recsvc.service import shelving
+from recsvc.service.context import Context
+from recsvc.worker import child
+from recsvc.worker.logs import log
+
+IDLE_SECONDS = 0.5  # between two looks at an empty queue
+TICK_SECONDS = 0.25  # between two looks at a running job
+
+
+class Ending(Enum):
+    """Why the parent stopped watching its child."""
+
+    EXITED = auto()
+    CANCELLED = auto()
+    STOPPING = auto()
+    LOST = auto()
+
+
+class Worker:
+    """One job at a time, under a name that no other worker has ever had."""
+
+    def __init__(
+        self, settings: Settings, context: Context, stopping: threading.Event, use_cases: str
+    ) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._settings = settings
+        self._context = context
+        self._stopping = stopping
+        self._use_cases = use_cases
+        self._log = log.bind(worker=self.name)
+
+    def work(self, *, once: bool) -> None:
+        """Claim and carry out, until told to stop."""
+        self._log.info("worker started", home=str(self._settings.home))
+        while not self._stopping.is_set():
+            job = self._claim()
+            if job is not None:
+                self._carry_out(job)
+                self._clear_shelf()
+            elif once:
+                break
+            else:
+                self._stopping.wait(IDLE_SECONDS)
+        self._log.info("worker stopped")
+
+    def _claim(self) -> Job | None:
+        try:
+            with unit_of_work(self._context.database) as session:
+                return JobQueue(session).claim(
+                    worker=self.name,
+                    now=datetime.now(UTC),
+                    lease_seconds=self._settings.lease_seconds,
+                    max_attempts=self._settings.max_attempts,
+                )
+        except DatabaseUnavailable as error:
+            self._log.warning("database unavailable", detail=error.detail)
+            return None
+
+    def _carry_out(self, job: Job) -> None:
+        lease = lease_of(job)
+        job_log = self._log.bind(job_id=job.id, kind=job.kind)
+        job_log.info("job claimed", attempt=job.attempt, fence=job.fence)
+        with child.started(self._settings, lease, self._use_cases) as started:
+            ending = self._watch(started.process, lease)
+        told = started.told()
+        try:
+            state = self._settle(lease, ending, told)
+        except (LeaseLost, DatabaseUnavailable) as error:
+            job_log.info("job left as it is", ending=ending.name.lower(), detail=error.detail)
+        else:
+            job_log.info("job settled", ending=ending.name.lower(), state=state, told=told)
+
+    def _watch(self, process: BaseProcess, lease: Lease) -> Ending:
+        """Keep the lease until the child exits or must be ended."""
+        beat_every = self._settings.lease_seconds / 3
+        beat_at = time.monotonic() + beat_every
+        while process.is_alive():
+            process.join(min(TICK_SECONDS, beat_every))
+            if self._stopping.is_set():
+                return Ending.STOPPING
+            is_beat = time.monotonic() >= beat_at
+            if is_beat:
+                beat_at = time.monotonic() + beat_every
+            try:
+                if self._is_cancelled(lease, beat=is_beat):
+                    return Ending.CANCELLED
+            except LeaseLost:
+                return Ending.EXITED if not process.is_alive() else Ending.LOST
+            except DatabaseUnavailable as error:
+                self._log.warning("database unavailable", detail=error.detail)
+        return Ending.EXITED
+
+    def _is_cancelled(self, lease: Lease, *, beat: bool) -> bool:
+        if beat:
+            with unit_of_work(self._context.database) as session:
+                return JobQueue(session).heartbeat(lease, self._settings.lease_seconds)
+        with reading(self._context.database) as session:
+            return JobQueue(session).cancel_requested(lease)
+
+    def _settle(self, lease: Lease, ending: Ending, told: str) -> JobState:
+        """Write what became of the job, unless the child has. Raises LeaseLost where it has."""
+        now = datetime.now(UTC)
+        with unit_of_work(self._context.database) as session:
+            queue = JobQueue(session)
+            if ending is Ending.CANCELLED:
+                job = queue.finish(lease, JobState.CANCELLED, now=now)
+            elif ending is Ending.STOPPING:
+                job = queue.hand_back(lease, now=now)
+            else:
+                job = queue.attempt_failed(
+                    lease, now=now, last=told, max_attempts=self._settings.max_attempts
+                )
+            return JobState(job.state)
+
+    def _clear_shelf(self) -> None:
+        if self._stopping.is_set():
+            return
+        try:
+            removed = shelving.clear(self._context, now=datetime.now(UTC))
+        except (RecsvcError, OSError) as error:
+            self._log.warning("shelf not cleared", detail=str(error))
+        else:
+            self._log.debug("shelf cleared", removed=removed)

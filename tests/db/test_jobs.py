@@ -1,0 +1,386 @@
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from recsvc.db.clock import database_now, from_now
+from recsvc.db.job_events import JobEvents
+from recsvc.db.jobs import SILENT, JobQueue, Lease, lease_of
+from recsvc.db.session import reading, unit_of_work
+from recsvc.db.tables import Job, JobState
+from recsvc.errors import JobFinished, JobNotFound, LeaseLost
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+FIGURES = {"learning_rate": 0.05, "momentum": 0.5, "cd_steps": 1, "seconds": 0.1}
+
+
+@pytest.fixture
+def session(database):
+    with unit_of_work(database) as session:
+        yield session
+
+
+@pytest.fixture
+def queue(session):
+    return JobQueue(session)
+
+
+def enqueue(queue, kind="training", *, now=NOON, priority=100):
+    return queue.enqueue(kind, spec={"seed": 7}, now=now, priority=priority)
+
+
+def claim(queue, worker="w1", *, now=NOON, lease_seconds=60.0, max_attempts=3):
+    return queue.claim(
+        worker=worker, now=now, lease_seconds=lease_seconds, max_attempts=max_attempts
+    )
+
+
+def claimed(queue, worker="w1", **options) -> Lease:
+    return lease_of(claim(queue, worker, **options))
+
+
+def fall_silent(session, job_id):
+    """Let the lease have run out a second ago."""
+    session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=from_now(-1)))
+
+
+def told(session, job_id):
+    return [(event.name, event.state or event.epoch) for event in events(session, job_id)]
+
+
+def events(session, job_id):
+    return JobEvents(session).after(job_id, 0, limit=100)
+
+
+def test_a_claimed_job_runs_under_a_lease(session, queue):
+    enqueue(queue)
+
+    job = claim(queue, "w1")
+
+    assert (job.state, job.claimed_by, job.fence, job.attempt) == ("running", "w1", 1, 1)
+    assert job.started_at == NOON
+    assert job.spec == {"seed": 7}
+    clock = session.scalar(select(database_now()))
+    remaining = job.lease_expires_at.timestamp() - clock / 1e6
+    assert 59 < remaining <= 60
+
+
+def test_the_oldest_job_of_the_best_priority_is_claimed_first(queue):
+    late = enqueue(queue, now=NOON)
+    early = enqueue(queue, now=NOON - timedelta(hours=1))
+    urgent = enqueue(queue, now=NOON, priority=0)
+
+    assert [claim(queue).id for _ in range(3)] == [urgent.id, early.id, late.id]
+    assert claim(queue) is None
+
+
+def test_a_job_is_not_claimed_before_it_is_due(queue):
+    enqueue(queue, now=NOON + timedelta(seconds=1))
+
+    assert claim(queue, now=NOON) is None
+
+
+def test_the_databases_clock_is_the_time_in_utc(session):
+    before = time.time()
+    clock = session.scalar(select(database_now())) / 1e6
+    after = time.time()
+
+    assert before - 0.002 <= clock <= after + 0.002  # SQLite's clock ticks in milliseconds
+
+
+def test_the_clock_adds_seconds(session):
+    earlier, later = session.execute(select(from_now(-1.5), from_now(2.5))).one()
+
+    assert (later - earlier) / 1e6 == pytest.approx(4.0, abs=0.01)
+
+
+def test_the_clock_runs_on_within_a_transaction(session):
+    first = session.scalar(select(database_now()))
+    time.sleep(0.02)
+
+    assert session.scalar(select(database_now())) >= first + 15_000
+
+
+@pytest.mark.parametrize("n_jobs", [60])
+def test_four_workers_claim_each_job_once(database, n_jobs):
+    with unit_of_work(database) as session:
+        for _ in range(n_jobs):
+            enqueue(JobQueue(session))
+    taken: list[int] = []
+
+    def work(worker: str) -> None:
+        while True:
+            with unit_of_work(database) as session:
+                job = claim(JobQueue(session), worker)
+            if job is None:
+                return
+            taken.append(job.id)
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == list(range(1, n_jobs + 1))
+
+
+def test_a_job_whose_worker_fell_silent_is_claimed_again(session, queue):
+    enqueue(queue)
+    first = claimed(queue, "w1")
+    assert claim(queue, "w2") is None
+
+    fall_silent(session, first.job_id)
+    again = claim(queue, "w2")
+
+    assert (again.id, again.claimed_by, again.fence, again.attempt) == (1, "w2", 2, 2)
+    assert again.started_at == NOON
+
+
+def test_a_heartbeat_lengthens_the_lease(session, queue):
+    enqueue(queue)
+    job = claim(queue, lease_seconds=1)
+    expired_at = job.lease_expires_at
+
+    assert queue.heartbeat(lease_of(job), 3600) is False
+
+    session.refresh(job)
+    assert job.lease_expires_at - expired_at == pytest.approx(
+        timedelta(seconds=3599), abs=timedelta(seconds=5)
+    )
+
+
+FENCED_WRITES = {
+    "heartbeat": lambda queue, lease: queue.heartbeat(lease, 60),
+    "cancel_requested": lambda queue, lease: queue.cancel_requested(lease),
+    "progress": lambda queue, lease: queue.progress(lease, 0.5, {}),
+    "snapshot_taken": lambda queue, lease: queue.snapshot_taken(lease, "a" * 64),
+    "checkpointed": lambda queue, lease: queue.checkpointed(lease, "a" * 64),
+    "add_epoch": lambda queue, lease: queue.add_epoch(lease, {"epoch": 1, **FIGURES}, now=NOON),
+    "finish": lambda queue, lease: queue.finish(lease, JobState.SUCCEEDED, now=NOON, result={}),
+    "hand_back": lambda queue, lease: queue.hand_back(lease, now=NOON),
+    "attempt_failed": lambda queue, lease: queue.attempt_failed(
+        lease, now=NOON, last="", max_attempts=3
+    ),
+}
+
+
+@pytest.mark.parametrize("write", FENCED_WRITES)
+def test_a_frozen_worker_that_thaws_is_refused(database, write):
+    with unit_of_work(database) as session:
+        enqueue(JobQueue(session))
+        frozen = claimed(JobQueue(session), "w1")
+        fall_silent(session, frozen.job_id)
+        claim(JobQueue(session), "w1")  # even under the same name
+
+    with pytest.raises(LeaseLost), unit_of_work(database) as session:
+        FENCED_WRITES[write](JobQueue(session), frozen)
+
+    with reading(database) as session:
+        job = JobQueue(session).get(1, "training")
+        assert (job.state, job.fence, job.attempt, job.progress) == ("running", 2, 2, 0)
+        assert JobQueue(session).error_curve(1) == []
+
+
+@pytest.mark.parametrize("write", FENCED_WRITES)
+def test_a_finished_job_is_not_written_to(queue, write):
+    enqueue(queue)
+    lease = claimed(queue)
+    queue.finish(lease, JobState.CANCELLED, now=NOON)
+
+    with pytest.raises(LeaseLost):
+        FENCED_WRITES[write](queue, lease)
+
+
+def test_a_silent_worker_may_go_on_while_nobody_has_taken_its_job(session, queue):
+    enqueue(queue)
+    lease = claimed(queue)
+    fall_silent(session, lease.job_id)
+
+    assert queue.heartbeat(lease, 60) is False
+    assert claim(queue, "w2") is None
+
+
+def test_a_job_handed_back_has_spent_no_attempt(queue):
+    enqueue(queue)
+    queue.hand_back(claimed(queue), now=NOON)
+
+    job = claim(queue, "w2")
+
+    assert (job.attempt, job.fence) == (1, 2)
+
+
+def test_a_failed_attempt_is_spent_until_none_is_left(session, queue):
+    enqueue(queue)
+    for _ in range(2):
+        queue.attempt_failed(claimed(queue), now=NOON, last="it fell over", max_attempts=2)
+
+    job = queue.get(1, "training")
+
+    assert job.state == "failed"
+    assert job.error["code"] == "attempts-exhausted"
+    assert job.error["attempts"] == 2
+    assert "it fell over" in job.error["detail"]
+    assert claim(queue) is None
+
+
+def test_a_job_that_falls_silent_too_often_is_given_up(session, queue):
+    enqueue(queue)
+    for _ in range(2):
+        fall_silent(session, claimed(queue, max_attempts=2).job_id)
+
+    assert claim(queue, max_attempts=2) is None
+    job = queue.get(1, "training")
+    assert job.state == "failed"
+    assert SILENT in job.error["detail"]
+
+
+def test_a_checkpoint_counts_the_attempts_afresh(session, queue):
+    enqueue(queue)
+    for number in range(5):
+        lease = claimed(queue, max_attempts=2)
+        queue.checkpointed(lease, f"{number}")
+        fall_silent(session, lease.job_id)
+
+    job = claim(queue, max_attempts=2)
+    assert (job.attempt, job.fence, job.checkpoint_sha256) == (2, 6, "4")
+
+
+def test_a_queued_job_is_cancelled_at_once(session, queue):
+    enqueue(queue)
+
+    job = queue.request_cancel(1, "training", now=NOON)
+
+    assert (job.state, job.finished_at) == ("cancelled", NOON)
+    assert claim(queue) is None
+    assert told(session, 1) == [("state", "queued"), ("state", "cancelled"), ("done", "cancelled")]
+
+
+def test_a_running_job_is_asked_to_stop(queue):
+    enqueue(queue)
+    lease = claimed(queue)
+
+    job = queue.request_cancel(1, "training", now=NOON)
+    queue.request_cancel(1, "training", now=NOON)  # twice is the same
+
+    assert (job.state, job.cancel_requested) == ("running", True)
+    assert queue.heartbeat(lease, 60) is True
+    assert queue.cancel_requested(lease) is True
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda session, queue, lease: fall_silent(session, lease.job_id),
+        lambda session, queue, lease: queue.hand_back(lease, now=NOON),
+        FENCED_WRITES["attempt_failed"],
+    ],
+    ids=["silent", "handed back", "fallen over"],
+)
+def test_a_job_asked_to_stop_is_never_taken_up_again(session, queue, leave):
+    enqueue(queue)
+    lease = claimed(queue)
+    queue.request_cancel(1, "training", now=NOON)
+    arguments = (queue, lease) if leave in FENCED_WRITES.values() else (session, queue, lease)
+    leave(*arguments)
+
+    assert claim(queue) is None
+    assert queue.get(1, "training").state == "cancelled"
+
+
+def test_a_finished_job_cannot_be_cancelled(queue):
+    enqueue(queue)
+    queue.finish(claimed(queue), JobState.SUCCEEDED, now=NOON, result={"version": 1})
+
+    with pytest.raises(JobFinished, match="succeeded"):
+        queue.request_cancel(1, "training", now=NOON)
+
+
+def test_a_job_is_found_only_under_its_own_kind(queue):
+    enqueue(queue, "import")
+
+    assert queue.get(1, "import").kind == "import"
+    for job_id, kind in [(1, "training"), (2, "import")]:
+        with pytest.raises(JobNotFound):
+            queue.get(job_id, kind)
+        with pytest.raises(JobNotFound):
+            queue.request_cancel(job_id, kind, now=NOON)
+
+
+def test_finishing_keeps_the_result_and_completes_the_progress(queue):
+    enqueue(queue)
+    lease = claimed(queue)
+    queue.progress(lease, 0.4, {"epoch": 2})
+
+    job = queue.finish(lease, JobState.SUCCEEDED, now=NOON, result={"version": 3})
+
+    assert (job.state, job.progress, job.result) == ("succeeded", 1.0, {"version": 3})
+    assert (job.claimed_by, job.lease_expires_at, job.finished_at) == (None, None, NOON)
+    assert job.progress_note == {"epoch": 2}
+
+
+def test_a_job_finishes_only_in_a_final_state(queue):
+    enqueue(queue)
+
+    with pytest.raises(ValueError, match="not an end"):
+        queue.finish(claimed(queue), JobState.QUEUED, now=NOON)
+
+
+def test_an_epoch_written_again_after_a_resume_is_told_once(session, queue):
+    enqueue(queue)
+    lease = claimed(queue)
+    for nll in (1.5, 1.4):
+        figures = {"epoch": 1, "validation_nll": nll, **FIGURES}
+        queue.add_epoch(lease, figures, now=NOON)
+    queue.add_epoch(lease, {"epoch": 2, **FIGURES}, now=NOON)
+    session.expire_all()
+
+    assert [(e.epoch, e.validation_nll) for e in queue.error_curve(1)] == [(1, 1.4), (2, None)]
+    assert told(session, 1)[2:] == [("epoch", 1), ("epoch", 2)]
+
+
+def test_a_listener_who_comes_back_misses_nothing(session, queue):
+    enqueue(queue)
+    enqueue(queue, "import")
+    queue.finish(claimed(queue), JobState.SUCCEEDED, now=NOON, result={})
+
+    seen = events(session, 1)
+
+    assert told(session, 1) == [
+        ("state", "queued"),
+        ("state", "running"),
+        ("state", "succeeded"),
+        ("done", "succeeded"),
+    ]
+    assert [event.id for event in seen] == sorted(event.id for event in seen)
+    assert JobEvents(session).after(1, seen[1].id, limit=1) == [seen[2]]
+    assert JobEvents(session).last_id(1) == seen[-1].id
+    assert JobEvents(session).last_id(99) == 0
+
+
+def test_what_is_undone_is_not_told(database):
+    with unit_of_work(database) as session:
+        enqueue(JobQueue(session))
+
+    def claim_and_fall_over():
+        with unit_of_work(database) as session:
+            claim(JobQueue(session))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        claim_and_fall_over()
+
+    with reading(database) as session:
+        assert told(session, 1) == [("state", "queued")]
+
+
+def test_jobs_are_listed_by_kind_newest_first(queue):
+    for kind in ["training", "import", "training", "training"]:
+        enqueue(queue, kind)
+
+    first = queue.page("training", before=None, limit=2)
+    rest = queue.page("training", before=first[-1].id, limit=2)
+
+    assert [job.id for job in [*first, *rest]] == [4, 3, 1]

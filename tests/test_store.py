@@ -1,0 +1,215 @@
+import hashlib
+import multiprocessing
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recsvc.errors import ConfigurationError, ObjectCorrupt, ObjectMissing, ShelfUnavailable
+from recsvc.store import CACHED_OBJECTS, Shelf
+
+HELLO = b"hello" * 1000
+HELLO_SHA256 = hashlib.sha256(HELLO).hexdigest()
+
+
+@pytest.fixture(params=["file", "memory"])
+def shelf(request, tmp_path) -> Shelf:
+    """A shelf in a folder, and one behind a URL that is read through a cache."""
+    if request.param == "file":
+        return Shelf(f"file://{tmp_path}/shelf", tmp_path / "cache")
+    return Shelf(f"memory://{uuid.uuid4().hex}", tmp_path / "cache")
+
+
+@pytest.fixture
+def folder_shelf(tmp_path) -> Shelf:
+    return Shelf(f"file://{tmp_path}/shelf", tmp_path / "cache")
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_is_put_is_given_back(shelf):
+    sha256 = shelf.put(HELLO)
+
+    assert sha256 == HELLO_SHA256
+    assert shelf.contains(sha256)
+    assert shelf.get(sha256) == HELLO
+    assert bytes(shelf.map(sha256)) == HELLO
+    with shelf.open(sha256) as file:
+        assert file.read(5) == b"hello"
+        file.seek(0)
+        assert file.read() == HELLO
+
+
+def test_a_file_is_put_like_its_bytes(shelf, tmp_path):
+    path = tmp_path / "upload.csv"
+    path.write_bytes(HELLO)
+
+    assert shelf.put_file(path) == HELLO_SHA256
+    assert shelf.get(HELLO_SHA256) == HELLO
+
+
+def test_nothing_is_an_object_too(shelf):
+    assert shelf.get(shelf.put(b"")) == b""
+
+
+def test_the_same_bytes_are_kept_once(shelf):
+    shelf.put(HELLO)
+    shelf.put(HELLO)
+
+    assert [(o.sha256, o.n_bytes) for o in shelf.objects()] == [(HELLO_SHA256, len(HELLO))]
+
+
+def test_objects_say_when_they_came(shelf):
+    shelf.put(HELLO)
+
+    (found,) = shelf.objects()
+    assert abs(found.modified_at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_an_empty_shelf_has_no_objects(shelf):
+    assert list(shelf.objects()) == []
+    assert not shelf.contains(HELLO_SHA256)
+
+
+def test_what_is_removed_is_missing(shelf):
+    shelf.put(HELLO)
+    shelf.get(HELLO_SHA256)
+    shelf.remove(HELLO_SHA256)
+    shelf.remove(HELLO_SHA256)  # twice is the same
+
+    assert not shelf.contains(HELLO_SHA256)
+    for read in (shelf.get, shelf.map, shelf.open):
+        with pytest.raises(ObjectMissing):
+            read(HELLO_SHA256)
+
+
+def test_what_is_mapped_stays_readable_after_its_removal(shelf):
+    mapped = shelf.map(shelf.put(HELLO))
+    shelf.remove(HELLO_SHA256)
+
+    assert bytes(mapped) == HELLO
+
+
+def test_a_mapped_object_cannot_be_written_to(shelf):
+    mapped = shelf.map(shelf.put(HELLO))
+
+    assert mapped.readonly
+
+
+def test_changed_bytes_are_noticed_at_every_reading(folder_shelf, tmp_path):
+    folder_shelf.put(HELLO)
+    folder_shelf.get(HELLO_SHA256)
+    place = tmp_path / "shelf" / HELLO_SHA256[:2] / HELLO_SHA256
+    place.write_bytes(HELLO[:-1] + b"!")
+
+    for read in (folder_shelf.get, folder_shelf.map, folder_shelf.open):
+        with pytest.raises(ObjectCorrupt, match=HELLO_SHA256):
+            read(HELLO_SHA256)
+
+
+def test_putting_an_object_again_heals_it(folder_shelf, tmp_path):
+    folder_shelf.put(HELLO)
+    (tmp_path / "shelf" / HELLO_SHA256[:2] / HELLO_SHA256).write_bytes(b"")
+
+    folder_shelf.put(HELLO)
+
+    assert folder_shelf.get(HELLO_SHA256) == HELLO
+
+
+def test_changed_bytes_in_the_cache_are_noticed(tmp_path):
+    shelf = Shelf(f"memory://{uuid.uuid4().hex}", tmp_path / "cache")
+    shelf.get(shelf.put(HELLO))
+    (tmp_path / "cache" / HELLO_SHA256[:2] / HELLO_SHA256).write_bytes(b"other")
+
+    with pytest.raises(ObjectCorrupt):
+        shelf.get(HELLO_SHA256)
+
+
+def test_the_cache_does_not_grow_without_bound(tmp_path):
+    shelf = Shelf(f"memory://{uuid.uuid4().hex}", tmp_path / "cache")
+    for number in range(CACHED_OBJECTS + 4):
+        shelf.get(shelf.put(b"%d" % number))
+
+    assert len(files(tmp_path / "cache")) == CACHED_OBJECTS
+    assert shelf.get(hashlib.sha256(b"0").hexdigest()) == b"0"  # fetched again
+
+
+def test_an_interrupted_writer_leaves_nothing_that_counts(folder_shelf, tmp_path):
+    def half():
+        yield b"the first half"
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        folder_shelf._folder.write("ab" * 32, half())
+
+    assert files(tmp_path / "shelf") == []
+
+
+def test_a_killed_writer_leaves_an_abandoned_file_that_is_removed_later(folder_shelf, tmp_path):
+    spawning = multiprocessing.get_context("spawn")
+    arrived = spawning.Event()
+    writer = spawning.Process(target=write_for_ever, args=(folder_shelf.url, tmp_path, arrived))
+    writer.start()
+    arrived.wait(30)
+    writer.kill()
+    writer.join()
+    assert len(files(tmp_path / "shelf")) == 1
+    assert list(folder_shelf.objects()) == []
+
+    folder_shelf.remove_abandoned(datetime.now(UTC) - timedelta(hours=1))
+    assert len(files(tmp_path / "shelf")) == 1
+
+    folder_shelf.remove_abandoned(datetime.now(UTC) + timedelta(seconds=1))
+    assert files(tmp_path / "shelf") == []
+
+
+def write_for_ever(url, tmp_path, arrived) -> None:
+    def chunks():
+        yield b"x" * 100
+        arrived.set()
+        time.sleep(60)
+
+    Shelf(url, tmp_path)._folder.write("ab" * 32, chunks())
+
+
+def test_processes_that_put_the_same_object_at_once_do_not_disturb_each_other(folder_shelf):
+    spawning = multiprocessing.get_context("spawn")
+    writers = [spawning.Process(target=put_often, args=(folder_shelf.url, HELLO)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        if folder_shelf.contains(HELLO_SHA256):
+            assert folder_shelf.get(HELLO_SHA256) == HELLO
+    for writer in writers:
+        writer.join()
+
+    assert [writer.exitcode for writer in writers] == [0, 0]
+
+
+def put_often(url, data) -> None:
+    shelf = Shelf(url, None)
+    for _ in range(20):
+        shelf.put(data)
+
+
+@pytest.mark.parametrize("url", ["nowhere://bucket/prefix", "s3://bucket/prefix"])
+def test_a_url_that_cannot_be_opened_says_what_to_do(url, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"RECSVC_SHELF_URL.*install"):
+        Shelf(url, tmp_path)
+
+
+def test_a_shelf_that_does_not_answer_says_so_but_not_its_password(tmp_path):
+    with pytest.raises(ShelfUnavailable, match="did not answer") as caught:
+        Shelf("ftp://shop:secret@127.0.0.1:1/shelf", tmp_path)
+
+    assert "127.0.0.1:1" in caught.value.detail
+    assert "secret" not in caught.value.detail
+
+
+def test_objects_are_files_named_by_their_hash(folder_shelf, tmp_path):
+    folder_shelf.put(HELLO)
+
+    assert files(tmp_path / "shelf") == [f"{HELLO_SHA256[:2]}/{HELLO_SHA256}"]
