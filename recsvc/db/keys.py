@@ -1,0 +1,80 @@
+"""Outside ids → keys, many at a time; an id that is new is given a key."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ARRAY, Select, Text, func, literal, select, true
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.selectable import TableValuedAlias
+
+from recsvc.db.session import Session
+from recsvc.db.tables import Item, User, UtcTime
+
+Ints = NDArray[np.int64]
+
+
+def user_keys(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
+    """Give the keys of the users that exist, and keep them from being erased meanwhile."""
+    asked = _listed(session, user_ids)
+    found = (
+        select(User.user_id, User.key)
+        .join(asked, User.user_id == asked.c.value)
+        .with_for_update(read=True, key_share=True, of=User)
+    )
+    return dict(session.execute(found).tuples().all())
+
+
+def item_keys(session: Session, item_ids: Sequence[str]) -> dict[str, int]:
+    """Give the keys of the items that exist."""
+    asked = _listed(session, item_ids)
+    found = select(Item.item_id, Item.key).join(asked, Item.item_id == asked.c.value)
+    return dict(session.execute(found).tuples().all())
+
+
+def made_user_keys(session: Session, user_ids: Sequence[str], *, now: datetime) -> Ints:
+    """Give each user's key, making those users that are new. (n,), in the order asked."""
+    known = user_keys(session, user_ids)
+    missing = sorted(set(user_ids) - known.keys())  # one order for all writers: no deadlock
+    if missing:
+        rows = select(_listed(session, missing).c.value, literal(now, UtcTime())).where(true())
+        _insert(session, User, ["user_id", "created_at"], rows)
+        known |= user_keys(session, missing)
+    return np.array([known[user_id] for user_id in user_ids], dtype=np.int64)
+
+
+def made_item_keys(session: Session, item_ids: Sequence[str], *, now: datetime) -> Ints:
+    """Give each item's key, making those items that are new. (n,), in the order asked."""
+    known = item_keys(session, item_ids)
+    missing = sorted(set(item_ids) - known.keys())
+    if missing:
+        moment = literal(now, UtcTime())
+        rows = select(_listed(session, missing).c.value, moment, moment).where(true())
+        _insert(session, Item, ["item_id", "created_at", "updated_at"], rows)
+        known |= item_keys(session, missing)
+    return np.array([known[item_id] for item_id in item_ids], dtype=np.int64)
+
+
+def _listed(session: Session, ids: Sequence[str]) -> TableValuedAlias:
+    """Give the ids as a table of one column, `value`, whatever their number."""
+    if _is_postgresql(session):
+        return func.unnest(literal(list(ids), ARRAY(Text))).table_valued("value").render_derived()
+    return func.json_each(json.dumps(list(ids))).table_valued("value")
+
+
+def _insert(
+    session: Session, table: type[User] | type[Item], columns: list[str], rows: Select[Any]
+) -> None:
+    """Insert rows, but for those that another writer has inserted meanwhile."""
+    if _is_postgresql(session):
+        made = postgresql.insert(table).from_select(columns, rows)
+        session.execute(made.on_conflict_do_nothing())
+    else:
+        session.execute(sqlite.insert(table).from_select(columns, rows).on_conflict_do_nothing())
+
+
+def _is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"

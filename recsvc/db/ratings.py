@@ -1,0 +1,160 @@
+"""Ratings, many or few at a time: written so that the newest stands, read as rows or as arrays."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Select, delete, func, select, text
+
+from recsvc.db import rating_bulk, settling
+from recsvc.db.keys import made_item_keys, made_user_keys
+from recsvc.db.session import Session
+from recsvc.db.settling import Rows, Written
+from recsvc.db.tables import Item, Rating, User
+
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+
+WORTH_A_GAMBLE = 1000  # ratings
+
+
+@dataclass(frozen=True)
+class RatingBatch:
+    """Ratings in the order received.
+
+    users, items      ids
+    user_of, item_of  (n,) which of them each rating is about
+    values, rated_at  (n,) finite; microseconds since 1970
+    """
+
+    users: Sequence[str]
+    user_of: Ints
+    items: Sequence[str]
+    item_of: Ints
+    values: Doubles
+    rated_at: Ints
+
+
+class StoredRating(NamedTuple):
+    """One user's rating of an item; `item_key` is the place in a list."""
+
+    item_key: int
+    item_id: str
+    value: float
+    rated_at: datetime
+
+
+def write(session: Session, batch: RatingBatch, *, now: datetime) -> Written:
+    """Store ratings as if they came one after the other, making users and items that are new."""
+    if not batch.values.size:
+        return Written()
+    rows = settling.by_pair(
+        Rows(
+            _keys(made_user_keys, session, batch.users, batch.user_of, now),
+            _keys(made_item_keys, session, batch.items, batch.item_of, now),
+            batch.values,
+            batch.rated_at,
+        )
+    )
+    pairs = rows.at(settling.first_of_pair(rows))
+    nothing = np.zeros(pairs.value.size, dtype=np.bool_)
+    if rows.value.size >= WORTH_A_GAMBLE:
+        settled = settling.settle(rows, nothing, pairs)
+        if rating_bulk.all_inserted(session, settled.rows):
+            return settled.written
+    settled = settling.settle(rows, *rating_bulk.stored(session, pairs))
+    rating_bulk.upsert(session, settled.rows.at(settled.is_news))
+    return settled.written
+
+
+def forget(session: Session, user_id: str, item_id: str) -> bool:
+    """Delete one rating; tell whether there was one."""
+    gone = (
+        delete(Rating)
+        .where(Rating.user_key == select(User.key).where(User.user_id == user_id).scalar_subquery())
+        .where(Rating.item_key == select(Item.key).where(Item.item_id == item_id).scalar_subquery())
+        .returning(Rating.item_key)
+    )
+    return session.scalar(gone) is not None
+
+
+def rating_of(session: Session, user_id: str, item_id: str) -> StoredRating | None:
+    """Give one rating as it stands."""
+    found = _with_ids().where(User.user_id == user_id, Item.item_id == item_id)
+    row = session.execute(found).one_or_none()
+    return None if row is None else StoredRating._make(row)
+
+
+def ratings_of(
+    session: Session, user_id: str, *, after: int | None = None, limit: int | None = None
+) -> list[StoredRating]:
+    """Give a user's ratings, oldest item key first, with item keys above `after`."""
+    found = _with_ids().where(User.user_id == user_id).order_by(Rating.item_key)
+    if after is not None:
+        found = found.where(Rating.item_key > after)
+    return [StoredRating._make(row) for row in session.execute(found.limit(limit))]
+
+
+def count_ratings(session: Session) -> int:
+    """Count all ratings; of a million, it takes some 20 ms."""
+    return session.scalar(select(func.count()).select_from(Rating)) or 0
+
+
+def erase_user(session: Session, user_id: str) -> int | None:
+    """Delete a user with all ratings; give how many those were, None where there is no user."""
+    locked = select(User.key).where(User.user_id == user_id).with_for_update()
+    key = session.scalar(locked)  # whoever was writing a rating of theirs has ended by now
+    if key is None:
+        return None
+    counted = select(func.count()).select_from(Rating).where(Rating.user_key == key)
+    n_ratings = session.scalar(counted) or 0
+    session.execute(delete(Rating).where(Rating.user_key == key))
+    session.execute(delete(User).where(User.key == key))
+    return n_ratings
+
+
+def all_ratings(session: Session) -> Iterator[tuple[Ints, Ints, Doubles]]:
+    """Yield (user keys, item keys, values) of all ratings, sorted by user, then item.
+
+    One block is in memory at a time.
+    """
+    for block in rating_bulk.all_rows(session):
+        yield (
+            block["user_key"].astype(np.int64),
+            block["item_key"].astype(np.int64),
+            block["value"].astype(np.float64),
+        )
+
+
+def all_user_ids(session: Session) -> tuple[Ints, list[str]]:
+    """Give (keys, user_ids) of all users, by key."""
+    return _keys_and_ids(session, "SELECT key, user_id FROM user_account ORDER BY key")
+
+
+def all_item_ids(session: Session) -> tuple[Ints, list[str]]:
+    """Give (keys, item_ids) of all items, by key."""
+    return _keys_and_ids(session, "SELECT key, item_id FROM item ORDER BY key")
+
+
+def _keys_and_ids(session: Session, query: str) -> tuple[Ints, list[str]]:
+    rows = session.execute(text(query)).all()
+    return np.array([key for key, _ in rows], dtype=np.int64), [id_ for _, id_ in rows]
+
+
+def _keys(
+    make: Callable[..., Ints], session: Session, ids: Sequence[str], which: Ints, now: datetime
+) -> Ints:
+    """Give the key of each rating's user or item; ids that no rating is about are left alone."""
+    used, place = np.unique(which, return_inverse=True)
+    return make(session, [ids[n] for n in used.tolist()], now=now)[place]
+
+
+def _with_ids() -> Select[int, str, float, datetime]:
+    return (
+        select(Rating.item_key, Item.item_id, Rating.value, Rating.rated_at)
+        .join(User, User.key == Rating.user_key)
+        .join(Item, Item.key == Rating.item_key)
+    )
