@@ -115,5 +115,5 @@ def _or_one_line(act: Callable[[], None]) -> None:
     try:
         act()
     except RecsvcError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         sys.exit(1)

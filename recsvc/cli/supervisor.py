@@ -33,6 +33,7 @@ class Kept:
 
     def ended(self) -> str:
         """Note that the process has ended; say so, and when it is started again."""
+        self.process.join()
         if time.monotonic() - self._started_at > STEADY_SECONDS:
             self._pause = FIRST_PAUSE_SECONDS
         self.due_at = time.monotonic() + self._pause

@@ -1,0 +1,209 @@
+"""What commands print, for people and for programs, and how they fail."""
+
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.acceptance
+
+COMMANDS = ["serve", "worker", "import", "train", "jobs", "recommend", "models", "demo"]
+
+
+def data(told) -> object:
+    """Give what a command with --json printed; stdout holds nothing else."""
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout)
+
+
+def test_help_lists_every_command(recsvc):
+    told = recsvc("--help")
+
+    assert told.returncode == 0
+    listed = re.findall(r"^│ (\w+) ", told.stdout, re.MULTILINE)
+    assert sorted(listed) == sorted(COMMANDS)
+
+
+def test_the_version_is_said(recsvc):
+    assert re.fullmatch(r"recsvc \d+\.\d+\.\d+\n", recsvc("--version").stdout)
+
+
+def test_an_import_says_how_many_ratings_were_taken_and_why_lines_were_refused(
+    recsvc, trained, ratings_file
+):
+    told = recsvc("import", ratings_file, "--url", trained.url)
+
+    assert told.returncode == 0
+    assert re.search(r"ratings\.csv: [\d,]+ ratings imported", told.stdout)
+    assert "lots" in told.stdout
+
+
+def test_every_refused_line_can_be_read(recsvc, trained, ratings_file):
+    jobs = data(recsvc("import", ratings_file, "--url", trained.url, "--json"))
+
+    refused = data(recsvc("jobs", "refusals", jobs[0]["id"], "--url", trained.url, "--json"))
+
+    lines = len(ratings_file.read_text().splitlines())
+    assert [refusal["line"] for refusal in refused] == [lines - 1, lines]
+
+
+def test_training_prints_a_line_an_epoch_on_stderr_and_its_figures_on_stdout(recsvc, trained):
+    told = recsvc("train", "--set", "epochs=2", "--set", "n_hidden=4", "--url", trained.url)
+
+    assert told.returncode == 0
+    assert re.search(r"epoch 2: validation NLL \d\.\d+, RMSE \d\.\d+", told.stderr)
+    assert "Model version" in told.stdout
+    assert "user item bias" in told.stdout
+
+
+def test_a_hyperparameter_that_does_not_exist_is_one_line_and_status_1(recsvc, trained):
+    told = recsvc("train", "--set", "n_hiden=4", "--url", trained.url)
+
+    assert told.returncode == 1
+    assert told.stdout == ""
+    assert told.stderr.startswith("error: No such hyperparameter: hyperparameters has 'n_hiden'")
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_setting_without_a_value_is_wrong_usage(recsvc):
+    assert recsvc("train", "--set", "n_hidden").returncode == 2
+
+
+def test_a_file_that_does_not_exist_is_wrong_usage(recsvc):
+    assert recsvc("import", "/no/such/file").returncode == 2
+
+
+def test_a_binary_file_fails_with_its_reason(recsvc, trained, tmp_path):
+    file = tmp_path / "picture.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
+
+    told = recsvc("import", file, "--url", trained.url)
+
+    assert told.returncode == 1
+    assert told.stdout == ""
+    assert "picture.png was not imported." in told.stderr
+
+
+def test_nobody_at_the_address_is_one_line_and_status_1(recsvc):
+    told = recsvc("models", "list", "--url", "http://127.0.0.1:9")
+
+    assert told.returncode == 1
+    assert told.stderr.startswith("error: http://127.0.0.1:9 does not answer: ")
+    assert told.stderr.count("\n") == 1
+
+
+def test_jobs_are_listed_newest_first(recsvc, trained):
+    jobs = data(recsvc("jobs", "list", "--url", trained.url, "--json"))
+
+    assert {job["kind"] for job in jobs} == {"training", "import"}
+    assert [job["id"] for job in jobs] == sorted((job["id"] for job in jobs), reverse=True)
+
+
+def test_jobs_of_both_kinds_are_shown_by_their_number(recsvc, trained):
+    jobs = data(recsvc("jobs", "list", "--url", trained.url, "--json"))
+    for kind in ("training", "import"):
+        number = next(job["id"] for job in jobs if job["kind"] == kind)
+
+        told = recsvc("jobs", "show", number, "--url", trained.url)
+
+        assert told.stdout.startswith(f"{kind.capitalize()} job {number} succeeded")
+
+
+def test_a_curve_has_a_line_for_every_epoch(recsvc, trained):
+    jobs = data(recsvc("jobs", "list", "--kind", "training", "--url", trained.url, "--json"))
+    number = jobs[-1]["id"]
+
+    epochs = data(recsvc("jobs", "curve", number, "--url", trained.url, "--json"))
+    table = recsvc("jobs", "curve", number, "--url", trained.url).stdout
+
+    assert [epoch["epoch"] for epoch in epochs][-1] == 2
+    assert "validation RMSE" in table.splitlines()[0]
+
+
+def test_cancelling_a_finished_job_is_refused(recsvc, trained):
+    jobs = data(recsvc("jobs", "list", "--kind", "training", "--url", trained.url, "--json"))
+
+    told = recsvc("jobs", "cancel", jobs[-1]["id"], "--url", trained.url)
+
+    assert told.returncode == 1
+    assert told.stderr.startswith("error: Job is already finished: ")
+
+
+def test_an_unknown_job_is_one_line_and_status_1(recsvc, trained):
+    told = recsvc("jobs", "show", 987654, "--url", trained.url)
+
+    assert told.returncode == 1
+    assert told.stderr.startswith("error: No such job: ")
+
+
+def test_recommendations_are_a_table_or_json(recsvc, trained):
+    table = recsvc("recommend", "reader-001", "-n", 3, "--url", trained.url)
+    answer = data(recsvc("recommend", "reader-001", "-n", 3, "--url", trained.url, "--json"))
+
+    assert len(answer["items"]) == 3
+    assert all(item["item_id"] in table.stdout for item in answer["items"])
+    assert "By model version" in table.stdout
+
+
+def test_the_published_model_is_marked_and_cannot_be_published_twice(recsvc, trained):
+    models = data(recsvc("models", "list", "--url", trained.url, "--json"))
+    (published,) = (model["version"] for model in models if model["published"])
+
+    told = recsvc("models", "publish", published, "--url", trained.url)
+
+    assert "published" in recsvc("models", "list", "--url", trained.url).stdout
+    assert told.returncode == 1
+    assert told.stderr.startswith("error: Version is already published: ")
+
+
+def test_a_model_card_names_what_it_was_learned_from(recsvc, trained):
+    told = recsvc("models", "show", 1, "--url", trained.url)
+
+    assert told.stdout.startswith("Model version 1")
+    assert "ratings by 150 users" in told.stdout
+
+
+def test_another_version_is_published_and_rolled_back(recsvc, trained):
+    spec = ("--set", "epochs=1", "--set", "n_hidden=4", "--publish", "never", "--url", trained.url)
+    version = data(recsvc("train", *spec, "--json"))["result"]["version"]
+
+    published = data(recsvc("models", "publish", version, "--url", trained.url, "--json"))
+    before = data(recsvc("models", "rollback", "--url", trained.url, "--json"))
+
+    assert published["version"] == version
+    assert before["version"] < version
+    assert before["published"]
+
+
+def test_without_an_address_commands_work_on_the_home_they_find(recsvc, ratings_file, tmp_path):
+    home = tmp_path / "home"
+
+    imported = data(recsvc("import", ratings_file, "--json", home=home))
+    learned = data(
+        recsvc(
+            "train",
+            "--set",
+            "epochs=1",
+            "--set",
+            "n_hidden=4",
+            "--publish",
+            "always",
+            "--json",
+            home=home,
+        )
+    )
+    answer = data(recsvc("recommend", "reader-001", "--json", home=home))
+
+    assert imported[0]["state"] == learned["state"] == "succeeded"
+    assert answer["model_version"] == learned["result"]["version"]
+    assert (home / "recsvc.sqlite3").is_file()
+
+
+def test_a_command_leaves_the_database_url_where_it_is_pointed(recsvc, tmp_path):
+    told = recsvc(
+        "models", "list", home=tmp_path, RECSVC_DATABASE_URL=f"sqlite:///{tmp_path}/mine.sqlite3"
+    )
+
+    assert told.stdout == "No model yet. Train one: recsvc train\n"
+    assert (tmp_path / "mine.sqlite3").is_file()
+    assert not (tmp_path / "recsvc.sqlite3").exists()

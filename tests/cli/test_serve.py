@@ -1,0 +1,123 @@
+"""`recsvc serve`: one parent, and children that never outlive it."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recsvc.client import Client
+
+pytestmark = pytest.mark.acceptance
+
+
+def descendants(pid: int) -> Iterator[int]:
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            yield child
+            yield from descendants(child)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def eventually(holds, within: float = 10.0) -> bool:
+    deadline = time.monotonic() + within
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_it_says_where_it_answers_and_answers_there(shared):
+    with Client(shared.url) as client:
+        assert client.live()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_status_0_and_nothing_stays_behind(serve, number):
+    served = serve()
+    family = list(descendants(served.process.pid))
+
+    started = time.monotonic()
+    status = served.stop(number)
+
+    assert status == 0
+    assert time.monotonic() - started < 10
+    assert eventually(lambda: not any(map(is_alive, family)), within=2)
+
+
+def test_kill_9_of_the_parent_ends_everything(serve):
+    served = serve("--workers", "2")
+    family = list(descendants(served.process.pid))
+
+    served.stop(signal.SIGKILL)
+
+    assert len(family) >= 3
+    assert eventually(lambda: not any(map(is_alive, family)))
+
+
+def test_a_process_that_dies_is_started_again(serve):
+    served = serve("--no-worker")
+    with Client(served.url) as client:
+        (api,) = (pid for pid in descendants(served.process.pid) if b"spawn_main" in _command(pid))
+        os.kill(api, signal.SIGKILL)
+
+        assert eventually(client.live)
+        log = served.home.with_name("served.log").read_text()
+        assert f"The api process {api} ended (SIGKILL); starting another in 0.5 s." in log
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_while_one_api_process_hangs_the_other_answers(serve):
+    served = serve("--workers", "2", "--no-worker")
+    family = descendants(served.process.pid)
+    hanging = next(pid for pid in family if b"spawn_main" in _command(pid))
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        for _ in range(10):
+            with Client(served.url, timeout=2) as client:
+                assert client.live()
+    finally:
+        os.kill(hanging, signal.SIGCONT)
+
+
+def test_a_port_that_is_taken_is_one_line_on_stderr(recsvc):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        told = recsvc("serve", "--port", port)
+
+    assert told.returncode == 1
+    assert told.stderr == f"error: Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("RECSVC_PORT", "many", "error: RECSVC_PORT cannot be used: "),
+        ("RECSVC_DATABASE_URL", "mysql://host/db", "error: RECSVC_DATABASE_URL names 'mysql'"),
+        ("RECSVC_RATING_SCALE", "5:1:1", "error: The rating scale is '5:1:1'"),
+        ("RECSVC_HOME", "/proc/nowhere", "error: RECSVC_HOME is '/proc/nowhere'"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_one_line_on_stderr(recsvc, setting, value, told):
+    ended = recsvc("serve", "--port", 0, **{setting: value})
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(told)
+    assert ended.stderr.count("\n") == 1

@@ -1,0 +1,243 @@
+"""The client against the real service, and against servers that fail in the ways real ones do."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from recsvc.client import ApiError, Client, Unreachable
+
+Answer = Callable[[BaseHTTPRequestHandler, int], None]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("client")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recsvc.cli", "serve", "--port", "0"],
+        env=os.environ | {"RECSVC_HOME": str(home), "RECSVC_LOG_LEVEL": "error"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        yield next(line.split()[1] for line in process.stdout if line.strip().startswith("API"))
+        process.terminate()
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[Client]:
+    with Client(url) as client:
+        yield client
+
+
+@contextmanager
+def server(answer: Answer) -> Iterator[str]:
+    """Serve HTTP; `answer` is given the request and how many came before it."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            seen.append(self.path)
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer(self, len(seen) - 1)
+
+        do_GET = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815 - http.server's names
+
+        def log_message(self, *arguments: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+
+
+def reply(request: BaseHTTPRequestHandler, status: int, body: bytes = b"{}", **headers: str):
+    request.send_response(status)
+    for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        request.send_header(name.replace("_", "-"), value)
+    request.end_headers()
+    request.wfile.write(body)
+
+
+# The real service
+
+
+@pytest.mark.parametrize("item_id", ["book/7", "..", ".", "a b?c#d", "émilie%2F", "100%", "猫"])
+def test_any_id_comes_back_as_it_was_sent(client: Client, item_id: str):
+    client.rate(f"user {item_id}", item_id, 4)
+
+    (rating,) = client.ratings(f"user {item_id}")
+
+    assert (rating["item_id"], rating["value"]) == (item_id, 4)
+
+
+def test_the_newest_rating_wins(client: Client):
+    client.rate("ada", "solaris", 2, rated_at="2024-01-02T00:00:00Z")
+    client.rate("ada", "solaris", 5, rated_at="2024-01-01T00:00:00Z")
+
+    (rating,) = client.ratings("ada")
+
+    assert rating["value"] == 2
+
+
+def test_a_rating_can_be_forgotten(client: Client):
+    client.rate("bob", "solaris", 2)
+
+    client.unrate("bob", "solaris")
+
+    assert list(client.ratings("bob")) == []
+
+
+def test_many_ratings_are_reported_line_by_line(client: Client):
+    report = client.send_ratings(
+        [
+            {"user_id": "carl", "item_id": "a", "value": 1},
+            {"user_id": "", "item_id": "b", "value": 1},
+        ]
+    )
+
+    assert report["accepted"] == 1
+    assert [refusal["line"] for refusal in report["refused"]] == [2]
+
+
+def test_a_list_is_given_whole_whatever_the_size_of_its_pages(client: Client):
+    client.send_ratings(
+        {"user_id": "dora", "item_id": f"item-{n:03}", "value": 3} for n in range(120)
+    )
+
+    rated = {rating["item_id"] for rating in client.ratings("dora")}
+
+    assert rated == {f"item-{n:03}" for n in range(120)}
+
+
+def test_items_carry_titles(client: Client):
+    client.put_item("solaris", title="Solaris", categories=["Science fiction"])
+
+    assert client.item("solaris")["title"] == "Solaris"
+    assert "solaris" in {item["item_id"] for item in client.items()}
+
+
+def test_a_refusal_carries_the_problem_document(client: Client):
+    with pytest.raises(ApiError) as refused:
+        client.model(4711)
+
+    assert refused.value.status == 404
+    assert refused.value.title == "No such model version"
+    assert refused.value.detail.startswith("There is no model version 4711.")
+    assert refused.value.request_id
+    assert str(refused.value).startswith("No such model version: There is no model version 4711.")
+
+
+def test_a_malformed_body_names_its_fields(client: Client):
+    with pytest.raises(ApiError) as refused:
+        client.train(sede=7)
+
+    assert refused.value.status == 422
+    assert "sede" in refused.value.errors[0]["field"]
+
+
+def test_a_file_is_imported_and_its_job_waited_for(client: Client, tmp_path: Path):
+    file = tmp_path / "ratings.csv"
+    file.write_text("user_id,item_id,rating\nerna,solaris,5\nerna,stalker,oops\n")
+    with file.open("rb") as stream:
+        job = client.import_file(stream, file.name)
+
+    job = client.finished(job, timeout=30)
+
+    assert job["state"] == "succeeded"
+    assert [refusal["line"] for refusal in client.refusals(job["id"])] == [3]
+    assert [rating["item_id"] for rating in client.ratings("erna")] == ["solaris"]
+
+
+def test_an_erased_user_has_no_ratings_left(client: Client):
+    client.rate("fritz", "solaris", 5)
+
+    client.erase("fritz")
+
+    with pytest.raises(ApiError):
+        list(client.ratings("fritz"))
+
+
+# Servers that fail
+
+
+def test_a_service_that_asks_to_wait_is_asked_again():
+    def busy_once(request: BaseHTTPRequestHandler, before: int) -> None:
+        reply(request, *((200, b'{"ready": true}') if before else (503,)), Retry_After="0.05")
+
+    with server(busy_once) as url, Client(url) as client:
+        assert client.ready() == {"ready": True}
+
+
+def test_what_may_not_be_repeated_is_not():
+    asked = []
+
+    def busy(request: BaseHTTPRequestHandler, before: int) -> None:
+        asked.append(before)
+        reply(request, 503, Retry_After="0.05")
+
+    with server(busy) as url, Client(url) as client, pytest.raises(ApiError):
+        client.rollback()
+
+    assert asked == [0]
+
+
+def test_patience_ends():
+    def busy(request: BaseHTTPRequestHandler, before: int) -> None:
+        reply(request, 503, Retry_After="0.1")
+
+    started = time.monotonic()
+    with server(busy) as url, Client(url, patience=0.5) as client, pytest.raises(ApiError):
+        client.ready()
+
+    assert time.monotonic() - started < 2
+
+
+def test_an_answer_that_is_no_problem_document_is_still_an_error():
+    def broken(request: BaseHTTPRequestHandler, before: int) -> None:
+        reply(request, 502, b"<html>Bad gateway</html>")
+
+    with server(broken) as url, Client(url) as client, pytest.raises(ApiError, match="gateway"):
+        client.ready()
+
+
+def test_nobody_at_the_address_is_unreachable():
+    with Client("http://127.0.0.1:9", patience=0.2) as client:
+        assert not client.live()
+        with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:9 does not answer"):
+            client.ready()
+
+
+def test_a_broken_stream_is_taken_up_where_it_broke():
+    told = []
+
+    def breaking(request: BaseHTTPRequestHandler, before: int) -> None:
+        told.append(request.headers.get("Last-Event-ID"))
+        name = "done" if before else "epoch"
+        event = f"id: {before + 7}\nevent: {name}\ndata: {{}}\n\n"
+        reply(request, 200, event.encode(), Content_Type="text/event-stream")
+
+    with server(breaking) as url, Client(url) as client:
+        names = [event.name for event in client.events(1)]
+
+    assert names == ["epoch", "done"]
+    assert told == [None, "7"]
+
+
+def test_the_error_of_a_stream_is_an_api_error():
+    def missing(request: BaseHTTPRequestHandler, before: int) -> None:
+        reply(request, 404, b'{"title": "No such job", "status": 404}')
+
+    with (
+        server(missing) as url,
+        Client(url) as client,
+        pytest.raises(ApiError, match="No such job"),
+    ):
+        list(client.events(1))

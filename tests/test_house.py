@@ -1,0 +1,169 @@
+"""The laws of the house bite, and its documents are complete."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from recsvc import __version__
+from recsvc.config import Settings
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CONTRACTS = {contract["id"] for contract in PROJECT["tool"]["importlinter"]["contracts"]}
+
+# contract, file, the line that breaks it
+VIOLATIONS = [
+    ("layers", "db/jobs.py", "import recsvc.service.jobs"),
+    ("layers", "rbm/units.py", "import recsvc.engine"),
+    ("layers", "errors.py", "import recsvc.store"),
+    ("layers", "utils.py", ""),  # a room that the plan does not know
+    ("pure-rbm", "rbm/training.py", "import time"),
+    ("pure-rbm", "rbm/params.py", "from pathlib import Path"),
+    ("numba-in-kernels", "rbm/units.py", "import numba"),
+    ("sql-in-db", "service/jobs.py", "import sqlalchemy"),
+    ("web-in-api", "service/jobs.py", "import fastapi"),
+    ("web-in-api", "cli/serve.py", "from starlette.requests import Request"),
+    ("client-alone", "client/http.py", "import recsvc.errors"),
+    ("client-for-cli", "worker/loop.py", "import recsvc.client"),
+    ("settings-at-the-edges", "service/jobs.py", "import recsvc.config"),
+    ("settings-at-the-edges", "api/deps.py", "from recsvc.config import Settings"),
+    ("no-cycles", "db/session.py", "import recsvc.db.jobs"),
+]
+
+
+def lint_imports(folder: Path, contract: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
+    return subprocess.run(
+        [*command, "--contract", contract],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(
+        ROOT / "recsvc", tmp_path / "recsvc", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("contract", "file", "line"), VIOLATIONS)
+def test_a_forbidden_import_breaks_its_contract(copy: Path, contract: str, file: str, line: str):
+    with (copy / "recsvc" / file).open("a") as source:
+        source.write(f"\n{line}\n")
+
+    told = lint_imports(copy, contract)
+
+    assert told.returncode == 1
+    assert f"{_name(contract)} BROKEN" in " ".join(told.stdout.split())
+
+
+@pytest.mark.parametrize("contract", sorted(CONTRACTS))
+def test_every_contract_holds_as_the_house_stands(contract: str):
+    told = lint_imports(ROOT, contract)
+
+    assert told.returncode == 0, told.stdout
+
+
+def test_every_contract_is_seen_to_break():
+    assert {contract for contract, _, _ in VIOLATIONS} == CONTRACTS
+
+
+def _name(contract: str) -> str:
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    return next(entry["name"] for entry in contracts if entry["id"] == contract)
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_every_setting_is_documented(field: str):
+    documented = (ROOT / "docs" / "settings.md").read_text()
+
+    assert f"| `RECSVC_{field.upper()}` |" in documented
+
+
+def test_every_documented_setting_exists():
+    documented = re.findall(
+        r"^\| `RECSVC_(\w+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE
+    )
+
+    assert {name.lower() for name in documented} - {"url"} == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    "name", ["home", "host", "port", "rating_scale", "log_level", "shelf_keep"]
+)
+def test_a_documented_default_is_the_default(name: str):
+    documented = (ROOT / "docs" / "settings.md").read_text()
+
+    assert f"| `RECSVC_{name.upper()}` | `{Settings.model_fields[name].default}` |" in documented
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-runtime.lock"])
+def test_a_lock_holds_names_versions_and_hashes_but_no_address(lock: str):
+    lines = (ROOT / lock).read_text().splitlines()
+
+    stray = [
+        line
+        for line in lines
+        if not re.fullmatch(
+            r"[a-z0-9._-]+==[\w.+]+( ; [^:]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line
+        )
+    ]
+    assert stray == []
+
+
+def test_the_image_is_made_of_what_the_tests_ran_with():
+    tested = _pinned("requirements.lock")
+
+    assert _pinned("requirements-runtime.lock").items() <= tested.items()
+
+
+def _pinned(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE))
+
+
+def test_every_direct_dependency_has_a_line_in_the_decisions():
+    project = PROJECT["project"]
+    groups = PROJECT["dependency-groups"]
+    extras = project["optional-dependencies"]
+    wanted = chain(project["dependencies"], *groups.values(), *extras.values())
+    decided = (ROOT / "docs" / "decisions" / "0030-dependencies.md").read_text()
+
+    missing = [name for name in map(_bare, wanted) if f"`{name}`" not in decided]
+    assert missing == []
+
+
+def _bare(requirement: str) -> str:
+    return re.split(r"[\[><=~! ]", requirement, maxsplit=1)[0]
+
+
+def test_every_verb_of_the_makefile_says_what_it_does():
+    makefile = (ROOT / "Makefile").read_text()
+    verbs = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
+
+    assert set(re.findall(r"^([a-z]+):.*## \S", makefile, re.MULTILINE)) == verbs
+
+
+def test_the_changelog_has_a_section_for_this_version():
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "document", sorted(ROOT.glob("docs/**/*.md")) + sorted(ROOT.glob("*.md")), ids=str
+)
+def test_every_link_between_documents_leads_somewhere(document: Path):
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text())
+
+    assert [link for link in links if not (document.parent / link).exists()] == []
