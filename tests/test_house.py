@@ -8,10 +8,13 @@ import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from recsvc import __version__
+from recsvc.cli.app import app
 from recsvc.config import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -147,6 +150,20 @@ def test_every_direct_dependency_has_a_line_in_the_decisions():
 
 def _bare(requirement: str) -> str:
     return re.split(r"[\[><=~! ]", requirement, maxsplit=1)[0]
+
+
+def test_every_command_is_documented():
+    documented = re.findall(
+        r"^\| `recsvc ([a-z ]*[a-z])", (ROOT / "docs/command-line.md").read_text(), re.MULTILINE
+    )
+
+    assert sorted(documented) == sorted(_commands(get_command(app)))
+
+
+def _commands(command: Any, path: str = "") -> list[str]:
+    children = getattr(command, "commands", {})
+    names = [_commands(child, f"{path} {name}") for name, child in children.items()]
+    return list(chain.from_iterable(names)) or [path.strip()]
 
 
 def test_every_verb_of_the_makefile_says_what_it_does():
