@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from recsvc.db.migrate import upgrade
 from recsvc.db.session import Database
 from recsvc.errors import ConfigurationError, InvalidScale
 from recsvc.rbm.ratings import RatingScale
@@ -47,15 +46,19 @@ class Context:
     shelf_keep: int
 
 
-def open_context(settings: ContextSettings) -> Context:
+def open_context(settings: ContextSettings, *, migrate: bool = True) -> Context:
     """Make the home folder, bring the database up to date, and open database and shelf.
 
+    `migrate`  False in a process whose parent has brought the database up to date
     Raises ConfigurationError, InvalidScale or DatabaseUnavailable, each saying what to change.
     """
     rating_scale = _rating_scale(settings.rating_scale)
     _make_home(settings.home)
     database = Database(settings.resolved_database_url())
-    upgrade(database)
+    if migrate:
+        from recsvc.db.migrate import upgrade  # here, for it takes as long to load as the rest
+
+        upgrade(database)
     return Context(
         database=database,
         shelf=Shelf(settings.resolved_shelf_url(), settings.home / "cache"),

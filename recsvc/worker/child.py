@@ -69,7 +69,8 @@ def _child(settings: Settings, lease: Lease, use_cases: str, report: Connection)
     configure_logs(settings.log_level)
     job_log = log.bind(worker=lease.worker, job_id=lease.job_id, fence=lease.fence)
     try:
-        state = carry_out(open_context(settings), lease.job_id, lease, _resolve(use_cases))
+        context = open_context(settings, migrate=False)
+        state = carry_out(context, lease.job_id, lease, _resolve(use_cases))
     except LeaseLost:
         job_log.warning("lease lost")
     except Exception as error:

@@ -1,0 +1,62 @@
+"""A tiny kind of work for the worker's tests: it counts, and keeps its count on the shelf."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from recsvc.db.jobs import JobQueue, Lease
+from recsvc.db.session import unit_of_work
+from recsvc.db.tables import Job
+from recsvc.errors import IdenticalRatings
+from recsvc.service.carrying_out import UseCase
+from recsvc.service.context import Context
+
+FIGURES = {"learning_rate": 0.1, "momentum": 0.5, "cd_steps": 1, "seconds": 0.0}
+
+
+def use_case(kind: str) -> UseCase:
+    return carry_out
+
+
+def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
+    """Do what the specification says: count (to, pause), refuse, fall_over, exit or spin."""
+    work: dict[str, Callable[[], dict[str, Any]]] = {
+        "count": lambda: count(context, lease, job),
+        "refuse": lambda: refuse(),
+        "fall_over": lambda: [][job.id],
+        "exit": lambda: os._exit(0),
+        "spin": lambda: spin(context, lease),
+    }
+    return work[job.spec["do"]]()
+
+
+def count(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
+    started_from = int(context.shelf.get(job.checkpoint_sha256)) if job.checkpoint_sha256 else 0
+    for number in range(started_from + 1, job.spec["to"] + 1):
+        sha256 = context.shelf.put(str(number).encode())
+        with unit_of_work(context.database) as session:
+            queue = JobQueue(session)
+            queue.checkpointed(lease, sha256)
+            queue.progress(lease, number / job.spec["to"], {"count": number, "pid": os.getpid()})
+            queue.add_epoch(lease, {"epoch": number, **FIGURES}, now=datetime.now(UTC))
+        time.sleep(job.spec.get("pause", 0))
+    return {
+        "started_from": started_from,
+        "pid": os.getpid(),
+        "niceness": os.nice(0),
+        "threads": os.environ["NUMBA_NUM_THREADS"],
+        "kernel_cache": os.environ["NUMBA_CACHE_DIR"],
+    }
+
+
+def refuse() -> dict[str, Any]:
+    raise IdenticalRatings(3)
+
+
+def spin(context: Context, lease: Lease) -> dict[str, Any]:
+    """Hold the interpreter's lock for ever, as a compiler or a badly written kernel does."""
+    with unit_of_work(context.database) as session:
+        JobQueue(session).progress(lease, 0.1, {"pid": os.getpid()})
+    return {"sum": sum(range(10**13))}
