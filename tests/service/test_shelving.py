@@ -1,0 +1,129 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.session import reading, unit_of_work
+from recsvc.db.tables import JobState, ModelVersion
+from recsvc.service import publishing, shelving
+from recsvc.service.context import Context
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(hours=2)
+LEASE = {"worker": "w", "now": NOW, "lease_seconds": 60, "max_attempts": 3}
+
+
+@pytest.fixture
+def context(database, shelf) -> Context:
+    return Context(
+        database=database,
+        shelf=shelf,
+        rating_scale=None,
+        training_threads=1,
+        memory_limit_bytes=None,
+        checkpoint_seconds=10,
+        shelf_keep=2,
+    )
+
+
+def put(context, text: str) -> str:
+    return context.shelf.put(text.encode())
+
+
+def on_the_shelf(context, *texts: str) -> list[bool]:
+    """Tell of each whether it is there; putting it again would be cheating."""
+    there = {context.shelf.get(found.sha256).decode() for found in context.shelf.objects()}
+    return [text in there for text in texts]
+
+
+def trained(context, number: int) -> int:
+    """A version with weights and a snapshot on the shelf."""
+    with unit_of_work(context.database) as session:
+        queue = JobQueue(session)
+        queue.enqueue("training", spec={}, now=NOW)
+        lease = lease_of(queue.claim(**LEASE))
+        queue.finish(lease, JobState.SUCCEEDED, now=NOW, result={})
+        version = ModelVersion(
+            job_id=lease.job_id,
+            model_kind="user_rbm",
+            seed=0,
+            hyperparameters={},
+            rating_scale={},
+            metrics={},
+            baselines={},
+            packages={},
+            **dict.fromkeys(("n_users", "n_items", "n_ratings", "best_epoch"), 1),
+            checkpoint_bytes=1,
+            checkpoint_sha256=put(context, f"weights {number}"),
+            weights_sha256="",
+            snapshot_sha256=put(context, f"snapshot {number}"),
+            created_at=NOW,
+        )
+        return publishing.add_version(session, version).version
+
+
+def retired(context) -> list[int]:
+    with reading(context.database) as session:
+        versions = publishing.list_models(session, limit=100)
+        return sorted(v.version for v in versions if v.retired_at is not None)
+
+
+def test_what_nothing_points_at_is_removed_after_an_hour(context):
+    put(context, "forgotten")
+
+    assert shelving.clear(context, now=NOW + timedelta(minutes=50)) == 0
+    assert shelving.clear(context, now=LATER) == 1
+    assert on_the_shelf(context, "forgotten") == [False]
+
+
+def test_the_last_versions_and_the_published_one_are_kept(context):
+    versions = [trained(context, number) for number in range(1, 6)]
+    with unit_of_work(context.database) as session:
+        publishing.publish(session, versions[0], now=NOW)
+
+    shelving.clear(context, now=LATER)
+
+    assert retired(context) == versions[1:3]
+    kept = [on_the_shelf(context, f"weights {n}", f"snapshot {n}") for n in range(1, 6)]
+    assert kept == [[True, True], [False, False], [False, False], [True, True], [True, True]]
+
+
+def test_clearing_again_removes_nothing_more(context):
+    for number in range(4):
+        trained(context, number)
+    shelving.clear(context, now=LATER)
+
+    assert shelving.clear(context, now=LATER) == 0
+    assert len(list(context.shelf.objects())) == 4
+
+
+def test_a_snapshot_that_two_versions_share_stays_as_long_as_one_does(context):
+    for _ in range(3):
+        trained(context, 1)
+
+    shelving.clear(context, now=LATER)
+
+    assert len(retired(context)) == 1
+    assert on_the_shelf(context, "weights 1", "snapshot 1") == [True, True]
+
+
+def test_what_an_unfinished_job_works_on_is_kept_until_it_ends(context):
+    with unit_of_work(context.database) as session:
+        queue = JobQueue(session)
+        queue.enqueue("import", spec={"upload_sha256": put(context, "upload")}, now=NOW)
+        queue.enqueue("training", spec={}, now=NOW + timedelta(seconds=1))
+        queue.enqueue("training", spec={}, now=NOW, priority=0)
+        lease = lease_of(queue.claim(**LEASE))
+        queue.snapshot_taken(lease, put(context, "snapshot"))
+        queue.checkpointed(lease, put(context, "old checkpoint"))
+        queue.checkpointed(lease, put(context, "checkpoint"))
+
+    shelving.clear(context, now=LATER)
+    texts = ("upload", "snapshot", "old checkpoint", "checkpoint")
+    assert on_the_shelf(context, *texts) == [True, True, False, True]
+
+    with unit_of_work(context.database) as session:
+        JobQueue(session).finish(lease, JobState.CANCELLED, now=NOW)
+        JobQueue(session).request_cancel(1, "import", now=NOW)
+    shelving.clear(context, now=LATER)
+    assert on_the_shelf(context, *texts) == [False, False, False, False]
