@@ -98,6 +98,11 @@ def ratings_of(
     return [StoredRating._make(row) for row in session.execute(found.limit(limit))]
 
 
+def user_exists(session: Session, user_id: str) -> bool:
+    """Tell whether there is such a user, with ratings or without."""
+    return session.scalar(select(User.key).where(User.user_id == user_id)) is not None
+
+
 def count_ratings(session: Session) -> int:
     """Count all ratings; of a million, it takes some 20 ms."""
     return session.scalar(select(func.count()).select_from(Rating)) or 0

@@ -29,7 +29,7 @@ class Scale(Protocol):
         """Tell whether the value is one of the scale's."""
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is expected, not an error
+class Refused(Exception):
     """A field of a line cannot be taken: why, as a code for programs and a detail for people."""
 
     def __init__(self, code: str, detail: str) -> None:
@@ -92,12 +92,17 @@ def read_time(text: str) -> int:
             return _since_1970(text)
         moment = datetime.fromisoformat(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return (aware - EPOCH) // MICROSECOND
+        return microseconds(aware)
     except (ValueError, OverflowError) as error:
         raise Refused(
             "bad-timestamp",
             f"The time is {_short(text)}; write seconds since 1970 or 2026-06-01T12:00:00Z.",
         ) from error
+
+
+def microseconds(moment: datetime) -> int:
+    """Give an aware time as microseconds since 1970."""
+    return (moment - EPOCH) // MICROSECOND
 
 
 def _since_1970(text: str) -> int:

@@ -7,7 +7,7 @@ either a rating, or refused with its number, a code and a detail, or blank.
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -87,21 +87,24 @@ def read_lines(
     default_time  of ratings that tell no time, in microseconds since 1970
     """
     columns, regular, odd = take_apart(layout, block)
-    refusals: list[Refusal] = []
-    taken: list[tuple[int, Fields]] = []
-    n_blank = 0
-    for line, raw in odd:
-        if not raw.strip():
-            n_blank += 1
-            continue
-        try:
-            taken.append((line, _fields(raw, layout)))
-        except Refused as refused:
-            refusals.append(Refusal(first_line + line, refused.code, refused.detail))
-    lines = first_line + np.append(regular, np.array([line for line, _ in taken], dtype=np.int64))
+    written = [(first_line + line, raw) for line, raw in odd if raw.strip()]
+    taken, refusals = _sort_out(written, lambda raw: _fields(raw, layout))
+    lines = np.append(first_line + regular, np.array([line for line, _ in taken], dtype=np.int64))
     columns = [texts.plus([fields[n] for _, fields in taken]) for n, texts in enumerate(columns)]
     read = _Reading(columns, lines, layout.has_events, default_time, scale)
-    return read.result(len(regular) + len(odd), n_blank, refusals)
+    return read.result(len(regular) + len(odd), len(odd) - len(written), refusals)
+
+
+def read_objects(
+    objects: Sequence[object], *, default_time: int, scale: Scale | None
+) -> RatingLines:
+    """Read ratings that came as JSON objects; a line's number is the object's, from 1."""
+    taken, refusals = _sort_out(enumerate(objects, start=1), fields_of_object)
+    nothing = Column([], np.empty(0, dtype=np.int64))
+    columns = [nothing.plus([fields[n] for _, fields in taken]) for n in range(len(Fields._fields))]
+    lines = np.array([line for line, _ in taken], dtype=np.int64)
+    read = _Reading(columns, lines, False, default_time, scale)
+    return read.result(len(objects), 0, refusals)
 
 
 def header_length(block: bytes) -> tuple[int, int]:
@@ -115,7 +118,7 @@ def header_length(block: bytes) -> tuple[int, int]:
 
 
 def fields_of_object(entry: object) -> Fields:
-    """Take the fields out of a JSON object. Raises Refused: not-an-object or missing-field."""
+    """Take the fields out of a JSON object. Raises Refused."""
     if not isinstance(entry, dict):
         raise Refused("not-an-object", "The line is JSON, but not an object of fields.")
     names = [canonical(name) for name in entry]
@@ -126,6 +129,20 @@ def fields_of_object(entry: object) -> Fields:
         if place < 0:
             raise Refused("missing-field", f"The object has no {field}.")
     return Fields(*("" if place < 0 else _text(values[place]) for place in places))
+
+
+def _sort_out(
+    numbered: Iterable[tuple[int, T]], reader: Callable[[T], Fields]
+) -> tuple[list[tuple[int, Fields]], list[Refusal]]:
+    """Read lines one by one: those that have fields, and those that are refused."""
+    taken: list[tuple[int, Fields]] = []
+    refusals: list[Refusal] = []
+    for line, entry in numbered:
+        try:
+            taken.append((line, reader(entry)))
+        except Refused as refused:
+            refusals.append(Refusal(line, refused.code, refused.detail))
+    return taken, refusals
 
 
 def _fields(raw: bytes, layout: Layout) -> Fields:
@@ -156,6 +173,8 @@ def _text(value: object) -> str:
     """Spell a JSON value as a file would; what can be no field is left as it looks."""
     if value is None:
         return ""
+    if isinstance(value, bool | list | dict):
+        raise Refused("bad-field", f"{json.dumps(value)[:40]} is neither a text nor a number.")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

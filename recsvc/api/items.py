@@ -1,0 +1,151 @@
+"""The catalogue: describe items, so that answers can carry titles and be filtered."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, Response, status
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+
+from recsvc.api import answers, cursors
+from recsvc.api.deps import Cursor, ItemId, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.many import Sent, described, sent
+from recsvc.api.ratings import RefusalOut
+from recsvc.api.schemas import Answer, Body, Page
+from recsvc.errors import InvalidCursor, InvalidId, ItemNotFound
+from recsvc.service import cataloguing
+from recsvc.service.cataloguing import Description
+from recsvc.service.rating_fields import checked_id
+
+router = APIRouter(prefix="/v1/items", tags=["items"])
+
+
+def _storable(text: str) -> str:
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("it has a NUL or half a surrogate pair, which no database keeps")
+    return text
+
+
+def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
+    try:
+        _storable(json.dumps(attributes, allow_nan=False, ensure_ascii=False))
+        if "\\u0000" in json.dumps(attributes):
+            raise ValueError("it has a NUL, which no database keeps")
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return attributes
+
+
+Text = Annotated[str, Field(max_length=1000), AfterValidator(_storable)]
+
+
+class ItemIn(Body):
+    """What is known of an item. What is left out goes back to its default."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: Text | None = Field(None, examples=["The Quiet Harbour"])
+    categories: list[Text] = Field(default_factory=list, max_length=100, examples=[["Crime"]])
+    price: float | None = Field(None, ge=0, allow_inf_nan=False, examples=[12.5])
+    available: bool = Field(True, description="Unavailable items are never recommended.")
+    hidden: bool = Field(False, description="Hidden items are never recommended.")
+    attributes: Annotated[dict[str, Any], AfterValidator(_plain)] = Field(
+        default_factory=dict, examples=[{"author": "A. Writer"}], description="Whatever you like."
+    )
+
+    def description(self) -> Description:
+        """Give it as the service takes it."""
+        return cast(Description, self.model_dump(exclude={"item_id"}))
+
+
+class ItemLine(ItemIn):
+    """One of many items."""
+
+    item_id: Annotated[str, AfterValidator(lambda item_id: checked_id("item_id", item_id))]
+
+
+class ItemOut(Answer):
+    """An item, put or only rated so far."""
+
+    item_id: str = Field(examples=["book/7"])
+    title: str | None = Field(examples=["The Quiet Harbour"])
+    categories: list[str] = Field(examples=[["Crime"]])
+    price: float | None = Field(examples=[12.5])
+    available: bool
+    hidden: bool
+    attributes: dict[str, Any] = Field(examples=[{"author": "A. Writer"}])
+    created_at: datetime
+    updated_at: datetime
+
+
+class ItemsReport(Answer):
+    """What became of each line."""
+
+    accepted: int = Field(examples=[2])
+    added: int = Field(examples=[1], description="How many items are new.")
+    refused: list[RefusalOut]
+
+
+@router.put(
+    "/{item_id:id}",
+    summary="Describe an item",
+    responses=answers.of(InvalidId) | {201: {"model": ItemOut, "description": "The item is new"}},
+)
+def put_item(
+    item_id: ItemId, body: ItemIn, response: Response, session: SessionDep, now: Now
+) -> ItemOut:
+    """Replaces whatever was known of it."""
+    item, is_new = cataloguing.put_item(session, item_id, body.description(), now=now)
+    response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+    return ItemOut.model_validate(item)
+
+
+@router.get("/{item_id:id}", summary="Look at an item", responses=answers.of(ItemNotFound))
+def get_item(item_id: ItemId, session: ReadingDep) -> ItemOut:
+    """An item that was only rated has no title."""
+    return ItemOut.model_validate(cataloguing.get_item(session, item_id))
+
+
+@router.get("", summary="List items", responses=answers.of(InvalidCursor))
+def list_items(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -> Page[ItemOut]:
+    """In the order they came; hidden ones too."""
+    found = cataloguing.list_items(session, after=cursors.after("items", cursor), limit=limit + 1)
+    shown = [ItemOut.model_validate(item) for item in found[:limit]]
+    more = len(found) > limit
+    return Page(
+        items=shown, next_cursor=cursors.encode("items", found[limit - 1].key) if more else None
+    )
+
+
+ItemsSent = Annotated[Sent, Depends(sent("items", cataloguing.AT_ONCE))]
+EXAMPLE = {"item_id": "book/7", "title": "The Quiet Harbour", "categories": ["Crime"], "price": 9.5}
+
+
+@router.post("", summary="Describe many items", openapi_extra=described("items", EXAMPLE))
+def add_items(body: ItemsSent, session: SessionDep, now: Now) -> ItemsReport:
+    """At most 10,000, as JSON or NDJSON. A refused line never stops the others; the last wins."""
+    read: Callable[[Any], ItemLine] = ItemLine.model_validate
+    entries: list[tuple[int, Any]] = list(enumerate(body.entries or [], start=1))
+    if body.entries is None:
+        read = ItemLine.model_validate_json
+        lines = body.lines.split(b"\n")
+        entries = [(n, line) for n, line in enumerate(lines, start=1) if line.strip()]
+    taken: list[ItemLine] = []
+    refused: list[RefusalOut] = []
+    for line, entry in entries:
+        try:
+            taken.append(read(entry))
+        except InvalidId as error:
+            refused.append(RefusalOut(line=line, code="invalid-item-id", detail=error.detail))
+        except ValidationError as error:
+            refused.append(_refusal(line, error))
+    described = {item.item_id: item.description() for item in taken}
+    added = cataloguing.put_items(session, described, now=now)
+    return ItemsReport(accepted=len(taken), added=added, refused=refused)
+
+
+def _refusal(line: int, error: ValidationError) -> RefusalOut:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(map(str, first["loc"])) or "line"
+    return RefusalOut(line=line, code="invalid-item", detail=f"{field}: {first['msg']}.")

@@ -1,0 +1,83 @@
+"""The catalogue: what is known of items, and a figure that tells when that has changed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, or_, select, update
+
+from recsvc.db.keys import item_keys, made_item_keys
+from recsvc.db.session import Session
+from recsvc.db.tables import MICROSECOND, Item
+
+Ints = NDArray[np.int64]
+
+PUTTING = 0x72656373766332  # any number that no other lock has
+
+
+class CatalogueState(NamedTuple):
+    """Two figures of which at least one changes whenever any item does."""
+
+    updated_at: datetime | None
+    n_items: int
+
+
+def catalogue_state(session: Session) -> CatalogueState:
+    """Give the catalogue's state: cheap, for those who keep something that depends on it."""
+    newest, n_items = session.execute(select(func.max(Item.updated_at), func.count())).one()
+    return CatalogueState(newest, n_items)
+
+
+def ineligible_item_keys(session: Session) -> Ints:
+    """Give the keys of the items that are hidden or not available, in order."""
+    barred = select(Item.key).where(or_(Item.hidden, ~Item.available)).order_by(Item.key)
+    return np.array(session.scalars(barred).all(), dtype=np.int64)
+
+
+def count_items(session: Session) -> int:
+    """Count all items, rated or put."""
+    return session.scalar(select(func.count()).select_from(Item)) or 0
+
+
+def get(session: Session, item_id: str) -> Item | None:
+    """Give an item as it stands now."""
+    found = select(Item).where(Item.item_id == item_id).execution_options(populate_existing=True)
+    return session.scalar(found)
+
+
+def page(session: Session, *, after: int, limit: int) -> Sequence[Item]:
+    """Give up to `limit` items in the order they came, with keys above `after`."""
+    found = select(Item).where(Item.key > after).order_by(Item.key).limit(limit)
+    return session.scalars(found).all()
+
+
+def put(session: Session, described: Mapping[str, Mapping[str, Any]], *, now: datetime) -> int:
+    """Replace what is known of items, making those that are new; give how many were new.
+
+    described  item_id → the columns title, categories, price, available, hidden, attributes
+    """
+    _take_turns(session)
+    item_ids = sorted(described)  # one order for all writers: no deadlock
+    n_new = len(item_ids) - len(item_keys(session, item_ids))
+    moment = _later_than_all(session, now)
+    keys = made_item_keys(session, item_ids, now=now).tolist()
+    rows = [
+        {"key": key, "updated_at": moment, **described[item_id]}
+        for key, item_id in sorted(zip(keys, item_ids, strict=True))
+    ]
+    session.execute(update(Item), rows)
+    return n_new
+
+
+def _take_turns(session: Session) -> None:
+    """Let the times of changes follow the order in which they become visible."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(PUTTING)))
+
+
+def _later_than_all(session: Session, now: datetime) -> datetime:
+    """Give a time later than every item's, so that the catalogue's state surely changes."""
+    newest = session.scalar(select(func.max(Item.updated_at)))
+    return now if newest is None or newest < now else newest + MICROSECOND

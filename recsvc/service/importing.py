@@ -1,0 +1,212 @@
+"""Files of ratings: taken in at the door, imported by a worker.
+
+A file is imported in chunks of whole lines. One transaction holds a chunk's ratings, its refused
+lines and the account so far, so that a job that was killed goes on after its last chunk and every
+line is counted once. See docs/decisions/0010-how-ratings-are-imported.md.
+"""
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from recsvc.db import ratings, refusals
+from recsvc.db.jobs import JobQueue, Lease
+from recsvc.db.refusals import RefusedLine
+from recsvc.db.session import Session, unit_of_work
+from recsvc.db.settling import Written
+from recsvc.db.tables import Job
+from recsvc.errors import TruncatedFile
+from recsvc.service.context import Context
+from recsvc.service.file_layouts import BOM, Layout, checked_format, recognise
+from recsvc.service.file_streams import HEAD_BYTES, Upload, blocks, refuse_binary
+from recsvc.service.rating import batch_of
+from recsvc.service.rating_fields import microseconds
+from recsvc.service.rating_files import RatingLines, Refusal, header_length, read_lines
+
+KIND = "import"
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of each line so far.
+
+    lines = header + blank + accepted + all refused; accepted = added + changed + unchanged +
+    outdated (see `recsvc.db.settling.Written`; a dry run tells only `accepted`).
+    """
+
+    format: str
+    dry_run: bool
+    lines: int = 0
+    header: int = 0
+    blank: int = 0
+    accepted: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    outdated: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+    def with_header(self, n_lines: int) -> "Account":
+        """Count the header, and the blank lines before it."""
+        return replace(self, lines=n_lines, header=1, blank=n_lines - 1)
+
+    def plus(self, read: RatingLines, written: Written) -> "Account":
+        """Count some more lines."""
+        by_code = Counter(self.refused) + Counter(refusal.code for refusal in read.refusals)
+        return replace(
+            self,
+            lines=self.lines + read.n_lines,
+            blank=self.blank + read.n_blank,
+            accepted=self.accepted + read.lines.size,
+            added=self.added + written.added,
+            changed=self.changed + written.changed,
+            unchanged=self.unchanged + written.unchanged,
+            outdated=self.outdated + written.outdated,
+            refused=dict(sorted(by_code.items())),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the form in which a job keeps its account."""
+        return asdict(self)
+
+
+def request_import(
+    session: Session,
+    context: Context,
+    file: BinaryIO,
+    *,
+    filename: str,
+    file_format: str,
+    dry_run: bool,
+    now: datetime,
+) -> Job:
+    """Put the file on the shelf, piece by piece, and queue its import.
+
+    Raises MalformedRequest where there is no such format.
+    """
+    checked_format(file_format)
+    spec = {
+        "upload_sha256": _shelved(context, file),
+        "filename": filename[:LONGEST_NAME],
+        "format": file_format,
+        "dry_run": dry_run,
+    }
+    return JobQueue(session).enqueue(KIND, spec=spec, now=now)
+
+
+def list_refusals(
+    session: Session, job_id: int, *, after: int = 0, limit: int = 50
+) -> Sequence[RefusedLine]:
+    """Give the refused lines of an import job above line `after`. Raises JobNotFound."""
+    JobQueue(session).get(job_id, KIND)
+    return refusals.page(session, job_id, after=after, limit=limit)
+
+
+def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
+    """Import the job's file from where it was left; give the account of its lines.
+
+    Raises BinaryFile or UnrecognisedFormat before anything is stored, TruncatedFile where a
+    compressed file ends early: what came before that is stored and counted.
+    """
+    with context.shelf.open(job.spec["upload_sha256"]) as raw:
+        upload = Upload(raw)
+        chunks = blocks(upload)
+        first = next(chunks, b"").removeprefix(BOM)
+        if not first and upload.cut:
+            raise _truncated(upload, _account(job, Layout("")))
+        refuse_binary(first[:HEAD_BYTES])
+        layout = recognise(first[:HEAD_BYTES], job.spec["format"])
+        account = _account(job, layout)
+        if layout.has_header and account.lines == 0:
+            n_lines, _ = header_length(first)
+            account = account.with_header(n_lines)
+        for chunk in _after(account.lines, first, chunks):
+            read = _read(context, job, layout, account, chunk, upload)
+            account = _stored(context, lease, job, account, read, share=_share(raw))
+    if upload.cut:
+        raise _truncated(upload, account)
+    return account.as_dict()
+
+
+def _account(job: Job, layout: Layout) -> Account:
+    """Go on with the account of the last chunk that was stored."""
+    if job.progress_note:
+        return Account(**job.progress_note)
+    return Account(format=layout.name, dry_run=job.spec["dry_run"])
+
+
+def _after(n_lines: int, first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Leave out the first so many lines, which are dealt with."""
+    for chunk in chain([first], chunks):
+        n_here = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+        if n_here <= n_lines:
+            n_lines -= n_here
+            continue
+        yield chunk.split(b"\n", n_lines)[n_lines]
+        n_lines = 0
+
+
+def _read(
+    context: Context, job: Job, layout: Layout, account: Account, chunk: bytes, upload: Upload
+) -> RatingLines:
+    """Read a chunk. Where the file was cut, nobody knows how its last line would go on."""
+    whole = chunk[: chunk.rfind(b"\n") + 1] if upload.cut else chunk
+    read = read_lines(
+        layout,
+        whole,
+        first_line=account.lines + 1,
+        default_time=microseconds(job.created_at),
+        scale=context.rating_scale,
+    )
+    if whole == chunk:
+        return read
+    line = account.lines + read.n_lines + 1
+    torn = Refusal(line, "truncated-line", "The compressed file ends within this line.")
+    return replace(read, n_lines=read.n_lines + 1, refusals=[*read.refusals, torn])
+
+
+def _stored(
+    context: Context, lease: Lease, job: Job, account: Account, read: RatingLines, *, share: float
+) -> Account:
+    """Store a chunk: its ratings, its refusals and the account, all or nothing."""
+    refused = [RefusedLine._make(refusal) for refusal in read.refusals]
+    with unit_of_work(context.database) as session:
+        written = Written()
+        if not account.dry_run:
+            written = ratings.write(session, batch_of(read), now=job.created_at)
+        account = account.plus(read, written)
+        refusals.add(session, job.id, refused)
+        queue = JobQueue(session)
+        queue.progress(lease, share, account.as_dict())
+        queue.checkpointed(lease, job.spec["upload_sha256"])  # the attempt got somewhere
+    return account
+
+
+def _share(raw: BinaryIO) -> float:
+    return raw.tell() / max(1, os.fstat(raw.fileno()).st_size)
+
+
+def _truncated(upload: Upload, account: Account) -> TruncatedFile:
+    return TruncatedFile(
+        f"The compressed file ends early, after line {account.lines}: {upload.error}. "
+        f"{account.accepted:,} ratings up to there are kept. Import the whole file again; "
+        "no rating is counted twice.",
+        line=account.lines,
+        **{name: value for name, value in account.as_dict().items() if name != "lines"},
+    )
+
+
+def _shelved(context: Context, file: BinaryIO) -> str:
+    """Copy an upload to the shelf, which takes whole files."""
+    with tempfile.NamedTemporaryFile(prefix="recsvc-upload-") as copy:
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        return context.shelf.put_file(Path(copy.name))
