@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from recsvc.config import Settings
 from recsvc.db.job_events import JobEvents
@@ -220,7 +221,7 @@ def test_the_worker_goes_on_after_a_cancelled_job(house):
     ids=["SIGTERM", "SIGTERM to the group", "Ctrl-C"],
 )
 def test_a_worker_told_to_stop_hands_its_job_back(house, tell, number):
-    house.enqueue(**FOREVER | {"to": 40})
+    house.enqueue(**FOREVER | {"to": 30})
     worker = house.start()
     house.wait_for_count()
     family = [worker.pid, *descendants(worker.pid)]
@@ -262,7 +263,7 @@ def test_a_killed_worker_leaves_no_process_behind(house, do):
 
 
 def test_another_worker_takes_over_from_a_killed_one(house):
-    house.enqueue(**FOREVER | {"to": 60})
+    house.enqueue(**FOREVER | {"to": 25})
     first = house.start()
     house.wait_for_count(5)
     first.kill()
@@ -272,11 +273,11 @@ def test_another_worker_takes_over_from_a_killed_one(house):
     assert job.result["started_from"] >= 5
     assert job.fence == 2
     with reading(house.database) as session:
-        assert [point.epoch for point in jobs.error_curve(session, 1)] == list(range(1, 61))
+        assert [point.epoch for point in jobs.error_curve(session, 1)] == list(range(1, 26))
 
 
 def test_a_killed_job_is_resumed_at_once(house):
-    house.enqueue(**FOREVER | {"to": 60})
+    house.enqueue(**FOREVER | {"to": 25})
     house.start()
     pid = house.wait_for_count(5)
 
@@ -344,16 +345,53 @@ def start_worker(environment: dict[str, str], ready: str) -> None:
     worker.join()
 
 
-def test_a_worker_waits_for_a_database_that_is_away(tmp_path):
-    settings = {"RECSVC_DATABASE_URL": f"postgresql://postgres@/none?host={tmp_path}"}
+def test_a_worker_that_finds_no_database_says_so_in_one_line(tmp_path):
+    nowhere = {"RECSVC_DATABASE_URL": f"postgresql://postgres@/none?host={tmp_path}"}
     worker = subprocess.run(
         [sys.executable, "-m", "recsvc.worker"],
         cwd=ROOT,
-        env=os.environ | settings | {"RECSVC_HOME": str(tmp_path)},
+        env=os.environ | nowhere | {"RECSVC_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert worker.returncode == 1
-    assert "did not answer" in worker.stderr
+    (line,) = worker.stderr.splitlines()
+    assert line.startswith("error: The database did not answer")
+
+
+def test_a_worker_goes_on_after_its_database_was_away(
+    new_postgresql_database, postgresql_server, tmp_path
+):
+    database = Database(new_postgresql_database())
+    house = House(database, tmp_path / "home")
+    house.enqueue(**FOREVER | {"to": 25})
+    worker = house.start()
+    house.wait_for_count(3)
+    database.close()
+
+    with shut(postgresql_server, Path(database.engine.url.database).name):
+        time.sleep(1)
+        assert worker.poll() is None
+
+    job = house.wait(state_is("succeeded"))
+    assert job.result["started_from"] >= 3
+    worker.terminate()
+    assert worker.wait(3) == 0
+    database.close()
+
+
+@contextmanager
+def shut(server: str, name: str) -> Iterator[None]:
+    """Throw everybody out of a database and let nobody in."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"),
+            {"name": name},
+        )
+        yield
+        connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+    engine.dispose()

@@ -149,4 +149,5 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        raise DatabaseUnavailable(f"The database did not answer: {error.orig}.") from error
+        first_line = str(error.orig).strip().partition("\n")[0]
+        raise DatabaseUnavailable(f"The database did not answer: {first_line}.") from error

@@ -1,7 +1,13 @@
 """`python -m recsvc.worker`: a worker, and nothing else."""
 
+import sys
+
 from recsvc.config import Settings
+from recsvc.errors import RecsvcError
 from recsvc.worker import run
 
 if __name__ == "__main__":  # the child process imports this module, too
-    run(Settings())
+    try:
+        run(Settings())
+    except RecsvcError as error:
+        sys.exit(f"error: {error}")
