@@ -41,6 +41,7 @@
     ├── ShelfError
     │   ├── ObjectMissing
     │   └── ObjectCorrupt
+    ├── CheckpointUnreadable
     ├── LeaseLost
     ├── AttemptsExhausted
     └── ConfigurationError
@@ -394,6 +395,10 @@ class ObjectCorrupt(ShelfError):
             sha256=sha256,
             found=found,
         )
+
+
+class CheckpointUnreadable(RecsvcError):
+    """Checkpoint cannot be read"""
 
 
 class LeaseLost(RecsvcError):

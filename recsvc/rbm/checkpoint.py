@@ -1,0 +1,189 @@
+"""Trainer states, models and snapshots as bytes, and back: safetensors, which can hold no code.
+
+Bytes can come from a memory map: arrays read are views of the buffer, so that several processes
+that map one file share its pages.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from recsvc.errors import CheckpointUnreadable
+from recsvc.rbm.model import Model
+from recsvc.rbm.params import Params
+from recsvc.rbm.ratings import Doubles, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.training import TrainerState
+from recsvc.rbm.units import Predictor
+
+Array = NDArray[Any]
+Buffer = bytes | memoryview
+
+DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
+HEADER_LENGTH_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The ratings that a job learns from, as they were when it began; immutable.
+
+    users, items     vocabularies of who rated and what was rated
+    user_numbers     (n_ratings,) int32
+    item_numbers     (n_ratings,) int32
+    values           (n_ratings,) the ratings as given
+    """
+
+    users: Vocabulary
+    items: Vocabulary
+    user_numbers: NDArray[np.int32]
+    item_numbers: NDArray[np.int32]
+    values: Doubles
+
+    def matrix(self, scale: RatingScale) -> RatingMatrix:
+        """Give the ratings as levels of a scale."""
+        return RatingMatrix.build(
+            self.user_numbers,
+            self.item_numbers,
+            scale.levels(self.values),
+            shape=(len(self.users), len(self.items)),
+        )
+
+
+def write_snapshot(snapshot: Snapshot) -> bytes:
+    """Give the snapshot's bytes; the same ratings give the same bytes."""
+    arrays = {
+        "user_numbers": snapshot.user_numbers,
+        "item_numbers": snapshot.item_numbers,
+        "values": snapshot.values,
+        **_vocabulary_arrays("users", snapshot.users),
+        **_vocabulary_arrays("items", snapshot.items),
+    }
+    return _write("snapshot", arrays, {})
+
+
+def read_snapshot(buffer: Buffer) -> Snapshot:
+    """Read a snapshot. Raises CheckpointUnreadable."""
+    arrays, _ = _read("snapshot", buffer)
+    return Snapshot(
+        _vocabulary("users", arrays),
+        _vocabulary("items", arrays),
+        arrays["user_numbers"],
+        arrays["item_numbers"],
+        arrays["values"],
+    )
+
+
+def write_state(state: TrainerState) -> bytes:
+    """Give the bytes from which training goes on as if nothing had happened."""
+    arrays = {
+        f"{part}.{name}": array
+        for part in ("params", "velocity", "best_params")
+        for name, array in getattr(state, part).arrays().items()
+    }
+    facts = {
+        "epoch": state.epoch,
+        "best_epoch": state.best_epoch,
+        "best_nll": state.best_nll.hex(),
+    }
+    return _write("trainer", arrays, facts)
+
+
+def read_state(buffer: Buffer) -> TrainerState:
+    """Read a trainer's state; its arrays are copies, for the trainer writes into them.
+
+    Raises CheckpointUnreadable.
+    """
+    arrays, facts = _read("trainer", buffer)
+    return TrainerState(
+        epoch=facts["epoch"],
+        params=_params("params", arrays).copy(),
+        velocity=_params("velocity", arrays).copy(),
+        best_epoch=facts["best_epoch"],
+        best_nll=float.fromhex(facts["best_nll"]),
+        best_params=_params("best_params", arrays).copy(),
+    )
+
+
+def write_model(model: Model) -> bytes:
+    """Give a model's bytes, ready to be mapped: predictor and vocabularies included."""
+    arrays = {
+        **{f"params.{name}": array for name, array in model.params.arrays().items()},
+        "expm1_weights": model.predictor.expm1_weights,
+        "visible_odds": model.predictor.visible_odds,
+        "item_counts": model.item_counts,
+        "case_hidden": model.case_hidden,
+        **_vocabulary_arrays("users", model.users),
+        **_vocabulary_arrays("items", model.items),
+    }
+    facts = {
+        "model_kind": model.model_kind,
+        "block": model.predictor.block,
+        "scale": {"values": model.scale.values, "edges": model.scale.edges},
+    }
+    return _write("model", arrays, facts)
+
+
+def read_model(buffer: Buffer) -> Model:
+    """Read a model; its arrays are views of the buffer. Raises CheckpointUnreadable."""
+    arrays, facts = _read("model", buffer)
+    scale = facts["scale"]
+    return Model(
+        facts["model_kind"],
+        _params("params", arrays),
+        Predictor(arrays["expm1_weights"], arrays["visible_odds"], facts["block"]),
+        RatingScale(tuple(scale["values"]), tuple(scale["edges"])),
+        _vocabulary("users", arrays),
+        _vocabulary("items", arrays),
+        arrays["item_counts"],
+        arrays["case_hidden"],
+    )
+
+
+def _params(part: str, arrays: Mapping[str, Array]) -> Params:
+    names = ("weights", "visible_bias", "hidden_bias")
+    return Params(*(arrays[f"{part}.{name}"] for name in names))
+
+
+def _vocabulary_arrays(name: str, vocabulary: Vocabulary) -> dict[str, Array]:
+    encoded = [id_.encode() for id_ in vocabulary.ids]
+    ends = np.cumsum([len(id_) for id_ in encoded], dtype=np.int64)
+    text = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+    return {f"{name}.text": text, f"{name}.ends": ends}
+
+
+def _vocabulary(name: str, arrays: Mapping[str, Array]) -> Vocabulary:
+    text, ends = arrays[f"{name}.text"].tobytes(), arrays[f"{name}.ends"].tolist()
+    starts = [0, *ends[:-1]]
+    return Vocabulary([text[a:b].decode() for a, b in zip(starts, ends, strict=True)])
+
+
+def _write(content: str, arrays: Mapping[str, Array], facts: Mapping[str, object]) -> bytes:
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    metadata = {"content": content, "facts": json.dumps(facts, sort_keys=True)}
+    return bytes(save(contiguous, metadata=metadata))
+
+
+def _read(content: str, buffer: Buffer) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Read the tensors as views: the format is a length, a JSON header and the arrays' bytes."""
+    try:
+        start = HEADER_LENGTH_BYTES + int.from_bytes(buffer[:HEADER_LENGTH_BYTES], "little")
+        header = json.loads(bytes(buffer[HEADER_LENGTH_BYTES:start]))
+        metadata = header.pop("__metadata__")
+        facts = json.loads(metadata["facts"])
+        arrays = {name: _view(buffer, start, entry) for name, entry in header.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointUnreadable(f"The bytes are not a {content} of recsvc: {error}.") from error
+    if metadata["content"] != content:
+        raise CheckpointUnreadable(f"The bytes hold a {metadata['content']}, not a {content}.")
+    return arrays, facts
+
+
+def _view(buffer: Buffer, start: int, entry: Mapping[str, Any]) -> Array:
+    dtype, shape = np.dtype(DTYPES[entry["dtype"]]), tuple(entry["shape"])
+    array = np.frombuffer(buffer, dtype, prod(shape), start + entry["data_offsets"][0])
+    return array.reshape(shape)

@@ -1,0 +1,70 @@
+"""Answers from a model: how a user would rate, and what to show them, from their latest ratings."""
+
+import numpy as np
+
+from recsvc.rbm import kernels
+from recsvc.rbm.model import Model
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
+
+
+def fold_in(model: Model, items: Numbers, levels: Levels) -> Floats:
+    """P(h = 1 | a user's ratings), (n_hidden,), without training [S07 section 2].
+
+    items, levels  (n,) numbers and levels of what the user rated, in any order
+    """
+    hidden = np.empty(model.params.hidden_bias.size, dtype=np.float32)
+    kernels.fold_in_one(model.params.weights, model.params.hidden_bias, items, levels, hidden)
+    return hidden
+
+
+def level_probabilities(
+    model: Model,
+    items: Ints,
+    *,
+    hidden: Floats | None = None,
+    user: int | None = None,
+    in_parallel: bool = False,
+) -> Doubles:
+    """p(level | the user's ratings) of some items, (n, n_levels).
+
+    hidden  of a user_rbm: the user, folded in
+    user    of an item_rbm: the user's number
+    """
+    if model.model_kind == "user_rbm":
+        assert hidden is not None
+        cases, visible, case_hidden = np.zeros_like(items), items, hidden[np.newaxis]
+    else:
+        assert user is not None
+        cases, visible, case_hidden = items, np.full_like(items, user), model.case_hidden
+    return model.predictor.level_probabilities(case_hidden, cases, visible, in_parallel=in_parallel)
+
+
+def expected_ratings(model: Model, probabilities: Doubles) -> Doubles:
+    """Mean rating of each distribution, on the users' scale: Σ_r p_r · value_r, (n,)."""
+    return probabilities @ np.array(model.scale.values)
+
+
+def entropies(probabilities: Doubles) -> Doubles:
+    """How unsure each distribution is, in nats: 0 for certain, log n_levels for no idea, (n,)."""
+    safe = np.maximum(probabilities, np.finfo(np.float64).tiny)
+    return -(probabilities * np.log(safe)).sum(axis=1)
+
+
+def ranking_scores(model: Model, probabilities: Doubles) -> Doubles:
+    """P(liked) · √popularity of every item, (n_items,): ranks as log P(liked) + ½ log popularity.
+
+    How well a user would like an item says nothing of how likely they are to want it at all;
+    its popularity does.
+    """
+    liked = probabilities[:, model.scale.first_liked :].sum(axis=1)
+    return liked * np.sqrt(model.item_counts)
+
+
+def top_n(scores: Doubles, n: int, *, left_out: Ints | Numbers) -> Ints:
+    """Give the numbers of the n highest scores, best first, without some items.
+
+    Writes −inf over the scores of the items left out.
+    """
+    scores[left_out] = -np.inf
+    best = np.empty(min(n, scores.size), dtype=np.int64)
+    return best[: kernels.top_n(scores, best)]

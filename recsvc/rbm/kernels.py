@@ -1,0 +1,413 @@
+"""The compiled loops, and the only file that imports numba.
+
+Each writes into the arrays it is given and has a slow, obvious twin in tests/naive.py. Loops run
+in parallel over users or over items, each of which writes rows of its own, so the result does
+not depend on the number of threads; sums are never split between threads.
+
+`users` are the cases and `items` the visible units; an item-oriented machine passes a transposed
+RatingMatrix, and the names change places.
+
+Chance is a counter-based hash: uniform number `n` of a case is a pure function of
+(seed, epoch, case, n), so neither threads nor an interruption can change it.
+"""
+
+import numpy as np
+from numba import get_num_threads, njit, prange, set_num_threads
+
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
+
+# Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
+# An inlined function takes the flags of its caller, so every caller names them.
+REORDERED = {"reassoc", "contract", "nsz", "arcp"}
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+TO_UNIT = np.float32(2.0**-24)
+ONE = np.float32(1.0)
+
+LEAST_ODDS = 1e-280
+GREATEST_ODDS = 1e280
+
+
+@njit(inline="always")
+def _mix(state: np.uint64) -> np.uint64:
+    """Scramble 64 bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
+    state ^= state >> np.uint64(30)
+    state *= np.uint64(0xBF58476D1CE4E5B9)
+    state ^= state >> np.uint64(27)
+    state *= np.uint64(0x94D049BB133111EB)
+    state ^= state >> np.uint64(31)
+    return state
+
+
+@njit(cache=True, nogil=True)
+def stream(seed: int, epoch: int, case: int) -> np.uint64:
+    """Give the key of one case's uniforms in one epoch."""
+    key = _mix(np.uint64(seed) + GOLDEN)
+    key = _mix(key + np.uint64(epoch) * GOLDEN)
+    return _mix(key + np.uint64(case) * GOLDEN)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def uniform(key: np.uint64, draw: int) -> np.float32:
+    """Give uniform number `draw` of a stream, in [0, 1), 24 bits."""
+    return np.float32(_mix(key + np.uint64(draw) * GOLDEN) >> np.uint64(40)) * TO_UNIT
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+def _add_rated_weights(weights: Floats, items: Numbers, levels: Levels, out: Floats) -> None:
+    """out += the sum of weights[i, r] over some ratings (i, r); out (n_hidden,)."""
+    for k in range(items.size):
+        row = weights[items[k], levels[k]]
+        for hidden in range(out.size):
+            out[hidden] += row[hidden]
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+def _sigmoid(inputs: Floats, out: Floats) -> None:
+    """out = 1 / (1 + e^−x), which cannot overflow into NaN: e^88 and more is infinity, 1/∞ = 0."""
+    for hidden in range(inputs.size):
+        out[hidden] = ONE / (ONE + np.exp(-inputs[hidden]))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _bernoulli(probabilities: Floats, key: np.uint64, first_draw: int, out: Floats) -> None:
+    """out[j] = 1 with probability p[j], else 0."""
+    for hidden in range(out.size):
+        drawn = uniform(key, first_draw + hidden) < probabilities[hidden]
+        out[hidden] = ONE if drawn else np.float32(0.0)
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+def _level_shares(weights: Floats, bias: Floats, states: Floats, out: Floats) -> np.float32:
+    """out[r] ∝ p(level r | h) of one item, its largest 1; the sum is returned.
+
+    weights  (n_levels, n_hidden);  bias, out  (n_levels,);  states  (n_hidden,)
+    """
+    largest = np.float32(-np.inf)
+    for level in range(out.size):
+        total = bias[level]
+        for hidden in range(states.size):
+            total += states[hidden] * weights[level, hidden]
+        out[level] = total
+        largest = max(largest, total)
+    total = np.float32(0.0)
+    for level in range(out.size):
+        out[level] = np.exp(out[level] - largest)
+        total += out[level]
+    return total
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _draw_level(shares: Floats, threshold: np.float32) -> int:
+    """Give the first level at which the running sum of shares passes the threshold."""
+    level = 0
+    running = shares[0]
+    while running <= threshold and level < shares.size - 1:
+        level += 1
+        running += shares[level]
+    return level
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def hidden_inputs(
+    weights: Floats, hidden_bias: Floats, indptr: Ints, items: Numbers, levels: Levels, out: Floats
+) -> None:
+    """out[u] = hidden_bias + the sum of weights[i, r] over the ratings (i, r) of user u.
+
+    weights  (n_items, n_levels, n_hidden)
+    out      (n_users, n_hidden)
+    """
+    for user in prange(indptr.size - 1):
+        out[user] = hidden_bias
+        rated = slice(indptr[user], indptr[user + 1])
+        _add_rated_weights(weights, items[rated], levels[rated], out[user])
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED)
+def fold_in_one(
+    weights: Floats, hidden_bias: Floats, items: Numbers, levels: Levels, out: Floats
+) -> None:
+    """out = P(h = 1 | one user's ratings), (n_hidden,): `hidden_inputs` and σ without threads."""
+    out[:] = hidden_bias
+    _add_rated_weights(weights, items, levels, out)
+    _sigmoid(out, out)
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def reconstruct(
+    weights: Floats,
+    visible_bias: Floats,
+    hidden_bias: Floats,
+    indptr: Ints,
+    items: Numbers,
+    levels: Levels,
+    users: Ints,
+    first: Ints,
+    seed: int,
+    epoch: int,
+    cd_steps: int,
+    data_hidden: Floats,
+    model_hidden: Floats,
+    model_levels: Levels,
+) -> None:
+    """Run the Gibbs chain of CD-k for a batch of users, over the items that each has rated.
+
+    All the chance of training is here. Hidden states are sampled when driven by data or by a
+    reconstruction that will be continued; the last half-step keeps probabilities [H10 section 3].
+
+    users         (n_batch,)            rows of the matrix, and the case numbers of the chance
+    first         (n_batch,)            where each user's ratings begin in model_levels
+    data_hidden   (n_batch, n_hidden)   out: P(h = 1 | ratings)
+    model_hidden  (n_batch, n_hidden)   out: P(h = 1 | reconstruction)
+    model_levels  (n_batch_ratings,)    out: the reconstructed levels
+    """
+    n_levels, n_hidden = weights.shape[1:]
+    for b in prange(users.size):
+        user = users[b]
+        rated = slice(indptr[user], indptr[user + 1])
+        key = stream(seed, epoch, user)
+        inputs = hidden_bias.copy()
+        states = np.empty(n_hidden, np.float32)
+        shares = np.empty(n_levels, np.float32)
+        _add_rated_weights(weights, items[rated], levels[rated], inputs)
+        _sigmoid(inputs, data_hidden[b])
+        _bernoulli(data_hidden[b], key, 0, states)
+        draw = n_hidden
+        for step in range(cd_steps):
+            inputs[:] = hidden_bias
+            for k in range(rated.stop - rated.start):
+                item = items[rated.start + k]
+                total = _level_shares(weights[item], visible_bias[item], states, shares)
+                level = _draw_level(shares, uniform(key, draw) * total)
+                draw += 1
+                model_levels[first[b] + k] = level
+                row = weights[item, level]
+                for hidden in range(n_hidden):
+                    inputs[hidden] += row[hidden]
+            _sigmoid(inputs, model_hidden[b])
+            if step + 1 < cd_steps:
+                _bernoulli(model_hidden[b], key, draw, states)
+                draw += n_hidden
+
+
+@njit(cache=True, nogil=True)
+def group_by_item(
+    indptr: Ints,
+    items: Numbers,
+    levels: Levels,
+    users: Ints,
+    first: Ints,
+    model_levels: Levels,
+    item_indptr: Ints,
+    rows: Numbers,
+    data_levels: Levels,
+    grouped_model_levels: Levels,
+) -> None:
+    """Lay a batch's ratings out by item, in the order of the batch within an item.
+
+    item_indptr           (n_items + 1,)       out: item i is item_indptr[i] : item_indptr[i + 1]
+    rows                  (n_batch_ratings,)   out: place of the user in the batch
+    data_levels           (n_batch_ratings,)   out: the given levels
+    grouped_model_levels  (n_batch_ratings,)   out: the reconstructed levels
+    """
+    item_indptr[:] = 0
+    for b in range(users.size):
+        for k in range(indptr[users[b]], indptr[users[b] + 1]):
+            item_indptr[items[k] + 1] += 1
+    for item in range(item_indptr.size - 1):
+        item_indptr[item + 1] += item_indptr[item]
+    place = item_indptr[:-1].copy()
+    for b in range(users.size):
+        start = indptr[users[b]]
+        for k in range(start, indptr[users[b] + 1]):
+            at = place[items[k]]
+            place[items[k]] += 1
+            rows[at] = b
+            data_levels[at] = levels[k]
+            grouped_model_levels[at] = model_levels[first[b] + k - start]
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def cd_step(
+    weights: Floats,
+    visible_bias: Floats,
+    weights_velocity: Floats,
+    bias_velocity: Floats,
+    item_indptr: Ints,
+    rows: Numbers,
+    data_levels: Levels,
+    model_levels: Levels,
+    data_hidden: Floats,
+    model_hidden: Floats,
+    learning_rate: np.float32,
+    momentum: np.float32,
+    weight_decay: np.float32,
+) -> None:
+    """Move every item's weights and biases along the contrastive divergence of a batch [S07 eq. 6].
+
+    gradient = (⟨v h⟩_data − ⟨v h⟩_model) / n_batch
+    velocity = momentum · velocity + learning_rate · (gradient − weight_decay · weights)
+    weights += velocity; the biases do not decay.
+    """
+    n_levels, n_hidden = weights.shape[1:]
+    share = ONE / np.float32(data_hidden.shape[0])
+    for item in prange(weights.shape[0]):
+        gradient = np.zeros((n_levels, n_hidden), np.float32)
+        bias_gradient = np.zeros(n_levels, np.float32)
+        for k in range(item_indptr[item], item_indptr[item + 1]):
+            row, given, reconstructed = rows[k], data_levels[k], model_levels[k]
+            bias_gradient[given] += share
+            bias_gradient[reconstructed] -= share
+            for hidden in range(n_hidden):
+                gradient[given, hidden] += share * data_hidden[row, hidden]
+            for hidden in range(n_hidden):
+                gradient[reconstructed, hidden] -= share * model_hidden[row, hidden]
+        for level in range(n_levels):
+            for hidden in range(n_hidden):
+                pull = gradient[level, hidden] - weight_decay * weights[item, level, hidden]
+                step = momentum * weights_velocity[item, level, hidden] + learning_rate * pull
+                weights_velocity[item, level, hidden] = step
+                weights[item, level, hidden] += step
+            step = momentum * bias_velocity[item, level] + learning_rate * bias_gradient[level]
+            bias_velocity[item, level] = step
+            visible_bias[item, level] += step
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED)
+def _product(expm1_weights: Floats, hidden: Floats) -> np.float32:
+    """Π_j (1 + hidden[j] · expm1_weights[j]), in vector lanes."""
+    product = ONE
+    for j in range(hidden.size):
+        product *= ONE + hidden[j] * expm1_weights[j]
+    return product
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED)
+def _level_odds(
+    expm1_weights: Floats, visible_odds: Doubles, hidden: Floats, block: int, out: Doubles
+) -> None:
+    """out[r] = p(level r | V) of one item, hidden units summed out exactly, without exp or log.
+
+    Dividing Π_j (1 + e^{x_j + w_jr}) by Π_j (1 + e^{x_j}), which no level changes, leaves
+    Π_j (1 + p_j (e^{w_jr} − 1)) with p = σ(x) [S07 section 3, rearranged]. Each factor lies
+    between 1 and e^w, so a product over `block` units whose Σ|w| is below 80 is a float32.
+    """
+    total = 0.0
+    for level in range(out.size):
+        odds = visible_odds[level]
+        for start in range(0, hidden.size, block):
+            units = slice(start, min(start + block, hidden.size))
+            odds *= np.float64(_product(expm1_weights[level, units], hidden[units]))
+        out[level] = odds
+        total += odds
+    if total < GREATEST_ODDS and out.min() > LEAST_ODDS:
+        for level in range(out.size):
+            out[level] /= total
+    else:
+        _level_odds_by_logarithms(expm1_weights, visible_odds, hidden, out)
+
+
+@njit(cache=True, nogil=True)
+def _level_odds_by_logarithms(
+    expm1_weights: Floats, visible_odds: Doubles, hidden: Floats, out: Doubles
+) -> None:
+    """Do the same where the products leave the range of numbers: large weights, many units."""
+    for level in range(out.size):
+        total = np.log(visible_odds[level])
+        for j in range(hidden.size):
+            total += np.log1p(np.float64(hidden[j]) * np.float64(expm1_weights[level, j]))
+        out[level] = total
+    out[:] = np.exp(out - out.max())
+    out /= out.sum()
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED)
+def level_probabilities(
+    expm1_weights: Floats,
+    visible_odds: Doubles,
+    hidden: Floats,
+    block: int,
+    cases: Ints,
+    units: Ints,
+    out: Doubles,
+) -> None:
+    """out[n] = p(level | V) of visible unit units[n] given the hidden units of case cases[n].
+
+    expm1_weights  (n_items, n_levels, n_hidden)  e^weights − 1
+    visible_odds   (n_items, n_levels)            e^visible_bias, largest of an item 1
+    hidden         (n_cases, n_hidden)            P(h = 1 | V), the unit itself not in V
+    block          hidden units in a product, see `inference.Predictor`
+    cases, units   (n,);  out (n, n_levels)
+    """
+    for n in range(cases.size):
+        unit = units[n]
+        _level_odds(expm1_weights[unit], visible_odds[unit], hidden[cases[n]], block, out[n])
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def level_probabilities_in_parallel(
+    expm1_weights: Floats,
+    visible_odds: Doubles,
+    hidden: Floats,
+    block: int,
+    cases: Ints,
+    units: Ints,
+    out: Doubles,
+) -> None:
+    """Do what `level_probabilities` does, on all threads: for evaluation, not for one request."""
+    for n in prange(cases.size):
+        unit = units[n]
+        _level_odds(expm1_weights[unit], visible_odds[unit], hidden[cases[n]], block, out[n])
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def leave_one_out_probabilities(
+    expm1_weights: Floats,
+    visible_odds: Doubles,
+    hidden: Floats,
+    block: int,
+    cases: Ints,
+    units: Ints,
+    levels: Levels,
+    out: Doubles,
+) -> None:
+    """Do what `level_probabilities` does for ratings that are part of V, each left out of it.
+
+    Taking rating (i, r) out of the hidden inputs turns p = σ(x) into
+    σ(x − w) = p / (1 + (1 − p)(e^w − 1)).
+
+    levels  (n,)  the level that case cases[n] gave unit units[n]
+    """
+    for n in prange(cases.size):
+        unit = units[n]
+        own = expm1_weights[unit, levels[n]]
+        without = np.empty(hidden.shape[1], np.float32)
+        for j in range(without.size):
+            p = hidden[cases[n], j]
+            without[j] = p / (ONE + (ONE - p) * own[j])
+        _level_odds(expm1_weights[unit], visible_odds[unit], without, block, out[n])
+
+
+@njit(cache=True, nogil=True)
+def top_n(scores: Doubles, out: Ints) -> int:
+    """out = the items of the highest scores, best first, the smaller number among equals.
+
+    An item whose score is −inf never comes. Returns how many came, at most out.size.
+    """
+    found = 0
+    for item in range(scores.size):
+        score = scores[item]
+        if score == -np.inf or (found == out.size and score <= scores[out[found - 1]]):
+            continue
+        place = found if found < out.size else found - 1
+        found = min(found + 1, out.size)
+        while place > 0 and scores[out[place - 1]] < score:
+            out[place] = out[place - 1]
+            place -= 1
+        out[place] = item
+    return found
+
+
+def use_threads(n_threads: int) -> None:
+    """Let the parallel kernels of this thread use so many threads, at most those of the process."""
+    set_num_threads(max(1, min(n_threads, get_num_threads())))

@@ -1,0 +1,175 @@
+"""What the machine learns (Params), what one chooses (Hyperparameters), and where learning starts."""
+
+import dataclasses
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+
+from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
+from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
+
+ModelKind = Literal["user_rbm", "item_rbm"]
+Initialisation = Literal["normal", "glorot"]
+
+
+@dataclass(frozen=True)
+class Params:
+    """The learned arrays, float32.
+
+    weights       (n_items, n_levels, n_hidden)
+    visible_bias  (n_items, n_levels)
+    hidden_bias   (n_hidden,)
+    """
+
+    weights: Floats
+    visible_bias: Floats
+    hidden_bias: Floats
+
+    def copy(self) -> "Params":
+        """Give arrays of their own."""
+        return Params(self.weights.copy(), self.visible_bias.copy(), self.hidden_bias.copy())
+
+    def zeros_like(self) -> "Params":
+        """Give zeros in the same shapes: the velocity before the first step."""
+        return Params(*(np.zeros_like(array) for array in self.arrays().values()))
+
+    def arrays(self) -> dict[str, Floats]:
+        """Give the arrays by name, in the order in which they are hashed and stored."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def is_finite(self) -> bool:
+        """Tell whether no number has become infinite or NaN."""
+        return all(bool(np.isfinite(array).all()) for array in self.arrays().values())
+
+    def sha256(self) -> str:
+        """Give the hash of the arrays' bytes: equal for equal weights, whatever the file."""
+        digest = sha256()
+        for array in self.arrays().values():
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def _number(default: float, least: float, most: float, help_: str) -> Any:  # noqa: ANN401 - a field
+    return dataclasses.field(
+        default=default, metadata={"least": least, "most": most, "help": help_}
+    )
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What one chooses before training. Defaults are for both kinds of machine, see `defaults`."""
+
+    n_hidden: int = _number(100, 1, 4096, "hidden units")
+    epochs: int = _number(150, 1, 10_000, "passes over the ratings, at most")
+    batch_size: int = _number(100, 1, 1_000_000, "users (items, item-oriented) in a minibatch")
+    cd_steps: int = _number(1, 1, 100, "Gibbs steps of the negative phase (CD-k) at the start")
+    final_cd_steps: int = _number(1, 1, 100, "Gibbs steps in the last third of the epochs")
+    learning_rate: float = _number(0.02, 1e-9, 100.0, "step along the batch's mean gradient")
+    momentum: float = _number(0.9, 0.0, 0.9999, "share of the last step that is kept")
+    initial_momentum: float = _number(0.5, 0.0, 0.9999, "momentum during the first epochs")
+    momentum_epoch: int = _number(5, 0, 10_000, "epochs with the initial momentum")
+    weight_decay: float = _number(0.01, 0.0, 10.0, "pull of the weights towards zero")
+    initial_weight: float = _number(0.01, 0.0, 100.0, "standard deviation of the first weights")
+    initialisation: Initialisation = dataclasses.field(
+        default="normal",
+        metadata={
+            "choices": ("normal", "glorot"),
+            "help": "normal: N(0, initial_weight); glorot: scaled to the ratings of a user",
+        },
+    )
+    patience: int = _number(15, 1, 10_000, "epochs without a better validation NLL before the end")
+    warm_up_epochs: int = _number(20, 0, 10_000, "first epochs, in which patience does not count")
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+
+    @classmethod
+    def defaults(cls, model_kind: ModelKind) -> "Hyperparameters":
+        """Give the defaults of one kind of machine."""
+        return cls(**KIND_DEFAULTS[model_kind])
+
+    @classmethod
+    def chosen(cls, model_kind: ModelKind, changes: dict[str, Any]) -> "Hyperparameters":
+        """Give the defaults with some changes.
+
+        Raises UnknownHyperparameter or InvalidHyperparameter, naming the field.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in changes:
+            if name not in known:
+                raise UnknownHyperparameter(name, known)
+        integers = {field.name for field in dataclasses.fields(cls) if field.type is int}
+        whole = {
+            name: int(value)
+            for name, value in changes.items()
+            if name in integers and isinstance(value, float) and value.is_integer()
+        }
+        return dataclasses.replace(cls.defaults(model_kind), **{**changes, **whole})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give all of them by name."""
+        return dataclasses.asdict(self)
+
+
+KIND_DEFAULTS: dict[ModelKind, dict[str, Any]] = {
+    "user_rbm": {},
+    "item_rbm": {"weight_decay": 0.003},
+}
+
+
+def _check(field: dataclasses.Field[Any], value: object) -> None:
+    """Refuse a value of the wrong type or out of bounds."""
+    if choices := field.metadata.get("choices"):
+        if value not in choices:
+            raise InvalidHyperparameter(field.name, value, f"one of {', '.join(choices)}")
+        return
+    least, most = field.metadata["least"], field.metadata["most"]
+    whole = field.type is int
+    allowed = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
+    fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not fits or not least <= value <= most:  # type: ignore[operator] # fits: it is a number
+        raise InvalidHyperparameter(field.name, value, allowed)
+
+
+def initial_params(
+    ratings: RatingMatrix, n_levels: int, hyper: Hyperparameters, *, rng: np.random.Generator
+) -> Params:
+    """Begin at what each item's own shares of levels predict, with small weights to break the tie.
+
+    The visible biases are the log base rates, smoothed towards the global level shares by one
+    rating each, so that none is log 0 [H10 section 8]. "glorot" scales the weights so that a
+    user's expected number of ratings moves a hidden input by about one unit.
+    """
+    return Params(
+        weights=initial_weights(ratings, n_levels, hyper, rng=rng),
+        visible_bias=np.log(base_rates(ratings, n_levels)).astype(np.float32),
+        hidden_bias=np.zeros(hyper.n_hidden, dtype=np.float32),
+    )
+
+
+def initial_weights(
+    ratings: RatingMatrix, n_levels: int, hyper: Hyperparameters, *, rng: np.random.Generator
+) -> Floats:
+    """Draw the first weights, (n_items, n_levels, n_hidden)."""
+    deviation = hyper.initial_weight
+    if hyper.initialisation == "glorot":
+        ratings_per_user = ratings.n_ratings / max(1, ratings.n_users)
+        deviation = float(np.sqrt(2.0 / (ratings_per_user + hyper.n_hidden)))
+    shape = (ratings.n_items, n_levels, hyper.n_hidden)
+    weights = rng.standard_normal(shape, dtype=np.float32)
+    weights *= np.float32(deviation)
+    return weights
+
+
+def base_rates(ratings: RatingMatrix, n_levels: int) -> Doubles:
+    """Give each item's shares of levels, (n_items, n_levels), smoothed towards the global ones.
+
+    A global share counts every level at least once, so that none is zero.
+    """
+    counts = ratings.level_counts(n_levels).astype(np.float64)
+    everywhere = counts.sum(axis=0) + 1.0
+    smoothed = counts + everywhere / everywhere.sum()
+    return smoothed / smoothed.sum(axis=1, keepdims=True)

@@ -1,0 +1,214 @@
+"""The trainer: a generator of epochs whose state is a value that can be saved and taken up again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recsvc.errors import Diverged
+from recsvc.rbm import kernels
+from recsvc.rbm.monitoring import Monitor
+from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.schedules import Pace, pace
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a machine learns from; of an item-oriented one, the rows are items.
+
+    train, validation  matrices of one shape that share no rating
+    values             (n_levels,) the rating that each level stands for
+    """
+
+    train: RatingMatrix
+    validation: RatingMatrix
+    values: Doubles
+
+    @property
+    def n_levels(self) -> int:
+        """Levels of the scale."""
+        return self.values.size
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One point of the error curve. Epoch 0 is the machine before its first step.
+
+    validation_nll          mean −log p(level | item, the user's train ratings) of validation
+    validation_rmse         of the expected rating, on the users' scale
+    train_nll               the same likelihood of train ratings, each left out of its own input
+    reconstruction_error    RMSE between ratings and their one-step reconstructions
+    train_free_energy       mean free energy per rating of the monitored users' train ratings
+    validation_free_energy  the same of their validation ratings
+    update_to_weight_ratio  RMS of the epoch's last step over RMS of the weights
+    hidden_activity         mean P(h = 1) over monitored users and units
+    """
+
+    epoch: int
+    learning_rate: float
+    momentum: float
+    cd_steps: int
+    train_nll: float
+    train_free_energy: float
+    hidden_activity: float
+    validation_nll: float | None = None
+    validation_rmse: float | None = None
+    validation_free_energy: float | None = None
+    reconstruction_error: float | None = None
+    update_to_weight_ratio: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainerState:
+    """Everything needed to go on after an epoch as if nothing had happened.
+
+    The arrays belong to the trainer, which overwrites `params` and `velocity` in the next epoch:
+    save or copy them before asking for it.
+    """
+
+    epoch: int
+    params: Params
+    velocity: Params
+    best_epoch: int
+    best_nll: float
+    best_params: Params
+
+    @classmethod
+    def initial(cls, params: Params) -> "TrainerState":
+        """Begin with these parameters, at rest."""
+        return cls(0, params, params.zeros_like(), 0, float("inf"), params.copy())
+
+
+def train(
+    data: TrainingData, hyper: Hyperparameters, *, seed: int, state: TrainerState
+) -> Iterator[tuple[EpochReport, TrainerState]]:
+    """Yield a report and the trainer's state after every epoch; stop asking to stop training.
+
+    Ends by itself after `hyper.epochs`, or when the validation NLL has not improved for
+    `hyper.patience` epochs (not counting the first `hyper.warm_up_epochs`); without validation ratings the last epoch is the best. The same
+    state, data and seed give the same bits, whatever the number of threads.
+    Raises Diverged when a parameter stops being finite.
+    """
+    monitor = Monitor.of(data.train, data.validation, data.values, seed=seed)
+    if state.epoch == 0:
+        state, report = _judged(state, monitor, Pace(0.0, 0.0, 0), epoch=0)
+        yield report, state
+    while state.epoch < hyper.epochs and not _stalled(state, hyper):
+        epoch = state.epoch + 1
+        now = pace(hyper, epoch)
+        squared_error = 0.0
+        for users in _shuffled_batches(data.train, hyper.batch_size, seed=seed, epoch=epoch):
+            squared_error += _learn(state, data, users, hyper, now, seed=seed, epoch=epoch)
+        if not state.params.is_finite():
+            raise Diverged(epoch, now.learning_rate)
+        state, report = _judged(state, monitor, now, epoch=epoch)
+        yield (
+            replace(
+                report,
+                reconstruction_error=float(np.sqrt(squared_error / data.train.n_ratings)),
+                update_to_weight_ratio=_rms(state.velocity.weights) / _rms(state.params.weights),
+            ),
+            state,
+        )
+
+
+def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
+    """Tell whether waiting is over.
+
+    Small weights grow slowly at first and the curve is flat until they break the symmetry, so
+    the warm-up does not count.
+    """
+    return state.epoch - max(state.best_epoch, hyper.warm_up_epochs) >= hyper.patience
+
+
+def _judged(
+    state: TrainerState, monitor: Monitor, now: Pace, *, epoch: int
+) -> tuple[TrainerState, EpochReport]:
+    """Measure the parameters and remember them if they are the best so far."""
+    figures = monitor.measure(state.params)
+    nll = figures["validation_nll"]
+    better = nll is None or nll < state.best_nll
+    judged = replace(
+        state,
+        epoch=epoch,
+        best_epoch=epoch if better else state.best_epoch,
+        best_nll=nll if better and nll is not None else state.best_nll,
+        best_params=state.params.copy() if better else state.best_params,
+    )
+    report = EpochReport(epoch, now.learning_rate, now.momentum, now.cd_steps, **figures)
+    return judged, report
+
+
+def _shuffled_batches(
+    ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int
+) -> list[Ints]:
+    """Deal the users who rated anything into batches, in an order of the epoch's own."""
+    users = np.flatnonzero(np.diff(ratings.indptr))
+    shuffled = np.random.default_rng([seed, epoch]).permutation(users)
+    return [shuffled[start : start + batch_size] for start in range(0, users.size, batch_size)]
+
+
+def _learn(
+    state: TrainerState,
+    data: TrainingData,
+    users: Ints,
+    hyper: Hyperparameters,
+    now: Pace,
+    *,
+    seed: int,
+    epoch: int,
+) -> float:
+    """Take one CD-k step on a batch; give the sum of squared reconstruction errors."""
+    params, velocity, ratings = state.params, state.velocity, data.train
+    counts = np.diff(ratings.indptr)[users]
+    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    hidden_shape = (users.size, params.hidden_bias.size)
+    data_hidden, model_hidden = (
+        np.empty(hidden_shape, np.float32),
+        np.empty(hidden_shape, np.float32),
+    )
+    model_levels = np.empty(first[-1], np.uint8)
+    rows = np.empty(first[-1], np.int32)
+    data_levels, grouped_levels = np.empty_like(model_levels), np.empty_like(model_levels)
+    item_indptr = np.empty(ratings.n_items + 1, np.int64)
+    rate, momentum = np.float32(now.learning_rate), np.float32(now.momentum)
+
+    kernels.reconstruct(
+        params.weights, params.visible_bias, params.hidden_bias,
+        ratings.indptr, ratings.items, ratings.levels, users, first,
+        seed, epoch, now.cd_steps, data_hidden, model_hidden, model_levels,
+    )  # fmt: skip
+    kernels.group_by_item(
+        ratings.indptr, ratings.items, ratings.levels, users, first, model_levels,
+        item_indptr, rows, data_levels, grouped_levels,
+    )  # fmt: skip
+    kernels.cd_step(
+        params.weights, params.visible_bias, velocity.weights, velocity.visible_bias,
+        item_indptr, rows, data_levels, grouped_levels, data_hidden, model_hidden,
+        rate, momentum, np.float32(hyper.weight_decay),
+    )  # fmt: skip
+    step_hidden_bias(
+        params.hidden_bias, velocity.hidden_bias, data_hidden, model_hidden, rate, momentum
+    )
+    errors = data.values[data_levels] - data.values[grouped_levels]
+    return float(np.square(errors).sum())
+
+
+def step_hidden_bias(
+    bias: Floats,
+    velocity: Floats,
+    data_hidden: Floats,
+    model_hidden: Floats,
+    learning_rate: np.float32,
+    momentum: np.float32,
+) -> None:
+    """velocity = momentum · velocity + learning_rate · mean(⟨h⟩_data − ⟨h⟩_model); bias += velocity."""
+    velocity *= momentum
+    velocity += learning_rate * (data_hidden - model_hidden).mean(axis=0)
+    bias += velocity
+
+
+def _rms(array: Floats) -> float:
+    """Root mean square; 0 for nothing, tiny instead of 0 where it divides."""
+    return float(np.sqrt(np.mean(np.square(array), dtype=np.float64)) + np.finfo(np.float32).tiny)
