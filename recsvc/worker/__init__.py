@@ -17,7 +17,7 @@ from recsvc.worker.child import STOP_SIGNALS
 from recsvc.worker.logs import configure_logs
 from recsvc.worker.loop import Worker
 
-__all__ = ["run"]
+__all__ = ["USE_CASES", "run"]
 
 USE_CASES = "recsvc.service.carrying_out:use_case"
 GRACE_SECONDS = 5.0

@@ -1,0 +1,134 @@
+"""Real workers as processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from recsvc.db.job_events import JobEvents
+from recsvc.db.jobs import JobQueue
+from recsvc.db.session import Database, reading, unit_of_work
+from recsvc.db.tables import Job
+from recsvc.service import jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+LEASE_SECONDS = 1.5
+RUN = "from recsvc.worker import run; from recsvc.config import Settings; run(Settings(), {})"
+TINY = "tests.worker.tiny:use_case"
+FOREVER = {"do": "count", "to": 100_000, "pause": 0.02}
+
+
+class House:
+    """A database, a home and the workers started on them."""
+
+    def __init__(self, database: Database, home: Path) -> None:
+        self.database = database
+        self.home = home
+        self.workers: list[subprocess.Popen] = []
+
+    def enqueue(self, **spec) -> int:
+        with unit_of_work(self.database) as session:
+            return JobQueue(session).enqueue("training", spec=spec, now=datetime.now(UTC)).id
+
+    def start(self, *, once: bool = False, use_cases: str = TINY) -> subprocess.Popen:
+        options = f"once={once}, use_cases={use_cases!r}"
+        worker = subprocess.Popen(
+            [sys.executable, "-c", RUN.replace("{}", options)],
+            cwd=ROOT,
+            env=self.environment(),
+            start_new_session=True,
+        )
+        self.workers.append(worker)
+        return worker
+
+    def run(self) -> None:
+        """Let a worker carry out all that is due."""
+        assert self.start(once=True).wait(60) == 0
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in os.environ if not name.startswith("NUMBA_")}
+        return kept | {
+            "RECSVC_HOME": str(self.home),
+            "RECSVC_DATABASE_URL": self.database.url,
+            "RECSVC_LEASE_SECONDS": str(LEASE_SECONDS),
+            "RECSVC_TRAINING_THREADS": "2",
+            "RECSVC_MAX_ATTEMPTS": "2",
+        }
+
+    def job(self, job_id: int = 1) -> Job:
+        with reading(self.database) as session:
+            return jobs.get_job(session, job_id, "training")
+
+    def cancel(self, job_id: int) -> None:
+        with unit_of_work(self.database) as session:
+            jobs.cancel_job(session, job_id, "training", now=datetime.now(UTC))
+
+    def wait(self, until: Callable[[Job], bool], *, seconds: float = 30, job_id: int = 1) -> Job:
+        deadline = time.monotonic() + seconds
+        while not until(job := self.job(job_id)):
+            assert time.monotonic() < deadline, f"{job.state} {job.progress_note} {job.error}"
+            time.sleep(0.02)
+        return job
+
+    def wait_for_count(self, least: int = 1) -> int:
+        """Wait until the job has counted so far; give the process that counts."""
+        job = self.wait(lambda job: (job.progress_note or {}).get("count", 0) >= least)
+        return job.progress_note["pid"]
+
+    def events(self, job_id: int = 1) -> list[tuple]:
+        with reading(self.database) as session:
+            return [
+                (event.name, event.state)
+                for event in JobEvents(session).after(job_id, 0, limit=10_000)
+                if event.name != "epoch"
+            ]
+
+    def close(self) -> None:
+        """Leave no process behind, whatever a test did."""
+        for worker in self.workers:
+            with suppress(ProcessLookupError):
+                worker.send_signal(signal.SIGCONT)
+                worker.kill()
+            worker.wait()
+
+
+@pytest.fixture
+def house(database, tmp_path) -> Iterator[House]:
+    house = House(database, tmp_path / "home")
+    yield house
+    house.close()
+
+
+def state_is(*states: str) -> Callable[[Job], bool]:
+    return lambda job: job.state in states
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs: a zombie does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] not in "ZX"
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += [int(child), *descendants(int(child))]
+    return found
+
+
+def assert_gone(pids: list[int], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in pids if is_alive(pid)]:
+        assert time.monotonic() < deadline, f"still alive: {left}"
+        time.sleep(0.01)
