@@ -25,14 +25,14 @@ def user_keys(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
         .join(asked, User.user_id == asked.c.value)
         .with_for_update(read=True, key_share=True, of=User)
     )
-    return dict(session.execute(found).tuples().all())
+    return dict(session.execute(found).all())
 
 
 def item_keys(session: Session, item_ids: Sequence[str]) -> dict[str, int]:
     """Give the keys of the items that exist."""
     asked = _listed(session, item_ids)
     found = select(Item.item_id, Item.key).join(asked, Item.item_id == asked.c.value)
-    return dict(session.execute(found).tuples().all())
+    return dict(session.execute(found).all())
 
 
 def made_user_keys(session: Session, user_ids: Sequence[str], *, now: datetime) -> Ints:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from recsvc.db.session import Session
 from recsvc.db.settling import Flags, Rows
@@ -59,14 +60,13 @@ UPSERT_POSTGRESQL = (
 
 def all_inserted(session: Session, rows: Rows) -> bool:
     """Insert ratings of pairs that have none; where one has, insert nothing and say so."""
-    broken = session.connection().dialect.loaded_dbapi.IntegrityError
     try:
         with session.begin_nested():
             if is_postgresql(session):
                 _copy_in(session, rows)
             else:
                 _executemany(session, f"{INSERT} VALUES (?, ?, ?, ?)", rows)
-    except broken:
+    except IntegrityError:
         return False
     return True
 
@@ -143,11 +143,16 @@ def _copy_in(session: Session, rows: Rows) -> None:
     for name, column in zip(rows._fields, rows, strict=True):
         block[name], block[f"{name}_n"] = column, column.itemsize
     copy_in = "COPY rating (user_key, item_key, value, rated_at) FROM STDIN (FORMAT binary)"
-    with connection.cursor() as cursor, cursor.copy(copy_in) as copy:
-        copy.write(COPY_HEAD + block.tobytes() + COPY_TAIL)
+    driver = session.connection().dialect.loaded_dbapi
+    try:
+        with connection.cursor() as cursor, cursor.copy(copy_in) as copy:
+            copy.write(COPY_HEAD + block.tobytes() + COPY_TAIL)
+    except driver.IntegrityError as error:
+        raise IntegrityError(copy_in, None, error) from error
+    except driver.OperationalError as error:
+        raise OperationalError(copy_in, None, error) from error
 
 
 def _executemany(session: Session, statement: str, rows: Rows) -> None:
-    connection: Any = session.connection().connection.driver_connection
     columns = [column.tolist() for column in rows]
-    connection.executemany(statement, zip(*columns, strict=True))
+    session.connection().exec_driver_sql(statement, list(zip(*columns, strict=True)))

@@ -1,0 +1,212 @@
+"""Ratings in the database: the newest stands, the account is exact, all of them stream out."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.exc import IntegrityError
+
+from recsvc.db import rating_bulk, ratings
+from recsvc.db.ratings import RatingBatch
+from recsvc.db.session import Database, reading, unit_of_work
+from recsvc.db.settling import Rows, Written
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+Given = tuple[str, str, float, int]
+
+
+def batch_of(rows: list[Given]) -> RatingBatch:
+    users, items = sorted({row[0] for row in rows}), sorted({row[1] for row in rows})
+    return RatingBatch(
+        users,
+        np.array([users.index(row[0]) for row in rows], dtype=np.int64),
+        items,
+        np.array([items.index(row[1]) for row in rows], dtype=np.int64),
+        np.array([row[2] for row in rows], dtype=np.float64),
+        np.array([row[3] for row in rows], dtype=np.int64),
+    )
+
+
+def write(database: Database, rows: list[Given]) -> Written:
+    with unit_of_work(database) as session:
+        return ratings.write(session, batch_of(rows), now=NOON)
+
+
+def all_of(database: Database) -> dict[tuple[str, str], float]:
+    with reading(database) as session:
+        users = dict(zip(*map(list, ratings.all_user_ids(session)), strict=True))
+        items = dict(zip(*map(list, ratings.all_item_ids(session)), strict=True))
+        return {
+            (users[user], items[item]): value
+            for block in ratings.all_ratings(session)
+            for user, item, value in zip(*(column.tolist() for column in block), strict=True)
+        }
+
+
+@pytest.fixture(params=[1, 10**6], ids=["gamble", "careful"])
+def gamble(request, monkeypatch):
+    """Both ways to write: as if all were new, and looking first."""
+    monkeypatch.setattr(ratings, "WORTH_A_GAMBLE", request.param)
+
+
+@pytest.mark.usefixtures("gamble")
+def test_the_newest_rating_stands_and_the_last_received_among_equals(database):
+    first = write(database, [("u", "i", 3.0, 20)])
+    older = write(database, [("u", "i", 1.0, 10)])
+    equal = write(database, [("u", "i", 4.0, 20)])
+    same = write(database, [("u", "i", 4.0, 30)])
+
+    assert first == Written(added=1)
+    assert older == Written(outdated=1)
+    assert equal == Written(changed=1)
+    assert same == Written(unchanged=1)
+    with reading(database) as session:
+        standing = ratings.rating_of(session, "u", "i")
+    assert standing is not None
+    assert standing.value == 4.0
+    assert standing.rated_at == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=30)
+
+
+@pytest.mark.usefixtures("gamble")
+def test_one_batch_counts_as_if_each_rating_came_alone(database):
+    rows = [
+        ("u", "i", 3.0, 20),
+        ("u", "j", 5.0, 20),
+        ("u", "i", 3.0, 20),
+        ("u", "i", 1.0, 10),
+        ("u", "i", 4.0, 20),
+    ]
+
+    assert write(database, rows) == Written(added=2, changed=1, unchanged=1, outdated=1)
+    assert all_of(database) == {("u", "i"): 4.0, ("u", "j"): 5.0}
+
+
+PAIRS = st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"))
+RATINGS = st.lists(
+    st.tuples(PAIRS, st.sampled_from([1.0, 2.0]), st.integers(0, 3)), min_size=1, max_size=40
+)
+
+
+def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str], tuple[float, int]], Written]:
+    """The rule as plainly as it can be said."""
+    standing: dict[tuple[str, str], tuple[float, int]] = {}
+    counts = dict.fromkeys(("added", "changed", "unchanged", "outdated"), 0)
+    for user, item, value, rated_at in rows:
+        old = standing.get((user, item))
+        if old is not None and rated_at < old[1]:
+            counts["outdated"] += 1
+            continue
+        fate = "added" if old is None else "unchanged" if value == old[0] else "changed"
+        counts[fate] += 1
+        standing[user, item] = (value, rated_at)
+    return standing, Written(**counts)
+
+
+@pytest.mark.usefixtures("gamble")
+@given(given_=RATINGS, cut=st.integers(0, 40))
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_wherever_a_stream_is_cut_into_batches_the_account_is_the_same(database, given_, cut):
+    rows = [(user, item, value, time) for (user, item), value, time in given_]
+    with unit_of_work(database) as session:
+        for user in "abc":
+            ratings.erase_user(session, user)
+
+    parts = [write(database, part) for part in (rows[:cut], rows[cut:]) if part]
+
+    standing, account = one_by_one(rows)
+    assert all_of(database) == {pair: value for pair, (value, _) in standing.items()}
+    for name in ("added", "changed", "unchanged", "outdated"):
+        assert sum(getattr(part, name) for part in parts) == getattr(account, name)
+
+
+def test_a_rating_can_be_forgotten_once(database):
+    write(database, [("u", "i", 3.0, 1), ("u", "j", 4.0, 1), ("v", "i", 5.0, 1)])
+
+    with unit_of_work(database) as session:
+        assert ratings.forget(session, "u", "i")
+        assert not ratings.forget(session, "u", "i")
+        assert not ratings.forget(session, "nobody", "i")
+
+    assert all_of(database) == {("u", "j"): 4.0, ("v", "i"): 5.0}
+
+
+def test_a_users_ratings_come_page_by_page_in_an_order_that_stays(database):
+    write(database, [("u", f"i{n:02}", float(n), 1) for n in range(7)])
+    with reading(database) as session:
+        first = ratings.ratings_of(session, "u", limit=3)
+    write(database, [("u", "i00", 9.0, 2), ("u", "new", 1.0, 1)])
+
+    with reading(database) as session:
+        rest = ratings.ratings_of(session, "u", after=first[-1].item_key, limit=10)
+
+    assert [stored.item_id for stored in (*first, *rest)] == [f"i{n:02}" for n in range(7)] + [
+        "new"
+    ]
+
+
+def test_erasing_a_user_takes_their_ratings_and_no_others(database):
+    write(database, [("u", "i", 3.0, 1), ("u", "j", 4.0, 1), ("v", "i", 5.0, 1)])
+
+    with unit_of_work(database) as session:
+        assert ratings.erase_user(session, "u") == 2
+        assert ratings.erase_user(session, "u") is None
+        assert not ratings.user_exists(session, "u")
+        assert ratings.count_ratings(session) == 1
+
+    assert all_of(database) == {("v", "i"): 5.0}
+
+
+@pytest.mark.parametrize(
+    "odd", ["ü/ß", "日本", "'; DROP TABLE rating; --", "a\u2028b", "\U0001f3ac"]
+)
+def test_any_text_is_an_id(database, odd):
+    write(database, [(odd, odd, 3.0, 1)])
+
+    assert all_of(database) == {(odd, odd): 3.0}
+
+
+def test_all_ratings_stream_out_in_bounded_blocks_sorted_by_user_and_item(database, monkeypatch):
+    monkeypatch.setattr(rating_bulk, "READ_ROWS", 100)
+    monkeypatch.setattr(rating_bulk, "READ_BYTES", 100 * rating_bulk.COPY_OUT.itemsize)
+    rows = [(f"u{n % 37}", f"i{n}", float(n % 5) + 0.5, 1) for n in range(1000)]
+    write(database, rows)
+
+    with reading(database) as session:
+        blocks = list(ratings.all_ratings(session))
+
+    users, items, values = (np.concatenate(columns) for columns in zip(*blocks, strict=True))
+    assert max(block[0].size for block in blocks) <= 200
+    assert np.array_equal(np.lexsort((items, users)), np.arange(1000))
+    assert values.sum() == sum(row[2] for row in rows)
+    assert (users.dtype, items.dtype, values.dtype) == (np.int64, np.int64, np.float64)
+
+
+def test_an_empty_database_streams_nothing(database):
+    assert all_of(database) == {}
+
+
+def test_a_rating_of_nobody_or_of_nothing_is_refused_by_the_table_itself(database):
+    write(database, [("u", "i", 3.0, 1)])
+    for user_key, item_key in ((999, 1), (1, 999)):
+        stray = Rows(*(np.array([n]) for n in (user_key, item_key)), np.array([3.0]), np.array([1]))
+        with pytest.raises(IntegrityError), unit_of_work(database) as session:  # noqa: PT012
+            assert not rating_bulk.all_inserted(session, stray)
+            rating_bulk.upsert(session, stray)
+
+
+def test_two_writers_of_the_same_ratings_at_once_both_succeed(database):
+    from concurrent.futures import ThreadPoolExecutor
+
+    rows = [(f"u{n % 50}", f"i{n % 97}", float(n % 5), 1) for n in range(3000)]
+
+    with ThreadPoolExecutor(4) as pool:
+        written = list(pool.map(lambda part: write(database, part), [rows, rows[::-1], rows, rows]))
+
+    assert sum(one.received for one in written) == 4 * len(rows)
+    assert len(all_of(database)) == len({row[:2] for row in rows})

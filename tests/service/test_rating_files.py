@@ -1,0 +1,271 @@
+"""Reading files of ratings: what is written is read back, and a broken line stops no other."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsvc.errors import MalformedRequest, UnrecognisedFormat
+from recsvc.rbm.ratings import RatingScale
+from recsvc.service.file_layouts import BOM, Layout, checked_format, decoded, recognise
+from recsvc.service.rating_fields import CONTROL
+from recsvc.service.rating_files import RatingLines, header_length, read_lines, read_objects
+
+NOON = 1_780_315_200_000_000
+
+IDS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=40
+)
+VALUES = st.one_of(st.integers(-10, 10).map(float), st.floats(-1e9, 1e9))
+TIMES = st.integers(0, 4_000_000_000)
+ROWS = st.lists(st.tuples(IDS, IDS, VALUES, TIMES), min_size=1, max_size=30)
+
+
+def read(content: bytes | str, scale: RatingScale | None = None) -> RatingLines:
+    """Read a whole file, header and all."""
+    raw = (content.encode() if isinstance(content, str) else content).removeprefix(BOM)
+    layout = recognise(raw)
+    n_lines, n_bytes = header_length(raw) if layout.has_header else (0, 0)
+    return read_lines(layout, raw[n_bytes:], first_line=n_lines + 1, default_time=NOON, scale=scale)
+
+
+def rows_of(lines: RatingLines) -> list[tuple[str, str, float, int]]:
+    return [
+        (lines.users[user], lines.items[item], value, rated_at)
+        for user, item, value, rated_at in zip(
+            lines.user_of,
+            lines.item_of,
+            lines.values.tolist(),
+            lines.rated_at.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def codes_of(lines: RatingLines) -> list[tuple[int, str]]:
+    return [(refusal.line, refusal.code) for refusal in lines.refusals]
+
+
+@given(rows=ROWS, delimiter=st.sampled_from(",;\t"), end=st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=200, deadline=None)
+def test_a_written_csv_is_read_back_whatever_its_ids_and_separator(rows, delimiter, end):
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer.writerow(("user_id", "item_id", "rating", "timestamp"))
+    writer.writerows((user, item, repr(value), time) for user, item, value, time in rows)
+
+    lines = read(file.getvalue())
+
+    assert lines.refusals == []
+    assert rows_of(lines) == [(u, i, value, time * 1_000_000) for u, i, value, time in rows]
+
+
+@given(rows=ROWS)
+@settings(max_examples=100, deadline=None)
+def test_written_json_lines_are_read_back(rows):
+    written = "".join(
+        json.dumps({"user_id": u, "item_id": i, "value": value, "rated_at": time}) + "\n"
+        for u, i, value, time in rows
+    )
+
+    lines = read(written)
+
+    assert rows_of(lines) == [(u, i, value, time * 1_000_000) for u, i, value, time in rows]
+    assert lines.lines.tolist() == list(range(1, len(rows) + 1))
+
+
+@given(garbage=st.lists(st.tuples(st.integers(0, 20), st.binary(max_size=60)), max_size=10))
+@settings(max_examples=300, deadline=None)
+def test_broken_lines_never_stop_the_others_and_every_line_is_accounted_for(garbage):
+    whole = [b"u%d::i%d::%d" % (n, n, n % 5) for n in range(20)]
+    for place, line in garbage:
+        whole.insert(place, line.replace(b"\n", b" "))
+
+    lines = read_lines(
+        Layout("double-colon", "::", n_fields=3),
+        b"\n".join(whole) + b"\n",
+        first_line=1,
+        default_time=NOON,
+        scale=None,
+    )
+
+    good = {(f"u{n}", f"i{n}", float(n % 5), NOON) for n in range(20)}
+    assert good <= set(rows_of(lines))
+    assert lines.n_lines == len(whole)
+    assert lines.n_lines == lines.lines.size + len(lines.refusals) + lines.n_blank
+
+
+@given(raw=st.binary(max_size=400))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_read_or_refused_in_our_own_words(raw):
+    try:
+        lines = read(raw)
+    except UnrecognisedFormat:
+        return
+    assert not any(CONTROL.search(user) for user, *_ in rows_of(lines))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("1\t2\t3\t881250949\n", ("1", "2", 3.0, 881250949 * 10**6)),
+        ("1::1193::5\n", ("1", "1193", 5.0, NOON)),
+        ("1::1193::5::978300760\n", ("1", "1193", 5.0, 978300760 * 10**6)),
+        ("userId,movieId,rating,timestamp\n1,2,3.5,1112486027\n",
+         ("1", "2", 3.5, 1112486027 * 10**6)),
+        ("book_id,user_id,rating\n1,314,5\n", ("314", "1", 5.0, NOON)),
+        ("USER_ID,ITEM_ID,EVENT_TYPE,EVENT_VALUE,TIMESTAMP\nu,i,rating,4,1586731606\n",
+         ("u", "i", 4.0, 1586731606 * 10**6)),
+        ("date;user;product_id;score\n2026-06-01T12:00:00Z;u;i;4\n", ("u", "i", 4.0, NOON)),
+        ("user_id,item_id,value,rated_at\nu,i,4,2026-06-01T14:00:00+02:00\n",
+         ("u", "i", 4.0, NOON)),
+        ("user,item,rating,time\nu,i,4,1780315200000\n", ("u", "i", 4.0, NOON)),
+        ('{"FeedbackType":"star","UserId":"u","ItemId":"i","Value":4,'
+         '"Timestamp":"2026-06-01T12:00:00Z"}\n', ("u", "i", 4.0, NOON)),
+        ('{"user_id": 17, "item_id": "i", "value": "4"}\n', ("17", "i", 4.0, NOON)),
+        ("u,i,4", ("u", "i", 4.0, NOON)),
+    ],
+)  # fmt: skip
+def test_the_files_that_shops_have_are_recognised(content, expected):
+    assert rows_of(read(content)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (",i,4,1", "empty-user-id"),
+        ("u,,4,1", "empty-item-id"),
+        ("u" * 257 + ",i,4,1", "invalid-user-id"),
+        ("u,i\x07,4,1", "invalid-item-id"),
+        ("u,i,good,1", "not-a-number"),
+        ("u,i,NaN,1", "not-a-number"),
+        ("u,i,inf,1", "not-a-number"),
+        ("u,i,1e999,1", "not-a-number"),
+        ("u,i,1_0,1", "not-a-number"),
+        ("u,i,٤,1", "not-a-number"),
+        ("u,i,,1", "empty-value"),
+        ("u,i,6,1", "value-off-scale"),
+        ("u,i,4,yesterday", "bad-timestamp"),
+        ("u,i,4,-1", "bad-timestamp"),
+        ("u,i,4,1e300", "bad-timestamp"),
+        ("u,i,4", "too-few-fields"),
+        ("u,i,4,1,5", "too-many-fields"),
+        ('"u,i,4,1', "bad-quotes"),
+        ("u" * 70_000 + ",i,4,1", "line-too-long"),
+    ],
+)
+def test_a_line_is_refused_for_its_reason_with_its_number(line, code):
+    lines = read(f"user,item,rating,time\na,b,5,1\n{line}\nc,d,3,1\n", RatingScale.parse("1:5:1"))
+
+    assert codes_of(lines) == [(3, code)]
+    assert [row[:2] for row in rows_of(lines)] == [("a", "b"), ("c", "d")]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("{", "not-json"),
+        ("[1]", "not-an-object"),
+        ('{"item_id": "i", "value": 4}', "missing-field"),
+        ('{"user_id": ["u"], "item_id": "i", "value": 4}', "bad-field"),
+        ('{"user_id": "u", "item_id": "i", "value": true}', "bad-field"),
+        ('{"user_id": "u", "item_id": "i", "value": NaN}', "not-a-number"),
+        ('{"user_id": "\\ud800", "item_id": "i", "value": 1}', "invalid-user-id"),
+        ('{"user_id": "u", "item_id": "i"}', "no-rating"),
+        ("[" * 100_000, "line-too-long"),
+        ("[" * 60_000, "not-json"),
+    ],
+)
+def test_a_line_of_json_is_refused_for_its_reason(line, code):
+    good = '{"user_id": "a", "item_id": "b", "value": 5}'
+
+    lines = read(f"{good}\n{line}\n{good}\n")
+
+    assert codes_of(lines) == [(2, code)]
+    assert lines.lines.tolist() == [1, 3]
+
+
+def test_an_event_without_a_rating_is_refused_as_an_interaction():
+    lines = read("USER_ID,ITEM_ID,EVENT_TYPE,EVENT_VALUE,TIMESTAMP\nu,i,view,,1\nu,i,star,4,1\n")
+
+    assert codes_of(lines) == [(2, "no-rating")]
+    assert "interactions" in lines.refusals[0].detail
+    assert len(rows_of(lines)) == 1
+
+
+def test_a_file_of_events_alone_is_recognised_and_each_line_refused():
+    lines = read("USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\nu,i,view,1\nu,i,cart,2\n")
+
+    assert codes_of(lines) == [(2, "no-rating"), (3, "no-rating")]
+
+
+def test_a_byte_order_mark_blank_lines_and_spaces_are_no_trouble():
+    lines = read(b"\xef\xbb\xbf\r\n user_id , item_id , rating \r\n\r\n 1 , 2 , 3 \r\n   \r\n")
+
+    assert rows_of(lines) == [("1", "2", 3.0, NOON)]
+    assert (lines.n_lines, lines.n_blank) == (3, 2)
+
+
+def test_ids_in_latin_1_are_read_as_such_line_by_line():
+    assert decoded("café".encode("latin-1")) == "café"
+    lines = read(
+        b"user;item;rating\n" + "José;Ünder;4\n".encode("latin-1") + "é;i;4\n".encode()
+    )
+
+    assert [row[:2] for row in rows_of(lines)] == [("José", "Ünder"), ("é", "i")]
+
+
+def test_separators_that_overlap_are_taken_from_the_left_everywhere():
+    rows = rows_of(read("a::b::5\na:::b::5\nc::d::4\n"))
+
+    assert [row[:3] for row in rows] == [("a", "b", 5.0), ("a", ":b", 5.0), ("c", "d", 4.0)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "\n\n  \n",
+        "hello world\n",
+        "a,b,c\n1,2,3\n"[:6],
+        "id,title,price\n1,x,y\n",
+        '[{"user_id": "u"}]\n',
+    ],
+)
+def test_a_file_that_is_none_of_ours_is_said_to_be_so_with_a_remedy(content):
+    with pytest.raises(UnrecognisedFormat, match="A file needs a header that names"):
+        recognise(content.encode())
+
+
+def test_a_format_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(MalformedRequest, match="'xml'; it must be one of auto, csv"):
+        checked_format("xml")
+
+
+def test_objects_are_numbered_from_one_and_refused_one_by_one():
+    good = {"user_id": "u", "item_id": "i", "value": 4.5}
+
+    lines = read_objects([good, {}, 7, good], default_time=NOON, scale=None)
+
+    assert codes_of(lines) == [(2, "missing-field"), (3, "not-an-object")]
+    assert lines.lines.tolist() == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("file", "n_ratings", "n_users", "n_items"),
+    [
+        ("ml-100k/u.data", 100_000, 943, 1_682),
+        ("ml-1m/ratings_no_timestamp.dat", 1_000_209, 6_040, 3_706),
+        ("goodbooks/ratings.csv", 981_756, 53_424, 10_000),
+        ("movietweetings/ratings.dat", 100_000, 16_554, 10_506),
+    ],
+)
+def test_public_data_sets_are_read_whole(data_dir: Path, file, n_ratings, n_users, n_items):
+    lines = read((data_dir / file).read_bytes())
+
+    assert lines.refusals == []
+    assert (lines.lines.size, len(lines.users), len(lines.items)) == (n_ratings, n_users, n_items)
