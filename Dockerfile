@@ -19,7 +19,8 @@ COPY recsvc recsvc
 RUN pip install --quiet hatchling==1.33.0 \
  && pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
  && /opt/recsvc/bin/pip install --quiet --no-deps /tmp/wheel/*.whl \
- && find /opt/recsvc/lib/python3.11/site-packages/recsvc -exec touch -d 2026-01-01T00:00:00Z {} +
+ && find /opt/recsvc/lib/python3.11/site-packages/recsvc -name '*.py' -exec touch -d 2026-01-01T00:00:00Z {} + \
+ && /opt/recsvc/bin/python -m compileall -qf /opt/recsvc/lib/python3.11/site-packages/recsvc
 RUN NUMBA_CACHE_DIR=/opt/recsvc/kernels /opt/recsvc/bin/python -m recsvc.rbm.warm
 
 

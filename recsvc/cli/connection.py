@@ -15,7 +15,7 @@ from recsvc.client import FINAL_STATES, Client, Job, Unreachable
 from recsvc.config import Settings
 
 PATIENCE_SECONDS = 3.0
-TAKEN_UP_WITHIN_SECONDS = 1.0
+TAKEN_UP_WITHIN_SECONDS = 0.75
 
 
 class Reached:

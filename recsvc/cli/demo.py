@@ -75,7 +75,7 @@ def _show(reached: Reached, home: Path, data: Path | None) -> None:
             {"item_id": i.item_id, "title": i.title, "categories": [i.genre]} for i in shop.items
         ]
         user_ids = [user.user_id for user in shop.users]
-        _say(
+        output.say(
             f"No data was given, so these {len(shop.ratings):,} ratings of {len(titles)} books by "
             f"{len(user_ids)} readers are generated, with tastes planted in them."
         )
@@ -88,7 +88,9 @@ def _show(reached: Reached, home: Path, data: Path | None) -> None:
         raise typer.Exit(1)
     _recommend(reached, user_ids, shop)
     train.print_outcome(trained)
-    _say(f"Ask for more: curl {reached.client.base_url}/v1/users/{user_ids[0]}/recommendations?n=5")
+    output.say(
+        f"Ask for more: curl {reached.client.base_url}/v1/users/{user_ids[0]}/recommendations?n=5"
+    )
 
 
 def _write(shop: Shop, home: Path) -> Path:
@@ -102,7 +104,7 @@ def _write(shop: Shop, home: Path) -> Path:
 
 def _import(reached: Reached, data: Path, titles: list[dict[str, Any]]) -> None:
     job = importing.import_one(reached, data)
-    importing.print_result(reached, data.name, job)
+    importing.print_result(reached, job)
     if job["state"] != "succeeded":
         raise typer.Exit(1)
     for start in range(0, len(titles), ITEMS_AT_ONCE):
@@ -120,9 +122,9 @@ def _recommend(reached: Reached, user_ids: list[str], shop: Shop | None) -> None
         (rating["item_id"], recommend.title(reached, rating["item_id"]), f"{rating['value']:g}")
         for rating in best
     ]
-    _say(f"\n[bold]What user {user_id} likes best[/], of {len(ratings)} ratings")
+    output.say(f"\n[bold]What user {user_id} likes best[/], of {len(ratings)} ratings")
     output.print_table(("item", "title", "rating"), rows)
-    _say(f"\n[bold]Ten recommendations for user {user_id}[/]{_planted(shop, user_id)}")
+    output.say(f"\n[bold]Ten recommendations for user {user_id}[/]{_planted(shop, user_id)}")
     recommend.print_recommendations(reached, reached.client.recommendations(user_id, 10))
 
 
@@ -130,7 +132,3 @@ def _planted(shop: Shop | None, user_id: str) -> str:
     users = [user for user in shop.users if user.user_id == user_id] if shop else []
     tastes = (f", who was made to like {' and '.join(u.likes)}, not {u.dislikes}" for u in users)
     return "".join(tastes)
-
-
-def _say(text: str) -> None:
-    output.people.print(text)

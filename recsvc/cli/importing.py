@@ -1,10 +1,13 @@
 """`recsvc import`: files of ratings."""
 
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from recsvc.cli import output
 from recsvc.cli.connection import Reached, reach
@@ -19,7 +22,10 @@ def import_files(
         typer.Argument(exists=True, dir_okay=False, readable=True, help="Files of ratings."),
     ],
     format: Annotated[  # noqa: A002 - the option's name
-        str, typer.Option(help="auto recognises them by their first lines; see docs for others.")
+        str,
+        typer.Option(
+            help="auto (by the first lines), csv, tsv, semicolon, double-colon or ndjson."
+        ),
     ] = "auto",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and report, but store nothing.")
@@ -30,7 +36,7 @@ def import_files(
     url: output.Url = None,
     as_json: output.AsJson = False,
 ) -> None:
-    """Import ratings: CSV, TSV, `::`, JSON lines, each also as .gz or .zst.
+    """Import files of ratings: CSV, TSV, `::`, JSON lines; also as .gz or .zst.
 
     MovieLens and Amazon Personalize files and plain CSV with a header are recognised. A line that
     cannot be used is refused with its reason and never stops the others. Exit status 1 if a file
@@ -41,8 +47,8 @@ def import_files(
         if as_json:
             output.print_json(jobs)
         else:
-            for file, job in zip(files, jobs, strict=True):
-                print_result(reached, file.name, job)
+            for job in jobs:
+                print_result(reached, job)
     if any(job["state"] == "failed" for job in jobs):
         raise typer.Exit(1)
 
@@ -74,23 +80,35 @@ def import_one(
     return job
 
 
-def print_result(reached: Reached, name: str, job: Job) -> None:
+def print_result(reached: Reached, job: Job) -> None:
     """Say what became of a file: how much was taken, what was refused and why."""
+    name, counts = job["filename"], job["counts"]
     if job["state"] == "failed":
         error = job["error"] or {}
-        output.messages.print(f"[red]{name} was not imported.[/] {error.get('detail', '')}")
-    elif job["state"] == "succeeded":
-        result = cast(dict[str, Any], job["result"] or {})
-        output.people.print(f"{name}: {output.shown(result.get('accepted'))} ratings imported.")
-        _print_refusals(reached, job, result.get("refused") or {})
-    else:
-        output.people.print(f"{name}: import job {job['id']} is {job['state']}.")
+        output.note(f"[red]{escape(name)} was not imported.[/] {escape(error.get('detail', ''))}")
+    if job["state"] in ("queued", "running"):
+        output.say(Text(f"{name}: import job {job['id']} is {job['state']}."))
+    if counts["lines"]:
+        output.say(Text(f"{name}: {_account(job)}"))
+        _print_refusals(reached, job)
 
 
-def _print_refusals(reached: Reached, job: Job, by_reason: dict[str, int]) -> None:
-    if not by_reason:
+def _account(job: Job) -> str:
+    counts = job["counts"]
+    taken = f"{counts['accepted']:,} ratings"
+    if job["dry_run"]:
+        return f"{taken} could be imported; nothing was stored."
+    kinds = ("added", "changed", "unchanged", "outdated")
+    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in kinds if counts[kind])
+    return f"{taken} imported ({told})." if told else f"{taken} imported."
+
+
+def _print_refusals(reached: Reached, job: Job) -> None:
+    by_code = job["counts"]["refused"]
+    if not by_code:
         return
-    output.print_table(("refused because", "lines"), by_reason.items())
-    for _, refusal in zip(range(SHOWN_REFUSALS), reached.client.refusals(job["id"]), strict=False):
-        output.people.print(f"  line {refusal['line']}: {refusal['detail']}", markup=False)
-    output.people.print(f"All of them: recsvc jobs refusals {job['id']}")
+    output.print_table(("refused because", "lines"), by_code.items())
+    for refusal in islice(reached.client.refusals(job["id"]), SHOWN_REFUSALS):
+        output.say(Text(f"  line {refusal['line']}: {refusal['detail']}"))
+    if sum(by_code.values()) > SHOWN_REFUSALS:
+        output.say(f"All of them: recsvc jobs refusals {job['id']}")

@@ -4,6 +4,7 @@ from itertools import islice
 from typing import Annotated, Any, Literal, cast
 
 import typer
+from rich.text import Text
 
 from recsvc.cli import output
 from recsvc.cli.connection import Reached, reach
@@ -44,7 +45,7 @@ def list_jobs(
         columns = ("job", "kind", "state", "progress", "created", "took")
         output.print_table(columns, map(_row, jobs))
     else:
-        output.people.print("No job yet. Start with: recsvc import FILE")
+        output.say("No job yet. Start with: recsvc import FILE")
 
 
 def _row(job: Job) -> tuple[object, ...]:
@@ -71,14 +72,14 @@ def show(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False) 
 
 @app.command("cancel")
 def cancel(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False) -> None:
-    """Stop a training job; the curve of what it has learned stays."""
+    """Stop a job. A training job's curve stays; so does what an import has stored by then."""
     with reach(url) as reached:
-        job = reached.client.cancel(job_id)
+        job = reached.client.cancel(find(reached, job_id))
     if as_json:
         output.print_json(job)
     else:
-        stopping = "is stopping" if job["state"] == "running" else f"is {job['state']}"
-        output.people.print(f"Training job {job_id} {stopping}.")
+        standing = "stopping" if job["state"] == "running" else job["state"]
+        output.say(f"{job['kind'].capitalize()} job {job_id} is {standing}.")
 
 
 @app.command("curve")
@@ -95,7 +96,7 @@ def curve(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False)
         epoch["validation_nll"] for epoch in epochs if epoch.get("validation_nll") is not None
     ]
     if losses:
-        output.people.print(f"validation NLL  {output.sparkline(losses, width=60)}")
+        output.say(f"validation NLL  {output.sparkline(losses, width=60)}")
 
 
 @app.command("refusals")
@@ -109,7 +110,7 @@ def refusals(job_id: JobId, url: output.Url = None, as_json: output.AsJson = Fal
         rows = ((str(refusal["line"]), refusal["code"], refusal["detail"]) for refusal in refused)
         output.print_table(("line", "code", "why"), rows)
     else:
-        output.people.print("No line was refused.")
+        output.say("No line was refused.")
 
 
 def find(reached: Reached, job_id: int) -> Job:
@@ -127,9 +128,8 @@ def find(reached: Reached, job_id: int) -> Job:
 
 def print_job(job: Job) -> None:
     """Print a job's facts, and its error or result."""
-    output.people.print(
-        f"[bold]{job['kind'].capitalize()} job {job['id']}[/]", output.state(job["state"])
-    )
+    head = Text(f"{job['kind'].capitalize()} job {job['id']} ", "bold")
+    output.say(head.append_text(output.state(job["state"])))
     facts: dict[str, Any] = {
         "progress": f"{job['progress']:.0%}",
         "attempt": str(job["attempt"]),
@@ -146,5 +146,5 @@ def print_job(job: Job) -> None:
 def _flat(fact: object) -> object:
     if isinstance(fact, dict):
         entries = cast(dict[str, object], fact).items()
-        return ", ".join(f"{name} {_flat(value)}" for name, value in entries)
+        return ", ".join(f"{name} {_flat(value)}" for name, value in entries) or None
     return output.shown(fact)

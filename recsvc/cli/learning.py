@@ -46,7 +46,7 @@ class Watching:
         if output.messages.is_terminal:
             self._live.update(self._drawn())
         else:
-            output.messages.print(self._line(epoch))
+            output.note(self._line(epoch))
 
     def _line(self, epoch: dict[str, Any]) -> str:
         rmse, nll = output.shown(epoch["validation_rmse"]), output.shown(epoch["validation_nll"])

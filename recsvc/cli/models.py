@@ -24,7 +24,7 @@ def list_models(url: output.Url = None, as_json: output.AsJson = False) -> None:
             ("version", "", "kind", "made", "ratings", "RMSE", "nDCG@10"), map(_row, models)
         )
     else:
-        output.people.print("No model yet. Train one: recsvc train")
+        output.say("No model yet. Train one: recsvc train")
 
 
 def _row(model: dict[str, Any]) -> tuple[object, ...]:
@@ -70,7 +70,7 @@ def print_model(model: dict[str, Any], *, as_json: bool = False) -> None:
         output.print_json(model)
         return
     standing = "published" if model["published"] else "not published"
-    output.people.print(f"[bold]Model version {model['version']}[/] ({standing})")
+    output.say(f"[bold]Model version {model['version']}[/] ({standing})")
     facts = {
         "kind": model["model_kind"],
         "made": output.moment(model["created_at"]),

@@ -28,31 +28,37 @@ people = Console(highlight=False)
 messages = Console(stderr=True, highlight=False)
 
 
+def say(text: str | Text) -> None:
+    """Print a sentence for people, with rich's markup; a terminal breaks the line, a file does not."""
+    people.print(text, soft_wrap=True)
+
+
+def note(text: str | Text) -> None:
+    """Print a message on stderr."""
+    messages.print(text, soft_wrap=True)
+
+
 def print_json(value: object) -> None:
     """Print data for programs."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
-) -> None:
-    """Print a table for people; columns of numbers are set right."""
-    people.print(table(columns, rows, title=title))
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table for people."""
+    people.print(table(columns, rows))
 
 
-def table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
-) -> Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """Set rows as a table; numbers to the right, nothing as a dash."""
     rows = list(rows)
-    laid_out = Table(
-        title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+    laid_out = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
     for number, name in enumerate(columns):
         numeric = any(isinstance(row[number], int | float) for row in rows)
         laid_out.add_column(name, justify="right" if numeric else "left", header_style="bold")
     for row in rows:
-        laid_out.add_row(*(entry if isinstance(entry, Text) else shown(entry) for entry in row))
+        laid_out.add_row(
+            *(entry if isinstance(entry, Text) else Text(shown(entry)) for entry in row)
+        )
     return laid_out
 
 

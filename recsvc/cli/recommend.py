@@ -45,9 +45,9 @@ def print_recommendations(reached: Reached, answer: Recommendations) -> None:
     ]
     output.print_table(("", "item", "title", "expected rating", "source"), rows)
     version = answer.get("model_version")
-    output.people.print(f"By model version {version}." if version else "No model is published yet.")
+    output.say(f"By model version {version}." if version else "No model is published yet.")
     if answer.get("shortfall"):
-        output.people.print(f"Fewer than asked for: {answer['shortfall']}")
+        output.say(f"Fewer than asked for: {answer['shortfall']}")
 
 
 def title(reached: Reached, item_id: str) -> str | None:

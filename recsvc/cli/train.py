@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Any, Literal, cast
 
 import typer
+from rich.markup import escape
 
 from recsvc.cli import output
 from recsvc.cli.connection import Reached, reach
@@ -87,9 +88,7 @@ def train(
     elif wait:
         print_outcome(job)
     else:
-        output.people.print(
-            f"Training job {job['id']} is queued. Follow it: recsvc jobs show {job['id']}"
-        )
+        output.say(f"Training job {job['id']} is queued. Follow it: recsvc jobs show {job['id']}")
     if job["state"] in ("failed", "cancelled"):
         raise typer.Exit(1)
 
@@ -116,9 +115,7 @@ def run(reached: Reached, spec: dict[str, object], *, wait: bool = True) -> Job:
     try:
         return _watched(reached, job)
     except KeyboardInterrupt:
-        output.messages.print(
-            f"Training job {job['id']} was left as it is: recsvc jobs show {job['id']}"
-        )
+        output.note(f"Training job {job['id']} was left as it is: recsvc jobs show {job['id']}")
         raise
 
 
@@ -135,16 +132,16 @@ def print_outcome(job: Job) -> None:
     """Say what a finished training came to."""
     error, result = job["error"], cast(dict[str, Any], job["result"] or {})
     if error is not None:
-        output.messages.print(f"[red]{error.get('title')}.[/] {error.get('detail', '')}")
+        output.note(f"[red]{error.get('title')}.[/] {escape(error.get('detail', ''))}")
         return
     if job["state"] != "succeeded":
-        output.messages.print(f"Training job {job['id']} is {job['state']}.")
+        output.note(f"Training job {job['id']} is {job['state']}.")
         return
     published = "published" if result["published"] else "not published"
-    output.people.print(
-        f"[bold]Model version {result['version']}[/], {published}: {result['reason']}"
+    output.say(
+        f"[bold]Model version {result['version']}[/], {published}: {escape(result['reason'])}"
         f" Best epoch {result['best_epoch']}."
     )
     for warning in result.get("warnings", []):
-        output.people.print(f"[yellow]Note:[/] {warning}")
+        output.say(f"[yellow]Note:[/] {escape(str(warning))}")
     print_figures(result["metrics"], result["baselines"])

@@ -172,9 +172,9 @@ class Client:
             job = self.job(job["kind"], job["id"], wait=wait)
         return job
 
-    def cancel(self, job_id: int, *, kind: str = "training") -> Job:
-        """Ask a job to stop; what it has learned so far stays to be seen."""
-        return cast(Job, self._http.json("POST", f"/v1/{kind}-jobs/{job_id}/cancel"))
+    def cancel(self, job: Job) -> Job:
+        """Ask a job to stop; what it has done so far stays."""
+        return cast(Job, self._http.json("POST", f"/v1/{job['kind']}-jobs/{job['id']}/cancel"))
 
     def error_curve(self, job_id: int) -> list[Json]:
         """Give a training job's figures, one entry an epoch."""

@@ -22,7 +22,10 @@ class Report(TypedDict):
 
 
 class Job(TypedDict):
-    """A piece of work in the queue; training and import jobs add members of their own."""
+    """A piece of work in the queue.
+
+    An import says what was sent and counts its lines; a training says how far it is.
+    """
 
     id: int
     kind: str
@@ -35,6 +38,9 @@ class Job(TypedDict):
     error: Json | None
     result: Json | None
     links: dict[str, str]
+    filename: NotRequired[str]
+    dry_run: NotRequired[bool]
+    counts: NotRequired[Json]
     eta_seconds: NotRequired[float | None]
     baselines: NotRequired[Json | None]
 
