@@ -8,6 +8,8 @@ from fastapi import APIRouter, FastAPI
 import recsvc
 from recsvc.api import (
     health,
+    import_jobs,
+    items,
     logs,
     metrics,
     models,
@@ -15,6 +17,7 @@ from recsvc.api import (
     orphans,
     problem_pages,
     problems,
+    ratings,
 )
 from recsvc.api.addresses import Addresses
 from recsvc.api.limits import BodyLimits
@@ -28,8 +31,11 @@ from recsvc.service.context import open_context
 MEGABYTE = 1_000_000
 
 ROUTERS: tuple[APIRouter, ...] = (
-    health.router,
+    ratings.router,
+    items.router,
+    import_jobs.router,
     models.router,
+    health.router,
     metrics.router,
     problem_pages.router,
 )

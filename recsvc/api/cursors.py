@@ -31,8 +31,7 @@ def decode(of: str, cursor: str, *shape: type[Place]) -> Sequence[Place]:
     fits = len(place) == len(shape) and all(
         type(entry) is kind for entry, kind in zip(place, shape, strict=True)
     )
-    small = all(0 <= entry <= LARGEST for entry in place if isinstance(entry, int))
-    if name != of or not fits or not small:
+    if name != of or not fits or not all(map(_can_be_stored, place)):
         raise InvalidCursor(cursor)
     return place
 
@@ -43,3 +42,10 @@ def after(of: str, cursor: str | None) -> int | None:
         return None
     (number,) = decode(of, cursor, int)
     return int(number)
+
+
+def _can_be_stored(entry: Place) -> bool:
+    """Tell whether a database could be asked for it at all."""
+    if isinstance(entry, int):
+        return 0 <= entry <= LARGEST
+    return "\0" not in entry and not any("\ud800" <= character <= "\udfff" for character in entry)

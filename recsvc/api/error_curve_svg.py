@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import TypeGuard
 
 WIDTH, PANEL_HEIGHT = 860, 250
 LEFT, RIGHT, HEAD, GAP, FOOT = 64, 190, 68, 60, 46
@@ -99,8 +100,8 @@ def _panel(panel: Panel, top: float, span: tuple[int, int], best: int | None) ->
     for line, points in panel.lines.items():
         parts += _line(line, points, frame)
     first = dict(next(iter(panel.lines.values())))
-    if best is not None and _is_drawn(first.get(best)):
-        parts += _best(best, first[best] or 0.0, frame)
+    if best is not None and _is_drawn(value := first.get(best)):
+        parts += _best(best, value, frame)
     return [*parts, *_labels(panel, frame)]
 
 
@@ -131,7 +132,7 @@ def _line(name: str, points: Points, frame: Frame) -> list[str]:
     """Draw a line, broken where a figure is missing; a lone point is a dot."""
     path, pen = [], "M"
     for epoch, value in points:
-        if value is None or not _is_drawn(value):
+        if not _is_drawn(value):
             pen = "M"
             continue
         path.append(f"{pen}{frame.x(epoch):.1f} {frame.y(value):.1f}")
@@ -156,7 +157,7 @@ def _labels(panel: Panel, frame: Frame) -> list[str]:
     """Name lines and levels at the right edge, moved apart where they would overlap."""
     wanted = [(frame.y(v), f"{name} {v:.3f}", "level-name") for name, v in panel.levels.items()]
     for name, points in panel.lines.items():
-        drawn = [value for _, value in points if value is not None and _is_drawn(value)]
+        drawn = [value for _, value in points if _is_drawn(value)]
         if drawn:
             wanted.append((frame.y(drawn[-1]), f"{name} {drawn[-1]:.3f}", name))
     placed = spread([y for y, _, _ in sorted(wanted)], LABEL_SPACE)
@@ -207,7 +208,7 @@ def _lowest(group: Sequence[float], space: float) -> float:
     return _highest(group, space) + space * (len(group) - 1)
 
 
-def _is_drawn(value: float | None) -> bool:
+def _is_drawn(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 

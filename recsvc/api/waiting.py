@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -25,7 +25,9 @@ Wait = Annotated[
         description="Seconds to wait for a new state or epoch before answering.",
     ),
 ]
-NOT_MODIFIED = {304: {"description": "Nothing has changed since the ETag in If-None-Match."}}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Nothing has changed since the ETag in If-None-Match."}
+}
 
 
 async def answer_job(
