@@ -3,23 +3,33 @@
 import csv
 import os
 import shutil
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import quote
 
 import typer
 
 from recsvc.cli import catalogue, importing, output, processes, recommend, serve, train
 from recsvc.cli.connection import Reached
 from recsvc.cli.supervisor import Supervisor
-from recsvc.client import Client
+from recsvc.client import ApiError, Client
 from recsvc.config import Settings
 from recsvc.errors import ConfigurationError
-from recsvc.service.demo import Shop, generate
 
 MARK = ".made-by-recsvc-demo"
 SHOWN_RATINGS = 8
 ITEMS_AT_ONCE = 1000
+
+
+class Material(NamedTuple):
+    """What a demo is made of; `tastes` tells of each user what they were made to like."""
+
+    ratings: Path
+    titles: list[dict[str, Any]]
+    user_ids: list[str]
+    tastes: dict[str, str]
 
 
 def demo(
@@ -43,7 +53,7 @@ def demo(
     with Supervisor(interrupts=True) as supervisor:
         serve.start(supervisor, listening)
         with Client(serve.address(listening)) as client:
-            _show(Reached(client), home, data)
+            _show(Reached(client), _given(data) if data else _generated(home))
         supervisor.interrupts = False
         if once:
             return
@@ -67,56 +77,49 @@ def _make_home(home: Path) -> None:
     os.environ.setdefault("RECSVC_LOG_LEVEL", "warning")
 
 
-def _show(reached: Reached, home: Path, data: Path | None) -> None:
-    if data is None:
-        shop = generate()
-        data = _write(shop, home)
-        titles = [
-            {"item_id": i.item_id, "title": i.title, "categories": [i.genre]} for i in shop.items
-        ]
-        user_ids = [user.user_id for user in shop.users]
-        output.say(
-            f"No data was given, so these {len(shop.ratings):,} ratings of {len(titles)} books by "
-            f"{len(user_ids)} readers are generated, with tastes planted in them."
-        )
-    else:
-        shop, titles, user_ids = None, catalogue.titles_beside(data), catalogue.first_user_ids(data)
-    _import(reached, data, titles)
+def _show(reached: Reached, material: Material) -> None:
+    _import(reached, material)
     trained = train.run(reached, {"publish": "always"})
     if trained["state"] != "succeeded":
         train.print_outcome(trained)
         raise typer.Exit(1)
-    _recommend(reached, user_ids, shop)
+    user_id = _recommend(reached, material)
     train.print_outcome(trained)
+    url = f"{reached.client.base_url}/v1/users/{quote(user_id, safe='')}/recommendations?n=5"
+    output.say(f"\nAsk for more: curl '{url}'")
+
+
+def _given(data: Path) -> Material:
+    return Material(data, catalogue.titles_beside(data), catalogue.first_user_ids(data), {})
+
+
+def _generated(home: Path) -> Material:
+    from recsvc.service.demo import generate  # brings numpy: other commands need not wait for it
+
+    shop = generate()
     output.say(
-        f"Ask for more: curl {reached.client.base_url}/v1/users/{user_ids[0]}/recommendations?n=5"
+        f"No data was given, so these {len(shop.ratings):,} ratings of {len(shop.items)} books by "
+        f"{len(shop.users)} readers are generated, with tastes planted in them."
     )
-
-
-def _write(shop: Shop, home: Path) -> Path:
     file = home / "generated-ratings.csv"
     with file.open("w", newline="", encoding="utf-8") as stream:
-        rows = csv.writer(stream)
-        rows.writerow(("user_id", "item_id", "rating"))
-        rows.writerows(shop.ratings)
-    return file
+        csv.writer(stream).writerows([("user_id", "item_id", "rating"), *shop.ratings])
+    titles = [{"item_id": i.item_id, "title": i.title, "categories": [i.genre]} for i in shop.items]
+    tastes = {u.user_id: f"{' and '.join(u.likes)}, not {u.dislikes}" for u in shop.users}
+    return Material(file, titles, list(tastes), tastes)
 
 
-def _import(reached: Reached, data: Path, titles: list[dict[str, Any]]) -> None:
-    job = importing.import_one(reached, data)
+def _import(reached: Reached, material: Material) -> None:
+    job = importing.import_one(reached, material.ratings)
     importing.print_result(reached, job)
     if job["state"] != "succeeded":
         raise typer.Exit(1)
-    for start in range(0, len(titles), ITEMS_AT_ONCE):
-        reached.client.send_items(titles[start : start + ITEMS_AT_ONCE])
+    for start in range(0, len(material.titles), ITEMS_AT_ONCE):
+        reached.client.send_items(material.titles[start : start + ITEMS_AT_ONCE])
 
 
-def _recommend(reached: Reached, user_ids: list[str], shop: Shop | None) -> None:
-    user_id, ratings = next(
-        (user_id, ratings)
-        for user_id in user_ids
-        if (ratings := list(reached.client.ratings(user_id)))
-    )
+def _recommend(reached: Reached, material: Material) -> str:
+    user_id, ratings = _somebody(reached, material.user_ids)
     best = islice(sorted(ratings, key=lambda rating: -rating["value"]), SHOWN_RATINGS)
     rows = [
         (rating["item_id"], recommend.title(reached, rating["item_id"]), f"{rating['value']:g}")
@@ -124,11 +127,17 @@ def _recommend(reached: Reached, user_ids: list[str], shop: Shop | None) -> None
     ]
     output.say(f"\n[bold]What user {user_id} likes best[/], of {len(ratings)} ratings")
     output.print_table(("item", "title", "rating"), rows)
-    output.say(f"\n[bold]Ten recommendations for user {user_id}[/]{_planted(shop, user_id)}")
+    taste = material.tastes.get(user_id)
+    made = f", who was made to like {taste}" if taste else ""
+    output.say(f"\n[bold]Ten recommendations for user {user_id}[/]{made}")
     recommend.print_recommendations(reached, reached.client.recommendations(user_id, 10))
+    output.say("")
+    return user_id
 
 
-def _planted(shop: Shop | None, user_id: str) -> str:
-    users = [user for user in shop.users if user.user_id == user_id] if shop else []
-    tastes = (f", who was made to like {' and '.join(u.likes)}, not {u.dislikes}" for u in users)
-    return "".join(tastes)
+def _somebody(reached: Reached, user_ids: list[str]) -> tuple[str, list[dict[str, Any]]]:
+    """Give the first of the users who has ratings; the first lines may all have been refused."""
+    for user_id in user_ids:
+        with suppress(ApiError):
+            return user_id, list(reached.client.ratings(user_id))
+    raise ConfigurationError("None of the first users in the data has a rating that was taken.")

@@ -29,7 +29,7 @@ messages = Console(stderr=True, highlight=False)
 
 
 def say(text: str | Text) -> None:
-    """Print a sentence for people, with rich's markup; a terminal breaks the line, a file does not."""
+    """Print a sentence for people, in rich's markup; only a terminal breaks its line."""
     people.print(text, soft_wrap=True)
 
 
@@ -56,10 +56,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
         numeric = any(isinstance(row[number], int | float) for row in rows)
         laid_out.add_column(name, justify="right" if numeric else "left", header_style="bold")
     for row in rows:
-        laid_out.add_row(
-            *(entry if isinstance(entry, Text) else Text(shown(entry)) for entry in row)
-        )
+        laid_out.add_row(*map(_cell, row))
     return laid_out
+
+
+def _cell(value: object) -> Text:
+    return value if isinstance(value, Text) else Text(shown(value))
 
 
 def shown(value: object) -> str:

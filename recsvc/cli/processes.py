@@ -10,18 +10,14 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-
-import uvicorn
 
 from recsvc.cli import kernel_cache
 from recsvc.config import Settings
 from recsvc.errors import RecsvcError
 
-GRACE_SECONDS = 5  # for answers under way when a process is told to stop
 BACKLOG = 2048
 
 spawning = multiprocessing.get_context("spawn")
@@ -60,34 +56,14 @@ def listen_privately(folder: Path) -> tuple[socket.socket, str]:
     return listening, path
 
 
-class _Announcing(uvicorn.Server):
-    """A server that says when it answers."""
-
-    def __init__(self, config: uvicorn.Config, ready: Connection) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
-        await super().startup(sockets)
-        with suppress(BrokenPipeError):  # the parent may have lost interest
-            self._ready.send(self.started)
-
-
 def _serve_api(listening: socket.socket, ready: Connection) -> None:
     os.setpgid(0, 0)
     settings = Settings()
     kernel_cache.settle(settings.home)
     _or_one_line(lambda: _look_around(settings))
-    config = uvicorn.Config(
-        "recsvc.api.app:app_from_environment",
-        factory=True,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    _Announcing(config, ready).run(sockets=[listening])
+    from recsvc.cli.answering import answer
+
+    answer(listening, ready)
 
 
 def _look_around(settings: Settings) -> None:
