@@ -14,7 +14,7 @@ import zstandard
 
 from recsvc.errors import BinaryFile
 
-BLOCK_BYTES = 1 << 19
+PIECE_BYTES = 1 << 19
 HEAD_BYTES = 1 << 16
 READ_BYTES = 1 << 16
 ZSTD_READ_BYTES = 1 << 10  # at most 32 MB come out of so few bytes, whatever they are
@@ -78,7 +78,7 @@ class Upload:
         member = zlib.decompressobj(wbits=31)
         while data:
             try:
-                out = member.decompress(data, BLOCK_BYTES)
+                out = member.decompress(data, PIECE_BYTES)
             except zlib.error as error:
                 self.cut, self.error = True, str(error)
                 return
@@ -116,7 +116,7 @@ class Upload:
             data = self.raw.read(READ_BYTES)
 
 
-def blocks(upload: Upload, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+def blocks(upload: Upload, block_bytes: int) -> Iterator[bytes]:
     """Yield blocks of whole lines, each line ended by a line feed but perhaps the very last one.
 
     A line longer than a block comes out cut to about one, still one line.

@@ -1,0 +1,407 @@
+"""Importing files: real ones whole, dirty ones line by line, killed ones exactly once."""
+
+import gzip
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from recsvc.db import ratings, refusals
+from recsvc.db.jobs import JobQueue, Lease, lease_of
+from recsvc.db.session import reading, unit_of_work
+from recsvc.db.tables import Job
+from recsvc.errors import BinaryFile, LeaseLost, TruncatedFile, UnrecognisedFormat
+from recsvc.rbm.ratings import RatingScale
+from recsvc.service import file_streams, importing
+from recsvc.service.context import Context
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def context(database, shelf) -> Context:
+    return a_context(database, shelf)
+
+
+def a_context(database, shelf, scale: str = "auto") -> Context:
+    return Context(
+        database=database,
+        shelf=shelf,
+        rating_scale=RatingScale.parse(scale),
+        training_threads=1,
+        memory_limit_bytes=None,
+        checkpoint_seconds=10.0,
+        shelf_keep=5,
+    )
+
+
+def upload(
+    context: Context,
+    content: bytes,
+    *,
+    file_format: str = "auto",
+    dry_run: bool = False,
+    now: datetime = NOON,
+) -> int:
+    with unit_of_work(context.database) as session:
+        return importing.request_import(
+            session,
+            context,
+            io.BytesIO(content),
+            filename="ratings.csv",
+            file_format=file_format,
+            dry_run=dry_run,
+            now=now,
+        ).id
+
+
+def claim(context: Context) -> tuple[Lease, Job]:
+    with unit_of_work(context.database) as session:
+        job = JobQueue(session).claim(
+            worker="w1", now=NOON + timedelta(days=1), lease_seconds=60, max_attempts=3
+        )
+        assert job is not None
+        return lease_of(job), job
+
+
+def carry_out(context: Context) -> dict:
+    return importing.carry_out(context, *claim(context))
+
+
+def import_bytes(context: Context, content: bytes, **how) -> dict:
+    """Upload, claim and carry out; give the account, having checked that it adds up."""
+    upload(context, content, **how)
+    return checked(carry_out(context))
+
+
+def checked(account: dict) -> dict:
+    n_refused = sum(account["refused"].values())
+    fates = ("added", "changed", "unchanged", "outdated")
+    assert account["lines"] == (
+        account["header"] + account["blank"] + account["accepted"] + n_refused
+    )
+    if not account["dry_run"]:
+        assert account["accepted"] == sum(account[fate] for fate in fates)
+    return account
+
+
+def stored(context: Context) -> dict[tuple[str, str], float]:
+    with reading(context.database) as session:
+        users = dict(zip(*map(list, ratings.all_user_ids(session)), strict=True))
+        items = dict(zip(*map(list, ratings.all_item_ids(session)), strict=True))
+        return {
+            (users[user], items[item]): value
+            for block in ratings.all_ratings(session)
+            for user, item, value in zip(*(column.tolist() for column in block), strict=True)
+        }
+
+
+def refused_lines(context: Context, job_id: int) -> list[tuple[int, str]]:
+    with reading(context.database) as session:
+        found = refusals.page(session, job_id, after=0, limit=1000)
+        return [(refused.line, refused.code) for refused in found]
+
+
+DIRTY = (
+    b"\xef\xbb\xbfuser_id,item_id,rating,timestamp\r\n"
+    b"u1,i1,4,100\r\n"
+    b"\r\n"
+    b"u1,i1,4,100\r\n"
+    b"u1,i1,2,50\r\n"
+    b"u1,i1,5,200\r\n"
+    b",i1,4,100\r\n"
+    b"u2,i1,9,100\r\n"
+    b"u2,i1,good,100\r\n"
+    b'"u,3","i ""2""",3,2026-06-01T12:00:00Z\r\n'
+    b"Jos\xe9,i3,1,\r\n"
+    b"u4,i4,3,never\r\n"
+    b"u4,i4"
+)
+
+
+def test_every_line_of_a_dirty_file_is_accounted_for_by_reason(database, shelf):
+    context = a_context(database, shelf, "1:5:1")
+    job_id = upload(context, DIRTY)
+
+    account = checked(carry_out(context))
+
+    assert account == {
+        "format": "csv",
+        "dry_run": False,
+        "lines": 13,
+        "header": 1,
+        "blank": 1,
+        "accepted": 6,
+        "added": 3,
+        "changed": 1,
+        "unchanged": 1,
+        "outdated": 1,
+        "refused": {
+            "bad-timestamp": 1,
+            "empty-user-id": 1,
+            "not-a-number": 1,
+            "too-few-fields": 1,
+            "value-off-scale": 1,
+        },
+    }
+    assert stored(context) == {("u1", "i1"): 5.0, ("u,3", 'i "2"'): 3.0, ("José", "i3"): 1.0}
+    assert refused_lines(context, job_id) == [
+        (7, "empty-user-id"),
+        (8, "value-off-scale"),
+        (9, "not-a-number"),
+        (12, "bad-timestamp"),
+        (13, "too-few-fields"),
+    ]
+
+
+def test_ratings_without_a_time_are_as_old_as_the_upload(context):
+    import_bytes(context, b"u,i,4\n")
+
+    with reading(context.database) as session:
+        standing = ratings.rating_of(session, "u", "i")
+    assert standing is not None
+    assert standing.rated_at == NOON
+
+
+def test_importing_a_file_again_counts_nothing_twice(context):
+    content = b"user,item,rating\n" + b"".join(b"u%d,i%d,3\n" % (n % 7, n) for n in range(2000))
+
+    first = import_bytes(context, content)
+    again = import_bytes(context, content, now=NOON + timedelta(hours=1))
+
+    assert (first["added"], again["added"], again["unchanged"]) == (2000, 0, 2000)
+    assert len(stored(context)) == 2000
+
+
+def test_a_dry_run_reports_but_stores_no_rating(context):
+    job_id = upload(context, b"u,i,4\nu,i,bad\n", dry_run=True)
+
+    account = checked(carry_out(context))
+
+    assert (account["accepted"], account["refused"]) == (1, {"not-a-number": 1})
+    assert refused_lines(context, job_id) == [(2, "not-a-number")]
+    assert stored(context) == {}
+
+
+LINES = b"".join(b"u%d::i%d::%d\n" % (n % 97, n % 211, n % 5) for n in range(3000))
+BROKEN = LINES + b"nonsense\n" + LINES
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Some 20 chunks instead of one."""
+    chunks_of(monkeypatch, 4096)
+
+
+def chunks_of(monkeypatch, n_bytes: int) -> None:
+    monkeypatch.setattr(importing, "CHUNK_BYTES", n_bytes)
+    monkeypatch.setattr(file_streams, "READ_BYTES", n_bytes // 4)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after this line runs."""
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("chunk", [1, 2, 9])
+@pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
+def test_a_killed_import_goes_on_after_its_last_chunk_with_exact_counts(
+    context, monkeypatch, chunk, moment
+):
+    undisturbed = import_bytes(context, BROKEN)
+    expected = stored(context)
+    with unit_of_work(context.database) as session:
+        for number in range(97):
+            ratings.erase_user(session, f"u{number}")
+    job_id = upload(context, BROKEN)
+    chunks = iter(range(1, 1000))
+    if moment == "before the commit":
+        kill_at(monkeypatch, JobQueue, "checkpointed", chunks, chunk)
+    else:
+        kill_at(monkeypatch, importing, "_share", chunks, chunk + 1)
+
+    with pytest.raises(Killed):
+        carry_out(context)
+    monkeypatch.undo()
+    chunks_of(monkeypatch, 5000)  # other borders than before
+    the_lease_runs_out(context, job_id)
+
+    assert checked(carry_out(context)) == undisturbed
+    assert stored(context) == expected
+    assert refused_lines(context, job_id) == [(3001, "too-few-fields")]
+
+
+def kill_at(monkeypatch, owner, name, calls, number) -> None:
+    real = getattr(owner, name)
+
+    def killing(*args, **kwargs):
+        if next(calls) == number:
+            raise Killed
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, killing)
+
+
+def the_lease_runs_out(context: Context, job_id: int) -> None:
+    with unit_of_work(context.database) as session:
+        session.get_one(Job, job_id).lease_expires_at = NOON - timedelta(days=9)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_job_killed_after_its_last_chunk_is_not_imported_again(context):
+    job_id = upload(context, LINES)
+    first = carry_out(context)
+    the_lease_runs_out(context, job_id)
+
+    assert carry_out(context) == first
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_worker_that_lost_its_lease_writes_nothing_more(context):
+    job_id = upload(context, LINES)
+    stale = claim(context)
+    the_lease_runs_out(context, job_id)
+    claim(context)
+
+    with pytest.raises(LeaseLost):
+        importing.carry_out(context, *stale)
+
+    assert stored(context) == {}
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_progress_and_counts_are_told_while_the_job_runs(context, monkeypatch):
+    job_id = upload(context, LINES)
+    kill_at(monkeypatch, JobQueue, "checkpointed", iter(range(1, 100)), 5)
+
+    with pytest.raises(Killed):
+        carry_out(context)
+
+    with reading(context.database) as session:
+        job = session.get_one(Job, job_id)
+    assert 0 < job.progress <= 1
+    assert job.progress_note is not None
+    assert 0 < job.progress_note["lines"] < 3000
+    assert job.attempt == 1
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_compressed_files_are_known_by_their_first_bytes(context, pack):
+    assert import_bytes(context, pack(LINES))["lines"] == 3000
+
+
+def test_a_gz_of_several_members_is_read_to_its_end(context):
+    content = gzip.compress(LINES[: len(LINES) // 2]) + gzip.compress(LINES[len(LINES) // 2 :])
+
+    assert import_bytes(context, content + b"\0" * 100)["lines"] == 3000
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_what_came_before_the_cut_of_a_truncated_file_is_kept_and_counted(context, pack):
+    rows = [b"user%d,item%d,%d\n" % (n * 7919 % 10007, n, n % 5) for n in range(20_000)]
+    whole = b"".join(rows)
+    packed = pack(whole)
+    upload(context, packed[: len(packed) // 2])
+
+    with pytest.raises(TruncatedFile, match="ends early, after line") as caught:
+        carry_out(context)
+
+    account = {"lines": caught.value.facts["line"], **caught.value.facts}
+    checked(account)
+    assert account["accepted"] > 1000
+    assert account["refused"] in ({}, {"truncated-line": 1})
+    kept = stored(context)
+    assert len(kept) == account["accepted"]
+    assert all(b"%s,%s,%d\n" % (u.encode(), i.encode(), v) in whole for (u, i), v in
+               list(kept.items())[:50])  # fmt: skip
+
+    again = import_bytes(context, packed, now=NOON + timedelta(hours=1))
+
+    assert again["added"] == 20_000 - account["accepted"]
+    assert len(stored(context)) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04" + bytes(50), "a ZIP archive or an Excel workbook"),
+        (b"PAR1abcdef", "a Parquet file"),
+        ("user,item\n".encode("utf-16"), "text in UTF-16"),
+        (bytes(range(256)), "0x00"),
+        (gzip.compress(b"\x00\x01\x02"), "0x00"),
+    ],
+)
+def test_a_binary_file_is_refused_as_what_it_is(context, content, said):
+    upload(context, content)
+
+    with pytest.raises(BinaryFile, match=said):
+        carry_out(context)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"title,price\na,1\n", gzip.compress(b"")])
+def test_a_file_that_has_no_ratings_is_refused_with_a_remedy(context, content):
+    upload(context, content)
+
+    with pytest.raises(UnrecognisedFormat, match="A file needs a header"):
+        carry_out(context)
+
+
+def test_a_line_without_end_is_refused_without_being_held_in_memory(context, monkeypatch):
+    chunks_of(monkeypatch, 1 << 16)
+    content = b"u,i,4\n" + b"x" * (1 << 22) + b"\nu,j,4\n"
+
+    account = import_bytes(context, content)
+
+    assert (account["lines"], account["added"]) == (3, 2)
+    assert account["refused"] == {"line-too-long": 1}
+
+
+def test_a_bomb_comes_out_in_small_pieces():
+    bomb = gzip.compress(b"\n" * (1 << 26))
+
+    pieces = file_streams.Upload(io.BytesIO(bomb)).pieces()
+
+    assert max(map(len, pieces)) <= file_streams.PIECE_BYTES
+
+
+def test_lone_carriage_returns_end_lines_where_there_is_no_line_feed(context):
+    assert import_bytes(context, b"user,item,rating\ru,i,4\ru,j,5\r")["added"] == 2
+
+
+def test_json_lines_are_imported_and_refused_line_by_line(context):
+    rows = [{"user_id": "u", "item_id": f"i{n}", "value": n} for n in range(5)]
+    content = "\n".join(map(json.dumps, rows)) + '\n{"user_id": "u"}\n{\n'
+
+    account = import_bytes(context, content.encode())
+
+    assert (account["added"], account["format"]) == (5, "ndjson")
+    assert account["refused"] == {"missing-field": 1, "not-json": 1}
+
+
+@pytest.mark.parametrize(
+    ("file", "n_lines", "n_added", "n_changed", "n_unchanged"),
+    [
+        ("ml-100k/u.data", 100_000, 100_000, 0, 0),
+        ("movietweetings/ratings.dat", 100_000, 100_000, 0, 0),
+        ("ml-1m/ratings_no_timestamp.dat", 1_000_209, 1_000_209, 0, 0),
+        ("goodbooks/ratings.csv", 981_757, 979_478, 637, 1_641),
+    ],
+)
+def test_public_data_sets_are_imported_whole(
+    context, data_dir: Path, file, n_lines, n_added, n_changed, n_unchanged
+):
+    """goodbooks repeats 2,278 pairs: 1,641 times with the value before, 637 with another."""
+    account = import_bytes(context, (data_dir / file).read_bytes())
+
+    assert account["lines"] == n_lines
+    assert account["refused"] == {}
+    assert (account["added"], account["changed"], account["unchanged"]) == (
+        n_added,
+        n_changed,
+        n_unchanged,
+    )
+    with reading(context.database) as session:
+        assert ratings.count_ratings(session) == n_added
