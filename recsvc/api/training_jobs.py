@@ -19,6 +19,7 @@ from recsvc.errors import (
     UnknownHyperparameter,
 )
 from recsvc.service import jobs, training
+from recsvc.service.training_spec import TrainingSpec
 
 router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
 
@@ -111,7 +112,7 @@ def request_training(
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Answer at once; a worker does the training. Follow it at the Location."""
-    spec = training.TrainingSpec(**body.model_dump())
+    spec = TrainingSpec(**body.model_dump())
     job = training.request_training(session, spec=spec, now=now)
     response.headers["Location"] = f"/v1/training-jobs/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)

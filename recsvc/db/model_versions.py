@@ -41,6 +41,15 @@ class ModelVersions:
             raise ModelVersionNotFound(version)
         return found
 
+    def of_job(self, job_id: int) -> ModelVersion | None:
+        """Give the version that a training job made, None before it has."""
+        return self._session.scalar(select(ModelVersion).where(ModelVersion.job_id == job_id))
+
+    def was_published(self, version: int) -> bool:
+        """Tell whether the version answers or ever did."""
+        found = select(Publication.id).where(Publication.version == version).limit(1)
+        return self._session.scalar(found) is not None
+
     def page(self, *, before: int | None, limit: int) -> Sequence[ModelVersion]:
         """Give up to `limit` versions, newest first, with numbers below `before`."""
         versions = select(ModelVersion).order_by(ModelVersion.version.desc()).limit(limit)

@@ -108,6 +108,11 @@ def count_ratings(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Rating)) or 0
 
 
+def count_users(session: Session) -> int:
+    """Count all users, with ratings or without."""
+    return session.scalar(select(func.count()).select_from(User)) or 0
+
+
 def erase_user(session: Session, user_id: str) -> int | None:
     """Delete a user with all ratings; give how many those were, None where there is no user."""
     locked = select(User.key).where(User.user_id == user_id).with_for_update()

@@ -1,0 +1,1 @@
+"""Where the numbers are crunched: `local` is this process. Not SQLAlchemy's engine."""

@@ -97,20 +97,26 @@ def model_figures(
     train, test  rows are users, columns the model's items; an item_rbm also needs its own users
     users        those whose lists are measured; ratings are measured for everybody
     """
-    hidden = _hidden(model, train)
-    figures = ranking_figures(lambda user: _scores(model, hidden, user), train, test, users)
-    shares = _shares(model, hidden, test)
-    values = np.array(model.scale.values)
-    errors = shares @ values - values[test.levels]
+    lists = list_figures(model, train, test, users)
+    shares = _shares(model, _hidden(model, train), test)
+    errors = inference.expected_ratings(model, shares) - np.array(model.scale.values)[test.levels]
     return {
         "validation_nll": mean_nll(shares, test.levels),
         "validation_rmse": float(np.sqrt(np.mean(np.square(errors)))),
         "validation_mae": float(np.mean(np.abs(errors))),
-        "ndcg_at_10": figures.ndcg_at_n,
-        "precision_at_10": figures.precision_at_n,
+        "ndcg_at_10": lists.ndcg_at_n,
+        "precision_at_10": lists.precision_at_n,
         "n_ratings": test.n_ratings,
-        "n_users_ranked": figures.n_users,
+        "n_users_ranked": lists.n_users,
     }
+
+
+def list_figures(
+    model: Model, train: RatingMatrix, test: RatingMatrix, users: Ints
+) -> RankingFigures:
+    """Measure a model's lists: all items ranked that a user has no train rating of."""
+    hidden = _hidden(model, train)
+    return ranking_figures(lambda user: _scores(model, hidden, user), train, test, users)
 
 
 def _hidden(model: Model, train: RatingMatrix) -> np.ndarray:

@@ -1,0 +1,113 @@
+"""The split of a snapshot, and how a model, the baselines and the published version do on it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recsvc.rbm import evaluation
+from recsvc.rbm.baselines import Biases
+from recsvc.rbm.checkpoint import Snapshot
+from recsvc.rbm.model import Model
+from recsvc.rbm.ratings import Ints, RatingMatrix, RatingScale, Vocabulary
+
+SPLIT_SEED = 0  # the same for all jobs, so that versions are compared on the same ratings
+RANKED_USERS = 2000
+
+
+@dataclass(frozen=True)
+class Split:
+    """A snapshot as levels, divided; rows are users.
+
+    train, validation  share no rating, and together have them all
+    """
+
+    users: Vocabulary
+    items: Vocabulary
+    scale: RatingScale
+    train: RatingMatrix
+    validation: RatingMatrix
+    everything: RatingMatrix
+
+    def ranked_users(self) -> Ints:
+        """Give the users whose lists are measured: those with validation items, at most 2,000."""
+        return evaluation.sampled_users(self.validation, RANKED_USERS)
+
+
+def split_of(snapshot: Snapshot, scale: RatingScale, *, share: float) -> Split:
+    """Divide the ratings; where a rating goes depends on its ids and the share alone."""
+    everything = snapshot.matrix(scale)
+    held_out = evaluation.validation_share(
+        everything, snapshot.users, snapshot.items, share=share, split_seed=SPLIT_SEED
+    )
+    train, validation = everything.select(~held_out), everything.select(held_out)
+    return Split(snapshot.users, snapshot.items, scale, train, validation, everything)
+
+
+def baseline_figures(split: Split) -> dict[str, Any]:
+    """Measure what needs no machine: RMSE of means and biases, the most-rated list."""
+    if split.validation.n_ratings == 0:
+        return {}
+    values = np.array(split.scale.values)
+    rmse = Biases.fit(split.train, values).rmse(split.validation, values)
+    most_rated = evaluation.most_rated_figures(split.train, split.validation, split.ranked_users())
+    return {
+        **{name: {"rmse": figure} for name, figure in rmse.items()},
+        "most_rated": {
+            "ndcg_at_10": most_rated.ndcg_at_n,
+            "precision_at_10": most_rated.precision_at_n,
+        },
+    }
+
+
+def figures(model: Model, split: Split) -> dict[str, float | int]:
+    """Measure a model made of this split's train ratings on its validation ratings."""
+    if split.validation.n_ratings == 0:
+        return {}
+    return evaluation.model_figures(model, split.train, split.validation, split.ranked_users())
+
+
+def ndcg_side_by_side(candidate: Model, published: Model, split: Split) -> tuple[float, float]:
+    """nDCG@10 of both on the validation items of the users that both can answer.
+
+    An item that the published version does not know counts as missed by it; a user whom it
+    cannot answer, item-oriented, is left out for both.
+    """
+    rows = np.arange(len(split.users))
+    if published.model_kind == "item_rbm":
+        rows = published.users.numbers(split.users.ids)
+    users = split.ranked_users()
+    users = users[rows[users] >= 0]
+    if users.size == 0:
+        return 1.0, 0.0
+    train, validation = _as_seen_by(published, split, rows)
+    ours = evaluation.list_figures(candidate, split.train, split.validation, users)
+    theirs = evaluation.list_figures(published, train, validation, rows[users])
+    return ours.ndcg_at_n, theirs.ndcg_at_n
+
+
+def _as_seen_by(published: Model, split: Split, rows: Ints) -> tuple[RatingMatrix, RatingMatrix]:
+    """Give train and validation ratings in the numbers and levels of an earlier model.
+
+    rows  (n_users,) the row of each user of the split, −1 for none
+
+    Items new since then are no train ratings; as validation items they get numbers beyond the
+    model's own.
+    """
+    known = published.items.numbers(split.items.ids)
+    n_known, is_new = len(published.items), known < 0
+    numbers = np.where(is_new, n_known + np.cumsum(is_new) - 1, known)
+    levels = published.scale.levels(np.array(split.scale.values))
+    n_rows = int(rows.max()) + 1
+    if published.model_kind == "item_rbm":
+        n_rows = len(published.users)
+
+    def translated(part: RatingMatrix, n_items: int) -> RatingMatrix:
+        users, items = rows[part.users()], numbers[part.items]
+        kept = (users >= 0) & (items < n_items)
+        shape = (n_rows, n_items)
+        return RatingMatrix.build(users[kept], items[kept], levels[part.levels[kept]], shape=shape)
+
+    return translated(split.train, n_known), translated(
+        split.validation, n_known + int(is_new.sum())
+    )
