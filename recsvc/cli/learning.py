@@ -39,13 +39,16 @@ class Watching:
     ) -> None:
         self._live.stop()
 
+    def stands(self, job: Job) -> None:
+        """Take in how far the job is."""
+        self._job = job
+        self._live.update(self._drawn())
+
     def learned(self, epoch: dict[str, Any], job: Job) -> None:
         """Take in one more epoch, and the job as it stands then."""
-        self._job = job
         self._epochs.append(epoch)
-        if output.messages.is_terminal:
-            self._live.update(self._drawn())
-        else:
+        self.stands(job)
+        if not output.messages.is_terminal:
             output.note(self._line(epoch))
 
     def _line(self, epoch: dict[str, Any]) -> str:
@@ -56,21 +59,23 @@ class Watching:
 
     def _drawn(self) -> RenderableType:
         if not self._epochs:
-            return Text(f"Training job {self._job['id']} is {self._job['state']} …")
+            return self._head()
         rows = [self._row(epoch) for epoch in self._epochs[-SHOWN_EPOCHS:]]
         columns = ("epoch", "validation NLL", "validation RMSE", "train NLL", "seconds")
         return Group(self._head(), output.table(columns, rows), *self._feet())
 
     def _head(self) -> Text:
-        eta = self._job.get("eta_seconds")
-        left = f", about {output.span(eta)} left" if eta else ""
-        return Text(f"Training job {self._job['id']}: {self._job['progress']:.0%}{left}", "bold")
+        eta, phase = self._job.get("eta_seconds"), self._job.get("phase")
+        told = [self._job["state"], f"{self._job['progress']:.0%}"]
+        told += [phase] if phase else []
+        told += [f"about {output.span(eta)} left"] if eta else []
+        return Text(f"Training job {self._job['id']}: {', '.join(told)}", "bold")
 
     def _row(self, epoch: dict[str, Any]) -> tuple[object, ...]:
         best = self._best_baseline()
         rmse = epoch["validation_rmse"]
         beats = best is not None and rmse is not None and rmse < best[1]
-        shown = Text(output.shown(rmse), style="green" if beats else "")
+        shown = Text(output.shown(rmse), "green" if beats else "", justify="right")
         return epoch["epoch"], epoch["validation_nll"], shown, epoch["train_nll"], epoch["seconds"]
 
     def _feet(self) -> list[Text]:

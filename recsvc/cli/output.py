@@ -53,11 +53,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     rows = list(rows)
     laid_out = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
     for number, name in enumerate(columns):
-        numeric = any(isinstance(row[number], int | float) for row in rows)
+        numeric = any(_is_number(row[number]) for row in rows)
         laid_out.add_column(name, justify="right" if numeric else "left", header_style="bold")
     for row in rows:
         laid_out.add_row(*map(_cell, row))
     return laid_out
+
+
+def _is_number(cell: object) -> bool:
+    return cell.justify == "right" if isinstance(cell, Text) else isinstance(cell, int | float)
 
 
 def _cell(value: object) -> Text:

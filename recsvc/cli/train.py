@@ -121,10 +121,13 @@ def run(reached: Reached, spec: dict[str, object], *, wait: bool = True) -> Job:
 
 def _watched(reached: Reached, job: Job) -> Job:
     with Watching(job) as watching:
-        job = reached.see_to(job)
+        watching.stands(reached.see_to(job))
         for event in reached.client.events(job["id"]):
+            job = reached.client.job("training", job["id"])
             if event.name == "epoch":
-                watching.learned(event.data, reached.client.job("training", job["id"]))
+                watching.learned(event.data, job)
+            else:
+                watching.stands(job)
     return reached.client.job("training", job["id"])
 
 
@@ -137,10 +140,10 @@ def print_outcome(job: Job) -> None:
     if job["state"] != "succeeded":
         output.note(f"Training job {job['id']} is {job['state']}.")
         return
-    published = "published" if result["published"] else "not published"
+    standing = "published" if result["published"] else "not published"
     output.say(
-        f"[bold]Model version {result['version']}[/], {published}: {escape(result['reason'])}"
-        f" Best epoch {result['best_epoch']}."
+        f"[bold]Model version {result['version']}[/] is {standing}: {escape(result['reason'])}; "
+        f"best epoch {result['best_epoch']}."
     )
     for warning in result.get("warnings", []):
         output.say(f"[yellow]Note:[/] {escape(str(warning))}")

@@ -41,6 +41,7 @@ class Job(TypedDict):
     filename: NotRequired[str]
     dry_run: NotRequired[bool]
     counts: NotRequired[Json]
+    phase: NotRequired[str | None]
     eta_seconds: NotRequired[float | None]
     baselines: NotRequired[Json | None]
 
