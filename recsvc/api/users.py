@@ -1,0 +1,35 @@
+"""Users: made by their first rating, erased on request."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from recsvc.api import answers
+from recsvc.api.deps import ContextDep, Now, SessionDep, UserId
+from recsvc.api.schemas import Answer
+from recsvc.errors import UserNotFound
+from recsvc.service import erasing
+
+router = APIRouter(prefix="/v1/users", tags=["users"])
+
+
+class ErasureReceipt(Answer):
+    """What was erased, and which models still know the user."""
+
+    user_id: str = Field(examples=["u42"])
+    ratings_erased: int = Field(examples=[17])
+    erased_at: datetime
+    model_versions: list[int] = Field(
+        examples=[[3, 4]],
+        description="Versions trained on the user's ratings whose weights are still kept.",
+    )
+
+
+@router.delete("/{user_id:id}", summary="Erase a user", responses=answers.of(UserNotFound))
+def erase_user(
+    user_id: UserId, session: SessionDep, context: ContextDep, now: Now
+) -> ErasureReceipt:
+    """All ratings go, for good. Train again, and the versions of the receipt retire in time."""
+    receipt = erasing.erase_user(session, context, user_id, now=now)
+    return ErasureReceipt.model_validate(receipt)

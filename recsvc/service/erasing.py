@@ -1,0 +1,60 @@
+"""A user is erased; the receipt says which models still know them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recsvc.db import ratings
+from recsvc.db.model_versions import ModelVersions
+from recsvc.db.session import Session
+from recsvc.errors import CheckpointUnreadable, ObjectCorrupt, ObjectMissing, UserNotFound
+from recsvc.rbm import checkpoint
+from recsvc.service.context import Context
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was erased, and when.
+
+    model_versions  those still on the shelf that were trained on the user's ratings
+    """
+
+    user_id: str
+    ratings_erased: int
+    erased_at: datetime
+    model_versions: list[int]
+
+
+def erase_user(session: Session, context: Context, user_id: str, *, now: datetime) -> Receipt:
+    """Delete a user and all their ratings for good. Raises UserNotFound.
+
+    Models learn anew only when they are trained again; train, then let `shelf_keep` retire those
+    of the receipt.
+    """
+    versions = versions_trained_on(session, context, user_id)
+    n_ratings = ratings.erase_user(session, user_id)
+    if n_ratings is None:
+        raise UserNotFound(user_id)
+    return Receipt(user_id, n_ratings, now, versions)
+
+
+def versions_trained_on(session: Session, context: Context, user_id: str) -> list[int]:
+    """Give the versions, not yet retired, whose vocabulary has the user; in order.
+
+    One whose checkpoint cannot be read counts too: nobody can say that it does not know the user.
+    """
+    shelved = ModelVersions(session).beyond(0, but=None)
+    return [
+        version.version
+        for version in shelved
+        if _knows(context, version.checkpoint_sha256, user_id)
+    ]
+
+
+def _knows(context: Context, sha256: str, user_id: str) -> bool:
+    try:
+        model = checkpoint.read_model(context.shelf.map(sha256))
+    except ObjectMissing:
+        return False
+    except (ObjectCorrupt, CheckpointUnreadable):
+        return True
+    return model.users.number(user_id) is not None
