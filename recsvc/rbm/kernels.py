@@ -12,7 +12,7 @@ Chance is a counter-based hash: uniform number `n` of a case is a pure function 
 """
 
 import numpy as np
-from numba import get_num_threads, njit, prange, set_num_threads
+from numba import config, njit, prange, set_num_threads
 
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
@@ -26,6 +26,8 @@ ONE = np.float32(1.0)
 
 LEAST_ODDS = 1e-280
 GREATEST_ODDS = 1e280
+LEAST_FACTOR = 2.0**-24  # a float32 probability of 1 may be so much less than certain
+LEAST_DIVISOR = np.float32(1e-30)
 
 
 @njit(inline="always")
@@ -315,7 +317,8 @@ def _level_odds_by_logarithms(
     for level in range(out.size):
         total = np.log(visible_odds[level])
         for j in range(hidden.size):
-            total += np.log1p(np.float64(hidden[j]) * np.float64(expm1_weights[level, j]))
+            factor = 1.0 + np.float64(hidden[j]) * np.float64(expm1_weights[level, j])
+            total += np.log(max(factor, LEAST_FACTOR))
         out[level] = total
     out[:] = np.exp(out - out.max())
     out /= out.sum()
@@ -384,7 +387,7 @@ def leave_one_out_probabilities(
         without = np.empty(hidden.shape[1], np.float32)
         for j in range(without.size):
             p = hidden[cases[n], j]
-            without[j] = p / (ONE + (ONE - p) * own[j])
+            without[j] = min(ONE, p / max(ONE + (ONE - p) * own[j], LEAST_DIVISOR))
         _level_odds(expm1_weights[unit], visible_odds[unit], without, block, out[n])
 
 
@@ -410,4 +413,5 @@ def top_n(scores: Doubles, out: Ints) -> int:
 
 def use_threads(n_threads: int) -> None:
     """Let the parallel kernels of this thread use so many threads, at most those of the process."""
-    set_num_threads(max(1, min(n_threads, get_num_threads())))
+    most = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # numba sets it at import
+    set_num_threads(max(1, min(n_threads, most)))

@@ -90,7 +90,8 @@ class RatingScale:
             first, last, step = (float(part) for part in text.split(":"))
         except ValueError as error:
             raise ValueError(f"not three numbers or a list: {error}") from error
-        n_steps = round((last - first) / step) if step > 0 else 0
+        in_steps = step > 0 and np.isfinite([first, last, step]).all()
+        n_steps = round((last - first) / step) if in_steps else 0
         if n_steps < 1 or abs(first + n_steps * step - last) > 1e-9 * max(1.0, abs(last)):
             raise ValueError("the last value is not reached from the first in whole steps")
         return cls(tuple(round(first + n * step, 10) for n in range(n_steps + 1)))
@@ -107,8 +108,10 @@ class RatingScale:
             return cls(tuple(distinct.tolist()))
         edges = _quantile_edges(values, distinct)
         bins = np.searchsorted(edges, values, side="right")
-        means = np.bincount(bins, weights=values) / np.bincount(bins)
-        return cls(tuple(means.tolist()), tuple(edges.tolist()))
+        least = np.append(distinct[0], edges)
+        greatest = np.append(distinct[np.searchsorted(distinct, edges) - 1], distinct[-1])
+        means = np.clip(np.bincount(bins, weights=values) / np.bincount(bins), least, greatest)
+        return cls(tuple(means.tolist()), tuple(edges.tolist()))  # clipped: a sum may overflow
 
     @property
     def n_levels(self) -> int:
@@ -127,8 +130,12 @@ class RatingScale:
 
     def levels(self, values: Doubles) -> Levels:
         """Give the level of each value: of a binned scale its bin, else the nearest level."""
-        edges = np.array(self.edges or [(a + b) / 2 for a, b in pairwise(self.values)])
-        return np.searchsorted(edges, values, side="right").astype(np.uint8)
+        return np.searchsorted(self._borders, values, side="right").astype(np.uint8)
+
+    @cached_property
+    def _borders(self) -> Doubles:
+        """The n_levels − 1 values at which the next level begins."""
+        return np.array(self.edges or [(a + b) / 2 for a, b in pairwise(self.values)])
 
     def __str__(self) -> str:
         if self.edges:

@@ -211,4 +211,6 @@ def step_hidden_bias(
 
 def _rms(array: Floats) -> float:
     """Root mean square; 0 for nothing, tiny instead of 0 where it divides."""
-    return float(np.sqrt(np.mean(np.square(array), dtype=np.float64)) + np.finfo(np.float32).tiny)
+    flat = array.ravel()
+    squares = np.einsum("i,i->", flat, flat, dtype=np.float64)  # a float32 square may overflow
+    return float(np.sqrt(squares / flat.size) + np.finfo(np.float32).tiny)

@@ -31,8 +31,10 @@ def hidden_inputs(params: Params, ratings: RatingMatrix) -> Floats:
 
 
 def sigmoid(x: Floats) -> Floats:
-    """1 / (1 + e^−x), written so that it is exact and cannot overflow."""
-    return np.float32(0.5) * (np.float32(1.0) + np.tanh(np.float32(0.5) * x))
+    """1 / (1 + e^−x), written so that it cannot overflow and small results keep their digits."""
+    shares: Floats = np.exp(np.minimum(x, np.float32(0.0)))
+    shares /= np.float32(1.0) + np.exp(-np.abs(x))
+    return shares
 
 
 def hidden_probabilities(params: Params, ratings: RatingMatrix) -> Floats:
