@@ -1,0 +1,289 @@
+"""Slow, obvious twins of what recsvc/rbm computes fast: plain loops, float64, one user at a time.
+
+Three layers: chance (the very same uniforms), one twin for every kernel, and the truth by
+enumeration of every hidden state of a tiny machine.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from recsvc.rbm.params import Params
+from recsvc.rbm.ratings import RatingMatrix
+
+WORD = 2**64 - 1
+GOLDEN = 0x9E3779B97F4A7C15
+
+Row = list[tuple[int, int]]  # one user's (item, level)
+
+
+# ---------------------------------------------------------------------------------- chance
+
+
+def mix(state: int) -> int:
+    """SplitMix64's finaliser."""
+    state ^= state >> 30
+    state = state * 0xBF58476D1CE4E5B9 & WORD
+    state ^= state >> 27
+    state = state * 0x94D049BB133111EB & WORD
+    return state ^ state >> 31
+
+
+def stream(seed: int, epoch: int, case: int) -> int:
+    key = mix((seed + GOLDEN) & WORD)
+    key = mix((key + epoch * GOLDEN) & WORD)
+    return mix((key + case * GOLDEN) & WORD)
+
+
+def uniform(key: int, draw: int) -> float:
+    return (mix((key + draw * GOLDEN) & WORD) >> 40) / 2**24
+
+
+# ---------------------------------------------------------------------------------- kernels
+
+
+def row_of(ratings: RatingMatrix, user: int) -> Row:
+    span = range(ratings.indptr[user], ratings.indptr[user + 1])
+    return [(int(ratings.items[k]), int(ratings.levels[k])) for k in span]
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def softmax(inputs: list[float]) -> list[float]:
+    shares = [math.exp(x - max(inputs)) for x in inputs]
+    return [share / sum(shares) for share in shares]
+
+
+def hidden_inputs_of(params: Params, row: Row) -> np.ndarray:
+    inputs = params.hidden_bias.astype(np.float64)
+    for item, level in row:
+        inputs = inputs + params.weights[item, level]
+    return inputs
+
+
+def hidden_inputs(params: Params, ratings: RatingMatrix) -> np.ndarray:
+    rows = [row_of(ratings, user) for user in range(ratings.n_users)]
+    return np.array([hidden_inputs_of(params, row) for row in rows])
+
+
+def fold_in(params: Params, row: Row) -> np.ndarray:
+    return np.array([sigmoid(x) for x in hidden_inputs_of(params, row)])
+
+
+def level_shares(params: Params, item: int, states: np.ndarray) -> list[float]:
+    """p(level | h) of one item."""
+    weights = params.weights[item].astype(np.float64)
+    return softmax([float(b + w @ states) for b, w in zip(params.visible_bias[item], weights)])
+
+
+def draw_level(shares: list[float], u: float) -> int:
+    for level, passed in enumerate(itertools.accumulate(shares)):
+        if u < passed:
+            return level
+    return len(shares) - 1
+
+
+def draw_states(probabilities: np.ndarray, key: int, draws: Iterator[int]) -> np.ndarray:
+    return np.array([float(uniform(key, next(draws)) < p) for p in probabilities])
+
+
+def chain(
+    params: Params, row: Row, key: int, cd_steps: int
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """CD-k for one user: data hidden, model hidden and reconstructed levels."""
+    draws = itertools.count()
+    data_hidden = model_hidden = fold_in(params, row)
+    levels: list[int] = []
+    for _ in range(cd_steps):
+        states = draw_states(model_hidden, key, draws)
+        levels = [
+            draw_level(level_shares(params, item, states), uniform(key, next(draws)))
+            for item, _ in row
+        ]
+        reconstructed = [(item, level) for (item, _), level in zip(row, levels)]
+        model_hidden = fold_in(params, reconstructed)
+    return data_hidden, model_hidden, levels
+
+
+def reconstruct(
+    params: Params, ratings: RatingMatrix, users: list[int], seed: int, epoch: int, cd_steps: int
+) -> list[tuple[np.ndarray, np.ndarray, list[int]]]:
+    return [
+        chain(params, row_of(ratings, user), stream(seed, epoch, user), cd_steps) for user in users
+    ]
+
+
+def group_by_item(
+    ratings: RatingMatrix, users: list[int], model_levels: list[list[int]]
+) -> list[list[tuple[int, int, int]]]:
+    """For each item, (place in the batch, given level, reconstructed level) in batch order."""
+    groups: list[list[tuple[int, int, int]]] = [[] for _ in range(ratings.n_items)]
+    for place, user in enumerate(users):
+        for (item, level), modelled in zip(row_of(ratings, user), model_levels[place]):
+            groups[item].append((place, level, modelled))
+    return groups
+
+
+def cd_gradient(
+    params: Params,
+    ratings: RatingMatrix,
+    users: list[int],
+    chains: list[tuple[np.ndarray, np.ndarray, list[int]]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean over the batch of ⟨v h⟩, ⟨v⟩ and ⟨h⟩ of the data minus those of the model."""
+    weights = np.zeros(params.weights.shape)
+    visible = np.zeros(params.visible_bias.shape)
+    hidden = np.zeros(params.hidden_bias.shape)
+    for user, (data_hidden, model_hidden, levels) in zip(users, chains):
+        for (item, given), modelled in zip(row_of(ratings, user), levels):
+            weights[item, given] += data_hidden
+            weights[item, modelled] -= model_hidden
+            visible[item, given] += 1
+            visible[item, modelled] -= 1
+        hidden += data_hidden - model_hidden
+    return weights / len(users), visible / len(users), hidden / len(users)
+
+
+def step(
+    params: Params,
+    velocity: tuple[np.ndarray, np.ndarray, np.ndarray],
+    gradient: tuple[np.ndarray, np.ndarray, np.ndarray],
+    *,
+    rate: float,
+    momentum: float,
+    decay: float,
+) -> tuple[Params, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Momentum and weight decay; only the weights decay."""
+    pulls = (gradient[0] - decay * params.weights, gradient[1], gradient[2])
+    moved = tuple(momentum * v + rate * pull for v, pull in zip(velocity, pulls))
+    arrays = params.arrays().values()
+    return Params(*(a.astype(np.float64) + v for a, v in zip(arrays, moved))), moved
+
+
+def epoch(
+    params: Params,
+    velocity: tuple[np.ndarray, np.ndarray, np.ndarray],
+    ratings: RatingMatrix,
+    *,
+    number: int,
+    seed: int,
+    batch_size: int,
+    cd_steps: int,
+    **pace: float,
+) -> tuple[Params, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """One pass over the users who rated anything, in the trainer's order."""
+    users = [user for user in range(ratings.n_users) if row_of(ratings, user)]
+    order = np.random.default_rng([seed, number]).permutation(users).tolist()
+    while order:
+        batch, order = order[:batch_size], order[batch_size:]
+        chains = reconstruct(params, ratings, batch, seed, number, cd_steps)
+        gradient = cd_gradient(params, ratings, batch, chains)
+        params, velocity = step(params, velocity, gradient, **pace)
+    return params, velocity
+
+
+def level_probabilities(params: Params, row: Row, item: int) -> list[float]:
+    """p(level | V) ∝ e^b Π_j (1 + e^{x_j + w_j}), in logarithms."""
+    inputs = hidden_inputs_of(params, row)
+    weights = params.weights[item].astype(np.float64)
+    return softmax(
+        [
+            float(b) + math.fsum(softplus(x) for x in inputs + w)
+            for b, w in zip(params.visible_bias[item], weights)
+        ]
+    )
+
+
+def leave_one_out(params: Params, row: Row, place: int) -> list[float]:
+    """p(level of row[place] | the rest of the row)."""
+    return level_probabilities(params, row[:place] + row[place + 1 :], row[place][0])
+
+
+def top_n(scores: np.ndarray, n: int) -> list[int]:
+    allowed = [item for item in range(len(scores)) if scores[item] != -math.inf]
+    return sorted(allowed, key=lambda item: (-scores[item], item))[:n]
+
+
+# ---------------------------------------------------------------------------------- enumeration
+
+
+def hidden_states(n_hidden: int) -> list[np.ndarray]:
+    return [np.array(state, float) for state in itertools.product((0, 1), repeat=n_hidden)]
+
+
+def energy(params: Params, row: Row, states: np.ndarray) -> float:
+    """E(V, h) = −Σ b − Σ W h − Σ c h."""
+    total = -float(params.hidden_bias.astype(np.float64) @ states)
+    for item, level in row:
+        total -= float(params.visible_bias[item, level])
+        total -= float(params.weights[item, level].astype(np.float64) @ states)
+    return total
+
+
+def mass(params: Params, row: Row) -> float:
+    """Σ_h e^{−E(V, h)}: how likely the row is, but for a factor that its mask decides."""
+    states = hidden_states(params.hidden_bias.size)
+    return math.fsum(math.exp(-energy(params, row, h)) for h in states)
+
+
+def free_energy(params: Params, row: Row) -> float:
+    return -math.log(mass(params, row))
+
+
+def hidden_given_visible(params: Params, row: Row) -> np.ndarray:
+    """P(h_j = 1 | V)."""
+    return sum(
+        (
+            h * math.exp(-energy(params, row, h)) / mass(params, row)
+            for h in hidden_states(params.hidden_bias.size)
+        ),
+        start=np.zeros(params.hidden_bias.size),
+    )
+
+
+def level_given_hidden(params: Params, item: int, states: np.ndarray) -> list[float]:
+    """P(level of an item | h)."""
+    n_levels = params.visible_bias.shape[1]
+    masses = [math.exp(-energy(params, [(item, k)], states)) for k in range(n_levels)]
+    return [m / math.fsum(masses) for m in masses]
+
+
+def level_given_visible(params: Params, row: Row, item: int) -> list[float]:
+    """P(level of an item | V)."""
+    n_levels = params.visible_bias.shape[1]
+    masses = [mass(params, [*row, (item, level)]) for level in range(n_levels)]
+    return [m / math.fsum(masses) for m in masses]
+
+
+def expected_cd1(params: Params, row: Row) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """⟨v h⟩, ⟨v⟩, ⟨h⟩ of the data minus their exact expectation after one Gibbs step."""
+    n_levels, n_hidden = params.weights.shape[1:]
+    items = [item for item, _ in row]
+    sums = _moments(params, row, 1.0)
+    for states in hidden_states(n_hidden):
+        p_states = math.exp(-energy(params, row, states)) / mass(params, row)
+        shares = [level_given_hidden(params, item, states) for item in items]
+        for levels in itertools.product(range(n_levels), repeat=len(items)):
+            p_levels = math.prod(share[level] for share, level in zip(shares, levels))
+            one_step = _moments(params, list(zip(items, levels)), p_states * p_levels)
+            sums = tuple(a - b for a, b in zip(sums, one_step))
+    return sums
+
+
+def _moments(
+    params: Params, row: Row, weight: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    hidden = hidden_given_visible(params, row)
+    weights, visible = np.zeros(params.weights.shape), np.zeros(params.visible_bias.shape)
+    for item, level in row:
+        weights[item, level] += weight * hidden
+        visible[item, level] += weight
+    return weights, visible, weight * hidden

@@ -1,0 +1,278 @@
+"""Every kernel against its slow twin in tests/naive.py, the very same samples included."""
+
+import numpy as np
+import pytest
+
+from recsvc.rbm import kernels, units
+from recsvc.rbm.params import Params
+from recsvc.rbm.training import step_hidden_bias
+from tests import naive
+from tests.rbm.machines import (
+    learn,
+    random_params,
+    random_ratings,
+    run_chain,
+    run_grouping,
+    run_step,
+)
+
+sizes = pytest.mark.parametrize(
+    ("n_hidden", "n_levels"), [(1, 2), (7, 5), (16, 10), (100, 5), (100, 2)]
+)
+lengths = pytest.mark.parametrize("cd_steps", [1, 3])
+
+
+@pytest.fixture
+def machine(rng, n_hidden, n_levels):
+    return (
+        random_params(rng, n_hidden=n_hidden, n_levels=n_levels),
+        random_ratings(rng, n_levels=n_levels),
+    )
+
+
+@pytest.fixture(scope="session")
+def real(movielens):
+    """Forty real users of ml-100k, and one who rated nothing, on a machine with random weights."""
+    ratings = movielens("u1.base")
+    chosen = ratings.rows(np.arange(200, 240))
+    levels = ratings.select(ratings.users() != 7).rows(np.array([7, *range(200, 240)]))
+    assert levels.n_ratings == chosen.n_ratings > 1500
+    return random_params(
+        np.random.default_rng(1), n_items=1682, n_hidden=16, spread=0.1
+    ), levels
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**40 + 7])
+def test_uniforms_are_those_of_the_twin(seed):
+    for epoch, case, draw in [(1, 0, 0), (1, 0, 1), (2, 0, 0), (1, 5, 99), (10_000, 10**6, 10**7)]:
+        key = naive.stream(seed, epoch, case)
+
+        assert int(kernels.stream(seed, epoch, case)) == key
+        assert float(kernels.uniform(np.uint64(key), draw)) == naive.uniform(key, draw)
+
+
+def test_uniforms_are_uniform_and_independent_of_their_neighbours():
+    drawn = np.array(
+        [[naive.uniform(naive.stream(5, e, c), 0) for c in range(200)] for e in range(100)]
+    )
+
+    assert drawn.min() >= 0
+    assert drawn.max() < 1
+    np.testing.assert_allclose(drawn.mean(), 0.5, atol=0.01)
+    np.testing.assert_allclose(drawn.var(), 1 / 12, atol=0.003)
+    assert abs(np.corrcoef(drawn[:, :-1].ravel(), drawn[:, 1:].ravel())[0, 1]) < 0.03
+    assert abs(np.corrcoef(drawn[:-1].ravel(), drawn[1:].ravel())[0, 1]) < 0.03
+
+
+@sizes
+def test_hidden_inputs_are_those_of_the_twin(machine):
+    params, ratings = machine
+
+    np.testing.assert_allclose(
+        units.hidden_inputs(params, ratings), naive.hidden_inputs(params, ratings), atol=1e-5
+    )
+
+
+@sizes
+def test_folding_one_user_in_is_that_of_the_twin_in_any_order_of_ratings(machine, rng):
+    params, ratings = machine
+    for user in range(ratings.n_users):
+        items, levels = ratings.row(user)
+        shuffled = rng.permutation(items.size)
+        out = np.empty(params.hidden_bias.size, np.float32)
+        kernels.fold_in_one(
+            params.weights, params.hidden_bias, items[shuffled], levels[shuffled], out
+        )
+
+        expected = naive.fold_in(params, naive.row_of(ratings, user))
+        np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-7)
+
+
+@sizes
+@lengths
+def test_the_gibbs_chain_draws_the_very_samples_of_the_twin(machine, cd_steps):
+    params, ratings = machine
+    users = np.array([4, 0, 11, 2, 7])
+
+    data_hidden, model_hidden, levels, first = run_chain(params, ratings, users, cd_steps=cd_steps)
+
+    chains = naive.reconstruct(params, ratings, users.tolist(), 3, 1, cd_steps)
+    np.testing.assert_allclose(data_hidden, [chain[0] for chain in chains], atol=1e-6)
+    np.testing.assert_allclose(model_hidden, [chain[1] for chain in chains], atol=1e-6)
+    assert levels.tolist() == [level for chain in chains for level in chain[2]]
+    assert first[-1] == levels.size
+
+
+@lengths
+def test_the_gibbs_chain_on_real_ratings_is_that_of_the_twin(real, cd_steps):
+    params, ratings = real
+    users = np.arange(ratings.n_users)
+
+    data_hidden, model_hidden, levels, _ = run_chain(params, ratings, users, cd_steps=cd_steps)
+
+    chains = naive.reconstruct(params, ratings, users.tolist(), 3, 1, cd_steps)
+    np.testing.assert_allclose(data_hidden, [chain[0] for chain in chains], atol=1e-5)
+    np.testing.assert_allclose(model_hidden, [chain[1] for chain in chains], atol=1e-5)
+    assert levels.tolist() == [level for chain in chains for level in chain[2]]
+
+
+def test_ratings_are_laid_out_by_item_in_the_order_of_the_batch(real, rng):
+    _, ratings = real
+    users = rng.permutation(ratings.n_users)
+    first = np.concatenate([[0], np.cumsum(np.diff(ratings.indptr)[users])]).astype(np.int64)
+    model_levels = rng.integers(5, size=first[-1]).astype(np.uint8)
+
+    indptr, rows, data_levels, grouped = run_grouping(ratings, users, first, model_levels)
+
+    by_user = [model_levels[first[b] : first[b + 1]].tolist() for b in range(users.size)]
+    groups = naive.group_by_item(ratings, users.tolist(), by_user)
+    flat = [entry for group in groups for entry in group]
+    assert indptr.tolist() == [0, *np.cumsum([len(group) for group in groups])]
+    assert list(zip(rows, data_levels, grouped, strict=True)) == flat
+
+
+@sizes
+@lengths
+def test_a_step_along_the_contrastive_divergence_is_that_of_the_twin(machine, rng, cd_steps):
+    params, ratings = machine
+    before = params.copy()
+    velocity = random_params(rng, n_hidden=params.hidden_bias.size, n_levels=params.weights.shape[1])
+    started = tuple(array.astype(np.float64) for array in velocity.arrays().values())
+    users = np.array([4, 0, 1, 2, 7, 10])
+
+    run_step(
+        params, velocity, ratings, users, rate=0.3, momentum=0.7, decay=0.1, cd_steps=cd_steps
+    )
+
+    chains = naive.reconstruct(before, ratings, users.tolist(), 3, 1, cd_steps)
+    gradient = naive.cd_gradient(before, ratings, users.tolist(), chains)
+    expected, moved = naive.step(before, started, gradient, rate=0.3, momentum=0.7, decay=0.1)
+    np.testing.assert_allclose(params.weights, expected.weights, atol=2e-6)
+    np.testing.assert_allclose(params.visible_bias, expected.visible_bias, atol=2e-6)
+    np.testing.assert_allclose(velocity.weights, moved[0], atol=2e-6)
+    np.testing.assert_allclose(velocity.visible_bias, moved[1], atol=2e-6)
+
+
+def test_hidden_biases_step_towards_the_data_and_keep_their_momentum(rng):
+    bias, velocity = rng.normal(size=(2, 7)).astype(np.float32)
+    data, model = rng.random((2, 4, 7), dtype=np.float32)
+    moved = 0.7 * velocity + 0.3 * (data - model).sum(axis=0) / 4
+    expected = bias + moved
+
+    step_hidden_bias(bias, velocity, data, model, np.float32(0.3), np.float32(0.7))
+
+    np.testing.assert_allclose(velocity, moved, atol=1e-6)
+    np.testing.assert_allclose(bias, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("cd_steps", [1, 2])
+def test_three_epochs_of_the_trainer_are_three_epochs_of_the_twin(rng, cd_steps):
+    """Batches, hidden biases, momentum's schedule and a smaller last batch included."""
+    ratings = random_ratings(rng)
+    hyper = {"n_hidden": 6, "batch_size": 4, "learning_rate": 0.2, "weight_decay": 0.05}
+    hyper |= {"initial_momentum": 0.3, "momentum": 0.8, "momentum_epoch": 2, "epochs": 3}
+    start = learn(ratings, seed=9, **{**hyper, "epochs": 1})[0][1].best_params
+    expected, velocity = start.copy(), tuple(np.zeros(a.shape) for a in start.arrays().values())
+
+    _, trained = learn(ratings, seed=9, **hyper, cd_steps=cd_steps)[-1]
+
+    for number, momentum in [(1, 0.3), (2, 0.3), (3, 0.8)]:
+        expected, velocity = naive.epoch(
+            expected, velocity, ratings, number=number, seed=9, batch_size=4, cd_steps=cd_steps,
+            rate=0.2, momentum=momentum, decay=0.05,
+        )  # fmt: skip
+    for name, array in trained.params.arrays().items():
+        np.testing.assert_allclose(array, expected.arrays()[name], atol=5e-6, err_msg=name)
+    for array, moved in zip(trained.velocity.arrays().values(), velocity, strict=True):
+        np.testing.assert_allclose(array, moved, atol=5e-6)
+
+
+@sizes
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_predicted_levels_are_those_of_the_twin(machine, in_parallel):
+    params, ratings = machine
+    cases, items = (grid.ravel() for grid in np.indices((ratings.n_users, ratings.n_items)))
+    hidden = units.hidden_probabilities(params, ratings)
+
+    shares = units.Predictor.of(params).level_probabilities(
+        hidden, cases, items, in_parallel=in_parallel
+    )
+
+    expected = [
+        naive.level_probabilities(params, naive.row_of(ratings, user), item)
+        for user, item in zip(cases, items, strict=True)
+    ]
+    np.testing.assert_allclose(shares, expected, rtol=1e-4)
+
+
+@sizes
+def test_a_rating_left_out_of_its_own_prediction_is_that_of_the_twin(machine):
+    params, ratings = machine
+    hidden = units.hidden_probabilities(params, ratings)
+
+    shares = units.Predictor.of(params).leave_one_out_probabilities(
+        hidden, ratings.users().astype(np.int64), ratings.items.astype(np.int64), ratings.levels
+    )
+
+    rows = [naive.row_of(ratings, user) for user in range(ratings.n_users)]
+    expected = [
+        naive.leave_one_out(params, row, place) for row in rows for place in range(len(row))
+    ]
+    np.testing.assert_allclose(shares, expected, rtol=3e-4)
+
+
+def test_predictions_on_real_ratings_are_those_of_the_twin(real):
+    params, ratings = real
+    hidden, predictor = units.hidden_probabilities(params, ratings), units.Predictor.of(params)
+    cases, items = ratings.users().astype(np.int64)[::29], ratings.items.astype(np.int64)[::29]
+
+    shares = predictor.level_probabilities(hidden, cases, items)
+    left_out = predictor.leave_one_out_probabilities(hidden, cases, items, ratings.levels[::29])
+
+    rows = [naive.row_of(ratings, user) for user in range(ratings.n_users)]
+    wanted = list(zip(cases, items, strict=True))
+    expected = [naive.level_probabilities(params, rows[u], i) for u, i in wanted]
+    np.testing.assert_allclose(shares, expected, rtol=1e-4)
+    places = [[item for item, _ in rows[u]].index(i) for u, i in wanted]
+    expected = [naive.leave_one_out(params, rows[u], p) for (u, _), p in zip(wanted, places)]
+    np.testing.assert_allclose(left_out, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 3, 10, 40, 100])
+def test_the_highest_scores_come_best_first_and_the_smaller_number_among_equals(rng, n):
+    for _ in range(50):
+        scores = rng.integers(8, size=40).astype(np.float64)
+        scores[rng.random(40) < rng.random()] = -np.inf
+        out = np.full(min(n, 40), -7, np.int64)
+
+        found = kernels.top_n(scores, out)
+
+        assert out[:found].tolist() == naive.top_n(scores, n)
+
+
+def test_nothing_comes_where_everything_is_left_out():
+    assert kernels.top_n(np.full(5, -np.inf), np.empty(3, np.int64)) == 0
+    assert kernels.top_n(np.empty(0), np.empty(0, np.int64)) == 0
+
+
+def test_threads_can_be_lowered_and_raised_again():
+    from numba import config, get_num_threads
+
+    kernels.use_threads(1)
+    assert get_num_threads() == 1
+    kernels.use_threads(config.NUMBA_NUM_THREADS)
+    assert get_num_threads() == config.NUMBA_NUM_THREADS
+    kernels.use_threads(10_000)
+    assert get_num_threads() == config.NUMBA_NUM_THREADS
+
+
+def test_a_machine_without_ratings_predicts_its_base_rates():
+    bias = np.log(np.array([[0.1, 0.2, 0.7]], np.float32))
+    params = Params(np.zeros((1, 3, 4), np.float32), bias, np.zeros(4, np.float32))
+    one = np.zeros(1, np.int64)
+
+    shares = units.Predictor.of(params).level_probabilities(
+        np.full((1, 4), 0.5, np.float32), one, one
+    )
+
+    np.testing.assert_allclose(shares, [[0.1, 0.2, 0.7]], rtol=1e-6)
