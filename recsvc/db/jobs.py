@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, literal, or_, select, update
 
 from recsvc.db.clock import database_now, from_now
 from recsvc.db.job_events import JobEvents
@@ -71,20 +71,10 @@ class JobQueue:
         Two workers never take the same one: PostgreSQL skips a row that another has locked, and
         SQLite lets one writer in at a time.
         """
-        self._end_the_hopeless(now, max_attempts)
-        is_due = and_(Job.state == JobState.QUEUED, Job.scheduled_at <= now)
-        is_orphan = and_(_expired(), Job.cancel_requested.is_(False), Job.attempt < max_attempts)
-        next_due = (
-            select(Job.id)
-            .where(or_(is_due, is_orphan))
-            .order_by(Job.priority, Job.scheduled_at, Job.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .scalar_subquery()
-        )
+        self._end_the_hopeless(now, max_attempts)  # one more may fall silent after this
         claim = (
             update(Job)
-            .where(Job.id == next_due)
+            .where(Job.id == _next_due(now, max_attempts))
             .values(
                 state=JobState.RUNNING,
                 claimed_by=worker,
@@ -260,6 +250,19 @@ class JobQueue:
         job.claimed_by = job.lease_expires_at = None
         self._events.state(job, now)
         return job
+
+
+def _next_due(now: datetime, max_attempts: int) -> ScalarSelect[int]:
+    is_due = and_(Job.state == JobState.QUEUED, Job.scheduled_at <= now)
+    is_orphan = and_(_expired(), Job.cancel_requested.is_(False), Job.attempt < max_attempts)
+    return (
+        select(Job.id)
+        .where(or_(is_due, is_orphan))
+        .order_by(Job.priority, Job.scheduled_at, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
 
 
 def _held_by(lease: Lease) -> tuple[ColumnElement[bool], ...]:

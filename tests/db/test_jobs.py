@@ -133,7 +133,7 @@ def test_a_job_whose_worker_fell_silent_is_claimed_again(session, queue):
     assert claim(queue, "w2") is None
 
     fall_silent(session, first.job_id)
-    again = claim(queue, "w2")
+    again = claim(queue, "w2", now=NOON + timedelta(minutes=1))
 
     assert (again.id, again.claimed_by, again.fence, again.attempt) == (1, "w2", 2, 2)
     assert again.started_at == NOON

@@ -75,7 +75,7 @@ def test_a_job_killed_before_any_checkpoint_is_given_up_after_its_attempts(house
 
 
 def test_a_frozen_worker_that_thaws_is_refused(house):
-    house.enqueue(do="count", to=15, pause=0.3)  # frozen in a pause, not within a transaction
+    house.enqueue(do="count", to=8, pause=0.3)  # frozen in a pause, not within a transaction
     frozen = house.start()
     counting = house.wait_for_count(2)
     for pid in (frozen.pid, counting):
