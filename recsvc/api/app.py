@@ -7,6 +7,8 @@ from fastapi import APIRouter, FastAPI
 
 import recsvc
 from recsvc.api import (
+    error_curve,
+    events,
     health,
     import_jobs,
     items,
@@ -18,6 +20,7 @@ from recsvc.api import (
     problem_pages,
     problems,
     ratings,
+    training_jobs,
 )
 from recsvc.api.addresses import Addresses
 from recsvc.api.limits import BodyLimits
@@ -34,6 +37,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     ratings.router,
     items.router,
     import_jobs.router,
+    training_jobs.router,
+    error_curve.router,
+    events.router,
     models.router,
     health.router,
     metrics.router,

@@ -22,6 +22,11 @@ router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
 
 LOOK_EVERY_SECONDS = 0.25
 KIND = "training"
+EXAMPLE = """event: epoch
+data: {"epoch": 1, "validation_nll": 1.32, "validation_rmse": 0.97}
+id: 17
+
+"""
 
 
 def _existing(job_id: JobId, session: ReadingDep) -> int:
@@ -45,7 +50,13 @@ def _seen(
     "/{job_id}/events",
     summary="Follow a training job",
     response_class=EventSourceResponse,
-    responses=answers.of(JobNotFound, MalformedRequest),
+    responses=answers.of(JobNotFound, MalformedRequest)
+    | {
+        200: {
+            "description": "Events as they happen, to the end of the job.",
+            "content": {"text/event-stream": {"example": EXAMPLE}},
+        }
+    },
 )
 async def stream_training_events(
     context: ContextDep,

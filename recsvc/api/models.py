@@ -21,6 +21,8 @@ from recsvc.service import publishing
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
 
 class ModelCard(Answer):
     """What a model version was learned from, how well it does, and whether it answers."""
@@ -46,11 +48,13 @@ class ModelCard(Answer):
     n_items: int = Field(examples=[1682])
     n_ratings: int = Field(examples=[100000])
     packages: dict[str, Any] = Field(examples=[{"recsvc": "0.1.0", "numpy": "2.4.6"}])
-    checkpoint_sha256: str
+    checkpoint_sha256: str = Field(examples=[SHA256])
     checkpoint_bytes: int = Field(examples=[3400000])
-    weights_sha256: str
-    snapshot_sha256: str
-    links: dict[str, str]
+    weights_sha256: str = Field(
+        examples=[SHA256], description="Of the parameters: the same seed and data give the same."
+    )
+    snapshot_sha256: str = Field(examples=[SHA256], description="Of the ratings it learned from.")
+    links: dict[str, str] = Field(examples=[{"self": "/v1/models/3"}])
 
     @classmethod
     def of(cls, version: ModelVersion, *, published: int | None) -> Self:

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from recsvc import errors
 from recsvc.api import answers
+from recsvc.api.openapi_examples import add_examples
 from recsvc.api.schemas import FieldError, Problem
 
 TAGS = [
@@ -60,6 +61,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"].pop("$defs", None)
     schemas["FieldError"] = FieldError.model_json_schema(ref_template=REFERENCE)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
+    add_examples(document)
     return document
 
 

@@ -39,6 +39,7 @@ STATUS: dict[type[RecsvcError], HTTPStatus] = {
 NEVER_ANSWERED: tuple[type[RecsvcError], ...] = (
     errors.TrainingFailed,
     errors.ImportFailed,
+    errors.CheckpointUnreadable,
     errors.LeaseLost,
     errors.AttemptsExhausted,
     errors.ConfigurationError,

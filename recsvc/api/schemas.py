@@ -66,7 +66,7 @@ class JobOut(Answer):
         None, description="Why it failed: code, title, detail and facts."
     )
     result: dict[str, Any] | None = None
-    links: dict[str, str]
+    links: dict[str, str] = Field(examples=[{"self": "/v1/training-jobs/1"}])
 
     @classmethod
     def of(cls, job: Job) -> Self:

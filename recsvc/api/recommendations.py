@@ -1,0 +1,156 @@
+"""Recommendations: for a stored user, folded in from their newest ratings, or for anybody."""
+
+import json
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Annotated, Any, Literal, TypeVar
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from recsvc.api import answers
+from recsvc.api.deps import UserId
+from recsvc.api.schemas import Answer, Body
+from recsvc.errors import InvalidRating, NoModelPublished
+from recsvc.service.answering import Answering
+from recsvc.service.recommending import RankedList, Rated, recommend
+from recsvc.service.serving import Serving
+
+router = APIRouter(tags=["recommendations"])
+
+T = TypeVar("T")
+
+MOST = 500
+QUICK_MULTIPLICATIONS = 3_000_000  # ranked within a millisecond; more is done in a thread
+
+N = Annotated[int, Query(ge=1, le=MOST, description="Length of the list.")]
+Exclude = Annotated[list[str], Query(max_length=MOST, description="Items that must not come.")]
+IncludeRated = Annotated[bool, Query(description="Let rated items come back.")]
+
+
+class RecommendationOut(Answer):
+    """One place of the list."""
+
+    item_id: str = Field(examples=["318"])
+    title: str | None = Field(examples=["The Shawshank Redemption"])
+    score: float = Field(examples=[5.1], description="For ordering alone.")
+    expected_rating: float | None = Field(
+        examples=[4.4], description="On your scale; null for an item that the model does not know."
+    )
+    source: Literal["model", "popular"]
+
+
+class RecommendationsOut(Answer):
+    """The list, best first, and the version that made it."""
+
+    user_id: str | None = Field(examples=["u42"])
+    model_version: int = Field(examples=[3])
+    items: list[RecommendationOut]
+    shortfall: str | None = Field(None, description="Why fewer came than were asked for.")
+
+
+class GivenRating(Body):
+    """A rating that is not stored."""
+
+    item_id: str = Field(min_length=1, max_length=256, examples=["318"])
+    value: float = Field(examples=[4])
+
+
+class RecommendationsRequest(Body):
+    """Somebody's ratings, and what to give for them."""
+
+    ratings: list[GivenRating] = Field(
+        default_factory=list, max_length=10_000, examples=[[{"item_id": "318", "value": 5}]]
+    )
+    n: int = Field(10, ge=1, le=MOST)
+    exclude: list[str] = Field(default_factory=list, max_length=MOST)
+    include_rated: bool = False
+
+
+@router.get(
+    "/v1/users/{user_id:id}/recommendations",
+    summary="Recommend to a stored user",
+    response_model=RecommendationsOut,
+    responses=answers.of(NoModelPublished)
+    | {304: {"description": "The list is the one whose ETag was sent as If-None-Match."}},
+)
+async def get_recommendations(
+    request: Request,
+    user_id: UserId,
+    n: N = 10,
+    exclude: Exclude = [],  # noqa: B006 - FastAPI copies defaults
+    include_rated: IncludeRated = False,
+) -> Response:
+    """Fold in the ratings as they are now and rank everything else.
+
+    A user nobody has heard of gets the most-rated items, and each says so.
+    """
+    serving: Serving = request.app.state.serving
+    answering = serving.answering()
+
+    def work() -> RankedList:
+        rated = Rated.stored(answering, serving.rated.of(user_id))
+        return recommend(
+            answering, user_id, rated, n=n, include_rated=include_rated, exclude=exclude
+        )
+
+    ranked = await _done(serving, answering, work)
+    return _answer(request, user_id, answering, ranked)
+
+
+@router.post(
+    "/v1/recommendations",
+    summary="Recommend to somebody who is not stored",
+    response_model=RecommendationsOut,
+    responses=answers.of(NoModelPublished, InvalidRating),
+)
+async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -> Response:
+    """Do the same from the ratings in the body, of which nothing is kept.
+
+    Of an item-oriented model, which knows only those it was trained on, popular items come.
+    """
+    serving: Serving = request.app.state.serving
+    answering = serving.answering()
+    for rating in body.ratings:
+        if not -1e308 < rating.value < 1e308:
+            raise InvalidRating(rating.value)
+    ratings = {rating.item_id: rating.value for rating in body.ratings}
+
+    def work() -> RankedList:
+        rated = Rated.given(answering, ratings)
+        exclude = set(body.exclude) | (set() if body.include_rated else ratings.keys())
+        return recommend(
+            answering, None, rated, n=body.n, include_rated=body.include_rated, exclude=exclude
+        )
+
+    ranked = await _done(serving, answering, work)
+    return _answer(request, None, answering, ranked)
+
+
+async def _done(serving: Serving, answering: Answering, work: Callable[[], T]) -> T:
+    """Work here if it takes less than a millisecond, in a thread if it would keep others waiting.
+
+    Measured in benchmarks/RESULTS.md: a hop to a thread costs more than a quick answer does.
+    """
+    if serving.reads_quickly and answering.multiplications <= QUICK_MULTIPLICATIONS:
+        return work()
+    return await to_thread.run_sync(work)
+
+
+def _answer(
+    request: Request, user_id: str | None, answering: Answering, ranked: RankedList
+) -> Response:
+    """Write the list by hand: it is the answer that has to be quick."""
+    content: dict[str, Any] = {
+        "user_id": user_id,
+        "model_version": answering.version,
+        "items": [place.__dict__ for place in ranked.items],
+        "shortfall": ranked.shortfall,
+    }
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    tag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, media_type=JSONResponse.media_type, headers={"ETag": tag})

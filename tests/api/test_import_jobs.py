@@ -1,0 +1,164 @@
+"""Import jobs over HTTP: upload, follow, read what was refused."""
+
+import gzip
+from datetime import UTC, datetime
+
+import pytest
+from starlette.testclient import TestClient
+
+from recsvc.api.app import create_app
+from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.session import unit_of_work
+from recsvc.service.carrying_out import carry_out
+from recsvc.service.context import Context
+from tests.api.conftest import settings_for
+
+
+def upload(client: TestClient, content: bytes, **form: str):
+    return client.post("/v1/import-jobs", files={"file": ("my ratings.csv", content)}, data=form)
+
+
+def work(context: Context) -> None:
+    """Do what a worker does with the next job."""
+    with unit_of_work(context.database) as session:
+        job = JobQueue(session).claim(
+            worker="w", now=datetime.now(UTC), lease_seconds=60, max_attempts=3
+        )
+        lease = lease_of(job)
+    carry_out(context, job.id, lease)
+
+
+def test_a_file_is_taken_at_once_and_imported_by_a_worker(client, context):
+    taken = upload(client, b"user,item,rating\nu,i,4\nu,j,bad\n\nv,i,5\n")
+
+    assert taken.status_code == 202
+    assert taken.headers["location"] == f"/v1/import-jobs/{taken.json()['id']}"
+    assert int(taken.headers["retry-after"]) >= 1
+    assert (taken.json()["state"], taken.json()["filename"]) == ("queued", "my ratings.csv")
+
+    work(context)
+    job = client.get(taken.headers["location"]).json()
+
+    assert (job["state"], job["format"], job["progress"]) == ("succeeded", "csv", 1.0)
+    assert job["counts"] == {
+        "lines": 5,
+        "header": 1,
+        "blank": 1,
+        "accepted": 2,
+        "added": 2,
+        "changed": 0,
+        "unchanged": 0,
+        "outdated": 0,
+        "refused": {"not-a-number": 1},
+    }
+    assert job["result"]["accepted"] == 2
+    assert client.get(job["links"]["refusals"]).json() == {
+        "items": [
+            {
+                "line": 3,
+                "code": "not-a-number",
+                "detail": "The rating is 'bad', not a finite number.",
+            }
+        ],
+        "next_cursor": None,
+    }
+    assert [entry["value"] for entry in client.get("/v1/users/u/ratings").json()["items"]] == [4]
+
+
+def test_a_dry_run_stores_nothing(client, context):
+    location = upload(client, b"u,i,4\n", dry_run="true").headers["location"]
+    work(context)
+
+    job = client.get(location).json()
+    assert (job["dry_run"], job["counts"]["accepted"]) == (True, 1)
+    assert client.get("/v1/users/u/ratings").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        (b"PK\x03\x04\x00", "binary-file", "a ZIP archive"),
+        (b"hello\n", "unrecognised-format", 'has the columns ["hello"]'),
+        (gzip.compress(b"u,i,4\n" * 9999)[:-20], "truncated-file", "ends early, after line"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_fails_the_job_and_says_why(
+    client, context, content, code, said
+):
+    location = upload(client, content).headers["location"]
+    work(context)
+
+    job = client.get(location).json()
+    assert (job["state"], job["error"]["code"]) == ("failed", code)
+    assert said in job["error"]["detail"]
+
+
+def test_the_ratings_before_the_cut_are_counted_on_the_failed_job(client, context):
+    rows = b"".join(b"u%d,i%d,4\n" % (n % 100, n) for n in range(50_000))
+    location = upload(client, gzip.compress(rows)[:-5000]).headers["location"]
+    work(context)
+
+    job = client.get(location).json()
+    assert job["state"] == "failed"
+    assert job["counts"]["added"] == job["counts"]["accepted"] > 1000
+
+
+def test_refusals_come_page_by_page_and_only_with_their_own_cursor(client, context):
+    location = upload(client, b"u,i,4\n" + b"u,i,bad\n" * 5 + b"u,i,4\n" * 9).headers["location"]
+    other = upload(client, b"u,i,4\n").headers["location"]
+    work(context)
+
+    first = client.get(f"{location}/refusals", params={"limit": 3}).json()
+    query = {"cursor": first["next_cursor"]}
+    rest = client.get(f"{location}/refusals", params=query).json()
+
+    assert [entry["line"] for entry in first["items"] + rest["items"]] == [2, 3, 4, 5, 6]
+    wrong = client.get(f"{other}/refusals", params=query)
+    assert wrong.json()["type"] == "/problems/invalid-cursor"
+
+
+def test_a_format_that_does_not_exist_is_refused_at_the_door(client):
+    answer = upload(client, b"u,i,4\n", format="xml")
+
+    assert answer.status_code == 422
+    assert "format is 'xml'; it must be one of auto, csv" in answer.json()["detail"]
+    assert client.get("/v1/import-jobs").json()["items"] == []
+
+
+def test_a_request_without_a_file_is_refused(client):
+    answer = client.post("/v1/import-jobs", data={"format": "auto"})
+
+    assert answer.status_code == 422
+    assert "file is missing" in answer.json()["detail"]
+
+
+def test_an_upload_over_the_limit_is_refused(database_url, tmp_path):
+    settings = settings_for(database_url, tmp_path / "home", max_upload_mb=0.1)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        answer = upload(client, b"u,i,4\n" * 100_000)
+
+        assert (answer.status_code, answer.json()["type"]) == (413, "/problems/body-too-large")
+        assert client.get("/v1/import-jobs").json()["items"] == []
+
+
+def test_a_queued_import_can_be_cancelled_once(client):
+    location = upload(client, b"u,i,4\n").headers["location"]
+
+    assert client.post(f"{location}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"{location}/cancel").status_code == 409
+
+
+def test_import_jobs_are_listed_newest_first(client):
+    for _ in range(3):
+        upload(client, b"u,i,4\n")
+
+    page = client.get("/v1/import-jobs", params={"limit": 2}).json()
+    rest = client.get("/v1/import-jobs", params={"cursor": page["next_cursor"]}).json()
+    ids = [job["id"] for job in page["items"] + rest["items"]]
+    assert ids == sorted(ids, reverse=True)
+    assert len(ids) == 3
+
+
+def test_a_job_of_another_kind_is_no_import_job(client):
+    assert client.get("/v1/import-jobs/999").json()["type"] == "/problems/job-not-found"
+    assert client.get("/v1/import-jobs/999/refusals").status_code == 404

@@ -1,0 +1,128 @@
+"""The OpenAPI document: complete, kept in docs/, and true of the running app."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import APIOperation, Case, GenerationMode
+
+from recsvc.api import openapi
+from recsvc.api.app import create_app
+from recsvc.config import Settings
+from tests.conftest import ROOT
+
+APP = create_app(Settings(home=Path("/nowhere")))
+DOCUMENT: dict[str, Any] = APP.openapi()
+VERBS = (
+    "add|cancel|delete|erase|explain|get|list|predict|publish|put|rank|recommend|request|rollback|"
+    "stream"
+)
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Give (where, schema, example) for each body and answer."""
+    for where, operation in operations():
+        contents = {"body": operation.get("requestBody", {}), **operation["responses"]}
+        for name, said in contents.items():
+            for kind, media in said.get("content", {}).items():
+                named = [e["value"] for e in media.get("examples", {}).values()]
+                for example in [media["example"]] if "example" in media else named or [None]:
+                    yield f"{where} {name} {kind}", media.get("schema", {}), example
+
+
+def test_the_document_in_docs_is_the_apps():
+    kept = (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
+
+    assert kept == openapi.text_of(APP), "write it again: python -m recsvc.api.openapi"
+
+
+def test_operations_are_named_verb_noun_each_once():
+    names = [operation["operationId"] for _, operation in operations()]
+
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not re.fullmatch(rf"({VERBS})(_[a-z]+)+", name)] == []
+
+
+def test_every_operation_has_a_summary_and_one_tag_that_is_explained():
+    explained = {tag["name"] for tag in DOCUMENT["tags"]}
+
+    for where, operation in operations():
+        assert operation["summary"], where
+        assert len(operation["tags"]) == 1, where
+        assert set(operation["tags"]) <= explained, where
+
+
+@pytest.mark.parametrize(
+    ("where", "schema", "example"), [pytest.param(*e, id=e[0]) for e in examples()]
+)
+def test_every_body_and_answer_has_an_example_that_fits(where, schema, example):
+    assert example is not None
+
+    if "json" in where:
+        whole = {**schema, "components": DOCUMENT["components"]}
+        jsonschema_rs.validator_for(whole).validate(example)
+
+
+def test_every_error_is_described_as_a_problem():
+    for where, operation in operations():
+        for status, answer in operation["responses"].items():
+            if status.startswith(("4", "5")) and where != "GET /readyz":
+                assert list(answer["content"]) == ["application/problem+json"], (where, status)
+
+
+def test_every_operation_that_reads_something_can_say_it_is_malformed():
+    for where, operation in operations():
+        if "parameters" in operation or "requestBody" in operation:
+            assert "422" in operation["responses"], where
+
+
+# Requests made up from the document, good and bad, against the app over real databases
+
+MADE_UP = schemathesis.openapi.from_dict(DOCUMENT)
+ENDLESS = "GET /v1/training-jobs/{job_id}/events"
+
+
+def labels() -> list[str]:
+    return [where for where, _ in operations() if where != ENDLESS]
+
+
+def send(client, case: Case):
+    """Send a request as it was made up, but never wait for a job."""
+    case.query = {name: value for name, value in (case.query or {}).items() if name != "wait"}
+    made = requests.Request(**case.as_transport_kwargs(base_url="http://testserver")).prepare()
+    return client.request(made.method, made.url, content=made.body, headers=dict(made.headers))
+
+
+@pytest.mark.parametrize("label", labels())
+def test_whatever_is_sent_the_answer_is_a_documented_one(client, label):
+    for mode in GenerationMode:
+        answers_as_documented(client, MADE_UP.find_operation_by_label(label), mode)
+
+
+def answers_as_documented(client, operation: APIOperation, mode: GenerationMode) -> None:
+    documented = {*operation.definition.raw["responses"], "404", "405"}
+
+    @seed(7)
+    @settings(max_examples=8, database=None, deadline=None, suppress_health_check=HealthCheck)
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def send_what_is_made_up(case: Case) -> None:
+        answer = send(client, case)
+        assert str(int(answer.status_code)) in documented, answer.text
+
+    try:
+        send_what_is_made_up()
+    except Unsatisfiable:  # nothing can be sent there that is not in the document
+        assert mode is GenerationMode.NEGATIVE
