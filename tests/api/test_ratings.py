@@ -49,7 +49,7 @@ def test_an_older_rating_does_not_replace_a_newer_one_and_the_answer_says_which_
     assert answer.json()["rated_at"] == "2026-06-01T12:00:00Z"
 
 
-@pytest.mark.parametrize("odd", ["a/b", "ü ß", "100%", "?#&", "日本語", "..", "a\\b", "+"])
+@pytest.mark.parametrize("odd", ["a/b", "ü ß", "100%", "?#&", "日本語", "a\\b", "+"])
 def test_any_id_can_be_rated_listed_and_forgotten(client, odd):
     assert client.put(address(odd, odd), json={"value": 3}).status_code == 201
 
