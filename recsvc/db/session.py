@@ -7,6 +7,7 @@ from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -45,6 +46,16 @@ class Database:
             )
         self.engine = _engine(parsed)
 
+    def dedicated_connection(self) -> DBAPIConnection:
+        """Open a driver's connection outside the pool, each statement a transaction of its own."""
+        with _unreachable_is_an_error_of_ours():
+            pooled = self.engine.raw_connection()
+            pooled.detach()
+        connection: DBAPIConnection = pooled.driver_connection  # type: ignore[assignment] # is open
+        if self.dialect == "postgresql":
+            connection.autocommit = True
+        return connection
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -60,7 +71,7 @@ def unit_of_work(database: Database) -> Iterator[Session]:
 
 @contextmanager
 def reading(database: Database) -> Iterator[Session]:
-    """Open a session that only reads: it sees one state of the database and keeps nobody waiting."""
+    """Open a session that only reads: it sees one state of the data, and nobody waits for it."""
     engine = database.engine.execution_options(reads_only=True)
     with _unreachable_is_an_error_of_ours(), Session(engine, autoflush=False) as session:
         session.expire_on_commit = False

@@ -164,7 +164,9 @@ class Job(Base):
             "(finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled'))",
             name="finished_iff_final",
         ),
-        CheckConstraint("(claimed_by IS NOT NULL) = (state = 'running')", name="claimed_iff_running"),
+        CheckConstraint(
+            "(claimed_by IS NOT NULL) = (state = 'running')", name="claimed_iff_running"
+        ),
         CheckConstraint(
             "(lease_expires_at IS NOT NULL) = (state = 'running')", name="leased_iff_running"
         ),
@@ -257,7 +259,9 @@ class ModelVersion(Base):
     __tablename__ = "model_version"
     __table_args__ = (
         CheckConstraint("model_kind IN ('user_rbm', 'item_rbm')", name="model_kind_known"),
-        CheckConstraint("n_ratings > 0 AND n_users > 0 AND n_items > 0", name="trained_on_something"),
+        CheckConstraint(
+            "n_ratings > 0 AND n_users > 0 AND n_items > 0", name="trained_on_something"
+        ),
         {"sqlite_autoincrement": True},
     )
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
 from recsvc.rbm.ratings import Doubles, RatingMatrix
 
@@ -46,7 +45,8 @@ class Biases:
 
     def predict(self, users: np.ndarray, items: np.ndarray) -> Doubles:
         """Give the expected rating of each (user, item)."""
-        return self.mean + self.user_bias[users] + self.item_bias[items]
+        expected: Doubles = self.mean + self.user_bias[users] + self.item_bias[items]
+        return expected
 
     def rmse(self, test: RatingMatrix, values: Doubles) -> dict[str, float]:
         """Give the RMSE of the global mean, the item means and the biases on test ratings."""
@@ -65,7 +65,8 @@ class Biases:
 def _shrunk_means(groups: np.ndarray, values: Doubles, n_groups: int, damping: float) -> Doubles:
     """Mean of each group as if `damping` zeros had been among its values."""
     sums = np.bincount(groups, weights=values, minlength=n_groups)
-    return sums / (np.bincount(groups, minlength=n_groups) + damping)
+    means: Doubles = sums / (np.bincount(groups, minlength=n_groups) + damping)
+    return means
 
 
 def ease_weights(ratings: RatingMatrix, *, regularisation: float) -> Doubles:
@@ -79,7 +80,7 @@ def ease_weights(ratings: RatingMatrix, *, regularisation: float) -> Doubles:
     interactions[ratings.users(), ratings.items] = 1.0
     gram = (interactions.T @ interactions).astype(np.float64)
     gram[np.diag_indices_from(gram)] += regularisation
-    precision = linalg.inv(gram, overwrite_a=True, check_finite=False)
-    weights = precision / -np.diag(precision)
+    precision = np.linalg.inv(gram)
+    weights: Doubles = precision / -np.diag(precision)
     np.fill_diagonal(weights, 0.0)
     return weights

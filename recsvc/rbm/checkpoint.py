@@ -56,7 +56,7 @@ class Snapshot:
 
 def write_snapshot(snapshot: Snapshot) -> bytes:
     """Give the snapshot's bytes; the same ratings give the same bytes."""
-    arrays = {
+    arrays: dict[str, Array] = {
         "user_numbers": snapshot.user_numbers,
         "item_numbers": snapshot.item_numbers,
         "values": snapshot.values,
@@ -111,11 +111,11 @@ def read_state(buffer: Buffer) -> TrainerState:
 
 def write_model(model: Model) -> bytes:
     """Give a model's bytes, ready to be mapped: predictor and vocabularies included."""
-    arrays = {
+    arrays: dict[str, Array] = {
         **{f"params.{name}": array for name, array in model.params.arrays().items()},
         "expm1_weights": model.predictor.expm1_weights,
         "visible_odds": model.predictor.visible_odds,
-        "item_counts": model.item_counts,
+        "level_counts": model.level_counts,
         "case_hidden": model.case_hidden,
         **_vocabulary_arrays("users", model.users),
         **_vocabulary_arrays("items", model.items),
@@ -139,7 +139,7 @@ def read_model(buffer: Buffer) -> Model:
         RatingScale(tuple(scale["values"]), tuple(scale["edges"])),
         _vocabulary("users", arrays),
         _vocabulary("items", arrays),
-        arrays["item_counts"],
+        arrays["level_counts"],
         arrays["case_hidden"],
     )
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from recsvc.rbm import kernels
 from recsvc.rbm.model import Model
+from recsvc.rbm.params import smoothed_shares
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
 
@@ -41,13 +42,15 @@ def level_probabilities(
 
 def expected_ratings(model: Model, probabilities: Doubles) -> Doubles:
     """Mean rating of each distribution, on the users' scale: Σ_r p_r · value_r, (n,)."""
-    return probabilities @ np.array(model.scale.values)
+    expected: Doubles = probabilities @ model.values
+    return expected
 
 
 def entropies(probabilities: Doubles) -> Doubles:
     """How unsure each distribution is, in nats: 0 for certain, log n_levels for no idea, (n,)."""
     safe = np.maximum(probabilities, np.finfo(np.float64).tiny)
-    return -(probabilities * np.log(safe)).sum(axis=1)
+    entropies: Doubles = -(probabilities * np.log(safe)).sum(axis=1)
+    return entropies
 
 
 def ranking_scores(model: Model, probabilities: Doubles) -> Doubles:
@@ -56,8 +59,8 @@ def ranking_scores(model: Model, probabilities: Doubles) -> Doubles:
     How well a user would like an item says nothing of how likely they are to want it at all;
     its popularity does.
     """
-    liked = probabilities[:, model.scale.first_liked :].sum(axis=1)
-    return liked * np.sqrt(model.item_counts)
+    liked: Doubles = probabilities[:, model.scale.first_liked :].sum(axis=1)
+    return liked * model.root_popularity
 
 
 def top_n(scores: Doubles, n: int, *, left_out: Ints | Numbers) -> Ints:
@@ -68,3 +71,13 @@ def top_n(scores: Doubles, n: int, *, left_out: Ints | Numbers) -> Ints:
     scores[left_out] = -np.inf
     best = np.empty(min(n, scores.size), dtype=np.int64)
     return best[: kernels.top_n(scores, best)]
+
+
+def base_probabilities(model: Model, items: Ints) -> Doubles:
+    """p(level) of items from the ratings counted at training alone, (n, n_levels).
+
+    An item number of −1, an item that the model does not know, gets the shares of all ratings.
+    Smoothed as the visible biases are at the start.
+    """
+    counts = np.where(items[:, np.newaxis] >= 0, model.level_counts[items], 0)
+    return smoothed_shares(counts, model.level_counts.sum(axis=0))

@@ -57,7 +57,7 @@ def uniform(key: np.uint64, draw: int) -> np.float32:
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
 def _add_rated_weights(weights: Floats, items: Numbers, levels: Levels, out: Floats) -> None:
-    """out += the sum of weights[i, r] over some ratings (i, r); out (n_hidden,)."""
+    """`out` += the sum of weights[i, r] over some ratings (i, r); out (n_hidden,)."""
     for k in range(items.size):
         row = weights[items[k], levels[k]]
         for hidden in range(out.size):
@@ -66,14 +66,14 @@ def _add_rated_weights(weights: Floats, items: Numbers, levels: Levels, out: Flo
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
 def _sigmoid(inputs: Floats, out: Floats) -> None:
-    """out = 1 / (1 + e^−x), which cannot overflow into NaN: e^88 and more is infinity, 1/∞ = 0."""
+    """`out` = 1 / (1 + e^−x), which cannot become NaN: where e^−x is infinite, 1/∞ = 0."""
     for hidden in range(inputs.size):
         out[hidden] = ONE / (ONE + np.exp(-inputs[hidden]))
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _bernoulli(probabilities: Floats, key: np.uint64, first_draw: int, out: Floats) -> None:
-    """out[j] = 1 with probability p[j], else 0."""
+    """`out`[j] = 1 with probability p[j], else 0."""
     for hidden in range(out.size):
         drawn = uniform(key, first_draw + hidden) < probabilities[hidden]
         out[hidden] = ONE if drawn else np.float32(0.0)
@@ -81,7 +81,7 @@ def _bernoulli(probabilities: Floats, key: np.uint64, first_draw: int, out: Floa
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
 def _level_shares(weights: Floats, bias: Floats, states: Floats, out: Floats) -> np.float32:
-    """out[r] ∝ p(level r | h) of one item, its largest 1; the sum is returned.
+    """`out[r]` ∝ p(level r | h) of one item, its largest 1; the sum is returned.
 
     weights  (n_levels, n_hidden);  bias, out  (n_levels,);  states  (n_hidden,)
     """
@@ -92,11 +92,11 @@ def _level_shares(weights: Floats, bias: Floats, states: Floats, out: Floats) ->
             total += states[hidden] * weights[level, hidden]
         out[level] = total
         largest = max(largest, total)
-    total = np.float32(0.0)
+    summed = np.float32(0.0)
     for level in range(out.size):
         out[level] = np.exp(out[level] - largest)
-        total += out[level]
-    return total
+        summed += out[level]
+    return summed
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -114,7 +114,7 @@ def _draw_level(shares: Floats, threshold: np.float32) -> int:
 def hidden_inputs(
     weights: Floats, hidden_bias: Floats, indptr: Ints, items: Numbers, levels: Levels, out: Floats
 ) -> None:
-    """out[u] = hidden_bias + the sum of weights[i, r] over the ratings (i, r) of user u.
+    """`out[u]` = hidden_bias + the sum of weights[i, r] over the ratings (i, r) of user u.
 
     weights  (n_items, n_levels, n_hidden)
     out      (n_users, n_hidden)
@@ -129,7 +129,7 @@ def hidden_inputs(
 def fold_in_one(
     weights: Floats, hidden_bias: Floats, items: Numbers, levels: Levels, out: Floats
 ) -> None:
-    """out = P(h = 1 | one user's ratings), (n_hidden,): `hidden_inputs` and σ without threads."""
+    """`out` = P(h = 1 | one user's ratings), (n_hidden,): `hidden_inputs` and σ without threads."""
     out[:] = hidden_bias
     _add_rated_weights(weights, items, levels, out)
     _sigmoid(out, out)
@@ -288,7 +288,7 @@ def _product(expm1_weights: Floats, hidden: Floats) -> np.float32:
 def _level_odds(
     expm1_weights: Floats, visible_odds: Doubles, hidden: Floats, block: int, out: Doubles
 ) -> None:
-    """out[r] = p(level r | V) of one item, hidden units summed out exactly, without exp or log.
+    """`out[r]` = p(level r | V) of one item, hidden units summed out exactly, without exp or log.
 
     Dividing Π_j (1 + e^{x_j + w_jr}) by Π_j (1 + e^{x_j}), which no level changes, leaves
     Π_j (1 + p_j (e^{w_jr} − 1)) with p = σ(x) [S07 section 3, rearranged]. Each factor lies
@@ -334,12 +334,12 @@ def level_probabilities(
     units: Ints,
     out: Doubles,
 ) -> None:
-    """out[n] = p(level | V) of visible unit units[n] given the hidden units of case cases[n].
+    """`out[n]` = p(level | V) of visible unit units[n] given the hidden units of case cases[n].
 
     expm1_weights  (n_items, n_levels, n_hidden)  e^weights − 1
     visible_odds   (n_items, n_levels)            e^visible_bias, largest of an item 1
     hidden         (n_cases, n_hidden)            P(h = 1 | V), the unit itself not in V
-    block          hidden units in a product, see `inference.Predictor`
+    block          hidden units in a product, see `units.Predictor`
     cases, units   (n,);  out (n, n_levels)
     """
     for n in range(cases.size):
@@ -393,7 +393,7 @@ def leave_one_out_probabilities(
 
 @njit(cache=True, nogil=True)
 def top_n(scores: Doubles, out: Ints) -> int:
-    """out = the items of the highest scores, best first, the smaller number among equals.
+    """`out` = the items of the highest scores, best first, the smaller number among equals.
 
     An item whose score is −inf never comes. Returns how many came, at most out.size.
     """

@@ -1,12 +1,13 @@
 """A trained machine ready to answer: parameters, vocabularies, scale and popularity together."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from recsvc.rbm import units
 from recsvc.rbm.params import ModelKind, Params
-from recsvc.rbm.ratings import Floats, Ints, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.units import Predictor
 
 
@@ -18,9 +19,9 @@ class Model:
     item_rbm, users are the visible units and items the cases: it knows the users it was trained
     on, and `case_hidden` keeps every item's hidden probabilities.
 
-    scale        values of the levels, float64
-    item_counts  (n_items,) ratings of each item when the model was trained
-    case_hidden  (n_items, n_hidden) of an item_rbm, empty of a user_rbm
+    scale         what the levels stand for
+    level_counts  (n_items, n_levels) how often each item had got each level at training
+    case_hidden   (n_items, n_hidden) of an item_rbm, empty of a user_rbm
     """
 
     model_kind: ModelKind
@@ -29,7 +30,7 @@ class Model:
     scale: RatingScale
     users: Vocabulary
     items: Vocabulary
-    item_counts: Ints
+    level_counts: Ints
     case_hidden: Floats
 
     @classmethod
@@ -54,6 +55,22 @@ class Model:
             scale,
             users,
             items,
-            ratings.item_counts(),
+            ratings.level_counts(scale.n_levels),
             case_hidden,
         )
+
+    @cached_property
+    def item_counts(self) -> Ints:
+        """How many ratings each item had at training, (n_items,)."""
+        counts: Ints = self.level_counts.sum(axis=1)
+        return counts
+
+    @cached_property
+    def root_popularity(self) -> Doubles:
+        """√ of the item counts, (n_items,)."""
+        return np.sqrt(self.item_counts)
+
+    @cached_property
+    def values(self) -> Doubles:
+        """The rating that each level stands for, (n_levels,)."""
+        return np.array(self.scale.values)

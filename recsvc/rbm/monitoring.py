@@ -6,7 +6,7 @@ import numpy as np
 
 from recsvc.rbm import units
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import Doubles, RatingMatrix
+from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
 
 MONITORED_USERS = 256
 MONITORED_RATINGS = 8192
@@ -37,15 +37,28 @@ class Monitor:
         chosen = np.random.default_rng([seed, 0, 1]).permutation(users)[:MONITORED_USERS]
         return cls(train, validation, values, train.rows(chosen), validation.rows(chosen))
 
-    def measure(self, params: Params) -> dict[str, float | None]:
-        """Give the figures of EpochReport that depend on the parameters alone."""
+    def measure(self, params: Params) -> "Figures":
+        """Measure parameters; the same ones give the same figures."""
         predictor = units.Predictor.of(params)
-        figures = {**self._on_validation(params, predictor), **self._on_subset(params, predictor)}
-        return {name: None if value is None else float(value) for name, value in figures.items()}
+        hidden = units.hidden_probabilities(params, self.subset)
+        nll, rmse = self._on_validation(params, predictor)
+        return Figures(
+            validation_nll=nll,
+            validation_rmse=rmse,
+            train_nll=self._train_nll(predictor, hidden),
+            train_free_energy=_energy_per_rating(params, self.subset),
+            validation_free_energy=_energy_per_rating(params, self.subset_validation)
+            if self.subset_validation.n_ratings
+            else None,
+            hidden_activity=float(hidden.mean()),
+        )
 
-    def _on_validation(self, params: Params, predictor: units.Predictor) -> dict[str, float | None]:
+    def _on_validation(
+        self, params: Params, predictor: units.Predictor
+    ) -> tuple[float, float] | tuple[None, None]:
+        """NLL and RMSE of validation ratings, each user folded in from their train ratings."""
         if self.validation.n_ratings == 0:
-            return {"validation_nll": None, "validation_rmse": None}
+            return None, None
         shares = predictor.level_probabilities(
             units.hidden_probabilities(params, self.train),
             self.validation.users().astype(np.int64),
@@ -54,31 +67,35 @@ class Monitor:
         )
         given = self.validation.levels
         errors = shares @ self.values - self.values[given]
-        return {
-            "validation_nll": mean_nll(shares, given),
-            "validation_rmse": np.sqrt(np.mean(np.square(errors))),
-        }
+        return mean_nll(shares, given), float(np.sqrt(np.mean(np.square(errors))))
 
-    def _on_subset(self, params: Params, predictor: units.Predictor) -> dict[str, float | None]:
-        subset, held_out = self.subset, self.subset_validation
-        hidden = units.hidden_probabilities(params, subset)
-        step = max(1, subset.n_ratings // MONITORED_RATINGS)
-        levels = subset.levels[::step]
+    def _train_nll(self, predictor: units.Predictor, hidden: Floats) -> float:
+        """NLL of up to 8,192 train ratings of the monitored users, each left out of its input."""
+        step = max(1, self.subset.n_ratings // MONITORED_RATINGS)
+        levels = self.subset.levels[::step]
         shares = predictor.leave_one_out_probabilities(
             hidden,
-            subset.users()[::step].astype(np.int64),
-            subset.items[::step].astype(np.int64),
+            self.subset.users()[::step].astype(np.int64),
+            self.subset.items[::step].astype(np.int64),
             levels,
         )
-        held_out_energy = units.free_energy(params, held_out).sum()
-        return {
-            "train_nll": mean_nll(shares, levels),
-            "train_free_energy": units.free_energy(params, subset).sum() / subset.n_ratings,
-            "validation_free_energy": held_out_energy / held_out.n_ratings
-            if held_out.n_ratings
-            else None,
-            "hidden_activity": hidden.mean(),
-        }
+        return mean_nll(shares, levels)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What of `training.EpochReport` depends on the parameters alone."""
+
+    validation_nll: float | None
+    validation_rmse: float | None
+    train_nll: float
+    train_free_energy: float
+    validation_free_energy: float | None
+    hidden_activity: float
+
+
+def _energy_per_rating(params: Params, ratings: RatingMatrix) -> float:
+    return float(units.free_energy(params, ratings).sum() / ratings.n_ratings)
 
 
 def mean_nll(probabilities: Doubles, levels: np.ndarray) -> float:

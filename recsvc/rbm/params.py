@@ -1,4 +1,4 @@
-"""What the machine learns (Params), what one chooses (Hyperparameters), and where learning starts."""
+"""What the machine learns (Params), what one chooses (Hyperparameters), where learning starts."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
-from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
+from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 
 ModelKind = Literal["user_rbm", "item_rbm"]
 Initialisation = Literal["normal", "glorot"]
@@ -130,7 +130,7 @@ def _check(field: dataclasses.Field[Any], value: object) -> None:
     whole = field.type is int
     allowed = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
     fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not fits or not least <= value <= most:  # type: ignore[operator] # fits: it is a number
+    if not fits or not least <= value <= most:
         raise InvalidHyperparameter(field.name, value, allowed)
 
 
@@ -169,7 +169,17 @@ def base_rates(ratings: RatingMatrix, n_levels: int) -> Doubles:
 
     A global share counts every level at least once, so that none is zero.
     """
-    counts = ratings.level_counts(n_levels).astype(np.float64)
-    everywhere = counts.sum(axis=0) + 1.0
-    smoothed = counts + everywhere / everywhere.sum()
-    return smoothed / smoothed.sum(axis=1, keepdims=True)
+    counts = ratings.level_counts(n_levels)
+    return smoothed_shares(counts, counts.sum(axis=0))
+
+
+def smoothed_shares(counts: Ints, everywhere: Ints) -> Doubles:
+    """Turn counts of levels into shares, as if each item had one more rating by the global shares.
+
+    counts      (n_items, n_levels)
+    everywhere  (n_levels,) counts of all items together
+    """
+    at_least_once = everywhere + 1.0
+    smoothed = counts + at_least_once / at_least_once.sum()
+    shares: Doubles = smoothed / smoothed.sum(axis=1, keepdims=True)
+    return shares

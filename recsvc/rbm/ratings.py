@@ -1,4 +1,4 @@
-"""What the model sees of the world: ids as numbers, values as levels, ratings as a sparse matrix."""
+"""What the model sees of the world: ids as numbers, values as levels, ratings as a matrix."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""The trainer: a generator of epochs whose state is a value that can be saved and taken up again."""
+"""The trainer: a generator of epochs whose state is a value that can be saved and taken up."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -86,8 +86,9 @@ def train(
     """Yield a report and the trainer's state after every epoch; stop asking to stop training.
 
     Ends by itself after `hyper.epochs`, or when the validation NLL has not improved for
-    `hyper.patience` epochs (not counting the first `hyper.warm_up_epochs`); without validation ratings the last epoch is the best. The same
-    state, data and seed give the same bits, whatever the number of threads.
+    `hyper.patience` epochs, those of the warm-up not counted. Without validation ratings the last
+    epoch is the best. The same state, data and seed give the same bits, whatever the number of
+    threads.
     Raises Diverged when a parameter stops being finite.
     """
     monitor = Monitor.of(data.train, data.validation, data.values, seed=seed)
@@ -127,7 +128,7 @@ def _judged(
 ) -> tuple[TrainerState, EpochReport]:
     """Measure the parameters and remember them if they are the best so far."""
     figures = monitor.measure(state.params)
-    nll = figures["validation_nll"]
+    nll = figures.validation_nll
     better = nll is None or nll < state.best_nll
     judged = replace(
         state,
@@ -136,7 +137,7 @@ def _judged(
         best_nll=nll if better and nll is not None else state.best_nll,
         best_params=state.params.copy() if better else state.best_params,
     )
-    report = EpochReport(epoch, now.learning_rate, now.momentum, now.cd_steps, **figures)
+    report = EpochReport(epoch, now.learning_rate, now.momentum, now.cd_steps, **asdict(figures))
     return judged, report
 
 
@@ -203,7 +204,10 @@ def step_hidden_bias(
     learning_rate: np.float32,
     momentum: np.float32,
 ) -> None:
-    """velocity = momentum · velocity + learning_rate · mean(⟨h⟩_data − ⟨h⟩_model); bias += velocity."""
+    """Move the hidden biases as `kernels.cd_step` moves the visible ones.
+
+    velocity = momentum · velocity + learning_rate · mean over the batch of (⟨h⟩_data − ⟨h⟩_model)
+    """
     velocity *= momentum
     velocity += learning_rate * (data_hidden - model_hidden).mean(axis=0)
     bias += velocity

@@ -49,8 +49,9 @@ def visible_probabilities(params: Params, hidden: Floats) -> Floats:
     returns  (n_items, n_levels)
     """
     inputs = params.visible_bias + params.weights @ hidden
-    shares = np.exp(inputs - inputs.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    shares: Floats = np.exp(inputs - inputs.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
 
 
 def free_energy(params: Params, ratings: RatingMatrix) -> Doubles:
@@ -63,7 +64,8 @@ def free_energy(params: Params, ratings: RatingMatrix) -> Doubles:
     before = np.concatenate([[0.0], np.cumsum(rated_bias)])
     bias_sums = before[ratings.indptr[1:]] - before[ratings.indptr[:-1]]
     inputs = hidden_inputs(params, ratings).astype(np.float64)
-    return -bias_sums - np.logaddexp(0.0, inputs).sum(axis=1)
+    energies: Doubles = -bias_sums - np.logaddexp(0.0, inputs).sum(axis=1)
+    return energies
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _block(weights: Floats) -> int:
 
     Each factor 1 + p(e^w − 1) lies between 1 and e^w, so |log product| ≤ Σ|w| for any subset.
     """
-    n_hidden = weights.shape[2]
+    n_hidden: int = weights.shape[2]
     sizes = np.abs(weights)
     block = n_hidden
     while block > 1:

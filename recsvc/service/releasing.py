@@ -19,7 +19,7 @@ from recsvc.service.context import Context
 from recsvc.service.judging import Split
 from recsvc.service.training_spec import TrainingSpec
 
-PACKAGES = ("recsvc", "numpy", "numba", "scipy")
+PACKAGES = ("recsvc", "numpy", "numba")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,111 @@
+"""Keep a process answering from the version that is published, without dropping a request.
+
+A thread looks every half second whether another version was published or an item has changed. A
+new version is mapped, checked and warmed beside the old one; then one assignment swaps them.
+"""
+
+import threading
+from datetime import datetime, timedelta
+
+import numpy as np
+import structlog
+
+from recsvc.db.serving_reads import RatedItems, catalogue_rows
+from recsvc.db.session import reading
+from recsvc.db.tables import Publication
+from recsvc.errors import NoModelPublished, RecsvcError
+from recsvc.rbm import checkpoint
+from recsvc.service import publishing
+from recsvc.service.answering import Answering, Catalogue
+from recsvc.service.context import Context
+from recsvc.service.recommending import Rated, recommend
+
+LOOK_SECONDS = 0.5
+LATE_COMMITS = timedelta(minutes=2)  # a row may become visible so long after its time
+
+log = structlog.get_logger("recsvc.serving")
+
+
+class Serving:
+    """The published model in this process.
+
+    rated          reads one user's ratings
+    reads_quickly  whether that takes well under a millisecond: no server has to be asked
+    trouble        why the published version could not be loaded, None while all is well
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._answering: Answering | None = None
+        self._seen: datetime | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="serving", daemon=True)
+        self.rated = RatedItems(context.database)
+        self.reads_quickly = context.database.dialect == "sqlite"
+        self.trouble: str | None = None
+
+    def start(self) -> None:
+        """Load what is published, then keep looking."""
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def answering(self) -> Answering:
+        """Give what answers now. Raises NoModelPublished."""
+        answering = self._answering
+        if answering is None:
+            raise NoModelPublished
+        return answering
+
+    def look(self) -> None:
+        """Take in whatever was published or changed; an error leaves what answers as it is."""
+        try:
+            with reading(self._context.database) as session:
+                publication = publishing.publication(session)
+            if publication is not None:
+                self._take_in(publication)
+            self.trouble = None
+        except RecsvcError as error:
+            if self.trouble != error.detail:
+                log.error("the published version cannot be served", reason=error.detail)
+            self.trouble = error.detail
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            self.look()
+
+    def _take_in(self, publication: Publication) -> None:
+        present = self._answering
+        if present is not None and present.publication_id == publication.id:
+            self._update(present.catalogue)
+        elif present is not None and present.version == publication.version:
+            self._answering = Answering(
+                present.version, publication.id, present.model, present.catalogue
+            )
+        else:
+            self._answering = self._loaded(publication)
+            log.info("serving", version=publication.version)
+
+    def _loaded(self, publication: Publication) -> Answering:
+        """Map and check a version's weights, read the catalogue, and rank once to warm it all."""
+        with reading(self._context.database) as session:
+            version = publishing.get_model(session, publication.version)
+            rows = catalogue_rows(session)
+        model = checkpoint.read_model(self._context.shelf.map(version.checkpoint_sha256))
+        loaded = Answering(version.version, publication.id, model, Catalogue(model, rows))
+        self._seen = max((row.updated_at for row in rows), default=None)
+        first = Rated(np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.uint8))
+        recommend(loaded, None, first, n=10)
+        return loaded
+
+    def _update(self, catalogue: Catalogue) -> None:
+        since = None if self._seen is None else self._seen - LATE_COMMITS
+        with reading(self._context.database) as session:
+            rows = catalogue_rows(session, since=since)
+        catalogue.update(rows)
+        self._seen = max((row.updated_at for row in rows), default=self._seen)
