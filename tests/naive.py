@@ -81,7 +81,9 @@ def fold_in(params: Params, row: Row) -> np.ndarray:
 def level_shares(params: Params, item: int, states: np.ndarray) -> list[float]:
     """p(level | h) of one item."""
     weights = params.weights[item].astype(np.float64)
-    return softmax([float(b + w @ states) for b, w in zip(params.visible_bias[item], weights)])
+    return softmax(
+        [float(b + w @ states) for b, w in zip(params.visible_bias[item], weights, strict=True)]
+    )
 
 
 def draw_level(shares: list[float], u: float) -> int:
@@ -108,7 +110,7 @@ def chain(
             draw_level(level_shares(params, item, states), uniform(key, next(draws)))
             for item, _ in row
         ]
-        reconstructed = [(item, level) for (item, _), level in zip(row, levels)]
+        reconstructed = [(item, level) for (item, _), level in zip(row, levels, strict=True)]
         model_hidden = fold_in(params, reconstructed)
     return data_hidden, model_hidden, levels
 
@@ -127,7 +129,7 @@ def group_by_item(
     """For each item, (place in the batch, given level, reconstructed level) in batch order."""
     groups: list[list[tuple[int, int, int]]] = [[] for _ in range(ratings.n_items)]
     for place, user in enumerate(users):
-        for (item, level), modelled in zip(row_of(ratings, user), model_levels[place]):
+        for (item, level), modelled in zip(row_of(ratings, user), model_levels[place], strict=True):
             groups[item].append((place, level, modelled))
     return groups
 
@@ -142,8 +144,8 @@ def cd_gradient(
     weights = np.zeros(params.weights.shape)
     visible = np.zeros(params.visible_bias.shape)
     hidden = np.zeros(params.hidden_bias.shape)
-    for user, (data_hidden, model_hidden, levels) in zip(users, chains):
-        for (item, given), modelled in zip(row_of(ratings, user), levels):
+    for user, (data_hidden, model_hidden, levels) in zip(users, chains, strict=True):
+        for (item, given), modelled in zip(row_of(ratings, user), levels, strict=True):
             weights[item, given] += data_hidden
             weights[item, modelled] -= model_hidden
             visible[item, given] += 1
@@ -163,9 +165,9 @@ def step(
 ) -> tuple[Params, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Momentum and weight decay; only the weights decay."""
     pulls = (gradient[0] - decay * params.weights, gradient[1], gradient[2])
-    moved = tuple(momentum * v + rate * pull for v, pull in zip(velocity, pulls))
+    moved = tuple(momentum * v + rate * pull for v, pull in zip(velocity, pulls, strict=True))
     arrays = params.arrays().values()
-    return Params(*(a.astype(np.float64) + v for a, v in zip(arrays, moved))), moved
+    return Params(*(a.astype(np.float64) + v for a, v in zip(arrays, moved, strict=True))), moved
 
 
 def epoch(
@@ -197,7 +199,7 @@ def level_probabilities(params: Params, row: Row, item: int) -> list[float]:
     return softmax(
         [
             float(b) + math.fsum(softplus(x) for x in inputs + w)
-            for b, w in zip(params.visible_bias[item], weights)
+            for b, w in zip(params.visible_bias[item], weights, strict=True)
         ]
     )
 
@@ -272,15 +274,13 @@ def expected_cd1(params: Params, row: Row) -> tuple[np.ndarray, np.ndarray, np.n
         p_states = math.exp(-energy(params, row, states)) / mass(params, row)
         shares = [level_given_hidden(params, item, states) for item in items]
         for levels in itertools.product(range(n_levels), repeat=len(items)):
-            p_levels = math.prod(share[level] for share, level in zip(shares, levels))
-            one_step = _moments(params, list(zip(items, levels)), p_states * p_levels)
-            sums = tuple(a - b for a, b in zip(sums, one_step))
+            p_levels = math.prod(share[level] for share, level in zip(shares, levels, strict=True))
+            one_step = _moments(params, list(zip(items, levels, strict=True)), p_states * p_levels)
+            sums = tuple(a - b for a, b in zip(sums, one_step, strict=True))
     return sums
 
 
-def _moments(
-    params: Params, row: Row, weight: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moments(params: Params, row: Row, weight: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     hidden = hidden_given_visible(params, row)
     weights, visible = np.zeros(params.weights.shape), np.zeros(params.visible_bias.shape)
     for item, level in row:

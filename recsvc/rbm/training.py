@@ -104,6 +104,8 @@ def train(
         if not state.params.is_finite():
             raise Diverged(epoch, now.learning_rate)
         state, report = _judged(state, monitor, now, epoch=epoch)
+        if not np.isfinite(report.train_free_energy):  # finite weights, but not their sums
+            raise Diverged(epoch, now.learning_rate)
         yield (
             replace(
                 report,

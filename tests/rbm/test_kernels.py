@@ -37,9 +37,7 @@ def real(movielens):
     chosen = ratings.rows(np.arange(200, 240))
     levels = ratings.select(ratings.users() != 7).rows(np.array([7, *range(200, 240)]))
     assert levels.n_ratings == chosen.n_ratings > 1500
-    return random_params(
-        np.random.default_rng(1), n_items=1682, n_hidden=16, spread=0.1
-    ), levels
+    return random_params(np.random.default_rng(1), n_items=1682, n_hidden=16, spread=0.1), levels
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40 + 7])
@@ -136,13 +134,13 @@ def test_ratings_are_laid_out_by_item_in_the_order_of_the_batch(real, rng):
 def test_a_step_along_the_contrastive_divergence_is_that_of_the_twin(machine, rng, cd_steps):
     params, ratings = machine
     before = params.copy()
-    velocity = random_params(rng, n_hidden=params.hidden_bias.size, n_levels=params.weights.shape[1])
+    velocity = random_params(
+        rng, n_hidden=params.hidden_bias.size, n_levels=params.weights.shape[1]
+    )
     started = tuple(array.astype(np.float64) for array in velocity.arrays().values())
     users = np.array([4, 0, 1, 2, 7, 10])
 
-    run_step(
-        params, velocity, ratings, users, rate=0.3, momentum=0.7, decay=0.1, cd_steps=cd_steps
-    )
+    run_step(params, velocity, ratings, users, rate=0.3, momentum=0.7, decay=0.1, cd_steps=cd_steps)
 
     chains = naive.reconstruct(before, ratings, users.tolist(), 3, 1, cd_steps)
     gradient = naive.cd_gradient(before, ratings, users.tolist(), chains)
@@ -234,7 +232,9 @@ def test_predictions_on_real_ratings_are_those_of_the_twin(real):
     expected = [naive.level_probabilities(params, rows[u], i) for u, i in wanted]
     np.testing.assert_allclose(shares, expected, rtol=1e-4)
     places = [[item for item, _ in rows[u]].index(i) for u, i in wanted]
-    expected = [naive.leave_one_out(params, rows[u], p) for (u, _), p in zip(wanted, places)]
+    expected = [
+        naive.leave_one_out(params, rows[u], p) for (u, _), p in zip(wanted, places, strict=True)
+    ]
     np.testing.assert_allclose(left_out, expected, rtol=1e-4)
 
 
