@@ -17,10 +17,13 @@ from recsvc.api import (
     models,
     openapi,
     orphans,
+    predictions,
     problem_pages,
     problems,
     ratings,
+    recommendations,
     training_jobs,
+    users,
 )
 from recsvc.api.addresses import Addresses
 from recsvc.api.limits import BodyLimits
@@ -30,11 +33,16 @@ from recsvc.api.openapi import DescribedApp
 from recsvc.api.paths import RawPath
 from recsvc.config import Settings
 from recsvc.service.context import open_context
+from recsvc.service.serving import Serving
 
 MEGABYTE = 1_000_000
 
+# An address is looked for from the top, so those asked most often come first.
 ROUTERS: tuple[APIRouter, ...] = (
+    recommendations.router,
+    predictions.router,
     ratings.router,
+    users.router,
     items.router,
     import_jobs.router,
     training_jobs.router,
@@ -91,8 +99,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context = open_context(app.state.settings)
     app.state.context = context
     app.state.metrics.start()
+    app.state.serving = Serving(context)
+    app.state.serving.start()
     try:
         yield
     finally:
+        app.state.serving.stop()
         app.state.metrics.stop()
         context.database.close()

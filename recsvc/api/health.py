@@ -2,16 +2,15 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from recsvc.api.deps import ContextDep
 from recsvc.api.schemas import Answer
 from recsvc.db import migrate
-from recsvc.db.session import reading
-from recsvc.errors import RecsvcError
-from recsvc.service import publishing
+from recsvc.errors import NoModelPublished, RecsvcError
 from recsvc.service.context import Context
+from recsvc.service.serving import Serving
 
 router = APIRouter(tags=["service"])
 
@@ -48,13 +47,13 @@ async def get_liveness() -> Alive:
     summary="Can requests be answered?",
     responses={503: {"model": Readiness, "description": "Not ready; `checks` say why."}},
 )
-def get_readiness(response: Response, context: ContextDep) -> Readiness:
+def get_readiness(request: Request, response: Response, context: ContextDep) -> Readiness:
     """Look at the database and at the published model.
 
     Without a published model the service is ready all the same: it takes ratings and trains.
     """
     database = _database(context)
-    checks = [database, *([_model(context)] if database.ok else [])]
+    checks = [database, *([_model(request.app.state.serving)] if database.ok else [])]
     ready = all(check.ok for check in checks)
     response.status_code = 200 if ready else 503
     return Readiness(status="ready" if ready else "not_ready", checks=checks)
@@ -72,15 +71,13 @@ def _database(context: Context) -> Check:
     return Check(name="database", ok=True, reason=f"schema {revision}, current")
 
 
-def _model(context: Context) -> Check:
+def _model(serving: Serving) -> Check:
+    """A version that still answers is enough, though a newer one could not be loaded."""
+    trouble = serving.trouble
     try:
-        with reading(context.database) as session:
-            version = publishing.published_version(session)
-        if version is None:
-            reason = "none is published yet; POST /v1/training-jobs trains one"
-            return Check(name="model", ok=True, reason=reason)
-        on_shelf = context.shelf.contains(version.checkpoint_sha256)
-    except RecsvcError as error:
-        return Check(name="model", ok=False, reason=error.detail)
-    said = "answers" if on_shelf else "is published, but its checkpoint is not on the shelf"
-    return Check(name="model", ok=on_shelf, reason=f"version {version.version} {said}")
+        version = serving.answering().version
+    except NoModelPublished:
+        reason = trouble or "none is published yet; POST /v1/training-jobs trains one"
+        return Check(name="model", ok=trouble is None, reason=reason)
+    besides = f"; a newer one cannot be loaded: {trouble}" if trouble else ""
+    return Check(name="model", ok=True, reason=f"version {version} answers{besides}")

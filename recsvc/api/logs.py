@@ -1,4 +1,8 @@
-"""Logs: JSON lines for machines, colours for a person at a terminal."""
+"""Logs: JSON lines for machines, colours for a person at a terminal.
+
+Our own lines go straight to stderr: through `logging` each would cost several times as much, and
+there is one for every request. What libraries say through `logging` is given the same shape.
+"""
 
 import logging
 import sys
@@ -9,8 +13,7 @@ from structlog.types import Processor
 
 SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
+    structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 
@@ -20,30 +23,21 @@ def configure(level: str) -> None:
 
     `level`  debug, info, warning or error
     """
+    number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *SHARED,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*SHARED, *_rendering()],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=SHARED,
+            foreign_pre_chain=[*SHARED, structlog.stdlib.add_logger_name],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering()],
         )
     )
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(level.upper())
-    for name in ("uvicorn", "uvicorn.error"):
-        logging.getLogger(name).handlers = []
-        logging.getLogger(name).propagate = True
+    logging.basicConfig(level=number, handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True  # ours says more
 
 

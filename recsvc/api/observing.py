@@ -19,7 +19,7 @@ VALID_ID = re.compile(rb"[\w.:\-]{1,128}")
 VALID_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
 
-log = structlog.stdlib.get_logger("recsvc.access")
+log = structlog.get_logger()
 
 
 class Observing:
@@ -80,11 +80,13 @@ def _identify(scope: Scope) -> bytes:
         elif name == b"traceparent" and VALID_TRACEPARENT.fullmatch(value):
             traceparent = value
     request_id: bytes = sent or secrets.token_hex(8).encode()
-    scope[problems.REQUEST_ID] = request_id.decode()
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=scope[problems.REQUEST_ID])
+    names = {"request_id": request_id.decode()}
     if traceparent:
-        structlog.contextvars.bind_contextvars(traceparent=traceparent.decode())
+        names["traceparent"] = traceparent.decode()
+    scope[problems.REQUEST_ID] = names["request_id"]
+    structlog.contextvars.bind_contextvars(
+        **names
+    )  # each request is a task with a context of its own
     return request_id
 
 

@@ -50,8 +50,8 @@ class Database:
         """Open a driver's connection outside the pool, each statement a transaction of its own."""
         with _unreachable_is_an_error_of_ours():
             pooled = self.engine.raw_connection()
+            connection: DBAPIConnection = pooled.dbapi_connection  # type: ignore[assignment] # open
             pooled.detach()
-        connection: DBAPIConnection = pooled.driver_connection  # type: ignore[assignment] # is open
         if self.dialect == "postgresql":
             connection.autocommit = True
         return connection

@@ -5,7 +5,8 @@ that map one file share its pages.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -26,6 +27,17 @@ Buffer = bytes | memoryview
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 HEADER_LENGTH_BYTES = 8
+
+
+@contextmanager
+def _unreadable_if_it_fails(content: str) -> Iterator[None]:
+    """Say one thing of bytes that are cut off, of another content, or of another release."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise CheckpointUnreadable(
+            f"The bytes cannot be read as a {content} of this release: {error!r}. Train again."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ def write_snapshot(snapshot: Snapshot) -> bytes:
     return _write("snapshot", arrays, {})
 
 
+@_unreadable_if_it_fails("snapshot")
 def read_snapshot(buffer: Buffer) -> Snapshot:
     """Read a snapshot. Raises CheckpointUnreadable."""
     arrays, _ = _read("snapshot", buffer)
@@ -93,6 +106,7 @@ def write_state(state: TrainerState) -> bytes:
     return _write("trainer", arrays, facts)
 
 
+@_unreadable_if_it_fails("trainer")
 def read_state(buffer: Buffer) -> TrainerState:
     """Read a trainer's state; its arrays are copies, for the trainer writes into them.
 
@@ -128,6 +142,7 @@ def write_model(model: Model) -> bytes:
     return _write("model", arrays, facts)
 
 
+@_unreadable_if_it_fails("model")
 def read_model(buffer: Buffer) -> Model:
     """Read a model; its arrays are views of the buffer. Raises CheckpointUnreadable."""
     arrays, facts = _read("model", buffer)
@@ -170,17 +185,13 @@ def _write(content: str, arrays: Mapping[str, Array], facts: Mapping[str, object
 
 def _read(content: str, buffer: Buffer) -> tuple[dict[str, Array], dict[str, Any]]:
     """Read the tensors as views: the format is a length, a JSON header and the arrays' bytes."""
-    try:
-        start = HEADER_LENGTH_BYTES + int.from_bytes(buffer[:HEADER_LENGTH_BYTES], "little")
-        header = json.loads(bytes(buffer[HEADER_LENGTH_BYTES:start]))
-        metadata = header.pop("__metadata__")
-        facts = json.loads(metadata["facts"])
-        arrays = {name: _view(buffer, start, entry) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointUnreadable(f"The bytes are not a {content} of recsvc: {error}.") from error
+    start = HEADER_LENGTH_BYTES + int.from_bytes(buffer[:HEADER_LENGTH_BYTES], "little")
+    header = json.loads(bytes(buffer[HEADER_LENGTH_BYTES:start]))
+    metadata = header.pop("__metadata__")
     if metadata["content"] != content:
-        raise CheckpointUnreadable(f"The bytes hold a {metadata['content']}, not a {content}.")
-    return arrays, facts
+        raise ValueError(f"they hold a {metadata['content']}")
+    arrays = {name: _view(buffer, start, entry) for name, entry in header.items()}
+    return arrays, json.loads(metadata["facts"])
 
 
 def _view(buffer: Buffer, start: int, entry: Mapping[str, Any]) -> Array:
