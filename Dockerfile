@@ -21,7 +21,12 @@ RUN pip install --quiet hatchling==1.33.0 \
  && /opt/recsvc/bin/pip install --quiet --no-deps /tmp/wheel/*.whl \
  && find /opt/recsvc/lib/python3.11/site-packages/recsvc -name '*.py' -exec touch -d 2026-01-01T00:00:00Z {} + \
  && /opt/recsvc/bin/python -m compileall -qf /opt/recsvc/lib/python3.11/site-packages/recsvc
-RUN NUMBA_CACHE_DIR=/opt/recsvc/kernels /opt/recsvc/bin/python -m recsvc.rbm.warm
+# The whole way once, for both kinds of machine: whatever the service will need is compiled by then.
+RUN export PATH=/opt/recsvc/bin:$PATH NUMBA_CACHE_DIR=/opt/recsvc/kernels RECSVC_HOME=/tmp/shop \
+ && recsvc demo --once --port 0 --home /tmp/shop \
+ && recsvc train --kind item_rbm --set epochs=1 --publish always \
+ && recsvc recommend reader-001 \
+ && rm -rf /tmp/shop
 
 
 FROM python:3.11-slim-bookworm

@@ -106,7 +106,7 @@ def test_jobs_of_both_kinds_are_shown_by_their_number(recsvc, trained):
 
         told = recsvc("jobs", "show", number, "--url", trained.url)
 
-        assert told.stdout.startswith(f"{kind.capitalize()} job {number} succeeded")
+        assert told.stdout.startswith(f"{kind.capitalize()} job {number} ")
 
 
 def test_a_curve_has_a_line_for_every_epoch(recsvc, trained):
