@@ -1,0 +1,56 @@
+"""Compile every kernel ahead of time, so that neither the first job nor the first request waits."""
+
+import numpy as np
+
+from recsvc.rbm import checkpoint, evaluation, inference, units
+from recsvc.rbm.model import Model
+from recsvc.rbm.params import Hyperparameters, ModelKind, initial_params
+from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.training import TrainerState, TrainingData, train
+
+N_USERS, N_ITEMS = 6, 5
+KINDS: tuple[ModelKind, ...] = ("user_rbm", "item_rbm")
+
+
+def compile_kernels() -> None:
+    """Train, evaluate and ask a tiny machine of each kind; what is compiled is kept on disk."""
+    ratings = _some_ratings()
+    held_out = np.arange(ratings.n_ratings) % 4 == 0
+    for model_kind in KINDS:
+        _use_once(model_kind, ratings.select(~held_out), ratings.select(held_out))
+
+
+def _some_ratings() -> RatingMatrix:
+    users, items = np.nonzero(np.ones((N_USERS, N_ITEMS)))
+    levels = ((users + items) % 2).astype(np.uint8)
+    return RatingMatrix.build(users, items, levels, shape=(N_USERS, N_ITEMS))
+
+
+def _use_once(model_kind: ModelKind, ratings: RatingMatrix, held_out: RatingMatrix) -> None:
+    hyper = Hyperparameters(n_hidden=2, epochs=1, warm_up_epochs=0)
+    scale = RatingScale((1.0, 2.0))
+    matrices = ratings, held_out
+    if model_kind == "item_rbm":
+        matrices = ratings.transposed(), held_out.transposed()
+    data = TrainingData(*matrices, np.array(scale.values))
+    params = initial_params(data.train, scale.n_levels, hyper, rng=np.random.default_rng(0))
+    for _, state in train(data, hyper, seed=0, state=TrainerState.initial(params)):
+        params = state.params
+    model = Model.of(
+        model_kind, params, ratings, scale=scale,
+        users=_numbered("u", N_USERS), items=_numbered("i", N_ITEMS),
+    )  # fmt: skip
+    for either in (model, checkpoint.read_model(checkpoint.write_model(model))):
+        # a mapped model is read-only, which is another type to the compiler
+        evaluation.model_figures(either, ratings, held_out, np.arange(N_USERS))
+        hidden = inference.fold_in(either, *ratings.row(0)) if model_kind == "user_rbm" else None
+        inference.level_probabilities(either, np.arange(N_ITEMS), hidden=hidden, user=0)
+    units.free_energy(params, data.train)
+
+
+def _numbered(prefix: str, n: int) -> Vocabulary:
+    return Vocabulary([f"{prefix}{number}" for number in range(n)])
+
+
+if __name__ == "__main__":
+    compile_kernels()
