@@ -99,7 +99,7 @@ def _curve(job: Job, epochs: Sequence[TrainingEpoch]) -> ErrorCurve:
     return ErrorCurve(
         job_id=job.id,
         state=JobState(job.state),
-        best_epoch=result.get("best_epoch", note.get("best_epoch")) or _least(shown),
+        best_epoch=result.get("best_epoch", note.get("best_epoch", _least(shown))),
         baselines=result.get("baselines", note.get("baselines")),
         epochs=shown,
     )

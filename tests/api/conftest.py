@@ -3,9 +3,9 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,11 @@ from starlette.testclient import TestClient
 
 from recsvc.api.app import create_app
 from recsvc.config import Settings
-from recsvc.db.jobs import JobQueue
-from recsvc.db.session import Session
-from recsvc.db.tables import ModelVersion
+from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.session import Session, unit_of_work
+from recsvc.db.tables import JobState, ModelVersion
 from recsvc.service import publishing
+from recsvc.service.carrying_out import carry_out
 from recsvc.service.context import Context
 from tests.conftest import NOON
 
@@ -113,3 +114,28 @@ def a_version(session: Session, *, now: datetime = NOON, **others: object) -> Mo
         "created_at": now,
     }
     return publishing.add_version(session, ModelVersion(**(card | others)))
+
+
+def until(happens: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Wait for something that another thread brings about."""
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def publish_a_trained_model(client: TestClient, context: Context) -> None:
+    """Two camps of users, one short training, carried out here as a worker's child would."""
+    ratings = [
+        {"user_id": f"u{user}", "item_id": f"i{item}", "value": 5 if (user + item) % 2 else 1}
+        for user in range(20)
+        for item in range(10)
+        if (7 * user + item) % 3
+    ]
+    assert client.post("/v1/ratings", json={"ratings": ratings}).status_code == 200
+    short = {"hyperparameters": {"n_hidden": 4, "epochs": 2}, "publish": "always"}
+    job = client.post("/v1/training-jobs", json=short).json()
+    claim = {"worker": "w1", "now": datetime.now(UTC), "lease_seconds": 60, "max_attempts": 3}
+    with unit_of_work(context.database) as session:
+        lease = lease_of(JobQueue(session).claim(**claim))
+    assert carry_out(context, job["id"], lease) == JobState.SUCCEEDED

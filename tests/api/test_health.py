@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from recsvc.db.migrate import downgrade
 from recsvc.db.session import unit_of_work
 from recsvc.service import publishing
-from tests.api.conftest import a_version
+from tests.api.conftest import a_version, publish_a_trained_model, until
 
 
 def reasons(answer) -> dict[str, tuple[bool, str]]:
@@ -41,27 +41,34 @@ def test_a_service_without_a_model_is_ready_to_take_ratings(client):
     assert "none is published" in reasons(answer)["model"][1]
 
 
-def test_a_published_model_on_the_shelf_is_ready(client, context, now):
-    sha256 = context.shelf.put(b"weights")
-    with unit_of_work(context.database) as session:
-        version = a_version(session, checkpoint_sha256=sha256)
-        publishing.publish(session, version.version, now=now)
+def test_a_published_model_is_ready_once_this_process_answers_from_it(client, context):
+    publish_a_trained_model(client, context)
+    until(lambda: "answers" in reasons(client.get("/readyz"))["model"][1])
 
-    answer = client.get("/readyz")
-
-    assert answer.status_code == 200
-    assert reasons(answer)["model"] == (True, "version 1 answers")
+    assert client.get("/readyz").status_code == 200
+    assert reasons(client.get("/readyz"))["model"] == (True, "version 1 answers")
 
 
-def test_a_published_model_that_left_the_shelf_is_not_ready(client, context, now):
+def test_a_published_model_that_cannot_be_loaded_is_not_ready(client, context, now):
     with unit_of_work(context.database) as session:
         publishing.publish(session, a_version(session).version, now=now)
+    until(lambda: client.get("/readyz").status_code == 503)
 
     answer = client.get("/readyz")
 
-    assert answer.status_code == 503
     assert answer.json()["status"] == "not_ready"
-    assert not reasons(answer)["model"][0]
+    assert reasons(answer)["model"] == (False, f"The shelf has no object {'c' * 64}.")
+
+
+def test_an_earlier_model_goes_on_answering_when_a_new_one_cannot_be_loaded(client, context, now):
+    publish_a_trained_model(client, context)
+    until(lambda: "answers" in reasons(client.get("/readyz"))["model"][1])
+    with unit_of_work(context.database) as session:
+        publishing.publish(session, a_version(session).version, now=now)
+    until(lambda: "cannot be loaded" in reasons(client.get("/readyz"))["model"][1])
+
+    assert client.get("/readyz").status_code == 200
+    assert "version 1 answers" in reasons(client.get("/readyz"))["model"][1]
 
 
 def test_a_schema_of_another_age_is_not_ready(client, context):
