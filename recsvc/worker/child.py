@@ -79,6 +79,8 @@ def _child(settings: Settings, lease: Lease, use_cases: str, report: Connection)
         sys.exit(1)
     else:
         job_log.info("job finished", state=state)
+    sys.stderr.flush()
+    os._exit(0)  # all is written; taking a large heap apart would keep the next job waiting
 
 
 def die_with_parent() -> None:

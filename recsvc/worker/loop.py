@@ -4,6 +4,7 @@ The parent keeps the lease, listens for cancellation and signals, and settles wh
 leaves unsettled; what each ending means for the job is told in docs/jobs.md.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -25,6 +26,7 @@ from recsvc.worker.logs import log
 
 IDLE_SECONDS = 0.5  # between two looks at an empty queue
 TICK_SECONDS = 0.25  # between two looks at a running job
+EXIT_SECONDS = 2.0  # for a child that has written its job's end, or been refused to
 
 
 class Ending(Enum):
@@ -85,8 +87,10 @@ class Worker:
         told = started.told()
         try:
             state = self._settle(lease, ending, told)
-        except (LeaseLost, DatabaseUnavailable) as error:
-            job_log.info("job left as it is", ending=ending.name.lower(), detail=error.detail)
+        except LeaseLost:  # as it should be: the child wrote the job's end itself
+            job_log.log(logging.WARNING if ending is Ending.LOST else logging.DEBUG, "lease over")
+        except DatabaseUnavailable as error:
+            job_log.warning("job not settled", ending=ending.name.lower(), detail=error.detail)
         else:
             job_log.info("job settled", ending=ending.name.lower(), state=state, told=told)
 
@@ -105,7 +109,8 @@ class Worker:
                 if self._is_cancelled(lease, beat=is_beat):
                     return Ending.CANCELLED
             except LeaseLost:
-                return Ending.EXITED if not process.is_alive() else Ending.LOST
+                process.join(EXIT_SECONDS)
+                return Ending.LOST if process.is_alive() else Ending.EXITED
             except DatabaseUnavailable as error:
                 self._log.warning("database unavailable", detail=error.detail)
         return Ending.EXITED
