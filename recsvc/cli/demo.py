@@ -21,6 +21,7 @@ from recsvc.errors import ConfigurationError
 MARK = ".made-by-recsvc-demo"
 SHOWN_RATINGS = 8
 ITEMS_AT_ONCE = 1000
+ENOUGH_FOR_GENERATED = {"n_hidden": 30, "batch_size": 10, "epochs": 30}  # for tastes so plain
 
 
 class Material(NamedTuple):
@@ -30,6 +31,7 @@ class Material(NamedTuple):
     titles: list[dict[str, Any]]
     user_ids: list[str]
     tastes: dict[str, str]
+    hyperparameters: dict[str, Any]
 
 
 def demo(
@@ -79,7 +81,7 @@ def _make_home(home: Path) -> None:
 
 def _show(reached: Reached, material: Material) -> None:
     _import(reached, material)
-    trained = train.run(reached, {"publish": "always"})
+    trained = train.run(reached, {"publish": "always", "hyperparameters": material.hyperparameters})
     if trained["state"] != "succeeded":
         train.print_outcome(trained)
         raise typer.Exit(1)
@@ -90,7 +92,7 @@ def _show(reached: Reached, material: Material) -> None:
 
 
 def _given(data: Path) -> Material:
-    return Material(data, catalogue.titles_beside(data), catalogue.first_user_ids(data), {})
+    return Material(data, catalogue.titles_beside(data), catalogue.first_user_ids(data), {}, {})
 
 
 def _generated(home: Path) -> Material:
@@ -106,7 +108,7 @@ def _generated(home: Path) -> Material:
         csv.writer(stream).writerows([("user_id", "item_id", "rating"), *shop.ratings])
     titles = [{"item_id": i.item_id, "title": i.title, "categories": [i.genre]} for i in shop.items]
     tastes = {u.user_id: f"{' and '.join(u.likes)}, not {u.dislikes}" for u in shop.users}
-    return Material(file, titles, list(tastes), tastes)
+    return Material(file, titles, list(tastes), tastes, ENOUGH_FOR_GENERATED)
 
 
 def _import(reached: Reached, material: Material) -> None:
