@@ -6,6 +6,7 @@ Measured on a million ratings: PostgreSQL inserts by COPY in 1.3 s and by INSERT
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -137,22 +138,34 @@ def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _copy_in(session: Session, rows: Rows) -> None:
-    connection: Any = session.connection().connection.driver_connection
     block = np.empty(rows.value.size, dtype=COPY_IN)
     block["n_fields"] = len(rows)
     for name, column in zip(rows._fields, rows, strict=True):
         block[name], block[f"{name}_n"] = column, column.itemsize
     copy_in = "COPY rating (user_key, item_key, value, rated_at) FROM STDIN (FORMAT binary)"
-    driver = session.connection().dialect.loaded_dbapi
-    try:
-        with connection.cursor() as cursor, cursor.copy(copy_in) as copy:
-            copy.write(COPY_HEAD + block.tobytes() + COPY_TAIL)
-    except driver.IntegrityError as error:
-        raise IntegrityError(copy_in, None, error) from error
-    except driver.OperationalError as error:
-        raise OperationalError(copy_in, None, error) from error
+    with (
+        _driver(session, copy_in) as connection,
+        connection.cursor() as cursor,
+        cursor.copy(copy_in) as copy,
+    ):
+        copy.write(COPY_HEAD + block.tobytes() + COPY_TAIL)
 
 
 def _executemany(session: Session, statement: str, rows: Rows) -> None:
+    """Run a statement on SQLite for each row, without ever having all rows as Python objects."""
     columns = [column.tolist() for column in rows]
-    session.connection().exec_driver_sql(statement, list(zip(*columns, strict=True)))
+    with _driver(session, statement) as connection:
+        connection.executemany(statement, zip(*columns, strict=True))
+
+
+@contextmanager
+def _driver(session: Session, statement: str) -> Iterator[Any]:
+    """Go past SQLAlchemy to the driver's connection; its errors come as SQLAlchemy's."""
+    connection = session.connection()
+    driver: Any = connection.dialect.loaded_dbapi
+    try:
+        yield connection.connection.driver_connection
+    except driver.IntegrityError as error:
+        raise IntegrityError(statement, None, error) from error
+    except driver.OperationalError as error:
+        raise OperationalError(statement, None, error) from error
