@@ -15,7 +15,6 @@ from recsvc.api import (
     logs,
     metrics,
     models,
-    openapi,
     orphans,
     predictions,
     problem_pages,
@@ -26,10 +25,10 @@ from recsvc.api import (
     users,
 )
 from recsvc.api.addresses import Addresses
+from recsvc.api.described import DescribedApp, operation_id
 from recsvc.api.limits import BodyLimits
 from recsvc.api.metrics import Metrics
 from recsvc.api.observing import Observing
-from recsvc.api.openapi import DescribedApp
 from recsvc.api.paths import RawPath
 from recsvc.config import Settings
 from recsvc.service.context import open_context
@@ -71,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Ratings in, recommendations out.",
         lifespan=_lifespan,
         redirect_slashes=False,
-        generate_unique_id_function=openapi.operation_id,
+        generate_unique_id_function=operation_id,
     )
     app.state.settings = settings
     app.state.addresses = Addresses(app)

@@ -22,6 +22,7 @@ from recsvc.db.tables import JobState, ModelVersion
 from recsvc.service import publishing
 from recsvc.service.carrying_out import carry_out
 from recsvc.service.context import Context
+from tests.api.playing import Worker
 from tests.conftest import NOON
 
 
@@ -139,3 +140,8 @@ def publish_a_trained_model(client: TestClient, context: Context) -> None:
     with unit_of_work(context.database) as session:
         lease = lease_of(JobQueue(session).claim(**claim))
     assert carry_out(context, job["id"], lease) == JobState.SUCCEEDED
+
+
+@pytest.fixture
+def worker(context) -> Worker:
+    return Worker(context.database)
