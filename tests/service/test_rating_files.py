@@ -212,9 +212,7 @@ def test_a_byte_order_mark_blank_lines_and_spaces_are_no_trouble():
 
 def test_ids_in_latin_1_are_read_as_such_line_by_line():
     assert decoded("café".encode("latin-1")) == "café"
-    lines = read(
-        b"user;item;rating\n" + "José;Ünder;4\n".encode("latin-1") + "é;i;4\n".encode()
-    )
+    lines = read(b"user;item;rating\n" + "José;Ünder;4\n".encode("latin-1") + "é;i;4\n".encode())
 
     assert [row[:2] for row in rows_of(lines)] == [("José", "Ünder"), ("é", "i")]
 
