@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -34,7 +35,7 @@ def _unreadable_if_it_fails(content: str) -> Iterator[None]:
     """Say one thing of bytes that are cut off, of another content, or of another release."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise CheckpointUnreadable(
             f"The bytes cannot be read as a {content} of this release: {error!r}. Train again."
         ) from error
@@ -173,13 +174,13 @@ def _vocabulary_arrays(name: str, vocabulary: Vocabulary) -> dict[str, Array]:
 
 def _vocabulary(name: str, arrays: Mapping[str, Array]) -> Vocabulary:
     text, ends = arrays[f"{name}.text"].tobytes(), arrays[f"{name}.ends"].tolist()
-    starts = [0, *ends[:-1]]
-    return Vocabulary([text[a:b].decode() for a, b in zip(starts, ends, strict=True)])
+    return Vocabulary([text[a:b].decode() for a, b in pairwise([0, *ends])])
 
 
 def _write(content: str, arrays: Mapping[str, Array], facts: Mapping[str, object]) -> bytes:
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    metadata = {"content": content, "facts": json.dumps(facts, sort_keys=True)}
+    # one entry: safetensors writes several in an order of chance, and bytes would differ
+    metadata = {"facts": json.dumps({"content": content, **facts}, sort_keys=True)}
     return bytes(save(contiguous, metadata=metadata))
 
 
@@ -187,14 +188,15 @@ def _read(content: str, buffer: Buffer) -> tuple[dict[str, Array], dict[str, Any
     """Read the tensors as views: the format is a length, a JSON header and the arrays' bytes."""
     start = HEADER_LENGTH_BYTES + int.from_bytes(buffer[:HEADER_LENGTH_BYTES], "little")
     header = json.loads(bytes(buffer[HEADER_LENGTH_BYTES:start]))
-    metadata = header.pop("__metadata__")
-    if metadata["content"] != content:
-        raise ValueError(f"they hold a {metadata['content']}")
-    arrays = {name: _view(buffer, start, entry) for name, entry in header.items()}
-    return arrays, json.loads(metadata["facts"])
+    facts = json.loads(header.pop("__metadata__")["facts"])
+    if facts["content"] != content:
+        raise ValueError(f"they hold a {facts['content']}")
+    return {name: _view(buffer, start, entry) for name, entry in header.items()}, facts
 
 
 def _view(buffer: Buffer, start: int, entry: Mapping[str, Any]) -> Array:
     dtype, shape = np.dtype(DTYPES[entry["dtype"]]), tuple(entry["shape"])
-    array = np.frombuffer(buffer, dtype, prod(shape), start + entry["data_offsets"][0])
-    return array.reshape(shape)
+    begin, end = entry["data_offsets"]
+    if begin < 0 or end - begin != prod(shape) * dtype.itemsize:
+        raise ValueError("an array's place does not fit its shape")
+    return np.frombuffer(buffer, dtype, prod(shape), start + begin).reshape(shape)

@@ -125,6 +125,8 @@ class RatingScale:
 
     def contains(self, value: float) -> bool:
         """Tell whether the value is one of the scale's (within rounding of a decimal)."""
+        if not np.isfinite(value):
+            return False
         nearest = self.values[int(self.levels(np.array([value]))[0])]
         return bool(self.edges) or abs(nearest - value) <= 1e-9 * max(1.0, abs(value))
 
