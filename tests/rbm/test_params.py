@@ -1,0 +1,143 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from recsvc.errors import InvalidHyperparameter, InvalidInput, UnknownHyperparameter
+from recsvc.rbm.params import Hyperparameters, Params, base_rates, initial_params, initial_weights
+from tests.rbm.machines import random_params, random_ratings, ratings_of
+
+
+def test_an_unknown_hyperparameter_is_refused_by_name_with_the_known_ones():
+    with pytest.raises(UnknownHyperparameter, match="'n_hiden'") as caught:
+        Hyperparameters.chosen("user_rbm", {"n_hidden": 8, "n_hiden": 8})
+
+    assert caught.value.facts["field"] == "hyperparameters.n_hiden"
+    assert "n_hidden" in caught.value.facts["known"]
+    assert isinstance(caught.value, InvalidInput)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("n_hidden", 0, "whole number from 1 to 4096"),
+        ("n_hidden", 4097, "whole number from 1 to 4096"),
+        ("n_hidden", 7.5, "whole number from 1 to 4096"),
+        ("n_hidden", "100", "whole number"),
+        ("n_hidden", None, "whole number"),
+        ("n_hidden", [100], "whole number"),
+        ("epochs", True, "whole number from 1 to 10000"),
+        ("epochs", math.inf, "whole number"),
+        ("learning_rate", False, "number from 1e-09 to 100"),
+        ("learning_rate", 0, "number from 1e-09 to 100"),
+        ("learning_rate", math.nan, "number from 1e-09 to 100"),
+        ("learning_rate", -0.1, "number from 1e-09 to 100"),
+        ("momentum", 1.0, "number from 0 to 0.9999"),
+        ("weight_decay", "none", "number from 0 to 10"),
+        ("initialisation", "xavier", "one of normal, glorot"),
+        ("initialisation", 3, "one of normal, glorot"),
+        ("initialisation", ["normal"], "one of normal, glorot"),
+    ],
+)
+def test_a_hyperparameter_out_of_bounds_names_field_value_and_what_is_allowed(name, value, allowed):
+    with pytest.raises(InvalidHyperparameter) as caught:
+        Hyperparameters.chosen("item_rbm", {name: value})
+
+    assert str(caught.value).startswith(f"hyperparameters.{name} is {value!r}")
+    assert allowed in str(caught.value)
+    assert caught.value.facts["field"] == f"hyperparameters.{name}"
+
+
+def test_whole_floats_are_taken_for_whole_numbers_as_json_may_send_them():
+    hyper = Hyperparameters.chosen("user_rbm", {"n_hidden": 50.0, "learning_rate": 1})
+
+    assert hyper.n_hidden == 50
+    assert isinstance(hyper.n_hidden, int)
+    assert hyper.learning_rate == 1
+
+
+def test_what_is_not_chosen_keeps_the_default_of_the_kind():
+    user, item = (Hyperparameters.chosen(kind, {"epochs": 3}) for kind in ("user_rbm", "item_rbm"))
+
+    assert user.epochs == item.epochs == 3
+    assert user == dataclasses.replace(Hyperparameters.defaults("user_rbm"), epochs=3)
+    assert item.weight_decay == Hyperparameters.defaults("item_rbm").weight_decay
+    assert user.weight_decay != item.weight_decay
+
+
+def test_hyperparameters_come_back_from_their_dictionary():
+    hyper = Hyperparameters.chosen("item_rbm", {"initialisation": "glorot", "patience": 4})
+
+    assert Hyperparameters.chosen("user_rbm", hyper.as_dict()) == hyper
+
+
+def test_normal_weights_have_the_deviation_asked_for(rng):
+    ratings = random_ratings(rng, n_items=200)
+    weights = initial_weights(ratings, 5, Hyperparameters(initial_weight=0.03), rng=rng)
+
+    assert weights.shape == (200, 5, 100)
+    assert weights.dtype == np.float32
+    assert weights.std() == pytest.approx(0.03, rel=0.02)
+    assert abs(weights.mean()) < 1e-3
+
+
+def test_glorot_weights_are_scaled_to_the_ratings_of_a_user(rng):
+    ratings = random_ratings(rng, n_users=50, n_items=200)
+    hyper = Hyperparameters(initialisation="glorot", n_hidden=60)
+
+    weights = initial_weights(ratings, 5, hyper, rng=rng)
+
+    assert weights.std() == pytest.approx(math.sqrt(2 / (ratings.n_ratings / 50 + 60)), rel=0.02)
+
+
+def test_the_first_weights_are_the_seeds_own(rng):
+    ratings = random_ratings(rng)
+    one, two, other = (
+        initial_params(ratings, 5, Hyperparameters(), rng=np.random.default_rng(seed))
+        for seed in (1, 1, 2)
+    )
+
+    assert one.sha256() == two.sha256() != other.sha256()
+
+
+def test_biases_start_at_the_log_base_rates_smoothed_towards_everybodys():
+    ratings = ratings_of([{0: 1, 1: 1}, {0: 0}, {0: 1}], n_items=3)
+    everywhere = np.array([1 + 1, 3 + 1, 0 + 1]) / 7
+
+    expected = [(np.array([1, 2, 0]) + everywhere) / 4, (np.array([0, 1, 0]) + everywhere) / 2]
+    np.testing.assert_allclose(base_rates(ratings, 3), [*expected, everywhere])
+    params = initial_params(ratings, 3, Hyperparameters(), rng=np.random.default_rng(0))
+    np.testing.assert_allclose(params.visible_bias, np.log([*expected, everywhere]), rtol=1e-6)
+    assert (params.hidden_bias == 0).all()
+
+
+def test_the_hash_tells_any_change_of_any_array(params):
+    hashes = {params.sha256()}
+    for name in params.arrays():
+        changed = params.copy()
+        flat = changed.arrays()[name].reshape(-1)
+        flat[-1] = np.nextafter(flat[-1], np.float32(9))
+        hashes.add(changed.sha256())
+
+    assert len(hashes) == 4
+    assert params.copy().sha256() == params.sha256()
+    backwards = Params(*(array[::-1][::-1] for array in params.arrays().values()))
+    assert backwards.sha256() == params.sha256()
+
+
+def test_parameters_are_finite_until_one_number_is_not(rng):
+    for name in ("weights", "visible_bias", "hidden_bias"):
+        for bad in (np.nan, np.inf, -np.inf):
+            params = random_params(rng)
+            assert params.is_finite()
+            params.arrays()[name].reshape(-1)[-1] = bad
+            assert not params.is_finite()
+
+
+def test_copies_and_zeros_share_no_memory(params):
+    for other in (params.copy(), params.zeros_like()):
+        for one, two in zip(params.arrays().values(), other.arrays().values(), strict=True):
+            assert not np.shares_memory(one, two)
+            assert (one.shape, one.dtype) == (two.shape, two.dtype)
+    assert all((array == 0).all() for array in params.zeros_like().arrays().values())

@@ -1,0 +1,250 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
+
+ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
+
+
+@given(st.lists(ids))
+def test_ids_are_numbered_by_code_point(given_ids):
+    vocabulary = Vocabulary.of(given_ids)
+
+    assert list(vocabulary.ids) == sorted(set(given_ids))
+    assert len(vocabulary) == len(set(given_ids))
+    assert vocabulary.numbers(vocabulary.ids).tolist() == list(range(len(vocabulary)))
+    assert vocabulary == Vocabulary.of(reversed(given_ids))
+
+
+def test_code_points_order_ids_as_no_collation_would():
+    vocabulary = Vocabulary.of(["é", "z", "a", "Z", "10", "9", "ß", "ſ", "🜁", "￿"])
+
+    assert vocabulary.ids == ("10", "9", "Z", "a", "z", "ß", "é", "ſ", "￿", "🜁")
+
+
+def test_an_unknown_id_has_no_number():
+    vocabulary = Vocabulary.of(["a", "c"])
+
+    assert vocabulary.number("c") == 1
+    assert vocabulary.number("b") is None
+    assert vocabulary.numbers(["b", "c", "", "a"]).tolist() == [-1, 1, -1, 0]
+    assert vocabulary.numbers([]).dtype == np.int64
+
+
+@pytest.mark.parametrize("bad", [["b", "a"], ["a", "a"]])
+def test_a_vocabulary_refuses_ids_out_of_order(bad):
+    with pytest.raises(ValueError, match="sorted by code point"):
+        Vocabulary(bad)
+
+
+# ---------------------------------------------------------------------------------- rating scale
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1:5:1", (1, 2, 3, 4, 5)),
+        ("0.5:5:0.5", (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5)),
+        ("0:10:1", tuple(range(11))),
+        ("0:1:0.1", (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)),
+        ("-1:1:1", (-1, 0, 1)),
+        ("1,2,3,5", (1, 2, 3, 5)),
+        (" 1 , 2.5 ", (1, 2.5)),
+    ],
+)
+def test_a_declared_scale_is_read(text, values):
+    assert RatingScale.parse(text).values == values
+
+
+def test_auto_declares_nothing():
+    assert RatingScale.parse("auto") is None
+    assert RatingScale.parse(" Auto ") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "five", "1:5", "1:2:3:4", "5:1:1", "1:5:0", "1:5:-1", "1:5:0.3", "1:1:1", "2,1", "1,1",
+     "1:inf:1", "nan:5:1", "1:5:nan", "-inf", "0:1000:1", "1:5:inf", "1,,2"],
+)  # fmt: skip
+def test_a_scale_that_cannot_be_read_says_why(text):
+    with pytest.raises(ValueError, match=r"\w+ \w+"):
+        RatingScale.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "n_liked"),
+    [("1:5:1", 2), ("0.5:5:0.5", 4), ("0:10:1", 4), ("0,1", 1), ("1,2,3", 1), ("3", 1)],
+)
+def test_the_top_two_fifths_of_the_levels_are_liked_and_at_least_one(text, n_liked):
+    scale = RatingScale.parse(text)
+
+    assert scale.n_levels - scale.first_liked == n_liked
+
+
+def test_half_stars_and_decimals_fall_on_their_level():
+    scale = RatingScale.parse("0:1:0.1")
+
+    assert scale.levels(np.array([0.1 * 3, 0.7, 1.0, 0.0])).tolist() == [3, 7, 10, 0]
+    assert all(scale.contains(0.1 * n) for n in range(11))
+    assert not any(scale.contains(v) for v in (0.05, 1.1, -0.1, 0.10001, np.nan, np.inf))
+
+
+def test_a_value_off_the_scale_counts_as_the_nearest_level():
+    scale = RatingScale.parse("1,2,5")
+
+    assert scale.levels(np.array([-9, 1.4, 1.6, 3.4, 3.6, 99])).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_few_distinct_values_are_the_scale_as_they_are():
+    values = np.array([3.0, 1.0, 3.0, 4.5] * 3)
+
+    assert RatingScale.infer(values) == RatingScale((1.0, 3.0, 4.5))
+    assert RatingScale.infer(np.arange(20.0)).edges == ()
+
+
+def test_more_than_twenty_distinct_values_become_ten_bins_of_about_equal_counts(rng):
+    values = np.concatenate([np.arange(21.0), rng.normal(10, 30, 10_000)])
+
+    scale = RatingScale.infer(values)
+
+    levels = scale.levels(values)
+    counts = np.bincount(levels)
+    assert scale.n_levels == counts.size == 10
+    assert counts.min() > 0.9 * counts.max()
+    for level in range(10):
+        assert scale.values[level] == pytest.approx(values[levels == level].mean())
+    assert scale.contains(1234.5)
+    assert str(scale).startswith("10 bins from ")
+
+
+def test_twenty_one_whole_numbers_are_binned_and_twenty_are_not():
+    assert RatingScale.infer(np.arange(21.0)).n_levels == 10
+    assert RatingScale.infer(np.arange(20.0)).n_levels == 20
+
+
+def test_ties_at_the_least_value_leave_no_bin_empty(rng):
+    values = np.concatenate([np.zeros(9_900), rng.random(100) + 1])
+
+    scale = RatingScale.infer(values)
+
+    counts = np.bincount(scale.levels(values), minlength=scale.n_levels)
+    assert scale.n_levels >= 2
+    assert counts.min() > 0
+    assert counts[0] == 9_900
+    assert scale.values[0] == 0
+
+
+def test_ties_at_the_greatest_value_leave_no_bin_empty(rng):
+    values = np.concatenate([rng.random(100), np.full(9_900, 7.0)])
+
+    scale = RatingScale.infer(values)
+
+    counts = np.bincount(scale.levels(values), minlength=scale.n_levels)
+    assert counts.min() > 0
+    assert scale.values[-1] == 7
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(finite, min_size=1, max_size=60))
+def test_any_finite_ratings_have_a_scale_with_no_empty_level_below_the_bins(values):
+    """However large, however close together."""
+    given_values = np.array(values)
+    scale = RatingScale.infer(given_values)
+
+    levels = scale.levels(given_values)
+
+    assert levels.max() < scale.n_levels
+    assert (levels[np.argsort(given_values)][1:] >= levels[np.argsort(given_values)][:-1]).all()
+    if scale.edges:
+        assert np.bincount(levels, minlength=scale.n_levels).min() > 0
+
+
+@given(st.sets(st.integers(-1000, 1000), min_size=1, max_size=20))
+def test_levels_stand_for_the_values_they_came_from(hundredths):
+    values = np.array(sorted(hundredths)) / 100
+    scale = RatingScale.infer(values)
+
+    assert np.array(scale.values)[scale.levels(values)].tolist() == values.tolist()
+    assert RatingScale.parse(",".join(map(str, scale.values))) == scale
+    assert all(scale.contains(value) for value in values)
+
+
+# ---------------------------------------------------------------------------------- rating matrix
+
+
+@st.composite
+def dense_ratings(draw):
+    """(n_users, n_items) of levels, −1 where there is no rating."""
+    n_users, n_items = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    cells = st.lists(st.integers(-1, 4), min_size=n_users * n_items, max_size=n_users * n_items)
+    return np.array(draw(cells)).reshape(n_users, n_items)
+
+
+def matrix(dense: np.ndarray, order: np.ndarray | None = None) -> RatingMatrix:
+    users, items = np.nonzero(dense >= 0)
+    order = np.arange(users.size) if order is None else order
+    users, items = users[order], items[order]
+    return RatingMatrix.build(users, items, dense[users, items].astype(np.uint8), shape=dense.shape)
+
+
+def dense(ratings: RatingMatrix) -> np.ndarray:
+    cells = np.full((ratings.n_users, ratings.n_items), -1)
+    for user in range(ratings.n_users):
+        items, levels = ratings.row(user)
+        assert (np.diff(items) > 0).all()
+        cells[user, items] = levels
+    return cells
+
+
+@given(dense_ratings(), st.randoms())
+def test_a_matrix_holds_the_ratings_it_was_built_from_in_any_order(cells, random):
+    order = list(range(int((cells >= 0).sum())))
+    random.shuffle(order)
+
+    ratings = matrix(cells, np.array(order, dtype=np.int64))
+
+    np.testing.assert_array_equal(dense(ratings), cells)
+    assert ratings.n_ratings == (cells >= 0).sum()
+    assert ratings.users().tolist() == np.nonzero(cells >= 0)[0].tolist()
+    assert (ratings.items.dtype, ratings.levels.dtype) == (np.int32, np.uint8)
+
+
+@given(dense_ratings(), st.data())
+def test_rows_are_taken_in_the_order_asked_and_as_often(cells, data):
+    asked = data.draw(st.lists(st.integers(0, len(cells) - 1), max_size=8))
+
+    taken = matrix(cells).rows(np.array(asked, dtype=np.int64))
+
+    np.testing.assert_array_equal(dense(taken), cells[asked])
+
+
+@given(dense_ratings(), st.data())
+def test_selected_ratings_stay_where_they_were(cells, data):
+    ratings = matrix(cells)
+    size = ratings.n_ratings
+    kept = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)), dtype=bool)
+    expected = cells.copy()
+    expected[tuple(axis[~kept] for axis in np.nonzero(cells >= 0))] = -1
+
+    np.testing.assert_array_equal(dense(ratings.select(kept)), expected)
+
+
+@given(dense_ratings())
+def test_transposing_swaps_users_and_items(cells):
+    ratings = matrix(cells).transposed()
+
+    np.testing.assert_array_equal(dense(ratings), cells.T)
+    np.testing.assert_array_equal(dense(ratings.transposed()), cells)
+
+
+@given(dense_ratings())
+def test_counts_are_those_of_the_dense_matrix(cells):
+    ratings = matrix(cells)
+
+    assert ratings.item_counts().tolist() == (cells >= 0).sum(axis=0).tolist()
+    expected = np.stack([(cells == level).sum(axis=0) for level in range(5)], axis=1)
+    np.testing.assert_array_equal(ratings.level_counts(5), expected)
