@@ -16,12 +16,13 @@ from recsvc.errors import ConfigurationError, DatabaseUnavailable
 __all__ = ["Database", "Session", "reading", "unit_of_work"]
 
 SQLITE_PRAGMAS = (
+    "PRAGMA busy_timeout = 30000",  # first, for the next one may have to wait already
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # what was acknowledged survives a power cut
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 30000",
     "PRAGMA cache_size = -65536",
 )
+FROZEN_SECONDS = 60  # a process that stands still inside a transaction gives its locks up
 
 
 class Database:
@@ -80,7 +81,13 @@ def reading(database: Database) -> Iterator[Session]:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True)
+        return create_engine(
+            url,
+            pool_size=8,
+            max_overflow=24,
+            pool_pre_ping=True,
+            connect_args={"options": f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS}s"},
+        )
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, pool_size=8, max_overflow=24)

@@ -98,9 +98,7 @@ def train(
     while state.epoch < hyper.epochs and not _stalled(state, hyper):
         epoch = state.epoch + 1
         now = pace(hyper, epoch)
-        squared_error = 0.0
-        for users in _shuffled_batches(data.train, hyper.batch_size, seed=seed, epoch=epoch):
-            squared_error += _learn(state, data, users, hyper, now, seed=seed, epoch=epoch)
+        reconstruction_error = learn_epoch(state, data, hyper, now, seed=seed, epoch=epoch)
         if not state.params.is_finite():
             raise Diverged(epoch, now.learning_rate)
         state, report = _judged(state, monitor, now, epoch=epoch)
@@ -109,11 +107,30 @@ def train(
         yield (
             replace(
                 report,
-                reconstruction_error=float(np.sqrt(squared_error / data.train.n_ratings)),
+                reconstruction_error=reconstruction_error,
                 update_to_weight_ratio=_rms(state.velocity.weights) / _rms(state.params.weights),
             ),
             state,
         )
+
+
+def learn_epoch(
+    state: TrainerState,
+    data: TrainingData,
+    hyper: Hyperparameters,
+    now: Pace,
+    *,
+    seed: int,
+    epoch: int,
+) -> float:
+    """Go through all train ratings once, moving the state's arrays; nothing is evaluated.
+
+    Returns the RMSE between the ratings and their reconstructions.
+    """
+    squared_error = 0.0
+    for users in _shuffled_batches(data.train, hyper.batch_size, seed=seed, epoch=epoch):
+        squared_error += _learn(state, data, users, hyper, now, seed=seed, epoch=epoch)
+    return float(np.sqrt(squared_error / data.train.n_ratings))
 
 
 def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:

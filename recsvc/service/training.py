@@ -14,6 +14,7 @@ import numpy as np
 
 from recsvc.db import items, ratings
 from recsvc.db.jobs import JobQueue, Lease
+from recsvc.db.references import referenced_objects
 from recsvc.db.session import Session, reading, unit_of_work
 from recsvc.db.tables import Job
 from recsvc.engine import local
@@ -168,7 +169,8 @@ def _save(context: Context, lease: Lease, state: TrainerState) -> None:
     with unit_of_work(context.database) as session:
         before = session.get_one(Job, lease.job_id).checkpoint_sha256
         JobQueue(session).checkpointed(lease, sha256)
-    if before is not None and before != sha256:
+        still_wanted = referenced_objects(session)  # a twin of this job may resume from the same
+    if before is not None and before not in still_wanted:
         context.shelf.remove(before)
 
 
