@@ -44,7 +44,7 @@ def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class RankingFigures:
-    """Mean over the users with at least one test item.
+    """Mean over the users with at least one test item; 0 where there is none.
 
     precision_at_n  test items among the list, over n
     ndcg_at_n       binary gains, discounted by 1 / log2(place + 1); the ideal has min(n, test) hits
@@ -78,6 +78,8 @@ def ranking_figures(
         hits = np.isin(best, wanted)
         precisions.append(hits.sum() / n)
         ndcgs.append(discounts[: hits.size][hits].sum() / ideals[min(n, wanted.size) - 1])
+    if not ndcgs:
+        return RankingFigures(0.0, 0.0, 0)
     return RankingFigures(float(np.mean(precisions)), float(np.mean(ndcgs)), len(ndcgs))
 
 
