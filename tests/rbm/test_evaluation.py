@@ -125,6 +125,14 @@ def test_only_the_users_asked_for_are_measured():
     assert (figures.n_users, figures.precision_at_n) == (1, 1)
 
 
+def test_where_nobody_can_be_measured_the_figures_are_zero_and_say_so():
+    nothing = ratings_of([{}, {}], n_items=3)
+
+    assert evaluation.most_rated_figures(nothing, nothing, np.arange(2)) == (
+        evaluation.RankingFigures(0.0, 0.0, 0)
+    )
+
+
 def test_sampled_users_have_test_items_and_are_spread_evenly():
     test = ratings_of([{0: 1} if user % 2 else {} for user in range(100)], n_items=1)
 

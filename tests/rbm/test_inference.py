@@ -49,9 +49,8 @@ def test_a_stored_user_is_predicted_from_their_row_by_either_kind_of_machine(
     np.testing.assert_allclose(shares, expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("model", ["user_rbm"], indirect=True)
 def test_somebody_without_ratings_is_predicted_from_the_biases_of_the_machine(model):
-    if model.model_kind == "item_rbm":
-        pytest.skip("an item-oriented machine folds nobody in")
     hidden = inference.fold_in(model, np.empty(0, np.int32), np.empty(0, np.uint8))
 
     shares = inference.level_probabilities(model, np.array([2]), hidden=hidden)

@@ -64,10 +64,9 @@ def test_the_liked_item_a_user_withheld_ranks_above_the_disliked_one(camps, user
     assert expected[(user + 1) % N] < 2
 
 
+@pytest.mark.parametrize("camps", ["user_rbm"], indirect=True)
 def test_somebody_new_is_told_by_a_single_rating_which_camp_they_are_of(camps):
     model, *_ = camps
-    if model.model_kind == "item_rbm":
-        pytest.skip("an item-oriented machine answers only users it was trained on")
     hidden = inference.fold_in(
         model, np.array([6, 7], np.int32), np.array([LIKE, DISLIKE], np.uint8)
     )
