@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import chain
@@ -129,8 +130,8 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
         if layout.has_header and account.lines == 0:
             n_lines, _ = header_length(first)
             account = account.with_header(n_lines)
-        for chunk in _after(account.lines, first, chunks):
-            read = _read(context, job, layout, account, chunk, upload)
+        left = _after(account.lines, first, chunks)
+        for read in _ahead(_reads(context, job, layout, account.lines, left, upload)):
             account = _stored(context, lease, job, account, read, share=_share(raw))
     if upload.cut:
         raise _truncated(upload, account)
@@ -155,21 +156,45 @@ def _after(n_lines: int, first: bytes, chunks: Iterator[bytes]) -> Iterator[byte
         n_lines = 0
 
 
+def _reads(
+    context: Context,
+    job: Job,
+    layout: Layout,
+    n_lines: int,
+    chunks: Iterator[bytes],
+    upload: Upload,
+) -> Iterator[RatingLines]:
+    """Read chunk after chunk, the first of which comes after so many lines."""
+    for chunk in chunks:
+        read = _read(context, job, layout, n_lines + 1, chunk, upload)
+        n_lines += read.n_lines
+        yield read
+
+
+def _ahead(reads: Iterator[RatingLines]) -> Iterator[RatingLines]:
+    """Read the next chunk while the last one is being stored."""
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
+        coming = pool.submit(next, reads, None)
+        while (read := coming.result()) is not None:
+            coming = pool.submit(next, reads, None)
+            yield read
+
+
 def _read(
-    context: Context, job: Job, layout: Layout, account: Account, chunk: bytes, upload: Upload
+    context: Context, job: Job, layout: Layout, first_line: int, chunk: bytes, upload: Upload
 ) -> RatingLines:
     """Read a chunk. Where the file was cut, nobody knows how its last line would go on."""
     whole = chunk[: chunk.rfind(b"\n") + 1] if upload.cut else chunk
     read = read_lines(
         layout,
         whole,
-        first_line=account.lines + 1,
+        first_line=first_line,
         default_time=microseconds(job.created_at),
         scale=context.rating_scale,
     )
     if whole == chunk:
         return read
-    line = account.lines + read.n_lines + 1
+    line = first_line + read.n_lines
     torn = Refusal(line, "truncated-line", "The compressed file ends within this line.")
     return replace(read, n_lines=read.n_lines + 1, refusals=[*read.refusals, torn])
 
