@@ -27,6 +27,7 @@
     ├── MethodNotAllowed
     ├── NotReady
     │   ├── NoModelPublished
+    │   ├── ModelUnreadable
     │   ├── DatabaseUnavailable
     │   └── ShelfUnavailable
     ├── TrainingFailed
@@ -295,6 +296,15 @@ class NoModelPublished(NotReady):
 
     def __init__(self) -> None:
         super().__init__("No model version is published. Train one: POST /v1/training-jobs.")
+
+
+class ModelUnreadable(NotReady):
+    """Published model cannot be loaded"""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The published version cannot be loaded: {reason} Publish another version, or train."
+        )
 
 
 class DatabaseUnavailable(NotReady):

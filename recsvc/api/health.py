@@ -8,7 +8,7 @@ from pydantic import Field
 from recsvc.api.deps import ContextDep
 from recsvc.api.schemas import Answer
 from recsvc.db import migrate
-from recsvc.errors import NoModelPublished, RecsvcError
+from recsvc.errors import NotReady, RecsvcError
 from recsvc.service.context import Context
 from recsvc.service.serving import Serving
 
@@ -76,7 +76,7 @@ def _model(serving: Serving) -> Check:
     trouble = serving.trouble
     try:
         version = serving.answering().version
-    except NoModelPublished:
+    except NotReady:
         reason = trouble or "none is published yet; POST /v1/training-jobs trains one"
         return Check(name="model", ok=trouble is None, reason=reason)
     besides = f"; a newer one cannot be loaded: {trouble}" if trouble else ""

@@ -8,7 +8,7 @@ from pydantic import Field
 from recsvc.api import answers
 from recsvc.api.deps import UserId
 from recsvc.api.schemas import Answer
-from recsvc.errors import NoModelPublished
+from recsvc.errors import ModelUnreadable, NoModelPublished
 from recsvc.service.recommending import Prediction, Rated, predict
 from recsvc.service.serving import Serving
 
@@ -57,7 +57,7 @@ class PredictionsOut(Answer):
 @router.get(
     "/v1/users/{user_id:id}/predictions",
     summary="Predict a user's ratings",
-    responses=answers.of(NoModelPublished),
+    responses=answers.of(NoModelPublished, ModelUnreadable),
 )
 def get_predictions(
     request: Request,

@@ -13,7 +13,7 @@ from pydantic import Field
 from recsvc.api import answers
 from recsvc.api.deps import UserId
 from recsvc.api.schemas import Answer, Body
-from recsvc.errors import InvalidRating, NoModelPublished
+from recsvc.errors import InvalidRating, ModelUnreadable, NoModelPublished
 from recsvc.service.answering import Answering
 from recsvc.service.recommending import RankedList, Rated, recommend
 from recsvc.service.serving import Serving
@@ -73,7 +73,7 @@ class RecommendationsRequest(Body):
     "/v1/users/{user_id:id}/recommendations",
     summary="Recommend to a stored user",
     response_model=RecommendationsOut,
-    responses=answers.of(NoModelPublished)
+    responses=answers.of(NoModelPublished, ModelUnreadable)
     | {304: {"description": "The list is the one whose ETag was sent as If-None-Match."}},
 )
 async def get_recommendations(
@@ -104,7 +104,7 @@ async def get_recommendations(
     "/v1/recommendations",
     summary="Recommend to somebody who is not stored",
     response_model=RecommendationsOut,
-    responses=answers.of(NoModelPublished, InvalidRating),
+    responses=answers.of(NoModelPublished, ModelUnreadable, InvalidRating),
 )
 async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -> Response:
     """Do the same from the ratings in the body, of which nothing is kept.

@@ -45,6 +45,7 @@ class RatedItems:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._own = threading.local()
+        self._opened: list[Any] = []
         is_sqlite = database.dialect == "sqlite"
         self._query = RATED.format(parameter="?" if is_sqlite else "%s")
 
@@ -64,6 +65,7 @@ class RatedItems:
         connection: Any = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = self._database.dedicated_connection()
+            self._opened.append(connection)
         rows: list[tuple[int, float]] = connection.execute(self._query, (user_id,)).fetchall()
         return rows
 
@@ -71,4 +73,10 @@ class RatedItems:
         connection = getattr(self._own, "connection", None)
         self._own.connection = None
         if connection is not None:
+            self._opened.remove(connection)
             connection.close()
+
+    def close(self) -> None:
+        """Close the connections of all threads, which must have finished asking."""
+        while self._opened:
+            self._opened.pop().close()

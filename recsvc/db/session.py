@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from recsvc.errors import ConfigurationError, DatabaseUnavailable
@@ -22,6 +22,8 @@ SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
 )
+# DatabaseError itself is a file that is no database; its other kinds are a statement's own fault.
+UNREACHABLE = (OperationalError, InterfaceError, DatabaseError)
 FROZEN_SECONDS = 60  # a process that stands still inside a transaction gives its locks up
 
 
@@ -112,7 +114,9 @@ def _begin_sqlite(connection: Connection) -> None:
 def _unreachable_is_an_error_of_ours() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except DBAPIError as error:
+        if type(error) not in UNREACHABLE:
+            raise
         raise DatabaseUnavailable(f"The database did not answer: {_first_line(error)}.") from error
 
 

@@ -138,7 +138,8 @@ def _scores(model: Model, hidden: np.ndarray, user: int) -> Doubles:
     own = np.full_like(items, user)
     cases, visible = (own, items) if model.model_kind == "user_rbm" else (items, own)
     shares = model.predictor.level_probabilities(hidden, cases, visible, in_parallel=True)
-    return inference.ranking_scores(model, shares)
+    liked = shares[:, model.scale.first_liked :].sum(axis=1)
+    return inference.ranking_scores(model, liked)
 
 
 def sampled_users(test: RatingMatrix, most: int) -> Ints:

@@ -19,25 +19,33 @@ def fold_in(model: Model, items: Numbers, levels: Levels) -> Floats:
 
 
 def level_probabilities(
-    model: Model,
-    items: Ints,
-    *,
-    hidden: Floats | None = None,
-    user: int | None = None,
-    in_parallel: bool = False,
+    model: Model, items: Ints, *, hidden: Floats | None = None, user: int | None = None
 ) -> Doubles:
     """p(level | the user's ratings) of some items, (n, n_levels).
 
     hidden  of a user_rbm: the user, folded in
     user    of an item_rbm: the user's number
     """
+    return model.predictor.level_probabilities(*_asked(model, items, hidden, user))
+
+
+def liked_probabilities(
+    model: Model, items: Ints, *, hidden: Floats | None = None, user: int | None = None
+) -> Doubles:
+    """P(liked | the user's ratings) of some items, (n,); the rest as in `level_probabilities`."""
+    asked = _asked(model, items, hidden, user)
+    return model.predictor.liked_probabilities(*asked, model.scale.first_liked)
+
+
+def _asked(
+    model: Model, items: Ints, hidden: Floats | None, user: int | None
+) -> tuple[Floats, Ints, Ints]:
+    """Say it as the kernels do: hidden units of the cases, a case and a visible unit each."""
     if model.model_kind == "user_rbm":
         assert hidden is not None
-        cases, visible, case_hidden = np.zeros_like(items), items, hidden[np.newaxis]
-    else:
-        assert user is not None
-        cases, visible, case_hidden = items, np.full_like(items, user), model.case_hidden
-    return model.predictor.level_probabilities(case_hidden, cases, visible, in_parallel=in_parallel)
+        return hidden[np.newaxis], np.zeros_like(items), items
+    assert user is not None
+    return model.case_hidden, items, np.full_like(items, user)
 
 
 def expected_ratings(model: Model, probabilities: Doubles) -> Doubles:
@@ -53,13 +61,12 @@ def entropies(probabilities: Doubles) -> Doubles:
     return entropies
 
 
-def ranking_scores(model: Model, probabilities: Doubles) -> Doubles:
+def ranking_scores(model: Model, liked: Doubles) -> Doubles:
     """P(liked) · √popularity of every item, (n_items,): ranks as log P(liked) + ½ log popularity.
 
     How well a user would like an item says nothing of how likely they are to want it at all;
     its popularity does.
     """
-    liked: Doubles = probabilities[:, model.scale.first_liked :].sum(axis=1)
     return liked * model.root_popularity
 
 

@@ -286,27 +286,39 @@ def _product(expm1_weights: Floats, hidden: Floats) -> np.float32:
 
 @njit(cache=True, nogil=True, fastmath=REORDERED)
 def _level_odds(
-    expm1_weights: Floats, visible_odds: Doubles, hidden: Floats, block: int, out: Doubles
+    expm1_weights: Floats,
+    visible_odds: Doubles,
+    unit: int,
+    hidden: Floats,
+    block: int,
+    out: Doubles,
 ) -> None:
-    """`out[r]` = p(level r | V) of one item, hidden units summed out exactly, without exp or log.
+    """`out[r]` = p(level r | V) of one unit, hidden units summed out exactly, without exp or log.
 
     Dividing Π_j (1 + e^{x_j + w_jr}) by Π_j (1 + e^{x_j}), which no level changes, leaves
     Π_j (1 + p_j (e^{w_jr} − 1)) with p = σ(x) [S07 section 3, rearranged]. Each factor lies
     between 1 and e^w, so a product over `block` units whose Σ|w| is below 80 is a float32.
     """
-    total = 0.0
+    total, least = 0.0, np.inf
     for level in range(out.size):
-        odds = visible_odds[level]
-        for start in range(0, hidden.size, block):
-            units = slice(start, min(start + block, hidden.size))
-            odds *= np.float64(_product(expm1_weights[level, units], hidden[units]))
+        odds = visible_odds[unit, level]
+        if block >= hidden.size:  # nearly always; slices would cost as much as the product
+            product = ONE
+            for j in range(hidden.size):
+                product *= ONE + hidden[j] * expm1_weights[unit, level, j]
+            odds *= np.float64(product)
+        else:
+            for start in range(0, hidden.size, block):
+                some = slice(start, min(start + block, hidden.size))
+                odds *= np.float64(_product(expm1_weights[unit, level, some], hidden[some]))
         out[level] = odds
         total += odds
-    if total < GREATEST_ODDS and out.min() > LEAST_ODDS:
+        least = min(least, odds)
+    if total < GREATEST_ODDS and least > LEAST_ODDS:
         for level in range(out.size):
             out[level] /= total
     else:
-        _level_odds_by_logarithms(expm1_weights, visible_odds, hidden, out)
+        _level_odds_by_logarithms(expm1_weights[unit], visible_odds[unit], hidden, out)
 
 
 @njit(cache=True, nogil=True)
@@ -343,8 +355,28 @@ def level_probabilities(
     cases, units   (n,);  out (n, n_levels)
     """
     for n in range(cases.size):
-        unit = units[n]
-        _level_odds(expm1_weights[unit], visible_odds[unit], hidden[cases[n]], block, out[n])
+        _level_odds(expm1_weights, visible_odds, units[n], hidden[cases[n]], block, out[n])
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED)
+def liked_probabilities(
+    expm1_weights: Floats,
+    visible_odds: Doubles,
+    hidden: Floats,
+    block: int,
+    cases: Ints,
+    units: Ints,
+    first_liked: int,
+    out: Doubles,
+) -> None:
+    """`out[n]` = P(level ≥ first_liked | V): sums what `level_probabilities` gives, (n,)."""
+    shares = np.empty(visible_odds.shape[1])
+    for n in range(cases.size):
+        _level_odds(expm1_weights, visible_odds, units[n], hidden[cases[n]], block, shares)
+        liked = 0.0
+        for level in range(first_liked, shares.size):
+            liked += shares[level]
+        out[n] = liked
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
@@ -359,8 +391,7 @@ def level_probabilities_in_parallel(
 ) -> None:
     """Do what `level_probabilities` does, on all threads: for evaluation, not for one request."""
     for n in prange(cases.size):
-        unit = units[n]
-        _level_odds(expm1_weights[unit], visible_odds[unit], hidden[cases[n]], block, out[n])
+        _level_odds(expm1_weights, visible_odds, units[n], hidden[cases[n]], block, out[n])
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
@@ -388,7 +419,7 @@ def leave_one_out_probabilities(
         for j in range(without.size):
             p = hidden[cases[n], j]
             without[j] = min(ONE, p / max(ONE + (ONE - p) * own[j], LEAST_DIVISOR))
-        _level_odds(expm1_weights[unit], visible_odds[unit], without, block, out[n])
+        _level_odds(expm1_weights, visible_odds, unit, without, block, out[n])
 
 
 @njit(cache=True, nogil=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from recsvc.rbm import inference
-from recsvc.rbm.ratings import Doubles, Ints, Levels, Numbers
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.service.answering import Answering
 
 Source = Literal["model", "popular"]
@@ -110,14 +110,14 @@ def recommend(
     the most-rated items, and each says so.
     """
     model, catalogue = answering.model, answering.catalogue
-    shares = _shares(answering, user_id, rated, answering.all_numbers)
-    scores = _scores(answering, shares)
+    asked = _asked(answering, user_id, rated)
+    scores = _scores(answering, asked)
     unwanted = [np.flatnonzero(catalogue.barred), model.items.numbers(exclude)]
     if not include_rated:
         unwanted.append(rated.numbers.astype(np.int64))
     left_out = np.concatenate(unwanted)
-    best = inference.top_n(scores.copy(), n, left_out=left_out[left_out >= 0])
-    listed = _listed(answering, best, scores, shares)
+    best = inference.top_n(scores, n, left_out=left_out[left_out >= 0])
+    listed = _listed(answering, best, scores[best], asked)
     if len(listed) < n:
         seen = frozenset() if include_rated else rated.unknown_keys
         listed += _unknown_to_the_model(answering, n - len(listed), seen, exclude)
@@ -137,9 +137,9 @@ def predict(
     shares = inference.base_probabilities(model, asked)
     by_model = np.zeros(asked.size, dtype=np.bool_)
     for place in np.flatnonzero(asked >= 0).tolist():
-        others = rated.without(int(asked[place]))
-        own = _shares(answering, user_id, others, asked[place : place + 1])
-        if own is not None:
+        user = _asked(answering, user_id, rated.without(int(asked[place])))
+        if user is not None:
+            own = inference.level_probabilities(model, asked[place : place + 1], **user)
             shares[place], by_model[place] = own[0], True
     expected = inference.expected_ratings(model, shares).tolist()
     entropies = inference.entropies(shares).tolist()
@@ -155,35 +155,46 @@ def predict(
     ]
 
 
-def _shares(answering: Answering, user_id: str | None, rated: Rated, items: Ints) -> Doubles | None:
-    """p(level | the user's ratings) of some items, None where nothing is known of the user."""
+class _Asked(TypedDict, total=False):
+    """About whom the model is asked: what `inference` takes."""
+
+    hidden: Floats
+    user: int
+
+
+def _asked(answering: Answering, user_id: str | None, rated: Rated) -> _Asked | None:
+    """Say who the user is to the model, None where it knows nothing of them."""
     model = answering.model
     if model.model_kind == "item_rbm":
         user = None if user_id is None else model.users.number(user_id)
-        return None if user is None else inference.level_probabilities(model, items, user=user)
+        return None if user is None else _Asked(user=user)
     if rated.numbers.size == 0:
         return None
-    hidden = inference.fold_in(model, rated.numbers, rated.levels)
-    return inference.level_probabilities(model, items, hidden=hidden)
+    return _Asked(hidden=inference.fold_in(model, rated.numbers, rated.levels))
 
 
-def _scores(answering: Answering, shares: Doubles | None) -> Doubles:
-    if shares is None:
-        return answering.model.item_counts.astype(np.float64)
-    return inference.ranking_scores(answering.model, shares)
+def _scores(answering: Answering, asked: _Asked | None) -> Doubles:
+    """Score every item."""
+    model = answering.model
+    if asked is None:
+        return model.item_counts.astype(np.float64)
+    liked = inference.liked_probabilities(model, answering.all_numbers, **asked)
+    return inference.ranking_scores(model, liked)
 
 
 def _listed(
-    answering: Answering, best: Ints, scores: Doubles, shares: Doubles | None
+    answering: Answering, best: Ints, scores: Doubles, asked: _Asked | None
 ) -> list[Recommendation]:
+    """Put ids, titles and expected ratings to the best items; scores (n,) are theirs."""
     model, titles = answering.model, answering.catalogue.titles
-    if shares is None:
+    if asked is None:
         source: Source = "popular"
-        own, shown = inference.base_probabilities(model, best), scores[best]
+        shares, shown = inference.base_probabilities(model, best), scores
     else:
         source = "model"
-        own, shown = shares[best], np.log(np.maximum(scores[best], np.finfo(np.float64).tiny))
-    expected = inference.expected_ratings(model, own).tolist()
+        shares = inference.level_probabilities(model, best, **asked)
+        shown = np.log(np.maximum(scores, np.finfo(np.float64).tiny))
+    expected = inference.expected_ratings(model, shares).tolist()
     ids = model.items.ids
     return [
         Recommendation(ids[number], titles[number], score, rating, source)

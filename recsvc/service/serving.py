@@ -13,7 +13,7 @@ import structlog
 from recsvc.db.serving_reads import RatedItems, catalogue_rows
 from recsvc.db.session import reading
 from recsvc.db.tables import Publication
-from recsvc.errors import NoModelPublished, RecsvcError
+from recsvc.errors import ModelUnreadable, NoModelPublished, RecsvcError
 from recsvc.rbm import checkpoint
 from recsvc.service import publishing
 from recsvc.service.answering import Answering, Catalogue
@@ -50,16 +50,17 @@ class Serving:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking."""
+        """Stop looking, and close what requests read through."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        self.rated.close()
 
     def answering(self) -> Answering:
-        """Give what answers now. Raises NoModelPublished."""
+        """Give what answers now. Raises NoModelPublished or ModelUnreadable."""
         answering = self._answering
         if answering is None:
-            raise NoModelPublished
+            raise NoModelPublished if self.trouble is None else ModelUnreadable(self.trouble)
         return answering
 
     def look(self) -> None:
