@@ -65,7 +65,6 @@ def _child(settings: Settings, lease: Lease, use_cases: str, report: Connection)
     die_with_parent()
     _step_back()
     os.environ["NUMBA_NUM_THREADS"] = str(settings.resolved_training_threads())
-    os.environ.setdefault("NUMBA_CACHE_DIR", str((settings.home / "numba").resolve()))
     configure_logs(settings.log_level)
     job_log = log.bind(worker=lease.worker, job_id=lease.job_id, fence=lease.fence)
     try:

@@ -47,7 +47,7 @@ def count(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
         "pid": os.getpid(),
         "niceness": os.nice(0),
         "threads": os.environ["NUMBA_NUM_THREADS"],
-        "kernel_cache": os.environ["NUMBA_CACHE_DIR"],
+        "kernel_cache": os.environ.get("NUMBA_CACHE_DIR"),
     }
 
 
