@@ -84,7 +84,7 @@ def recsvc(tmp_path_factory: pytest.TempPathFactory) -> Run:
             env=environment(home, **settings),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,  # a machine that is busy may have to compile the kernels first
             check=False,
         )
 
