@@ -75,7 +75,8 @@ def unit_of_work(database: Database) -> Iterator[Session]:
 @contextmanager
 def reading(database: Database) -> Iterator[Session]:
     """Open a session that only reads: it sees one state of the data, and nobody waits for it."""
-    engine = database.engine.execution_options(reads_only=True)
+    options = {"isolation_level": "REPEATABLE READ"} if database.dialect == "postgresql" else {}
+    engine = database.engine.execution_options(reads_only=True, **options)
     with _unreachable_is_an_error_of_ours(), Session(engine, autoflush=False) as session:
         session.expire_on_commit = False
         yield session

@@ -42,7 +42,27 @@ def test_an_upgrade_that_is_not_needed_writes_nothing(database):
 def test_the_migrated_schema_is_the_one_that_the_code_expects(database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection)
-        assert compare_metadata(context, Base.metadata) == []
+        differences = compare_metadata(context, Base.metadata)
+
+    on_purpose = {"user_key", "item_key"} if database.dialect == "postgresql" else set()
+    assert {column for _, key in differences for column in key.column_keys} == on_purpose
+    assert [name for name, _ in differences] == ["add_fk"] * len(on_purpose)  # migration 0002
+
+
+def test_a_user_takes_their_ratings_along_but_a_rated_item_stays(database):
+    with database.engine.begin() as connection:
+        for statement in (
+            "INSERT INTO user_account (key, user_id, created_at) VALUES (1, 'u', 0), (2, 'v', 0)",
+            "INSERT INTO item (key, item_id, created_at, updated_at) VALUES (1, 'i', 0, 0)",
+            "INSERT INTO rating VALUES (1, 1, 4, 0), (2, 1, 5, 0)",
+            "DELETE FROM user_account WHERE key = 1",
+        ):
+            connection.execute(text(statement))
+        left = connection.execute(text("SELECT user_key FROM rating")).scalars().all()
+
+    assert left == [2]
+    with pytest.raises(IntegrityError), database.engine.begin() as connection:
+        connection.execute(text("DELETE FROM item"))
 
 
 def test_constraints_and_keys_are_those_of_the_tables(database):
