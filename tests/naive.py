@@ -204,6 +204,11 @@ def level_probabilities(params: Params, row: Row, item: int) -> list[float]:
     )
 
 
+def liked_probability(params: Params, row: Row, item: int, first_liked: int) -> float:
+    """P(level ≥ first_liked | V)."""
+    return math.fsum(level_probabilities(params, row, item)[first_liked:])
+
+
 def leave_one_out(params: Params, row: Row, place: int) -> list[float]:
     """p(level of row[place] | the rest of the row)."""
     return level_probabilities(params, row[:place] + row[place + 1 :], row[place][0])

@@ -75,7 +75,9 @@ def test_items_rank_by_log_p_liked_and_half_log_popularity(model, ratings, share
     rated = np.flatnonzero(counts)
     expected = np.log(shares[rated, 3:].sum(axis=1)) + 0.5 * np.log(counts[rated])
 
-    scores = inference.ranking_scores(model, shares)
+    hidden = inference.fold_in(model, *ratings.row(3)) if model.model_kind == "user_rbm" else None
+    liked = inference.liked_probabilities(model, np.arange(9), hidden=hidden, user=3)
+    scores = inference.ranking_scores(model, liked)
 
     np.testing.assert_allclose(np.log(scores[rated]), expected)
     assert scores[-1] == 0  # nobody rated it

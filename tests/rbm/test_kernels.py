@@ -204,6 +204,22 @@ def test_predicted_levels_are_those_of_the_twin(machine, in_parallel):
 
 
 @sizes
+def test_the_probability_of_liking_is_that_of_the_twin(machine):
+    params, ratings = machine
+    cases, items = (grid.ravel() for grid in np.indices((ratings.n_users, ratings.n_items)))
+    hidden, predictor = units.hidden_probabilities(params, ratings), units.Predictor.of(params)
+
+    for first_liked in {0, 1, params.weights.shape[1] - 1}:
+        liked = predictor.liked_probabilities(hidden, cases, items, first_liked)
+
+        expected = [
+            naive.liked_probability(params, naive.row_of(ratings, user), item, first_liked)
+            for user, item in zip(cases, items, strict=True)
+        ]
+        np.testing.assert_allclose(liked, expected, rtol=1e-4)
+
+
+@sizes
 def test_a_rating_left_out_of_its_own_prediction_is_that_of_the_twin(machine):
     params, ratings = machine
     hidden = units.hidden_probabilities(params, ratings)
