@@ -57,10 +57,10 @@ def demo(
         with Client(serve.address(listening)) as client:
             _show(Reached(client), _given(data) if data else _generated(home))
         supervisor.interrupts = False
-        if once:
-            return
         serve.announce(listening, Settings())
-        supervisor.watch()
+        if not once:
+            typer.echo(serve.HOW_TO_STOP)
+            supervisor.watch()
 
 
 def _make_home(home: Path) -> None:

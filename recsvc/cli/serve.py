@@ -11,6 +11,7 @@ from recsvc.cli import processes
 from recsvc.cli.supervisor import Supervisor
 from recsvc.config import Settings
 
+HOW_TO_STOP = "Stop it with Ctrl-C."
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -40,6 +41,7 @@ def serve(
     with Supervisor() as supervisor:
         start(supervisor, listening, workers=workers, worker=worker)
         announce(listening, settings)
+        typer.echo(HOW_TO_STOP)
         supervisor.watch()
 
 
@@ -67,7 +69,6 @@ def announce(listening: socket.socket, settings: Settings) -> None:
     typer.echo(f"  API            {url}")
     typer.echo(f"  documentation  {url}/docs")
     typer.echo(f"  data           {settings.home.resolve()}")
-    typer.echo("Stop it with Ctrl-C.")
 
 
 def address(listening: socket.socket) -> str:
