@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 1.0  # nobody is left to care for longer answers
 
 
 def has_parent() -> bool:

@@ -1,0 +1,185 @@
+"""Real processes on real databases: `recsvc serve`, `recsvc worker`, and clients of them."""
+
+import itertools
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from recsvc.client import Client, Job
+from recsvc.config import Settings
+from recsvc.service.demo import generate
+from tests.cli.conftest import RECSVC, Served, environment, start_serving
+from tests.worker.conftest import is_alive
+
+PATIENCE_SECONDS = 240  # for what takes seconds on a machine that does nothing else
+SHORT = {"n_hidden": 16, "epochs": 12}
+
+
+class Site:
+    """A home and a database, and the processes that were started on them."""
+
+    def __init__(self, home: Path, database_url: str = "", **settings: object) -> None:
+        self.home = home
+        self.settings = {f"RECSVC_{name.upper()}": str(value) for name, value in settings.items()}
+        self.settings["RECSVC_DATABASE_URL"] = database_url
+        self.served: list[Served] = []
+        self.workers: list[subprocess.Popen] = []
+        self.clients: list[Client] = []
+
+    def as_settings(self) -> Settings:
+        """Give the settings that the processes run on."""
+        return Settings(home=self.home, database_url=self.settings["RECSVC_DATABASE_URL"])
+
+    def serve(self, *options: str) -> Client:
+        """Start `recsvc serve`; give a client of it."""
+        self.served.append(start_serving(self.home, *options, **self.settings))
+        self.clients.append(Client(self.served[-1].url, timeout=60, patience=0))
+        return self.clients[-1]
+
+    def work(self) -> subprocess.Popen:
+        """Start `recsvc worker`; its log is added to worker.log beside the home."""
+        with self.home.with_name("worker.log").open("a") as log:
+            worker = subprocess.Popen(
+                [*RECSVC, "worker"], env=environment(self.home, **self.settings), stderr=log
+            )
+        self.workers.append(worker)
+        return worker
+
+    def processes(self) -> list[int]:
+        """Find every process that runs on this home, whoever its parent is by now."""
+        numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return [pid for pid in numbers if self._is_ours(pid) and is_alive(pid)]
+
+    def job_processes(self) -> list[int]:
+        """Find the processes in which `recsvc worker` carries out jobs."""
+        return [pid for worker in self.workers for pid in _children(worker.pid)]
+
+    def close(self) -> None:
+        """Leave no process behind, whatever a test did."""
+        for client in self.clients:
+            client.close()
+        for process in [*self.workers, *(served.process for served in self.served)]:
+            process.terminate()
+        for process in [*self.workers, *(served.process for served in self.served)]:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for served in self.served:
+            served.process.stdout.close()
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return f"RECSVC_HOME={self.home}".encode() in variables
+
+
+def _children(worker: int) -> list[int]:
+    """Give the processes that a worker spawned, its resource tracker not among them."""
+    try:
+        pids = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
+        return [int(p) for p in pids if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+    except OSError:
+        return []
+
+
+Make = Callable[..., Site]
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> Iterator[Make]:
+    """Make sites of one home on SQLite, or where it is said; closed after the test."""
+    made: list[Site] = []
+
+    def make(database_url: str = "", **settings: object) -> Site:
+        made.append(Site(tmp_path / "home", database_url, **settings))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.close()
+
+
+@pytest.fixture
+def site(make_site: Make, database_url: str) -> Site:
+    """A site on each kind of database, where nothing waits long and every epoch is kept."""
+    return make_site(database_url, lease_seconds=2, checkpoint_seconds=0)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def lasting_database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database for the whole session, once for each kind; empty means SQLite at home."""
+    if request.param == "sqlite":
+        return ""
+    run = request.getfixturevalue("_postgresql_template")
+    name = f"acceptance_{next(_numbers)}"
+    run(f"CREATE DATABASE {name} TEMPLATE template1")
+    return request.getfixturevalue("postgresql_server").replace("/postgres?", f"/{name}?")
+
+
+def succeeded(client: Client, job: Job) -> Job:
+    """Wait for a job to succeed."""
+    job = client.finished(job, timeout=PATIENCE_SECONDS)
+    assert job["state"] == "succeeded", job["error"] or job
+    return job
+
+
+def imported(client: Client, file: Path) -> Job:
+    """Import a file by upload."""
+    with file.open("rb") as stream:
+        return succeeded(client, client.import_file(stream, file.name))
+
+
+def trained(client: Client, **spec: object) -> Job:
+    """Train quickly and publish, if nothing else is asked for."""
+    return succeeded(client, client.train(**({"hyperparameters": SHORT, "publish": "always"} | spec)))
+
+
+def fill(client: Client, n_users: int = 150) -> None:
+    """Send the ratings of a small generated shop."""
+    ratings = [
+        {"user_id": user, "item_id": item, "value": value}
+        for user, item, value in generate(n_users).ratings
+    ]
+    report = client.send_ratings(ratings)
+    assert report["accepted"] == len(ratings)
+
+
+def eventually(holds: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> float:
+    """Wait for something to become true; give the seconds that it took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < seconds, "it did not come about"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def ids(answer: dict) -> list[str]:
+    return [item["item_id"] for item in answer["items"]]
+
+
+def sources(answer: dict) -> set[str]:
+    return {item["source"] for item in answer["items"]}
+
+
+def first_lines(file: Path, n: int, to: Path) -> Path:
+    """Copy the beginning of a file."""
+    with file.open("rb") as lines:
+        to.write_bytes(b"".join(itertools.islice(lines, n)))
+    return to
+
+
+def chunks(entries: list, size: int) -> Iterable[list]:
+    return (entries[start : start + size] for start in range(0, len(entries), size))

@@ -1,0 +1,174 @@
+"""kill -9 at any moment of a training job changes no bit of its weights."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+
+from recsvc.client import Client
+from recsvc.db.session import Database, reading
+from recsvc.db.tables import Job
+from recsvc.service import jobs
+from tests.acceptance.conftest import (
+    PATIENCE_SECONDS,
+    Site,
+    eventually,
+    first_lines,
+    imported,
+    succeeded,
+    trained,
+)
+from tests.worker.conftest import assert_gone
+
+pytestmark = pytest.mark.acceptance
+
+EPOCHS = 12
+SPEC = {"hyperparameters": {"n_hidden": 16, "epochs": EPOCHS}, "seed": 3, "publish": "never"}
+TRIES = 4  # a job may end before the blow falls
+
+
+@dataclass
+class Watched:
+    """One training job, seen as closely as a process outside it can."""
+
+    site: Site
+    database: Database
+    job_id: int
+
+    def job(self) -> Job:
+        with reading(self.database) as session:
+            return jobs.get_job(session, self.job_id, "training")
+
+    def phase(self) -> str:
+        return (self.job().progress_note or {}).get("phase", "")
+
+    def epoch(self) -> int:
+        return (self.job().progress_note or {}).get("epoch", -1)
+
+    def is_writing(self) -> bool:
+        """Tell whether an object is half on the shelf."""
+        with suppress(FileNotFoundError):
+            return any((self.site.home / "shelf" / "incoming").iterdir())
+        return False
+
+    def is_over(self) -> bool:
+        return self.job().finished_at is not None
+
+    def seconds(self) -> dict[int, float]:
+        """Give how long each epoch took, which no second run of it would repeat."""
+        with reading(self.database) as session:
+            curve = jobs.error_curve(session, self.job_id)
+            return {row.epoch: row.seconds for row in curve if row.epoch > 0}
+
+
+Wait = Callable[[Watched], None]
+
+
+def until(happens: Callable[[Watched], bool]) -> Wait:
+    def wait(watched: Watched) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not happens(watched) and not watched.is_over():
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    return wait
+
+
+def then(first: Wait, seconds: float) -> Wait:
+    def wait(watched: Watched) -> None:
+        first(watched)
+        time.sleep(seconds)
+
+    return wait
+
+
+def moments(chance: random.Random, length: float) -> Iterator[tuple[str, Wait, bool]]:
+    """Yield ten moments of a job that takes `length` seconds; and whether the worker dies, too."""
+
+    def begun(watched: Watched) -> bool:
+        return bool(watched.site.job_processes())
+
+    def in_epoch() -> Wait:
+        epoch = chance.randint(1, EPOCHS - 2)
+        return then(until(lambda w: w.epoch() >= epoch), chance.uniform(0, 0.05))
+
+    def snapshot_half_written(watched: Watched) -> bool:
+        return watched.is_writing() or watched.phase() not in ("", "reading ratings")
+
+    def checkpoint_half_written(watched: Watched) -> bool:
+        return watched.epoch() >= 2 and watched.is_writing()
+
+    def evaluating(watched: Watched) -> bool:
+        return watched.phase() == "evaluating"
+
+    yield "starting", then(until(begun), chance.uniform(0, 0.4) * length), False
+    yield "starting, the worker", then(until(begun), chance.uniform(0, 0.4) * length), True
+    yield "reading ratings", until(lambda w: w.phase() == "reading ratings"), False
+    yield "shelving the snapshot", until(snapshot_half_written), False
+    yield "learning", in_epoch(), False
+    yield "learning, the worker", in_epoch(), True
+    yield "writing a checkpoint", until(checkpoint_half_written), False
+    yield "writing a checkpoint, the worker", until(checkpoint_half_written), True
+    yield "evaluating", until(evaluating), False
+    yield "releasing", until(lambda w: evaluating(w) and w.is_writing()), False
+
+
+def test_ten_jobs_killed_at_ten_moments_come_to_the_weights_of_the_undisturbed_one(
+    site, data_dir, tmp_path
+):
+    client = site.serve("--no-worker")
+    site.work()
+    imported(client, first_lines(data_dir / "ml-100k" / "u.data", 40_000, tmp_path / "u.data"))
+    trained(client, **SPEC)  # kernels may have to be compiled
+    began = time.monotonic()
+    undisturbed = trained(client, **SPEC)["result"]["weights_sha256"]
+    length = time.monotonic() - began
+    database = Database(site.as_settings().resolved_database_url())
+
+    hashes, resumed = [], 0
+    for name, wait, worker_too in moments(random.Random(42), length):
+        job, kept = killed_once(site, client, database, wait, worker_too)
+        hashes.append((name, job["result"]["weights_sha256"]))
+        resumed += kept
+    database.close()
+
+    assert len(hashes) == 10
+    assert {sha256 for _, sha256 in hashes} == {undisturbed}, hashes
+    assert resumed >= 4  # the others were killed before their first checkpoint
+
+
+def killed_once(
+    site: Site, client: Client, database: Database, wait: Wait, worker_too: bool
+) -> tuple[dict, bool]:
+    """Kill a job once while it runs; give it finished, and whether it did not begin again."""
+    for _ in range(TRIES):
+        watched = Watched(site, database, client.train(**SPEC)["id"])
+        wait(watched)
+        strike(site, worker_too)
+        before = watched.seconds()
+        job = succeeded(client, client.job("training", watched.job_id))
+        if (fence := watched.job().fence) > 1:
+            assert fence == 2
+            after = watched.seconds()
+            assert sorted(after) == list(range(1, EPOCHS + 1))
+            return job, any(after[epoch] == before[epoch] for epoch in before)
+    raise AssertionError("every job had ended before it was killed")
+
+
+def strike(site: Site, worker_too: bool) -> None:
+    children = site.job_processes()
+    if worker_too:
+        worker = site.workers.pop()
+        worker.kill()
+        worker.wait()
+        assert_gone(children, seconds=2)
+        site.work()
+    for pid in [] if worker_too else children:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not set(children) & set(site.job_processes()), seconds=5)

@@ -1,0 +1,121 @@
+"""Nothing outlives what started it; what is told to stop stops, and loses nothing."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from recsvc.client import ApiError, Client, Unreachable
+from tests.acceptance.conftest import PATIENCE_SECONDS, eventually, fill, succeeded, trained
+from tests.worker.conftest import assert_gone
+
+pytestmark = pytest.mark.acceptance
+
+ENDLESS = {"hyperparameters": {"epochs": 10_000, "patience": 10_000}, "publish": "never"}
+
+
+def training(client: Client, **spec: object) -> int:
+    """Start a job and wait until it has learned for some epochs."""
+    job = client.train(**(ENDLESS | spec))
+    eventually(lambda: len(client.error_curve(job["id"])) > 3)
+    return job["id"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_kill_9_of_the_service_in_mid_training_leaves_no_process_behind(make_site, workers):
+    site = make_site()
+    client = site.serve("--workers", workers)
+    fill(client)
+    job_id = training(client)
+    following = threading.Thread(target=follow, args=(site.served[0].url, job_id))
+    following.start()  # an answer under way must not keep a process alive
+    time.sleep(0.5)
+    family = site.processes()
+
+    site.served[0].process.kill()
+
+    assert len(family) >= 3 + int(workers)  # parent, worker, child, API processes
+    eventually(lambda: not site.processes(), seconds=2)
+    following.join()
+
+
+def follow(url: str, job_id: int) -> None:
+    with suppress(Unreachable), Client(url, patience=0) as client:
+        for _ in client.events(job_id):
+            pass
+
+
+def test_kill_9_of_a_worker_in_mid_training_leaves_no_process_behind(make_site):
+    site = make_site()
+    client = site.serve("--no-worker")
+    worker = site.work()
+    fill(client)
+    training(client)
+    children = site.job_processes()
+    api = set(site.processes()) - {worker.pid, *children}
+
+    worker.kill()
+    worker.wait()
+
+    assert len(children) == 1
+    eventually(lambda: not set(site.processes()) - api, seconds=2)
+
+
+def test_sigterm_hands_the_job_back_and_another_worker_finishes_it_to_the_same_weights(site):
+    client = site.serve("--no-worker")
+    first = site.work()
+    fill(client)
+    spec = {"hyperparameters": {"n_hidden": 32, "epochs": 30, "patience": 30}}
+    undisturbed = trained(client, **spec)["result"]["weights_sha256"]
+    job_id = training(client, **spec)
+    child = site.job_processes()
+
+    first.terminate()
+
+    assert first.wait(5) == 0
+    assert_gone(child, seconds=1)
+    job = client.job("training", job_id)
+    assert (job["state"], job["attempt"]) == ("queued", 0)
+    learned = len(client.error_curve(job_id))
+    assert learned < 31
+
+    site.work()
+    job = succeeded(client, job)
+    assert job["result"]["weights_sha256"] == undisturbed
+    assert job["attempt"] == 1
+
+
+def test_a_job_cancelled_over_http_stops_within_two_seconds_and_its_curve_stays(site):
+    client = site.serve("--no-worker")
+    site.work()
+    fill(client)
+    job_id = training(client)
+    (child,) = site.job_processes()
+    began = time.monotonic()
+
+    answer = client.cancel(client.job("training", job_id))
+    job = client.finished(answer, timeout=PATIENCE_SECONDS)
+
+    assert time.monotonic() - began < 2
+    assert job["state"] == "cancelled"
+    assert_gone([child], seconds=0.5)
+    curve = client.error_curve(job_id)
+    assert [point["epoch"] for point in curve] == list(range(len(curve)))
+    assert len(curve) > 3
+    with pytest.raises(ApiError) as refused:
+        client.cancel(job)
+    assert (refused.value.status, refused.value.problem["type"]) == (409, "/problems/job-finished")
+
+
+def test_a_worker_stopped_while_it_waits_ends_at_once(make_site):
+    site = make_site()
+    site.serve("--no-worker")
+    worker = site.work()
+    eventually(lambda: b"worker started" in site.home.with_name("worker.log").read_bytes())
+
+    os.kill(worker.pid, signal.SIGTERM)
+
+    assert worker.wait(5) == 0
