@@ -275,13 +275,26 @@ def cd_step(
             visible_bias[item, level] += step
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED)
-def _product(expm1_weights: Floats, hidden: Floats) -> np.float32:
-    """Π_j (1 + hidden[j] · expm1_weights[j]), in vector lanes."""
-    product = ONE
-    for j in range(hidden.size):
-        product *= ONE + hidden[j] * expm1_weights[j]
-    return product
+@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+def _product(
+    expm1_weights: Floats, unit: int, level: int, hidden: Floats, case: int, block: int
+) -> np.float64:
+    """Π_j (1 + hidden[case, j] · expm1_weights[unit, level, j]), in vector lanes."""
+    odds = np.float64(ONE)
+    if block >= hidden.shape[1]:  # nearly always; a slice would cost as much as the product
+        product = ONE
+        for j in range(hidden.shape[1]):
+            product *= ONE + hidden[case, j] * expm1_weights[unit, level, j]
+        odds = np.float64(product)
+    else:
+        for start in range(0, hidden.shape[1], block):
+            some = slice(start, min(start + block, hidden.shape[1]))
+            activations, weights = hidden[case, some], expm1_weights[unit, level, some]
+            product = ONE
+            for j in range(activations.size):
+                product *= ONE + activations[j] * weights[j]
+            odds *= np.float64(product)
+    return odds
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED)
@@ -290,35 +303,29 @@ def _level_odds(
     visible_odds: Doubles,
     unit: int,
     hidden: Floats,
+    case: int,
     block: int,
     out: Doubles,
+    n: int,
 ) -> None:
-    """`out[r]` = p(level r | V) of one unit, hidden units summed out exactly, without exp or log.
+    """`out[n, r]` = p(level r | V) of a unit, hidden units summed out exactly, without exp or log.
 
     Dividing Π_j (1 + e^{x_j + w_jr}) by Π_j (1 + e^{x_j}), which no level changes, leaves
     Π_j (1 + p_j (e^{w_jr} − 1)) with p = σ(x) [S07 section 3, rearranged]. Each factor lies
     between 1 and e^w, so a product over `block` units whose Σ|w| is below 80 is a float32.
     """
     total, least = 0.0, np.inf
-    for level in range(out.size):
+    for level in range(out.shape[1]):
         odds = visible_odds[unit, level]
-        if block >= hidden.size:  # nearly always; slices would cost as much as the product
-            product = ONE
-            for j in range(hidden.size):
-                product *= ONE + hidden[j] * expm1_weights[unit, level, j]
-            odds *= np.float64(product)
-        else:
-            for start in range(0, hidden.size, block):
-                some = slice(start, min(start + block, hidden.size))
-                odds *= np.float64(_product(expm1_weights[unit, level, some], hidden[some]))
-        out[level] = odds
+        odds *= _product(expm1_weights, unit, level, hidden, case, block)
+        out[n, level] = odds
         total += odds
         least = min(least, odds)
     if total < GREATEST_ODDS and least > LEAST_ODDS:
-        for level in range(out.size):
-            out[level] /= total
+        for level in range(out.shape[1]):
+            out[n, level] /= total
     else:
-        _level_odds_by_logarithms(expm1_weights[unit], visible_odds[unit], hidden, out)
+        _level_odds_by_logarithms(expm1_weights[unit], visible_odds[unit], hidden[case], out[n])
 
 
 @njit(cache=True, nogil=True)
@@ -355,7 +362,7 @@ def level_probabilities(
     cases, units   (n,);  out (n, n_levels)
     """
     for n in range(cases.size):
-        _level_odds(expm1_weights, visible_odds, units[n], hidden[cases[n]], block, out[n])
+        _level_odds(expm1_weights, visible_odds, units[n], hidden, cases[n], block, out, n)
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED)
@@ -370,12 +377,12 @@ def liked_probabilities(
     out: Doubles,
 ) -> None:
     """`out[n]` = P(level ≥ first_liked | V): sums what `level_probabilities` gives, (n,)."""
-    shares = np.empty(visible_odds.shape[1])
+    shares = np.empty((1, visible_odds.shape[1]))
     for n in range(cases.size):
-        _level_odds(expm1_weights, visible_odds, units[n], hidden[cases[n]], block, shares)
+        _level_odds(expm1_weights, visible_odds, units[n], hidden, cases[n], block, shares, 0)
         liked = 0.0
-        for level in range(first_liked, shares.size):
-            liked += shares[level]
+        for level in range(first_liked, shares.shape[1]):
+            liked += shares[0, level]
         out[n] = liked
 
 
@@ -391,7 +398,7 @@ def level_probabilities_in_parallel(
 ) -> None:
     """Do what `level_probabilities` does, on all threads: for evaluation, not for one request."""
     for n in prange(cases.size):
-        _level_odds(expm1_weights, visible_odds, units[n], hidden[cases[n]], block, out[n])
+        _level_odds(expm1_weights, visible_odds, units[n], hidden, cases[n], block, out, n)
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
@@ -415,11 +422,11 @@ def leave_one_out_probabilities(
     for n in prange(cases.size):
         unit = units[n]
         own = expm1_weights[unit, levels[n]]
-        without = np.empty(hidden.shape[1], np.float32)
-        for j in range(without.size):
+        without = np.empty((1, hidden.shape[1]), np.float32)
+        for j in range(hidden.shape[1]):
             p = hidden[cases[n], j]
-            without[j] = min(ONE, p / max(ONE + (ONE - p) * own[j], LEAST_DIVISOR))
-        _level_odds(expm1_weights, visible_odds, unit, without, block, out[n])
+            without[0, j] = min(ONE, p / max(ONE + (ONE - p) * own[j], LEAST_DIVISOR))
+        _level_odds(expm1_weights, visible_odds, unit, without, 0, block, out, n)
 
 
 @njit(cache=True, nogil=True)

@@ -21,7 +21,7 @@ class Model:
 
     scale         what the levels stand for
     level_counts  (n_items, n_levels) how often each item had got each level at training
-    case_hidden   (n_items, n_hidden) of an item_rbm, empty of a user_rbm
+    case_hidden   (n_items, width) of an item_rbm, as the predictor wants it; else empty
     """
 
     model_kind: ModelKind
@@ -45,13 +45,15 @@ class Model:
         items: Vocabulary,
     ) -> "Model":
         """Make a model that answers from these ratings, rows of which are users."""
+        predictor = Predictor.of(params)
         case_hidden = np.empty((0, params.hidden_bias.size), dtype=np.float32)
         if model_kind == "item_rbm":
-            case_hidden = units.hidden_probabilities(params, ratings.transposed())
+            hidden = units.hidden_probabilities(params, ratings.transposed())
+            case_hidden = predictor.fitted(hidden)
         return cls(
             model_kind,
             params,
-            Predictor.of(params),
+            predictor,
             scale,
             users,
             items,

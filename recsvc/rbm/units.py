@@ -72,8 +72,9 @@ def free_energy(params: Params, ratings: RatingMatrix) -> Doubles:
 class Predictor:
     """Parameters in the form that predicts without exp or log: see `kernels.level_probabilities`.
 
-    expm1_weights  (n_items, n_levels, n_hidden)  e^weights − 1
-    visible_odds   (n_items, n_levels)            e^visible_bias, the largest of an item 1
+    expm1_weights  (n_items, n_levels, width)  e^weights − 1, filled up with zeros, that is
+                   with units that change nothing, until vector registers are full
+    visible_odds   (n_items, n_levels)         e^visible_bias, the largest of an item 1
     block          hidden units whose product of factors surely is a float32
     """
 
@@ -86,11 +87,19 @@ class Predictor:
         """Prepare; weights beyond ±80 count as ±80, where a unit is certain anyway."""
         weights = np.clip(params.weights, -LARGEST_WEIGHT, LARGEST_WEIGHT)
         bias = params.visible_bias.astype(np.float64)
+        n_items, n_levels, n_hidden = weights.shape
+        expm1_weights = np.zeros((n_items, n_levels, _width(n_hidden)), dtype=np.float32)
+        np.expm1(weights, out=expm1_weights[:, :, :n_hidden])
         return cls(
-            expm1_weights=np.expm1(weights),
+            expm1_weights=expm1_weights,
             visible_odds=np.exp(bias - bias.max(axis=1, keepdims=True)),
-            block=_block(weights),
+            block=_block(expm1_weights.shape[2], weights),
         )
+
+    def fitted(self, hidden: Floats) -> Floats:
+        """Fill hidden probabilities, (n_cases, n_hidden), up to the width, if they are not."""
+        missing = self.expm1_weights.shape[2] - hidden.shape[1]
+        return np.pad(hidden, ((0, 0), (0, missing))) if missing else hidden
 
     def level_probabilities(
         self, hidden: Floats, cases: Ints, units: Ints, *, in_parallel: bool = False
@@ -105,7 +114,8 @@ class Predictor:
         kernel = (
             kernels.level_probabilities_in_parallel if in_parallel else kernels.level_probabilities
         )
-        kernel(self.expm1_weights, self.visible_odds, hidden, self.block, cases, units, out)
+        activations = self.fitted(hidden)
+        kernel(self.expm1_weights, self.visible_odds, activations, self.block, cases, units, out)
         return out
 
     def liked_probabilities(
@@ -116,7 +126,7 @@ class Predictor:
         kernels.liked_probabilities(
             self.expm1_weights,
             self.visible_odds,
-            hidden,
+            self.fitted(hidden),
             self.block,
             cases,
             units,
@@ -136,7 +146,7 @@ class Predictor:
         kernels.leave_one_out_probabilities(
             self.expm1_weights,
             self.visible_odds,
-            hidden,
+            self.fitted(hidden),
             self.block,
             cases,
             units,
@@ -146,16 +156,21 @@ class Predictor:
         return out
 
 
-def _block(weights: Floats) -> int:
+def _width(n_hidden: int) -> int:
+    """Round up to whole runs of vector registers: 64 numbers, or 16 where there are few."""
+    run = 64 if n_hidden > 64 else 16
+    return run * ceil(n_hidden / run)
+
+
+def _block(width: int, weights: Floats) -> int:
     """Choose the longest block whose Σ|w| stays below 80 for every item and level.
 
     Each factor 1 + p(e^w − 1) lies between 1 and e^w, so |log product| ≤ Σ|w| for any subset.
     """
-    n_hidden: int = weights.shape[2]
     sizes = np.abs(weights)
-    block = n_hidden
+    block = width
     while block > 1:
-        starts = np.arange(0, n_hidden, block)
+        starts = np.arange(0, weights.shape[2], block)
         if np.add.reduceat(sizes, starts, axis=2).max(initial=0.0) < LARGEST_SAFE_EXPONENT:
             break
         block = ceil(block / 2)

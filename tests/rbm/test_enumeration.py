@@ -118,7 +118,7 @@ def in_extended_precision(
     predictor: units.Predictor, hidden: np.ndarray, cases: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The same product of factors, in logarithms of 80-bit numbers."""
-    p = hidden.astype(np.longdouble)[cases, np.newaxis]
+    p = predictor.fitted(hidden).astype(np.longdouble)[cases, np.newaxis]
     factors = 1 + p * predictor.expm1_weights.astype(np.longdouble)[items]
     logs = np.log(factors).sum(axis=2) + np.log(predictor.visible_odds.astype(np.longdouble))[items]
     shares = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -193,7 +193,8 @@ def test_no_block_can_leave_the_range_of_a_float(rng):
         sizes = np.minimum(np.abs(params.weights.astype(np.float64)), 80)
         for start in range(0, n_hidden, predictor.block):
             assert sizes[:, :, start : start + predictor.block].sum(axis=2).max() <= 80
-    assert units.Predictor.of(random_params(rng, n_hidden=100, spread=0.01)).block == 100
+    whole = units.Predictor.of(random_params(rng, n_hidden=100, spread=0.01))
+    assert whole.block == whole.expm1_weights.shape[2] == 128  # small weights: never split
 
 
 def test_sigmoid_keeps_the_digits_of_small_results_and_cannot_overflow():
