@@ -9,12 +9,15 @@ from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
 
 def fold_in(model: Model, items: Numbers, levels: Levels) -> Floats:
-    """P(h = 1 | a user's ratings), (n_hidden,), without training [S07 section 2].
+    """P(h = 1 | a user's ratings), without training [S07 section 2].
 
     items, levels  (n,) numbers and levels of what the user rated, in any order
+    returns        (width,), as the predictor wants it: the first n_hidden are the hidden units
     """
-    hidden = np.empty(model.params.hidden_bias.size, dtype=np.float32)
-    kernels.fold_in_one(model.params.weights, model.params.hidden_bias, items, levels, hidden)
+    params = model.params
+    hidden = np.zeros(model.predictor.expm1_weights.shape[2], dtype=np.float32)
+    units = hidden[: params.hidden_bias.size]
+    kernels.fold_in_one(params.weights, params.hidden_bias, items, levels, units)
     return hidden
 
 
