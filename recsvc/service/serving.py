@@ -5,11 +5,12 @@ new version is mapped, checked and warmed beside the old one; then one assignmen
 """
 
 import threading
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import structlog
 
+from recsvc.db.items import CatalogueState, catalogue_state
 from recsvc.db.serving_reads import RatedItems, catalogue_rows
 from recsvc.db.session import reading
 from recsvc.db.tables import Publication
@@ -37,7 +38,7 @@ class Serving:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._answering: Answering | None = None
-        self._seen: datetime | None = None
+        self._seen = CatalogueState(None, 0)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="serving", daemon=True)
         self.rated = RatedItems(context.database)
@@ -64,17 +65,21 @@ class Serving:
         return answering
 
     def look(self) -> None:
-        """Take in whatever was published or changed; an error leaves what answers as it is."""
+        """Take in whatever was published or changed; an error leaves what answers as it is.
+
+        No error ends the thread that looks: the next look may succeed.
+        """
         try:
             with reading(self._context.database) as session:
                 publication = publishing.publication(session)
             if publication is not None:
                 self._take_in(publication)
             self.trouble = None
-        except RecsvcError as error:
-            if self.trouble != error.detail:
-                log.error("the published version cannot be served", reason=error.detail)
-            self.trouble = error.detail
+        except Exception as error:
+            reason = error.detail if isinstance(error, RecsvcError) else f"{error!r}."
+            if self.trouble != reason:
+                log.error("the published version cannot be served", reason=reason)
+            self.trouble = reason
 
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
@@ -96,17 +101,21 @@ class Serving:
         """Map and check a version's weights, read the catalogue, and rank once to warm it all."""
         with reading(self._context.database) as session:
             version = publishing.get_model(session, publication.version)
-            rows = catalogue_rows(session)
+            seen, rows = catalogue_state(session), catalogue_rows(session)
         model = checkpoint.read_model(self._context.shelf.map(version.checkpoint_sha256))
         loaded = Answering(version.version, publication.id, model, Catalogue(model, rows))
-        self._seen = max((row.updated_at for row in rows), default=None)
         first = Rated(np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.uint8))
-        recommend(loaded, None, first, n=10)
+        recommend(loaded, model.users.ids[0], first, n=10)
+        self._seen = seen
         return loaded
 
     def _update(self, catalogue: Catalogue) -> None:
-        since = None if self._seen is None else self._seen - LATE_COMMITS
+        """Read the items that have changed, and nothing where none has."""
+        since = self._seen.updated_at
         with reading(self._context.database) as session:
-            rows = catalogue_rows(session, since=since)
+            seen = catalogue_state(session)
+            if seen == self._seen:
+                return
+            rows = catalogue_rows(session, since=None if since is None else since - LATE_COMMITS)
         catalogue.update(rows)
-        self._seen = max((row.updated_at for row in rows), default=self._seen)
+        self._seen = seen
