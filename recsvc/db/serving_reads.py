@@ -1,7 +1,7 @@
 """What an API process reads for every request, or to keep up with the catalogue: quickly."""
 
-import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -37,46 +37,45 @@ def catalogue_rows(session: Session, *, since: datetime | None = None) -> Sequen
 
 
 class RatedItems:
-    """A user's ratings for one request: a prepared statement on a connection of the thread's own.
+    """A user's ratings for one request: a prepared statement on a connection kept for it.
 
-    It goes past the session and the pool, which would take longer than the statement does.
+    It goes past the session and the pool, which would take longer than the statement does. There
+    are as many connections as requests at once, not as threads: those come and go.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._own = threading.local()
-        self._opened: list[Any] = []
+        self._idle: list[Any] = []
         is_sqlite = database.dialect == "sqlite"
         self._query = RATED.format(parameter="?" if is_sqlite else "%s")
 
     def of(self, user_id: str) -> list[tuple[int, float]]:
         """Give (item key, value) of all ratings of a user, by key; none for an unknown user."""
+        error_of_driver = self._database.engine.dialect.loaded_dbapi.Error
         try:
             return self._rows(user_id)
-        except self._database.engine.dialect.loaded_dbapi.Error:
-            self._forget()  # the server may have gone and come back
+        except error_of_driver:
+            self.close()  # the server may have gone and come back, and then all are dead
         try:
             return self._rows(user_id)
-        except self._database.engine.dialect.loaded_dbapi.Error as error:
-            self._forget()
+        except error_of_driver as error:
             raise DatabaseUnavailable(f"The database did not answer: {error}.") from error
 
     def _rows(self, user_id: str) -> list[tuple[int, float]]:
-        connection: Any = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = self._own.connection = self._database.dedicated_connection()
-            self._opened.append(connection)
-        rows: list[tuple[int, float]] = connection.execute(self._query, (user_id,)).fetchall()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._database.dedicated_connection()
+        try:
+            rows: list[tuple[int, float]] = connection.execute(self._query, (user_id,)).fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
         return rows
 
-    def _forget(self) -> None:
-        connection = getattr(self._own, "connection", None)
-        self._own.connection = None
-        if connection is not None:
-            self._opened.remove(connection)
-            connection.close()
-
     def close(self) -> None:
-        """Close the connections of all threads, which must have finished asking."""
-        while self._opened:
-            self._opened.pop().close()
+        """Close the connections that nobody uses; whoever still asks opens another."""
+        with suppress(IndexError):  # there are no more
+            while True:
+                self._idle.pop().close()
