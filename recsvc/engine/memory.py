@@ -1,7 +1,9 @@
 """How much memory training takes, and how much there is."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from recsvc.rbm.params import Hyperparameters, ModelKind
 
@@ -11,11 +13,27 @@ BYTES_PER_RATING = 110  # snapshot, split, transposition and the sort that makes
 COPIES_OF_WEIGHTS = 9  # parameters, velocity, best epoch, predictor, checkpoint being written
 HIDDEN_ARRAYS = 4
 
-CGROUP_FILES = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+
+class ControlGroup(NamedTuple):
+    """Where the kernel tells of a container's memory.
+
+    cache  the line of memory.stat with file pages that are dropped when memory is wanted
+    """
+
+    folder: Path
+    limit: str
+    used: str
+    cache: str
+
+
+MACHINE = Path("/proc/meminfo")
+CONTROL_GROUPS = (
+    ControlGroup(Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
+    ControlGroup(
+        Path("/sys/fs/cgroup/memory"),
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
     ),
 )
 
@@ -41,23 +59,34 @@ def needed_bytes(
     )
 
 
-def available_bytes() -> int:
+def available_bytes(
+    *, machine: Path = MACHINE, control_groups: Sequence[ControlGroup] = CONTROL_GROUPS
+) -> int:
     """Give the memory that can be taken now: the machine's, or the container's if that is less."""
-    return min([_of_the_machine(), *_of_the_container()])
+    return min([_of_the_machine(machine), *_of_the_container(control_groups)])
 
 
-def _of_the_machine() -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
+def _of_the_machine(meminfo: Path) -> int:
+    for line in meminfo.read_text().splitlines():
         name, _, amount = line.partition(":")
         if name == "MemAvailable":
             return int(amount.split()[0]) * 1024
-    raise RuntimeError("/proc/meminfo does not tell MemAvailable")
+    raise RuntimeError(f"{meminfo} does not tell MemAvailable")
 
 
-def _of_the_container() -> list[int]:
-    found = []
-    for limit_file, used_file in CGROUP_FILES:
+def _of_the_container(control_groups: Sequence[ControlGroup]) -> Iterator[int]:
+    for group in control_groups:
         with suppress(OSError, ValueError):  # no such control group, or its limit is "max"
-            limit, used = (int(Path(file).read_text()) for file in (limit_file, used_file))
-            found.append(max(0, limit - used))
-    return found
+            limit, used = (
+                int((group.folder / name).read_text()) for name in (group.limit, group.used)
+            )
+            yield max(0, limit - used + _cached(group))
+
+
+def _cached(group: ControlGroup) -> int:
+    with suppress(OSError):
+        for line in (group.folder / "memory.stat").read_text().splitlines():
+            name, _, amount = line.partition(" ")
+            if name == group.cache:
+                return int(amount)
+    return 0
