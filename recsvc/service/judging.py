@@ -1,6 +1,6 @@
 """The split of a snapshot, and how a model, the baselines and the published version do on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,17 +61,19 @@ def baseline_figures(split: Split) -> dict[str, Any]:
 
 
 def figures(model: Model, split: Split) -> dict[str, float | int]:
-    """Measure a model made of this split's train ratings on its validation ratings."""
+    """Measure a model trained on this split's train ratings on its validation ratings."""
     if split.validation.n_ratings == 0:
         return {}
-    return evaluation.model_figures(model, split.train, split.validation, split.ranked_users())
+    measured = _counting(split.train, model)
+    return evaluation.model_figures(measured, split.train, split.validation, split.ranked_users())
 
 
 def ndcg_side_by_side(candidate: Model, published: Model, split: Split) -> tuple[float, float]:
     """nDCG@10 of both on the validation items of the users that both can answer.
 
     An item that the published version does not know counts as missed by it; a user whom it
-    cannot answer, item-oriented, is left out for both.
+    cannot answer, item-oriented, is left out for both. Popularity is that of the train ratings
+    for both: what is compared is what they learned.
     """
     rows = np.arange(len(split.users))
     if published.model_kind == "item_rbm":
@@ -81,9 +83,19 @@ def ndcg_side_by_side(candidate: Model, published: Model, split: Split) -> tuple
     if users.size == 0:
         return 1.0, 0.0
     train, validation = _as_seen_by(published, split, rows)
+    candidate, published = _counting(split.train, candidate), _counting(train, published)
     ours = evaluation.list_figures(candidate, split.train, split.validation, users)
     theirs = evaluation.list_figures(published, train, validation, rows[users])
     return ours.ndcg_at_n, theirs.ndcg_at_n
+
+
+def _counting(train: RatingMatrix, model: Model) -> Model:
+    """Let a model know no item's popularity but from train ratings.
+
+    To answer, it counts them all; that of the very ratings it is measured on would flatter it
+    (ml-100k: nDCG@10 by 0.7 %).
+    """
+    return replace(model, level_counts=train.level_counts(model.scale.n_levels))
 
 
 def _as_seen_by(published: Model, split: Split, rows: Ints) -> tuple[RatingMatrix, RatingMatrix]:
