@@ -27,7 +27,10 @@ def taken(context: Context, lease: Lease, job: Job) -> tuple[Snapshot, str]:
 
 
 def of_database(session: Session) -> Snapshot:
-    """Read all ratings; users and items without a rating are left out."""
+    """Read all ratings; users and items without a rating are left out.
+
+    The same ratings make the same snapshot, in whatever order they came and got their keys.
+    """
     user_keys, user_ids = ratings.all_user_ids(session)
     item_keys, item_ids = ratings.all_item_ids(session)
     users, items, values = [], [], []
@@ -40,8 +43,13 @@ def of_database(session: Session) -> Snapshot:
         return Snapshot(Vocabulary([]), Vocabulary([]), nothing, nothing, np.empty(0))
     user_vocabulary, user_numbers = _numbered(user_ids, np.concatenate(users))
     item_vocabulary, item_numbers = _numbered(item_ids, np.concatenate(items))
+    order = np.argsort(user_numbers.astype(np.int64) * len(item_ids) + item_numbers)
     return Snapshot(
-        user_vocabulary, item_vocabulary, user_numbers, item_numbers, np.concatenate(values)
+        user_vocabulary,
+        item_vocabulary,
+        user_numbers[order],
+        item_numbers[order],
+        np.concatenate(values)[order],
     )
 
 
