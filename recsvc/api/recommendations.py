@@ -13,8 +13,9 @@ from pydantic import Field
 from recsvc.api import answers
 from recsvc.api.deps import UserId
 from recsvc.api.schemas import Answer, Body
-from recsvc.errors import InvalidRating, ModelUnreadable, NoModelPublished
+from recsvc.errors import InvalidRating, ModelUnreadable, NoModelPublished, ValueOffScale
 from recsvc.service.answering import Answering
+from recsvc.service.rating_fields import checked_value
 from recsvc.service.recommending import RankedList, Rated, recommend
 from recsvc.service.serving import Serving
 
@@ -104,7 +105,7 @@ async def get_recommendations(
     "/v1/recommendations",
     summary="Recommend to somebody who is not stored",
     response_model=RecommendationsOut,
-    responses=answers.of(NoModelPublished, ModelUnreadable, InvalidRating),
+    responses=answers.of(NoModelPublished, ModelUnreadable, InvalidRating, ValueOffScale),
 )
 async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -> Response:
     """Do the same from the ratings in the body, of which nothing is kept.
@@ -113,10 +114,8 @@ async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -
     """
     serving: Serving = request.app.state.serving
     answering = serving.answering()
-    for rating in body.ratings:
-        if not -1e308 < rating.value < 1e308:
-            raise InvalidRating(rating.value)
-    ratings = {rating.item_id: rating.value for rating in body.ratings}
+    scale = request.app.state.context.rating_scale
+    ratings = {rating.item_id: checked_value(rating.value, scale) for rating in body.ratings}
 
     def work() -> RankedList:
         rated = Rated.given(answering, ratings)
@@ -151,6 +150,6 @@ def _answer(
     }
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     tag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
-    if request.headers.get("if-none-match") == tag:
+    if tag in request.headers.get("if-none-match", ""):  # one of a list, or weakened on the way
         return Response(status_code=304, headers={"ETag": tag})
     return Response(body, media_type=JSONResponse.media_type, headers={"ETag": tag})
