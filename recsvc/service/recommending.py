@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -30,7 +31,8 @@ class Rated:
         """Take a user's stored ratings: (item key, value)."""
         if not rows:
             return NOTHING_RATED
-        keys, values = np.array(rows).T
+        flat = np.fromiter(chain.from_iterable(rows), np.float64, 2 * len(rows))
+        keys, values = flat.reshape(-1, 2).T
         numbers = answering.catalogue.numbers(keys.astype(np.int64))
         known = numbers >= 0
         unknown = () if known.all() else keys[~known].astype(np.int64).tolist()
