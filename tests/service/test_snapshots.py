@@ -1,0 +1,113 @@
+"""Snapshots of the ratings: the same for the same ratings, and of one moment."""
+
+import shutil
+
+import pytest
+from sqlalchemy import event
+
+from recsvc.db.session import Database, reading, unit_of_work
+from recsvc.rbm import checkpoint
+from recsvc.service import rating, snapshots
+from tests.service.shop import Shop, two_camps
+
+ODD_IDS = ["a", "B", "é", "Z", "_", "ä", "b/c", "10", "9", "😀", "z"]
+
+
+def taken(shop):
+    with reading(shop.database) as session:
+        return snapshots.of_database(session)
+
+
+def triples(snapshot):
+    return {
+        (snapshot.users.ids[user], snapshot.items.ids[item], value)
+        for user, item, value in zip(
+            snapshot.user_numbers, snapshot.item_numbers, snapshot.values, strict=True
+        )
+    }
+
+
+def given(entries):
+    return {(entry["user_id"], entry["item_id"], entry["value"]) for entry in entries}
+
+
+def test_a_snapshot_has_every_rating_as_it_was_given(shop):
+    assert triples(taken(shop)) == given(two_camps())
+
+
+def test_the_same_ratings_make_the_same_bytes_in_whatever_order_they_came(
+    shop, migrated_sqlite, tmp_path
+):
+    place = tmp_path / "other.sqlite3"
+    shutil.copy(migrated_sqlite, place)
+    other = Shop(Database(f"sqlite:///{place}"), tmp_path / "other")
+    for entry in reversed(two_camps()):
+        other.rate([entry])
+
+    written, again = (checkpoint.write_snapshot(taken(each)) for each in (shop, other))
+    other.database.close()
+
+    assert written == again
+
+
+def test_ids_are_numbered_by_code_point_whatever_the_database_sorts_by(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    entries = [
+        {"user_id": user, "item_id": item, "value": place}
+        for place, (user, item) in enumerate(zip(ODD_IDS, reversed(ODD_IDS), strict=True))
+    ]
+    shop.rate(entries)
+
+    snapshot = taken(shop)
+
+    assert list(snapshot.users.ids) == list(snapshot.items.ids) == sorted(ODD_IDS)
+    assert triples(snapshot) == given(entries)
+
+
+def test_who_rated_nothing_and_what_nobody_rated_are_left_out(shop):
+    shop.describe("a-new-one")  # it sorts before all others
+    shop.rate([{"user_id": "a-fickle-one", "item_id": "a-new-one", "value": 3}])
+    with unit_of_work(shop.database) as session:
+        rating.forget_rating(session, "a-fickle-one", "a-new-one")
+
+    snapshot = taken(shop)
+
+    assert {"a-fickle-one", "a-new-one"}.isdisjoint(snapshot.users.ids + snapshot.items.ids)
+    assert triples(snapshot) == given(two_camps())
+
+
+def test_without_ratings_a_snapshot_is_empty(database, tmp_path):
+    snapshot = taken(Shop(database, tmp_path))
+
+    assert (len(snapshot.users), len(snapshot.items), snapshot.values.size) == (0, 0, 0)
+    assert checkpoint.read_snapshot(checkpoint.write_snapshot(snapshot)).values.size == 0
+
+
+@pytest.mark.parametrize("table", ["user_account", "item"])
+def test_a_rating_written_meanwhile_is_left_out_as_a_whole(shop, table):
+    newest = {"user_id": "a-late-user", "item_id": "a-late-item", "value": 3.0}
+
+    def write_meanwhile(connection, cursor, statement, *rest):
+        if f"FROM {table}" in statement and not written:
+            written.append(statement)
+            shop.rate([newest])
+
+    written = []
+    event.listen(shop.database.engine, "after_cursor_execute", write_meanwhile)
+    snapshot = taken(shop)
+
+    assert written
+    assert triples(snapshot) == given(two_camps())
+    assert triples(taken(shop)) == given([*two_camps(), newest])
+
+
+def test_a_job_takes_its_snapshot_once(shop):
+    shop.ask()
+    lease = shop.claim()
+    snapshot, sha256 = snapshots.taken(shop.context, lease, shop.job(1))
+    shop.rate(two_camps(first_user=12))
+
+    again, same = snapshots.taken(shop.context, lease, shop.job(1))
+
+    assert shop.job(1).snapshot_sha256 == sha256 == same
+    assert triples(again) == triples(snapshot) == given(two_camps())
