@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 
 from recsvc.client import Client, Job
@@ -16,6 +18,9 @@ from recsvc.config import Settings
 from recsvc.service.demo import generate
 from tests.cli.conftest import RECSVC, Served, environment, start_serving
 from tests.worker.conftest import is_alive
+
+if TYPE_CHECKING:
+    from tests.acceptance.shop import Shop
 
 PATIENCE_SECONDS = 240  # for what takes seconds on a machine that does nothing else
 SHORT = {"n_hidden": 16, "epochs": 12}
@@ -129,6 +134,18 @@ def lasting_database_url(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue("postgresql_server").replace("/postgres?", f"/{name}?")
 
 
+@pytest.fixture(scope="session")
+def shop(
+    lasting_database_url: str, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Shop"]:
+    """A filled and taught service, once for each kind of database; tests take users in turns."""
+    from tests.acceptance.shop import opened
+
+    site = Site(tmp_path_factory.mktemp("shop") / "home", lasting_database_url)
+    yield opened(site, data_dir / "ml-100k")
+    site.close()
+
+
 def succeeded(client: Client, job: Job) -> Job:
     """Wait for a job to succeed."""
     job = client.finished(job, timeout=PATIENCE_SECONDS)
@@ -143,8 +160,19 @@ def imported(client: Client, file: Path) -> Job:
 
 
 def trained(client: Client, **spec: object) -> Job:
-    """Train quickly and publish, if nothing else is asked for."""
-    return succeeded(client, client.train(**({"hyperparameters": SHORT, "publish": "always"} | spec)))
+    """Train quickly and publish, if nothing else is asked for; wait until all answer with it."""
+    defaults = {"hyperparameters": SHORT, "publish": "always"}
+    job = succeeded(client, client.train(**defaults | spec))
+    if job["result"]["published"]:
+        eventually(lambda: answers_with(client, job["result"]["version"]), seconds=20)
+    return job
+
+
+def answers_with(client: Client, version: int) -> bool:
+    """Tell whether a version answers, whichever process is asked."""
+    url = f"{client.base_url}/v1/users/nobody/recommendations?n=1"
+    answers = (httpx2.get(url, timeout=30) for _ in range(6))  # a connection for each
+    return all(answer.json().get("model_version") == version for answer in answers)
 
 
 def fill(client: Client, n_users: int = 150) -> None:
@@ -179,7 +207,3 @@ def first_lines(file: Path, n: int, to: Path) -> Path:
     with file.open("rb") as lines:
         to.write_bytes(b"".join(itertools.islice(lines, n)))
     return to
-
-
-def chunks(entries: list, size: int) -> Iterable[list]:
-    return (entries[start : start + size] for start in range(0, len(entries), size))

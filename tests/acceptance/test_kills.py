@@ -27,7 +27,7 @@ from tests.worker.conftest import assert_gone
 
 pytestmark = pytest.mark.acceptance
 
-EPOCHS = 12
+EPOCHS = 10
 SPEC = {"hyperparameters": {"n_hidden": 16, "epochs": EPOCHS}, "seed": 3, "publish": "never"}
 TRIES = 4  # a job may end before the blow falls
 
@@ -123,7 +123,7 @@ def test_ten_jobs_killed_at_ten_moments_come_to_the_weights_of_the_undisturbed_o
 ):
     client = site.serve("--no-worker")
     site.work()
-    imported(client, first_lines(data_dir / "ml-100k" / "u.data", 40_000, tmp_path / "u.data"))
+    imported(client, first_lines(data_dir / "ml-100k" / "u.data", 12_000, tmp_path / "u.data"))
     trained(client, **SPEC)  # kernels may have to be compiled
     began = time.monotonic()
     undisturbed = trained(client, **SPEC)["result"]["weights_sha256"]
@@ -166,7 +166,7 @@ def strike(site: Site, worker_too: bool) -> None:
         worker = site.workers.pop()
         worker.kill()
         worker.wait()
-        assert_gone(children, seconds=2)
+        assert_gone(children, seconds=30)  # one that still starts on a busy machine takes longer
         site.work()
     for pid in [] if worker_too else children:
         with suppress(ProcessLookupError):

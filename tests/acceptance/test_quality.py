@@ -1,0 +1,28 @@
+"""The defaults predict MovieLens as well as they should, asked as a shop would ask.
+
+All five folds are measured by `python -m benchmarks ratings`.
+"""
+
+import pytest
+
+from benchmarks.ratings import bias_rmse, fold, rmse_of_predictions
+from tests.acceptance.conftest import imported, trained
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.mark.parametrize(
+    ("model_kind", "least", "most"), [("user_rbm", 0.94, 1.0), ("item_rbm", 0.9, 0.95)]
+)
+def test_fold_u1_is_predicted_within_its_band(make_site, data_dir, model_kind, least, most):
+    client = make_site().serve()
+    base, test = fold(1)
+    imported(client, base)
+
+    trained(client, model_kind=model_kind, hyperparameters={})
+
+    assert least < rmse_of_predictions(client, test) < most
+
+
+def test_the_simple_way_beside_it_is_as_good_as_it_is_known_to_be(data_dir):
+    assert 0.95 < bias_rmse(*fold(1)) < 0.97

@@ -1,0 +1,103 @@
+"""The shelf keeps what is needed, does not grow without bound, and is believed only if whole."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from recsvc.client import ApiError
+from recsvc.service import shelving
+from recsvc.service.context import open_context
+from tests.acceptance.conftest import eventually, fill, trained
+
+pytestmark = pytest.mark.acceptance
+
+TINY = {"n_hidden": 2, "epochs": 1}
+
+
+def objects(home: Path) -> set[str]:
+    return {path.name for path in (home / "shelf").glob("??/*")}
+
+
+def test_the_last_five_versions_and_the_published_one_stay_and_the_others_go(make_site):
+    site = make_site(checkpoint_seconds=0)
+    client = site.serve()
+    fill(client)
+    trained(client, hyperparameters=TINY)
+    for number in range(6):
+        client.rate("one-more", f"book-{number + 1:03}", 4)  # each snapshot is another one
+        trained(client, hyperparameters=TINY, seed=number, publish="never")
+
+    eventually(lambda: client.model(2)["retired_at"], seconds=30)
+    cards = {card["version"]: card for card in client.models()}
+
+    assert [number for number, card in cards.items() if card["retired_at"]] == [2]
+    assert cards[1]["published"]
+    assert cards[2]["weights_sha256"]  # the card outlives the weights
+    with pytest.raises(ApiError) as retired:
+        client.publish(2)
+    assert (retired.value.status, retired.value.problem["type"]) == (
+        409,
+        "/problems/version-retired",
+    )
+
+    assert cards[2]["checkpoint_sha256"] in objects(site.home)  # for an hour more
+    context = open_context(site.as_settings(), migrate=False)
+    shelving.clear(context, now=datetime.now(UTC) + timedelta(seconds=1), grace=timedelta(0))
+    context.database.close()
+
+    kept = [card for card in cards.values() if not card["retired_at"]]
+    assert objects(site.home) == {
+        card[name] for card in kept for name in ("checkpoint_sha256", "snapshot_sha256")
+    }
+    assert client.publish(3)["published"]
+    eventually(lambda: client.recommendations("one-more")["model_version"] == 3, seconds=10)
+
+
+def test_a_corrupt_checkpoint_is_told_by_its_sha256_and_the_published_model_goes_on(make_site):
+    site = make_site()
+    client = site.serve()
+    fill(client)
+    good, bad = (trained(client, seed=seed)["result"]["version"] for seed in (1, 2))
+    client.publish(good)
+    eventually(lambda: client.recommendations("reader-001")["model_version"] == good, seconds=10)
+    sha256 = client.model(bad)["checkpoint_sha256"]
+    flip_a_byte(site.home / "shelf" / sha256[:2] / sha256)
+
+    client.publish(bad)
+    eventually(lambda: sha256 in model_check(client.base_url)["reason"], seconds=10)
+
+    check = model_check(client.base_url)
+    assert check["ok"]
+    assert f"version {good} answers" in check["reason"]
+    assert "Restore it from a backup, or train again" in check["reason"]
+    assert client.recommendations("reader-001")["model_version"] == good
+
+    assert site.served[0].stop() == 0
+    client = site.serve()
+    check = model_check(client.base_url)
+    assert not check["ok"]
+    assert sha256 in check["reason"]
+    with pytest.raises(ApiError) as unready:
+        client.recommendations("reader-001")
+    assert (unready.value.status, unready.value.problem["type"]) == (
+        503,
+        "/problems/no-model-published",
+    )
+    client.rate("reader-001", "book-001", 4)  # all else works
+
+    client.rollback()
+    eventually(lambda: model_check(client.base_url)["ok"], seconds=10)
+    assert client.recommendations("reader-001")["model_version"] == good
+
+
+def flip_a_byte(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def model_check(url: str) -> dict:
+    checks = httpx2.get(f"{url}/readyz", timeout=30).json()["checks"]
+    return next(check for check in checks if check["name"] == "model")

@@ -1,0 +1,162 @@
+"""From a file of ratings to an error curve and a published version, through HTTP alone."""
+
+import csv
+import io
+import time
+from xml.etree import ElementTree
+
+import httpx2
+import pytest
+
+from tests.acceptance.conftest import fill, sources, succeeded, trained
+from tests.acceptance.shop import SPEC
+
+pytestmark = pytest.mark.acceptance
+
+
+def get(shop, path: str, **options) -> httpx2.Response:
+    return httpx2.get(f"{shop.client.base_url}{path}", timeout=60, **options)
+
+
+def test_an_uploaded_file_is_counted_line_by_line(shop):
+    counts = shop.importing["counts"]
+
+    assert (counts["lines"], counts["accepted"], counts["added"]) == (100_000,) * 3
+    assert counts["refused"] == {}
+
+
+def test_items_keep_the_titles_they_were_given(shop):
+    assert shop.client.item("50")["title"] == "Star Wars (1977)"
+
+
+def test_a_first_model_is_published_and_better_than_simple_ways(shop):
+    result = shop.training["result"]
+
+    assert result["published"]
+    assert result["reason"] == "the first version"
+    assert result["metrics"]["validation_rmse"] < result["baselines"]["item_mean"]["rmse"]
+    assert result["metrics"]["ndcg_at_10"] > result["baselines"]["most_rated"]["ndcg_at_10"]
+
+
+def test_a_job_is_polled_with_wait_and_moves_on_epoch_by_epoch(shop):
+    job = shop.client.train(**SPEC | {"publish": "never", "seed": 6})
+    assert job["state"] == "queued"
+    seen = []
+    while job["state"] not in ("succeeded", "failed"):
+        seen.append(job.get("epoch"))
+        job = shop.client.job("training", job["id"], wait=20)
+
+    assert job["state"] == "succeeded"
+    epochs = [epoch for epoch in seen if epoch is not None]
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) > 3
+    assert set(job["baselines"]) >= {"global_mean", "item_mean", "user_item_bias", "most_rated"}
+
+
+def test_the_error_curve_comes_as_json_csv_and_a_picture(shop):
+    path = f"/v1/training-jobs/{shop.training['id']}/error-curve"
+
+    epochs = get(shop, path).json()["epochs"]
+    rows = list(csv.DictReader(io.StringIO(get(shop, f"{path}?format=csv").text)))
+    picture = ElementTree.fromstring(get(shop, f"{path}?format=svg").text)
+
+    assert [point["epoch"] for point in epochs] == list(range(16))
+    assert [float(row["validation_nll"]) for row in rows] == [
+        point["validation_nll"] for point in epochs
+    ]
+    assert epochs[-1]["validation_rmse"] < epochs[0]["validation_rmse"]
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_events_are_told_from_the_first_and_resume_after_the_last_that_came(shop):
+    events = list(shop.client.events(shop.training["id"]))
+    middle = len(events) // 2
+
+    rest = list(shop.client.events(shop.training["id"], after=events[middle].id))
+
+    assert [event.data["epoch"] for event in events if event.name == "epoch"] == list(range(16))
+    assert events[-1].name == "done"
+    assert events[-1].data["state"] == "succeeded"
+    assert rest == events[middle + 1 :]
+
+
+def test_events_of_a_running_job_come_while_it_runs(shop):
+    job = shop.client.train(**SPEC | {"publish": "never", "seed": 7})
+    when = {}
+    for event in shop.client.events(job["id"]):
+        when.setdefault(event.name, time.monotonic())
+
+    assert when["epoch"] < when["done"]
+    assert shop.client.job("training", job["id"])["state"] == "succeeded"
+
+
+def test_a_worse_model_is_not_published_if_better_is_asked_for(shop):
+    (before,) = [card for card in shop.client.models() if card["published"]]
+    hopeless = {"n_hidden": 1, "epochs": 1, "learning_rate": 1e-9}
+
+    job = succeeded(shop.client, shop.client.train(hyperparameters=hopeless))
+
+    assert not job["result"]["published"]
+    assert f"not better than version {before['version']}" in job["result"]["reason"]
+    assert shop.client.model(before["version"])["published"]
+
+
+def test_a_model_card_says_what_it_was_made_of(shop):
+    card = shop.client.model(shop.training["result"]["version"])
+
+    assert (card["n_users"], card["n_items"], card["n_ratings"]) == (943, 1682, 100_000)
+    assert card["hyperparameters"]["n_hidden"] == 24
+    assert card["seed"] == 5
+    assert len(card["snapshot_sha256"]) == 64
+
+
+def test_it_says_that_it_lives_is_ready_and_what_was_asked_of_it(shop):
+    assert get(shop, "/livez").json() == {"status": "alive"}
+    ready = shop.client.ready()
+    assert {check["name"]: check["ok"] for check in ready["checks"]} == {
+        "database": True,
+        "model": True,
+    }
+    metrics = get(shop, "/metrics").text
+    assert 'route="/v1/training-jobs/{job_id}/error-curve",status="200"' in metrics
+
+
+@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])
+def test_a_warm_start_takes_over_what_was_learned_though_users_and_items_are_new(
+    make_site, model_kind
+):
+    client = make_site().serve()
+    fill(client)
+    spec = {"model_kind": model_kind, "hyperparameters": {"n_hidden": 12, "epochs": 30}}
+    cold = trained(client, **spec)
+    client.send_ratings(
+        {"user_id": f"new-{user}", "item_id": f"{word}-{item:03}", "value": 1 + (user + item) % 5}
+        for user in range(5)
+        for word in ("book", "new")
+        for item in range(1, 8)
+    )
+
+    warm = trained(client, **spec | {"warm_start": True})
+
+    assert warm["result"]["warnings"] == []
+    first = [client.error_curve(job["id"])[0]["train_nll"] for job in (cold, warm)]
+    assert first[1] < first[0] - 0.02  # it begins where the other ended, but for what is new
+    card = client.model(warm["result"]["version"])
+    assert card["n_users"] == 155
+    assert client.model(cold["result"]["version"])["n_items"] + 7 == card["n_items"]
+    assert sources(client.recommendations("new-1")) == {"model"}
+
+
+def test_an_item_oriented_model_answers_those_it_was_trained_on(make_site):
+    client = make_site().serve()
+    fill(client)
+    trained(client, model_kind="item_rbm")
+
+    stored = client.recommendations("reader-001")
+    given = client.recommend_for([{"item_id": "book-001", "value": 5}])
+    predicted = client.predictions("reader-001", ["book-001"])["items"][0]
+
+    assert sources(stored) == {"model"}
+    assert sources(given) == {"popular"}
+    assert predicted["source"] == "model"
+    assert abs(sum(level["probability"] for level in predicted["distribution"]) - 1) < 1e-6
