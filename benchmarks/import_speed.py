@@ -1,6 +1,6 @@
 """Import of ml-1m's 1,000,209 ratings, beside what the databases do with bare rows.
 
-    .venv/bin/python benchmarks/import_speed.py [rounds]
+    .venv/bin/python -m benchmarks import_speed
 
 Bare: rows that are already in memory, into a table without keys or constraints, in one
 transaction (SQLite: executemany, WAL, synchronous=FULL; PostgreSQL: COPY of ready text).
@@ -9,8 +9,6 @@ ids to keys, constraints, newest-wins, refusals, progress, a commit every chunk.
 rounds is shown, bare and ours taken in turns.
 """
 
-import os
-import platform
 import sqlite3
 import sys
 import tempfile
@@ -22,26 +20,15 @@ from pathlib import Path
 
 import psycopg
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from benchmarks.data import ML_1M, data_file
+from recsvc.db import migrate
+from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.session import Database, unit_of_work
+from recsvc.service import importing
+from recsvc.service.context import Context
+from recsvc.store import Shelf
 
-from recsvc.db import migrate  # noqa: E402 - found by the path above
-from recsvc.db.jobs import JobQueue, lease_of  # noqa: E402 - found by the path above
-from recsvc.db.session import Database, unit_of_work  # noqa: E402 - found by the path above
-from recsvc.service import importing  # noqa: E402 - found by the path above
-from recsvc.service.context import Context  # noqa: E402 - found by the path above
-from recsvc.store import Shelf  # noqa: E402 - found by the path above
-
-FILE = "ml-1m/ratings_no_timestamp.dat"
-COMMAND = ".venv/bin/python benchmarks/import_speed.py"
 ROUNDS = 3
-
-
-def data_file() -> Path:
-    folder = Path(os.environ.get("RECSVC_TEST_DATA", ROOT.parent / "shared" / "data"))
-    if not (folder / FILE).is_file():
-        sys.exit(f"There is no {FILE} in {folder}: name the folder in RECSVC_TEST_DATA.")
-    return folder / FILE
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -130,14 +117,13 @@ def postgresql() -> tuple[str, Callable[[], None], str]:
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    file = data_file()
+    file = data_file(ML_1M)
     lines = file.read_text().splitlines()
     rows = [(u, i, float(value)) for u, i, value in (line.split("::") for line in lines)]
     text = "".join(f"{u}\t{i}\t{value:g}\n" for u, i, value in rows).encode()
     url, stop, version = postgresql()
     times: dict[str, list[float]] = {"executemany": [], "sqlite": [], "copy": [], "postgresql": []}
-    for number in range(rounds):
+    for number in range(ROUNDS):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             times["executemany"].append(bare_sqlite(rows, folder))
@@ -149,8 +135,9 @@ def main() -> None:
             times["postgresql"].append(ours(own, file, folder))
     stop()
     best = {name: min(taken) for name, taken in times.items()}
-    print(f"`{COMMAND}` – {platform.machine()}, {os.cpu_count()} cores, best of {rounds} rounds\n")
-    print("| 1,000,209 ratings | bare, s | import job, s | ratio | at most |")
+    print(
+        f"| 1,000,209 ratings, best of {ROUNDS} rounds | bare, s | import job, s | ratio | at most |"
+    )
     print("|---|---:|---:|---:|---:|")
     sqlite_row = (f"SQLite {sqlite3.sqlite_version}, executemany", "executemany", "sqlite", 4)
     copy_row = (f"PostgreSQL {version}, COPY", "copy", "postgresql", 8)
