@@ -1,0 +1,208 @@
+"""What an API process reads for every request."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from recsvc.db.serving_reads import RatedItems, catalogue_rows
+from recsvc.db.session import Database, reading, unit_of_work
+from recsvc.errors import DatabaseUnavailable
+from recsvc.service import cataloguing, rating
+from tests.conftest import NOON
+
+
+@pytest.fixture
+def rated(database):
+    rated = RatedItems(database)
+    yield rated
+    rated.close()
+
+
+def rate(database, user_id, **values):
+    with unit_of_work(database) as session:
+        for item_id, value in values.items():
+            rating.rate(session, user_id, item_id, value, rated_at=None, now=NOON, scale=None)
+
+
+def describe(database, item_id, now, **known):
+    description = {
+        "title": None, "categories": [], "price": None,
+        "available": True, "hidden": False, "attributes": {},
+    }  # fmt: skip
+    with unit_of_work(database) as session:
+        cataloguing.put_item(session, item_id, {**description, **known}, now=now)
+
+
+def connections(rated) -> int:
+    """How many connections of a RatedItems the server has, PostgreSQL."""
+    with reading(rated._database) as session:
+        own = "datname = current_database() AND pid <> pg_backend_pid()"
+        return session.execute(
+            text(f"SELECT count(*) FROM pg_stat_activity WHERE {own} AND query LIKE '%item_key%'")
+        ).scalar_one()
+
+
+def is_postgresql(database) -> bool:
+    return database.dialect == "postgresql"
+
+
+def test_a_users_ratings_are_read_by_item_key(database, rated):
+    rate(database, "u", b=2, a=5, c=3.5)
+    rate(database, "v", a=1)
+
+    assert rated.of("u") == [(1, 2), (2, 5), (3, 3.5)]
+    assert rated.of("v") == [(2, 1)]
+
+
+def test_the_newest_rating_is_read_at_once(database, rated):
+    rate(database, "u", a=1)
+    before = rated.of("u")
+    rate(database, "u", a=4, b=2)
+
+    assert (before, rated.of("u")) == ([(1, 1)], [(1, 4), (2, 2)])
+
+
+@pytest.mark.parametrize("user_id", ["nobody", "' OR 1=1 --", "%s", "?", "é/😀"])
+def test_somebody_unknown_has_no_ratings(database, rated, user_id):
+    rate(database, "u", a=1)
+
+    assert rated.of(user_id) == []
+
+
+def test_reading_again_opens_no_further_connection(database, rated):
+    for _ in range(20):
+        rated.of("u")
+
+    assert len(rated._idle) == 1
+    if is_postgresql(database):
+        assert connections(rated) == 1
+
+
+def test_threads_that_come_and_go_leave_no_connection_behind(database, rated):
+    """A web server's threads end when idle; each new one must not cost a connection."""
+    for _ in range(12):
+        thread = threading.Thread(target=rated.of, args=("u",))
+        thread.start()
+        thread.join()
+
+    assert len(rated._idle) == 1
+    if is_postgresql(database):
+        assert connections(rated) == 1
+
+
+def test_many_threads_read_at_once(database, rated):
+    for user in range(8):
+        rate(database, f"u{user}", **{f"i{item}": user + item for item in range(1, 6)})
+    wrong = []
+
+    def read_again_and_again(user):
+        seen = {tuple(value for _, value in rated.of(f"u{user}")) for _ in range(50)}
+        if seen != {tuple(user + item for item in range(1, 6))}:
+            wrong.append(user)
+
+    threads = [threading.Thread(target=read_again_and_again, args=(user,)) for user in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert wrong == []
+    assert len(rated._idle) <= 8
+
+
+def test_a_connection_that_has_died_is_replaced(database, rated):
+    rate(database, "u", a=1)
+    threads = [threading.Thread(target=rated.of, args=("u",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if is_postgresql(database):
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        with unit_of_work(database) as session:
+            session.execute(
+                text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+            )
+    else:
+        for connection in rated._idle:
+            connection.close()
+
+    assert [rated.of("u") for _ in range(5)] == [[(1, 1)]] * 5
+
+
+def test_a_database_that_is_gone_is_said_to_be_so(database_url):
+    database = Database(database_url)
+    rated = RatedItems(database)
+    rated.of("u")
+    with unit_of_work(database) as session:
+        session.execute(text("ALTER TABLE rating RENAME TO elsewhere"))
+
+    with pytest.raises(DatabaseUnavailable, match=r"^The database did not answer: "):
+        rated.of("u")
+
+    with unit_of_work(database) as session:
+        session.execute(text("ALTER TABLE elsewhere RENAME TO rating"))
+    assert rated.of("u") == []
+    rated.close()
+    database.close()
+
+
+def test_a_server_that_cannot_be_reached_is_said_to_be_so(tmp_path):
+    database = Database(f"postgresql:///nothing?host={tmp_path}")
+
+    with pytest.raises(DatabaseUnavailable):
+        RatedItems(database).of("u")
+    database.close()
+
+
+def test_closing_leaves_no_connection_and_reading_on_opens_another(database_url):
+    database = Database(database_url)
+    rated = RatedItems(database)
+    rated.of("u")
+    rated.close()
+    rated.close()
+    assert rated._idle == []
+    database.close()
+    if is_postgresql(database):
+        alone = create_engine(database_url)
+        with alone.connect() as connection:
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            query = text(f"SELECT count(*) FROM pg_stat_activity WHERE {others}")
+            for _ in range(100):  # a server takes a moment to see a client go
+                if connection.execute(query).scalar_one() == 0:
+                    break
+            assert connection.execute(query).scalar_one() == 0
+        alone.dispose()
+
+    assert rated.of("u") == []
+    rated.close()
+
+
+def test_the_catalogue_says_of_each_item_what_it_is_and_whether_it_may_come(database):
+    rate(database, "u", rated=3)
+    describe(database, "titled", NOON, title="A title")
+    describe(database, "hidden", NOON, hidden=True)
+    describe(database, "sold-out", NOON, available=False)
+
+    with reading(database) as session:
+        rows = catalogue_rows(session)
+
+    assert [(row.key, row.item_id, row.title, row.is_barred) for row in rows] == [
+        (1, "rated", None, False),
+        (2, "titled", "A title", False),
+        (3, "hidden", None, True),
+        (4, "sold-out", None, True),
+    ]
+
+
+def test_what_changed_since_a_time_is_read_alone(database):
+    for minute, item_id in enumerate(("early", "middle", "late")):
+        describe(database, item_id, NOON + timedelta(minutes=minute))
+
+    with reading(database) as session:
+        rows = catalogue_rows(session, since=NOON + timedelta(minutes=1))
+
+    assert [row.item_id for row in rows] == ["middle", "late"]
+    assert rows[0].updated_at == NOON + timedelta(minutes=1)
