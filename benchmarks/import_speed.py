@@ -135,9 +135,7 @@ def main() -> None:
             times["postgresql"].append(ours(own, file, folder))
     stop()
     best = {name: min(taken) for name, taken in times.items()}
-    print(
-        f"| 1,000,209 ratings, best of {ROUNDS} rounds | bare, s | import job, s | ratio | at most |"
-    )
+    print(f"| 1,000,209 ratings, best of {ROUNDS} | bare, s | import job, s | ratio | at most |")
     print("|---|---:|---:|---:|---:|")
     sqlite_row = (f"SQLite {sqlite3.sqlite_version}, executemany", "executemany", "sqlite", 4)
     copy_row = (f"PostgreSQL {version}, COPY", "copy", "postgresql", 8)
