@@ -1,5 +1,8 @@
 """The compiled loops, and the only file that imports numba.
 
+numba's cache notices a change in a kernel's own file only: kernels that call each other stay
+together here.
+
 Each writes into the arrays it is given and has a slow, obvious twin in tests/naive.py. Loops run
 in parallel over users or over items, each of which writes rows of its own, so the result does
 not depend on the number of threads; sums are never split between threads.
