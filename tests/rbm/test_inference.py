@@ -98,3 +98,20 @@ def test_base_probabilities_are_the_smoothed_shares_of_an_item(model, ratings):
     np.testing.assert_allclose(shares[0], base_rates(ratings, 5)[4])
     np.testing.assert_allclose(shares[1], everywhere / everywhere.sum())
     np.testing.assert_allclose(shares[2], shares[1])  # an item that nobody rated
+
+
+@pytest.mark.parametrize("n_hidden", [1, 16, 64, 65, 100])
+def test_filling_vector_registers_adds_only_units_that_change_nothing(rng, ratings, n_hidden):
+    params = random_params(rng, n_hidden=n_hidden)
+    names = {
+        "users": Vocabulary([f"{n:02}" for n in range(12)]),
+        "items": Vocabulary([*"abcdefghi"]),
+    }
+    model = Model.of("user_rbm", params, ratings, scale=RatingScale(tuple(STARS)), **names)
+
+    hidden = inference.fold_in(model, *ratings.row(3))
+
+    assert (hidden[n_hidden:] == 0).all()
+    assert (model.predictor.expm1_weights[:, :, n_hidden:] == 0).all()
+    expected = naive.fold_in(params, naive.row_of(ratings, 3))
+    np.testing.assert_allclose(hidden[:n_hidden], expected, rtol=1e-4)
