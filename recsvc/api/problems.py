@@ -20,7 +20,7 @@ from recsvc.api.malformed import what_is_wrong
 from recsvc.errors import RecsvcError
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = 5
+RETRY_SECONDS = 1  # a version that was just published answers by then
 REQUEST_ID = "recsvc.request_id"  # where the scope keeps it
 BODY_LIMIT = "recsvc.body_limit"
 

@@ -135,14 +135,14 @@ def test_hyperparameters_that_cannot_be_are_refused_before_a_job_is_made(
 @pytest.mark.parametrize(
     ("name", "content", "code", "told"),
     [
-        ("ratings.csv", os.urandom(20_000), "binary-file", "ratings"),
+        ("ratings.csv", os.urandom(20_000), "binary-file", "Send ratings as text"),
         (
             "ratings.csv.gz",
             gzip.compress(b"user_id,item_id,rating\n" + b"zed,book-001,4\n" * 5000)[:-40],
             "truncated-file",
             "again",
         ),
-        ("photo.csv", b"\x89PNG\r\n\x1a\n" + bytes(5000), "binary-file", "photo.csv"),
+        ("photo.csv", b"\x89PNG\r\n\x1a\n" + bytes(5000), "binary-file", "Send ratings as text"),
     ],
     ids=["binary", "truncated gz", "picture"],
 )

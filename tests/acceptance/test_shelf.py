@@ -83,8 +83,9 @@ def test_a_corrupt_checkpoint_is_told_by_its_sha256_and_the_published_model_goes
         client.recommendations("reader-001")
     assert (unready.value.status, unready.value.problem["type"]) == (
         503,
-        "/problems/no-model-published",
+        "/problems/model-unreadable",
     )
+    assert sha256 in unready.value.detail
     client.rate("reader-001", "book-001", 4)  # all else works
 
     client.rollback()
