@@ -8,7 +8,8 @@ from pydantic import Field
 from recsvc.api import answers
 from recsvc.api.deps import UserId
 from recsvc.api.schemas import Answer
-from recsvc.errors import ModelUnreadable, NoModelPublished
+from recsvc.errors import InvalidId, ModelUnreadable, NoModelPublished
+from recsvc.service.rating_fields import checked_id
 from recsvc.service.recommending import Prediction, Rated, predict
 from recsvc.service.serving import Serving
 
@@ -57,7 +58,7 @@ class PredictionsOut(Answer):
 @router.get(
     "/v1/users/{user_id:id}/predictions",
     summary="Predict a user's ratings",
-    responses=answers.of(NoModelPublished, ModelUnreadable),
+    responses=answers.of(InvalidId, NoModelPublished, ModelUnreadable),
 )
 def get_predictions(
     request: Request,
@@ -70,6 +71,7 @@ def get_predictions(
     ],
 ) -> PredictionsOut:
     """An item that the user has rated is predicted as if they had not."""
+    checked_id("user_id", user_id)
     serving: Serving = request.app.state.serving
     answering = serving.answering()
     rated = Rated.stored(answering, serving.rated.of(user_id))

@@ -13,9 +13,15 @@ from pydantic_core import to_json
 from recsvc.api import answers
 from recsvc.api.deps import UserId
 from recsvc.api.schemas import Answer, Body
-from recsvc.errors import InvalidRating, ModelUnreadable, NoModelPublished, ValueOffScale
+from recsvc.errors import (
+    InvalidId,
+    InvalidRating,
+    ModelUnreadable,
+    NoModelPublished,
+    ValueOffScale,
+)
 from recsvc.service.answering import Answering
-from recsvc.service.rating_fields import checked_value
+from recsvc.service.rating_fields import checked_id, checked_value
 from recsvc.service.recommending import RankedList, Rated, recommend
 from recsvc.service.serving import Serving
 
@@ -74,7 +80,7 @@ class RecommendationsRequest(Body):
     "/v1/users/{user_id:id}/recommendations",
     summary="Recommend to a stored user",
     response_model=RecommendationsOut,
-    responses=answers.of(NoModelPublished, ModelUnreadable)
+    responses=answers.of(InvalidId, NoModelPublished, ModelUnreadable)
     | {304: {"description": "The list is the one whose ETag was sent as If-None-Match."}},
 )
 async def get_recommendations(
@@ -88,6 +94,7 @@ async def get_recommendations(
 
     A user nobody has heard of gets the most-rated items, and each says so.
     """
+    checked_id("user_id", user_id)
     serving: Serving = request.app.state.serving
     answering = serving.answering()
 
