@@ -1,0 +1,96 @@
+"""Predictions over HTTP, from a model that was really trained."""
+
+import math
+
+import pytest
+
+from tests.api.conftest import publish_a_trained_model
+
+
+@pytest.fixture
+def trained(client, app, context):
+    publish_a_trained_model(client, context)
+    app.state.serving.look()
+    return client
+
+
+def predictions(client, user_id="u3", *, item_id):
+    answer = client.get(f"/v1/users/{user_id}/predictions", params={"item_id": item_id})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_each_item_asked_gets_its_distribution_in_the_order_asked(trained):
+    body = predictions(trained, item_id=["i7", "i2", "i7"])
+
+    assert (body["user_id"], body["model_version"]) == ("u3", 1)
+    assert [item["item_id"] for item in body["items"]] == ["i7", "i2", "i7"]
+    assert body["items"][0] == body["items"][2] != body["items"][1]
+    for item in body["items"]:
+        values = [share["value"] for share in item["distribution"]]
+        shares = [share["probability"] for share in item["distribution"]]
+        assert values == [1, 5]
+        assert sum(shares) == pytest.approx(1)
+        assert item["expected_rating"] == pytest.approx(shares[0] + 5 * shares[1])
+        assert item["entropy"] == pytest.approx(-sum(p * math.log(p) for p in shares))
+        assert item["source"] == "model"
+
+
+def test_the_expected_rating_is_the_one_that_recommendations_show(trained):
+    listed = trained.get("/v1/users/u3/recommendations").json()["items"]
+
+    body = predictions(trained, item_id=[place["item_id"] for place in listed])
+
+    for place, item in zip(listed, body["items"], strict=True):
+        assert place["expected_rating"] == pytest.approx(item["expected_rating"], rel=1e-6)
+
+
+def test_how_an_item_was_rated_does_not_enter_into_its_own_prediction(trained):
+    (before,) = predictions(trained, item_id="i2")["items"]
+    for value in (1, 5):
+        trained.put("/v1/users/u3/ratings/i2", json={"value": value})
+        assert predictions(trained, item_id="i2")["items"] == [before]
+
+
+def test_other_ratings_do_at_once(trained):
+    (before,) = predictions(trained, item_id="i2")["items"]
+    trained.put("/v1/users/u3/ratings/i4", json={"value": 1})
+    trained.put("/v1/users/u3/ratings/i6", json={"value": 5})
+
+    assert predictions(trained, item_id="i2")["items"] != [before]
+
+
+@pytest.mark.parametrize(("user_id", "item_id"), [("u3", "unheard-of"), ("nobody", "i2")])
+def test_what_the_model_cannot_know_is_answered_from_the_baselines_and_said_so(
+    trained, user_id, item_id
+):
+    (item,) = predictions(trained, user_id, item_id=item_id)["items"]
+
+    assert item["item_id"] == item_id
+    assert item["source"] == "baseline"
+    assert 1 < item["expected_rating"] < 5
+    assert sum(share["probability"] for share in item["distribution"]) == pytest.approx(1)
+
+
+def test_ids_with_slashes_are_asked_for_like_others(trained):
+    rating = {"user_id": "a/b", "item_id": "i/1", "value": 5}
+    trained.post("/v1/ratings", json={"ratings": [rating]})
+
+    body = predictions(trained, "a%2Fb", item_id=["i/1", "i1"])
+
+    assert body["user_id"] == "a/b"
+    assert [item["item_id"] for item in body["items"]] == ["i/1", "i1"]
+
+
+@pytest.mark.parametrize("asked", [{}, {"item_id": [f"i{number}" for number in range(501)]}])
+def test_no_item_or_more_than_five_hundred_are_refused(trained, asked):
+    answer = trained.get("/v1/users/u3/predictions", params=asked)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "item_id"
+
+
+def test_five_hundred_items_are_answered(trained):
+    items = [f"i{number}" for number in range(500)]
+
+    assert [item["item_id"] for item in predictions(trained, item_id=items)["items"]] == items

@@ -1,0 +1,282 @@
+"""Recommendations over HTTP, from a model that was really trained."""
+
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from recsvc.api.app import create_app
+from tests.api.conftest import publish_a_trained_model, settings_for
+
+LIST = "/v1/users/{}/recommendations"
+ITEMS = {f"i{number}" for number in range(10)}
+
+
+@pytest.fixture
+def trained(client, app, context):
+    publish_a_trained_model(client, context)
+    app.state.serving.look()
+    return client
+
+
+def rated(client, user_id) -> set[str]:
+    return {r["item_id"] for r in client.get(f"/v1/users/{user_id}/ratings").json()["items"]}
+
+
+def ids(answer) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [place["item_id"] for place in answer.json()["items"]]
+
+
+def refused(answer) -> dict:
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.json()
+
+
+def field_of(problem) -> str:
+    return problem["errors"][0]["field"]
+
+
+# ------------------------------------------------------------------------- a stored user
+
+
+def test_a_stored_user_gets_all_that_they_have_not_rated_best_first(trained):
+    answer = trained.get(LIST.format("u3"), params={"n": 3})
+
+    body = answer.json()
+    assert body.keys() == {"user_id", "model_version", "items", "shortfall"}
+    assert (body["user_id"], body["model_version"], body["shortfall"]) == ("u3", 1, None)
+    assert set(ids(answer)) <= ITEMS - rated(trained, "u3")
+    scores = [place["score"] for place in body["items"]]
+    assert scores == sorted(scores, reverse=True)
+    assert body["items"][0].keys() == {"item_id", "title", "score", "expected_rating", "source"}
+    assert {place["source"] for place in body["items"]} == {"model"}
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_fewer_than_ten_come_only_with_a_reason(trained):
+    answer = trained.get(LIST.format("u3"))
+
+    assert set(ids(answer)) == ITEMS - rated(trained, "u3")
+    missing = 10 - len(ids(answer))
+    assert answer.json()["shortfall"].startswith(f"{missing} fewer than asked")
+
+
+def test_the_newest_rating_counts_at_once(trained):
+    before = ids(trained.get(LIST.format("u3")))
+    trained.put(f"/v1/users/u3/ratings/{before[0]}", json={"value": 1})
+
+    assert set(ids(trained.get(LIST.format("u3")))) == set(before[1:])
+
+
+def test_nobody_has_heard_of_the_user_and_popular_items_come(trained):
+    answer = trained.get(LIST.format("somebody%20new%2F7"), params={"n": 10})
+
+    assert answer.json()["user_id"] == "somebody new/7"
+    assert set(ids(answer)) == ITEMS
+    assert {place["source"] for place in answer.json()["items"]} == {"popular"}
+
+
+def test_ids_with_slashes_and_letters_of_any_script_are_users_like_others(trained):
+    for user_id, address in (("a/b", "a%2Fb"), ("é😀", "%C3%A9%F0%9F%98%80")):
+        rating = {"user_id": user_id, "item_id": "i1", "value": 5}
+        assert trained.post("/v1/ratings", json={"ratings": [rating]}).json()["accepted"] == 1
+
+        answer = trained.get(LIST.format(address))
+
+        assert answer.json()["user_id"] == user_id
+        assert set(ids(answer)) == ITEMS - {"i1"}
+
+
+@pytest.mark.parametrize("address", ["a%00b", "%01", "x" * 257])
+def test_an_id_that_cannot_be_one_is_refused(trained, address):
+    for kind in ("recommendations", "predictions?item_id=i1"):
+        problem = refused(trained.get(f"/v1/users/{address}/{kind}"))
+        assert problem["type"] == "/problems/invalid-id"
+
+
+@pytest.mark.parametrize("n", [1, 500])
+def test_the_shortest_and_the_longest_list_can_be_asked_for(trained, n):
+    assert len(ids(trained.get(LIST.format("nobody"), params={"n": n}))) == min(n, 10)
+
+
+@pytest.mark.parametrize("n", ["0", "-1", "501", "x", "1.5", ""])
+def test_a_list_of_another_length_is_refused(trained, n):
+    assert field_of(refused(trained.get(LIST.format("u3"), params={"n": n}))) == "n"
+
+
+def test_each_item_to_be_excluded_is_named_by_itself(trained):
+    before = ids(trained.get(LIST.format("nobody")))
+    excluded = {"exclude": [before[0], before[2], "unheard-of"]}
+
+    after = ids(trained.get(LIST.format("nobody"), params=excluded))
+
+    assert after == [before[1], *before[3:]]
+
+
+def test_more_than_five_hundred_exclusions_are_refused(trained):
+    many = {"exclude": [f"x{number}" for number in range(501)]}
+
+    assert field_of(refused(trained.get(LIST.format("u3"), params=many))) == "exclude"
+
+
+def test_rated_items_come_back_where_asked_for(trained):
+    answer = trained.get(LIST.format("u3"), params={"include_rated": "true"})
+
+    assert set(ids(answer)) == ITEMS
+
+
+def test_titles_come_and_hidden_items_do_not(trained, app):
+    trained.put("/v1/items/i1", json={"title": "One"})
+    trained.put("/v1/items/i2", json={"hidden": True})
+    app.state.serving.look()
+
+    answer = trained.get(LIST.format("nobody"))
+
+    titles = {place["item_id"]: place["title"] for place in answer.json()["items"]}
+    assert titles["i1"] == "One"
+    assert titles.keys() == ITEMS - {"i2"}
+
+
+# ------------------------------------------------------------------------- the same again
+
+
+def test_the_same_list_is_not_sent_twice_to_who_names_its_tag(trained):
+    first = trained.get(LIST.format("u3"))
+    tag = first.headers["etag"]
+
+    for named in (tag, f"W/{tag}", f'"other", {tag}'):
+        again = trained.get(LIST.format("u3"), headers={"If-None-Match": named})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+
+
+def test_another_list_has_another_tag(trained):
+    tag = trained.get(LIST.format("u3")).headers["etag"]
+    trained.put("/v1/users/u3/ratings/i3", json={"value": 1})
+
+    answer = trained.get(LIST.format("u3"), headers={"If-None-Match": tag})
+
+    assert answer.status_code == 200
+    assert answer.headers["etag"] != tag
+    assert trained.get(LIST.format("u4")).headers["etag"] != tag
+
+
+# ------------------------------------------------------------------------- anybody
+
+
+def given(*ratings) -> dict:
+    return {"ratings": [{"item_id": item_id, "value": value} for item_id, value in ratings]}
+
+
+def test_somebody_not_stored_gets_what_a_stored_user_with_these_ratings_would(trained):
+    mine = [("i1", 5), ("i2", 1), ("i4", 1)]
+    for item_id, value in mine:
+        trained.put(f"/v1/users/newcomer/ratings/{item_id}", json={"value": value})
+
+    answer = trained.post("/v1/recommendations", json=given(*mine) | {"n": 7})
+
+    stored = trained.get(LIST.format("newcomer"), params={"n": 7}).json()
+    assert answer.json() == stored | {"user_id": None}
+
+
+def test_nothing_of_it_is_kept(trained):
+    trained.post("/v1/recommendations", json=given(("i1", 5), ("unheard-of", 5)))
+
+    assert trained.get("/v1/items/unheard-of").status_code == 404
+
+
+def test_what_was_given_and_what_is_excluded_does_not_come(trained):
+    body = given(("i1", 5)) | {"exclude": ["i2"]}
+    with_rated = body | {"include_rated": True}
+
+    assert set(ids(trained.post("/v1/recommendations", json=body))) == ITEMS - {"i1", "i2"}
+    assert set(ids(trained.post("/v1/recommendations", json=with_rated))) == ITEMS - {"i2"}
+
+
+def test_without_ratings_popular_items_come(trained):
+    answer = trained.post("/v1/recommendations", json={})
+
+    assert {place["source"] for place in answer.json()["items"]} == {"popular"}
+
+
+def test_of_two_ratings_of_one_item_the_last_counts(trained):
+    twice = trained.post("/v1/recommendations", json=given(("i1", 1), ("i1", 5)))
+    once = trained.post("/v1/recommendations", json=given(("i1", 5)))
+
+    assert twice.json() == once.json()
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e308"])
+def test_a_value_that_is_no_finite_number_is_refused(trained, value):
+    body = f'{{"ratings": [{{"item_id": "i1", "value": {value}}}]}}'
+    answer = trained.post(
+        "/v1/recommendations", content=body, headers={"Content-Type": "application/json"}
+    )
+
+    problem = refused(answer)
+    assert "value" in problem["detail"]
+    json.dumps(problem, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"rating": []}, "rating"),
+        ({"ratings": [{"item_id": "i1", "value": 5, "stars": 3}]}, "ratings.0.stars"),
+        ({"ratings": [{"item_id": "i1"}]}, "ratings.0.value"),
+        ({"ratings": [{"item_id": "", "value": 5}]}, "ratings.0.item_id"),
+        ({"ratings": [{"item_id": "x" * 257, "value": 5}]}, "ratings.0.item_id"),
+        ({"ratings": [{"item_id": "i1", "value": "good"}]}, "ratings.0.value"),
+        ({"ratings": [{"item_id": "i1", "value": 5}] * 10_001}, "ratings"),
+        ({"n": 0}, "n"),
+        ({"n": 501}, "n"),
+        ({"exclude": ["x"] * 501}, "exclude"),
+        ({"exclude": "i1"}, "exclude"),
+    ],
+)
+def test_a_body_that_cannot_be_taken_is_refused_with_the_field(trained, body, field):
+    assert field_of(refused(trained.post("/v1/recommendations", json=body))) == field
+
+
+def test_a_value_off_the_declared_scale_is_refused(database_url, tmp_path):
+    settings = settings_for(database_url, tmp_path / "home", rating_scale="1:5:1")
+    app = create_app(settings)
+    with TestClient(app) as client:
+        publish_a_trained_model(client, app.state.context)
+        app.state.serving.look()
+
+        problem = refused(client.post("/v1/recommendations", json=given(("i1", 5), ("i2", 11))))
+
+        assert problem["type"] == "/problems/value-off-scale"
+        assert (problem["value"], problem["scale"]) == (11, "1, 2, 3, 4, 5")
+
+
+# ------------------------------------------------------------------------- no model
+
+
+def test_without_a_published_model_every_answer_says_what_to_do(client):
+    answers = (
+        client.get(LIST.format("u3")),
+        client.post("/v1/recommendations", json={}),
+        client.get("/v1/users/u3/predictions", params={"item_id": "i1"}),
+    )
+
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.json()["type"] == "/problems/no-model-published"
+        assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_published_model_that_cannot_be_read_is_named_by_its_sha256(client, app, context):
+    publish_a_trained_model(client, context)
+    sha256 = client.get("/v1/models/1").json()["checkpoint_sha256"]
+    context.shelf.remove(sha256)
+    app.state.serving._answering = None  # as in a process that starts now
+    app.state.serving.look()
+
+    answer = client.get(LIST.format("u3"))
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "/problems/model-unreadable"
+    assert sha256 in answer.json()["detail"]
