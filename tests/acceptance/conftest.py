@@ -117,7 +117,7 @@ def make_site(tmp_path: Path) -> Iterator[Make]:
 @pytest.fixture
 def site(make_site: Make, database_url: str) -> Site:
     """A site on each kind of database, where nothing waits long and every epoch is kept."""
-    return make_site(database_url, lease_seconds=2, checkpoint_seconds=0)
+    return make_site(database_url, lease_seconds=1.5, checkpoint_seconds=0)
 
 
 _numbers = itertools.count(1)

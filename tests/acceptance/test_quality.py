@@ -19,10 +19,8 @@ def test_fold_u1_is_predicted_within_its_band(make_site, data_dir, model_kind, l
     base, test = fold(1)
     imported(client, base)
 
-    result = trained(client, model_kind=model_kind, hyperparameters={})["result"]
+    trained(client, model_kind=model_kind, hyperparameters={})
 
-    most_rated = result["baselines"]["most_rated"]["ndcg_at_10"]
-    assert result["metrics"]["ndcg_at_10"] > most_rated
     assert least < rmse_of_predictions(client, test) < most
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.acceptance
 THREADS = 8
 PAUSE_SECONDS = 0.005
 SWAP_SECONDS = 2.0
-MARGIN_SECONDS = 1.0  # of load before and after each swap
+MARGIN_SECONDS = 0.7  # of load before and after each swap
 
 
 @dataclass
@@ -57,7 +57,6 @@ def test_publishing_and_rolling_back_swap_every_process_without_a_failed_request
         (older, lambda: client.publish(older)),
         (newer, lambda: client.publish(newer)),
         (older, client.rollback),
-        (newer, lambda: client.publish(newer)),
     ]
 
     swaps = []
