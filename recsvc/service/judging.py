@@ -68,8 +68,10 @@ def figures(model: Model, split: Split) -> dict[str, float | int]:
     return evaluation.model_figures(measured, split.train, split.validation, split.ranked_users())
 
 
-def ndcg_side_by_side(candidate: Model, published: Model, split: Split) -> tuple[float, float]:
-    """nDCG@10 of both on the validation items of the users that both can answer.
+def ndcg_side_by_side(
+    candidate: Model, published: Model, split: Split
+) -> tuple[float, float] | None:
+    """nDCG@10 of both on the validation items of the users that both can answer; None without any.
 
     An item that the published version does not know counts as missed by it; a user whom it
     cannot answer, item-oriented, is left out for both. Popularity is that of the train ratings
@@ -81,7 +83,7 @@ def ndcg_side_by_side(candidate: Model, published: Model, split: Split) -> tuple
     users = split.ranked_users()
     users = users[rows[users] >= 0]
     if users.size == 0:
-        return 1.0, 0.0
+        return None
     train, validation = _as_seen_by(published, split, rows)
     candidate, published = (_without_validation(model, split) for model in (candidate, published))
     ours = evaluation.list_figures(candidate, split.train, split.validation, users)

@@ -92,7 +92,10 @@ def _worth_publishing(context: Context, candidate: Candidate, model: Model) -> t
         published = checkpoint.read_model(context.shelf.map(present.checkpoint_sha256))
     except (ShelfError, CheckpointUnreadable) as error:
         return True, f"the published version cannot be read: {error.detail}"
-    ours, theirs = judging.ndcg_side_by_side(model, published, candidate.split)
+    side_by_side = judging.ndcg_side_by_side(model, published, candidate.split)
+    if side_by_side is None:
+        return True, f"no validation rating tells it from version {present.version}"
+    ours, theirs = side_by_side
     word = "better" if ours > theirs else "not better"
     return ours > theirs, (
         f"{word} than version {present.version}: validation nDCG@10 {ours:.4f} against {theirs:.4f}"

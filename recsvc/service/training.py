@@ -51,7 +51,8 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     spec = TrainingSpec.from_dict(job.spec)
     hyper = spec.chosen()
     _refuse_too_much(context, spec, hyper)
-    _say(context, lease, 0.0, {"phase": "reading ratings", "epochs": hyper.epochs})
+    note = {**(job.progress_note or {}), "phase": "reading ratings", "epochs": hyper.epochs}
+    _say(context, lease, job.progress, note)
     snapshot, snapshot_sha256 = snapshots.taken(context, lease, job)
     scale = _scale(context, snapshot)
     split = split_of(snapshot, scale, share=spec.validation_share)

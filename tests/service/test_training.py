@@ -289,6 +289,19 @@ def test_a_bad_checkpoint_costs_a_warning_and_comes_to_the_same_weights(shop, da
     assert result["weights_sha256"] == undisturbed["weights_sha256"]
 
 
+def test_a_job_whose_snapshot_has_gone_bad_fails_with_its_name_and_as_far_as_it_was(shop):
+    lease = interrupted(shop, 5)
+    before = shop.job(1)
+    shop.spoil(before.snapshot_sha256)
+
+    assert shop.carry_out(lease) == JobState.FAILED
+
+    job = shop.job(1)
+    assert (job.error["code"], job.error["sha256"]) == ("object-corrupt", before.snapshot_sha256)
+    assert job.progress == before.progress == 0.8
+    assert job.progress_note == before.progress_note | {"phase": "reading ratings"}
+
+
 def test_a_job_killed_after_its_version_was_stored_gives_that_version_and_no_second(shop):
     shop.ask()
     lease = shop.claim(lease_seconds=0)
@@ -423,3 +436,7 @@ def test_so_few_ratings_that_none_is_left_for_validation_still_make_a_version(sh
     assert (result["metrics"], result["baselines"]) == ({}, {})
     assert result["best_epoch"] == 5  # the last
     assert shop.published() == 1
+
+    again = shop.train(validation_share=1e-9)
+    assert (again["published"], shop.published()) == (True, 2)
+    assert again["reason"] == "no validation rating tells it from version 1"
