@@ -329,5 +329,5 @@ def test_an_item_is_found_by_its_key_however_large_that_is(key):
     ]
     catalogue = Catalogue(answers.model, rows)
 
-    assert catalogue.numbers(np.array([3, key, 2])).tolist() == [2, 1, 0]
+    assert catalogue.numbers(np.array([3, key, 2, key + 7])).tolist() == [2, 1, 0, -1]
     assert catalogue.numbers(np.array([], dtype=np.int64)).tolist() == []
