@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from sqlalchemy import event
 
 from recsvc.errors import ModelUnreadable, NoModelPublished
 from recsvc.service.recommending import NOTHING_RATED, Rated, recommend
@@ -195,6 +196,22 @@ def test_a_changed_catalogue_shows_after_one_look(shop, serving):
     shown = titles(serving)
     assert (shown["i03"], shown["i04"]) == (None, "Back")
     assert not shown.keys() & {"brand-new", "i05"}
+
+
+def test_looking_at_a_catalogue_that_has_not_changed_reads_no_item(shop, serving):
+    shop.train()
+    serving.look()
+    read = []
+    event.listen(shop.database.engine, "after_cursor_execute", lambda *told: read.append(told[2]))
+
+    serving.look()
+    unchanged = [statement for statement in read if "item.title" in statement]
+    shop.describe("i03", title="Third")
+    read.clear()
+    serving.look()
+
+    assert unchanged == []
+    assert len([statement for statement in read if "item.title" in statement]) == 1
 
 
 def test_an_item_made_by_a_rating_shows_after_one_look(shop, serving):
