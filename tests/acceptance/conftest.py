@@ -200,10 +200,3 @@ def ids(answer: dict) -> list[str]:
 
 def sources(answer: dict) -> set[str]:
     return {item["source"] for item in answer["items"]}
-
-
-def first_lines(file: Path, n: int, to: Path) -> Path:
-    """Copy the beginning of a file."""
-    with file.open("rb") as lines:
-        to.write_bytes(b"".join(itertools.islice(lines, n)))
-    return to
