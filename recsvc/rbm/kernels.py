@@ -439,6 +439,8 @@ def top_n(scores: Doubles, out: Ints) -> int:
     An item whose score is −inf never comes. Returns how many came, at most out.size.
     """
     found = 0
+    if out.size == 0:
+        return found
     for item in range(scores.size):
         score = scores[item]
         if score == -np.inf or (found == out.size and score <= scores[out[found - 1]]):

@@ -88,5 +88,18 @@ def test_bytes_that_are_not_utf8_are_a_problem_not_a_fault(url):
     connection.close()
 
 
+def test_an_id_with_nul_is_refused_before_any_database_sees_it(client):
+    for method, path in (
+        ("GET", "/v1/users/a%00b/ratings"),
+        ("DELETE", "/v1/users/a%00b"),
+        ("DELETE", "/v1/users/a/ratings/b%00"),
+        ("GET", "/v1/items/%00"),
+    ):
+        answer = client.request(method, path)
+
+        assert answer.status_code == 422
+        assert answer.json()["type"] == "/problems/invalid-id"
+
+
 def test_what_is_not_an_id_may_be_escaped_too(client):
     assert client.get("/%6Civez").json() == {"status": "alive"}

@@ -269,6 +269,7 @@ def test_the_highest_scores_come_best_first_and_the_smaller_number_among_equals(
 def test_nothing_comes_where_everything_is_left_out():
     assert kernels.top_n(np.full(5, -np.inf), np.empty(3, np.int64)) == 0
     assert kernels.top_n(np.empty(0), np.empty(0, np.int64)) == 0
+    assert kernels.top_n(np.ones(5), np.empty(0, np.int64)) == 0
 
 
 def test_threads_can_be_lowered_and_raised_again():
