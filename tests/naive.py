@@ -209,6 +209,23 @@ def liked_probability(params: Params, row: Row, item: int, first_liked: int) -> 
     return math.fsum(level_probabilities(params, row, item)[first_liked:])
 
 
+def top_liked(
+    params: Params,
+    row: Row,
+    first_liked: int,
+    most: np.ndarray,
+    left_out: np.ndarray,
+    n: int,
+) -> list[tuple[int, float]]:
+    """(item, score) of the n best, every item scored: P(liked) times what it scores at most."""
+    scores = [
+        (item, liked_probability(params, row, item, first_liked) * float(most[item]))
+        for item in range(most.size)
+        if not left_out[item]
+    ]
+    return sorted(scores, key=lambda pair: (-pair[1], pair[0]))[:n]
+
+
 def leave_one_out(params: Params, row: Row, place: int) -> list[float]:
     """p(level of row[place] | the rest of the row)."""
     return level_probabilities(params, row[:place] + row[place + 1 :], row[place][0])

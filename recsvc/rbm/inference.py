@@ -1,6 +1,7 @@
 """Answers from a model: how a user would rate, and what to show them, from their latest ratings."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsvc.rbm import kernels
 from recsvc.rbm.model import Model
@@ -32,12 +33,38 @@ def level_probabilities(
     return model.predictor.level_probabilities(*_asked(model, items, hidden, user))
 
 
-def liked_probabilities(
-    model: Model, items: Ints, *, hidden: Floats | None = None, user: int | None = None
-) -> Doubles:
-    """P(liked | the user's ratings) of some items, (n,); the rest as in `level_probabilities`."""
-    asked = _asked(model, items, hidden, user)
-    return model.predictor.liked_probabilities(*asked, model.scale.first_liked)
+def top_liked(
+    model: Model,
+    n: int,
+    *,
+    left_out: NDArray[np.bool_],
+    hidden: Floats | None = None,
+    user: int | None = None,
+) -> tuple[Ints, Doubles]:
+    """Give the n items of the highest `ranking_scores`, best first, and those scores.
+
+    left_out      (n_items,) true where an item must not come
+    hidden, user  as in `level_probabilities`
+    """
+    predictor, n_items = model.predictor, len(model.items)
+    activations, cases, visible = _asked(model, model.all_items, hidden, user)
+    best = np.empty(min(n, n_items), dtype=np.int64)
+    scores = np.empty(best.size)
+    found = kernels.top_liked(
+        predictor.expm1_weights,
+        predictor.visible_odds,
+        predictor.fitted(activations),
+        predictor.block,
+        cases,
+        visible,
+        model.scale.first_liked,
+        model.root_popularity,
+        model.by_popularity,
+        left_out,
+        best,
+        scores,
+    )
+    return best[:found], scores[:found]
 
 
 def _asked(

@@ -16,6 +16,7 @@ Chance is a counter-based hash: uniform number `n` of a case is a pure function 
 
 import numpy as np
 from numba import config, njit, prange, set_num_threads
+from numpy.typing import NDArray
 
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
@@ -369,7 +370,7 @@ def level_probabilities(
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED)
-def liked_probabilities(
+def top_liked(
     expm1_weights: Floats,
     visible_odds: Doubles,
     hidden: Floats,
@@ -377,16 +378,55 @@ def liked_probabilities(
     cases: Ints,
     units: Ints,
     first_liked: int,
-    out: Doubles,
-) -> None:
-    """`out[n]` = P(level ≥ first_liked | V): sums what `level_probabilities` gives, (n,)."""
+    most: Doubles,
+    order: Ints,
+    left_out: NDArray[np.bool_],
+    out: Ints,
+    scores: Doubles,
+) -> int:
+    """`out` = the items of the highest P(level ≥ first_liked | V) · most, the smaller among equals.
+
+    No score exceeds `most`, so the search through items by falling `most` ends, exactly, where
+    not even certain liking could reach the last place: popular items are few.
+
+    cases, units  (n_items,) whom to ask for an item, as in `level_probabilities`
+    most          (n_items,) what an item scores if it is surely liked
+    order         (n_items,) items by falling `most`
+    left_out      (n_items,) items that must not come
+    scores        (n,) out: the scores of `out`
+    returns       how many came, at most out.size
+    """
+    found = 0
     shares = np.empty((1, visible_odds.shape[1]))
-    for n in range(cases.size):
-        _level_odds(expm1_weights, visible_odds, units[n], hidden, cases[n], block, shares, 0)
+    for item in order:
+        if found == out.size and (found == 0 or most[item] < scores[found - 1]):
+            break
+        if left_out[item]:
+            continue
+        _level_odds(expm1_weights, visible_odds, units[item], hidden, cases[item], block, shares, 0)
         liked = 0.0
         for level in range(first_liked, shares.shape[1]):
             liked += shares[0, level]
-        out[n] = liked
+        found = _placed(item, liked * most[item], found, out, scores)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _placed(item: int, score: float, found: int, out: Ints, scores: Doubles) -> int:
+    """Put an item in its place among the best so far, if it has one; give how many there are."""
+    if found == out.size and not _goes_before(item, score, out[found - 1], scores[found - 1]):
+        return found
+    place = found if found < out.size else found - 1
+    while place > 0 and _goes_before(item, score, out[place - 1], scores[place - 1]):
+        out[place], scores[place] = out[place - 1], scores[place - 1]
+        place -= 1
+    out[place], scores[place] = item, score
+    return min(found + 1, out.size)
+
+
+@njit(cache=True, nogil=True)
+def _goes_before(item: int, score: float, other: int, other_score: float) -> bool:
+    return score > other_score or (score == other_score and item < other)
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)

@@ -73,6 +73,16 @@ class Model:
         return np.sqrt(self.item_counts)
 
     @cached_property
+    def by_popularity(self) -> Ints:
+        """Item numbers, the most rated first, (n_items,)."""
+        return np.argsort(-self.item_counts, kind="stable")
+
+    @cached_property
+    def all_items(self) -> Ints:
+        """Every item number, (n_items,)."""
+        return np.arange(len(self.items))
+
+    @cached_property
     def values(self) -> Doubles:
         """The rating that each level stands for, (n_levels,)."""
         return np.array(self.scale.values)

@@ -118,23 +118,6 @@ class Predictor:
         kernel(self.expm1_weights, self.visible_odds, activations, self.block, cases, units, out)
         return out
 
-    def liked_probabilities(
-        self, hidden: Floats, cases: Ints, units: Ints, first_liked: int
-    ) -> Doubles:
-        """P(level ≥ first_liked | V) of visible unit units[n] for case cases[n], (n,)."""
-        out = np.empty(units.size)
-        kernels.liked_probabilities(
-            self.expm1_weights,
-            self.visible_odds,
-            self.fitted(hidden),
-            self.block,
-            cases,
-            units,
-            first_liked,
-            out,
-        )
-        return out
-
     def leave_one_out_probabilities(
         self, hidden: Floats, cases: Ints, units: Ints, levels: Levels
     ) -> Doubles:

@@ -44,8 +44,9 @@ def _use_once(model_kind: ModelKind, ratings: RatingMatrix, held_out: RatingMatr
         # a mapped model is read-only, which is another type to the compiler
         evaluation.model_figures(either, ratings, held_out, np.arange(N_USERS))
         hidden = inference.fold_in(either, *ratings.row(0)) if model_kind == "user_rbm" else None
-        for ask in (inference.level_probabilities, inference.liked_probabilities):
-            ask(either, np.arange(N_ITEMS), hidden=hidden, user=0)
+        inference.level_probabilities(either, either.all_items, hidden=hidden, user=0)
+        nothing = np.zeros(N_ITEMS, dtype=np.bool_)
+        inference.top_liked(either, 2, left_out=nothing, hidden=hidden, user=0)
     units.free_energy(params, data.train)
 
 

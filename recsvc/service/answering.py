@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from recsvc.db.serving_reads import CatalogueRow
 from recsvc.rbm.model import Model
-from recsvc.rbm.ratings import Ints
+from recsvc.rbm.ratings import Ints, Numbers
 
 UNKNOWN = -1
 
@@ -44,13 +43,12 @@ class Catalogue:
             else:
                 self.others[row.key] = (row.item_id, row.title)
 
-    def numbers(self, keys: Ints) -> Ints:
+    def numbers(self, keys: Ints) -> Numbers:
         """Give the model's numbers of items by their keys, −1 where it does not know one."""
-        known = self._number_of_key
-        return np.where(keys < known.size, known[np.minimum(keys, known.size - 1)], UNKNOWN)
+        return self._number_of_key.take(keys, mode="clip")  # the last place stays unknown
 
     def _know(self, key: int, number: int) -> None:
-        if key >= self._number_of_key.size:
+        if key >= self._number_of_key.size - 1:
             larger = np.full(2 * key, UNKNOWN, dtype=np.int32)
             larger[: self._number_of_key.size] = self._number_of_key
             self._number_of_key = larger
@@ -65,11 +63,6 @@ class Answering:
     publication_id: int
     model: Model
     catalogue: Catalogue
-
-    @cached_property
-    def all_numbers(self) -> Ints:
-        """Every item number, (n_items,)."""
-        return np.arange(len(self.model.items))
 
     @property
     def multiplications(self) -> int:

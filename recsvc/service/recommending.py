@@ -6,9 +6,10 @@ from itertools import chain
 from typing import Literal, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsvc.rbm import inference
-from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
+from recsvc.rbm.ratings import Floats, Levels, Numbers
 from recsvc.service.answering import Answering
 
 Source = Literal["model", "popular"]
@@ -37,7 +38,7 @@ class Rated:
         known = numbers >= 0
         unknown = () if known.all() else keys[~known].astype(np.int64).tolist()
         levels = answering.model.scale.levels(values[known])
-        return cls(numbers[known].astype(np.int32), levels, frozenset(unknown))
+        return cls(numbers[known], levels, frozenset(unknown))
 
     @classmethod
     def given(cls, answering: Answering, ratings: Mapping[str, float]) -> "Rated":
@@ -112,14 +113,13 @@ def recommend(
     the most-rated items, and each says so.
     """
     model, catalogue = answering.model, answering.catalogue
-    asked = _asked(answering, user_id, rated)
-    scores = _scores(answering, asked)
-    unwanted = [np.flatnonzero(catalogue.barred), model.items.numbers(exclude)]
+    left_out = catalogue.barred.copy()
     if not include_rated:
-        unwanted.append(rated.numbers.astype(np.int64))
-    left_out = np.concatenate(unwanted)
-    best = inference.top_n(scores, n, left_out=left_out[left_out >= 0])
-    listed = _listed(answering, best, scores[best], asked)
+        left_out[rated.numbers] = True
+    if exclude:
+        excluded = model.items.numbers(exclude)
+        left_out[excluded[excluded >= 0]] = True
+    listed = _listed(answering, n, left_out, _asked(answering, user_id, rated))
     if len(listed) < n:
         seen = frozenset() if include_rated else rated.unknown_keys
         listed += _unknown_to_the_model(answering, n - len(listed), seen, exclude)
@@ -175,32 +175,26 @@ def _asked(answering: Answering, user_id: str | None, rated: Rated) -> _Asked | 
     return _Asked(hidden=inference.fold_in(model, rated.numbers, rated.levels))
 
 
-def _scores(answering: Answering, asked: _Asked | None) -> Doubles:
-    """Score every item."""
-    model = answering.model
-    if asked is None:
-        return model.item_counts.astype(np.float64)
-    liked = inference.liked_probabilities(model, answering.all_numbers, **asked)
-    return inference.ranking_scores(model, liked)
-
-
 def _listed(
-    answering: Answering, best: Ints, scores: Doubles, asked: _Asked | None
+    answering: Answering, n: int, left_out: NDArray[np.bool_], asked: _Asked | None
 ) -> list[Recommendation]:
-    """Put ids, titles and expected ratings to the best items; scores (n,) are theirs."""
+    """Find the best items and put ids, titles and expected ratings to them."""
     model, titles = answering.model, answering.catalogue.titles
     if asked is None:
         source: Source = "popular"
-        shares, shown = inference.base_probabilities(model, best), scores
+        best = model.by_popularity[~left_out[model.by_popularity]][:n]
+        scores = model.item_counts[best].astype(np.float64)
+        shares = inference.base_probabilities(model, best)
     else:
         source = "model"
+        best, products = inference.top_liked(model, n, left_out=left_out, **asked)
+        scores = np.log(np.maximum(products, np.finfo(np.float64).tiny))
         shares = inference.level_probabilities(model, best, **asked)
-        shown = np.log(np.maximum(scores, np.finfo(np.float64).tiny))
     expected = inference.expected_ratings(model, shares).tolist()
     ids = model.items.ids
     return [
         Recommendation(ids[number], titles[number], score, rating, source)
-        for number, score, rating in zip(best.tolist(), shown.tolist(), expected, strict=True)
+        for number, score, rating in zip(best.tolist(), scores.tolist(), expected, strict=True)
     ]
 
 

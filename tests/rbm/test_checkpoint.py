@@ -127,8 +127,10 @@ def test_a_mapped_model_answers_as_the_one_that_was_written(model, ratings):
     for either in (model, found):
         row = ratings.row(3)
         hidden = inference.fold_in(either, *row) if either.model_kind == "user_rbm" else None
-        liked = inference.liked_probabilities(either, np.arange(9), hidden=hidden, user=3)
-        answers.append(inference.ranking_scores(either, liked).tobytes())
+        shares = inference.level_probabilities(either, np.arange(9), hidden=hidden, user=3)
+        nothing = np.zeros(9, np.bool_)
+        best, scores = inference.top_liked(either, 9, left_out=nothing, hidden=hidden, user=3)
+        answers.append(shares.tobytes() + best.tobytes() + scores.tobytes())
 
     assert answers[0] == answers[1]
 

@@ -75,12 +75,23 @@ def test_items_rank_by_log_p_liked_and_half_log_popularity(model, ratings, share
     rated = np.flatnonzero(counts)
     expected = np.log(shares[rated, 3:].sum(axis=1)) + 0.5 * np.log(counts[rated])
 
-    hidden = inference.fold_in(model, *ratings.row(3)) if model.model_kind == "user_rbm" else None
-    liked = inference.liked_probabilities(model, np.arange(9), hidden=hidden, user=3)
-    scores = inference.ranking_scores(model, liked)
+    scores = inference.ranking_scores(model, shares[:, 3:].sum(axis=1))
 
     np.testing.assert_allclose(np.log(scores[rated]), expected)
     assert scores[-1] == 0  # nobody rated it
+
+
+@pytest.mark.parametrize("n", [1, 4, 9, 50])
+def test_the_quick_list_is_the_one_that_all_scores_make(model, ratings, shares, n):
+    hidden = inference.fold_in(model, *ratings.row(3)) if model.model_kind == "user_rbm" else None
+    left_out = np.arange(9) % 4 == 1
+    scores = inference.ranking_scores(model, shares[:, 3:].sum(axis=1))
+    expected = inference.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
+
+    best, found = inference.top_liked(model, n, left_out=left_out, hidden=hidden, user=3)
+
+    assert best.tolist() == expected.tolist()
+    np.testing.assert_allclose(found, scores[expected])
 
 
 def test_a_list_holds_the_best_but_for_what_is_left_out_and_may_be_short():

@@ -204,19 +204,34 @@ def test_predicted_levels_are_those_of_the_twin(machine, in_parallel):
 
 
 @sizes
-def test_the_probability_of_liking_is_that_of_the_twin(machine):
+@pytest.mark.parametrize("n", [0, 1, 3, 100])
+def test_the_items_likeliest_to_be_liked_are_those_of_the_twin(machine, rng, n):
     params, ratings = machine
-    cases, items = (grid.ravel() for grid in np.indices((ratings.n_users, ratings.n_items)))
-    hidden, predictor = units.hidden_probabilities(params, ratings), units.Predictor.of(params)
+    predictor, n_items = units.Predictor.of(params), ratings.n_items
+    hidden = predictor.fitted(units.hidden_probabilities(params, ratings))
+    for user in range(ratings.n_users):
+        first_liked = int(rng.integers(params.weights.shape[1]))
+        most = np.sqrt(rng.integers(4, size=n_items) ** 5)  # many equal ones, and zeros
+        left_out = rng.random(n_items) < rng.random()
+        out, scores = np.empty(min(n, n_items), np.int64), np.empty(min(n, n_items))
 
-    for first_liked in {0, 1, params.weights.shape[1] - 1}:
-        liked = predictor.liked_probabilities(hidden, cases, items, first_liked)
+        found = kernels.top_liked(
+            predictor.expm1_weights, predictor.visible_odds, hidden, predictor.block,
+            np.full(n_items, user), np.arange(n_items), first_liked,
+            most, np.argsort(-most, kind="stable"), left_out, out, scores,
+        )  # fmt: skip
 
-        expected = [
-            naive.liked_probability(params, naive.row_of(ratings, user), item, first_liked)
-            for user, item in zip(cases, items, strict=True)
-        ]
-        np.testing.assert_allclose(liked, expected, rtol=1e-4)
+        row = naive.row_of(ratings, user)
+        expected = naive.top_liked(params, row, first_liked, most, left_out, n)
+        np.testing.assert_allclose(scores[:found], [score for _, score in expected], rtol=1e-4)
+        if not has_close_calls(expected):
+            assert out[:found].tolist() == [item for item, _ in expected]
+
+
+def has_close_calls(listed: list[tuple[int, float]]) -> bool:
+    """Scores so near each other that float32 may order them otherwise; zeros are equal to both."""
+    scores = np.array([score for _, score in listed])
+    return bool((-np.diff(scores) < 1e-4 * scores[:-1]).any())
 
 
 @sizes

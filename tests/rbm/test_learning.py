@@ -56,8 +56,8 @@ def test_the_liked_item_a_user_withheld_ranks_above_the_disliked_one(camps, user
     if model.model_kind == "user_rbm":
         hidden = inference.fold_in(model, items, levels)
     shares = inference.level_probabilities(model, np.arange(N), hidden=hidden, user=user)
-    liked = inference.liked_probabilities(model, np.arange(N), hidden=hidden, user=user)
-    listed = inference.top_n(inference.ranking_scores(model, liked), 5, left_out=items)
+    left_out = np.isin(np.arange(N), items)
+    listed, _ = inference.top_liked(model, 5, left_out=left_out, hidden=hidden, user=user)
 
     assert listed.tolist() == [user, (user + 1) % N]
     expected = inference.expected_ratings(model, shares)
