@@ -20,9 +20,14 @@ from numpy.typing import NDArray
 
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
+Keys = NDArray[np.uint64]
+
 # Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
 # An inlined function takes the flags of its caller, so every caller names them.
 REORDERED = {"reassoc", "contract", "nsz", "arcp"}
+
+# Items are dealt to threads like cards: how many were rated often differs less between hands.
+CHUNKS = 64
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 TO_UNIT = np.float32(2.0**-24)
@@ -84,16 +89,19 @@ def _bernoulli(probabilities: Floats, key: np.uint64, first_draw: int, out: Floa
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
-def _level_shares(weights: Floats, bias: Floats, states: Floats, out: Floats) -> np.float32:
-    """`out[r]` ∝ p(level r | h) of one item, its largest 1; the sum is returned.
+def _level_shares(
+    weights: Floats, bias: Floats, item: int, states: Floats, row: int, out: Floats
+) -> np.float32:
+    """`out[r]` ∝ p(level r | h) of an item, the largest 1; the sum is returned.
 
-    weights  (n_levels, n_hidden);  bias, out  (n_levels,);  states  (n_hidden,)
+    weights  (n_items, n_levels, n_hidden);  bias  (n_items, n_levels);  out  (n_levels,)
+    states   (n_batch, n_hidden), of which `row` is meant
     """
     largest = np.float32(-np.inf)
     for level in range(out.size):
-        total = bias[level]
-        for hidden in range(states.size):
-            total += states[hidden] * weights[level, hidden]
+        total = bias[item, level]
+        for hidden in range(states.shape[1]):
+            total += states[row, hidden] * weights[item, level, hidden]
         out[level] = total
         largest = max(largest, total)
     summed = np.float32(0.0)
@@ -139,98 +147,116 @@ def fold_in_one(
     _sigmoid(out, out)
 
 
+@njit(cache=True, nogil=True)
+def streams(seed: int, epoch: int, users: Ints, out: Keys) -> None:
+    """`out[b]` = the key of the uniforms of users[b] in this epoch, (n_batch,)."""
+    for b in range(users.size):
+        out[b] = stream(seed, epoch, users[b])
+
+
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
-def reconstruct(
+def sample_hidden(
     weights: Floats,
-    visible_bias: Floats,
     hidden_bias: Floats,
     indptr: Ints,
     items: Numbers,
     levels: Levels,
-    users: Ints,
-    first: Ints,
-    seed: int,
-    epoch: int,
-    cd_steps: int,
-    data_hidden: Floats,
-    model_hidden: Floats,
-    model_levels: Levels,
+    keys: Keys,
+    step: int,
+    probabilities: Floats,
+    states: Floats,
 ) -> None:
-    """Run the Gibbs chain of CD-k for a batch of users, over the items that each has rated.
+    """Compute P(h = 1 | a batch's levels) and draw states from it.
 
-    All the chance of training is here. Hidden states are sampled when driven by data or by a
-    reconstruction that will be continued; the last half-step keeps probabilities [H10 section 3].
+    A user with n ratings draws hidden states with the uniforms from step · (n_hidden + n) on, and
+    levels with the n that follow.
 
-    users         (n_batch,)            rows of the matrix, and the case numbers of the chance
-    first         (n_batch,)            where each user's ratings begin in model_levels
-    data_hidden   (n_batch, n_hidden)   out: P(h = 1 | ratings)
-    model_hidden  (n_batch, n_hidden)   out: P(h = 1 | reconstruction)
-    model_levels  (n_batch_ratings,)    out: the reconstructed levels
+    step                   Gibbs steps before this one
+    probabilities, states  (n_batch, n_hidden)  out
     """
-    n_levels, n_hidden = weights.shape[1:]
-    for b in prange(users.size):
-        user = users[b]
-        rated = slice(indptr[user], indptr[user + 1])
-        key = stream(seed, epoch, user)
+    n_hidden = hidden_bias.size
+    for b in prange(keys.size):
+        rated = slice(indptr[b], indptr[b + 1])
         inputs = hidden_bias.copy()
-        states = np.empty(n_hidden, np.float32)
-        shares = np.empty(n_levels, np.float32)
         _add_rated_weights(weights, items[rated], levels[rated], inputs)
-        _sigmoid(inputs, data_hidden[b])
-        _bernoulli(data_hidden[b], key, 0, states)
-        draw = n_hidden
-        for step in range(cd_steps):
-            inputs[:] = hidden_bias
-            for k in range(rated.stop - rated.start):
-                item = items[rated.start + k]
-                total = _level_shares(weights[item], visible_bias[item], states, shares)
-                level = _draw_level(shares, uniform(key, draw) * total)
-                draw += 1
-                model_levels[first[b] + k] = level
-                row = weights[item, level]
-                for hidden in range(n_hidden):
-                    inputs[hidden] += row[hidden]
-            _sigmoid(inputs, model_hidden[b])
-            if step + 1 < cd_steps:
-                _bernoulli(model_hidden[b], key, draw, states)
-                draw += n_hidden
+        _sigmoid(inputs, probabilities[b])
+        first_draw = step * (n_hidden + rated.stop - rated.start)
+        _bernoulli(probabilities[b], keys[b], first_draw, states[b])
 
 
-@njit(cache=True, nogil=True)
-def group_by_item(
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def sample_levels(
+    weights: Floats,
+    visible_bias: Floats,
+    item_indptr: Ints,
+    rows: Numbers,
+    places: Numbers,
+    indptr: Ints,
+    keys: Keys,
+    step: int,
+    states: Floats,
+    out: Levels,
+) -> None:
+    """Draw a level for every rating of a batch from p(level | h) [S07 eq. 1].
+
+    Item by item, so that an item's weights are read once a batch and stay in the cache while all
+    who rated it draw.
+
+    states  (n_batch, n_hidden)
+    out     (n_batch_ratings,)  in the order of the batch's ratings
+    """
+    n_items, n_levels, n_hidden = weights.shape
+    for chunk in prange(CHUNKS):
+        shares = np.empty(n_levels, np.float32)
+        for item in range(chunk, n_items, CHUNKS):
+            for k in range(item_indptr[item], item_indptr[item + 1]):
+                row, place = rows[k], places[k]
+                n_rated = indptr[row + 1] - indptr[row]
+                draw = step * (n_hidden + n_rated) + n_hidden + place - indptr[row]
+                total = _level_shares(weights, visible_bias, item, states, row, shares)
+                out[place] = _draw_level(shares, uniform(keys[row], draw) * total)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def gather_rows(
     indptr: Ints,
     items: Numbers,
     levels: Levels,
     users: Ints,
-    first: Ints,
-    model_levels: Levels,
-    item_indptr: Ints,
-    rows: Numbers,
-    data_levels: Levels,
-    grouped_model_levels: Levels,
+    out_indptr: Ints,
+    out_items: Numbers,
+    out_levels: Levels,
+) -> None:
+    """Copy some users' rows, in the order of `users`, to where out_indptr says."""
+    for b in prange(users.size):
+        start, length = indptr[users[b]], out_indptr[b + 1] - out_indptr[b]
+        for k in range(length):
+            out_items[out_indptr[b] + k] = items[start + k]
+            out_levels[out_indptr[b] + k] = levels[start + k]
+
+
+@njit(cache=True, nogil=True)
+def group_by_item(
+    indptr: Ints, items: Numbers, item_indptr: Ints, rows: Numbers, places: Numbers
 ) -> None:
     """Lay a batch's ratings out by item, in the order of the batch within an item.
 
-    item_indptr           (n_items + 1,)       out: item i is item_indptr[i] : item_indptr[i + 1]
-    rows                  (n_batch_ratings,)   out: place of the user in the batch
-    data_levels           (n_batch_ratings,)   out: the given levels
-    grouped_model_levels  (n_batch_ratings,)   out: the reconstructed levels
+    item_indptr  (n_items + 1,)       out: item i is item_indptr[i] : item_indptr[i + 1]
+    rows         (n_batch_ratings,)   out: place of the user in the batch
+    places       (n_batch_ratings,)   out: place of the rating in the batch
     """
     item_indptr[:] = 0
-    for b in range(users.size):
-        for k in range(indptr[users[b]], indptr[users[b] + 1]):
-            item_indptr[items[k] + 1] += 1
+    for k in range(items.size):
+        item_indptr[items[k] + 1] += 1
     for item in range(item_indptr.size - 1):
         item_indptr[item + 1] += item_indptr[item]
-    place = item_indptr[:-1].copy()
-    for b in range(users.size):
-        start = indptr[users[b]]
-        for k in range(start, indptr[users[b] + 1]):
-            at = place[items[k]]
-            place[items[k]] += 1
+    free = item_indptr[:-1].copy()
+    for b in range(indptr.size - 1):
+        for k in range(indptr[b], indptr[b + 1]):
+            at = free[items[k]]
+            free[items[k]] += 1
             rows[at] = b
-            data_levels[at] = levels[k]
-            grouped_model_levels[at] = model_levels[first[b] + k - start]
+            places[at] = k
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
@@ -241,6 +267,7 @@ def cd_step(
     bias_velocity: Floats,
     item_indptr: Ints,
     rows: Numbers,
+    places: Numbers,
     data_levels: Levels,
     model_levels: Levels,
     data_hidden: Floats,
@@ -255,28 +282,33 @@ def cd_step(
     velocity = momentum · velocity + learning_rate · (gradient − weight_decay · weights)
     weights += velocity; the biases do not decay.
     """
-    n_levels, n_hidden = weights.shape[1:]
+    n_items, n_levels, n_hidden = weights.shape
     share = ONE / np.float32(data_hidden.shape[0])
-    for item in prange(weights.shape[0]):
-        gradient = np.zeros((n_levels, n_hidden), np.float32)
-        bias_gradient = np.zeros(n_levels, np.float32)
-        for k in range(item_indptr[item], item_indptr[item + 1]):
-            row, given, reconstructed = rows[k], data_levels[k], model_levels[k]
-            bias_gradient[given] += share
-            bias_gradient[reconstructed] -= share
-            for hidden in range(n_hidden):
-                gradient[given, hidden] += share * data_hidden[row, hidden]
-            for hidden in range(n_hidden):
-                gradient[reconstructed, hidden] -= share * model_hidden[row, hidden]
-        for level in range(n_levels):
-            for hidden in range(n_hidden):
-                pull = gradient[level, hidden] - weight_decay * weights[item, level, hidden]
-                step = momentum * weights_velocity[item, level, hidden] + learning_rate * pull
-                weights_velocity[item, level, hidden] = step
-                weights[item, level, hidden] += step
-            step = momentum * bias_velocity[item, level] + learning_rate * bias_gradient[level]
-            bias_velocity[item, level] = step
-            visible_bias[item, level] += step
+    for chunk in prange(CHUNKS):
+        gradient = np.empty((n_levels, n_hidden), np.float32)
+        bias_gradient = np.empty(n_levels, np.float32)
+        for item in range(chunk, n_items, CHUNKS):
+            gradient[:] = 0.0
+            bias_gradient[:] = 0.0
+            for k in range(item_indptr[item], item_indptr[item + 1]):
+                row, given, reconstructed = rows[k], data_levels[places[k]], model_levels[places[k]]
+                bias_gradient[given] += ONE
+                bias_gradient[reconstructed] -= ONE
+                for hidden in range(n_hidden):
+                    gradient[given, hidden] += data_hidden[row, hidden]
+                for hidden in range(n_hidden):
+                    gradient[reconstructed, hidden] -= model_hidden[row, hidden]
+            for level in range(n_levels):
+                for hidden in range(n_hidden):
+                    weight = weights[item, level, hidden]
+                    pull = share * gradient[level, hidden] - weight_decay * weight
+                    step = momentum * weights_velocity[item, level, hidden] + learning_rate * pull
+                    weights_velocity[item, level, hidden] = step
+                    weights[item, level, hidden] = weight + step
+                pull = share * bias_gradient[level]
+                step = momentum * bias_velocity[item, level] + learning_rate * pull
+                bias_velocity[item, level] = step
+                visible_bias[item, level] += step
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")

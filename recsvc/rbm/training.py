@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from recsvc.errors import Diverged
-from recsvc.rbm import kernels
+from recsvc.rbm.batches import deal
+from recsvc.rbm.contrastive import reconstruct, take_step
 from recsvc.rbm.monitoring import Monitor
 from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
 from recsvc.rbm.schedules import Pace, pace
 
 
@@ -128,8 +129,19 @@ def learn_epoch(
     Returns the RMSE between the ratings and their reconstructions.
     """
     squared_error = 0.0
-    for users in _shuffled_batches(data.train, hyper.batch_size, seed=seed, epoch=epoch):
-        squared_error += _learn(state, data, users, hyper, now, seed=seed, epoch=epoch)
+    for batch in deal(data.train, hyper.batch_size, seed=seed, epoch=epoch):
+        chain = reconstruct(state.params, batch, seed=seed, epoch=epoch, cd_steps=now.cd_steps)
+        take_step(
+            state.params,
+            state.velocity,
+            batch,
+            chain,
+            learning_rate=now.learning_rate,
+            momentum=now.momentum,
+            weight_decay=hyper.weight_decay,
+        )
+        errors = data.values[batch.levels] - data.values[chain.model_levels]
+        squared_error += float(np.square(errors).sum())
     return float(np.sqrt(squared_error / data.train.n_ratings))
 
 
@@ -158,78 +170,6 @@ def _judged(
     )
     report = EpochReport(epoch, now.learning_rate, now.momentum, now.cd_steps, **asdict(figures))
     return judged, report
-
-
-def _shuffled_batches(
-    ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int
-) -> list[Ints]:
-    """Deal the users who rated anything into batches, in an order of the epoch's own."""
-    users = np.flatnonzero(np.diff(ratings.indptr))
-    shuffled = np.random.default_rng([seed, epoch]).permutation(users)
-    return [shuffled[start : start + batch_size] for start in range(0, users.size, batch_size)]
-
-
-def _learn(
-    state: TrainerState,
-    data: TrainingData,
-    users: Ints,
-    hyper: Hyperparameters,
-    now: Pace,
-    *,
-    seed: int,
-    epoch: int,
-) -> float:
-    """Take one CD-k step on a batch; give the sum of squared reconstruction errors."""
-    params, velocity, ratings = state.params, state.velocity, data.train
-    counts = np.diff(ratings.indptr)[users]
-    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    hidden_shape = (users.size, params.hidden_bias.size)
-    data_hidden, model_hidden = (
-        np.empty(hidden_shape, np.float32),
-        np.empty(hidden_shape, np.float32),
-    )
-    model_levels = np.empty(first[-1], np.uint8)
-    rows = np.empty(first[-1], np.int32)
-    data_levels, grouped_levels = np.empty_like(model_levels), np.empty_like(model_levels)
-    item_indptr = np.empty(ratings.n_items + 1, np.int64)
-    rate, momentum = np.float32(now.learning_rate), np.float32(now.momentum)
-
-    kernels.reconstruct(
-        params.weights, params.visible_bias, params.hidden_bias,
-        ratings.indptr, ratings.items, ratings.levels, users, first,
-        seed, epoch, now.cd_steps, data_hidden, model_hidden, model_levels,
-    )  # fmt: skip
-    kernels.group_by_item(
-        ratings.indptr, ratings.items, ratings.levels, users, first, model_levels,
-        item_indptr, rows, data_levels, grouped_levels,
-    )  # fmt: skip
-    kernels.cd_step(
-        params.weights, params.visible_bias, velocity.weights, velocity.visible_bias,
-        item_indptr, rows, data_levels, grouped_levels, data_hidden, model_hidden,
-        rate, momentum, np.float32(hyper.weight_decay),
-    )  # fmt: skip
-    step_hidden_bias(
-        params.hidden_bias, velocity.hidden_bias, data_hidden, model_hidden, rate, momentum
-    )
-    errors = data.values[data_levels] - data.values[grouped_levels]
-    return float(np.square(errors).sum())
-
-
-def step_hidden_bias(
-    bias: Floats,
-    velocity: Floats,
-    data_hidden: Floats,
-    model_hidden: Floats,
-    learning_rate: np.float32,
-    momentum: np.float32,
-) -> None:
-    """Move the hidden biases as `kernels.cd_step` moves the visible ones.
-
-    velocity = momentum · velocity + learning_rate · mean over the batch of (⟨h⟩_data − ⟨h⟩_model)
-    """
-    velocity *= momentum
-    velocity += learning_rate * (data_hidden - model_hidden).mean(axis=0)
-    bias += velocity
 
 
 def _rms(array: Floats) -> float:

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from recsvc.rbm import kernels
+from recsvc.rbm.batches import Batch
+from recsvc.rbm.contrastive import reconstruct
 from recsvc.rbm.params import Hyperparameters, Params, initial_params
 from recsvc.rbm.ratings import RatingMatrix, RatingScale
 from recsvc.rbm.training import TrainerState, TrainingData, train
@@ -43,34 +45,19 @@ def random_params(
     return Params(*(rng.normal(0, spread, shape).astype(np.float32) for shape in shapes))
 
 
+def batch_of(ratings: RatingMatrix, users: np.ndarray) -> Batch:
+    """Some users, in this order."""
+    own = ratings.rows(users)
+    return Batch.of(users, own.indptr, own.items, own.levels, n_items=ratings.n_items)
+
+
 def run_chain(
     params: Params, ratings: RatingMatrix, users: np.ndarray, *, seed=3, epoch=1, cd_steps=1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """kernels.reconstruct: data_hidden, model_hidden, model_levels, first."""
-    first = np.concatenate([[0], np.cumsum(np.diff(ratings.indptr)[users])]).astype(np.int64)
-    data_hidden = np.full((users.size, params.hidden_bias.size), np.nan, np.float32)
-    model_hidden = data_hidden.copy()
-    model_levels = np.full(first[-1], 255, np.uint8)
-    kernels.reconstruct(
-        params.weights, params.visible_bias, params.hidden_bias,
-        ratings.indptr, ratings.items, ratings.levels, users, first,
-        seed, epoch, cd_steps, data_hidden, model_hidden, model_levels,
-    )  # fmt: skip
-    return data_hidden, model_hidden, model_levels, first
-
-
-def run_grouping(
-    ratings: RatingMatrix, users: np.ndarray, first: np.ndarray, model_levels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """kernels.group_by_item: item_indptr, rows, data_levels, model_levels."""
-    item_indptr = np.full(ratings.n_items + 1, -1, np.int64)
-    rows = np.full(model_levels.size, -1, np.int32)
-    data_levels, grouped = np.full_like(model_levels, 255), np.full_like(model_levels, 255)
-    kernels.group_by_item(
-        ratings.indptr, ratings.items, ratings.levels, users, first, model_levels,
-        item_indptr, rows, data_levels, grouped,
-    )  # fmt: skip
-    return item_indptr, rows, data_levels, grouped
+    """The chain: data_hidden, model_hidden, model_levels, and where each user's levels begin."""
+    batch = batch_of(ratings, users)
+    chain = reconstruct(params, batch, seed=seed, epoch=epoch, cd_steps=cd_steps)
+    return chain.data_hidden, chain.model_hidden, chain.model_levels, batch.indptr
 
 
 def run_step(
@@ -85,10 +72,12 @@ def run_step(
     **chance: int,
 ) -> None:
     """One CD step of weights and visible biases on a batch, in place."""
-    data_hidden, model_hidden, model_levels, first = run_chain(params, ratings, users, **chance)
+    batch = batch_of(ratings, users)
+    chain = reconstruct(params, batch, **{"seed": 3, "epoch": 1, "cd_steps": 1, **chance})
     kernels.cd_step(
         params.weights, params.visible_bias, velocity.weights, velocity.visible_bias,
-        *run_grouping(ratings, users, first, model_levels), data_hidden, model_hidden,
+        batch.item_indptr, batch.rows, batch.places, batch.levels, chain.model_levels,
+        chain.data_hidden, chain.model_hidden,
         np.float32(rate), np.float32(momentum), np.float32(decay),
     )  # fmt: skip
 

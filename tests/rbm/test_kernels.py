@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from recsvc.rbm import kernels, units
+from recsvc.rbm.batches import deal
+from recsvc.rbm.contrastive import step_hidden_bias
 from recsvc.rbm.params import Params
-from recsvc.rbm.training import step_hidden_bias
 from tests import naive
 from tests.rbm.machines import (
+    batch_of,
     learn,
     random_params,
     random_ratings,
     run_chain,
-    run_grouping,
     run_step,
 )
 
@@ -117,16 +118,32 @@ def test_the_gibbs_chain_on_real_ratings_is_that_of_the_twin(real, cd_steps):
 def test_ratings_are_laid_out_by_item_in_the_order_of_the_batch(real, rng):
     _, ratings = real
     users = rng.permutation(ratings.n_users)
-    first = np.concatenate([[0], np.cumsum(np.diff(ratings.indptr)[users])]).astype(np.int64)
+    batch = batch_of(ratings, users)
+    first = batch.indptr
     model_levels = rng.integers(5, size=first[-1]).astype(np.uint8)
-
-    indptr, rows, data_levels, grouped = run_grouping(ratings, users, first, model_levels)
 
     by_user = [model_levels[first[b] : first[b + 1]].tolist() for b in range(users.size)]
     groups = naive.group_by_item(ratings, users.tolist(), by_user)
     flat = [entry for group in groups for entry in group]
-    assert indptr.tolist() == [0, *np.cumsum([len(group) for group in groups])]
-    assert list(zip(rows, data_levels, grouped, strict=True)) == flat
+    assert batch.item_indptr.tolist() == [0, *np.cumsum([len(group) for group in groups])]
+    laid_out = zip(batch.rows, batch.levels[batch.places], model_levels[batch.places], strict=True)
+    assert list(laid_out) == flat
+
+
+def test_an_epoch_deals_every_user_who_rated_once_with_their_own_ratings(real):
+    _, ratings = real
+    rated = np.flatnonzero(np.diff(ratings.indptr))
+
+    batches = list(deal(ratings, 7, seed=3, epoch=2))
+
+    assert [batch.users.size for batch in batches[:-1]] == [7] * (len(batches) - 1)
+    users = np.concatenate([batch.users for batch in batches])
+    assert sorted(users) == rated.tolist() != users.tolist()
+    for batch in batches:
+        own = ratings.rows(batch.users)
+        assert batch.indptr.tolist() == own.indptr.tolist()
+        assert batch.items.tolist() == own.items.tolist()
+        assert batch.levels.tolist() == own.levels.tolist()
 
 
 @sizes
