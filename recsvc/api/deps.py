@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator
 
 from recsvc.db.session import Session, reading, unit_of_work
 from recsvc.service.context import Context
+from recsvc.service.rating_fields import checked_id
 
 LARGEST_KEY = 2**63 - 1  # what a BIGINT column can hold
 
@@ -39,8 +42,16 @@ SessionDep = Annotated[Session, Depends(_session, scope="function")]
 ReadingDep = Annotated[Session, Depends(_reading, scope="function")]
 Now = Annotated[datetime, Depends(_now)]
 
-UserId = Annotated[str, Path(description="The shop's own id of a user.", examples=["u42"])]
-ItemId = Annotated[str, Path(description="The shop's own id of an item.", examples=["book/7"])]
+UserId = Annotated[
+    str,
+    Path(description="The shop's own id of a user.", examples=["u42"]),
+    AfterValidator(partial(checked_id, "user_id")),
+]
+ItemId = Annotated[
+    str,
+    Path(description="The shop's own id of an item.", examples=["book/7"]),
+    AfterValidator(partial(checked_id, "item_id")),
+]
 JobId = Annotated[int, Path(ge=1, le=LARGEST_KEY, description="A job's number.", examples=[1])]
 Version = Annotated[
     int, Path(ge=1, le=LARGEST_KEY, description="A model version's number.", examples=[1])

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Response, status
@@ -62,7 +63,7 @@ class ItemIn(Body):
 class ItemLine(ItemIn):
     """One of many items."""
 
-    item_id: Annotated[str, AfterValidator(lambda item_id: checked_id("item_id", item_id))]
+    item_id: Annotated[str, AfterValidator(partial(checked_id, "item_id"))]
 
 
 class ItemOut(Answer):

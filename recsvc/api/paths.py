@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from recsvc.errors import InvalidId, MalformedRequest
+from recsvc.errors import MalformedRequest
 
 LEFT_AS_THEY_ARE = "!$&'()*+,;=:@"  # RFC 3986: what a segment may hold unescaped
 
@@ -22,17 +22,14 @@ class IdConvertor(Convertor[str]):
     regex: ClassVar[str] = "[^/]+"
 
     def convert(self, value: str) -> str:
-        """Give the id that the segment spells. Raises MalformedRequest, InvalidId."""
+        """Give the id that the segment spells; MalformedRequest where it is not UTF-8."""
         try:
-            outside_id = unquote_to_bytes(value).decode()
+            return unquote_to_bytes(value).decode()
         except UnicodeDecodeError as error:
             raise MalformedRequest(
                 f"The path has {value[:80]!r}, which is not UTF-8 once percent-decoded. "
                 "Encode the id as UTF-8, then percent-encode it."
             ) from error
-        if "\0" in outside_id:
-            raise InvalidId("The id in the path", outside_id)  # no database can look it up
-        return outside_id
 
     def to_string(self, value: str) -> str:
         """Give the segment that spells the id."""

@@ -9,7 +9,6 @@ from recsvc.api import answers
 from recsvc.api.deps import UserId
 from recsvc.api.schemas import Answer
 from recsvc.errors import InvalidId, ModelUnreadable, NoModelPublished
-from recsvc.service.rating_fields import checked_id
 from recsvc.service.recommending import Prediction, Rated, predict
 from recsvc.service.serving import Serving
 
@@ -71,7 +70,6 @@ def get_predictions(
     ],
 ) -> PredictionsOut:
     """An item that the user has rated is predicted as if they had not."""
-    checked_id("user_id", user_id)
     serving: Serving = request.app.state.serving
     answering = serving.answering()
     rated = Rated.stored(answering, serving.rated.of(user_id))

@@ -21,7 +21,7 @@ from recsvc.errors import (
     ValueOffScale,
 )
 from recsvc.service.answering import Answering
-from recsvc.service.rating_fields import checked_id, checked_value
+from recsvc.service.rating_fields import checked_value
 from recsvc.service.recommending import RankedList, Rated, recommend
 from recsvc.service.serving import Serving
 
@@ -94,7 +94,6 @@ async def get_recommendations(
 
     A user nobody has heard of gets the most-rated items, and each says so.
     """
-    checked_id("user_id", user_id)
     serving: Serving = request.app.state.serving
     answering = serving.answering()
 
