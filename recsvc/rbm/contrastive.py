@@ -6,7 +6,7 @@ import numpy as np
 
 from recsvc.rbm import kernels
 from recsvc.rbm.batches import Batch
-from recsvc.rbm.params import Params
+from recsvc.rbm.params import Params, vector_width
 from recsvc.rbm.ratings import Floats, Levels
 
 
@@ -31,7 +31,7 @@ def reconstruct(params: Params, batch: Batch, *, seed: int, epoch: int, cd_steps
     half-step keeps probabilities [H10 section 3].
     """
     hidden_shape = (batch.users.size, params.hidden_bias.size)
-    states = np.empty(hidden_shape, dtype=np.float32)
+    states = np.zeros((batch.users.size, vector_width(hidden_shape[1])), dtype=np.float32)
     model_levels = np.empty_like(batch.levels)
     keys = np.empty(batch.users.size, dtype=np.uint64)
     kernels.streams(seed, epoch, batch.users, keys)

@@ -94,14 +94,14 @@ def _level_shares(
 ) -> np.float32:
     """`out[r]` ∝ p(level r | h) of an item, the largest 1; the sum is returned.
 
-    weights  (n_items, n_levels, n_hidden);  bias  (n_items, n_levels);  out  (n_levels,)
-    states   (n_batch, n_hidden), of which `row` is meant
+    weights  (n_levels, width) the item's;  bias  (n_items, n_levels);  out  (n_levels,)
+    states   (n_batch, width), of which `row` is meant
     """
     largest = np.float32(-np.inf)
     for level in range(out.size):
         total = bias[item, level]
         for hidden in range(states.shape[1]):
-            total += states[row, hidden] * weights[item, level, hidden]
+            total += states[row, hidden] * weights[level, hidden]
         out[level] = total
         largest = max(largest, total)
     summed = np.float32(0.0)
@@ -171,8 +171,9 @@ def sample_hidden(
     A user with n ratings draws hidden states with the uniforms from step · (n_hidden + n) on, and
     levels with the n that follow.
 
-    step                   Gibbs steps before this one
-    probabilities, states  (n_batch, n_hidden)  out
+    step           Gibbs steps before this one
+    probabilities  (n_batch, n_hidden)  out
+    states         (n_batch, width)     out; what is beyond n_hidden stays as it is
     """
     n_hidden = hidden_bias.size
     for b in prange(keys.size):
@@ -181,7 +182,7 @@ def sample_hidden(
         _add_rated_weights(weights, items[rated], levels[rated], inputs)
         _sigmoid(inputs, probabilities[b])
         first_draw = step * (n_hidden + rated.stop - rated.start)
-        _bernoulli(probabilities[b], keys[b], first_draw, states[b])
+        _bernoulli(probabilities[b], keys[b], first_draw, states[b, :n_hidden])
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
@@ -199,21 +200,25 @@ def sample_levels(
 ) -> None:
     """Draw a level for every rating of a batch from p(level | h) [S07 eq. 1].
 
-    Item by item, so that an item's weights are read once a batch and stay in the cache while all
-    who rated it draw.
+    Item by item, so that an item's weights are read once a batch and stay in the cache, filled up
+    with zeros to whole vector registers, while all who rated it draw.
 
-    states  (n_batch, n_hidden)
+    states  (n_batch, width), zero beyond n_hidden
     out     (n_batch_ratings,)  in the order of the batch's ratings
     """
     n_items, n_levels, n_hidden = weights.shape
     for chunk in prange(CHUNKS):
         shares = np.empty(n_levels, np.float32)
+        own = np.zeros((n_levels, states.shape[1]), np.float32)
         for item in range(chunk, n_items, CHUNKS):
+            if item_indptr[item] == item_indptr[item + 1]:
+                continue
+            own[:, :n_hidden] = weights[item]
             for k in range(item_indptr[item], item_indptr[item + 1]):
                 row, place = rows[k], places[k]
                 n_rated = indptr[row + 1] - indptr[row]
                 draw = step * (n_hidden + n_rated) + n_hidden + place - indptr[row]
-                total = _level_shares(weights, visible_bias, item, states, row, shares)
+                total = _level_shares(own, visible_bias, item, states, row, shares)
                 out[place] = _draw_level(shares, uniform(keys[row], draw) * total)
 
 

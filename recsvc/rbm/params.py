@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -49,6 +50,12 @@ class Params:
         for array in self.arrays().values():
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def vector_width(n_hidden: int) -> int:
+    """Round up to whole runs of vector registers: 64 numbers, or 16 where there are few."""
+    run = 64 if n_hidden > 64 else 16
+    return run * ceil(n_hidden / run)
 
 
 def _number(default: float, least: float, most: float, help_: str) -> Any:  # noqa: ANN401 - a field

@@ -140,8 +140,8 @@ def learn_epoch(
             momentum=now.momentum,
             weight_decay=hyper.weight_decay,
         )
-        errors = data.values[batch.levels] - data.values[chain.model_levels]
-        squared_error += float(np.square(errors).sum())
+        errors = data.values.take(batch.levels) - data.values.take(chain.model_levels)
+        squared_error += float(np.einsum("n,n->", errors, errors))
     return float(np.sqrt(squared_error / data.train.n_ratings))
 
 

@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 
 from recsvc.rbm import kernels
-from recsvc.rbm.params import Params
+from recsvc.rbm.params import Params, vector_width
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, RatingMatrix
 
 LARGEST_SAFE_EXPONENT = 80.0  # e^80 is a float32, and so is e^−80
@@ -88,7 +88,7 @@ class Predictor:
         weights = np.clip(params.weights, -LARGEST_WEIGHT, LARGEST_WEIGHT)
         bias = params.visible_bias.astype(np.float64)
         n_items, n_levels, n_hidden = weights.shape
-        expm1_weights = np.zeros((n_items, n_levels, _width(n_hidden)), dtype=np.float32)
+        expm1_weights = np.zeros((n_items, n_levels, vector_width(n_hidden)), dtype=np.float32)
         np.expm1(weights, out=expm1_weights[:, :, :n_hidden])
         return cls(
             expm1_weights=expm1_weights,
@@ -137,12 +137,6 @@ class Predictor:
             out,
         )
         return out
-
-
-def _width(n_hidden: int) -> int:
-    """Round up to whole runs of vector registers: 64 numbers, or 16 where there are few."""
-    run = 64 if n_hidden > 64 else 16
-    return run * ceil(n_hidden / run)
 
 
 def _block(width: int, weights: Floats) -> int:
