@@ -38,7 +38,8 @@ def test_a_first_model_is_published_and_better_than_items_means(shop):
 
 
 def test_a_job_is_polled_with_wait_and_moves_on_epoch_by_epoch(shop):
-    job = shop.client.train(**SPEC | {"publish": "never", "seed": 6})
+    long_enough = {"n_hidden": 64, "epochs": 60, "patience": 60}
+    job = shop.client.train(hyperparameters=long_enough, publish="never", seed=6)
     assert job["state"] == "queued"
     seen = []
     while job["state"] not in ("succeeded", "failed"):
@@ -95,7 +96,7 @@ def test_a_worse_model_is_not_published_if_better_is_asked_for(shop):
 
     job = succeeded(shop.client, shop.client.train(hyperparameters=hopeless))
 
-    assert not job["result"]["published"]
+    assert not job["result"]["published"], job["result"]["reason"]
     assert f"not better than version {before['version']}" in job["result"]["reason"]
     assert shop.client.model(before["version"])["published"]
 
