@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 240  # for what takes seconds on a machine that does nothing else
 SHORT = {"n_hidden": 16, "epochs": 12}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels() -> None:
+    """Compile what the services will need, so that no test's patience is spent on it."""
+    subprocess.run([sys.executable, "-m", "recsvc.rbm.warm"], check=True)
 
 
 class Site:
