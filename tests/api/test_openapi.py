@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import jsonschema_rs
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import APIOperation, Case, GenerationMode
 
@@ -126,7 +127,10 @@ def answers_as_documented(client, operation: APIOperation, mode: GenerationMode)
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def send_what_is_made_up(case: Case) -> None:
-        answer = send(client, case)
+        try:
+            answer = send(client, case)
+        except httpx2.InvalidURL:  # longer than the client sends
+            reject()
         assert str(int(answer.status_code)) in documented, answer.text
 
     try:
