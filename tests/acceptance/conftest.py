@@ -131,24 +131,34 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def lasting_database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database for the whole session, once for each kind; empty means SQLite at home."""
+def lasting_database(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Makes empty databases for the whole session, of each kind; empty means SQLite at home.
+
+    A site needs its own: another's worker would take its jobs and keep the models on its own shelf.
+    """
     if request.param == "sqlite":
-        return ""
+        return lambda: ""
     run = request.getfixturevalue("_postgresql_template")
-    name = f"acceptance_{next(_numbers)}"
-    run(f"CREATE DATABASE {name} TEMPLATE template1")
-    return request.getfixturevalue("postgresql_server").replace("/postgres?", f"/{name}?")
+    server = request.getfixturevalue("postgresql_server")
+
+    def make() -> str:
+        name = f"acceptance_{next(_numbers)}"
+        run(f"CREATE DATABASE {name} TEMPLATE template1")
+        return server.replace("/postgres?", f"/{name}?")
+
+    return make
 
 
 @pytest.fixture(scope="session")
 def shop(
-    lasting_database_url: str, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    lasting_database: Callable[[], str],
+    data_dir: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator["Shop"]:
     """A filled and taught service, once for each kind of database; tests take users in turns."""
     from tests.acceptance.shop import opened
 
-    site = Site(tmp_path_factory.mktemp("shop") / "home", lasting_database_url)
+    site = Site(tmp_path_factory.mktemp("shop") / "home", lasting_database())
     yield opened(site, data_dir / "ml-100k")
     site.close()
 
