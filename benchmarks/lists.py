@@ -19,6 +19,7 @@ from benchmarks.data import FIVE_STARS, ml_1m, random_split
 from recsvc.rbm import evaluation
 from recsvc.rbm.baselines import ease_weights
 from recsvc.rbm.evaluation import RankingFigures
+from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, initial_params
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
@@ -37,7 +38,8 @@ def most_rated(train_part: RatingMatrix, test: RatingMatrix, seed: int) -> Ranki
 
 def user_rbm(train_part: RatingMatrix, test: RatingMatrix, seed: int) -> RankingFigures:
     model = learned(train_part, seed)
-    return evaluation.list_figures(model, train_part, test, np.arange(test.n_users))
+    scores_of = Folded.of(model, train_part).scores
+    return evaluation.ranking_figures(scores_of, train_part, test, np.arange(test.n_users))
 
 
 def learned(ratings: RatingMatrix, seed: int) -> Model:

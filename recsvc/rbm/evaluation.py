@@ -7,8 +7,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm import inference, kernels, units
-from recsvc.rbm.model import Model
+from recsvc.rbm import inference, kernels
+from recsvc.rbm.folded import Folded
 from recsvc.rbm.monitoring import mean_nll
 from recsvc.rbm.ratings import Doubles, Ints, RatingMatrix, Vocabulary
 
@@ -92,16 +92,17 @@ def most_rated_figures(
 
 
 def model_figures(
-    model: Model, train: RatingMatrix, test: RatingMatrix, users: Ints
+    folded: Folded, train: RatingMatrix, test: RatingMatrix, users: Ints
 ) -> dict[str, float | int]:
     """Measure a model on test ratings, its users folded in from their train ratings alone.
 
-    train, test  rows are users, columns the model's items; an item_rbm also needs its own users
+    train, test  rows are users, columns the model's items
     users        those whose lists are measured; ratings are measured for everybody
     """
-    lists = list_figures(model, train, test, users)
-    shares = _shares(model, _hidden(model, train), test)
-    errors = inference.expected_ratings(model, shares) - np.array(model.scale.values)[test.levels]
+    lists = ranking_figures(folded.scores, train, test, users)
+    shares = folded.level_probabilities(test.users(), test.items)
+    values = np.array(folded.model.scale.values)
+    errors = inference.expected_ratings(folded.model, shares) - values[test.levels]
     return {
         "validation_nll": mean_nll(shares, test.levels),
         "validation_rmse": float(np.sqrt(np.mean(np.square(errors)))),
@@ -111,35 +112,6 @@ def model_figures(
         "n_ratings": test.n_ratings,
         "n_users_ranked": lists.n_users,
     }
-
-
-def list_figures(
-    model: Model, train: RatingMatrix, test: RatingMatrix, users: Ints
-) -> RankingFigures:
-    """Measure a model's lists: all items ranked that a user has no train rating of."""
-    hidden = _hidden(model, train)
-    return ranking_figures(lambda user: _scores(model, hidden, user), train, test, users)
-
-
-def _hidden(model: Model, train: RatingMatrix) -> np.ndarray:
-    """Hidden probabilities of the cases, from train ratings: users, or items of an item_rbm."""
-    cases = train if model.model_kind == "user_rbm" else train.transposed()
-    return units.hidden_probabilities(model.params, cases)
-
-
-def _shares(model: Model, hidden: np.ndarray, test: RatingMatrix) -> Doubles:
-    users, items = test.users().astype(np.int64), test.items.astype(np.int64)
-    cases, visible = (users, items) if model.model_kind == "user_rbm" else (items, users)
-    return model.predictor.level_probabilities(hidden, cases, visible, in_parallel=True)
-
-
-def _scores(model: Model, hidden: np.ndarray, user: int) -> Doubles:
-    items = np.arange(len(model.items))
-    own = np.full_like(items, user)
-    cases, visible = (own, items) if model.model_kind == "user_rbm" else (items, own)
-    shares = model.predictor.level_probabilities(hidden, cases, visible, in_parallel=True)
-    liked = shares[:, model.scale.first_liked :].sum(axis=1)
-    return inference.ranking_scores(model, liked)
 
 
 def sampled_users(test: RatingMatrix, most: int) -> Ints:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from recsvc.rbm import checkpoint, evaluation, inference, units
+from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, ModelKind, initial_params
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
@@ -42,7 +43,8 @@ def _use_once(model_kind: ModelKind, ratings: RatingMatrix, held_out: RatingMatr
     )  # fmt: skip
     for either in (model, checkpoint.read_model(checkpoint.write_model(model))):
         # a mapped model is read-only, which is another type to the compiler
-        evaluation.model_figures(either, ratings, held_out, np.arange(N_USERS))
+        folded = Folded.of(either, ratings)
+        evaluation.model_figures(folded, ratings, held_out, np.arange(N_USERS))
         hidden = inference.fold_in(either, *ratings.row(0)) if model_kind == "user_rbm" else None
         inference.level_probabilities(either, either.all_items, hidden=hidden, user=0)
         nothing = np.zeros(N_ITEMS, dtype=np.bool_)

@@ -8,6 +8,8 @@ import numpy as np
 from recsvc.rbm import evaluation
 from recsvc.rbm.baselines import Biases
 from recsvc.rbm.checkpoint import Snapshot
+from recsvc.rbm.evaluation import RankingFigures
+from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
 from recsvc.rbm.ratings import Ints, RatingMatrix, RatingScale, Vocabulary
 
@@ -65,7 +67,8 @@ def figures(model: Model, split: Split) -> dict[str, float | int]:
     if split.validation.n_ratings == 0:
         return {}
     measured = _without_validation(model, split)
-    return evaluation.model_figures(measured, split.train, split.validation, split.ranked_users())
+    folded = Folded.of(measured, split.train)
+    return evaluation.model_figures(folded, split.train, split.validation, split.ranked_users())
 
 
 def ndcg_side_by_side(
@@ -86,9 +89,16 @@ def ndcg_side_by_side(
         return None
     train, validation = _as_seen_by(published, split, rows)
     candidate, published = (_without_validation(model, split) for model in (candidate, published))
-    ours = evaluation.list_figures(candidate, split.train, split.validation, users)
-    theirs = evaluation.list_figures(published, train, validation, rows[users])
+    ours = _lists(candidate, split.train, split.validation, users)
+    theirs = _lists(published, train, validation, rows[users])
     return ours.ndcg_at_n, theirs.ndcg_at_n
+
+
+def _lists(
+    model: Model, train: RatingMatrix, validation: RatingMatrix, users: Ints
+) -> RankingFigures:
+    scores_of = Folded.of(model, train).scores
+    return evaluation.ranking_figures(scores_of, train, validation, users)
 
 
 def _without_validation(model: Model, split: Split) -> Model:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recsvc.rbm import evaluation, inference, units
+from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
@@ -31,9 +32,10 @@ def test_test_ratings_are_never_among_the_inputs(rng):
     for kind, n_visible in (("user_rbm", 30), ("item_rbm", 40)):
         params = random_params(rng, n_items=n_visible)
         model = model_of(params, train_, kind)
+        folded = Folded.of(model, train_)
 
-        one = evaluation.model_figures(model, train_, test, users)
-        two = evaluation.model_figures(model, train_, other, users)
+        one = evaluation.model_figures(folded, train_, test, users)
+        two = evaluation.model_figures(folded, train_, other, users)
 
         ranks = ("ndcg_at_10", "precision_at_10")
         assert [one[name] for name in ranks] == [two[name] for name in ranks]

@@ -5,6 +5,7 @@ import pytest
 
 from recsvc.rbm import evaluation, inference, units
 from recsvc.rbm.baselines import Biases
+from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
 from recsvc.rbm.monitoring import mean_nll
 from recsvc.rbm.params import Hyperparameters, base_rates, initial_params
@@ -165,7 +166,9 @@ def learned(fold, kind):
         kind, curve[-1][1].best_params, base,
         scale=RatingScale(tuple(STARS)), users=users, items=items,
     )  # fmt: skip
-    return curve, evaluation.model_figures(model, base, test, evaluation.sampled_users(test, 100))
+    return curve, evaluation.model_figures(
+        Folded.of(model, base), base, test, evaluation.sampled_users(test, 100)
+    )
 
 
 def test_before_the_first_step_the_machine_predicts_as_item_marginals_do(fold):
