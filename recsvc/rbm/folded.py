@@ -1,0 +1,45 @@
+"""A model beside the ratings that its users are folded in from: what evaluation asks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.rbm import inference, units
+from recsvc.rbm.model import Model
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Numbers, RatingMatrix
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Every user of a matrix, folded in at once.
+
+    hidden  (n_cases, n_hidden) of the users, or of the items of an item_rbm
+    """
+
+    model: Model
+    hidden: Floats
+
+    @classmethod
+    def of(cls, model: Model, ratings: RatingMatrix) -> "Folded":
+        """Fold users in from these ratings alone; an item_rbm also needs its own users.
+
+        ratings  rows are users, columns the model's items
+        """
+        cases = ratings if model.model_kind == "user_rbm" else ratings.transposed()
+        return cls(model, units.hidden_probabilities(model.params, cases))
+
+    def level_probabilities(self, users: Ints | Numbers, items: Ints | Numbers) -> Doubles:
+        """p(level | the user's ratings) of each (user, item), (n, n_levels)."""
+        cases, visible = users.astype(np.int64), items.astype(np.int64)
+        if self.model.model_kind == "item_rbm":
+            cases, visible = visible, cases
+        return self.model.predictor.level_probabilities(
+            self.hidden, cases, visible, in_parallel=True
+        )
+
+    def scores(self, user: int) -> Doubles:
+        """Scores of all items for one user, for ranking alone, (n_items,)."""
+        items = np.arange(len(self.model.items))
+        shares = self.level_probabilities(np.full_like(items, user), items)
+        liked = shares[:, self.model.scale.first_liked :].sum(axis=1)
+        return inference.ranking_scores(self.model, liked)

@@ -1,0 +1,62 @@
+"""The compiled loops, and the only package that imports numba.
+
+numba's cache notices a change in a kernel's own file only: kernels that call each other stay
+together in one file.
+
+Each writes into the arrays it is given and has a slow, obvious twin in tests/naive.py. Loops run
+in parallel over users or over items, each of which writes rows of its own, so the result does
+not depend on the number of threads; sums are never split between threads.
+
+`users` are the cases and `items` the visible units; an item-oriented machine passes a transposed
+RatingMatrix, and the names change places.
+
+Chance is a counter-based hash: uniform number `n` of a case is a pure function of
+(seed, epoch, case, n), so neither threads nor an interruption can change it.
+"""
+
+from numba import config, set_num_threads
+
+from recsvc.rbm.kernels.learning import (
+    cd_step,
+    fold_in_one,
+    gather_rows,
+    group_by_item,
+    hidden_inputs,
+    sample_hidden,
+    sample_levels,
+    stream,
+    streams,
+    uniform,
+)
+from recsvc.rbm.kernels.predicting import (
+    leave_one_out_probabilities,
+    level_probabilities,
+    level_probabilities_in_parallel,
+    top_liked,
+    top_n,
+)
+
+__all__ = [
+    "cd_step",
+    "fold_in_one",
+    "gather_rows",
+    "group_by_item",
+    "hidden_inputs",
+    "leave_one_out_probabilities",
+    "level_probabilities",
+    "level_probabilities_in_parallel",
+    "sample_hidden",
+    "sample_levels",
+    "stream",
+    "streams",
+    "top_liked",
+    "top_n",
+    "uniform",
+    "use_threads",
+]
+
+
+def use_threads(n_threads: int) -> None:
+    """Let the parallel kernels of this thread use so many threads, at most those of the process."""
+    most = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # numba sets it at import
+    set_num_threads(max(1, min(n_threads, most)))
