@@ -25,12 +25,14 @@ def client(lasting_database, tmp_path_factory):
         rating_scale="1:5:1",
         max_body_mb=0.5,
     )
-    client = site.serve()
-    fill(client)
-    client.rate("ann", "book-001", 4)
-    trained(client)
-    yield client
-    site.close()
+    try:
+        client = site.serve()
+        fill(client)
+        client.rate("ann", "book-001", 4)
+        trained(client)
+        yield client
+    finally:
+        site.close()
 
 
 @pytest.fixture(autouse=True)
