@@ -75,7 +75,7 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """Somebody who rates. Made by their first rating."""
+    """Somebody who rates and chooses. Made by their first rating or interaction."""
 
     __tablename__ = "user_account"
     __table_args__ = (
@@ -89,7 +89,7 @@ class User(Base):
 
 
 class Item(Base):
-    """Something that is rated. Made by its first rating or by a PUT."""
+    """Something that is rated or chosen. Made by its first rating or interaction, or by a PUT."""
 
     __tablename__ = "item"
     __table_args__ = (
@@ -131,6 +131,39 @@ class Rating(Base):
     item_key: Mapped[int] = mapped_column(BigKey, primary_key=True)
     value: Mapped[float] = mapped_column(Float(53))
     rated_at: Mapped[datetime]
+
+
+class InteractionType(StrEnum):
+    """What a user did with an item, without rating it; in arrays, its place in this order."""
+
+    VIEW = "view"
+    CART = "cart"
+    PURCHASE = "purchase"
+
+
+class Interaction(Base):
+    """A view, a cart or a purchase: one event, which the same user, item, type and time is again.
+
+    Its keys are checked as a rating's are, on PostgreSQL by triggers: see migration 0003.
+    """
+
+    __tablename__ = "interaction"
+    __table_args__ = (
+        CheckConstraint("type IN ('view', 'cart', 'purchase')", name="type_known"),
+        CheckConstraint("quantity > 0 AND quantity < 1e308", name="quantity_positive"),
+        ForeignKeyConstraint(["user_key"], ["user_account.key"], ondelete="CASCADE").ddl_if(
+            dialect="sqlite"
+        ),
+        ForeignKeyConstraint(["item_key"], ["item.key"]).ddl_if(dialect="sqlite"),
+        {"sqlite_with_rowid": False},
+    )
+
+    user_key: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    item_key: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    type: Mapped[str] = mapped_column(primary_key=True)
+    occurred_at: Mapped[datetime] = mapped_column(primary_key=True)
+    quantity: Mapped[float] = mapped_column(Float(53), server_default=text("1"))
+    updated_at: Mapped[datetime]
 
 
 class JobKind(StrEnum):

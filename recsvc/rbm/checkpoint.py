@@ -7,7 +7,7 @@ that map one file share its pages.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -43,12 +43,15 @@ def _unreadable_if_it_fails(content: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The ratings that a job learns from, as they were when it began; immutable.
+    """The ratings and interactions a job learns from, as they were when it began; immutable.
 
-    users, items     vocabularies of who rated and what was rated
+    users, items     vocabularies of who rated or chose, and of what
     user_numbers     (n_ratings,) int32
     item_numbers     (n_ratings,) int32
     values           (n_ratings,) the ratings as given
+    event_users      (n_events,) int32: who viewed, put in a cart or bought,
+    event_items      (n_events,) int32: what,
+    event_types      (n_events,) uint8: which of EVENT_TYPES; sorted by all three, each once
     """
 
     users: Vocabulary
@@ -56,6 +59,9 @@ class Snapshot:
     user_numbers: NDArray[np.int32]
     item_numbers: NDArray[np.int32]
     values: Doubles
+    event_users: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    event_items: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    event_types: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
 
     def matrix(self, scale: RatingScale) -> RatingMatrix:
         """Give the ratings as levels of a scale."""
@@ -68,11 +74,14 @@ class Snapshot:
 
 
 def write_snapshot(snapshot: Snapshot) -> bytes:
-    """Give the snapshot's bytes; the same ratings give the same bytes."""
+    """Give the snapshot's bytes; the same ratings and interactions give the same bytes."""
     arrays: dict[str, Array] = {
         "user_numbers": snapshot.user_numbers,
         "item_numbers": snapshot.item_numbers,
         "values": snapshot.values,
+        "event_users": snapshot.event_users,
+        "event_items": snapshot.event_items,
+        "event_types": snapshot.event_types,
         **_vocabulary_arrays("users", snapshot.users),
         **_vocabulary_arrays("items", snapshot.items),
     }
@@ -89,6 +98,9 @@ def read_snapshot(buffer: Buffer) -> Snapshot:
         arrays["user_numbers"],
         arrays["item_numbers"],
         arrays["values"],
+        arrays["event_users"],
+        arrays["event_items"],
+        arrays["event_types"],
     )
 
 

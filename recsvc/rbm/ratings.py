@@ -17,6 +17,7 @@ Levels = NDArray[np.uint8]
 MAX_DISTINCT_VALUES = 20
 N_QUANTILE_LEVELS = 10
 LIKED_SHARE = 0.4
+EVENT_TYPES = ("view", "cart", "purchase")  # what the numbers of `Snapshot.event_types` stand for
 
 
 class Vocabulary:

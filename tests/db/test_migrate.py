@@ -44,21 +44,32 @@ def test_the_migrated_schema_is_the_one_that_the_code_expects(database):
         context = MigrationContext.configure(connection)
         differences = compare_metadata(context, Base.metadata)
 
-    on_purpose = {"user_key", "item_key"} if database.dialect == "postgresql" else set()
-    assert {column for _, key in differences for column in key.column_keys} == on_purpose
-    assert [name for name, _ in differences] == ["add_fk"] * len(on_purpose)  # migration 0002
+    on_purpose = set()
+    if database.dialect == "postgresql":  # migrations 0002 and 0003
+        tables, keys = ("rating", "interaction"), ("user_key", "item_key")
+        on_purpose = {("add_fk", table, key) for table in tables for key in keys}
+    assert {
+        (name, key.table.name, column) for name, key in differences for column in key.column_keys
+    } == on_purpose
 
 
-def test_a_user_takes_their_ratings_along_but_a_rated_item_stays(database):
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        ("rating", "(1, 1, 4, 0), (2, 1, 5, 0)"),
+        ("interaction", "(1, 1, 'view', 0, 1, 0), (2, 1, 'cart', 0, 1, 0)"),
+    ],
+)
+def test_a_user_takes_their_rows_along_but_an_item_that_has_some_stays(database, table, rows):
     with database.engine.begin() as connection:
         for statement in (
             "INSERT INTO user_account (key, user_id, created_at) VALUES (1, 'u', 0), (2, 'v', 0)",
             "INSERT INTO item (key, item_id, created_at, updated_at) VALUES (1, 'i', 0, 0)",
-            "INSERT INTO rating VALUES (1, 1, 4, 0), (2, 1, 5, 0)",
+            f"INSERT INTO {table} VALUES {rows}",
             "DELETE FROM user_account WHERE key = 1",
         ):
             connection.execute(text(statement))
-        left = connection.execute(text("SELECT user_key FROM rating")).scalars().all()
+        left = connection.execute(text(f"SELECT user_key FROM {table}")).scalars().all()
 
     assert left == [2]
     with pytest.raises(IntegrityError), database.engine.begin() as connection:
@@ -161,6 +172,13 @@ VERSION = {
 EPOCH = dict.fromkeys(("job_id", "epoch", "learning_rate", "momentum", "cd_steps", "seconds"), "1")
 EVENT = {"job_id": "1", "name": "'state'", "created_at": "1"}
 RATING = {"user_key": "1", "item_key": "1", "value": "4", "rated_at": "1"}
+INTERACTION = {
+    "user_key": "1",
+    "item_key": "1",
+    "type": "'view'",
+    "occurred_at": "1",
+    "updated_at": "1",
+}
 ITEM = {"item_id": "'i2'", "created_at": "1", "updated_at": "1"}
 REFUSAL = {"job_id": "1", "line": "1", "code": "'c'", "detail": "'d'"}
 POSSIBLE = {
@@ -169,6 +187,7 @@ POSSIBLE = {
     "training_epoch": EPOCH,
     "model_version": VERSION,
     "rating": RATING,
+    "interaction": INTERACTION | {"quantity": "0.5"},
     "item": ITEM,
     "import_refusal": REFUSAL,
     "user_account": {"user_id": "'u2'", "created_at": "1"},
@@ -196,6 +215,11 @@ IMPOSSIBLE = {
     "a rating of infinite value": ("rating", RATING | {"value": "1.5e308"}),
     "a rating by nobody": ("rating", RATING | {"user_key": "7"}),
     "a second rating of the same item": ("rating", RATING | {"item_key": "2"}),
+    "an interaction of no known type": ("interaction", INTERACTION | {"type": "'like'"}),
+    "an interaction with nothing": ("interaction", INTERACTION | {"quantity": "0"}),
+    "an interaction by nobody": ("interaction", INTERACTION | {"user_key": "7"}),
+    "an interaction with no item": ("interaction", INTERACTION | {"item_key": "7"}),
+    "the same interaction again": ("interaction", INTERACTION | {"item_key": "2"}),
     "an item at less than nothing": ("item", ITEM | {"price": "-1"}),
     "an item without an id": ("item", ITEM | {"item_id": "''"}),
     "an item twice": ("item", ITEM | {"item_id": "'i1'"}),
@@ -209,12 +233,13 @@ IMPOSSIBLE = {
 
 @pytest.fixture
 def furnished(database):
-    """One user, two items, one rating of the second, one job."""
+    """One user, two items, one rating and one view of the second, one job."""
     with database.engine.begin() as connection:
         insert(connection, "user_account", {"user_id": "'u1'", "created_at": "1"})
         insert(connection, "item", ITEM | {"item_id": "'i1'"})
         insert(connection, "item", ITEM | {"item_id": "'i3'"})
         insert(connection, "rating", RATING | {"item_key": "2"})
+        insert(connection, "interaction", INTERACTION | {"item_key": "2"})
         insert(connection, "job", JOB)
     return database
 
