@@ -1,4 +1,4 @@
-"""Users: made by their first rating, erased on request."""
+"""Users: made by their first rating or interaction, erased on request."""
 
 from datetime import datetime
 
@@ -19,10 +19,11 @@ class ErasureReceipt(Answer):
 
     user_id: str = Field(examples=["u42"])
     ratings_erased: int = Field(examples=[17])
+    interactions_erased: int = Field(examples=[42])
     erased_at: datetime
     model_versions: list[int] = Field(
         examples=[[3, 4]],
-        description="Versions trained on the user's ratings whose weights are still kept.",
+        description="Versions trained on what the user did whose weights are still kept.",
     )
 
 
@@ -30,6 +31,6 @@ class ErasureReceipt(Answer):
 def erase_user(
     user_id: UserId, session: SessionDep, context: ContextDep, now: Now
 ) -> ErasureReceipt:
-    """All ratings go, for good. Train again, and the versions of the receipt retire in time."""
+    """All ratings and interactions go, for good. Train again, and the versions of the receipt retire in time."""
     receipt = erasing.erase_user(session, context, user_id, now=now)
     return ErasureReceipt.model_validate(receipt)

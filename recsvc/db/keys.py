@@ -1,7 +1,7 @@
 """Outside ids → keys, many at a time; an id that is new is given a key."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, Select, Text, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from recsvc.db.bulk import is_postgresql
 from recsvc.db.session import Session
 from recsvc.db.tables import Item, User, UtcTime
 
@@ -58,9 +59,21 @@ def made_item_keys(session: Session, item_ids: Sequence[str], *, now: datetime) 
     return np.array([known[item_id] for item_id in item_ids], dtype=np.int64)
 
 
+def keys_used(
+    make: Callable[..., Ints], session: Session, ids: Sequence[str], which: Ints, now: datetime
+) -> Ints:
+    """Give the key of each row's user or item; ids that no row is about are left alone.
+
+    make   made_user_keys or made_item_keys
+    which  (n,) which of the ids each row is about
+    """
+    used, place = np.unique(which, return_inverse=True)
+    return make(session, [ids[n] for n in used.tolist()], now=now)[place]
+
+
 def _listed(session: Session, ids: Sequence[str]) -> TableValuedAlias:
     """Give the ids as a table of one column, `value`, whatever their number."""
-    if _is_postgresql(session):
+    if is_postgresql(session):
         return func.unnest(literal(list(ids), ARRAY(Text))).table_valued("value").render_derived()
     return func.json_each(json.dumps(list(ids))).table_valued("value")
 
@@ -69,12 +82,8 @@ def _insert(
     session: Session, table: type[User] | type[Item], columns: list[str], rows: Select[Any]
 ) -> None:
     """Insert rows, but for those that another writer has inserted meanwhile."""
-    if _is_postgresql(session):
+    if is_postgresql(session):
         made = postgresql.insert(table).from_select(columns, rows)
         session.execute(made.on_conflict_do_nothing())
     else:
         session.execute(sqlite.insert(table).from_select(columns, rows).on_conflict_do_nothing())
-
-
-def _is_postgresql(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"

@@ -1,6 +1,6 @@
 """Ratings, many or few at a time: written so that the newest stands, read as rows or as arrays."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, delete, func, select, text
 
 from recsvc.db import rating_bulk, settling
-from recsvc.db.keys import made_item_keys, made_user_keys
+from recsvc.db.keys import keys_used, made_item_keys, made_user_keys
 from recsvc.db.session import Session
 from recsvc.db.settling import Rows, Written
 from recsvc.db.tables import Item, Rating, User
@@ -53,8 +53,8 @@ def write(session: Session, batch: RatingBatch, *, now: datetime) -> Written:
         return Written()
     rows = settling.by_pair(
         Rows(
-            _keys(made_user_keys, session, batch.users, batch.user_of, now),
-            _keys(made_item_keys, session, batch.items, batch.item_of, now),
+            keys_used(made_user_keys, session, batch.users, batch.user_of, now),
+            keys_used(made_item_keys, session, batch.items, batch.item_of, now),
             batch.values,
             batch.rated_at,
         )
@@ -113,19 +113,6 @@ def count_users(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(User)) or 0
 
 
-def erase_user(session: Session, user_id: str) -> int | None:
-    """Delete a user with all ratings; give how many those were, None where there is no user."""
-    locked = select(User.key).where(User.user_id == user_id).with_for_update()
-    key = session.scalar(locked)  # whoever was writing a rating of theirs has ended by now
-    if key is None:
-        return None
-    counted = select(func.count()).select_from(Rating).where(Rating.user_key == key)
-    n_ratings = session.scalar(counted) or 0
-    session.execute(delete(Rating).where(Rating.user_key == key))
-    session.execute(delete(User).where(User.key == key))
-    return n_ratings
-
-
 def all_ratings(session: Session) -> Iterator[tuple[Ints, Ints, Doubles]]:
     """Yield (user keys, item keys, values) of all ratings, sorted by user, then item.
 
@@ -152,14 +139,6 @@ def all_item_ids(session: Session) -> tuple[Ints, list[str]]:
 def _keys_and_ids(session: Session, query: str) -> tuple[Ints, list[str]]:
     rows = session.execute(text(query)).all()
     return np.array([key for key, _ in rows], dtype=np.int64), [id_ for _, id_ in rows]
-
-
-def _keys(
-    make: Callable[..., Ints], session: Session, ids: Sequence[str], which: Ints, now: datetime
-) -> Ints:
-    """Give the key of each rating's user or item; ids that no rating is about are left alone."""
-    used, place = np.unique(which, return_inverse=True)
-    return make(session, [ids[n] for n in used.tolist()], now=now)[place]
 
 
 def _with_ids() -> Select[int, str, float, datetime]:

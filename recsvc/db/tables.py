@@ -171,6 +171,7 @@ class JobKind(StrEnum):
 
     TRAINING = "training"
     IMPORT = "import"
+    EVALUATION = "evaluation"
 
 
 class JobState(StrEnum):
@@ -196,7 +197,7 @@ class Job(Base):
 
     __tablename__ = "job"
     __table_args__ = (
-        CheckConstraint("kind IN ('training', 'import')", name="kind_known"),
+        CheckConstraint("kind IN ('training', 'import', 'evaluation')", name="kind_known"),
         CheckConstraint(
             "state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state_known"
         ),
@@ -298,7 +299,9 @@ class ModelVersion(Base):
 
     __tablename__ = "model_version"
     __table_args__ = (
-        CheckConstraint("model_kind IN ('user_rbm', 'item_rbm')", name="model_kind_known"),
+        CheckConstraint(
+            "model_kind IN ('user_rbm', 'item_rbm', 'joint_rbm')", name="model_kind_known"
+        ),
         CheckConstraint(
             "n_ratings > 0 AND n_users > 0 AND n_items > 0", name="trained_on_something"
         ),
@@ -324,6 +327,8 @@ class ModelVersion(Base):
     snapshot_sha256: Mapped[str]
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
+    calibration: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    protocol: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
 
 class Publication(Base):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from recsvc.db import ratings
+from recsvc.db import users
 from recsvc.db.model_versions import ModelVersions
 from recsvc.db.session import Session
 from recsvc.errors import CheckpointUnreadable, ObjectCorrupt, ObjectMissing, UserNotFound
@@ -15,26 +15,27 @@ from recsvc.service.context import Context
 class Receipt:
     """What was erased, and when.
 
-    model_versions  those still on the shelf that were trained on the user's ratings
+    model_versions  those still on the shelf that were trained on what the user did
     """
 
     user_id: str
     ratings_erased: int
+    interactions_erased: int
     erased_at: datetime
     model_versions: list[int]
 
 
 def erase_user(session: Session, context: Context, user_id: str, *, now: datetime) -> Receipt:
-    """Delete a user and all their ratings for good. Raises UserNotFound.
+    """Delete a user and all that is stored of them for good. Raises UserNotFound.
 
     Models learn anew only when they are trained again; train, then let `shelf_keep` retire those
     of the receipt.
     """
     versions = versions_trained_on(session, context, user_id)
-    n_ratings = ratings.erase_user(session, user_id)
-    if n_ratings is None:
+    erased = users.erase(session, user_id)
+    if erased is None:
         raise UserNotFound(user_id)
-    return Receipt(user_id, n_ratings, now, versions)
+    return Receipt(user_id, erased.n_ratings, erased.n_interactions, now, versions)
 
 
 def versions_trained_on(session: Session, context: Context, user_id: str) -> list[int]:

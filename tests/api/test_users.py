@@ -26,17 +26,25 @@ def a_model(users: list[str]) -> bytes:
     return checkpoint.write_model(model)
 
 
-def test_erasing_a_user_takes_their_ratings_and_gives_a_receipt(client):
+def test_erasing_a_user_takes_all_that_is_stored_of_them_and_gives_a_receipt(client):
     for user_id, item_id in (("a/b", "i"), ("a/b", "j"), ("v", "i")):
         rating = {"user_id": user_id, "item_id": item_id, "value": 3}
         client.post("/v1/ratings", json={"ratings": [rating]})
+
+    viewed = {"user_id": "a/b", "item_id": "k", "type": "view"}
+    client.post("/v1/interactions", json={"interactions": [viewed]})
 
     answer = client.delete("/v1/users/a%2Fb")
 
     assert answer.status_code == 200
     receipt = answer.json()
     assert receipt.pop("erased_at").endswith("Z")
-    assert receipt == {"user_id": "a/b", "ratings_erased": 2, "model_versions": []}
+    assert receipt == {
+        "user_id": "a/b",
+        "ratings_erased": 2,
+        "interactions_erased": 1,
+        "model_versions": [],
+    }
     assert client.get("/v1/users/a%2Fb/ratings").status_code == 404
     assert len(client.get("/v1/users/v/ratings").json()["items"]) == 1
     assert client.delete("/v1/users/a%2Fb").json()["type"] == "/problems/user-not-found"

@@ -1,0 +1,33 @@
+"""Users are erased, with all that is stored of them."""
+
+from typing import NamedTuple
+
+from sqlalchemy import delete, func, select
+
+from recsvc.db.session import Session
+from recsvc.db.tables import Interaction, Rating, User
+
+
+class Erased(NamedTuple):
+    """How much of a user was stored."""
+
+    n_ratings: int
+    n_interactions: int
+
+
+def erase(session: Session, user_id: str) -> Erased | None:
+    """Delete a user with all that is stored of them; None where there is no such user."""
+    locked = select(User.key).where(User.user_id == user_id).with_for_update()
+    key = session.scalar(locked)  # whoever was writing something of theirs has ended by now
+    if key is None:
+        return None
+    erased = Erased(*(_erased(session, table, key) for table in (Rating, Interaction)))
+    session.execute(delete(User).where(User.key == key))
+    return erased
+
+
+def _erased(session: Session, table: type[Rating] | type[Interaction], key: int) -> int:
+    """Delete a user's rows of a table; give how many those were."""
+    n_rows = session.scalar(select(func.count()).select_from(table).where(table.user_key == key))
+    session.execute(delete(table).where(table.user_key == key))
+    return n_rows or 0
