@@ -89,7 +89,7 @@ def shape(engine: Engine) -> dict[str, list[str]]:
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             rows = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
-        return {name: sorted(re.findall(r"[^\s,()]+", sql or "")) for name, sql in rows}
+        return {name: sorted(re.findall(r"[^\s,()\"]+", sql or "")) for name, sql in rows}
     found = inspect(engine)
     return {
         table: [
@@ -102,6 +102,38 @@ def shape(engine: Engine) -> dict[str, list[str]]:
         ]
         for table in found.get_table_names()
     }
+
+
+def test_what_was_there_before_evaluation_stays_and_no_number_is_given_again(empty_database):
+    migrate.move(empty_database, "0003")
+    with empty_database.engine.begin() as connection:
+        for table in ("job", "job", "job_event", "training_epoch", "model_version", "publication"):
+            insert(connection, table, POSSIBLE[table])
+        connection.execute(text("DELETE FROM job WHERE id = 2"))
+
+    migrate.upgrade(empty_database)
+    with empty_database.engine.begin() as connection:
+        insert(connection, "job", JOB | {"kind": "'evaluation'"})
+        insert(connection, "model_version", VERSION | {"job_id": "3", "model_kind": "'joint_rbm'"})
+        insert(connection, "publication", {"version": "2", "previous_id": "1"} | PUBLISHED)
+        insert(connection, "publication", {"version": "1", "previous_id": "2"} | PUBLISHED)
+        assert numbers(connection, "job") == [1, 3]
+        cards = connection.execute(text("SELECT calibration, protocol FROM model_version")).all()
+        assert [tuple(map(str, card)) for card in cards] == [("{}", "{}")] * 2
+    migrate.downgrade(empty_database, "0003")
+
+    with empty_database.engine.begin() as connection:
+        assert numbers(connection, "job") == numbers(connection, "model_version") == [1]
+        assert numbers(connection, "job_event") == numbers(connection, "training_epoch") == [1]
+        left = connection.execute(text("SELECT id, previous_id FROM publication ORDER BY id"))
+        assert [tuple(row) for row in left] == [(1, None), (3, None)]
+        with pytest.raises(IntegrityError):
+            insert(connection, "job", JOB | {"kind": "'evaluation'"})
+
+
+def numbers(connection, table: str) -> list[int]:
+    """The first column's, which numbers the rows."""
+    return sorted(connection.execute(text(f"SELECT * FROM {table}")).scalars())
 
 
 def test_two_processes_that_start_at_once_migrate_once(empty_database_url):
@@ -181,6 +213,7 @@ INTERACTION = {
 }
 ITEM = {"item_id": "'i2'", "created_at": "1", "updated_at": "1"}
 REFUSAL = {"job_id": "1", "line": "1", "code": "'c'", "detail": "'d'"}
+PUBLISHED = {"published_at": "1"}
 POSSIBLE = {
     "job": JOB | RUNNING | {"attempt": "1"},
     "job_event": EVENT,
@@ -191,7 +224,7 @@ POSSIBLE = {
     "item": ITEM,
     "import_refusal": REFUSAL,
     "user_account": {"user_id": "'u2'", "created_at": "1"},
-    "publication": {"version": "1", "published_at": "1"},
+    "publication": {"version": "1"} | PUBLISHED,
 }
 IMPOSSIBLE = {
     "a job of no known kind": ("job", JOB | {"kind": "'sweep'"}),
