@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.bench-installed
 
 # What a verb may be given: make demo DATA=ratings.csv PORT=9000 ONCE=1
 DATA ?=
@@ -14,12 +15,12 @@ ONCE ?=
 WORKERS ?= 1
 ARGS ?=
 
-.PHONY: help demo serve test check format bench lock image clean
+.PHONY: help demo serve test check format bench bench-full lock image clean
 
 help: ## List the verbs
 	@echo "make VERB [NAME=value …]; every verb sets up $(VENV) by itself."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP) ## Ratings to recommendations in one go: DATA=file of ratings, ONCE=1 to end there, PORT=8000
 	@$(BIN)/recsvc demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(if $(filter-out 0,$(ONCE)),--once) $(ARGS)
@@ -41,8 +42,11 @@ format: $(STAMP) ## Put the source into the house's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## Measure speed and memory beside the peers; results go to benchmarks/RESULTS.md
+bench: $(BENCH_STAMP) ## Measure speed and memory beside the peers; results go to benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-full: $(BENCH_STAMP) ## The long ones: quality on every data set, growth to a million items (ARGS="quality --data ml-1m")
+	$(BIN)/python -m benchmarks --full $(ARGS)
 
 # Exactly what the lock names, by hash; then this folder itself, without looking anything up.
 $(STAMP): requirements.lock pyproject.toml
@@ -59,13 +63,20 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
+# The peers are wanted by the benchmarks alone, so nothing else waits for them.
+$(BENCH_STAMP): $(STAMP) requirements-bench.lock
+	@echo "Installing the peers that requirements-bench.lock names …" >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $(BENCH_STAMP)
+
 # --no-header and --no-annotate keep the machine it was made on out of the file.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 
-lock: $(STAMP) ## Renew requirements.lock and requirements-runtime.lock (ARGS=--upgrade for newer versions)
-	$(COMPILE) --extra postgres --group dev --group bench pyproject.toml -o requirements.lock
+lock: $(STAMP) ## Renew the three requirements locks (ARGS=--upgrade for newer versions)
+	$(COMPILE) --extra postgres --group dev pyproject.toml -o requirements.lock
 	$(COMPILE) --extra postgres --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
+	$(COMPILE) --group bench --constraint requirements.lock -o requirements-bench.lock
 
 image: ## Build the container image recsvc:latest with docker or podman
 	@engine=$$(command -v docker || command -v podman) || { echo "Neither docker nor podman is installed." >&2; exit 1; }; \

@@ -1,9 +1,13 @@
-"""Run benchmarks and keep their tables: python -m benchmarks [name …]; without names, all.
+"""Run benchmarks and keep their tables: python -m benchmarks [name …].
 
 Each is a module of this folder that prints one Markdown table; it replaces its section of
-RESULTS.md. Nothing else should run on the machine meanwhile.
+RESULTS.md. Without names all the short ones run, with --full the long ones: quality, a table for
+each data set, and growth to a million items. --data chooses among quality's data sets. --seeds and
+--only make a run shorter; what it prints is then a look and is not kept. Nothing else should run
+on the machine meanwhile.
 """
 
+import argparse
 import os
 import platform
 import re
@@ -13,8 +17,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.data import READERS
+from benchmarks.options import names
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
+PICTURES = HERE.parent / "docs" / "pictures"
 ALL = (
     "training_speed",
     "training_memory",
@@ -26,36 +34,65 @@ ALL = (
 )
 
 
+FULL = ("quality", "quality_ratings", "growth")
+
+
 def main() -> None:
-    names = sys.argv[1:] or ALL
-    for name in names:
-        if name not in ALL:
-            sys.exit(f"There is no benchmark {name!r}. There are: {', '.join(ALL)}.")
-    for name in names:
-        print(f"== {name}", flush=True)
-        began = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", f"benchmarks.{name}"],
-            cwd=HERE.parent,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            sys.exit(f"{name} failed; {RESULTS.name} keeps what it had of it.")
-        print(done.stdout)
-        keep(name, done.stdout.strip(), time.monotonic() - began)
+    told = arguments().parse_args()
+    wanted = told.names or (FULL if told.full else ALL)
+    for name in wanted:
+        if name not in ALL + FULL:
+            sys.exit(f"There is no benchmark {name!r}. There are: {', '.join(ALL + FULL)}.")
+    for name in wanted:
+        for data in told.data if name == "quality" else [None]:
+            run(name, data, told)
 
 
-def keep(name: str, table: str, took: float) -> None:
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(ALL + FULL))
+    parser.add_argument("--full", action="store_true", help=", ".join(FULL))
+    parser.add_argument("--data", type=names, default=tuple(READERS), help="of quality: a list")
+    parser.add_argument("--seeds", help="of quality: a list of splits")
+    parser.add_argument("--only", help="of quality: a list of systems")
+    return parser
+
+
+def run(name: str, data: str | None, told: argparse.Namespace) -> None:
+    """Run one benchmark, print its table, and keep it where it is the whole."""
+    section = f"{name} {data}" if data else name
+    looks = {"--seeds": told.seeds, "--only": told.only} if name.startswith("quality") else {}
+    choices = [part for option, value in looks.items() if value for part in (option, value)]
+    print(f"== {section}", flush=True)
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", *([data] if data else []), *choices],
+        cwd=HERE.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        sys.exit(f"{section} failed; {RESULTS.name} keeps what it had of it.")
+    print(done.stdout)
+    if not choices:
+        keep(section, done.stdout.strip(), time.monotonic() - began)
+
+
+def keep(section_name: str, table: str, took: float) -> None:
     """Replace the benchmark's section, or add it."""
+    name, _, data = section_name.partition(" ")
+    verb = "bench-full" if name in FULL else "bench"
+    command = f'make {verb} ARGS="{name}{f" --data {data}" if data else ""}"'
     origin = (
-        f"`make bench ARGS={name}` – {datetime.now(UTC):%Y-%m-%d}, {processor()}, "
+        f"`{command}` – {datetime.now(UTC):%Y-%m-%d}, {processor()}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}; took {took:.0f} s."
     )
-    section = f"## {name}\n{origin}\n\n{table}\n"
+    section = f"## {section_name}\n{origin}\n\n{table}\n"
+    if (PICTURES / f"{name}-{data}.svg").is_file():
+        section += f"\n![{name} on {data}](../docs/pictures/{name}-{data}.svg)\n"
     text = RESULTS.read_text()
-    found = re.compile(rf"^## {name}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    found = re.compile(rf"^## {section_name}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
     if found.search(text):
         text = found.sub(lambda _: section + "\n", text)
     else:

@@ -1,0 +1,76 @@
+"""recsvc itself as the benchmarks fit it: in process, by the code that serves, all defaults.
+
+The one seam to the model: `fit` is what quality and fit times measure, `epochs` what growth does.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.data import random_split
+from benchmarks.peers.system import Peer, System
+from recsvc.rbm import inference
+from recsvc.rbm.folded import Folded
+from recsvc.rbm.model import Model
+from recsvc.rbm.params import Hyperparameters, initial_params
+from recsvc.rbm.ratings import Doubles, Ints, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.schedules import pace
+from recsvc.rbm.training import TrainerState, TrainingData, learn_epoch, train
+
+KIND = "user_rbm"
+VALIDATION_SHARE = 0.1
+
+
+def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Folded:
+    """Train as a training job does: a tenth of the ratings tells when to stop.
+
+    scale    what the levels stand for; one level for purchases
+    returns  the best epoch's model with every user folded in from all these ratings
+    """
+    learn, validation = random_split(ratings, seed=1000 + seed, test_share=VALIDATION_SHARE)
+    hyper = Hyperparameters.defaults(KIND)
+    params = initial_params(learn, scale.n_levels, hyper, rng=np.random.default_rng([seed, 0]))
+    state = TrainerState.initial(params)
+    data = TrainingData(learn, validation, np.array(scale.values))
+    for _, reached in train(data, hyper, seed=seed, state=state):
+        state = reached
+    users, items = numbered(ratings.n_users), numbered(ratings.n_items)
+    best = state.best_params
+    model = Model.of(KIND, best, ratings, scale=scale, users=users, items=items)
+    return Folded.of(model, ratings)
+
+
+def epochs(ratings: RatingMatrix, scale: RatingScale, *, n_hidden: int) -> Iterator[None]:
+    """Learn for ever, an epoch a step; nothing is evaluated."""
+    hyper = Hyperparameters(n_hidden=n_hidden)
+    nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
+    data = TrainingData(ratings, nothing, np.array(scale.values))
+    params = initial_params(ratings, scale.n_levels, hyper, rng=np.random.default_rng(0))
+    state = TrainerState.initial(params)
+    epoch = 0
+    while True:
+        epoch += 1
+        learn_epoch(state, data, hyper, pace(hyper, epoch), seed=0, epoch=epoch)
+        yield
+
+
+def peer(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Peer:
+    """Let it be asked as the peers are."""
+    folded = fit(ratings, scale, seed=seed)
+
+    def scores(users: Ints) -> Doubles:
+        return np.stack([folded.scores(user) for user in users.tolist()])
+
+    def expected(users: Ints, items: Ints) -> Doubles:
+        shares = folded.level_probabilities(users, items)
+        return inference.expected_ratings(folded.model, shares)
+
+    return Peer(scores, expected)
+
+
+def numbered(n: int) -> Vocabulary:
+    """Name rows by their numbers, in an order that keeps them."""
+    return Vocabulary([f"{number:08}" for number in range(n)])
+
+
+SYSTEMS = {"recsvc": System(peer)}

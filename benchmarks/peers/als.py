@@ -1,0 +1,33 @@
+"""implicit's alternating least squares [Hu, Koren, Volinsky 2008], 15 sweeps.
+
+A rating that is not there weighs 1, one that is weighs alpha.
+"""
+
+import numpy as np
+from implicit.als import AlternatingLeastSquares
+from threadpoolctl import threadpool_limits
+
+from benchmarks.peers.system import Peer, System, grid, interactions
+from recsvc.rbm.ratings import RatingMatrix, RatingScale
+
+SWEEPS = 15
+
+
+def fit(
+    train: RatingMatrix, scale: RatingScale, *, seed: int,
+    factors: int = 64, regularisation: float = 0.01, alpha: float = 1.0, threads: int = 0,
+) -> Peer:  # fmt: skip
+    model = AlternatingLeastSquares(
+        factors=factors, regularization=regularisation, alpha=alpha, iterations=SWEEPS,
+        random_state=seed, num_threads=threads,
+    )  # fmt: skip
+    with threadpool_limits(1, "blas"):  # as implicit asks: it divides the work among threads itself
+        model.fit(interactions(train), show_progress=False)
+    users, items = np.array(model.user_factors), np.array(model.item_factors)
+    return Peer(lambda asked: users[asked] @ items.T)
+
+
+SYSTEM = System(
+    fit,
+    grid(factors=(32, 64, 128), regularisation=(1.0, 10.0, 30.0, 100.0), alpha=(1.0, 3.0, 10.0)),
+)

@@ -1,0 +1,14 @@
+"""User + item bias: mean + what the user and the item add, damped."""
+
+import numpy as np
+
+from benchmarks.peers.system import Peer, System
+from recsvc.rbm.baselines import Biases
+from recsvc.rbm.ratings import RatingMatrix, RatingScale
+
+
+def fit(train: RatingMatrix, scale: RatingScale, *, seed: int) -> Peer:
+    return Peer(ratings=Biases.fit(train, np.array(scale.values)).predict)
+
+
+SYSTEM = System(fit)

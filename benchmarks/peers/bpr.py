@@ -1,0 +1,30 @@
+"""implicit's Bayesian personalised ranking [Rendle et al. 2009], 100 epochs."""
+
+import numpy as np
+from implicit.bpr import BayesianPersonalizedRanking
+from threadpoolctl import threadpool_limits
+
+from benchmarks.peers.system import Peer, System, grid, interactions
+from recsvc.rbm.ratings import RatingMatrix, RatingScale
+
+EPOCHS = 100
+
+
+def fit(
+    train: RatingMatrix, scale: RatingScale, *, seed: int,
+    factors: int = 64, learning_rate: float = 0.01, regularisation: float = 0.01, threads: int = 1,
+) -> Peer:  # fmt: skip
+    """Fit in one thread: in several it is another model every time."""
+    model = BayesianPersonalizedRanking(
+        factors=factors, learning_rate=learning_rate, regularization=regularisation,
+        iterations=EPOCHS, random_state=seed, num_threads=threads,
+    )  # fmt: skip
+    with threadpool_limits(1, "blas"):
+        model.fit(interactions(train), show_progress=False)
+    users, items = np.array(model.user_factors), np.array(model.item_factors)
+    return Peer(lambda asked: users[asked] @ items.T)
+
+
+SYSTEM = System(
+    fit, grid(factors=(64, 128), learning_rate=(0.01, 0.05), regularisation=(0.003, 0.01, 0.03))
+)
