@@ -1,6 +1,6 @@
 """The catalogue: what is known of items, and a figure that tells when that has changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, or_, select, update
 
-from recsvc.db.keys import item_keys, made_item_keys
+from recsvc.db.keys import item_keys, listed, made_item_keys
 from recsvc.db.session import Session
 from recsvc.db.tables import MICROSECOND, Item
 
@@ -69,6 +69,33 @@ def put(session: Session, described: Mapping[str, Mapping[str, Any]], *, now: da
     ]
     session.execute(update(Item), rows)
     return n_new
+
+
+def entitle(session: Session, titles: Mapping[str, str], *, now: datetime) -> None:
+    """Give titles to items that have none, making those that are new.
+
+    A transaction that writes more calls this first: whoever puts items waits for their turn
+    before they hold any item, and so must this one, or the two could wait for each other.
+    """
+    if not titles.keys() - _titled(session, titles):
+        return
+    _take_turns(session)
+    missing = sorted(titles.keys() - _titled(session, titles))  # nobody else writes one now
+    moment = _later_than_all(session, now)
+    keys = made_item_keys(session, missing, now=now).tolist()
+    rows = [
+        {"key": key, "title": titles[item_id], "updated_at": moment}
+        for key, item_id in sorted(zip(keys, missing, strict=True))
+    ]
+    if rows:
+        session.execute(update(Item), rows)
+
+
+def _titled(session: Session, item_ids: Collection[str]) -> set[str]:
+    """Give those of these items that have a title."""
+    asked = listed(session, list(item_ids))
+    found = select(Item.item_id).join(asked, Item.item_id == asked.c.value)
+    return set(session.scalars(found.where(Item.title.is_not(None))))
 
 
 def _take_turns(session: Session) -> None:

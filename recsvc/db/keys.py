@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 def user_keys(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
     """Give the keys of the users that exist, and keep them from being erased meanwhile."""
-    asked = _listed(session, user_ids)
+    asked = listed(session, user_ids)
     found = (
         select(User.user_id, User.key)
         .join(asked, User.user_id == asked.c.value)
@@ -31,7 +31,7 @@ def user_keys(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
 
 def item_keys(session: Session, item_ids: Sequence[str]) -> dict[str, int]:
     """Give the keys of the items that exist."""
-    asked = _listed(session, item_ids)
+    asked = listed(session, item_ids)
     found = select(Item.item_id, Item.key).join(asked, Item.item_id == asked.c.value)
     return dict(session.execute(found).all())
 
@@ -41,7 +41,7 @@ def made_user_keys(session: Session, user_ids: Sequence[str], *, now: datetime) 
     known = user_keys(session, user_ids)
     missing = sorted(set(user_ids) - known.keys())  # one order for all writers: no deadlock
     if missing:
-        rows = select(_listed(session, missing).c.value, literal(now, UtcTime())).where(true())
+        rows = select(listed(session, missing).c.value, literal(now, UtcTime())).where(true())
         _insert(session, User, ["user_id", "created_at"], rows)
         known |= user_keys(session, missing)
     return np.array([known[user_id] for user_id in user_ids], dtype=np.int64)
@@ -53,7 +53,7 @@ def made_item_keys(session: Session, item_ids: Sequence[str], *, now: datetime) 
     missing = sorted(set(item_ids) - known.keys())
     if missing:
         moment = literal(now, UtcTime())
-        rows = select(_listed(session, missing).c.value, moment, moment).where(true())
+        rows = select(listed(session, missing).c.value, moment, moment).where(true())
         _insert(session, Item, ["item_id", "created_at", "updated_at"], rows)
         known |= item_keys(session, missing)
     return np.array([known[item_id] for item_id in item_ids], dtype=np.int64)
@@ -71,7 +71,7 @@ def keys_used(
     return make(session, [ids[n] for n in used.tolist()], now=now)[place]
 
 
-def _listed(session: Session, ids: Sequence[str]) -> TableValuedAlias:
+def listed(session: Session, ids: Sequence[str]) -> TableValuedAlias:
     """Give the ids as a table of one column, `value`, whatever their number."""
     if is_postgresql(session):
         return func.unnest(literal(list(ids), ARRAY(Text))).table_valued("value").render_derived()

@@ -3,18 +3,58 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import or_, select
 
+from recsvc.db.interaction_bulk import NUMBER_OF_TYPE
 from recsvc.db.session import Database, Session
-from recsvc.db.tables import Item
+from recsvc.db.tables import InteractionType, Item
 from recsvc.errors import DatabaseUnavailable
+
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+Types = NDArray[np.uint8]
+
+PURCHASE = list(InteractionType).index(InteractionType.PURCHASE)
 
 RATED = (
     "SELECT item_key, value FROM rating JOIN user_account ON user_account.key = rating.user_key "
     "WHERE user_account.user_id = {parameter} ORDER BY item_key"
 )
+
+IS_RATING = -1  # where a type's number would stand
+DONE = (
+    f"SELECT item_key, value, {IS_RATING} FROM rating "
+    "JOIN user_account ON user_account.key = rating.user_key "
+    "WHERE user_account.user_id = {parameter} "
+    f"UNION ALL SELECT item_key, 0e0, {NUMBER_OF_TYPE} FROM interaction "
+    "JOIN user_account ON user_account.key = interaction.user_key "
+    "WHERE user_account.user_id = {parameter} GROUP BY item_key, type"
+)
+
+
+class History(NamedTuple):
+    """All that a user did, in no particular order.
+
+    rated_keys  (n_ratings,) keys of the items rated
+    values      (n_ratings,) the ratings
+    event_keys  (n_events,) keys of the items viewed, put in a cart or bought
+    event_types (n_events,) which of these: the place among InteractionType; each pair once
+    """
+
+    rated_keys: Ints
+    values: Doubles
+    event_keys: Ints
+    event_types: Types
+
+    def purchased_keys(self) -> Ints:
+        """Give the keys of the items that the user has bought."""
+        bought: Ints = self.event_keys[self.event_types == PURCHASE]
+        return bought
 
 
 class CatalogueRow(NamedTuple):
@@ -37,7 +77,7 @@ def catalogue_rows(session: Session, *, since: datetime | None = None) -> Sequen
 
 
 class RatedItems:
-    """A user's ratings for one request: a prepared statement on a connection kept for it.
+    """What a user did, for one request: a prepared statement on a connection kept for it.
 
     It goes past the session and the pool, which would take longer than the statement does. There
     are as many connections as requests at once, not as threads: those come and go.
@@ -46,28 +86,47 @@ class RatedItems:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._idle: list[Any] = []
-        is_sqlite = database.dialect == "sqlite"
-        self._query = RATED.format(parameter="?" if is_sqlite else "%s")
+        parameter = "?" if database.dialect == "sqlite" else "%s"
+        self._rated = RATED.format(parameter=parameter)
+        self._done = DONE.format(parameter=parameter)
 
     def of(self, user_id: str) -> list[tuple[int, float]]:
         """Give (item key, value) of all ratings of a user, by key; none for an unknown user."""
+        return self._asked(self._rated, (user_id,))
+
+    def history_of(self, user_id: str) -> History:
+        """Give a user's ratings and interactions, as of one moment; none for an unknown user."""
+        rows = self._asked(self._done, (user_id, user_id))
+        flat = np.fromiter(chain.from_iterable(rows), np.float64, 3 * len(rows))
+        keys, values, types = flat.reshape(-1, 3).T
+        is_rating = types == IS_RATING
+        chosen = ~is_rating
+        return History(
+            keys[is_rating].astype(np.int64),
+            values[is_rating],
+            keys[chosen].astype(np.int64),
+            types[chosen].astype(np.uint8),
+        )
+
+    def _asked(self, query: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Ask once more where a connection has died. Raises DatabaseUnavailable."""
         error_of_driver = self._database.engine.dialect.loaded_dbapi.Error
         try:
-            return self._rows(user_id)
+            return self._rows(query, parameters)
         except error_of_driver:
             self.close()  # the server may have gone and come back, and then all are dead
         try:
-            return self._rows(user_id)
+            return self._rows(query, parameters)
         except error_of_driver as error:
             raise DatabaseUnavailable(f"The database did not answer: {error}.") from error
 
-    def _rows(self, user_id: str) -> list[tuple[int, float]]:
+    def _rows(self, query: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._database.dedicated_connection()
         try:
-            rows: list[tuple[int, float]] = connection.execute(self._query, (user_id,)).fetchall()
+            rows: list[tuple[Any, ...]] = connection.execute(query, parameters).fetchall()
         except BaseException:
             connection.close()
             raise

@@ -28,11 +28,11 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Written:
-    """What became of some ratings; together they are all of them.
+    """What became of some ratings or interactions; together they are all of them.
 
-    added      the pair had no rating
-    changed    the value replaced another one
-    unchanged  the pair had this very value
+    added      the pair had no rating; there was no such event
+    changed    the value, or the quantity, replaced another one
+    unchanged  the pair had this very value, the event this very quantity
     outdated   the pair's rating is newer, so this one was left out
     """
 
@@ -45,6 +45,15 @@ class Written:
     def received(self) -> int:
         """All of them."""
         return self.added + self.changed + self.unchanged + self.outdated
+
+    def __add__(self, other: "Written") -> "Written":
+        """Count both together."""
+        return Written(
+            self.added + other.added,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            self.outdated + other.outdated,
+        )
 
 
 class Settled(NamedTuple):

@@ -1,10 +1,11 @@
-"""What a file of ratings looks like, told from its first lines. Pure: bytes in, a Layout out."""
+"""What a file looks like, told from its first lines. Pure: bytes in, a Layout out."""
 
 import csv
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from recsvc.errors import MalformedRequest, UnrecognisedFormat
 from recsvc.service.rating_fields import NUMBER
@@ -16,22 +17,32 @@ BOM = b"\xef\xbb\xbf"
 LOOKED_AT = 20  # lines
 
 # Column names as they are once lower-cased and stripped of what is no letter; the first wins.
-USER_NAMES = ("user", "userid")
-ITEM_NAMES = ("item", "itemid", "product", "productid", "book", "bookid", "movie", "movieid")
+USER_NAMES = ("user", "userid", "customer", "customerid", "visitorid")
+ITEM_NAMES = (
+    *("item", "itemid", "product", "productid", "book", "bookid", "movie", "movieid"),
+    *("stockcode", "sku"),
+)
 VALUE_NAMES = ("rating", "value", "score", "eventvalue")
-TIME_NAMES = ("timestamp", "time", "date", "ratedat")
-EVENT_NAMES = ("eventtype", "feedbacktype", "type")
+TIME_NAMES = (
+    *("timestamp", "time", "date", "ratedat", "occurredat", "eventtime"),
+    *("invoicedate", "orderdate"),
+)
+TYPE_NAMES = ("eventtype", "feedbacktype", "type", "event")
+QUANTITY_NAMES = ("quantity", "qty")
+TITLE_NAMES = ("description", "title")  # of lists of purchases alone
+FIELD_NAMES = (USER_NAMES, ITEM_NAMES, VALUE_NAMES, TIME_NAMES, TYPE_NAMES, QUANTITY_NAMES)
 
 
 @dataclass(frozen=True)
 class Layout:
     """How the lines of a file are to be read.
 
-    separator  between fields; empty where each line is a JSON object
-    user, item, value, time  columns, counted from 0; −1 where there is none
+    separator   between fields; empty where each line is a JSON object
+    user, item, value, time, type, quantity, title
+                columns, counted from 0; −1 where there is none
     n_fields    fields of every line
     has_header  the first line that is not blank names the columns
-    has_events  a line without a value tells of a view, a cart or a purchase
+    untyped     what a line is that tells no type; None where it must tell one
     """
 
     name: str
@@ -40,9 +51,23 @@ class Layout:
     item: int = 1
     value: int = 2
     time: int = -1
+    type: int = -1
+    quantity: int = -1
+    title: int = -1
     n_fields: int = 0
     has_header: bool = False
-    has_events: bool = False
+    untyped: Literal["rating", "purchase"] | None = "rating"
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Give the columns in the order of `recsvc.service.file_lines.Fields`."""
+        known = (self.user, self.item, self.value, self.time)
+        return (*known, self.type, self.quantity, self.title)
+
+    @property
+    def has_types(self) -> bool:
+        """Tell whether a line may be an interaction; where none may, types mean nothing."""
+        return self.type >= 0 or self.untyped != "rating"
 
     @property
     def is_json(self) -> bool:
@@ -55,6 +80,11 @@ class Layout:
         return len(self.separator) == 1
 
 
+RATINGS = Layout("ndjson")
+RATINGS_AND_INTERACTIONS = Layout("ndjson", type=0)
+INTERACTIONS = Layout("ndjson", type=0, untyped=None)
+
+
 def recognise(head: bytes, file_format: str = "auto") -> Layout:
     """Tell the layout from the first bytes of a file.
 
@@ -65,7 +95,7 @@ def recognise(head: bytes, file_format: str = "auto") -> Layout:
     if not lines:
         raise UnrecognisedFormat(f"The file has no line that is not blank. {REMEDY}")
     if file_format == "ndjson" or (file_format == "auto" and lines[0].lstrip()[0] == "{"):
-        return Layout("ndjson", has_events=True)
+        return RATINGS_AND_INTERACTIONS
     chosen = SEPARATORS if file_format == "auto" else [file_format]
     separators = sorted((SEPARATORS[name] for name in chosen), key=_clearest_first)
     for separator in separators:
@@ -115,14 +145,20 @@ def column(names: Sequence[str], known: Sequence[str]) -> int:
 
 
 def _with_header(line: str, separator: str) -> Layout | None:
+    """Lines with neither rating nor type, but a quantity, are purchases: a shop's invoices."""
     names = [canonical(name) for name in _fields(line, separator)]
-    user, item = column(names, USER_NAMES), column(names, ITEM_NAMES)
-    value, time = column(names, VALUE_NAMES), column(names, TIME_NAMES)
-    has_events = column(names, EVENT_NAMES) >= 0
-    if user < 0 or item < 0 or (value < 0 and not has_events):
+    user, item, value, time, kind, quantity = (column(names, known) for known in FIELD_NAMES)
+    are_purchases = value < 0 and kind < 0
+    if user < 0 or item < 0 or (are_purchases and quantity < 0):
         return None
     return Layout(
-        NAMES[separator], separator, user, item, value, time, len(names), True, has_events
+        NAMES[separator],
+        separator,
+        *(user, item, value, time, kind, quantity),
+        title=column(names, TITLE_NAMES) if are_purchases else -1,
+        n_fields=len(names),
+        has_header=True,
+        untyped="purchase" if are_purchases else "rating",
     )
 
 
@@ -157,6 +193,7 @@ def _what_was_found(line: str, separators: Sequence[str]) -> str:
 
 
 REMEDY = (
-    "A file needs a header that names user, item and rating (such as user_id,item_id,rating), or "
-    "lines of user, item, rating and perhaps a time without a header; docs/importing.md has all."
+    "A file needs a header that names user, item and one of rating, type or quantity (such as "
+    "user_id,item_id,rating), or lines of user, item, rating and perhaps a time without a header; "
+    "docs/importing.md has all."
 )

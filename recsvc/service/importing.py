@@ -1,6 +1,6 @@
-"""Files of ratings: taken in at the door, imported by a worker.
+"""Files of ratings and interactions: taken in at the door, imported by a worker.
 
-A file is imported in chunks of whole lines. One transaction holds a chunk's ratings, its refused
+A file is imported in chunks of whole lines. One transaction holds what a chunk says, its refused
 lines and the account so far, so that a job that was killed goes on after its last chunk and every
 line is counted once. See docs/decisions/0010-how-ratings-are-imported.md.
 """
@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from recsvc.db import ratings, refusals
+from recsvc.db import interactions, items, ratings, refusals
 from recsvc.db.jobs import JobQueue, Lease
 from recsvc.db.refusals import RefusedLine
 from recsvc.db.session import Session, unit_of_work
@@ -26,22 +26,24 @@ from recsvc.db.tables import Job
 from recsvc.errors import TruncatedFile
 from recsvc.service.context import Context
 from recsvc.service.file_layouts import BOM, Layout, checked_format, recognise
+from recsvc.service.file_lines import header_length, read_lines
 from recsvc.service.file_streams import HEAD_BYTES, Upload, blocks, refuse_binary
-from recsvc.service.rating import batch_of
+from recsvc.service.line_batches import Lines, Refusal, Undated
 from recsvc.service.rating_fields import microseconds
-from recsvc.service.rating_files import RatingLines, Refusal, header_length, read_lines
 
 KIND = "import"
 CHUNK_BYTES = 1 << 20  # 10,000 to 80,000 lines, a quarter of a second
 LONGEST_NAME = 200
+NO_TIME = 0  # of interactions that tell none: the same at every import, so none counts twice
 
 
 @dataclass(frozen=True)
 class Account:
     """What became of each line so far.
 
-    lines = header + blank + accepted + all refused; accepted = added + changed + unchanged +
-    outdated (see `recsvc.db.settling.Written`; a dry run tells only `accepted`).
+    lines = header + blank + accepted + all refused; accepted = ratings + interactions = added +
+    changed + unchanged + outdated (see `recsvc.db.settling.Written`; a dry run does not tell
+    these four).
     """
 
     format: str
@@ -50,6 +52,8 @@ class Account:
     header: int = 0
     blank: int = 0
     accepted: int = 0
+    ratings: int = 0
+    interactions: int = 0
     added: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -60,14 +64,16 @@ class Account:
         """Count the header, and the blank lines before it."""
         return replace(self, lines=n_lines, header=1, blank=n_lines - 1)
 
-    def plus(self, read: RatingLines, written: Written) -> "Account":
+    def plus(self, read: Lines, written: Written) -> "Account":
         """Count some more lines."""
         by_code = Counter(self.refused) + Counter(refusal.code for refusal in read.refusals)
         return replace(
             self,
             lines=self.lines + read.n_lines,
             blank=self.blank + read.n_blank,
-            accepted=self.accepted + read.lines.size,
+            accepted=self.accepted + read.n_accepted,
+            ratings=self.ratings + read.ratings.values.size,
+            interactions=self.interactions + read.interactions.types.size,
             added=self.added + written.added,
             changed=self.changed + written.changed,
             unchanged=self.unchanged + written.unchanged,
@@ -163,7 +169,7 @@ def _reads(
     n_lines: int,
     chunks: Iterator[bytes],
     upload: Upload,
-) -> Iterator[RatingLines]:
+) -> Iterator[Lines]:
     """Read chunk after chunk, the first of which comes after so many lines."""
     for chunk in chunks:
         read = _read(context, job, layout, n_lines + 1, chunk, upload)
@@ -171,7 +177,7 @@ def _reads(
         yield read
 
 
-def _ahead(reads: Iterator[RatingLines]) -> Iterator[RatingLines]:
+def _ahead(reads: Iterator[Lines]) -> Iterator[Lines]:
     """Read the next chunk while the last one is being stored."""
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
         coming = pool.submit(next, reads, None)
@@ -182,14 +188,14 @@ def _ahead(reads: Iterator[RatingLines]) -> Iterator[RatingLines]:
 
 def _read(
     context: Context, job: Job, layout: Layout, first_line: int, chunk: bytes, upload: Upload
-) -> RatingLines:
+) -> Lines:
     """Read a chunk. Where the file was cut, nobody knows how its last line would go on."""
     whole = chunk[: chunk.rfind(b"\n") + 1] if upload.cut else chunk
     read = read_lines(
         layout,
         whole,
         first_line=first_line,
-        default_time=microseconds(job.created_at),
+        undated=Undated(microseconds(job.created_at), NO_TIME),
         scale=context.rating_scale,
     )
     if whole == chunk:
@@ -200,14 +206,16 @@ def _read(
 
 
 def _stored(
-    context: Context, lease: Lease, job: Job, account: Account, read: RatingLines, *, share: float
+    context: Context, lease: Lease, job: Job, account: Account, read: Lines, *, share: float
 ) -> Account:
-    """Store a chunk: its ratings, its refusals and the account, all or nothing."""
+    """Store a chunk: what it says, its refusals and the account, all or nothing."""
     refused = [RefusedLine._make(refusal) for refusal in read.refusals]
     with unit_of_work(context.database) as session:
         written = Written()
         if not account.dry_run:
-            written = ratings.write(session, batch_of(read), now=job.created_at)
+            items.entitle(session, read.titles, now=job.created_at)  # first: see there
+            written = ratings.write(session, read.ratings, now=job.created_at)
+            written += interactions.write(session, read.interactions, now=job.created_at)
         account = account.plus(read, written)
         refusals.add(session, job.id, refused)
         queue = JobQueue(session)
@@ -223,8 +231,8 @@ def _share(raw: BinaryIO) -> float:
 def _truncated(upload: Upload, account: Account) -> TruncatedFile:
     return TruncatedFile(
         f"The compressed file ends early, after line {account.lines}: {upload.error}. "
-        f"{account.accepted:,} ratings up to there are kept. Import the whole file again; "
-        "no rating is counted twice.",
+        f"{account.accepted:,} lines up to there are kept. Import the whole file again; "
+        "nothing is counted twice.",
         line=account.lines,
         **{name: value for name, value in account.as_dict().items() if name != "lines"},
     )

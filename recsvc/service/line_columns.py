@@ -34,7 +34,7 @@ class Column:
 class Block(NamedTuple):
     """A block taken apart; lines are counted from 0.
 
-    columns  user, item, value and time of the regular lines
+    columns  of the regular lines, as `Layout.places` has them
     regular  the numbers of those lines
     odd      the number and the bytes of every other line
     """
@@ -61,10 +61,19 @@ def take_apart(layout: Layout, block: bytes) -> Block:
     plain = (counts == layout.n_fields - 1) & (lines.end - lines.start <= LONGEST_LINE)
     plain &= ~_strange(layout, block, raw, separators, lines) & (not layout.is_json)
     rows = np.flatnonzero(plain)
-    places = (layout.user, layout.item, layout.value, layout.time)
-    fields = [_field(layout, separators, first, lines, place, rows) for place in places]
-    short = np.all([field.end - field.start <= LONGEST_FIELD for field in fields], axis=0)
-    columns = [_column(raw, Bounds(field.start[short], field.end[short])) for field in fields]
+    fields = {
+        place: _field(layout, separators, first, lines, place, rows)
+        for place in layout.places
+        if place >= 0
+    }
+    lengths = [field.end - field.start for field in fields.values()]
+    short = np.all([length <= LONGEST_FIELD for length in lengths], axis=0)
+    columns = [
+        _column(raw, Bounds(fields[place].start[short], fields[place].end[short]))
+        if place >= 0
+        else _nothing(int(short.sum()))
+        for place in layout.places
+    ]
     plain[rows[~short]] = False
     odd = [(n, block[lines.start[n] : lines.end[n]]) for n in np.flatnonzero(~plain).tolist()]
     return Block(columns, rows[short], odd)
@@ -97,15 +106,18 @@ def _strange(
 def _field(
     layout: Layout, separators: Ints, first: Ints, lines: Bounds, place: int, rows: Ints
 ) -> Bounds:
-    """Find one field of these lines; a field that the file does not have is empty."""
-    if place < 0:
-        return Bounds(lines.start[rows], lines.start[rows])
+    """Find one field of these lines."""
     start, end = lines.start[rows], lines.end[rows]
     if place > 0:
         start = separators[first[rows] + place - 1] + len(layout.separator)
     if place < layout.n_fields - 1:
         end = separators[first[rows] + place]
     return Bounds(start, end)
+
+
+def _nothing(n_lines: int) -> Column:
+    """Give a field that the file does not have: it is empty in each line."""
+    return Column([""], np.zeros(n_lines, dtype=np.int64))
 
 
 def _separators(separator: str, raw: Bytes) -> Ints:

@@ -10,9 +10,10 @@ from recsvc.db.ratings import RatingBatch, StoredRating
 from recsvc.db.session import Session
 from recsvc.db.settling import Written
 from recsvc.errors import RatingNotFound, UserNotFound
-from recsvc.service.file_layouts import Layout
+from recsvc.service.file_layouts import RATINGS
+from recsvc.service.file_lines import read_lines, read_objects
+from recsvc.service.line_batches import Lines, Undated
 from recsvc.service.rating_fields import Scale, checked_id, checked_value, microseconds
-from recsvc.service.rating_files import RatingLines, read_lines, read_objects
 
 AT_ONCE = 10_000  # ratings in one request
 
@@ -48,27 +49,19 @@ def rate(
     return standing, written.added == 1
 
 
-def read_entries(entries: Sequence[object], *, now: datetime, scale: Scale | None) -> RatingLines:
+def read_entries(entries: Sequence[object], *, now: datetime, scale: Scale | None) -> Lines:
     """Read ratings from JSON objects `{user_id, item_id, value, rated_at?}`, numbered from 1."""
-    return read_objects(entries, default_time=microseconds(now), scale=scale)
+    return read_objects(RATINGS, entries, undated=_as_of(now), scale=scale)
 
 
-def read_ndjson(lines: bytes, *, now: datetime, scale: Scale | None) -> RatingLines:
+def read_ndjson(lines: bytes, *, now: datetime, scale: Scale | None) -> Lines:
     """Read ratings from lines of JSON, an object each."""
-    ndjson = Layout("ndjson")
-    return read_lines(ndjson, lines, first_line=1, default_time=microseconds(now), scale=scale)
+    return read_lines(RATINGS, lines, first_line=1, undated=_as_of(now), scale=scale)
 
 
-def add_ratings(session: Session, lines: RatingLines, *, now: datetime) -> Written:
+def add_ratings(session: Session, lines: Lines, *, now: datetime) -> Written:
     """Store what was read from lines; each rating counts as if it came alone, in their order."""
-    return ratings.write(session, batch_of(lines), now=now)
-
-
-def batch_of(lines: RatingLines) -> RatingBatch:
-    """Give the ratings of some lines as the database takes them."""
-    return RatingBatch(
-        lines.users, lines.user_of, lines.items, lines.item_of, lines.values, lines.rated_at
-    )
+    return ratings.write(session, lines.ratings, now=now)
 
 
 def forget_rating(session: Session, user_id: str, item_id: str) -> None:
@@ -88,3 +81,7 @@ def list_ratings(
     if not found and not ratings.user_exists(session, user_id):
         raise UserNotFound(user_id)
     return found
+
+
+def _as_of(now: datetime) -> Undated:
+    return Undated(microseconds(now), microseconds(now))

@@ -1,4 +1,4 @@
-"""One field's text → an id, a value or a time. Pure; the same for files and for HTTP.
+"""One field's text → an id, a value, a type or a time. Pure; the same for files and for HTTP.
 
 Each reader returns what it read, or raises the error of our tree that names field, value and
 remedy; `Refused` is its shorter sister for the lines of a file.
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from recsvc.errors import InvalidId, InvalidRating, ValueOffScale
+from recsvc.rbm.ratings import EVENT_TYPES
 
 LONGEST_ID = 256
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,6 +21,17 @@ MILLISECONDS_FROM = 100_000_000_000  # as seconds, the year 5138
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LARGEST_VALUE = 1e308
+
+RATED = len(EVENT_TYPES)  # the number of the type that is no event
+_WORDS = {
+    "view": ("view", "click"),
+    "cart": ("cart", "addtocart"),
+    "purchase": ("purchase", "order", "buy", "transaction"),
+}
+TYPE_NUMBERS = {
+    **{word: number for number, name in enumerate(EVENT_TYPES) for word in _WORDS[name]},
+    "rating": RATED,
+}
 
 
 class Scale(Protocol):
@@ -82,6 +94,33 @@ def read_value(text: str, scale: Scale | None) -> float:
         raise Refused("value-off-scale", error.detail) from error
 
 
+def read_type(text: str) -> int:
+    """Read the type of an event as its number among EVENT_TYPES, or RATED for a rating.
+
+    Case, spaces and the like do not matter. Raises Refused: unknown-type.
+    """
+    number = TYPE_NUMBERS.get(re.sub(r"[^a-z]", "", text.lower()))
+    if number is None:
+        known = ", ".join(EVENT_TYPES)
+        raise Refused("unknown-type", f"The type is {_short(text)}; it must be one of {known}.")
+    return number
+
+
+def read_quantity(text: str) -> float:
+    """Read how much was viewed or bought, 1 where nothing is said.
+
+    Raises Refused: bad-quantity, or cancellation where it is negative.
+    """
+    if not text:
+        return 1.0
+    quantity = float(text) if NUMBER.fullmatch(text) else 0.0
+    if quantity < 0:
+        raise Refused("cancellation", f"The quantity is {_short(text)}: what was taken back.")
+    if not 0 < quantity < LARGEST_VALUE:
+        raise Refused("bad-quantity", f"The quantity is {_short(text)}, not a number above 0.")
+    return quantity
+
+
 def read_time(text: str) -> int:
     """Read a time as microseconds since 1970. Raises Refused: bad-timestamp.
 
@@ -92,7 +131,7 @@ def read_time(text: str) -> int:
             return _since_1970(text)
         moment = datetime.fromisoformat(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return microseconds(aware)
+        return _not_before_1970(microseconds(aware))
     except (ValueError, OverflowError) as error:
         raise Refused(
             "bad-timestamp",
@@ -112,6 +151,12 @@ def _since_1970(text: str) -> int:
     if not 0 <= seconds <= LATEST_SECOND:
         raise ValueError("out of range")
     return round(seconds * 1_000_000)
+
+
+def _not_before_1970(number: int) -> int:
+    if number < 0:
+        raise ValueError("out of range")
+    return number
 
 
 def _dashed(field: str) -> str:

@@ -1,9 +1,12 @@
-"""Snapshots: the ratings as they are now, shelved, so that a job and its resumes see the same."""
+"""Snapshots: ratings and interactions as they are now, shelved: a job's resumes see the same."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.db import ratings
+from recsvc.db import interactions, ratings
 from recsvc.db.jobs import JobQueue, Lease
 from recsvc.db.session import Session, reading, unit_of_work
 from recsvc.db.tables import Job
@@ -11,6 +14,10 @@ from recsvc.rbm import checkpoint
 from recsvc.rbm.checkpoint import Snapshot
 from recsvc.rbm.ratings import Vocabulary
 from recsvc.service.context import Context
+
+Array = NDArray[Any]
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
 
 
 def taken(context: Context, lease: Lease, job: Job) -> tuple[Snapshot, str]:
@@ -27,40 +34,60 @@ def taken(context: Context, lease: Lease, job: Job) -> tuple[Snapshot, str]:
 
 
 def of_database(session: Session) -> Snapshot:
-    """Read all ratings; users and items without a rating are left out.
+    """Read all ratings and interactions; users and items without any are left out.
 
-    The same ratings make the same snapshot, in whatever order they came and got their keys.
+    The same of them make the same snapshot, in whatever order they came and got their keys.
     """
     user_keys, user_ids = ratings.all_user_ids(session)
     item_keys, item_ids = ratings.all_item_ids(session)
-    users, items, values = [], [], []
-    for block_users, block_items, block_values in ratings.all_ratings(session):
-        users.append(np.searchsorted(user_keys, block_users).astype(np.int32))
-        items.append(np.searchsorted(item_keys, block_items).astype(np.int32))
-        values.append(block_values)
-    if not values:
-        nothing = np.empty(0, dtype=np.int32)
-        return Snapshot(Vocabulary([]), Vocabulary([]), nothing, nothing, np.empty(0))
-    user_vocabulary, user_numbers = _numbered(user_ids, np.concatenate(users))
-    item_vocabulary, item_numbers = _numbered(item_ids, np.concatenate(items))
-    order = np.argsort(user_numbers.astype(np.int64) * len(item_ids) + item_numbers)
+    rated = _columns(ratings.all_ratings(session), user_keys, item_keys)
+    chosen = _columns(interactions.all_interactions(session), user_keys, item_keys)
+    users, user_numbers = _numbered(user_ids, rated.users, chosen.users)
+    items, item_numbers = _numbered(item_ids, rated.items, chosen.items)
+    by_pair = np.lexsort((item_numbers[rated.items], user_numbers[rated.users]))
+    by_event = np.lexsort((chosen.figures, item_numbers[chosen.items], user_numbers[chosen.users]))
     return Snapshot(
-        user_vocabulary,
-        item_vocabulary,
-        user_numbers[order],
-        item_numbers[order],
-        np.concatenate(values)[order],
+        users,
+        items,
+        user_numbers[rated.users[by_pair]],
+        item_numbers[rated.items[by_pair]],
+        rated.figures[by_pair],
+        user_numbers[chosen.users[by_event]],
+        item_numbers[chosen.items[by_event]],
+        chosen.figures[by_event].astype(np.uint8),
     )
 
 
-def _numbered(ids: list[str], places: NDArray[np.int32]) -> tuple[Vocabulary, NDArray[np.int32]]:
+class _Columns(NamedTuple):
+    """Ratings with their values, or interactions with their types, (n,) each.
+
+    users, items  places in the lists of all ids
+    """
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    figures: Doubles
+
+
+def _columns(blocks: Iterable[tuple[Array, ...]], user_keys: Ints, item_keys: Ints) -> _Columns:
+    """Put blocks together whose first columns are user keys, item keys and a figure."""
+    users, items = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
+    figures = [np.empty(0)]
+    for block_users, block_items, block_figures, *_ in blocks:
+        users.append(np.searchsorted(user_keys, block_users).astype(np.int32))
+        items.append(np.searchsorted(item_keys, block_items).astype(np.int32))
+        figures.append(block_figures.astype(np.float64))
+    return _Columns(np.concatenate(users), np.concatenate(items), np.concatenate(figures))
+
+
+def _numbered(ids: list[str], *places: NDArray[np.int32]) -> tuple[Vocabulary, NDArray[np.int32]]:
     """Number the ids that occur.
 
-    places   (n_ratings,) which of the ids each rating is about
-    returns  the vocabulary, and each rating's number in it
+    places   which of the ids each rating, and each interaction, is about
+    returns  the vocabulary, and the number in it of each id that occurs
     """
-    occurring = np.unique(places)
+    occurring = np.flatnonzero(sum(np.bincount(of, minlength=len(ids)) for of in places))
     vocabulary = Vocabulary(sorted(ids[place] for place in occurring.tolist()))
     numbers = np.zeros(len(ids), dtype=np.int32)
     numbers[occurring] = vocabulary.numbers(ids[place] for place in occurring.tolist())
-    return vocabulary, numbers[places]
+    return vocabulary, numbers

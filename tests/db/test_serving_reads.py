@@ -3,14 +3,21 @@
 import threading
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
-from recsvc.db.serving_reads import RatedItems, catalogue_rows
+from recsvc.db import interactions
+from recsvc.db.serving_reads import PURCHASE, RatedItems, catalogue_rows
 from recsvc.db.session import Database, reading, unit_of_work
+from recsvc.db.tables import InteractionType
 from recsvc.errors import DatabaseUnavailable
+from recsvc.rbm.ratings import EVENT_TYPES
 from recsvc.service import cataloguing, rating
 from tests.conftest import NOON
+from tests.db import test_interactions
+
+VIEW = list(InteractionType).index(InteractionType.VIEW)
 
 
 @pytest.fixture
@@ -24,6 +31,11 @@ def rate(database, user_id, **values):
     with unit_of_work(database) as session:
         for item_id, value in values.items():
             rating.rate(session, user_id, item_id, value, rated_at=None, now=NOON, scale=None)
+
+
+def do(database, rows):
+    with unit_of_work(database) as session:
+        interactions.write(session, test_interactions.batch_of(rows), now=NOON)
 
 
 def describe(database, item_id, now, **known):
@@ -62,6 +74,40 @@ def test_the_newest_rating_is_read_at_once(database, rated):
     rate(database, "u", a=4, b=2)
 
     assert (before, rated.of("u")) == ([(1, 1)], [(1, 4), (2, 2)])
+
+
+def test_what_a_user_did_is_read_at_once_each_kind_of_event_once(database, rated):
+    rate(database, "u", a=2, b=5)
+    rate(database, "v", a=1)
+    do(database, [("u", "a", "view", 1, 1), ("u", "a", "view", 2, 1), ("u", "c", "view", 1, 1)])
+    do(database, [("u", "c", "purchase", 3, 2), ("v", "c", "cart", 1, 1)])
+
+    history = rated.history_of("u")
+
+    assert dict(zip(history.rated_keys.tolist(), history.values.tolist(), strict=True)) == {
+        1: 2,
+        2: 5,
+    }
+    done = zip(history.event_keys.tolist(), history.event_types.tolist(), strict=True)
+    assert sorted(done) == [(1, VIEW), (3, VIEW), (3, PURCHASE)]
+    assert history.purchased_keys().tolist() == [3]
+    assert history.event_keys.dtype == history.rated_keys.dtype == np.int64
+
+
+@pytest.mark.parametrize("user_id", ["nobody", "only-rated", "only-bought"])
+def test_somebody_may_have_done_nothing_or_one_thing_alone(database, rated, user_id):
+    rate(database, "only-rated", a=1)
+    do(database, [("only-bought", "b", "purchase", 1, 1)])
+
+    history = rated.history_of(user_id)
+
+    assert history.rated_keys.size == history.values.size == (user_id == "only-rated")
+    assert history.event_keys.size == history.event_types.size == (user_id == "only-bought")
+    assert rated.of(user_id) == ([(1, 1)] if user_id == "only-rated" else [])
+
+
+def test_the_types_are_numbered_as_the_model_numbers_them():
+    assert [kind.value for kind in InteractionType] == list(EVENT_TYPES)
 
 
 @pytest.mark.parametrize("user_id", ["nobody", "' OR 1=1 --", "%s", "?", "é/😀"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import Job, JobState, ModelVersion, TrainingEpoch
 from recsvc.rbm import checkpoint
 from recsvc.rbm.model import Model
-from recsvc.service import cataloguing, publishing, rating, training
+from recsvc.service import cataloguing, interacting, publishing, rating, training
 from recsvc.service.carrying_out import carry_out
 from recsvc.service.context import Context
 from recsvc.service.training import TrainingSpec
@@ -102,6 +102,18 @@ class Shop:
         assert not read.refusals
         with unit_of_work(self.database) as session:
             rating.add_ratings(session, read, now=NOON)
+
+    def choose(self, events: Iterable[tuple[str, str, str]], *, hours: int = 0) -> None:
+        """Let users do something with items, so many hours after noon: (user, item, type)."""
+        entries = [
+            {"user_id": user_id, "item_id": item_id, "type": kind}
+            for user_id, item_id, kind in events
+        ]
+        now = NOON + timedelta(hours=hours)
+        read = interacting.read_entries(entries, now=now)
+        assert not read.refusals
+        with unit_of_work(self.database) as session:
+            interacting.add_interactions(session, read, now=now)
 
     def describe(self, item_id: str, **known: object) -> None:
         description = {

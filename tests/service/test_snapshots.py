@@ -7,6 +7,7 @@ from sqlalchemy import event
 
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.rbm import checkpoint
+from recsvc.rbm.ratings import EVENT_TYPES
 from recsvc.service import rating, snapshots
 from tests.service.shop import Shop, two_camps
 
@@ -99,6 +100,59 @@ def test_a_rating_written_meanwhile_is_left_out_as_a_whole(shop, table):
     assert written
     assert triples(snapshot) == given(two_camps())
     assert triples(taken(shop)) == given([*two_camps(), newest])
+
+
+CHOSEN = [
+    ("u03", "i01", "purchase"),
+    ("u03", "i01", "view"),
+    ("Z", "only-viewed", "view"),
+    ("a-buyer", "i02", "cart"),
+    ("a-buyer", "i02", "purchase"),
+]
+
+
+def chosen(snapshot):
+    return [
+        (snapshot.users.ids[user], snapshot.items.ids[item], EVENT_TYPES[kind])
+        for user, item, kind in zip(
+            snapshot.event_users, snapshot.event_items, snapshot.event_types, strict=True
+        )
+    ]
+
+
+def test_a_snapshot_has_each_kind_of_event_once_sorted_by_user_item_and_type(shop):
+    shop.choose(reversed(CHOSEN))
+    shop.choose(CHOSEN, hours=1)
+
+    snapshot = taken(shop)
+
+    order = ("Z", "a-buyer", "u03"), EVENT_TYPES
+    assert chosen(snapshot) == sorted(
+        CHOSEN, key=lambda event: (order[0].index(event[0]), event[1], order[1].index(event[2]))
+    )
+    assert {"Z", "a-buyer"} < set(snapshot.users.ids)
+    assert "only-viewed" in snapshot.items.ids
+    assert triples(snapshot) == given(two_camps())
+    read = checkpoint.read_snapshot(checkpoint.write_snapshot(snapshot))
+    assert chosen(read) == chosen(snapshot)
+
+
+def test_a_shop_without_a_rating_has_a_snapshot_of_its_interactions(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    shop.choose(CHOSEN)
+
+    snapshot = taken(shop)
+
+    assert sorted(chosen(snapshot)) == sorted(CHOSEN)
+    assert (len(snapshot.users), len(snapshot.items), snapshot.values.size) == (3, 3, 0)
+
+
+def test_training_goes_on_where_some_only_chose(shop):
+    shop.choose(CHOSEN)
+
+    shop.train()
+
+    assert {"Z", "a-buyer"} < set(shop.model(1).users.ids)
 
 
 def test_a_job_takes_its_snapshot_once(shop):
