@@ -6,7 +6,7 @@ enumeration of every hidden state of a tiny machine.
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -231,9 +231,46 @@ def leave_one_out(params: Params, row: Row, place: int) -> list[float]:
     return level_probabilities(params, row[:place] + row[place + 1 :], row[place][0])
 
 
-def top_n(scores: np.ndarray, n: int) -> list[int]:
-    allowed = [item for item in range(len(scores)) if scores[item] != -math.inf]
+def top_n(scores: np.ndarray, n: int, left_out: Sequence[int] = ()) -> list[int]:
+    allowed = [i for i in range(len(scores)) if scores[i] > -math.inf and i not in left_out]
     return sorted(allowed, key=lambda item: (-scores[item], item))[:n]
+
+
+def ease(ratings: RatingMatrix, regularisation: float) -> np.ndarray:
+    """B = −P / diag(P), P = (XᵀX + λI)⁻¹, the diagonal 0; all of it dense."""
+    x = np.zeros((ratings.n_users, ratings.n_items))
+    for user in range(ratings.n_users):
+        for item, _ in row_of(ratings, user):
+            x[user, item] = 1
+    precision = np.linalg.inv(x.T @ x + regularisation * np.eye(ratings.n_items))
+    return -precision / np.diag(precision) * (1 - np.eye(ratings.n_items))
+
+
+def list_figures(
+    lists: list[list[int]], wanted: list[set[int]], n: int
+) -> tuple[float, float, float, int]:
+    """P@n, recall@n, nDCG@n and how many users were measured, one user after another."""
+    figures = []
+    for best, sought in zip(lists, wanted, strict=True):
+        if sought:
+            hits = [place for place, item in enumerate(best[:n]) if item in sought]
+            gain = sum(1 / math.log2(place + 2) for place in hits)
+            ideal = sum(1 / math.log2(place + 2) for place in range(min(n, len(sought))))
+            figures.append((len(hits) / n, len(hits) / len(sought), gain / ideal))
+    means = [sum(column) / len(figures) for column in zip(*figures, strict=True)]
+    return (*(means or [0.0, 0.0, 0.0]), len(figures))
+
+
+def calibration_error(forecasts: Sequence[tuple[float, bool]], n_bins: int = 10) -> float:
+    """Σ_bins n_bin / n · |share that happened − mean probability|."""
+    error = 0.0
+    for number in range(n_bins):
+        among = [f for f in forecasts if min(int(f[0] * n_bins), n_bins - 1) == number]
+        if among:
+            said = sum(p for p, _ in among) / len(among)
+            came = sum(happened for _, happened in among) / len(among)
+            error += len(among) / len(forecasts) * abs(came - said)
+    return error
 
 
 # ---------------------------------------------------------------------------------- enumeration

@@ -38,6 +38,7 @@ STATUS: dict[type[RecsvcError], HTTPStatus] = {
 # Kept on a job, or said by a process as it ends; one that leaves a route is a fault of ours.
 NEVER_ANSWERED: tuple[type[RecsvcError], ...] = (
     errors.TrainingFailed,
+    errors.EvaluationFailed,
     errors.ImportFailed,
     errors.CheckpointUnreadable,
     errors.LeaseLost,

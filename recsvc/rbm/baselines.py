@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.rbm.ratings import Doubles, RatingMatrix
+from recsvc.rbm import kernels
+from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
 
 BIAS_ROUNDS = 10
 ITEM_DAMPING = 3.0
 USER_DAMPING = 6.0
+REGULARISATION = 500.0  # λ of EASE that does well on MovieLens
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,20 @@ class Biases:
         expected: Doubles = self.mean + self.user_bias[users] + self.item_bias[items]
         return expected
 
-    def rmse(self, test: RatingMatrix, values: Doubles) -> dict[str, float]:
-        """Give the RMSE of the global mean, the item means and the biases on test ratings."""
-        users, items, given = test.users(), test.items, values[test.levels]
-        predictions = {
-            "global_mean": np.full(given.size, self.mean),
+    def predictions(self, users: np.ndarray, items: np.ndarray) -> dict[str, Doubles]:
+        """Give the ratings that each way expects of each (user, item): from none to both biases."""
+        return {
+            "global_mean": np.full(users.size, self.mean),
             "item_mean": self.item_means[items],
             "user_item_bias": self.predict(users, items),
         }
+
+    def rmse(self, test: RatingMatrix, values: Doubles) -> dict[str, float]:
+        """Give the RMSE of the global mean, the item means and the biases on test ratings."""
+        given = values[test.levels]
         return {
             name: float(np.sqrt(np.mean(np.square(predicted - given))))
-            for name, predicted in predictions.items()
+            for name, predicted in self.predictions(test.users(), test.items).items()
         }
 
 
@@ -69,18 +74,55 @@ def _shrunk_means(groups: np.ndarray, values: Doubles, n_groups: int, damping: f
     return means
 
 
-def ease_weights(ratings: RatingMatrix, *, regularisation: float) -> Doubles:
+def ease_weights(ratings: RatingMatrix, *, regularisation: float = REGULARISATION) -> Floats:
     """Item–item weights B of EASE: scores of a user are Σ B[i, ·] over the items i they rated.
 
     B = −P / diag(P) with P = (XᵀX + λI)⁻¹ and a zero diagonal, X binary [Steck, WWW 2019, eq. 8].
+    XᵀX is counted pair by pair and everything else happens in its place, so that the n_items²
+    float32 numbers of the answer are all the memory that is taken.
 
-    returns  (n_items, n_items); memory and time grow with its square and cube
+    returns  (n_items, n_items); time grows with its cube
     """
-    interactions = np.zeros((ratings.n_users, ratings.n_items), dtype=np.float32)
-    interactions[ratings.users(), ratings.items] = 1.0
-    gram = (interactions.T @ interactions).astype(np.float64)
-    gram[np.diag_indices_from(gram)] += regularisation
-    precision = np.linalg.inv(gram)
-    weights: Doubles = precision / -np.diag(precision)
-    np.fill_diagonal(weights, 0.0)
-    return weights
+    matrix = np.zeros((ratings.n_items, ratings.n_items), dtype=np.float32)
+    kernels.count_pairs(ratings.indptr, ratings.items, matrix)
+    matrix[np.diag_indices_from(matrix)] += np.float32(regularisation)
+    if not _inverted(matrix):
+        raise np.linalg.LinAlgError(f"λ = {regularisation:g} is too small for these ratings")
+    kernels.regress(matrix)
+    return matrix
+
+
+def _inverted(matrix: Floats) -> bool:
+    """Put the inverse of a positive definite matrix in its place; only upper triangles count.
+
+    LAPACK reads columns where numpy has rows: its lower triangle is our upper one.
+    """
+    # here, for it takes long to load, and scipy has no types
+    from scipy.linalg.lapack import spotrf, spotri  # type: ignore[import-untyped] # see above
+
+    _, failed = spotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+    if failed == 0:
+        _, failed = spotri(matrix.T, lower=1, overwrite_c=1)
+    return bool(failed == 0)
+
+
+@dataclass(frozen=True)
+class Ease:
+    """EASE, the linear model that is hard to beat by lists [Steck, WWW 2019].
+
+    weights  (n_items, n_items) see `ease_weights`
+    """
+
+    weights: Floats
+    ratings: RatingMatrix
+
+    @classmethod
+    def fit(cls, ratings: RatingMatrix, *, regularisation: float = REGULARISATION) -> "Ease":
+        """Learn from who rated what; how, does not matter."""
+        return cls(ease_weights(ratings, regularisation=regularisation), ratings)
+
+    def scores(self, user: int) -> Doubles:
+        """Scores of all items for one user, for ranking alone, (n_items,)."""
+        scores = np.zeros(self.ratings.n_items)
+        kernels.add_rows(self.weights, self.ratings.row(user)[0], scores)
+        return scores

@@ -10,6 +10,7 @@ from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training import TrainerState, TrainingData, train
 
 N_USERS, N_ITEMS = 6, 5
+SCALE = RatingScale((1.0, 2.0))
 KINDS: tuple[ModelKind, ...] = ("user_rbm", "item_rbm")
 
 
@@ -17,8 +18,10 @@ def compile_kernels() -> None:
     """Train, evaluate and ask a tiny machine of each kind; what is compiled is kept on disk."""
     ratings = _some_ratings()
     held_out = np.arange(ratings.n_ratings) % 4 == 0
+    parts = ratings.select(~held_out), ratings.select(held_out)
     for model_kind in KINDS:
-        _use_once(model_kind, ratings.select(~held_out), ratings.select(held_out))
+        _use_once(model_kind, *parts)
+    evaluation.baseline_figures(*parts, np.arange(N_USERS), SCALE, with_ease=True)
 
 
 def _some_ratings() -> RatingMatrix:
@@ -29,16 +32,15 @@ def _some_ratings() -> RatingMatrix:
 
 def _use_once(model_kind: ModelKind, ratings: RatingMatrix, held_out: RatingMatrix) -> None:
     hyper = Hyperparameters(n_hidden=2, epochs=1, warm_up_epochs=0)
-    scale = RatingScale((1.0, 2.0))
     matrices = ratings, held_out
     if model_kind == "item_rbm":
         matrices = ratings.transposed(), held_out.transposed()
-    data = TrainingData(*matrices, np.array(scale.values))
-    params = initial_params(data.train, scale.n_levels, hyper, rng=np.random.default_rng(0))
+    data = TrainingData(*matrices, np.array(SCALE.values))
+    params = initial_params(data.train, SCALE.n_levels, hyper, rng=np.random.default_rng(0))
     for _, state in train(data, hyper, seed=0, state=TrainerState.initial(params)):
         params = state.params
     model = Model.of(
-        model_kind, params, ratings, scale=scale,
+        model_kind, params, ratings, scale=SCALE,
         users=_numbered("u", N_USERS), items=_numbered("i", N_ITEMS),
     )  # fmt: skip
     for either in (model, checkpoint.read_model(checkpoint.write_model(model))):

@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 
 from recsvc.rbm import evaluation
-from recsvc.rbm.baselines import Biases
 from recsvc.rbm.checkpoint import Snapshot
-from recsvc.rbm.evaluation import RankingFigures
+from recsvc.rbm.evaluation import LIST_LENGTH, ModelFigures, Protocol, RankingFigures
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
 from recsvc.rbm.ratings import Ints, RatingMatrix, RatingScale, Vocabulary
 
 SPLIT_SEED = 0  # the same for all jobs, so that versions are compared on the same ratings
 RANKED_USERS = 2000
+EASE_IN_TRAINING = 5_000  # items: above that it would cost more than training does
+EASE_AT_MOST = 20_000  # items: 1.6 GB
 
 
 @dataclass(frozen=True)
@@ -30,45 +31,57 @@ class Split:
     train: RatingMatrix
     validation: RatingMatrix
     everything: RatingMatrix
+    protocol: Protocol
 
-    def ranked_users(self) -> Ints:
-        """Give the users whose lists are measured: those with validation items, at most 2,000."""
-        return evaluation.sampled_users(self.validation, RANKED_USERS)
+    def ranked_users(self, most: int | None = RANKED_USERS) -> Ints:
+        """Give the users whose lists are measured: those with validation items, at most `most`."""
+        return evaluation.sampled_users(self.validation, most)
 
 
 def split_of(snapshot: Snapshot, scale: RatingScale, *, share: float) -> Split:
     """Divide the ratings; where a rating goes depends on its ids and the share alone."""
     everything = snapshot.matrix(scale)
-    held_out = evaluation.validation_share(
-        everything, snapshot.users, snapshot.items, share=share, split_seed=SPLIT_SEED
+    users, items = snapshot.users, snapshot.items
+    parts = evaluation.by_hash(everything, users, items, share=share, seed=SPLIT_SEED)
+    return Split(users, items, scale, parts.train, parts.test, everything, parts.protocol)
+
+
+def baseline_figures(
+    split: Split,
+    *,
+    n: int = LIST_LENGTH,
+    most_users: int | None = RANKED_USERS,
+    ease_up_to: int = EASE_IN_TRAINING,
+) -> dict[str, Any]:
+    """Measure what needs no machine: means and biases, the most-rated list and EASE.
+
+    ease_up_to  items; where there are more, EASE is left out
+    """
+    if split.validation.n_ratings == 0:
+        return {}
+    users, with_ease = split.ranked_users(most_users), len(split.items) <= ease_up_to
+    return evaluation.baseline_figures(
+        split.train, split.validation, users, split.scale, n=n, with_ease=with_ease
     )
-    train, validation = everything.select(~held_out), everything.select(held_out)
-    return Split(snapshot.users, snapshot.items, scale, train, validation, everything)
 
 
-def baseline_figures(split: Split) -> dict[str, Any]:
-    """Measure what needs no machine: RMSE of means and biases, the most-rated list."""
+def figures(
+    model: Model,
+    split: Split,
+    *,
+    n: int = LIST_LENGTH,
+    most_users: int | None = RANKED_USERS,
+) -> ModelFigures | None:
+    """Measure a model trained on this split's train ratings on its validation ratings, if any.
+
+    The guard is asked first, for it can name the users and items. Raises RatingsLeaked.
+    """
     if split.validation.n_ratings == 0:
-        return {}
-    values = np.array(split.scale.values)
-    rmse = Biases.fit(split.train, values).rmse(split.validation, values)
-    most_rated = evaluation.most_rated_figures(split.train, split.validation, split.ranked_users())
-    return {
-        **{name: {"rmse": figure} for name, figure in rmse.items()},
-        "most_rated": {
-            "ndcg_at_10": most_rated.ndcg_at_n,
-            "precision_at_10": most_rated.precision_at_n,
-        },
-    }
-
-
-def figures(model: Model, split: Split) -> dict[str, float | int]:
-    """Measure a model trained on this split's train ratings on its validation ratings."""
-    if split.validation.n_ratings == 0:
-        return {}
-    measured = _without_validation(model, split)
-    folded = Folded.of(measured, split.train)
-    return evaluation.model_figures(folded, split.train, split.validation, split.ranked_users())
+        return None
+    train, test = split.train, split.validation
+    evaluation.refuse_leaks(train, test, users=split.users, items=split.items)
+    folded = Folded.of(_without_validation(model, split), train)
+    return evaluation.model_figures(folded, train, test, split.ranked_users(most_users), n=n)
 
 
 def ndcg_side_by_side(

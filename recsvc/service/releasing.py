@@ -11,6 +11,7 @@ from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job, ModelVersion
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
+from recsvc.rbm.evaluation import ModelFigures
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training import TrainerState
@@ -63,7 +64,7 @@ def release(context: Context, lease: Lease, candidate: Candidate) -> dict[str, A
     The version and its publication appear together, or, where the lease was lost, not at all.
     """
     model = candidate.model()
-    metrics = judging.figures(model, candidate.split)
+    figures = judging.figures(model, candidate.split)
     wanted, reason = _worth_publishing(context, candidate, model)
     data = checkpoint.write_model(model)
     sha256 = context.shelf.put(data)
@@ -71,7 +72,7 @@ def release(context: Context, lease: Lease, candidate: Candidate) -> dict[str, A
     with unit_of_work(context.database) as session:
         JobQueue(session).progress(lease, 1.0)  # raises LeaseLost before anything is stored
         version = publishing.add_version(
-            session, _card(lease, candidate, metrics, sha256, len(data), now)
+            session, _card(lease, candidate, figures, sha256, len(data), now)
         )
         if wanted:
             publishing.publish(session, version.version, now=now)
@@ -105,7 +106,7 @@ def _worth_publishing(context: Context, candidate: Candidate, model: Model) -> t
 def _card(
     lease: Lease,
     candidate: Candidate,
-    metrics: dict[str, Any],
+    figures: ModelFigures | None,
     checkpoint_sha256: str,
     checkpoint_bytes: int,
     now: datetime,
@@ -117,8 +118,10 @@ def _card(
         seed=spec.seed,
         hyperparameters=candidate.hyper.as_dict(),
         rating_scale={"values": list(split.scale.values), "edges": list(split.scale.edges)},
-        metrics=metrics,
+        metrics=figures.as_dict() if figures else {},
         baselines=candidate.baselines,
+        calibration=figures.ratings.calibration.as_dict(split.scale) if figures else {},
+        protocol=split.protocol.as_dict(),
         packages={name: package_version(name) for name in PACKAGES},
         n_users=len(split.users),
         n_items=len(split.items),

@@ -1,9 +1,19 @@
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from recsvc.rbm.baselines import BIAS_ROUNDS, ITEM_DAMPING, USER_DAMPING, Biases, ease_weights
+from recsvc.rbm.baselines import (
+    BIAS_ROUNDS,
+    ITEM_DAMPING,
+    USER_DAMPING,
+    Biases,
+    Ease,
+    ease_weights,
+)
 from tests import naive
-from tests.rbm.machines import STARS, random_ratings
+from tests.rbm.machines import STARS, random_ratings, ratings_of
 
 
 def biases_one_by_one(rows, n_items):
@@ -89,9 +99,41 @@ def test_ease_solves_its_ridge_regression_with_a_zero_diagonal(rng):
 
     weights = ease_weights(ratings, regularisation=2.0)
 
+    assert weights.dtype == np.float32
     assert (np.diag(weights) == 0).all()
     for item in range(8):
         others = np.delete(np.arange(8), item)
         rest = x[:, others]
         expected = np.linalg.solve(rest.T @ rest + 2.0 * np.eye(7), rest.T @ x[:, item])
-        np.testing.assert_allclose(weights[others, item], expected, atol=1e-9)
+        np.testing.assert_allclose(weights[others, item], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_ease_in_single_precision_is_that_of_dense_matrices_in_double(movielens):
+    ratings = movielens("u1.base")
+
+    weights = ease_weights(ratings, regularisation=500.0)
+
+    expected = naive.ease(ratings, 500.0)
+    np.testing.assert_allclose(weights, expected, atol=1e-5)
+    row = ratings.row(7)[0]
+    np.testing.assert_allclose(Ease.fit(ratings).scores(7), expected[row].sum(axis=0), atol=1e-4)
+
+
+def test_ease_without_regularisation_says_so_where_it_cannot_be_solved():
+    one_unrated = ratings_of([{0: 1, 1: 1}, {0: 1}], n_items=3)
+
+    with pytest.raises(np.linalg.LinAlgError, match="λ = 0 is too small"):
+        ease_weights(one_unrated, regularisation=0.0)
+
+
+def test_ease_takes_no_memory_but_that_of_its_answer(million):
+    Ease.fit(million.rows(np.arange(3)))  # what is loaded once
+    tracemalloc.start()
+    began = time.process_time()
+
+    weights = ease_weights(million)
+
+    took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert weights.nbytes < peak < 1.2 * weights.nbytes < 100e6
+    assert took < 10  # 2 s on a machine that has nothing else to do

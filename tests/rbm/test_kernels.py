@@ -286,24 +286,6 @@ def test_predictions_on_real_ratings_are_those_of_the_twin(real):
     np.testing.assert_allclose(left_out, expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("n", [1, 3, 10, 40, 100])
-def test_the_highest_scores_come_best_first_and_the_smaller_number_among_equals(rng, n):
-    for _ in range(50):
-        scores = rng.integers(8, size=40).astype(np.float64)
-        scores[rng.random(40) < rng.random()] = -np.inf
-        out = np.full(min(n, 40), -7, np.int64)
-
-        found = kernels.top_n(scores, out)
-
-        assert out[:found].tolist() == naive.top_n(scores, n)
-
-
-def test_nothing_comes_where_everything_is_left_out():
-    assert kernels.top_n(np.full(5, -np.inf), np.empty(3, np.int64)) == 0
-    assert kernels.top_n(np.empty(0), np.empty(0, np.int64)) == 0
-    assert kernels.top_n(np.ones(5), np.empty(0, np.int64)) == 0
-
-
 def test_threads_can_be_lowered_and_raised_again():
     from numba import config, get_num_threads
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation, inference, units
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
@@ -34,8 +35,8 @@ def test_test_ratings_are_never_among_the_inputs(rng):
         model = model_of(params, train_, kind)
         folded = Folded.of(model, train_)
 
-        one = evaluation.model_figures(folded, train_, test, users)
-        two = evaluation.model_figures(folded, train_, other, users)
+        one = evaluation.model_figures(folded, train_, test, users).as_dict()
+        two = evaluation.model_figures(folded, train_, other, users).as_dict()
 
         ranks = ("ndcg_at_10", "precision_at_10")
         assert [one[name] for name in ranks] == [two[name] for name in ranks]
@@ -74,17 +75,29 @@ def test_a_model_that_saw_the_answers_is_not_rewarded_while_they_are_held_out(rn
 def test_the_evaluation_leaves_out_exactly_the_users_own_train_items():
     train_ = ratings_of([{0: 4, 1: 4}, {2: 4}, {}], n_items=5)
     test = ratings_of([{2: 4}, {0: 4}, {1: 4}], n_items=5)
-    seen = []
+    all_others = ratings_of(
+        [{2: 4, 3: 4, 4: 4}, {0: 4, 1: 4, 3: 4, 4: 4}, dict.fromkeys(range(5), 4)], n_items=5
+    )
+    scores = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
 
-    def scores(user: int) -> np.ndarray:
-        seen.append(np.array([5.0, 4.0, 3.0, 2.0, 1.0]))
-        return seen[-1]
+    best, whole = (
+        evaluation.ranking_figures(lambda _: scores, train_, wanted, np.arange(3), n=n)
+        for wanted, n in ((test, 1), (all_others, 5))
+    )
 
-    figures = evaluation.ranking_figures(scores, train_, test, np.arange(3), n=1)
+    assert best.precision_at_n == pytest.approx(2 / 3)  # user 2's best is 0, which they want not
+    assert whole.recall_at_n == 1
+    assert whole.precision_at_n == pytest.approx((3 + 4 + 5) / 15)
 
-    left_out = [np.flatnonzero(np.isneginf(row)).tolist() for row in seen]
-    assert left_out == [[0, 1], [2], []]
-    assert figures.precision_at_n == pytest.approx(2 / 3)  # user 2's best is 0, which they want not
+
+def test_test_ratings_fed_as_input_are_refused_rather_than_flattering(rng):
+    """Elsewhere they made P@10 .592 of an honest .014."""
+    ratings = random_ratings(rng, n_users=40, n_items=30)
+    test = ratings.select(rng.random(ratings.n_ratings) < 0.2)
+    model = model_of(random_params(rng, n_items=30), ratings)
+
+    with pytest.raises(RatingsLeaked):
+        evaluation.model_figures(Folded.of(model, ratings), ratings, test, np.arange(40))
 
 
 def test_folding_in_twice_gives_the_same_bits(params, ratings):

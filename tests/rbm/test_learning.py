@@ -166,9 +166,10 @@ def learned(fold, kind):
         kind, curve[-1][1].best_params, base,
         scale=RatingScale(tuple(STARS)), users=users, items=items,
     )  # fmt: skip
-    return curve, evaluation.model_figures(
+    figures = evaluation.model_figures(
         Folded.of(model, base), base, test, evaluation.sampled_users(test, 100)
     )
+    return curve, figures.as_dict()
 
 
 def test_before_the_first_step_the_machine_predicts_as_item_marginals_do(fold):

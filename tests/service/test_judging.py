@@ -6,6 +6,7 @@ from math import log2, sqrt
 import numpy as np
 import pytest
 
+from recsvc.errors import RatingsLeaked
 from recsvc.rbm.checkpoint import Snapshot
 from recsvc.rbm.model import Model
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
@@ -172,22 +173,31 @@ def test_baselines_are_what_plain_loops_say(split):
     figures = judging.baseline_figures(split)
 
     for name, predicted in (("global_mean", lambda item: mean), ("item_mean", of_item.get)):
-        squares = [(predicted(item) - value) ** 2 for (_, item), value in validation.items()]
-        assert figures[name]["rmse"] == pytest.approx(sqrt(np.mean(squares)))
+        off = [predicted(item) - value for (_, item), value in validation.items()]
+        assert figures[name]["rmse"] == pytest.approx(sqrt(np.mean(np.square(off))))
+        assert figures[name]["mae"] == pytest.approx(np.mean(np.abs(off)))
     assert figures["user_item_bias"]["rmse"] > 0
-    assert figures["most_rated"] == {
-        "ndcg_at_10": pytest.approx(np.mean([ndcg(*each) for each in measured])),
-        "precision_at_10": pytest.approx(
-            np.mean([len(wanted & set(best[:10])) / 10 for best, wanted in measured])
-        ),
-    }
+    most_rated = figures["most_rated"]
+    assert most_rated["ndcg_at_10"] == pytest.approx(np.mean([ndcg(*each) for each in measured]))
+    assert most_rated["precision_at_10"] == pytest.approx(
+        np.mean([len(wanted & set(best[:10])) / 10 for best, wanted in measured])
+    )
+    assert figures["ease"].keys() == most_rated.keys()
+
+
+def test_ease_stands_beside_only_where_the_catalogue_is_small_enough(split):
+    n_items = len(split.items)
+
+    assert "ease" in judging.baseline_figures(split, ease_up_to=n_items)
+    assert "ease" not in judging.baseline_figures(split, ease_up_to=n_items - 1)
+    assert judging.EASE_IN_TRAINING < judging.EASE_AT_MOST == 20_000
 
 
 def test_without_validation_ratings_nothing_is_measured():
     split = judging.split_of(snapshot_of(some_ratings()), HALF_STARS, share=0)
 
     assert judging.baseline_figures(split) == {}
-    assert judging.figures(machine(split), split) == {}
+    assert judging.figures(machine(split), split) is None
 
 
 # ------------------------------------------------------------------------- models
@@ -197,10 +207,44 @@ def test_without_validation_ratings_nothing_is_measured():
 def test_the_figures_of_lists_are_what_plain_loops_say(split, kind):
     model = machine(split, kind)
 
-    figures = judging.figures(model, split)
+    figures = judging.figures(model, split).as_dict()
 
     assert figures["ndcg_at_10"] == pytest.approx(mean_ndcg(model, split, list(split.users.ids)))
     assert figures["n_ratings"] == split.validation.n_ratings
+
+
+def test_the_figures_are_of_lists_of_any_length_for_as_many_users_as_one_likes(split):
+    whole, some = (
+        judging.figures(machine(split), split, n=3, most_users=most).as_dict() for most in (None, 4)
+    )
+
+    n_with_ratings = len({user for user, _ in ratings_of(split, split.validation)})
+    assert whole["n_users_ranked"] == n_with_ratings
+    assert some["n_users_ranked"] == 4
+    assert {"ndcg_at_3", "recall_at_3", "coverage_at_3"} < whole.keys() == some.keys()
+    assert whole["validation_rmse"] == some["validation_rmse"]
+
+
+def test_a_split_whose_parts_overlap_is_refused_by_the_ids_of_an_example(split):
+    leaking = replace(split, train=split.everything)
+
+    with pytest.raises(RatingsLeaked) as told:
+        judging.figures(machine(split), leaking)
+
+    assert told.value.facts["n_leaked"] == split.validation.n_ratings
+    example = told.value.facts["user_id"], told.value.facts["item_id"]
+    assert example in ratings_of(split, split.validation)
+    with pytest.raises(RatingsLeaked):
+        judging.baseline_figures(leaking)
+
+
+def test_a_split_says_how_it_was_made(split):
+    assert split.protocol.as_dict() == {
+        "kind": "by_hash",
+        "share": 0.3,
+        "seed": judging.SPLIT_SEED,
+        "words": split.protocol.words(),
+    }
 
 
 def test_a_model_is_not_flattered_by_the_popularity_of_what_it_is_measured_on(split):
@@ -219,7 +263,7 @@ def test_the_same_model_beside_itself_is_no_better(split, kind):
 
     ours, theirs = judging.ndcg_side_by_side(model, model, split)
 
-    assert ours == theirs == judging.figures(model, split)["ndcg_at_10"]
+    assert ours == theirs == judging.figures(model, split).as_dict()["ndcg_at_10"]
 
 
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm"])

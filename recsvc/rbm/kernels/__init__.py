@@ -33,11 +33,13 @@ from recsvc.rbm.kernels.predicting import (
     level_probabilities,
     level_probabilities_in_parallel,
     top_liked,
-    top_n,
 )
+from recsvc.rbm.kernels.ranking import add_rows, count_pairs, regress, top_n, top_n_but
 
 __all__ = [
+    "add_rows",
     "cd_step",
+    "count_pairs",
     "fold_in_one",
     "gather_rows",
     "group_by_item",
@@ -45,12 +47,14 @@ __all__ = [
     "leave_one_out_probabilities",
     "level_probabilities",
     "level_probabilities_in_parallel",
+    "regress",
     "sample_hidden",
     "sample_levels",
     "stream",
     "streams",
     "top_liked",
     "top_n",
+    "top_n_but",
     "uniform",
     "use_threads",
 ]

@@ -208,25 +208,3 @@ def leave_one_out_probabilities(
             p = hidden[cases[n], j]
             without[0, j] = min(ONE, p / max(ONE + (ONE - p) * own[j], LEAST_DIVISOR))
         _level_odds(expm1_weights, visible_odds, unit, without, 0, block, out, n)
-
-
-@njit(cache=True, nogil=True)
-def top_n(scores: Doubles, out: Ints) -> int:
-    """`out` = the items of the highest scores, best first, the smaller number among equals.
-
-    An item whose score is −inf never comes. Returns how many came, at most out.size.
-    """
-    found = 0
-    if out.size == 0:
-        return found
-    for item in range(scores.size):
-        score = scores[item]
-        if score == -np.inf or (found == out.size and score <= scores[out[found - 1]]):
-            continue
-        place = found if found < out.size else found - 1
-        found = min(found + 1, out.size)
-        while place > 0 and scores[out[place - 1]] < score:
-            out[place] = out[place - 1]
-            place -= 1
-        out[place] = item
-    return found

@@ -1,0 +1,41 @@
+"""How good it is: how ratings are divided, the figures of ratings and of lists, a model's own.
+
+What each figure means to a reader is told in docs/evaluation.md.
+"""
+
+from recsvc.rbm.evaluation.beside import baseline_figures, most_rated_figures
+from recsvc.rbm.evaluation.calibration import Calibration
+from recsvc.rbm.evaluation.leaks import refuse_leaks
+from recsvc.rbm.evaluation.lists import (
+    LIST_LENGTH,
+    RankingFigures,
+    ranking_figures,
+    sampled_users,
+)
+from recsvc.rbm.evaluation.models import ModelFigures, model_figures
+from recsvc.rbm.evaluation.protocols import Division, Protocol
+from recsvc.rbm.evaluation.ratings import RatingFigures, rating_figures
+from recsvc.rbm.evaluation.splits import at_random, by_hash, users_held_out, validation_share
+from recsvc.rbm.kernels import use_threads
+
+__all__ = [
+    "LIST_LENGTH",
+    "Calibration",
+    "Division",
+    "ModelFigures",
+    "Protocol",
+    "RankingFigures",
+    "RatingFigures",
+    "at_random",
+    "baseline_figures",
+    "by_hash",
+    "model_figures",
+    "most_rated_figures",
+    "ranking_figures",
+    "rating_figures",
+    "refuse_leaks",
+    "sampled_users",
+    "use_threads",
+    "users_held_out",
+    "validation_share",
+]

@@ -1,0 +1,57 @@
+"""A model's figures, of ratings and of lists, as its card shows them."""
+
+from dataclasses import dataclass
+
+from recsvc.rbm.evaluation.leaks import refuse_leaks
+from recsvc.rbm.evaluation.lists import LIST_LENGTH, RankingFigures, ranking_figures
+from recsvc.rbm.evaluation.ratings import RatingFigures, rating_figures
+from recsvc.rbm.folded import Folded
+from recsvc.rbm.ratings import Ints, RatingMatrix
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """What a model was measured to be."""
+
+    ratings: RatingFigures
+    lists: RankingFigures
+    n_ratings: int
+
+    def as_dict(self) -> dict[str, float]:
+        """Give the figures by the names they have on a card."""
+        return {
+            "validation_nll": self.ratings.nll,
+            "validation_rmse": self.ratings.rmse,
+            "validation_mae": self.ratings.mae,
+            "calibration_error": self.ratings.calibration.error,
+            **self.lists.as_dict(),
+            "n_ratings": self.n_ratings,
+            "n_users_ranked": self.lists.n_users,
+            "n_liked_users_ranked": self.lists.n_liked_users,
+        }
+
+
+def model_figures(
+    folded: Folded,
+    train: RatingMatrix,
+    test: RatingMatrix,
+    users: Ints,
+    *,
+    n: int = LIST_LENGTH,
+) -> ModelFigures:
+    """Measure a model on at least one test rating.
+
+    folded       its users folded in from their train ratings alone
+    train, test  rows are users, columns the model's items
+    users        those whose lists are measured; ratings are measured for everybody
+
+    Raises RatingsLeaked where a test rating is among the train ratings.
+    """
+    refuse_leaks(train, test)
+    scale = folded.model.scale
+    shares = folded.level_probabilities(test.users(), test.items)
+    return ModelFigures(
+        rating_figures(shares, test.levels, scale),
+        ranking_figures(folded.scores, train, test, users, n=n, first_liked=scale.first_liked),
+        test.n_ratings,
+    )

@@ -1,0 +1,79 @@
+"""The divisions: by hash, at random over the ratings, and with whole users held out."""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsvc.rbm.evaluation.protocols import Division, Protocol
+from recsvc.rbm.ratings import RatingMatrix, Vocabulary
+
+FOLD_IN_SHARE = 0.8
+
+
+def by_hash(
+    ratings: RatingMatrix, users: Vocabulary, items: Vocabulary, *, share: float, seed: int
+) -> Division:
+    """Hold out what `validation_share` says: the same ratings in every later snapshot."""
+    is_test = validation_share(ratings, users, items, share=share, split_seed=seed)
+    return _divided(ratings, is_test, Protocol("by_hash", share, seed))
+
+
+def at_random(ratings: RatingMatrix, *, share: float, seed: int) -> Division:
+    """Hold each rating out with probability `share`, as the published comparisons do."""
+    is_test = np.random.default_rng(seed).random(ratings.n_ratings) < share
+    return _divided(ratings, is_test, Protocol("at_random", share, seed))
+
+
+def users_held_out(
+    ratings: RatingMatrix, *, share: float, seed: int, fold_in_share: float = FOLD_IN_SHARE
+) -> Division:
+    """Leave a share of the users out of training, and test each on part of their ratings.
+
+    share          of the users, to the nearest whole one
+    fold_in_share  the probability that a held-out user's rating is one they are folded in from
+    """
+    rng = np.random.default_rng(seed)
+    held_out = np.zeros(ratings.n_users, dtype=np.bool_)
+    held_out[rng.permutation(ratings.n_users)[: round(share * ratings.n_users)]] = True
+    of_held_out = held_out[ratings.users()]
+    is_test = of_held_out & (rng.random(ratings.n_ratings) >= fold_in_share)
+    return Division(
+        Protocol("users_held_out", share, seed, fold_in_share),
+        ratings.select(~of_held_out),
+        ratings.select(~is_test),
+        ratings.select(is_test),
+    )
+
+
+def _divided(ratings: RatingMatrix, is_test: NDArray[np.bool_], protocol: Protocol) -> Division:
+    train = ratings.select(~is_test)
+    return Division(protocol, train, train, ratings.select(is_test))
+
+
+def validation_share(
+    ratings: RatingMatrix, users: Vocabulary, items: Vocabulary, *, share: float, split_seed: int
+) -> NDArray[np.bool_]:
+    """Tell which ratings belong to validation, (n_ratings,).
+
+    A rating's place depends on its user id, item id and the split seed alone, so it is the same
+    in every later snapshot, and model versions can be compared on the same ratings.
+    """
+    user_hash = _id_hashes(users.ids, split_seed)[ratings.users()]
+    item_hash = _id_hashes(items.ids, split_seed + 1)[ratings.items]
+    mixed = _mix(_mix(user_hash) + item_hash)
+    return mixed.astype(np.float64) < share * 2.0**64
+
+
+def _id_hashes(ids: Iterable[str], seed: int) -> NDArray[np.uint64]:
+    salt = seed.to_bytes(8, "little", signed=True)
+    digests = b"".join(blake2b(id_.encode(), digest_size=8, salt=salt).digest() for id_ in ids)
+    return np.frombuffer(digests, dtype="<u8")
+
+
+def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """SplitMix64's finaliser, over an array."""
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
