@@ -107,6 +107,15 @@ def test_many_ratings_are_reported_line_by_line(client: Client):
     assert [refusal["line"] for refusal in report["refused"]] == [2]
 
 
+def test_many_interactions_are_reported_line_by_line(client: Client):
+    bought = {"user_id": "cleo", "item_id": "a", "type": "purchase", "quantity": 2}
+    report = client.send_interactions([bought, bought | {"type": "like"}])
+
+    assert report["accepted"] == 1
+    assert [refusal["line"] for refusal in report["refused"]] == [2]
+    assert client.erase("cleo")["interactions_erased"] == 1
+
+
 def test_a_list_is_given_whole_whatever_the_size_of_its_pages(client: Client):
     client.send_ratings(
         {"user_id": "dora", "item_id": f"item-{n:03}", "value": 3} for n in range(120)

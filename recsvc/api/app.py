@@ -8,9 +8,11 @@ from fastapi import APIRouter, FastAPI
 import recsvc
 from recsvc.api import (
     error_curve,
+    evaluation_jobs,
     events,
     health,
     import_jobs,
+    interactions,
     items,
     logs,
     metrics,
@@ -41,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     recommendations.router,
     predictions.router,
     ratings.router,
+    interactions.router,
     users.router,
     items.router,
     import_jobs.router,
@@ -48,6 +51,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     error_curve.router,
     events.router,
     models.router,
+    evaluation_jobs.router,
     health.router,
     metrics.router,
     problem_pages.router,
@@ -67,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = DescribedApp(
         title="recsvc",
         version=recsvc.__version__,
-        summary="Ratings in, recommendations out.",
+        summary="Ratings and interactions in, recommendations out.",
         lifespan=_lifespan,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,

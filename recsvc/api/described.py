@@ -14,10 +14,12 @@ from recsvc.api.schemas import FieldError, Problem
 
 TAGS = [
     {"name": "ratings", "description": "Who rated what, and how."},
+    {"name": "interactions", "description": "Who viewed, put in a cart or bought what."},
     {"name": "items", "description": "The catalogue: titles, categories, prices."},
     {"name": "users", "description": "Erase what is known of a user."},
-    {"name": "import jobs", "description": "Ratings from a file, with a report line by line."},
+    {"name": "import jobs", "description": "Ratings and interactions from a file, with a report."},
     {"name": "training jobs", "description": "Learn a model; watch its error curve."},
+    {"name": "evaluation jobs", "description": "How good a model version is, measured again."},
     {"name": "models", "description": "Model versions: cards, publishing, rolling back."},
     {"name": "recommendations", "description": "What a user would like; how they would rate it."},
     {"name": "service", "description": "Is it alive, is it ready, how is it doing?"},

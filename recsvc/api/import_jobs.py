@@ -1,4 +1,4 @@
-"""Import jobs: upload a file of ratings, follow it, read which lines were refused and why."""
+"""Import jobs: upload a file, follow it, read which lines were refused and why."""
 
 from typing import Annotated
 
@@ -26,10 +26,14 @@ class Counts(Answer):
     lines: int = Field(0, examples=[1000])
     header: int = Field(0, examples=[1])
     blank: int = Field(0, examples=[0])
-    accepted: int = Field(0, examples=[997], description="added + changed + unchanged + outdated")
-    added: int = Field(0, examples=[990], description="The pair had no rating.")
-    changed: int = Field(0, examples=[3], description="The value replaced another one.")
-    unchanged: int = Field(0, examples=[4], description="The pair had this very value.")
+    accepted: int = Field(
+        0, examples=[997], description="ratings + interactions = added + … + outdated"
+    )
+    ratings: int = Field(0, examples=[900], description="Lines that are ratings.")
+    interactions: int = Field(0, examples=[97], description="Views, carts and purchases.")
+    added: int = Field(0, examples=[990], description="The pair, or the event, was new.")
+    changed: int = Field(0, examples=[3], description="Value or quantity replaced another one.")
+    unchanged: int = Field(0, examples=[4], description="The very same was there.")
     outdated: int = Field(0, examples=[0], description="The pair's rating is newer, and stays.")
     refused: dict[str, int] = Field(
         default_factory=dict, examples=[{"not-a-number": 2}], description="Lines by code."
@@ -62,7 +66,7 @@ class ImportJobOut(JobOut):
         )
 
 
-@router.post("", status_code=status.HTTP_202_ACCEPTED, summary="Import a file of ratings")
+@router.post("", status_code=status.HTTP_202_ACCEPTED, summary="Import a file")
 def request_import(
     response: Response,
     session: SessionDep,
@@ -72,7 +76,7 @@ def request_import(
     format: Annotated[  # noqa: A002 - the field's name
         str, Form(description="auto, csv, tsv, semicolon, double-colon or ndjson.")
     ] = "auto",
-    dry_run: Annotated[bool, Form(description="Read and report, but store no rating.")] = False,
+    dry_run: Annotated[bool, Form(description="Read and report, but store nothing.")] = False,
 ) -> ImportJobOut:
     """Answer once the file is safe; a worker reads it. Follow it at the Location."""
     job = importing.request_import(

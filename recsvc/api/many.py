@@ -80,7 +80,7 @@ def _refuse_too_many(n: int, field: str, at_once: int) -> None:
     if n > at_once:
         raise MalformedRequest(
             f"{field} has {n:,} entries; at most {at_once:,} are taken at once. "
-            "Send it in parts, or upload ratings as a file to /v1/import-jobs.",
+            "Send it in parts, or upload a file to /v1/import-jobs.",
             field=field,
             most=at_once,
         )

@@ -31,6 +31,9 @@ class ErasureReceipt(Answer):
 def erase_user(
     user_id: UserId, session: SessionDep, context: ContextDep, now: Now
 ) -> ErasureReceipt:
-    """All ratings and interactions go, for good. Train again, and the versions of the receipt retire in time."""
+    """All ratings and interactions go, for good.
+
+    Train again, and the versions of the receipt retire in time.
+    """
     receipt = erasing.erase_user(session, context, user_id, now=now)
     return ErasureReceipt.model_validate(receipt)

@@ -1,4 +1,4 @@
-"""`recsvc import`: files of ratings."""
+"""`recsvc import`: files of ratings and interactions."""
 
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from recsvc.cli import output
 from recsvc.cli.connection import Reached, reach
-from recsvc.client import Job
+from recsvc.client import Job, Json
 
 SHOWN_REFUSALS = 5
 
@@ -19,7 +19,9 @@ SHOWN_REFUSALS = 5
 def import_files(
     files: Annotated[
         list[Path],
-        typer.Argument(exists=True, dir_okay=False, readable=True, help="Files of ratings."),
+        typer.Argument(
+            exists=True, dir_okay=False, readable=True, help="Files of ratings or interactions."
+        ),
     ],
     format: Annotated[  # noqa: A002 - the option's name
         str,
@@ -36,11 +38,11 @@ def import_files(
     url: output.Url = None,
     as_json: output.AsJson = False,
 ) -> None:
-    """Import files of ratings: CSV, TSV, `::`, JSON lines; also as .gz or .zst.
+    """Import files of ratings, views, carts and purchases: CSV, TSV, `::`, JSON lines; .gz, .zst.
 
-    MovieLens and Amazon Personalize files and plain CSV with a header are recognised. A line that
-    cannot be used is refused with its reason and never stops the others. Exit status 1 if a file
-    as a whole could not be imported.
+    MovieLens and Amazon Personalize files, a shop's invoices and plain CSV with a header are
+    recognised. A line that cannot be used is refused with its reason and never stops the others.
+    Exit status 1 if a file as a whole could not be imported.
     """
     with reach(url) as reached:
         jobs = [import_one(reached, f, format=format, dry_run=dry_run, wait=wait) for f in files]
@@ -95,12 +97,22 @@ def print_result(reached: Reached, job: Job) -> None:
 
 def _account(job: Job) -> str:
     counts = job["counts"]
-    taken = f"{counts['accepted']:,} ratings"
+    taken = _taken(counts)
     if job["dry_run"]:
         return f"{taken} could be imported; nothing was stored."
     kinds = ("added", "changed", "unchanged", "outdated")
     told = ", ".join(f"{counts[kind]:,} {kind}" for kind in kinds if counts[kind])
     return f"{taken} imported ({told})." if told else f"{taken} imported."
+
+
+def _taken(counts: Json) -> str:
+    """Tell ratings and interactions apart, where there are any."""
+    told = [
+        f"{counts[what]:,} {what if counts[what] > 1 else what.removesuffix('s')}"
+        for what in ("ratings", "interactions")
+        if counts[what]
+    ]
+    return " and ".join(told) or "Nothing"
 
 
 def _print_refusals(reached: Reached, job: Job) -> None:

@@ -103,6 +103,14 @@ class Client:
         """Give at most 10,000 ratings `{user_id, item_id, value, rated_at?}` at once."""
         return cast(Report, self._http.json("POST", "/v1/ratings", {"ratings": list(ratings)}))
 
+    def send_interactions(self, interactions: Iterable[Json]) -> Report:
+        """Give at most 10,000 interactions `{user_id, item_id, type, occurred_at?, quantity?}`.
+
+        `type` is view, cart or purchase. With `occurred_at`, one that is sent again counts once.
+        """
+        body = {"interactions": list(interactions)}
+        return cast(Report, self._http.json("POST", "/v1/interactions", body))
+
     def put_item(self, item_id: str, **fields: object) -> Json:
         """Describe an item: title, categories, price, available, hidden, attributes."""
         return self._http.json("PUT", f"/v1/items/{_segment(item_id)}", fields)
@@ -120,7 +128,7 @@ class Client:
         return self._http.pages("/v1/items")
 
     def erase(self, user_id: str) -> Json:
-        """Erase a user; the receipt names the model versions that were trained on their ratings."""
+        """Erase a user; the receipt names the model versions that were trained on them."""
         return self._http.json("DELETE", f"/v1/users/{_segment(user_id)}")
 
     # Jobs
@@ -133,7 +141,7 @@ class Client:
         format: str = "auto",  # noqa: A002 - as the API names it
         dry_run: bool = False,
     ) -> Job:
-        """Upload a file of ratings and queue its import."""
+        """Upload a file of ratings, interactions or both, and queue its import."""
         answer = self._http.send(
             "POST",
             "/v1/import-jobs",
@@ -155,8 +163,16 @@ class Client:
         """
         return cast(Job, self._http.json("POST", "/v1/training-jobs", spec))
 
+    def evaluate(self, version: int, *, n: int = 10, n_users: int | None = 2000) -> Job:
+        """Queue an evaluation of a model version on the ratings that its training held out.
+
+        `n_users`  whose lists of n are measured; None: everybody
+        """
+        path = f"/v1/models/{version}/evaluation"
+        return cast(Job, self._http.json("POST", path, {"n": n, "n_users": n_users}))
+
     def jobs(self, kind: str) -> Iterator[Job]:
-        """Give all `training` or `import` jobs, the newest first."""
+        """Give all `training`, `import` or `evaluation` jobs, the newest first."""
         return (cast(Job, job) for job in self._http.pages(f"/v1/{kind}-jobs"))
 
     def job(self, kind: str, job_id: int, *, wait: int = 0) -> Job:

@@ -45,6 +45,8 @@ def test_a_file_is_taken_at_once_and_imported_by_a_worker(client, context):
         "header": 1,
         "blank": 1,
         "accepted": 2,
+        "ratings": 2,
+        "interactions": 0,
         "added": 2,
         "changed": 0,
         "unchanged": 0,
@@ -63,6 +65,16 @@ def test_a_file_is_taken_at_once_and_imported_by_a_worker(client, context):
         "next_cursor": None,
     }
     assert [entry["value"] for entry in client.get("/v1/users/u/ratings").json()["items"]] == [4]
+
+
+def test_ratings_and_interactions_of_a_file_are_told_apart(client, context):
+    content = b"user,item,type,rating\nu,i,rating,4\nu,i,view,\nu,j,purchase,\n"
+    location = upload(client, content).headers["location"]
+    work(context)
+
+    counts = client.get(location).json()["counts"]
+
+    assert (counts["ratings"], counts["interactions"], counts["accepted"]) == (1, 2, 3)
 
 
 def test_a_dry_run_stores_nothing(client, context):

@@ -38,6 +38,15 @@ def test_an_import_says_how_many_ratings_were_taken_and_why_lines_were_refused(
     assert "lots" in told.stdout
 
 
+def test_an_import_tells_ratings_and_interactions_apart(recsvc, trained, tmp_path):
+    file = tmp_path / "events.csv"
+    file.write_text("user,item,type,rating\nnew,i1,rating,4\nnew,i1,view,\nnew,i2,cart,\n")
+
+    told = recsvc("import", file, "--dry-run", "--url", trained.url)
+
+    assert "1 rating and 2 interactions could be imported; nothing was stored." in told.stdout
+
+
 def test_every_refused_line_can_be_read(recsvc, trained, ratings_file):
     jobs = data(recsvc("import", ratings_file, "--url", trained.url, "--json"))
 
