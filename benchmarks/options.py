@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Mapping
 
-from benchmarks.peers.system import System
+from benchmarks.system import System
 
 SEEDS = (0, 1, 2)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.data import random_split
-from benchmarks.peers.system import Peer, System
+from benchmarks.system import Peer, System
 from recsvc.rbm import inference
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
@@ -19,6 +19,7 @@ from recsvc.rbm.training import TrainerState, TrainingData, learn_epoch, train
 
 KIND = "user_rbm"
 VALIDATION_SHARE = 0.1
+MIN_BATCH = 100  # users
 
 
 def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Folded:
@@ -41,8 +42,13 @@ def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Folded:
 
 
 def epochs(ratings: RatingMatrix, scale: RatingScale, *, n_hidden: int) -> Iterator[None]:
-    """Learn for ever, an epoch a step; nothing is evaluated."""
-    hyper = Hyperparameters(n_hidden=n_hidden)
+    """Learn for ever, an epoch a step; nothing is evaluated.
+
+    Momentum and decay touch every weight once a batch, so at least a hundredth of the users make
+    a batch: or the time would grow with users times items.
+    """
+    batch_size = max(MIN_BATCH, ratings.n_users // 100)
+    hyper = Hyperparameters(n_hidden=n_hidden, batch_size=batch_size)
     nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
     data = TrainingData(ratings, nothing, np.array(scale.values))
     params = initial_params(ratings, scale.n_levels, hyper, rng=np.random.default_rng(0))

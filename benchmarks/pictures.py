@@ -5,17 +5,19 @@ from html import escape
 NAME_WIDTH, BAR_WIDTH, FIGURE_WIDTH = 190, 420, 70
 TOP, ROW, BAR = 44, 28, 18
 
-# GitHub and browsers follow the reader's choice of colours; elsewhere the first set is used.
+# Browsers follow the reader's choice of colours; elsewhere the first set is used, on its own paper.
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #24292f }
   .title { font-size: 15px; font-weight: 600 }
   .ours text { font-weight: 600 }
   rect { fill: #8c959f }
   .ours rect { fill: #0969da }
+  .paper { fill: #ffffff }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     rect { fill: #6e7681 }
     .ours rect { fill: #4493f8 }
+    .paper { fill: #0d1117 }
   }
 """
 
@@ -34,6 +36,7 @@ def bars(title: str, values: list[tuple[str, float, bool]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" aria-label="{escape(title)}">\n'
         f"<title>{escape(title)}</title>\n<desc>{escape(told)}</desc>\n<style>{STYLE}</style>\n"
+        f'<rect class="paper" width="{width}" height="{height}" rx="6"/>\n'
         f'<text class="title" x="8" y="24">{escape(title)}</text>\n{rows}\n</svg>\n'
     )
 

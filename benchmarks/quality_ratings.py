@@ -17,8 +17,8 @@ from benchmarks import ours
 from benchmarks.data import STARS, data_file, data_set, random_split
 from benchmarks.options import chosen, parser
 from benchmarks.peers import RATINGS
-from benchmarks.peers.system import Choice, System, described
 from benchmarks.progress import Step, steps
+from benchmarks.system import Choice, System, described
 from benchmarks.tuning import best_choice, by_rmse, rmse
 from recsvc.rbm.ratings import RatingMatrix
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.data import random_split
-from benchmarks.peers.system import Choice, Peer, System
 from benchmarks.ranking import list_figures
+from benchmarks.system import Choice, Peer, System
 from recsvc.rbm.ratings import Ints, RatingMatrix, RatingScale
 
 VALIDATION_SHARE = 0.1

@@ -16,7 +16,7 @@ from benchmarks.peers import (
     surprise_factors,
     surprise_knn,
 )
-from benchmarks.peers.system import Peer, System
+from benchmarks.system import Peer, System
 
 LISTS: dict[str, System] = {
     "most rated": most_rated.SYSTEM,

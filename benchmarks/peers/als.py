@@ -7,7 +7,7 @@ import numpy as np
 from implicit.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from benchmarks.peers.system import Peer, System, grid, interactions
+from benchmarks.system import Peer, System, grid, interactions
 from recsvc.rbm.ratings import RatingMatrix, RatingScale
 
 SWEEPS = 15
@@ -27,7 +27,11 @@ def fit(
     return Peer(lambda asked: users[asked] @ items.T)
 
 
+FACTORS = (32, 64, 128)
+# What is learned weighs more with alpha, so what holds it back is tried in proportion.
 SYSTEM = System(
     fit,
-    grid(factors=(32, 64, 128), regularisation=(1.0, 10.0, 30.0, 100.0), alpha=(1.0, 3.0, 10.0)),
+    grid(factors=FACTORS, alpha=(1.0,), regularisation=(3.0, 10.0, 30.0))
+    + grid(factors=FACTORS, alpha=(3.0,), regularisation=(10.0, 30.0, 100.0))
+    + grid(factors=FACTORS, alpha=(10.0,), regularisation=(30.0, 100.0, 300.0)),
 )

@@ -7,7 +7,7 @@ visible input given the user's hidden probabilities.
 import numpy as np
 from sklearn.neural_network import BernoulliRBM
 
-from benchmarks.peers.system import Peer, System, grid, interactions
+from benchmarks.system import Peer, System, grid, interactions
 from recsvc.rbm.ratings import RatingMatrix, RatingScale
 
 BATCH_SIZE = 100

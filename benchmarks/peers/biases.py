@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.peers.system import Peer, System
+from benchmarks.system import Peer, System
 from recsvc.rbm.baselines import Biases
 from recsvc.rbm.ratings import RatingMatrix, RatingScale
 

@@ -4,7 +4,7 @@ import numpy as np
 from implicit.bpr import BayesianPersonalizedRanking
 from threadpoolctl import threadpool_limits
 
-from benchmarks.peers.system import Peer, System, grid, interactions
+from benchmarks.system import Peer, System, grid, interactions
 from recsvc.rbm.ratings import RatingMatrix, RatingScale
 
 EPOCHS = 100
@@ -26,5 +26,7 @@ def fit(
 
 
 SYSTEM = System(
-    fit, grid(factors=(64, 128), learning_rate=(0.01, 0.05), regularisation=(0.003, 0.01, 0.03))
+    fit,
+    grid(factors=(64, 128), learning_rate=(0.01,), regularisation=(0.01, 0.03, 0.1))
+    + grid(factors=(64,), learning_rate=(0.05,), regularisation=(0.03, 0.1)),
 )

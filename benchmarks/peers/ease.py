@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import lapack
 
-from benchmarks.peers.system import Peer, System, grid, interactions, item_to_item
+from benchmarks.system import Peer, System, grid, interactions, item_to_item
 from recsvc.rbm.ratings import RatingMatrix, RatingScale
 
 
@@ -21,4 +21,4 @@ def fit(
     return item_to_item(train, weights)
 
 
-SYSTEM = System(fit, grid(regularisation=(20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)))
+SYSTEM = System(fit, grid(regularisation=(30.0, 100.0, 300.0, 1000.0)))

@@ -10,7 +10,7 @@ package no longer installs; this is the same objective.
 import numpy as np
 from numba import njit, prange
 
-from benchmarks.peers.system import Peer, System, grid, interactions, item_to_item
+from benchmarks.system import Peer, System, grid, interactions, item_to_item
 from recsvc.rbm.ratings import Floats, Ints, RatingMatrix, RatingScale
 
 CANDIDATES = 500

@@ -4,7 +4,7 @@ import numpy as np
 from surprise import SVD, SVDpp
 
 from benchmarks.peers.surprise_data import trainset
-from benchmarks.peers.system import Peer, System, grid, interactions
+from benchmarks.system import Peer, System, grid, interactions
 from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix, RatingScale
 
 SLOW = "over 10 minutes"

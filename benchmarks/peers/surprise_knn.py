@@ -4,7 +4,7 @@ import numpy as np
 from surprise import KNNBaseline
 
 from benchmarks.peers.surprise_data import trainset
-from benchmarks.peers.system import Peer, System, grid
+from benchmarks.system import Peer, System, grid
 from recsvc.rbm.ratings import Doubles, Ints, RatingMatrix, RatingScale
 
 

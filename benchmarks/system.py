@@ -1,4 +1,4 @@
-"""What a peer is to the benchmarks."""
+"""What a system is to the benchmarks, ours or a peer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
