@@ -30,7 +30,7 @@ class ModelCard(Answer):
     version: int = Field(examples=[3])
     published: bool = Field(examples=[True])
     job_id: int = Field(examples=[7])
-    model_kind: Literal["user_rbm", "item_rbm"]
+    model_kind: Literal["user_rbm", "item_rbm", "joint_rbm"]
     created_at: datetime
     retired_at: datetime | None = Field(description="Since then its weights are no longer kept.")
     best_epoch: int = Field(examples=[12])
@@ -38,8 +38,16 @@ class ModelCard(Answer):
         examples=[{"validation_nll": 1.21, "validation_rmse": 0.93, "ndcg_at_10": 0.31}]
     )
     baselines: dict[str, Any] = Field(
-        description="The same figures of methods that learn little or nothing.",
+        description="The same figures of methods that learn little or nothing, and of EASE.",
         examples=[{"item_mean": {"rmse": 1.02}, "most_rated": {"ndcg_at_10": 0.24}}],
+    )
+    protocol: dict[str, Any] = Field(
+        description="Which ratings the figures were measured on, in words too.",
+        examples=[{"kind": "by_hash", "share": 0.1, "seed": 0, "words": "10 % of the ratings …"}],
+    )
+    calibration: dict[str, Any] = Field(
+        description="Whether what is given a probability of 30 % happens in 30 % of the cases.",
+        examples=[{"error": 0.012, "levels": [], "reliability": [], "liked_reliability": []}],
     )
     hyperparameters: dict[str, Any] = Field(examples=[{"n_hidden": 100, "epochs": 30}])
     seed: int = Field(examples=[0])
@@ -69,6 +77,7 @@ class ModelCard(Answer):
             links={
                 "self": address,
                 "publish": f"{address}/publish",
+                "evaluation": f"{address}/evaluation",
                 "training_job": f"/v1/training-jobs/{version.job_id}",
             },
         )

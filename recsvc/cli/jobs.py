@@ -1,16 +1,18 @@
 """`recsvc jobs`: imports and training, as they stand."""
 
 from itertools import islice
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_args
 
 import typer
 from rich.text import Text
 
 from recsvc.cli import output
 from recsvc.cli.connection import Reached, reach
+from recsvc.cli.evaluate import print_evaluation
 from recsvc.client import ApiError, Job, Unreachable
 
-Kind = Literal["training", "import"]
+Kind = Literal["training", "import", "evaluation"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 JobId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The job's number.")]
 
 CURVE_COLUMNS = {
@@ -35,7 +37,7 @@ def list_jobs(
     as_json: output.AsJson = False,
 ) -> None:
     """List jobs, the newest first."""
-    kinds = (kind,) if kind else ("training", "import")
+    kinds = (kind,) if kind else KINDS
     with reach(url) as reached:
         jobs = [job for each in kinds for job in islice(reached.client.jobs(each), n)]
     jobs.sort(key=lambda job: -job["id"])
@@ -116,7 +118,7 @@ def refusals(job_id: JobId, url: output.Url = None, as_json: output.AsJson = Fal
 def find(reached: Reached, job_id: int) -> Job:
     """Give a job of whatever kind; all kinds are numbered together."""
     missing: ApiError | None = None
-    for kind in ("training", "import"):
+    for kind in KINDS:
         try:
             return reached.client.job(kind, job_id)
         except ApiError as error:
@@ -138,9 +140,13 @@ def print_job(job: Job) -> None:
         "finished": output.moment(job["finished_at"]),
         "took": _took(job),
     }
-    for name, fact in (job["error"] or job["result"] or {}).items():
+    result = job["result"] or {}
+    is_evaluation = job["kind"] == "evaluation" and bool(result)
+    for name, fact in (job["error"] or ({} if is_evaluation else result)).items():
         facts[name.replace("_", " ")] = _flat(fact)
     output.print_table(("", ""), facts.items())
+    if is_evaluation:
+        print_evaluation(result)
 
 
 def _flat(fact: object) -> object:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recsvc.cli import output
+from recsvc.cli import figures, output
 from recsvc.cli.connection import reach
 
 Version = Annotated[int, typer.Argument(min=1, help="The version's number.")]
@@ -82,16 +82,6 @@ def print_model(model: dict[str, Any], *, as_json: bool = False) -> None:
         "hyperparameters": ", ".join(f"{k}={v}" for k, v in model["hyperparameters"].items()),
     }
     output.print_table(("", ""), ((name, str(fact)) for name, fact in facts.items()))
-    print_figures(model["metrics"], model["baselines"])
-
-
-def print_figures(metrics: dict[str, Any], baselines: dict[str, Any]) -> None:
-    """Print the model's figures beside those of the baselines."""
-    rows = [("this model", *_figures(metrics))]
-    rows += [(name.replace("_", " "), *_figures(figures)) for name, figures in baselines.items()]
-    output.print_table(("on held-out ratings", "RMSE", "nDCG@10", "P@10"), rows)
-
-
-def _figures(figures: dict[str, Any]) -> tuple[object, object, object]:
-    rmse = figures.get("validation_rmse", figures.get("rmse"))
-    return rmse, figures.get("ndcg_at_10"), figures.get("precision_at_10")
+    figures.print_protocol(model["protocol"])
+    figures.print_figures(model["metrics"], model["baselines"])
+    figures.print_calibration(model["calibration"])

@@ -8,8 +8,8 @@ from rich.markup import escape
 
 from recsvc.cli import output
 from recsvc.cli.connection import Reached, reach
+from recsvc.cli.figures import print_figures
 from recsvc.cli.learning import Watching
-from recsvc.cli.models import print_figures
 from recsvc.client import Job
 
 ModelKind = Literal["user_rbm", "item_rbm"]

@@ -19,6 +19,10 @@ def use_case(kind: str) -> UseCase:
         from recsvc.service import training
 
         return training.carry_out
+    if kind == "evaluation":
+        from recsvc.service import evaluating
+
+        return evaluating.carry_out
     from recsvc.service import importing
 
     return importing.carry_out
