@@ -1,4 +1,8 @@
-"""Interactions in bulk: the statements."""
+"""Interactions in bulk.
+
+PostgreSQL's COPY takes half as long as INSERT … ON CONFLICT, so many events are first tried as if
+all were new; SQLite inserts as quickly either way.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,6 +11,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import CursorResult, text
+from sqlalchemy.exc import IntegrityError
 
 from recsvc.db import bulk
 from recsvc.db.bulk import is_postgresql
@@ -22,13 +27,17 @@ NUMBER_OF_TYPE = (
     + " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(InteractionType))
     + " END AS smallint)"
 )
+WORTH_A_GAMBLE = 1000  # events
+
 ROW = np.dtype([("user_key", "i8"), ("item_key", "i8"), ("type", "i2"), ("n", "i8")])
 
 ALL_INTERACTIONS = (
     f"SELECT user_key, item_key, {NUMBER_OF_TYPE}, count(*) FROM interaction "
     "GROUP BY user_key, item_key, type ORDER BY user_key, item_key"
 )
-INSERT = "INSERT INTO interaction (user_key, item_key, type, occurred_at, quantity, updated_at)"
+COLUMNS = "user_key, item_key, type, occurred_at, quantity, updated_at"
+COPY = f"COPY interaction ({COLUMNS}) FROM STDIN (FORMAT binary)"
+INSERT = f"INSERT INTO interaction ({COLUMNS})"
 GIVEN_POSTGRESQL = (
     "SELECT *, :now FROM unnest(CAST(:user_key AS bigint[]), CAST(:item_key AS bigint[]), "
     "CAST(:type AS text[]), CAST(:occurred_at AS bigint[]), "
@@ -65,6 +74,13 @@ class Events(NamedTuple):
 
 def insert(session: Session, events: Events, now: datetime) -> int:
     """Write the events, sorted and each once, that are not there; give how many those were."""
+    if is_postgresql(session) and events.type.size >= WORTH_A_GAMBLE:
+        try:
+            with session.begin_nested():
+                _copy_in(session, events, now)
+        except IntegrityError:
+            return _write(session, events, FIRST_STANDS, now)
+        return events.type.size
     return _write(session, events, FIRST_STANDS, now)
 
 
@@ -81,10 +97,28 @@ def all_rows(session: Session) -> Iterator[NDArray[np.void]]:
     return bulk.blocks(session, ALL_INTERACTIONS, ROW)
 
 
+def _copy_in(session: Session, events: Events, now: datetime) -> None:
+    """Write events that are not there; type by type, for rows of one COPY are of one length."""
+    for number, name in enumerate(NAMES.tolist()):
+        some = events.at(events.type == number)
+        n = some.type.size
+        if n:
+            columns: dict[str, NDArray[Any]] = {
+                **some._asdict(),
+                "type": np.full(n, name.encode()),
+                "updated_at": np.full(n, _microseconds(now)),
+            }
+            bulk.copy_in(session, COPY, columns)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
 def _write(session: Session, events: Events, conflict: str, now: datetime) -> int:
     if not events.type.size:
         return 0
-    moment = (now - EPOCH) // MICROSECOND
+    moment = _microseconds(now)
     columns: dict[str, NDArray[Any]] = {**events._asdict(), "type": NAMES[events.type]}
     if is_postgresql(session):
         lists = {name: column.tolist() for name, column in columns.items()}

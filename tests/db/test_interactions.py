@@ -71,6 +71,13 @@ def streamed(database: Database) -> dict[tuple[str, str, str], int]:
         }
 
 
+@pytest.fixture(params=[1, 10**6], ids=["gamble", "careful"])
+def gamble(request, monkeypatch):
+    """Both ways to write: as if all were new, and looking first."""
+    monkeypatch.setattr(interaction_bulk, "WORTH_A_GAMBLE", request.param)
+
+
+@pytest.mark.usefixtures("gamble")
 def test_an_event_that_comes_again_counts_once(database):
     first = write(database, [("u", "i", "view", 10, 1)])
     again = write(database, [("u", "i", "view", 10, 1)])
@@ -82,6 +89,7 @@ def test_an_event_that_comes_again_counts_once(database):
     assert streamed(database) == {("u", "i", "view"): 2, ("u", "i", "cart"): 1}
 
 
+@pytest.mark.usefixtures("gamble")
 def test_the_last_quantity_of_an_event_stands(database):
     write(database, [("u", "i", "purchase", 10, 2)])
     more = write(database, [("u", "i", "purchase", 10, 6)], now=NOON + timedelta(days=1))
@@ -118,9 +126,10 @@ def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str, str, int], float
     return standing, Written(**counts)
 
 
+@pytest.mark.usefixtures("gamble")
 @given(given_=EVENTS, cut=st.integers(0, 40))
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
