@@ -21,13 +21,11 @@ def erase(session: Session, user_id: str) -> Erased | None:
     key = session.scalar(locked)  # whoever was writing something of theirs has ended by now
     if key is None:
         return None
-    erased = Erased(*(_erased(session, table, key) for table in (Rating, Interaction)))
-    session.execute(delete(User).where(User.key == key))
+    erased = Erased(*(_n_rows(session, table, key) for table in (Rating, Interaction)))
+    session.execute(delete(User).where(User.key == key))  # takes all rows of theirs along
     return erased
 
 
-def _erased(session: Session, table: type[Rating] | type[Interaction], key: int) -> int:
-    """Delete a user's rows of a table; give how many those were."""
-    n_rows = session.scalar(select(func.count()).select_from(table).where(table.user_key == key))
-    session.execute(delete(table).where(table.user_key == key))
-    return n_rows or 0
+def _n_rows(session: Session, table: type[Rating] | type[Interaction], key: int) -> int:
+    counted = select(func.count()).select_from(table).where(table.user_key == key)
+    return session.scalar(counted) or 0
