@@ -21,19 +21,27 @@ NAMES = {"ease": "EASE"}
 
 
 def print_figures(metrics: dict[str, Any], baselines: dict[str, Any]) -> None:
-    """Print a model's figures of ratings and of lists, and the baselines' below them."""
+    """Print a model's figures of ratings and of lists, each with the baselines' below them."""
     if not metrics:
         output.say("No rating was held out, so nothing was measured.")
         return
-    n = length(metrics)
-    columns = {**OF_RATINGS, **{f"{name}_at_{n}": f"{said}@{n}" for name, said in OF_LISTS.items()}}
     ours = {name.removeprefix("validation_"): figure for name, figure in metrics.items()}
     rows = {"this model": ours} | {
         NAMES.get(name, name.replace("_", " ")): figures for name, figures in baselines.items()
     }
+    n = length(metrics)
+    _print_those("held-out ratings", OF_RATINGS, rows)
+    _print_those(f"lists of {n}", {f"{name}_at_{n}": said for name, said in OF_LISTS.items()}, rows)
+
+
+def _print_those(title: str, columns: dict[str, str], rows: dict[str, dict[str, Any]]) -> None:
+    """Print the rows and columns for which there are figures."""
+    rows = {
+        name: figures for name, figures in rows.items() if not columns.keys().isdisjoint(figures)
+    }
     told = [name for name in columns if any(name in figures for figures in rows.values())]
     output.print_table(
-        ("on held-out ratings", *(columns[name] for name in told)),
+        (title, *(columns[name] for name in told)),
         [(name, *map(figures.get, told)) for name, figures in rows.items()],
     )
 

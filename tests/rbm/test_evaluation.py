@@ -249,7 +249,11 @@ def test_a_models_figures_are_of_its_own_ratings_and_lists(rng, divided):
     ratings = rating_figures(shares, divided.test.levels, FIVE)
     assert told["validation_rmse"] == ratings.rmse
     assert told["calibration_error"] == ratings.calibration.error
-    assert told["liked_ndcg_at_5"] == figures.lists.liked_ndcg_at_n > 0
+    lists = evaluation.ranking_figures(
+        folded.scores, divided.train, divided.test, np.arange(40), n=5, first_liked=3
+    )
+    assert figures.lists == lists
+    assert 0 < told["liked_ndcg_at_5"] == lists.liked_ndcg_at_n != lists.ndcg_at_n
     assert told["n_ratings"] == divided.test.n_ratings
     assert told["n_liked_users_ranked"] <= told["n_users_ranked"] <= 38
 

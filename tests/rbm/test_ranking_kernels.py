@@ -30,6 +30,7 @@ def test_what_is_left_out_never_comes_and_scores_stay_as_they_are(rng, n):
         found = kernels.top_n_but(scores, left_out, out)
 
         assert out[:found].tolist() == naive.top_n(scores, n, left_out.tolist())
+        assert (out[found:] == -7).all()
         assert (scores == before).all()
 
 

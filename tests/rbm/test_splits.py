@@ -191,8 +191,8 @@ def test_a_pair_rated_otherwise_in_test_is_a_leak_all_the_same():
 
 def test_pairs_that_only_look_alike_are_no_leak():
     nothing = ratings_of([{}, {}], 3)
-    inputs = ratings_of([{0: 4}, {1: 2}], 2)
+    inputs = ratings_of([{0: 4}, {0: 2}], 2)
 
-    evaluation.refuse_leaks(inputs, ratings_of([{1: 4, 2: 1}, {0: 1, 2: 2}], 3))
+    evaluation.refuse_leaks(inputs, ratings_of([{1: 4, 2: 1}, {1: 1, 2: 2}], 3))
     evaluation.refuse_leaks(inputs, nothing)
     evaluation.refuse_leaks(nothing, inputs)

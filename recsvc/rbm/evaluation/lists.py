@@ -93,8 +93,7 @@ def _lists(
     lists = np.full((users.size, n), NOTHING)
     for row, user in enumerate(users.tolist()):
         scores = np.ascontiguousarray(scores_of(user), dtype=np.float64)
-        found = kernels.top_n_but(scores, train.row(user)[0], lists[row])
-        lists[row, found:] = NOTHING
+        kernels.top_n_but(scores, train.row(user)[0], lists[row])  # leaves the other places
     return lists
 
 

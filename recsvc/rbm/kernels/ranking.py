@@ -10,7 +10,8 @@ from recsvc.rbm.ratings import Doubles, Floats, Ints, Numbers
 def top_n(scores: Doubles, out: Ints) -> int:
     """`out` = the items of the highest scores, best first, the smaller number among equals.
 
-    An item whose score is −inf or NaN never comes. Returns how many came, at most out.size.
+    An item whose score is −inf or NaN never comes. Returns how many came, at most out.size; the
+    places after those stay as they are.
     """
     return top_n_but(scores, np.empty(0, np.int32), out)
 
