@@ -52,7 +52,7 @@ SYSTEM = System(
     fit,
     grid(
         similarity=("cosine", "cosine0.7", "jaccard"),
-        k=(10, 30, 100, 300),
+        k=(5, 10, 30, 100),
         shrink=(0.0, 20.0),
     ),
 )
