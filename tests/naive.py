@@ -6,7 +6,7 @@ enumeration of every hidden state of a tiny machine.
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -346,3 +346,82 @@ def _moments(params: Params, row: Row, weight: float) -> tuple[np.ndarray, np.nd
         weights[item, level] += weight * hidden
         visible[item, level] += weight
     return weights, visible, weight * hidden
+
+
+# ------------------------------------------------------------------------- fine-tuning, blending
+
+
+def shown_ratings(row: Row, key: int, share: float) -> list[bool]:
+    return [uniform(key, n) < share for n in range(len(row))]
+
+
+def shown_hidden(params: Params, row: Row, shown: list[bool], scale: float) -> np.ndarray:
+    """P(h = 1 | the shown ratings, which count `scale` times)."""
+    kept = [rating for rating, is_shown in zip(row, shown, strict=True) if is_shown]
+    bias = params.hidden_bias.astype(np.float64)
+    inputs = bias + scale * (hidden_inputs_of(params, kept) - bias)
+    return np.array([sigmoid(x) for x in inputs])
+
+
+def second_order_shares(params: Params, item: int, hidden: np.ndarray) -> list[float]:
+    """p(level) where log(1 + p (e^w − 1)) is cut off after w²."""
+    inputs = []
+    for bias, weights in zip(params.visible_bias[item], params.weights[item], strict=True):
+        cumulants = [p * w + p * (1 - p) * w * w / 2 for p, w in zip(hidden, weights, strict=True)]
+        inputs.append(float(bias) + math.fsum(map(float, cumulants)))
+    return softmax(inputs)
+
+
+def losses_of_row(
+    params: Params, row: Row, shown: list[bool], values: list[float], scale: float
+) -> tuple[float, float, int]:
+    """Σ −log p, Σ squared error and number of the ratings that were not shown."""
+    hidden = shown_hidden(params, row, shown, scale)
+    nll, squares, n = 0.0, 0.0, 0
+    for (item, given), is_shown in zip(row, shown, strict=True):
+        if is_shown:
+            continue
+        shares = second_order_shares(params, item, hidden)
+        expected = math.fsum(p * value for p, value in zip(shares, values, strict=True))
+        nll, squares, n = (
+            nll - math.log(shares[given]),
+            squares + (expected - values[given]) ** 2,
+            n + 1,
+        )
+    return nll, squares, n
+
+
+def numeric_slope(loss: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
+    """Central differences of a loss around a point."""
+    slope = np.zeros(at.shape)
+    for place in np.ndindex(at.shape):
+        moved = [at.astype(np.float64).copy() for _ in range(2)]
+        moved[0][place] += 1e-5
+        moved[1][place] -= 1e-5
+        slope[place] = (loss(moved[0]) - loss(moved[1])) / 2e-5
+    return slope
+
+
+def adam(
+    slope: np.ndarray, mean: np.ndarray, square: np.ndarray, *, rate: float, steps: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The step, and the running means after it (Kingma and Ba 2015, algorithm 1)."""
+    mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+    unbiased, root = mean / (1 - 0.9**steps), np.sqrt(square / (1 - 0.999**steps))
+    return rate * unbiased / (root + 1e-8), mean, square
+
+
+def increments(weights: np.ndarray) -> np.ndarray:
+    """What each level adds to the level before; (n_items, n_levels, n_hidden)."""
+    return np.diff(weights, axis=1, prepend=0.0)
+
+
+def blended(
+    by_user: list[float], by_item: list[float], powers: tuple[float, float], bias: list[float]
+) -> list[float]:
+    """p ∝ p_user^a · p_item^b · e^c."""
+    products = [
+        p ** powers[0] * q ** powers[1] * math.exp(c)
+        for p, q, c in zip(by_user, by_item, bias, strict=True)
+    ]
+    return [product / math.fsum(products) for product in products]

@@ -160,7 +160,8 @@ def _newton(
         slope += (expected - features[rows, given]).sum(axis=0)
         deviations = features - expected[:, np.newaxis, :]
         curvature += np.einsum("nkf,nkg->fg", shares[:, :, np.newaxis] * deviations, deviations)
-    return nll / levels.size, np.linalg.solve(curvature, slope)
+    step: Doubles = np.linalg.solve(curvature, slope)
+    return nll / levels.size, step
 
 
 def _blocks(answers: Answers, levels: Levels) -> Iterator[tuple[Answers, Levels]]:

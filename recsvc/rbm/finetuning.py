@@ -147,8 +147,6 @@ def finetune(
     """
     while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
         state, report = _after_epoch(state, data, settings, seed=seed)
-        if not state.params.is_finite():
-            raise Diverged(state.epoch, settings.learning_rate)
         report, state = _judged(report, state, data)
         yield report, state
 
@@ -166,6 +164,8 @@ def _after_epoch(
         )
         take_step(state, batch, slopes, settings, steps=steps)
         losses += slopes.losses.sum(axis=0)
+    if not state.params.is_finite():
+        raise Diverged(epoch, settings.learning_rate)
     _average(state.averaged, state.params, settings.averaging if epoch > 1 else 0.0)
     nll, squares = losses[:2] / max(1.0, losses[2])
     step_of_scale = 1.0 / _in_steps(data.values)[1]
@@ -191,9 +191,7 @@ def predict_hidden_half(
 ) -> Slopes:
     """Show a random share of each case's ratings and predict the others from it.
 
-    All the chance of fine-tuning is here, but for the order of the cases. What is shown is scaled
-    up by 1 / √shown_share: midway between what it is and what all ratings, shown when it counts,
-    will be.
+    All the chance of fine-tuning is here, but for the order of the cases.
     """
     n_ratings, n_cases, n_hidden = batch.items.size, batch.users.size, params.hidden_bias.size
     slopes = Slopes(
@@ -208,10 +206,15 @@ def predict_hidden_half(
     kernels.predict_hidden_half(
         params.weights, params.visible_bias, params.hidden_bias, _in_steps(values)[0],
         batch.indptr, batch.items, batch.levels, keys, np.float32(settings.shown_share),
-        np.float32(settings.shown_share**-0.5), np.float32(settings.error_share), slopes.shown,
+        _shown_scale(settings), np.float32(settings.error_share), slopes.shown,
         slopes.level_pulls, slopes.hidden, slopes.hidden_pulls, slopes.losses,
     )  # fmt: skip
     return slopes
+
+
+def _shown_scale(settings: Settings) -> np.float32:
+    """What shown ratings count for: midway between once and as much as all ratings will."""
+    return np.float32(settings.shown_share**-0.5)
 
 
 def _in_steps(values: Doubles) -> tuple[Floats, float]:
@@ -236,13 +239,14 @@ def take_step(
         params.weights, params.visible_bias, mean.weights, square.weights, mean.visible_bias,
         square.visible_bias, batch.item_indptr, batch.rows, batch.places, batch.levels,
         slopes.shown, slopes.level_pulls, slopes.hidden, slopes.hidden_pulls,
-        rate, kept, kept_square, unbias, np.float32(settings.weight_decay),
+        _shown_scale(settings), rate, kept, kept_square, unbias, np.float32(settings.weight_decay),
     )  # fmt: skip
-    slope = slopes.hidden_pulls.sum(axis=0)
-    mean.hidden_bias[:] = kept * mean.hidden_bias + (1 - kept) * slope
-    square.hidden_bias[:] = kept_square * square.hidden_bias + (1 - kept_square) * slope**2
-    root = np.sqrt(square.hidden_bias * unbias) + kernels.LEAST_ROOT
-    params.hidden_bias[:] -= rate * mean.hidden_bias / root
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told as Diverged
+        slope = slopes.hidden_pulls.sum(axis=0)
+        mean.hidden_bias[:] = kept * mean.hidden_bias + (1 - kept) * slope
+        square.hidden_bias[:] = kept_square * square.hidden_bias + (1 - kept_square) * slope**2
+        root = np.sqrt(square.hidden_bias * unbias) + kernels.LEAST_ROOT
+        params.hidden_bias[:] -= rate * mean.hidden_bias / root
 
 
 def _average(averaged: Params, params: Params, kept: float) -> None:

@@ -175,7 +175,7 @@ def predict_hidden_half(
                 for j in range(n_hidden):
                     pulls[j] += pull * row[j] * (ONE + row[j] * bend[j])
         for j in range(n_hidden):
-            hidden_pulls[b, j] = np.float32(2.0) * scale * pulls[j] * spread[j]
+            hidden_pulls[b, j] = np.float32(2.0) * pulls[j] * spread[j]
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
@@ -188,6 +188,7 @@ def _gather_slopes(
     level_pulls: Floats,
     hidden: Floats,
     hidden_pulls: Floats,
+    scale: np.float32,
     slopes: Floats,
     bias_slopes: Floats,
 ) -> None:
@@ -200,7 +201,7 @@ def _gather_slopes(
         if shown[place]:
             total, pulls = slopes[levels[place]], hidden_pulls[rows[n]]
             for j in range(own.size):
-                total[j] += pulls[j]
+                total[j] += scale * pulls[j]
             continue
         for level in range(bias_slopes.size):
             pull, row, total = level_pulls[place, level], weights[level], slopes[level]
@@ -261,6 +262,7 @@ def finetuning_step(
     level_pulls: Floats,
     hidden: Floats,
     hidden_pulls: Floats,
+    scale: np.float32,
     rate: np.float32,
     kept: np.float32,
     kept_square: np.float32,
@@ -273,6 +275,7 @@ def finetuning_step(
 
     mean, square            (n_units, n_levels, n_hidden) of the increments' slopes
     bias_mean, bias_square  (n_units, n_levels)
+    scale    what shown ratings count for, as in `predict_hidden_half`
     rate     learning rate, corrected for the running mean's start at zero
     unbias   1 / (1 − kept_square^steps)
     """
@@ -286,7 +289,7 @@ def finetuning_step(
                 continue
             _gather_slopes(
                 weights[u], rows[of], places[of], levels, shown, level_pulls, hidden,
-                hidden_pulls, slopes, bias_slopes,
+                hidden_pulls, scale, slopes, bias_slopes,
             )  # fmt: skip
             _to_increments(weights[u], slopes, weight_decay)
             for level in range(n_levels):
