@@ -12,7 +12,7 @@ from recsvc.cli.figures import print_figures
 from recsvc.cli.learning import Watching
 from recsvc.client import Job
 
-ModelKind = Literal["user_rbm", "item_rbm"]
+ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Publish = Literal["if_better", "never", "always"]
 
 

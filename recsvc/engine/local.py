@@ -6,7 +6,7 @@ from recsvc.engine.memory import available_bytes
 from recsvc.errors import NotEnoughMemory
 from recsvc.rbm import training
 from recsvc.rbm.evaluation import use_threads
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.params import Hyperparameters, ModelKind
 from recsvc.rbm.training import EpochReport, TrainerState, TrainingData
 
 
@@ -21,8 +21,14 @@ def refuse_what_does_not_fit(needed_bytes: int, *, limit_bytes: int | None) -> N
 
 
 def train(
-    data: TrainingData, hyper: Hyperparameters, *, seed: int, state: TrainerState, n_threads: int
+    data: TrainingData,
+    hyper: Hyperparameters,
+    *,
+    model_kind: ModelKind,
+    seed: int,
+    state: TrainerState,
+    n_threads: int,
 ) -> Iterator[tuple[EpochReport, TrainerState]]:
     """Do what `recsvc.rbm.training.train` does, here."""
     use_threads(n_threads)
-    return training.train(data, hyper, seed=seed, state=state)
+    return training.train(data, hyper, seed=seed, state=state, model_kind=model_kind)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from recsvc.rbm.couplings import LARGEST_CATALOGUE
 from recsvc.rbm.params import Hyperparameters, ModelKind
 
 MEGABYTE = 1_000_000
@@ -12,6 +13,7 @@ PROCESS_BYTES = 300 * MEGABYTE  # the interpreter, its libraries and the compile
 BYTES_PER_RATING = 110  # snapshot, split, transposition and the sort that makes them
 COPIES_OF_WEIGHTS = 9  # parameters, velocity, best epoch, predictor, checkpoint being written
 HIDDEN_ARRAYS = 4
+PAIR_MATRICES = 3  # of items by items, while the couplings are found
 
 
 class ControlGroup(NamedTuple):
@@ -48,11 +50,16 @@ def needed_bytes(
     hyper: Hyperparameters,
 ) -> int:
     """Estimate a training job's largest resident memory; benchmarks/RESULTS.md has it measured."""
-    n_visible, n_cases = (n_items, n_users) if model_kind == "user_rbm" else (n_users, n_items)
+    n_visible, n_cases = (n_users, n_items) if model_kind == "item_rbm" else (n_items, n_users)
     weights = 4 * n_visible * n_levels * (hyper.n_hidden + 1)
     hidden = 4 * n_cases * hyper.n_hidden
+    beside = 0
+    if model_kind == "joint_rbm":
+        batch = 4 * hyper.batch_size * n_items * n_levels
+        beside = batch + 4 * PAIR_MATRICES * n_items**2 * (n_items <= LARGEST_CATALOGUE)
     return (
         PROCESS_BYTES
+        + beside
         + BYTES_PER_RATING * n_ratings
         + COPIES_OF_WEIGHTS * weights
         + HIDDEN_ARRAYS * hidden

@@ -160,7 +160,7 @@ def _newton(
         slope += (expected - features[rows, given]).sum(axis=0)
         deviations = features - expected[:, np.newaxis, :]
         curvature += np.einsum("nkf,nkg->fg", shares[:, :, np.newaxis] * deviations, deviations)
-    step: Doubles = np.linalg.solve(curvature, slope)
+    step: Doubles = np.linalg.solve(curvature, slope).astype(np.float64)
     return nll / levels.size, step
 
 

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from recsvc.errors import CheckpointUnreadable
+from recsvc.rbm.couplings import Couplings
+from recsvc.rbm.joint import JointPredictor
+from recsvc.rbm.machine import AnyPredictor
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
 from recsvc.rbm.ratings import Doubles, RatingMatrix, RatingScale, Vocabulary
@@ -108,7 +111,7 @@ def write_state(state: TrainerState) -> bytes:
     """Give the bytes from which training goes on as if nothing had happened."""
     arrays = {
         f"{part}.{name}": array
-        for part in ("params", "velocity", "best_params")
+        for part in ("params", "velocity", "square", "best_params")
         for name, array in getattr(state, part).arrays().items()
     }
     facts = {
@@ -130,6 +133,7 @@ def read_state(buffer: Buffer) -> TrainerState:
         epoch=facts["epoch"],
         params=_params("params", arrays).copy(),
         velocity=_params("velocity", arrays).copy(),
+        square=_params("square", arrays).copy(),
         best_epoch=facts["best_epoch"],
         best_nll=float.fromhex(facts["best_nll"]),
         best_params=_params("best_params", arrays).copy(),
@@ -140,8 +144,11 @@ def write_model(model: Model) -> bytes:
     """Give a model's bytes, ready to be mapped: predictor and vocabularies included."""
     arrays: dict[str, Array] = {
         **{f"params.{name}": array for name, array in model.params.arrays().items()},
-        "expm1_weights": model.predictor.expm1_weights,
-        "visible_odds": model.predictor.visible_odds,
+        **_predictor_arrays(model.predictor),
+        **{
+            f"couplings.{name}": getattr(model.couplings, name)
+            for name in ("indptr", "neighbours", "strengths")
+        },
         "level_counts": model.level_counts,
         "case_hidden": model.case_hidden,
         **_vocabulary_arrays("users", model.users),
@@ -149,7 +156,8 @@ def write_model(model: Model) -> bytes:
     }
     facts = {
         "model_kind": model.model_kind,
-        "block": model.predictor.block,
+        "block": model.predictor.block if isinstance(model.predictor, Predictor) else None,
+        "coupling_share": model.coupling_share,
         "scale": {"values": model.scale.values, "edges": model.scale.edges},
     }
     return _write("model", arrays, facts)
@@ -159,17 +167,32 @@ def write_model(model: Model) -> bytes:
 def read_model(buffer: Buffer) -> Model:
     """Read a model; its arrays are views of the buffer. Raises CheckpointUnreadable."""
     arrays, facts = _read("model", buffer)
-    scale = facts["scale"]
+    scale, params = facts["scale"], _params("params", arrays)
     return Model(
         facts["model_kind"],
-        _params("params", arrays),
-        Predictor(arrays["expm1_weights"], arrays["visible_odds"], facts["block"]),
+        params,
+        _predictor(params, arrays, facts["block"]),
         RatingScale(tuple(scale["values"]), tuple(scale["edges"])),
         _vocabulary("users", arrays),
         _vocabulary("items", arrays),
         arrays["level_counts"],
         arrays["case_hidden"],
+        Couplings(*(arrays[f"couplings.{name}"] for name in ("indptr", "neighbours", "strengths"))),
+        facts["coupling_share"],
     )
+
+
+def _predictor_arrays(predictor: AnyPredictor) -> dict[str, Array]:
+    """Give what a predictor has beyond the parameters."""
+    if isinstance(predictor, JointPredictor):
+        return {}
+    return {"expm1_weights": predictor.expm1_weights, "visible_odds": predictor.visible_odds}
+
+
+def _predictor(params: Params, arrays: Mapping[str, Array], block: int | None) -> AnyPredictor:
+    if block is None:
+        return JointPredictor(params)
+    return Predictor(arrays["expm1_weights"], arrays["visible_odds"], block)
 
 
 def _params(part: str, arrays: Mapping[str, Array]) -> Params:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.rbm import inference, units
+from recsvc.rbm import inference
+from recsvc.rbm.machine import machine_of
 from recsvc.rbm.model import Model
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Numbers, RatingMatrix
 
@@ -13,10 +14,12 @@ from recsvc.rbm.ratings import Doubles, Floats, Ints, Numbers, RatingMatrix
 class Folded:
     """Every user of a matrix, folded in at once.
 
-    hidden  (n_cases, n_hidden) of the users, or of the items of an item_rbm
+    ratings  what the users were folded in from; rows are users
+    hidden   (n_cases, n_hidden) of the users, or of the items of an item_rbm
     """
 
     model: Model
+    ratings: RatingMatrix
     hidden: Floats
 
     @classmethod
@@ -25,8 +28,9 @@ class Folded:
 
         ratings  rows are users, columns the model's items
         """
-        cases = ratings if model.model_kind == "user_rbm" else ratings.transposed()
-        return cls(model, units.hidden_probabilities(model.params, cases))
+        cases = ratings.transposed() if model.model_kind == "item_rbm" else ratings
+        machine = machine_of(model.model_kind)
+        return cls(model, ratings, machine.hidden_probabilities(model.params, cases))
 
     def level_probabilities(self, users: Ints | Numbers, items: Ints | Numbers) -> Doubles:
         """p(level | the user's ratings) of each (user, item), (n, n_levels)."""
@@ -39,6 +43,9 @@ class Folded:
 
     def scores(self, user: int) -> Doubles:
         """Scores of all items for one user, for ranking alone, (n_items,)."""
+        if self.model.model_kind == "joint_rbm":
+            rated, _ = self.ratings.row(user)
+            return inference.list_scores(self.model, self.hidden[user], rated)
         items = np.arange(len(self.model.items))
         shares = self.level_probabilities(np.full_like(items, user), items)
         liked = shares[:, self.model.scale.first_liked :].sum(axis=1)

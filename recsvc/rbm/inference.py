@@ -3,10 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm import kernels
+from recsvc.rbm import joint, kernels
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import smoothed_shares
-from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers, RatingMatrix
+from recsvc.rbm.units import Predictor
+
+NO_ITEMS = np.empty(0, dtype=np.int32)
 
 
 def fold_in(model: Model, items: Numbers, levels: Levels) -> Floats:
@@ -16,6 +19,11 @@ def fold_in(model: Model, items: Numbers, levels: Levels) -> Floats:
     returns        (width,), as the predictor wants it: the first n_hidden are the hidden units
     """
     params = model.params
+    if model.model_kind == "joint_rbm":
+        own = RatingMatrix(np.array([0, items.size]), items, levels, len(model.items))
+        joined: Floats = joint.hidden_probabilities(params, own)[0]
+        return joined
+    assert isinstance(model.predictor, Predictor)
     hidden = np.zeros(model.predictor.expm1_weights.shape[2], dtype=np.float32)
     units = hidden[: params.hidden_bias.size]
     kernels.fold_in_one(params.weights, params.hidden_bias, items, levels, units)
@@ -40,13 +48,22 @@ def top_liked(
     left_out: NDArray[np.bool_],
     hidden: Floats | None = None,
     user: int | None = None,
+    rated: Numbers = NO_ITEMS,
 ) -> tuple[Ints, Doubles]:
-    """Give the n items of the highest `ranking_scores`, best first, and those scores.
+    """Give the n items of the highest scores, best first, and those scores.
+
+    The scores are `list_scores` of a joint_rbm, else log of `ranking_scores`.
 
     left_out      (n_items,) true where an item must not come
     hidden, user  as in `level_probabilities`
+    rated         of a joint_rbm: what the user rated, for the couplings
     """
     predictor, n_items = model.predictor, len(model.items)
+    if not isinstance(predictor, Predictor):
+        assert hidden is not None
+        scores = list_scores(model, hidden, rated)
+        best = top_n(scores, n, left_out=np.flatnonzero(left_out))
+        return best, scores[best]
     activations, cases, visible = _asked(model, model.all_items, hidden, user)
     best = np.empty(min(n, n_items), dtype=np.int64)
     scores = np.empty(best.size)
@@ -64,14 +81,32 @@ def top_liked(
         best,
         scores,
     )
-    return best[:found], scores[:found]
+    return best[:found], np.log(np.maximum(scores[:found], np.finfo(np.float64).tiny))
+
+
+def list_scores(model: Model, hidden: Floats, rated: Numbers) -> Doubles:
+    """How likely a user is to choose and like every item, by a joint_rbm, (n_items,).
+
+    log Σ over the liked levels r of p(i, r | V), and the couplings' field on the same scale: their
+    standard deviation over the catalogue is made `coupling_share` times that of the first part.
+
+    hidden  the user, folded in
+    rated   (n,) what the user rated
+    """
+    fields = joint.pair_fields(model.params, hidden)
+    scores = joint.item_fields(fields, model.scale.first_liked).astype(np.float64)
+    if model.coupling_share and rated.size:
+        field = model.couplings.field(rated)
+        if (spread := float(field.std())) > 0:
+            scores += model.coupling_share * scores.std() / spread * field
+    return scores
 
 
 def _asked(
     model: Model, items: Ints, hidden: Floats | None, user: int | None
 ) -> tuple[Floats, Ints, Ints]:
     """Say it as the kernels do: hidden units of the cases, a case and a visible unit each."""
-    if model.model_kind == "user_rbm":
+    if model.model_kind != "item_rbm":
         assert hidden is not None
         return hidden[np.newaxis], np.zeros_like(items), items
     assert user is not None

@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from recsvc.rbm import units
+from recsvc.rbm.couplings import Couplings
+from recsvc.rbm.machine import AnyPredictor, machine_of
 from recsvc.rbm.params import ModelKind, Params
 from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.units import Predictor
@@ -22,16 +23,20 @@ class Model:
     scale         what the levels stand for
     level_counts  (n_items, n_levels) how often each item had got each level at training
     case_hidden   (n_items, width) of an item_rbm, as the predictor wants it; else empty
+    couplings     of a joint_rbm, else none
+    coupling_share  how far they count in a list: see `inference.list_scores`
     """
 
     model_kind: ModelKind
     params: Params
-    predictor: Predictor
+    predictor: AnyPredictor
     scale: RatingScale
     users: Vocabulary
     items: Vocabulary
     level_counts: Ints
     case_hidden: Floats
+    couplings: Couplings
+    coupling_share: float
 
     @classmethod
     def of(
@@ -43,12 +48,15 @@ class Model:
         scale: RatingScale,
         users: Vocabulary,
         items: Vocabulary,
+        couplings: Couplings | None = None,
+        coupling_share: float = 0.0,
     ) -> "Model":
         """Make a model that answers from these ratings, rows of which are users."""
-        predictor = Predictor.of(params)
+        machine = machine_of(model_kind)
+        predictor = machine.predictor(params)
         case_hidden = np.empty((0, params.hidden_bias.size), dtype=np.float32)
-        if model_kind == "item_rbm":
-            hidden = units.hidden_probabilities(params, ratings.transposed())
+        if model_kind == "item_rbm" and isinstance(predictor, Predictor):
+            hidden = machine.hidden_probabilities(params, ratings.transposed())
             case_hidden = predictor.fitted(hidden)
         return cls(
             model_kind,
@@ -59,6 +67,8 @@ class Model:
             items,
             ratings.level_counts(scale.n_levels),
             case_hidden,
+            couplings or Couplings.none(len(items)),
+            coupling_share,
         )
 
     @cached_property

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.rbm import units
+from recsvc.rbm.machine import AnyPredictor, Machine
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
+from recsvc.rbm.ratings import Doubles, RatingMatrix
 
 MONITORED_USERS = 256
 MONITORED_RATINGS = 8192
@@ -16,12 +16,14 @@ MONITORED_RATINGS = 8192
 class Monitor:
     """Which ratings the error curve is measured on; the same in every epoch.
 
+    machine     how parameters are read
     train       all train ratings, what validation ratings are predicted from
     validation  all validation ratings
     subset      the train ratings of up to 256 users, for the figures that need no more
     subset_validation  the validation ratings of the same users
     """
 
+    machine: Machine
     train: RatingMatrix
     validation: RatingMatrix
     values: Doubles
@@ -30,37 +32,43 @@ class Monitor:
 
     @classmethod
     def of(
-        cls, train: RatingMatrix, validation: RatingMatrix, values: Doubles, *, seed: int
+        cls,
+        machine: Machine,
+        train: RatingMatrix,
+        validation: RatingMatrix,
+        values: Doubles,
+        *,
+        seed: int,
     ) -> "Monitor":
         """Choose the monitored users among those who rated anything."""
         users = np.flatnonzero(np.diff(train.indptr))
         chosen = np.random.default_rng([seed, 0, 1]).permutation(users)[:MONITORED_USERS]
-        return cls(train, validation, values, train.rows(chosen), validation.rows(chosen))
+        subsets = train.rows(chosen), validation.rows(chosen)
+        return cls(machine, train, validation, values, *subsets)
 
     def measure(self, params: Params) -> "Figures":
         """Measure parameters; the same ones give the same figures."""
-        predictor = units.Predictor.of(params)
-        hidden = units.hidden_probabilities(params, self.subset)
-        nll, rmse = self._on_validation(params, predictor)
+        hidden = self.machine.hidden_probabilities(params, self.subset)
+        nll, rmse = self._on_validation(params, self.machine.predictor(params))
         return Figures(
             validation_nll=nll,
             validation_rmse=rmse,
-            train_nll=self._train_nll(predictor, hidden),
-            train_free_energy=_energy_per_rating(params, self.subset),
-            validation_free_energy=_energy_per_rating(params, self.subset_validation)
+            train_nll=self._train_nll(params),
+            train_free_energy=self._energy_per_rating(params, self.subset),
+            validation_free_energy=self._energy_per_rating(params, self.subset_validation)
             if self.subset_validation.n_ratings
             else None,
             hidden_activity=float(hidden.mean()),
         )
 
     def _on_validation(
-        self, params: Params, predictor: units.Predictor
+        self, params: Params, predictor: AnyPredictor
     ) -> tuple[float, float] | tuple[None, None]:
         """NLL and RMSE of validation ratings, each user folded in from their train ratings."""
         if self.validation.n_ratings == 0:
             return None, None
         shares = predictor.level_probabilities(
-            units.hidden_probabilities(params, self.train),
+            self.machine.hidden_probabilities(params, self.train),
             self.validation.users().astype(np.int64),
             self.validation.items.astype(np.int64),
             in_parallel=True,
@@ -69,17 +77,14 @@ class Monitor:
         errors = shares @ self.values - self.values[given]
         return mean_nll(shares, given), float(np.sqrt(np.mean(np.square(errors))))
 
-    def _train_nll(self, predictor: units.Predictor, hidden: Floats) -> float:
+    def _train_nll(self, params: Params) -> float:
         """NLL of up to 8,192 train ratings of the monitored users, each left out of its input."""
         step = max(1, self.subset.n_ratings // MONITORED_RATINGS)
-        levels = self.subset.levels[::step]
-        shares = predictor.leave_one_out_probabilities(
-            hidden,
-            self.subset.users()[::step].astype(np.int64),
-            self.subset.items[::step].astype(np.int64),
-            levels,
-        )
-        return mean_nll(shares, levels)
+        shares = self.machine.leave_one_out(params, self.subset, step)
+        return mean_nll(shares, self.subset.levels[::step])
+
+    def _energy_per_rating(self, params: Params, ratings: RatingMatrix) -> float:
+        return float(self.machine.free_energy(params, ratings).sum() / ratings.n_ratings)
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,6 @@ class Figures:
     train_free_energy: float
     validation_free_energy: float | None
     hidden_activity: float
-
-
-def _energy_per_rating(params: Params, ratings: RatingMatrix) -> float:
-    return float(units.free_energy(params, ratings).sum() / ratings.n_ratings)
 
 
 def mean_nll(probabilities: Doubles, levels: np.ndarray) -> float:

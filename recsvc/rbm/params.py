@@ -11,7 +11,8 @@ import numpy as np
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 
-ModelKind = Literal["user_rbm", "item_rbm"]
+ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
+Schedule = Literal["constant", "step", "cosine"]
 Initialisation = Literal["normal", "glorot"]
 
 
@@ -86,6 +87,23 @@ class Hyperparameters:
             "help": "normal: N(0, initial_weight); glorot: scaled to the ratings of a user",
         },
     )
+    learning_rate_schedule: Schedule = dataclasses.field(
+        default="constant",
+        metadata={
+            "choices": ("constant", "step", "cosine"),
+            "help": "constant; step: halved after each third; cosine: down to a tenth",
+        },
+    )
+    dropout: float = _number(0.0, 0.0, 0.95, "share of hidden units left out of a step (joint_rbm)")
+    least_input: float = _number(
+        0.5, 0.0, 1.0, "least share of a user's ratings that the rest is told from (joint_rbm)"
+    )
+    neighbours: int = _number(
+        300, 0, 300, "couplings of an item, 0 for none (joint_rbm; up to 20,000 items)"
+    )
+    coupling_regularisation: float = _number(
+        500.0, 1e-3, 1e9, "pull of the couplings towards zero (joint_rbm)"
+    )
     patience: int = _number(15, 1, 10_000, "epochs without a better validation NLL before the end")
     warm_up_epochs: int = _number(20, 0, 10_000, "first epochs, in which patience does not count")
 
@@ -124,6 +142,16 @@ class Hyperparameters:
 KIND_DEFAULTS: dict[ModelKind, dict[str, Any]] = {
     "user_rbm": {},
     "item_rbm": {"weight_decay": 0.003},
+    "joint_rbm": {
+        "n_hidden": 300,
+        "epochs": 24,
+        "batch_size": 200,
+        "learning_rate": 0.005,
+        "learning_rate_schedule": "cosine",
+        "initial_momentum": 0.9,
+        "weight_decay": 0.3,
+        "dropout": 0.65,
+    },
 }
 
 

@@ -1,15 +1,17 @@
 """The trainer: a generator of epochs whose state is a value that can be saved and taken up."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from recsvc.errors import Diverged
+from recsvc.rbm import conditional
 from recsvc.rbm.batches import deal
 from recsvc.rbm.contrastive import reconstruct, take_step
+from recsvc.rbm.machine import machine_of
 from recsvc.rbm.monitoring import Monitor
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.params import Hyperparameters, ModelKind, Params
 from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
 from recsvc.rbm.schedules import Pace, pace
 
@@ -64,13 +66,17 @@ class EpochReport:
 class TrainerState:
     """Everything needed to go on after an epoch as if nothing had happened.
 
-    The arrays belong to the trainer, which overwrites `params` and `velocity` in the next epoch:
-    save or copy them before asking for it.
+    velocity  the last step of a masked machine; of a joint one, Adam's mean of past gradients
+    square    Adam's mean of their squares, zeros where the machine is masked
+
+    The arrays belong to the trainer, which overwrites them in the next epoch, all but the best
+    parameters: save or copy them before asking for it.
     """
 
     epoch: int
     params: Params
     velocity: Params
+    square: Params
     best_epoch: int
     best_nll: float
     best_params: Params
@@ -78,38 +84,48 @@ class TrainerState:
     @classmethod
     def initial(cls, params: Params) -> "TrainerState":
         """Begin with these parameters, at rest."""
-        return cls(0, params, params.zeros_like(), 0, float("inf"), params.copy())
+        rest = params.zeros_like(), params.zeros_like()
+        return cls(0, params, *rest, 0, float("inf"), params.copy())
 
 
 def train(
-    data: TrainingData, hyper: Hyperparameters, *, seed: int, state: TrainerState
+    data: TrainingData,
+    hyper: Hyperparameters,
+    *,
+    seed: int,
+    state: TrainerState,
+    model_kind: ModelKind = "user_rbm",
 ) -> Iterator[tuple[EpochReport, TrainerState]]:
     """Yield a report and the trainer's state after every epoch; stop asking to stop training.
 
     Ends by itself after `hyper.epochs`, or when the validation NLL has not improved for
     `hyper.patience` epochs, those of the warm-up not counted. Without validation ratings the last
-    epoch is the best. The same state, data and seed give the same bits, whatever the number of
+    epoch is the best; so it is of a joint machine, whose rate falls to its end and whose lists the
+    NLL does not know. The same state, data and seed give the same bits, whatever the number of
     threads.
     Raises Diverged when a parameter stops being finite.
     """
-    monitor = Monitor.of(data.train, data.validation, data.values, seed=seed)
+    machine, learn = machine_of(model_kind), LEARNERS[model_kind]
+    monitor = Monitor.of(machine, data.train, data.validation, data.values, seed=seed)
+    lasting = model_kind == "joint_rbm"
     if state.epoch == 0:
-        state, report = _judged(state, monitor, Pace(0.0, 0.0, 0), epoch=0)
+        state, report = _judged(state, monitor, Pace(0.0, 0.0, 0), epoch=0, last_is_best=lasting)
         yield report, state
     while state.epoch < hyper.epochs and not _stalled(state, hyper):
         epoch = state.epoch + 1
         now = pace(hyper, epoch)
-        reconstruction_error = learn_epoch(state, data, hyper, now, seed=seed, epoch=epoch)
+        reconstruction_error = learn(state, data, hyper, now, seed=seed, epoch=epoch)
         if not state.params.is_finite():
             raise Diverged(epoch, now.learning_rate)
-        state, report = _judged(state, monitor, now, epoch=epoch)
+        state, report = _judged(state, monitor, now, epoch=epoch, last_is_best=lasting)
         if not np.isfinite(report.train_free_energy):  # finite weights, but not their sums
             raise Diverged(epoch, now.learning_rate)
         yield (
             replace(
                 report,
                 reconstruction_error=reconstruction_error,
-                update_to_weight_ratio=_rms(state.velocity.weights) / _rms(state.params.weights),
+                update_to_weight_ratio=_last_step(state, now, model_kind)
+                / _rms(state.params.weights),
             ),
             state,
         )
@@ -145,6 +161,30 @@ def learn_epoch(
     return float(np.sqrt(squared_error / data.train.n_ratings))
 
 
+def learn_joint_epoch(
+    state: TrainerState,
+    data: TrainingData,
+    hyper: Hyperparameters,
+    now: Pace,
+    *,
+    seed: int,
+    epoch: int,
+) -> None:
+    """Go through all train ratings once, moving the state's arrays; nothing is evaluated."""
+    moments = conditional.Moments(state.velocity, state.square)
+    conditional.learn_epoch(
+        state.params, moments, data.train, hyper,
+        learning_rate=now.learning_rate, seed=seed, epoch=epoch,
+    )  # fmt: skip
+
+
+LEARNERS: dict[ModelKind, Callable[..., float | None]] = {
+    "user_rbm": learn_epoch,
+    "item_rbm": learn_epoch,
+    "joint_rbm": learn_joint_epoch,
+}
+
+
 def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
     """Tell whether waiting is over.
 
@@ -155,12 +195,12 @@ def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
 
 
 def _judged(
-    state: TrainerState, monitor: Monitor, now: Pace, *, epoch: int
+    state: TrainerState, monitor: Monitor, now: Pace, *, epoch: int, last_is_best: bool
 ) -> tuple[TrainerState, EpochReport]:
     """Measure the parameters and remember them if they are the best so far."""
     figures = monitor.measure(state.params)
     nll = figures.validation_nll
-    better = nll is None or nll < state.best_nll
+    better = last_is_best or nll is None or nll < state.best_nll
     judged = replace(
         state,
         epoch=epoch,
@@ -170,6 +210,14 @@ def _judged(
     )
     report = EpochReport(epoch, now.learning_rate, now.momentum, now.cd_steps, **asdict(figures))
     return judged, report
+
+
+def _last_step(state: TrainerState, now: Pace, model_kind: ModelKind) -> float:
+    """RMS of the last change of the weights."""
+    if model_kind != "joint_rbm":
+        return _rms(state.velocity.weights)
+    size = conditional.step_size(state.velocity.weights, state.square.weights)
+    return now.learning_rate * size
 
 
 def _rms(array: Floats) -> float:

@@ -3,15 +3,17 @@
 import numpy as np
 
 from recsvc.rbm import checkpoint, evaluation, inference, units
+from recsvc.rbm.couplings import Couplings
 from recsvc.rbm.folded import Folded
+from recsvc.rbm.machine import machine_of
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters, ModelKind, initial_params
+from recsvc.rbm.params import Hyperparameters, ModelKind
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training import TrainerState, TrainingData, train
 
 N_USERS, N_ITEMS = 6, 5
 SCALE = RatingScale((1.0, 2.0))
-KINDS: tuple[ModelKind, ...] = ("user_rbm", "item_rbm")
+KINDS: tuple[ModelKind, ...] = ("user_rbm", "item_rbm", "joint_rbm")
 
 
 def compile_kernels() -> None:
@@ -36,21 +38,25 @@ def _use_once(model_kind: ModelKind, ratings: RatingMatrix, held_out: RatingMatr
     if model_kind == "item_rbm":
         matrices = ratings.transposed(), held_out.transposed()
     data = TrainingData(*matrices, np.array(SCALE.values))
-    params = initial_params(data.train, SCALE.n_levels, hyper, rng=np.random.default_rng(0))
-    for _, state in train(data, hyper, seed=0, state=TrainerState.initial(params)):
+    rng = np.random.default_rng(0)
+    params = machine_of(model_kind).initial_params(data.train, SCALE.n_levels, hyper, rng=rng)
+    first = TrainerState.initial(params)
+    for _, state in train(data, hyper, seed=0, state=first, model_kind=model_kind):
         params = state.params
     model = Model.of(
         model_kind, params, ratings, scale=SCALE,
         users=_numbered("u", N_USERS), items=_numbered("i", N_ITEMS),
+        couplings=Couplings.fit(ratings, n_neighbours=2, regularisation=1.0), coupling_share=0.5,
     )  # fmt: skip
     for either in (model, checkpoint.read_model(checkpoint.write_model(model))):
         # a mapped model is read-only, which is another type to the compiler
         folded = Folded.of(either, ratings)
         evaluation.model_figures(folded, ratings, held_out, np.arange(N_USERS))
-        hidden = inference.fold_in(either, *ratings.row(0)) if model_kind == "user_rbm" else None
+        hidden = inference.fold_in(either, *ratings.row(0)) if model_kind != "item_rbm" else None
         inference.level_probabilities(either, either.all_items, hidden=hidden, user=0)
         nothing = np.zeros(N_ITEMS, dtype=np.bool_)
-        inference.top_liked(either, 2, left_out=nothing, hidden=hidden, user=0)
+        rated, _ = ratings.row(0)
+        inference.top_liked(either, 2, left_out=nothing, hidden=hidden, user=0, rated=rated)
     units.free_energy(params, data.train)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from recsvc.db.session import reading
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
+from recsvc.rbm.machine import machine_of
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters, ModelKind, Params, initial_params
+from recsvc.rbm.params import Hyperparameters, ModelKind, Params
 from recsvc.rbm.ratings import RatingMatrix, Vocabulary
 from recsvc.service import publishing
 from recsvc.service.context import Context
@@ -30,7 +31,7 @@ def first_params(
     train  rows are the machine's cases
     """
     rng = np.random.default_rng([seed, 0])
-    cold = initial_params(train, split.scale.n_levels, hyper, rng=rng)
+    cold = machine_of(model_kind).initial_params(train, split.scale.n_levels, hyper, rng=rng)
     if not warm_start:
         return cold, []
     published = _published_model(context)
@@ -39,9 +40,9 @@ def first_params(
     if reason := _unlike(published, split, hyper, model_kind):
         return cold, [f"warm_start had no effect: {reason}"]
     was, now = (
-        (published.items, split.items)
-        if model_kind == "user_rbm"
-        else (published.users, split.users)
+        (published.users, split.users)
+        if model_kind == "item_rbm"
+        else (published.items, split.items)
     )
     return warm_params(cold, published.params, was, now), []
 

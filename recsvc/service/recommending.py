@@ -119,7 +119,7 @@ def recommend(
     if exclude:
         excluded = model.items.numbers(exclude)
         left_out[excluded[excluded >= 0]] = True
-    listed = _listed(answering, n, left_out, _asked(answering, user_id, rated))
+    listed = _listed(answering, n, left_out, _asked(answering, user_id, rated), rated)
     if len(listed) < n:
         seen = frozenset() if include_rated else rated.unknown_keys
         listed += _unknown_to_the_model(answering, n - len(listed), seen, exclude)
@@ -176,7 +176,11 @@ def _asked(answering: Answering, user_id: str | None, rated: Rated) -> _Asked | 
 
 
 def _listed(
-    answering: Answering, n: int, left_out: NDArray[np.bool_], asked: _Asked | None
+    answering: Answering,
+    n: int,
+    left_out: NDArray[np.bool_],
+    asked: _Asked | None,
+    rated: Rated,
 ) -> list[Recommendation]:
     """Find the best items and put ids, titles and expected ratings to them."""
     model, titles = answering.model, answering.catalogue.titles
@@ -187,8 +191,9 @@ def _listed(
         shares = inference.base_probabilities(model, best)
     else:
         source = "model"
-        best, products = inference.top_liked(model, n, left_out=left_out, **asked)
-        scores = np.log(np.maximum(products, np.finfo(np.float64).tiny))
+        best, scores = inference.top_liked(
+            model, n, left_out=left_out, rated=rated.numbers, **asked
+        )
         shares = inference.level_probabilities(model, best, **asked)
     expected = inference.expected_ratings(model, shares).tolist()
     ids = model.items.ids

@@ -36,9 +36,12 @@ class Candidate:
     warnings: list[str]
 
     def model(self) -> Model:
-        """Give the model of the best epoch; it answers from all ratings, validation included."""
+        """Give the model of the best epoch; it answers from all ratings, validation included.
+
+        A joint_rbm's couplings, like its weights, learn from train ratings alone.
+        """
         split = self.split
-        return Model.of(
+        model = Model.of(
             self.spec.model_kind,
             self.state.best_params,
             split.everything,
@@ -46,6 +49,9 @@ class Candidate:
             users=split.users,
             items=split.items,
         )
+        if self.spec.model_kind == "joint_rbm":
+            return judging.coupled(model, self.split, self.hyper)
+        return model
 
 
 def already_released(context: Context, job: Job) -> dict[str, Any] | None:

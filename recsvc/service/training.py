@@ -60,7 +60,7 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     data = _oriented(spec.model_kind, split)
     state, warnings = _first_state(context, job, spec, hyper, split, data)
     note = {"epochs": hyper.epochs, "baselines": baselines}
-    for _, latest in _followed(context, lease, data, hyper, state, spec.seed, note):
+    for _, latest in _followed(context, lease, data, hyper, state, spec, note):
         state = latest
     _say(context, lease, 1.0, {**note, "phase": "evaluating", "epoch": state.epoch})
     return releasing.release(
@@ -138,13 +138,20 @@ def _followed(
     data: TrainingData,
     hyper: Hyperparameters,
     state: TrainerState,
-    seed: int,
+    spec: TrainingSpec,
     note: dict[str, Any],
 ) -> Iterator[tuple[EpochReport, TrainerState]]:
     """Train, writing down every epoch and, every few seconds, the state to resume from."""
     began = saved = time.monotonic()
     first_epoch = state.epoch
-    epochs = local.train(data, hyper, seed=seed, state=state, n_threads=context.training_threads)
+    epochs = local.train(
+        data,
+        hyper,
+        model_kind=spec.model_kind,
+        seed=spec.seed,
+        state=state,
+        n_threads=context.training_threads,
+    )
     latest = began
     for report, reached in epochs:
         now = time.monotonic()

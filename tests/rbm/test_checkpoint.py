@@ -23,8 +23,8 @@ ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_si
 @pytest.fixture
 def state(rng):
     """In the midst of training, best and present parameters apart."""
-    params, velocity, best = (random_params(rng) for _ in range(3))
-    return TrainerState(17, params, velocity, 11, 1.1 / 3, best)
+    params, velocity, square, best = (random_params(rng) for _ in range(4))
+    return TrainerState(17, params, velocity, square, 11, 1.1 / 3, best)
 
 
 @pytest.fixture(params=["user_rbm", "item_rbm"])
@@ -53,7 +53,7 @@ def arrays_of(model: Model) -> dict[str, np.ndarray]:
 def test_a_trainers_state_comes_back_bit_for_bit(state):
     found = checkpoint.read_state(checkpoint.write_state(state))
 
-    for part in ("params", "velocity", "best_params"):
+    for part in ("params", "velocity", "square", "best_params"):
         assert getattr(found, part).sha256() == getattr(state, part).sha256()
     assert (found.epoch, found.best_epoch, found.best_nll) == (17, 11, 1.1 / 3)
 

@@ -39,7 +39,7 @@ def start(data: TrainingData) -> TrainerState:
 
 def copied(state: TrainerState) -> TrainerState:
     """As a checkpoint keeps it: no array shared with the trainer."""
-    arrays = ("params", "velocity", "best_params")
+    arrays = ("params", "velocity", "square", "best_params")
     return TrainerState(**{**vars(state), **{name: getattr(state, name).copy() for name in arrays}})
 
 

@@ -28,7 +28,7 @@ from tests.service.shop import Shop, two_camps
 shop = Shop(Database(f"sqlite:///{sys.argv[1]}"), Path(sys.argv[2]))
 shop.rate(two_camps())
 serving = Serving(shop.context)
-for model_kind in ("user_rbm", "item_rbm"):
+for model_kind in ("user_rbm", "item_rbm", "joint_rbm"):
     shop.train(model_kind=model_kind)
     shop.train(model_kind=model_kind, publish="always", warm_start=True, seed=1)
     serving.look()

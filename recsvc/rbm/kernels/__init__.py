@@ -14,8 +14,17 @@ Chance is a counter-based hash: uniform number `n` of a case is a pure function 
 (seed, epoch, case, n), so neither threads nor an interruption can change it.
 """
 
-from numba import config, set_num_threads
+from numba import config, get_num_threads, set_num_threads
 
+from recsvc.rbm.kernels.joint import (
+    adam_step,
+    add_couplings,
+    drop_units,
+    keep_some,
+    level_fields,
+    level_fields_in_parallel,
+    solve_rows,
+)
 from recsvc.rbm.kernels.learning import (
     cd_step,
     fold_in_one,
@@ -37,21 +46,29 @@ from recsvc.rbm.kernels.predicting import (
 from recsvc.rbm.kernels.ranking import add_rows, count_pairs, regress, top_n, top_n_but
 
 __all__ = [
+    "adam_step",
+    "add_couplings",
     "add_rows",
     "cd_step",
     "count_pairs",
+    "drop_units",
     "fold_in_one",
     "gather_rows",
     "group_by_item",
     "hidden_inputs",
+    "keep_some",
     "leave_one_out_probabilities",
+    "level_fields",
+    "level_fields_in_parallel",
     "level_probabilities",
     "level_probabilities_in_parallel",
     "regress",
     "sample_hidden",
     "sample_levels",
+    "solve_rows",
     "stream",
     "streams",
+    "threads",
     "top_liked",
     "top_n",
     "top_n_but",
@@ -64,3 +81,8 @@ def use_threads(n_threads: int) -> None:
     """Let the parallel kernels of this thread use so many threads, at most those of the process."""
     most = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # numba sets it at import
     set_num_threads(max(1, min(n_threads, most)))
+
+
+def threads() -> int:
+    """Give how many threads the parallel kernels of this thread use."""
+    return int(get_num_threads())

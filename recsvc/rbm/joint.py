@@ -1,0 +1,141 @@
+"""The joint machine: one softmax over (item, level) pairs says what is chosen and how it is rated.
+
+A replicated softmax [SH09] whose categories a = (i, r) are pairs of item and level, with the
+weights of the masked machine [S07]. Given hidden units, a user's next rating is
+
+    p(i, r | h) = softmax over all pairs of  visible_bias[i, r] + Σ_j h_j · weights[i, r, j]
+
+and the hidden units answer the user's N ratings, tempered so that a hundred ratings speak as
+loudly as ten, only more surely:
+
+    p(h_j = 1 | V) = σ(hidden_bias[j] + evidence(N) · Σ_n weights[i_n, r_n, j])
+
+The distribution over levels p(r | i, V) is the masked machine's, the item's share of the softmax
+is its place in the list.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.rbm import kernels, units
+from recsvc.rbm.params import Hyperparameters, Params, base_rates, initial_weights
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, RatingMatrix
+
+EVIDENCE = 100.0  # how many times one average rating counts, however many there are
+DAMPING = 5.0  # ratings that a user seems to have rated beyond their own, all of them neutral
+RATINGS_AT_ONCE = 4096
+
+
+def initial_params(
+    ratings: RatingMatrix, n_levels: int, hyper: Hyperparameters, *, rng: np.random.Generator
+) -> Params:
+    """Begin at what the shares of items and of their levels predict, with small weights.
+
+    An item without ratings counts as if it had half a one, so that no bias is log 0.
+    """
+    shares = (ratings.item_counts() + 0.5) / (ratings.n_ratings + 0.5 * ratings.n_items)
+    bias = np.log(shares)[:, np.newaxis] + np.log(base_rates(ratings, n_levels))
+    return Params(
+        weights=initial_weights(ratings, n_levels, hyper, rng=rng),
+        visible_bias=bias.astype(np.float32),
+        hidden_bias=np.zeros(hyper.n_hidden, dtype=np.float32),
+    )
+
+
+def evidence(n_ratings: Ints) -> Floats:
+    """How much each of a user's N ratings counts: 100 / (N + 5)."""
+    factor: Floats = (EVIDENCE / (n_ratings + DAMPING)).astype(np.float32)
+    return factor
+
+
+def hidden_inputs(params: Params, ratings: RatingMatrix) -> Floats:
+    """x[u, j] = hidden_bias[j] + evidence(N_u) · Σ_ir weights[i, r, j], (n_users, n_hidden)."""
+    sums = units.hidden_inputs(params, ratings) - params.hidden_bias
+    sums *= evidence(np.diff(ratings.indptr))[:, np.newaxis]
+    return sums + params.hidden_bias
+
+
+def hidden_probabilities(params: Params, ratings: RatingMatrix) -> Floats:
+    """P(h = 1 | V) of every user, (n_users, n_hidden)."""
+    return units.sigmoid(hidden_inputs(params, ratings))
+
+
+def free_energy(params: Params, ratings: RatingMatrix) -> Doubles:
+    """F(V) = −Σ_n visible_bias[a_n] − Σ_j softplus(x_j), one number a user [SH09]."""
+    rated_bias = params.visible_bias[ratings.items, ratings.levels].astype(np.float64)
+    before = np.concatenate([[0.0], np.cumsum(rated_bias)])
+    bias_sums = before[ratings.indptr[1:]] - before[ratings.indptr[:-1]]
+    inputs = hidden_inputs(params, ratings).astype(np.float64)
+    energies: Doubles = -bias_sums - np.logaddexp(0.0, inputs).sum(axis=1)
+    return energies
+
+
+def pair_fields(params: Params, hidden: Floats) -> Floats:
+    """Log p(i, r | h) of all pairs, but for the same constant, (n_items, n_levels).
+
+    hidden  (n_hidden,)
+    """
+    n_items, n_levels, n_hidden = params.weights.shape
+    fields: Floats = (params.weights.reshape(-1, n_hidden) @ hidden).reshape(n_items, n_levels)
+    fields += params.visible_bias
+    return fields
+
+
+def item_fields(fields: Floats, first_level: int) -> Floats:
+    """Log Σ over the levels from `first_level` on of e^field, (n_items,)."""
+    some = fields[:, first_level:]
+    most = some.max(axis=1)
+    sums: Floats = most + np.log(np.exp(some - most[:, np.newaxis]).sum(axis=1))
+    return sums
+
+
+@dataclass(frozen=True)
+class JointPredictor:
+    """Distributions over levels, the hidden units at their means, as they are while learning."""
+
+    params: Params
+
+    def level_probabilities(
+        self, hidden: Floats, cases: Ints, units: Ints, *, in_parallel: bool = False
+    ) -> Doubles:
+        """p(level | item, V) of item units[n] for case cases[n], (n, n_levels).
+
+        hidden  (n_cases, n_hidden)  P(h = 1 | V)
+        """
+        fields = np.empty((units.size, self.params.visible_bias.shape[1]))
+        kernel = kernels.level_fields_in_parallel if in_parallel else kernels.level_fields
+        kernel(self.params.weights, self.params.visible_bias, hidden, cases, units, fields)
+        return _shares(fields)
+
+    def leave_one_out_probabilities(
+        self, ratings: RatingMatrix, cases: Ints, places: Ints
+    ) -> Doubles:
+        """p(level | item, V without that rating) of ratings that are part of V, (n, n_levels).
+
+        cases, places  (n,) the user and the place in `ratings` of each
+        """
+        params = self.params
+        sums = units.hidden_inputs(params, ratings) - params.hidden_bias
+        left = evidence(np.diff(ratings.indptr) - 1)
+        shares = np.empty((cases.size, params.visible_bias.shape[1]))
+        for start in range(0, cases.size, RATINGS_AT_ONCE):
+            some = slice(start, start + RATINGS_AT_ONCE)
+            case, items, levels = _of(ratings, cases[some], places[some])
+            without = sums[case] - params.weights[items, levels]
+            without *= left[case][:, np.newaxis]
+            hidden = units.sigmoid(without + params.hidden_bias)
+            own = np.arange(case.size)
+            shares[some] = self.level_probabilities(hidden, own, items, in_parallel=True)
+        return shares
+
+
+def _of(ratings: RatingMatrix, cases: Ints, places: Ints) -> tuple[Ints, Ints, Levels]:
+    return cases, ratings.items[places].astype(np.int64), ratings.levels[places]
+
+
+def _shares(fields: Doubles) -> Doubles:
+    fields -= fields.max(axis=1, keepdims=True)
+    np.exp(fields, out=fields)
+    fields /= fields.sum(axis=1, keepdims=True)
+    return fields

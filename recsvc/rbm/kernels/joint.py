@@ -1,0 +1,214 @@
+"""Kernels of the joint machine: the hidden side of a batch, the step, distributions, couplings."""
+
+import numpy as np
+from numba import njit, prange
+
+from recsvc.rbm.kernels.learning import CHUNKS, REORDERED, Keys, uniform
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
+
+ONE = np.float32(1.0)
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def keep_some(
+    weights: Floats,
+    indptr: Ints,
+    items: Numbers,
+    levels: Levels,
+    keys: Keys,
+    least_share: float,
+    kept: Levels,
+    sums: Floats,
+    n_kept: Ints,
+) -> None:
+    """Draw which ratings of each case are given to the machine, and add up their weights.
+
+    A case keeps each rating with a chance of its own, drawn between `least_share` and 1. Uniform 0
+    of a case decides that chance, uniform 1 + n whether its rating n is kept.
+
+    kept    (n_batch_ratings,) 1 where a rating is given
+    sums    (n_batch, n_hidden) Σ weights[i, r] over the given ratings (i, r)
+    n_kept  (n_batch,)
+    """
+    n_hidden = sums.shape[1]
+    for case in prange(keys.size):
+        share = least_share + (1.0 - least_share) * uniform(keys[case], 0)
+        given = 0
+        for j in range(n_hidden):
+            sums[case, j] = 0.0
+        for n in range(indptr[case], indptr[case + 1]):
+            draw = uniform(keys[case], 1 + n - indptr[case])
+            kept[n] = draw < share
+            if kept[n]:
+                given += 1
+                item, level = items[n], levels[n]
+                for j in range(n_hidden):
+                    sums[case, j] += weights[item, level, j]
+        n_kept[case] = given
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def drop_units(keys: Keys, first_draws: Ints, dropout: float, mask: Floats) -> None:
+    """`mask` = 0 for a hidden unit that is left out, 1 / (1 − dropout) for one that stays.
+
+    first_draws  (n_batch,) the number of each case's first uniform
+    mask         (n_batch, n_hidden)
+    """
+    stays = np.float32(1.0 / (1.0 - dropout))
+    for case in prange(keys.size):
+        for j in range(mask.shape[1]):
+            draw = uniform(keys[case], first_draws[case] + j)
+            mask[case, j] = stays if draw >= dropout else np.float32(0.0)
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def adam_step(
+    weights: Floats,
+    mean: Floats,
+    square: Floats,
+    gradient: Floats,
+    item_indptr: Ints,
+    rows: Numbers,
+    places: Numbers,
+    levels: Levels,
+    kept: Levels,
+    inputs: Floats,
+    rate: np.float32,
+    epsilon: np.float32,
+    weight_decay: np.float32,
+    mean_kept: np.float32,
+    square_kept: np.float32,
+) -> None:
+    """Move the weights one step of Adam with decoupled decay [Kingma, Ba 2015; Loshchilov 2019].
+
+    gradient  (n_items, n_levels, n_hidden) of the loss through the visible side; what comes
+              through the hidden side is added here, rating by rating
+    inputs    (n_batch, n_hidden) gradient by each given rating's weights, the same for all of a
+              case: the evidence of one rating times that of the hidden inputs
+    rate, epsilon  already corrected for the moments' start at zero
+    """
+    n_items, n_levels, n_hidden = weights.shape
+    shrunk = ONE - weight_decay
+    for chunk in prange(CHUNKS):
+        for item in range(chunk, n_items, CHUNKS):
+            for entry in range(item_indptr[item], item_indptr[item + 1]):
+                place = places[entry]
+                if kept[place]:
+                    row, level = rows[entry], levels[place]
+                    for j in range(n_hidden):
+                        gradient[item, level, j] += inputs[row, j]
+            for level in range(n_levels):
+                for j in range(n_hidden):
+                    slope = gradient[item, level, j]
+                    m = mean_kept * mean[item, level, j] + (ONE - mean_kept) * slope
+                    s = square_kept * square[item, level, j] + (ONE - square_kept) * slope * slope
+                    mean[item, level, j], square[item, level, j] = m, s
+                    step = rate * m / (np.sqrt(s) + epsilon)
+                    weights[item, level, j] = shrunk * weights[item, level, j] - step
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+def _fields_of_one(
+    weights: Floats,
+    visible_bias: Floats,
+    hidden: Floats,
+    case: int,
+    unit: int,
+    out: Doubles,
+    n: int,
+) -> None:
+    for level in range(weights.shape[1]):
+        field = np.float32(0.0)
+        for j in range(weights.shape[2]):
+            field += hidden[case, j] * weights[unit, level, j]
+        out[n, level] = visible_bias[unit, level] + field
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED)
+def level_fields(
+    weights: Floats, visible_bias: Floats, hidden: Floats, cases: Ints, units: Ints, out: Doubles
+) -> None:
+    """out[n, r] = bias[i, r] + Σ_j hidden[c, j] · weights[i, r, j], c, i = cases[n], units[n].
+
+    hidden  (n_cases, n_hidden)
+    out     (n, n_levels)
+    """
+    for n in range(cases.size):
+        _fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def level_fields_in_parallel(
+    weights: Floats, visible_bias: Floats, hidden: Floats, cases: Ints, units: Ints, out: Doubles
+) -> None:
+    """Do what `level_fields` does, on all threads: for evaluation, not for one request."""
+    for n in prange(cases.size):
+        _fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
+
+
+@njit(cache=True, nogil=True)
+def add_couplings(
+    indptr: Ints, neighbours: Numbers, strengths: Floats, items: Numbers, out: Floats
+) -> None:
+    """out[i] += Σ_l J[l, i] over the items l that a user rated.
+
+    indptr  (n_items + 1,) item l is coupled to neighbours[indptr[l] : indptr[l + 1]]
+    out     (n_items,)
+    """
+    for n in range(items.size):
+        for place in range(indptr[items[n]], indptr[items[n] + 1]):
+            out[neighbours[place]] += strengths[place]
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def solve_rows(
+    gram: Floats, neighbours: Numbers, regularisation: float, rounds: int, strengths: Floats
+) -> None:
+    """Ridge regression of each item on its own neighbours, by conjugate gradients.
+
+    Solves (G[s, s] + λI) b = G[s, i] for every item i with the neighbours s, starting from what
+    `strengths` holds [Hestenes, Stiefel 1952].
+
+    gram        (n_items, n_items) how many users rated both
+    neighbours  (n_items, n_neighbours)
+    strengths   (n_items, n_neighbours)
+    """
+    n_items, n_neighbours = neighbours.shape
+    for item in prange(n_items):
+        own = neighbours[item]
+        local = np.empty((n_neighbours, n_neighbours), np.float32)
+        for a in range(n_neighbours):
+            for b in range(n_neighbours):
+                local[a, b] = gram[own[a], own[b]]
+            local[a, a] += np.float32(regularisation)
+        found = strengths[item]
+        left, ahead = np.empty(n_neighbours, np.float32), np.empty(n_neighbours, np.float32)
+        through = np.empty(n_neighbours, np.float32)
+        for a in range(n_neighbours):
+            reached = np.float32(0.0)
+            for b in range(n_neighbours):
+                reached += local[a, b] * found[b]
+            left[a] = gram[own[a], item] - reached
+            ahead[a] = left[a]
+        length = np.float32(0.0)
+        for a in range(n_neighbours):
+            length += left[a] * left[a]
+        for _ in range(rounds):
+            if length < 1e-6:
+                break
+            curvature = np.float32(0.0)
+            for a in range(n_neighbours):
+                reached = np.float32(0.0)
+                for b in range(n_neighbours):
+                    reached += local[a, b] * ahead[b]
+                through[a] = reached
+                curvature += ahead[a] * reached
+            step = length / curvature
+            shorter = np.float32(0.0)
+            for a in range(n_neighbours):
+                found[a] += step * ahead[a]
+                left[a] -= step * through[a]
+                shorter += left[a] * left[a]
+            for a in range(n_neighbours):
+                ahead[a] = left[a] + (shorter / length) * ahead[a]
+            length = shorter

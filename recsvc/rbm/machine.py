@@ -1,0 +1,64 @@
+"""What tells one kind of machine from another: where it begins, learns, and how it predicts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.rbm import joint, params, units
+from recsvc.rbm.joint import JointPredictor
+from recsvc.rbm.params import ModelKind, Params
+from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
+from recsvc.rbm.units import Predictor
+
+AnyPredictor = Predictor | JointPredictor
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The functions of one kind; their arguments and answers are those of `units`.
+
+    leave_one_out  p(level | V without that rating) of every step-th rating
+    """
+
+    initial_params: Callable[..., Params]
+    hidden_probabilities: Callable[[Params, RatingMatrix], Floats]
+    free_energy: Callable[[Params, RatingMatrix], Doubles]
+    predictor: Callable[[Params], AnyPredictor]
+    leave_one_out: Callable[[Params, RatingMatrix, int], Doubles]
+
+
+def _masked_leave_one_out(params: Params, ratings: RatingMatrix, step: int) -> Doubles:
+    return Predictor.of(params).leave_one_out_probabilities(
+        units.hidden_probabilities(params, ratings),
+        ratings.users()[::step].astype(np.int64),
+        ratings.items[::step].astype(np.int64),
+        ratings.levels[::step],
+    )
+
+
+def _joint_leave_one_out(params: Params, ratings: RatingMatrix, step: int) -> Doubles:
+    places = np.arange(0, ratings.n_ratings, step)
+    cases = ratings.users()[::step].astype(np.int64)
+    return JointPredictor(params).leave_one_out_probabilities(ratings, cases, places)
+
+
+MASKED = Machine(
+    params.initial_params,
+    units.hidden_probabilities,
+    units.free_energy,
+    Predictor.of,
+    _masked_leave_one_out,
+)
+JOINT = Machine(
+    joint.initial_params,
+    joint.hidden_probabilities,
+    joint.free_energy,
+    JointPredictor,
+    _joint_leave_one_out,
+)
+
+
+def machine_of(model_kind: ModelKind) -> Machine:
+    """Give the machine of a kind: user_rbm and item_rbm are the same one, on other rows."""
+    return JOINT if model_kind == "joint_rbm" else MASKED
