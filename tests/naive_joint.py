@@ -81,10 +81,10 @@ def adam(
 
 
 def list_scores(
-    params: Params, row: Row, couplings: np.ndarray, share: float, first_liked: int
+    params: Params, row: Row, couplings: np.ndarray, scale: float, first_liked: int
 ) -> np.ndarray:
     """couplings[l, i]: what having rated l adds to i."""
     shares = pair_shares(params, hidden(params, row))
     scores = np.log(shares[:, first_liked:].sum(axis=1))
     field = sum(couplings[item] for item, _ in row)
-    return scores + share * scores.std() / np.std(field) * field
+    return scores + scale * math.sqrt(evidence(len(row))) * field

@@ -157,7 +157,7 @@ def write_model(model: Model) -> bytes:
     facts = {
         "model_kind": model.model_kind,
         "block": model.predictor.block if isinstance(model.predictor, Predictor) else None,
-        "coupling_share": model.coupling_share,
+        "coupling_scale": model.coupling_scale,
         "scale": {"values": model.scale.values, "edges": model.scale.edges},
     }
     return _write("model", arrays, facts)
@@ -178,7 +178,7 @@ def read_model(buffer: Buffer) -> Model:
         arrays["level_counts"],
         arrays["case_hidden"],
         Couplings(*(arrays[f"couplings.{name}"] for name in ("indptr", "neighbours", "strengths"))),
-        facts["coupling_share"],
+        facts["coupling_scale"],
     )
 
 

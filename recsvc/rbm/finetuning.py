@@ -54,10 +54,10 @@ class Settings:
     batch_size: int = 64
     learning_rate: float = 0.002
     weight_decay: float = 0.2
-    shown_share: float = 0.5
-    error_share: float = 0.5
+    shown_share: float = 0.3
+    error_share: float = 0.3
     averaging: float = 0.75
-    patience: int = 3
+    patience: int = 2
 
     @classmethod
     def suited(cls, cases: RatingMatrix, n_levels: int) -> "Settings":

@@ -87,18 +87,16 @@ def top_liked(
 def list_scores(model: Model, hidden: Floats, rated: Numbers) -> Doubles:
     """How likely a user is to choose and like every item, by a joint_rbm, (n_items,).
 
-    log Σ over the liked levels r of p(i, r | V), and the couplings' field on the same scale: their
-    standard deviation over the catalogue is made `coupling_share` times that of the first part.
+    log Σ over the liked levels r of e^field(i, r | V), and γ √evidence(N) Σ_l J[l, i] over the
+    items l that they rated, γ the model's `coupling_scale`.
 
     hidden  the user, folded in
     rated   (n,) what the user rated
     """
-    fields = joint.pair_fields(model.params, hidden)
-    scores = joint.item_fields(fields, model.scale.first_liked).astype(np.float64)
-    if model.coupling_share and rated.size:
-        field = model.couplings.field(rated)
-        if (spread := float(field.std())) > 0:
-            scores += model.coupling_share * scores.std() / spread * field
+    scores = joint.item_fields(model.params, hidden, model.scale.first_liked).astype(np.float64)
+    if model.coupling_scale and rated.size:
+        tempered = model.coupling_scale * np.sqrt(joint.evidence(np.array(rated.size)))
+        scores += tempered * model.couplings.field(rated)
     return scores
 
 

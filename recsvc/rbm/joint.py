@@ -71,20 +71,24 @@ def free_energy(params: Params, ratings: RatingMatrix) -> Doubles:
     return energies
 
 
-def pair_fields(params: Params, hidden: Floats) -> Floats:
-    """Log p(i, r | h) of all pairs, but for the same constant, (n_items, n_levels).
+def pair_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
+    """Log p(i, r | h) of all pairs with r from `first_level` on, but for the same constant.
 
-    hidden  (n_hidden,)
+    hidden   (n_hidden,)
+    returns  (n_items, n_levels - first_level)
     """
-    n_items, n_levels, n_hidden = params.weights.shape
-    fields: Floats = (params.weights.reshape(-1, n_hidden) @ hidden).reshape(n_items, n_levels)
-    fields += params.visible_bias
+    n_items, n_levels, _ = params.weights.shape
+    fields = np.empty((n_items, n_levels - first_level), dtype=np.float32)
+    kernels.pair_fields(params.weights, params.visible_bias, hidden, first_level, fields)
     return fields
 
 
-def item_fields(fields: Floats, first_level: int) -> Floats:
-    """Log Σ over the levels from `first_level` on of e^field, (n_items,)."""
-    some = fields[:, first_level:]
+def item_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
+    """Log Σ over the levels from `first_level` on of p(i, r | h), but for the same constant.
+
+    returns  (n_items,)
+    """
+    some = pair_fields(params, hidden, first_level)
     most = some.max(axis=1)
     sums: Floats = most + np.log(np.exp(some - most[:, np.newaxis]).sum(axis=1))
     return sums

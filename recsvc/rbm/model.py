@@ -24,7 +24,7 @@ class Model:
     level_counts  (n_items, n_levels) how often each item had got each level at training
     case_hidden   (n_items, width) of an item_rbm, as the predictor wants it; else empty
     couplings     of a joint_rbm, else none
-    coupling_share  how far they count in a list: see `inference.list_scores`
+    coupling_scale  how much they count in a list: see `inference.list_scores`
     """
 
     model_kind: ModelKind
@@ -36,7 +36,7 @@ class Model:
     level_counts: Ints
     case_hidden: Floats
     couplings: Couplings
-    coupling_share: float
+    coupling_scale: float
 
     @classmethod
     def of(
@@ -49,7 +49,7 @@ class Model:
         users: Vocabulary,
         items: Vocabulary,
         couplings: Couplings | None = None,
-        coupling_share: float = 0.0,
+        coupling_scale: float = 0.0,
     ) -> "Model":
         """Make a model that answers from these ratings, rows of which are users."""
         machine = machine_of(model_kind)
@@ -68,7 +68,7 @@ class Model:
             ratings.level_counts(scale.n_levels),
             case_hidden,
             couplings or Couplings.none(len(items)),
-            coupling_share,
+            coupling_scale,
         )
 
     @cached_property

@@ -46,7 +46,7 @@ def _use_once(model_kind: ModelKind, ratings: RatingMatrix, held_out: RatingMatr
     model = Model.of(
         model_kind, params, ratings, scale=SCALE,
         users=_numbered("u", N_USERS), items=_numbered("i", N_ITEMS),
-        couplings=Couplings.fit(ratings, n_neighbours=2, regularisation=1.0), coupling_share=0.5,
+        couplings=Couplings.fit(ratings, n_neighbours=2, regularisation=1.0), coupling_scale=0.5,
     )  # fmt: skip
     for either in (model, checkpoint.read_model(checkpoint.write_model(model))):
         # a mapped model is read-only, which is another type to the compiler

@@ -14,8 +14,8 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.ratings import Ints, RatingMatrix, RatingScale, Vocabulary
 
-COUPLING_SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
-USUAL_COUPLING_SHARE = 0.2
+COUPLING_SCALES = (0.0, 2.0, 4.0, 8.0, 16.0)
+USUAL_COUPLING_SCALE = 8.0
 USERS_TO_CHOOSE_BY = 500
 SPLIT_SEED = 0  # the same for all jobs, so that versions are compared on the same ratings
 RANKED_USERS = 2000
@@ -113,20 +113,20 @@ def ndcg_side_by_side(
 
 
 def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
-    """Give a joint model its couplings, at the share that lists validation ratings best.
+    """Give a joint model its couplings, at the scale that lists validation ratings best.
 
-    Without validation ratings the share is what has done well elsewhere, .2.
+    Without validation ratings the scale is what has done well elsewhere, 8.
     """
     couplings = Couplings.fit(
         split.train,
         n_neighbours=hyper.neighbours,
         regularisation=hyper.coupling_regularisation,
     )
-    made = replace(model, couplings=couplings, coupling_share=USUAL_COUPLING_SHARE)
+    made = replace(model, couplings=couplings, coupling_scale=USUAL_COUPLING_SCALE)
     users = split.ranked_users(USERS_TO_CHOOSE_BY)
     if hyper.neighbours == 0 or users.size == 0:
         return made
-    tried = [replace(made, coupling_share=share) for share in COUPLING_SHARES]
+    tried = [replace(made, coupling_scale=scale) for scale in COUPLING_SCALES]
     return max(tried, key=lambda one: _lists(one, split.train, split.validation, users).ndcg_at_n)
 
 

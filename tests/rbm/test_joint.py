@@ -66,11 +66,14 @@ def test_free_energy_is_minus_the_log_of_the_sum_over_all_hidden_states(params, 
 def test_the_shares_of_all_pairs_sum_to_one_and_an_items_share_is_the_sum_of_its_levels(params):
     states = [0.1, 0.9, 0.5, 0.0, 1.0, 0.3, 0.7]
     shares = naive_joint.pair_shares(params, states)
-    fields = joint.pair_fields(params, np.array(states, np.float32))
+    hidden = np.array(states, np.float32)
+    fields = joint.pair_fields(params, hidden, 0)
 
     np.testing.assert_allclose(np.exp(fields) / np.exp(fields).sum(), shares, rtol=1e-4)
+    np.testing.assert_array_equal(joint.pair_fields(params, hidden, 2), fields[:, 2:])
+    best = joint.item_fields(params, hidden, 0).max()
     for first in (0, 3):
-        liked = joint.item_fields(fields, first) - joint.item_fields(fields, 0).max()
+        liked = joint.item_fields(params, hidden, first) - best
         expected = np.log(shares[:, first:].sum(1)) - np.log(shares.sum(1)).max()
         np.testing.assert_allclose(liked, expected, rtol=1e-4, atol=1e-4)
 
@@ -238,7 +241,7 @@ def test_it_learns_what_a_camp_chooses_and_what_it_likes():
         left_out = np.zeros(n, bool)
         left_out[rated] = True
         best, _ = inference.top_liked(model, 1, left_out=left_out, hidden=hidden, rated=rated)
-        chosen = joint.item_fields(joint.pair_fields(model.params, hidden), 0).astype(float)
+        chosen = joint.item_fields(model.params, hidden, 0).astype(float)
         withheld = sorted((user, (user + 2) % n), key=lambda item: item % 4 >= 2)
         assert best.tolist() == withheld[:1]
         assert set(inference.top_n(chosen, 2, left_out=rated).tolist()) == set(withheld)
@@ -287,12 +290,12 @@ def test_the_solver_comes_to_the_exact_answer_when_it_is_given_the_rounds(rng):
         np.testing.assert_allclose(strengths[item], exact, rtol=1e-3, atol=1e-5)
 
 
-def test_a_list_adds_the_couplings_on_the_scale_of_the_choice(params, ratings, rng):
+def test_a_list_adds_the_couplings_tempered_by_the_evidence(params, ratings, rng):
     dense = rng.normal(size=(9, 9)).astype(np.float32)
     couplings = Couplings(
         np.arange(0, 90, 9), np.tile(np.arange(9, dtype=np.int32), 9), dense.ravel()
     )
-    model = model_of(params, ratings, couplings=couplings, coupling_share=0.4)
+    model = model_of(params, ratings, couplings=couplings, coupling_scale=0.4)
     rated, levels = ratings.row(4)
     expected = naive_joint.list_scores(params, naive.row_of(ratings, 4), dense, 0.4, 3)
 
@@ -305,7 +308,7 @@ def test_a_list_adds_the_couplings_on_the_scale_of_the_choice(params, ratings, r
 
 def test_a_single_rating_moves_the_list_through_its_couplings(params, ratings):
     couplings = Couplings.fit(ratings, n_neighbours=2, regularisation=1.0)
-    with_them = model_of(params, ratings, couplings=couplings, coupling_share=5.0)
+    with_them = model_of(params, ratings, couplings=couplings, coupling_scale=5.0)
     without = model_of(params, ratings)
     one, level = np.array([2], np.int32), np.array([4], np.uint8)
     hidden = inference.fold_in(with_them, one, level)
@@ -320,7 +323,7 @@ def test_a_single_rating_moves_the_list_through_its_couplings(params, ratings):
 
 def test_a_model_and_its_bytes_list_the_same(params, ratings):
     couplings = Couplings.fit(ratings, n_neighbours=3, regularisation=1.0)
-    model = model_of(params, ratings, couplings=couplings, coupling_share=0.3)
+    model = model_of(params, ratings, couplings=couplings, coupling_scale=0.3)
     read = checkpoint.read_model(checkpoint.write_model(model))
     rated, levels = ratings.row(4)
 
@@ -344,7 +347,7 @@ def test_on_movielens_it_lists_better_than_the_most_rated_and_than_its_hidden_un
     def ndcg(scores_of) -> float:
         return evaluation.ranking_figures(scores_of, base, test, users).ndcg_at_n
 
-    model = model_of(state.best_params, base, couplings=couplings, coupling_share=0.2)
+    model = model_of(state.best_params, base, couplings=couplings, coupling_scale=8.0)
     ours = ndcg(Folded.of(model, base).scores)
     counts = base.item_counts().astype(float)
 

@@ -23,6 +23,7 @@ from recsvc.rbm.kernels.joint import (
     keep_some,
     level_fields,
     level_fields_in_parallel,
+    pair_fields,
     solve_rows,
 )
 from recsvc.rbm.kernels.learning import (
@@ -62,6 +63,7 @@ __all__ = [
     "level_fields_in_parallel",
     "level_probabilities",
     "level_probabilities_in_parallel",
+    "pair_fields",
     "regress",
     "sample_hidden",
     "sample_levels",

@@ -146,6 +146,23 @@ def level_fields_in_parallel(
         _fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
 
 
+@njit(cache=True, nogil=True, fastmath=REORDERED)
+def pair_fields(
+    weights: Floats, visible_bias: Floats, hidden: Floats, first_level: int, out: Floats
+) -> None:
+    """out[i, r] = visible_bias[i, f + r] + Σ_j hidden[j] · weights[i, f + r, j], f = first_level.
+
+    hidden  (n_hidden,)
+    out     (n_items, n_levels - f)
+    """
+    for item in range(out.shape[0]):
+        for level in range(out.shape[1]):
+            field = np.float32(0.0)
+            for j in range(hidden.size):
+                field += hidden[j] * weights[item, first_level + level, j]
+            out[item, level] = visible_bias[item, first_level + level] + field
+
+
 @njit(cache=True, nogil=True)
 def add_couplings(
     indptr: Ints, neighbours: Numbers, strengths: Floats, items: Numbers, out: Floats
