@@ -98,6 +98,9 @@ class Hyperparameters:
     least_input: float = _number(
         0.5, 0.0, 1.0, "least share of a user's ratings that the rest is told from (joint_rbm)"
     )
+    candidates: int = _number(
+        6000, 10, 10_000_000, "items that a batch's choices are told from at most (joint_rbm)"
+    )
     neighbours: int = _number(
         300, 0, 300, "couplings of an item, 0 for none (joint_rbm; up to 20,000 items)"
     )

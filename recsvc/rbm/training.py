@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from recsvc.errors import Diverged
-from recsvc.rbm import conditional
+from recsvc.rbm import adam, conditional
 from recsvc.rbm.batches import deal
 from recsvc.rbm.contrastive import reconstruct, take_step
 from recsvc.rbm.machine import machine_of
@@ -171,7 +171,7 @@ def learn_joint_epoch(
     epoch: int,
 ) -> None:
     """Go through all train ratings once, moving the state's arrays; nothing is evaluated."""
-    moments = conditional.Moments(state.velocity, state.square)
+    moments = adam.Moments(state.velocity, state.square)
     conditional.learn_epoch(
         state.params, moments, data.train, hyper,
         learning_rate=now.learning_rate, seed=seed, epoch=epoch,
@@ -216,7 +216,7 @@ def _last_step(state: TrainerState, now: Pace, model_kind: ModelKind) -> float:
     """RMS of the last change of the weights."""
     if model_kind != "joint_rbm":
         return _rms(state.velocity.weights)
-    size = conditional.step_size(state.velocity.weights, state.square.weights)
+    size = adam.step_size(state.velocity.weights, state.square.weights)
     return now.learning_rate * size
 
 

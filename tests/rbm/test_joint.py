@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm import checkpoint, conditional, evaluation, inference, joint, kernels
+from recsvc.rbm import (
+    adam,
+    checkpoint,
+    conditional,
+    evaluation,
+    inference,
+    joint,
+    kernels,
+    softmax,
+)
 from recsvc.rbm.couplings import Couplings
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.joint import JointPredictor
@@ -133,10 +142,10 @@ def test_one_step_goes_down_the_brute_force_slope_of_the_conditional_likelihood(
     params, ratings, monkeypatch, n_chunks
 ):
     """The slope by central differences of the loss written out over all pairs."""
-    monkeypatch.setattr(conditional, "CHUNK_PAIRS", 45 // n_chunks)
+    monkeypatch.setattr(softmax, "CHUNK_PAIRS", 45 // n_chunks)
     hyper = hyper_of(dropout=0.3, batch_size=4, weight_decay=0.5)
     some = ratings.rows(USERS)
-    moments = conditional.Moments(params.zeros_like(), params.zeros_like())
+    moments = adam.Moments(params.zeros_like(), params.zeros_like())
     before = params.copy()
 
     conditional.learn_epoch(params, moments, some, hyper, learning_rate=0.01, seed=3, epoch=1)
@@ -160,6 +169,41 @@ def test_one_step_goes_down_the_brute_force_slope_of_the_conditional_likelihood(
             np.testing.assert_allclose(getattr(moments.square, name)[place], square, rtol=1e-3)
 
 
+def test_a_sampled_partition_sum_is_right_on_average_and_has_all_that_was_rated(rng):
+    ratings = random_ratings(rng, n_users=6, n_items=40)
+    ratings = ratings.select(ratings.items < 8)
+    params = random_params(rng, n_items=40, spread=0.2)
+    batch = batch_of(ratings, np.arange(1, 5))
+    hidden = rng.random((4, 7)).astype(np.float32)
+    whole = np.exp(hidden @ params.weights.reshape(-1, 7).T + params.visible_bias.ravel()).sum(1)
+
+    sums = []
+    for n in range(400):
+        some = softmax.Candidates.of(params, batch, 12, rng=np.random.default_rng(n))
+        assert set(ratings.items.tolist()) <= set(some.items.tolist())
+        assert some.items.size < 12 + 8 < 40
+        fields = hidden @ some.weights.reshape(-1, 7).T + some.bias.ravel()
+        sums.append(np.exp(fields).sum(1))
+
+    np.testing.assert_allclose(np.mean(sums, axis=0), whole, rtol=0.02)
+
+
+def test_items_that_are_no_candidates_do_not_move(rng):
+    ratings = random_ratings(rng, n_users=6, n_items=60)
+    ratings = ratings.select(ratings.items < 8)
+    hyper = hyper_of(candidates=10, batch_size=6)
+    params = random_params(rng, n_items=60)
+    before = params.copy()
+    moments = adam.Moments(params.zeros_like(), params.zeros_like())
+
+    conditional.learn_epoch(params, moments, ratings, hyper, learning_rate=0.01, seed=0, epoch=1)
+
+    moved = (params.weights != before.weights).any(axis=(1, 2))
+    assert moved[np.unique(ratings.items)].all()
+    assert 8 <= moved.sum() <= 18
+    np.testing.assert_array_equal(moved, (params.visible_bias != before.visible_bias).any(axis=1))
+
+
 def _slope(params: Params, name: str, place: tuple, loss) -> float:
     at = {key: array.astype(np.float64) for key, array in params.arrays().items()}
     at[name] = at[name].copy()
@@ -171,7 +215,7 @@ def _slope(params: Params, name: str, place: tuple, loss) -> float:
 
 def test_the_second_step_remembers_the_first(params, ratings):
     hyper = hyper_of(batch_size=12, dropout=0.0, least_input=1.0, weight_decay=0.1)
-    moments = conditional.Moments(params.zeros_like(), params.zeros_like())
+    moments = adam.Moments(params.zeros_like(), params.zeros_like())
     conditional.learn_epoch(params, moments, ratings, hyper, learning_rate=0.01, seed=0, epoch=1)
     before, past = params.copy(), (moments.mean.copy(), moments.square.copy())
     conditional.learn_epoch(params, moments, ratings, hyper, learning_rate=0.01, seed=0, epoch=2)

@@ -66,6 +66,7 @@ def adam_step(
     weights: Floats,
     mean: Floats,
     square: Floats,
+    items: Ints,
     gradient: Floats,
     item_indptr: Ints,
     rows: Numbers,
@@ -81,25 +82,27 @@ def adam_step(
 ) -> None:
     """Move the weights one step of Adam with decoupled decay [Kingma, Ba 2015; Loshchilov 2019].
 
-    gradient  (n_items, n_levels, n_hidden) of the loss through the visible side; what comes
+    items     (n,) the items that move
+    gradient  (n, n_levels, n_hidden) of the loss through the visible side; what comes
               through the hidden side is added here, rating by rating
     inputs    (n_batch, n_hidden) gradient by each given rating's weights, the same for all of a
               case: the evidence of one rating times that of the hidden inputs
     rate, epsilon  already corrected for the moments' start at zero
     """
-    n_items, n_levels, n_hidden = weights.shape
+    n_items, n_levels, n_hidden = gradient.shape
     shrunk = ONE - weight_decay
     for chunk in prange(CHUNKS):
-        for item in range(chunk, n_items, CHUNKS):
+        for place_of_item in range(chunk, n_items, CHUNKS):
+            item = items[place_of_item]
             for entry in range(item_indptr[item], item_indptr[item + 1]):
                 place = places[entry]
                 if kept[place]:
                     row, level = rows[entry], levels[place]
                     for j in range(n_hidden):
-                        gradient[item, level, j] += inputs[row, j]
+                        gradient[place_of_item, level, j] += inputs[row, j]
             for level in range(n_levels):
                 for j in range(n_hidden):
-                    slope = gradient[item, level, j]
+                    slope = gradient[place_of_item, level, j]
                     m = mean_kept * mean[item, level, j] + (ONE - mean_kept) * slope
                     s = square_kept * square[item, level, j] + (ONE - square_kept) * slope * slope
                     mean[item, level, j], square[item, level, j] = m, s
