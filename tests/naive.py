@@ -416,12 +416,10 @@ def increments(weights: np.ndarray) -> np.ndarray:
     return np.diff(weights, axis=1, prepend=0.0)
 
 
-def blended(
-    by_user: list[float], by_item: list[float], powers: tuple[float, float], bias: list[float]
-) -> list[float]:
-    """p ∝ p_user^a · p_item^b · e^c."""
+def blended(experts: list[list[float]], powers: list[float], bias: list[float]) -> list[float]:
+    """p ∝ Π_e p_e^power · e^bias."""
     products = [
-        p ** powers[0] * q ** powers[1] * math.exp(c)
-        for p, q, c in zip(by_user, by_item, bias, strict=True)
+        math.prod(p**power for p, power in zip(shares, powers, strict=True)) * math.exp(c)
+        for shares, c in zip(zip(*experts, strict=True), bias, strict=True)
     ]
     return [product / math.fsum(products) for product in products]

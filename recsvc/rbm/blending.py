@@ -1,10 +1,12 @@
-"""The user-oriented and the item-oriented machine answer together: a product of two experts.
+"""The user-oriented and the item-oriented machine answer together: a product of experts.
 
-    log p(level | user, item) = a · log p_user(level) + b · log p_item(level) + c_level − log Z
+    log p(level | user, item) = Σ_e power_e · log p_e(level) + level_bias − log Z
 
-Each expert's power a, b goes linearly with the logarithms of how many ratings the user and the
-item have: a machine knows best whom it has seen often, and two that agree are surer than one
-(their powers add up to more than 1). Powers and level biases are fitted to validation ratings.
+The third expert is a bell around what the user's and the item's bias expect: where ratings are
+sparse, neither machine knows both sides of a pair. Each power goes linearly with the logarithms of
+how many ratings the user and the item have: a machine knows best whom it has seen often, and two
+that agree are surer than one (their powers add up to more than 1). Powers and level biases are
+fitted to validation ratings.
 """
 
 from collections.abc import Iterator
@@ -17,8 +19,9 @@ from recsvc.rbm.ratings import Doubles, Ints, Levels
 
 Flags = NDArray[np.bool_]
 
-START_POWERS = (0.5, 0.65)  # user-oriented, item-oriented: what fits MovieLens, roughly
-GREATEST_POWER = 1.5
+START_POWERS = (0.5, 0.65, 0.0)  # user-oriented, item-oriented, biases: what fits MovieLens
+N_POWERS = 9
+GREATEST_POWER = 2.0
 LEAST_PROBABILITY = 1e-12
 PULL_TO_START = 10.0  # validation ratings that the start's powers count for
 BLOCK = 65_536  # ratings at once while fitting
@@ -28,30 +31,35 @@ CONVERGED = 1e-9
 
 @dataclass(frozen=True)
 class Answers:
-    """What both machines say of n (user, item) pairs, and how often the two are rated.
+    """What the experts say of n (user, item) pairs, and how often the two are rated.
 
     by_user, by_item          (n, n_levels) level distributions of the two machines
+    by_biases                 (n, n_levels) the bell around user and item bias, see `bell`
     user_counts, item_counts  (n,) ratings of each pair's user and item
     """
 
     by_user: Doubles
     by_item: Doubles
+    by_biases: Doubles
     user_counts: Ints
     item_counts: Ints
 
     def part(self, some: slice) -> "Answers":
         """Give some of the pairs."""
-        return Answers(
-            self.by_user[some], self.by_item[some], self.user_counts[some], self.item_counts[some]
-        )
+        return Answers(**{name: array[some] for name, array in vars(self).items()})
+
+    def experts(self) -> Iterator[Doubles]:
+        """Give the logarithms of each expert's distributions, (n, n_levels)."""
+        for shares in (self.by_user, self.by_item, self.by_biases):
+            yield np.log(np.maximum(shares, LEAST_PROBABILITY))
 
 
 @dataclass(frozen=True)
 class Blend:
-    """How much each machine counts.
+    """How much each expert counts.
 
-    powers      (2, 3) of the user-oriented and the item-oriented machine: at mean log counts, and
-                its slope along the log counts of users and of items
+    powers      (3, 3) of each expert, in the order of `Answers`: at mean log counts, and its slope
+                along the log counts of users and of items
     level_bias  (n_levels,) the first 0
     centre      (2,) mean log counts of users and of items where the blend was fitted
     """
@@ -63,7 +71,7 @@ class Blend:
     @classmethod
     def unfitted(cls, n_levels: int) -> "Blend":
         """Blend with the usual powers, where there are no validation ratings to fit to."""
-        powers = np.zeros((2, 3))
+        powers = np.zeros((len(START_POWERS), 3))
         powers[:, 0] = START_POWERS
         return cls(powers, np.zeros(n_levels), np.zeros(2))
 
@@ -109,12 +117,11 @@ class Blend:
 
     def _blended(self, answers: Answers) -> Doubles:
         """p(level), both machines able to answer."""
-        user_power, item_power = np.clip(
-            self.powers @ self._conditions(answers), 0.0, GREATEST_POWER
-        )
-        inputs = user_power[:, np.newaxis] * _logarithms(answers.by_user)
-        inputs += item_power[:, np.newaxis] * _logarithms(answers.by_item)
-        return _softmax(inputs + self.level_bias)
+        powers = np.clip(self.powers @ self._conditions(answers), 0.0, GREATEST_POWER)
+        inputs = np.broadcast_to(self.level_bias, answers.by_user.shape).copy()
+        for power, logarithms in zip(powers, answers.experts(), strict=True):
+            inputs += power[:, np.newaxis] * logarithms
+        return _softmax(inputs)
 
     def _conditions(self, answers: Answers) -> Doubles:
         """What powers depend on: 1 and the log counts of users and items, (3, n)."""
@@ -127,17 +134,27 @@ class Blend:
 
     def _with(self, theta: Doubles) -> "Blend":
         """Give the blend of other parameters."""
-        bias = np.concatenate([[0.0], theta[6:]])
-        return Blend(theta[:6].reshape(2, 3), bias, self.centre)
+        bias = np.concatenate([[0.0], theta[N_POWERS:]])
+        return Blend(theta[:N_POWERS].reshape(-1, 3), bias, self.centre)
 
     def _features(self, answers: Answers) -> Doubles:
-        """What the parameters multiply: (n, n_levels, 6 + n_levels − 1)."""
+        """What the parameters multiply: (n, n_levels, 9 + n_levels − 1)."""
         conditions = self._conditions(answers).T[:, np.newaxis, :]
         n, n_levels = answers.by_user.shape
         levels = np.broadcast_to(np.eye(n_levels)[:, 1:], (n, n_levels, n_levels - 1))
-        of_user = _logarithms(answers.by_user)[:, :, np.newaxis] * conditions
-        of_item = _logarithms(answers.by_item)[:, :, np.newaxis] * conditions
-        return np.concatenate([of_user, of_item, levels], axis=2)
+        experts = [part[:, :, np.newaxis] * conditions for part in answers.experts()]
+        return np.concatenate([*experts, levels], axis=2)
+
+
+def bell(expected: Doubles, values: Doubles) -> Doubles:
+    """Shares of levels that fall off like a normal density around expected ratings, (n, n_levels).
+
+    expected  (n,)         what biases expect, see `baselines.Biases.predict`
+    values    (n_levels,)  what the levels stand for; the density's deviation is a quarter of their
+              span, one step of a scale of five
+    """
+    deviation = (values[-1] - values[0]) / 4 or 1.0
+    return _softmax(-0.5 * np.square((values - expected[:, np.newaxis]) / deviation))
 
 
 def _newton(
@@ -174,11 +191,6 @@ def _blocks(answers: Answers, levels: Levels) -> Iterator[tuple[Answers, Levels]
 def _log_counts(answers: Answers) -> tuple[Doubles, Doubles]:
     """Logarithms of 1 + count, of users and of items."""
     return np.log1p(answers.user_counts), np.log1p(answers.item_counts)
-
-
-def _logarithms(probabilities: Doubles) -> Doubles:
-    """Natural logarithms, never of 0."""
-    return np.log(np.maximum(probabilities, LEAST_PROBABILITY))
 
 
 def _softmax(inputs: Doubles) -> Doubles:

@@ -25,6 +25,7 @@ from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, RatingMatrix
 EVIDENCE = 100.0  # how many times one average rating counts, however many there are
 DAMPING = 5.0  # ratings that a user seems to have rated beyond their own, all of them neutral
 RATINGS_AT_ONCE = 4096
+ROUNDING = 1.0 + 1e-5  # a bound holds for sums of float32, too
 
 
 def initial_params(
@@ -81,6 +82,29 @@ def pair_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
     fields = np.empty((n_items, n_levels - first_level), dtype=np.float32)
     kernels.pair_fields(params.weights, params.visible_bias, hidden, first_level, fields)
     return fields
+
+
+def fields_of(params: Params, hidden: Floats, items: Ints) -> Doubles:
+    """Log p(i, r | h) of some items, but for the same constant, (n, n_levels)."""
+    fields = np.empty((items.size, params.visible_bias.shape[1]))
+    cases = np.zeros_like(items)
+    kernels.level_fields(
+        params.weights, params.visible_bias, hidden[np.newaxis], cases, items, fields
+    )
+    return fields
+
+
+def liked_bounds(params: Params, first_level: int) -> tuple[Doubles, Doubles]:
+    """What an item's field over the levels from `first_level` on cannot pass.
+
+    Cauchy and Schwarz: log Σ_r e^{b_r + h·w_r} ≤ log Σ_r e^{b_r} + ‖h‖ max_r ‖w_r‖.
+
+    returns  (n_items,) the first term, and (n_items,) what ‖h‖ is multiplied by
+    """
+    bias = np.logaddexp.reduce(params.visible_bias[:, first_level:].astype(np.float64), axis=1)
+    some = params.weights[:, first_level:]
+    lengths = np.sqrt(np.einsum("irj,irj->ir", some, some)).max(axis=1).astype(np.float64)
+    return bias, lengths * ROUNDING
 
 
 def item_fields(params: Params, hidden: Floats, first_level: int) -> Floats:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from recsvc.rbm import joint
 from recsvc.rbm.couplings import Couplings
 from recsvc.rbm.machine import AnyPredictor, machine_of
 from recsvc.rbm.params import ModelKind, Params
@@ -81,6 +82,11 @@ class Model:
     def root_popularity(self) -> Doubles:
         """√ of the item counts, (n_items,)."""
         return np.sqrt(self.item_counts)
+
+    @cached_property
+    def liked_bounds(self) -> tuple[Doubles, Doubles]:
+        """Of a joint_rbm: see `joint.liked_bounds`."""
+        return joint.liked_bounds(self.params, self.scale.first_liked)
 
     @cached_property
     def by_popularity(self) -> Ints:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from recsvc.rbm import units
-from recsvc.rbm.blending import Answers, Blend
+from recsvc.rbm.baselines import Biases
+from recsvc.rbm.blending import Answers, Blend, bell
 from recsvc.rbm.finetuning import FinetuningState, Settings, finetune, initial_params
 from recsvc.rbm.params import Params
 from recsvc.rbm.ratings import RatingMatrix
@@ -21,7 +22,9 @@ def answers_and_levels(
     truth = rng.normal(0, 1.5, (n, 5))
     noise = rng.normal(0, 1, (2, n, 5)) * (6 / np.sqrt(counts))[:, :, np.newaxis]
     levels = np.argmax(truth + rng.gumbel(size=(n, 5)), axis=1).astype(np.uint8)
-    return Answers(softmax(truth + noise[0]), softmax(truth + noise[1]), *counts), levels
+    biases = bell(rng.uniform(1, 5, n), STARS)
+    experts = softmax(truth + noise[0]), softmax(truth + noise[1]), biases
+    return Answers(*experts, *counts), levels
 
 
 def softmax(inputs: np.ndarray) -> np.ndarray:
@@ -37,9 +40,28 @@ def known(n: int, *, user: bool = True, item: bool = True) -> dict[str, np.ndarr
     return {"knows_user": np.full(n, user), "knows_item": np.full(n, item)}
 
 
+def test_the_bell_is_highest_at_the_level_that_is_expected_and_one_step_of_five_wide():
+    shares = bell(np.array([3.0, 5.5]), STARS)
+
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    np.testing.assert_allclose(shares[0] / shares[0, 2], np.exp([-2, -0.5, 0, -0.5, -2]))
+    assert shares[1].argmax() == 4
+    assert bell(np.array([3.0]), np.array([7.0])).tolist() == [[1.0]]
+
+
+def test_where_neither_machine_knows_more_than_biases_the_bell_counts_most(rng):
+    noise, expected = softmax(rng.normal(0, 1, (4000, 5))), rng.uniform(1, 5, 4000)
+    levels = np.array([rng.choice(5, p=share) for share in bell(expected, STARS)], dtype=np.uint8)
+    counts = rng.integers(1, 20, (2, 4000))
+
+    blend = Blend.fit(Answers(noise, noise, bell(expected, STARS), *counts), levels)
+
+    np.testing.assert_allclose(blend.powers[:, 0], [0, 0, 1], atol=0.1)
+
+
 def test_it_is_the_product_of_the_experts_by_their_powers(rng):
     answers, _ = answers_and_levels(rng, 50)
-    powers = np.array([[0.5, -0.1, 0.05], [0.6, 0.1, -0.02]])
+    powers = np.array([[0.5, -0.1, 0.05], [0.6, 0.1, -0.02], [0.3, 0.01, 0.02]])
     blend = Blend(powers, np.array([0.0, 0.1, -0.2, 0.3, 0.0]), np.array([4.0, 5.0]))
 
     shares = blend.level_probabilities(answers, **known(50))
@@ -47,9 +69,10 @@ def test_it_is_the_product_of_the_experts_by_their_powers(rng):
     for n in range(50):
         users = np.log(1 + answers.user_counts[n]) - 4
         items = np.log(1 + answers.item_counts[n]) - 5
-        own = tuple(a + b * users + c * items for a, b, c in powers.tolist())
+        own = [a + b * users + c * items for a, b, c in powers.tolist()]
+        experts = (answers.by_user, answers.by_item, answers.by_biases)
         wanted = naive.blended(
-            answers.by_user[n].tolist(), answers.by_item[n].tolist(), own, blend.level_bias.tolist()
+            [expert[n].tolist() for expert in experts], own, blend.level_bias.tolist()
         )
         np.testing.assert_allclose(shares[n], wanted, rtol=1e-9)
 
@@ -61,14 +84,14 @@ def test_a_fitted_blend_is_likelier_than_either_expert_and_than_an_unfitted_one(
     shares = Blend.fit(answers, levels).level_probabilities(unseen, **known(4000))
 
     unfitted = Blend.unfitted(5).level_probabilities(unseen, **known(4000))
-    for other in (unfitted, unseen.by_user, unseen.by_item):
+    for other in (unfitted, unseen.by_user, unseen.by_item, unseen.by_biases):
         assert mean_nll(shares, their_levels) < mean_nll(other, their_levels)
 
 
 def test_each_expert_counts_for_more_where_it_knows_more(rng):
     blend = Blend.fit(*answers_and_levels(rng))
 
-    (_, by_users, by_items), (_, item_by_users, item_by_items) = blend.powers
+    (_, by_users, by_items), (_, item_by_users, item_by_items), _ = blend.powers
     assert by_users > 0 > by_items
     assert item_by_items > 0 > item_by_users
 
@@ -102,7 +125,7 @@ def test_who_came_after_training_is_answered_by_the_machine_that_can(rng):
 def test_a_distribution_that_is_certain_or_a_count_of_nothing_stays_finite(rng):
     certain = np.eye(5)[rng.integers(0, 5, 40)]
     nothing = np.zeros(40, dtype=np.int64)
-    answers = Answers(certain, certain[::-1].copy(), nothing, nothing)
+    answers = Answers(certain, certain[::-1].copy(), certain, nothing, nothing)
 
     shares = Blend.fit(answers, np.zeros(40, np.uint8)).level_probabilities(answers, **known(40))
 
@@ -136,13 +159,14 @@ def finetuned(train: RatingMatrix, validation: RatingMatrix) -> tuple[Params, fl
 
 
 def asked(by_user: Params, by_item: Params, given: RatingMatrix, about: RatingMatrix) -> Answers:
-    """Both machines' answers about ratings, from those given."""
+    """The experts' answers about ratings, from those given."""
     users, items = about.users().astype(np.int64), about.items.astype(np.int64)
     of_users = units.hidden_probabilities(by_user, given)
     of_items = units.hidden_probabilities(by_item, given.transposed())
     return Answers(
         units.Predictor.of(by_user).level_probabilities(of_users, users, items),
         units.Predictor.of(by_item).level_probabilities(of_items, items, users),
+        bell(Biases.fit(given, STARS).predict(users, items), STARS),
         np.diff(given.indptr)[users],
         given.item_counts()[items],
     )

@@ -1,5 +1,7 @@
 """The joint machine: what is chosen and how it is rated, from one softmax over all pairs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -348,6 +350,37 @@ def test_a_list_adds_the_couplings_tempered_by_the_evidence(params, ratings, rng
 
     np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), atol=1e-4)
     np.testing.assert_allclose(folded, found, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_the_list_of_a_large_catalogue_is_the_one_that_all_scores_make(rng, monkeypatch, n):
+    monkeypatch.setattr(inference, "SCORED_WHOLE", 10)
+    monkeypatch.setattr(inference, "FIRST_SCORED", 20)
+    ratings = random_ratings(rng, n_users=40, n_items=300)
+    couplings = Couplings.fit(ratings, n_neighbours=5, regularisation=1.0)
+    popular = rng.exponential(2.0, (300, 5)).astype(np.float32)
+    params = dataclasses.replace(random_params(rng, n_items=300, spread=0.2), visible_bias=popular)
+    model = model_of(params, ratings, couplings=couplings, coupling_scale=2.0)
+    left_out = rng.random(300) < 0.3
+
+    for user in range(1, 30):
+        rated, levels = ratings.row(user)
+        hidden = inference.fold_in(model, rated, levels)
+        scores = inference.list_scores(model, hidden, rated)
+        expected = inference.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
+        best, found = inference.top_liked(model, n, left_out=left_out, hidden=hidden, rated=rated)
+        assert best.tolist() == expected.tolist()
+        np.testing.assert_allclose(found, scores[expected], rtol=1e-5)
+
+
+def test_a_list_is_short_where_little_is_left(params, ratings, monkeypatch):
+    monkeypatch.setattr(inference, "SCORED_WHOLE", 1)
+    monkeypatch.setattr(inference, "FIRST_SCORED", 2)
+    model = model_of(params, ratings)
+    hidden = inference.fold_in(model, *ratings.row(4))
+    for barred, length in ((np.arange(9) > 1, 2), (np.ones(9, bool), 0)):
+        best, _ = inference.top_liked(model, 5, left_out=barred, hidden=hidden)
+        assert best.size == length
 
 
 def test_a_single_rating_moves_the_list_through_its_couplings(params, ratings):
