@@ -34,39 +34,6 @@ class Couplings:
             np.empty(0, dtype=np.float32),
         )
 
-    @classmethod
-    def fit(cls, ratings: RatingMatrix, *, n_neighbours: int, regularisation: float) -> "Couplings":
-        """Regress every item on the few others that tell most of it.
-
-        A semi-restricted machine [OH08] whose couplings come from its conditional, regression form
-        [St19]: EASE's closed form names each item's strongest neighbours, then ridge regression
-        on those alone finds their strengths, which makes up for the ones left out.
-
-        Gives none for more than 20,000 items, for which the closed form is too dear.
-        """
-        n_items = ratings.n_items
-        n_neighbours = min(n_neighbours, n_items - 1)
-        if n_neighbours < 1 or n_items > LARGEST_CATALOGUE:
-            return cls.none(n_items)
-        chosen = _strongest(ratings, n_neighbours, regularisation)
-        gram = _gram(ratings)
-        strengths = np.zeros(chosen.shape, dtype=np.float32)
-        kernels.solve_rows(gram, chosen, regularisation, ROUNDS, strengths)
-        return cls._by_source(chosen, strengths)
-
-    @classmethod
-    def _by_source(cls, chosen: Numbers, strengths: Floats) -> "Couplings":
-        """Turn round: from what each item is told by, to what each item tells of."""
-        n_items, n_neighbours = chosen.shape
-        sources = chosen.ravel()
-        order = np.argsort(sources, kind="stable")
-        counts = np.bincount(sources, minlength=n_items)
-        return cls(
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            np.repeat(np.arange(n_items, dtype=np.int32), n_neighbours)[order],
-            strengths.ravel()[order],
-        )
-
     def field(self, items: Numbers) -> Floats:
         """Σ_l J[l, i] over the items l that a user rated, for every item i, (n_items,)."""
         field = np.zeros(self.indptr.size - 1, dtype=np.float32)
@@ -74,17 +41,52 @@ class Couplings:
         return field
 
 
-def _gram(ratings: RatingMatrix) -> Floats:
-    """How many users rated both of two items, (n_items, n_items)."""
-    gram = np.zeros((ratings.n_items, ratings.n_items), dtype=np.float32)
-    kernels.count_pairs(ratings.indptr, ratings.items, gram)
-    gram += np.triu(gram, 1).T
-    return gram
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """Which items tell most of each item, and how often any two were rated together.
 
+    A semi-restricted machine [OH08] whose couplings come from its conditional, regression form
+    [St19]: EASE's closed form names each item's strongest neighbours, then ridge regression on
+    those alone finds their strengths, which makes up for the ones left out.
 
-def _strongest(ratings: RatingMatrix, n_neighbours: int, regularisation: float) -> Numbers:
-    """Choose each item's neighbours by the size of EASE's weights, (n_items, n_neighbours)."""
-    sizes = np.abs(ease_weights(ratings, regularisation=regularisation))
-    np.fill_diagonal(sizes, -1.0)
-    chosen = np.argpartition(sizes, -n_neighbours, axis=0)[-n_neighbours:]
-    return np.sort(chosen.T, axis=1).astype(np.int32)
+    chosen  (n_items, n_neighbours) rising in each row
+    gram    (n_items, n_items) how many users rated both
+    """
+
+    chosen: Numbers
+    gram: Floats
+
+    @classmethod
+    def of(cls, ratings: RatingMatrix, n_neighbours: int) -> "Neighbourhoods":
+        """Find the neighbours; at most all other items.
+
+        Finds none for more than 20,000 items, for which the closed form is too dear.
+        """
+        n_items = ratings.n_items
+        n_neighbours = min(n_neighbours, n_items - 1)
+        if n_neighbours < 1 or n_items > LARGEST_CATALOGUE:
+            return cls(np.empty((n_items, 0), np.int32), np.empty((0, 0), np.float32))
+        sizes = np.abs(ease_weights(ratings))
+        np.fill_diagonal(sizes, -1.0)
+        chosen = np.argpartition(sizes, -n_neighbours, axis=0)[-n_neighbours:]
+        del sizes  # as large as what comes next
+        gram = np.zeros((n_items, n_items), dtype=np.float32)
+        kernels.count_pairs(ratings.indptr, ratings.items, gram)
+        gram += np.triu(gram, 1).T
+        return cls(np.sort(chosen.T, axis=1).astype(np.int32), gram)
+
+    def couplings(self, regularisation: float) -> Couplings:
+        """Regress every item on its neighbours, the weights pulled towards zero by λ."""
+        n_items, n_neighbours = self.chosen.shape
+        if n_neighbours == 0:
+            return Couplings.none(n_items)
+        strengths = np.zeros(self.chosen.shape, dtype=np.float32)
+        kernels.solve_rows(self.gram, self.chosen, regularisation, ROUNDS, strengths)
+        sources = self.chosen.ravel()
+        order = np.argsort(sources, kind="stable")
+        counts = np.bincount(sources, minlength=n_items)
+        return Couplings(
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            np.repeat(np.arange(n_items, dtype=np.int32), n_neighbours)[order],
+            strengths.ravel()[order],
+        )

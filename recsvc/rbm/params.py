@@ -105,7 +105,7 @@ class Hyperparameters:
         300, 0, 300, "couplings of an item, 0 for none (joint_rbm; up to 20,000 items)"
     )
     coupling_regularisation: float = _number(
-        500.0, 1e-3, 1e9, "pull of the couplings towards zero (joint_rbm)"
+        0.0, 0.0, 1e9, "pull of the couplings towards zero, 0 to choose it (joint_rbm)"
     )
     patience: int = _number(15, 1, 10_000, "epochs without a better validation NLL before the end")
     warm_up_epochs: int = _number(20, 0, 10_000, "first epochs, in which patience does not count")

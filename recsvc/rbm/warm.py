@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsvc.rbm import checkpoint, evaluation, inference, units
-from recsvc.rbm.couplings import Couplings
+from recsvc.rbm.couplings import Neighbourhoods
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.machine import machine_of
 from recsvc.rbm.model import Model
@@ -46,7 +46,7 @@ def _use_once(model_kind: ModelKind, ratings: RatingMatrix, held_out: RatingMatr
     model = Model.of(
         model_kind, params, ratings, scale=SCALE,
         users=_numbered("u", N_USERS), items=_numbered("i", N_ITEMS),
-        couplings=Couplings.fit(ratings, n_neighbours=2, regularisation=1.0), coupling_scale=0.5,
+        couplings=Neighbourhoods.of(ratings, 2).couplings(1.0), coupling_scale=0.5,
     )  # fmt: skip
     for either in (model, checkpoint.read_model(checkpoint.write_model(model))):
         # a mapped model is read-only, which is another type to the compiler

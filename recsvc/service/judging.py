@@ -7,13 +7,15 @@ import numpy as np
 
 from recsvc.rbm import evaluation
 from recsvc.rbm.checkpoint import Snapshot
-from recsvc.rbm.couplings import Couplings
+from recsvc.rbm.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.evaluation import LIST_LENGTH, ModelFigures, Protocol, RankingFigures
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.ratings import Ints, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.ratings import Doubles, Ints, RatingMatrix, RatingScale, Vocabulary
 
+LAMBDAS = (50.0, 150.0, 500.0)
+USUAL_LAMBDA = 500.0
 COUPLING_SCALES = (0.0, 2.0, 4.0, 8.0, 16.0)
 USUAL_COUPLING_SCALE = 8.0
 USERS_TO_CHOOSE_BY = 500
@@ -113,19 +115,30 @@ def ndcg_side_by_side(
 
 
 def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
-    """Give a joint model its couplings, at the scale that lists validation ratings best.
+    """Give a joint model its couplings, with the λ and the scale that list validation ratings best.
 
-    Without validation ratings the scale is what has done well elsewhere, 8.
+    λ is chosen for the couplings alone, the scale beside the hidden units. Without validation
+    ratings both are what has done well elsewhere.
     """
-    couplings = Couplings.fit(
-        split.train,
-        n_neighbours=hyper.neighbours,
-        regularisation=hyper.coupling_regularisation,
-    )
-    made = replace(model, couplings=couplings, coupling_scale=USUAL_COUPLING_SCALE)
+    neighbourhoods = Neighbourhoods.of(split.train, hyper.neighbours)
     users = split.ranked_users(USERS_TO_CHOOSE_BY)
     if hyper.neighbours == 0 or users.size == 0:
-        return made
+        return replace(
+            model,
+            couplings=neighbourhoods.couplings(hyper.coupling_regularisation or USUAL_LAMBDA),
+            coupling_scale=USUAL_COUPLING_SCALE,
+        )
+
+    def alone(couplings: Couplings) -> float:
+        def scores_of(user: int) -> Doubles:
+            return couplings.field(split.train.row(user)[0]).astype(np.float64)
+
+        figures = evaluation.ranking_figures(scores_of, split.train, split.validation, users)
+        return figures.ndcg_at_n
+
+    lambdas = [hyper.coupling_regularisation] if hyper.coupling_regularisation else LAMBDAS
+    couplings = max((neighbourhoods.couplings(one) for one in lambdas), key=alone)
+    made = replace(model, couplings=couplings)
     tried = [replace(made, coupling_scale=scale) for scale in COUPLING_SCALES]
     return max(tried, key=lambda one: _lists(one, split.train, split.validation, users).ndcg_at_n)
 
