@@ -22,7 +22,7 @@ def answers_and_levels(
     truth = rng.normal(0, 1.5, (n, 5))
     noise = rng.normal(0, 1, (2, n, 5)) * (6 / np.sqrt(counts))[:, :, np.newaxis]
     levels = np.argmax(truth + rng.gumbel(size=(n, 5)), axis=1).astype(np.uint8)
-    biases = bell(rng.uniform(1, 5, n), STARS)
+    biases = bell(STARS[levels] + rng.normal(0, 2, n), STARS)
     experts = softmax(truth + noise[0]), softmax(truth + noise[1]), biases
     return Answers(*experts, *counts), levels
 

@@ -16,7 +16,9 @@ from tests import naive
 from tests.rbm.machines import STARS, batch_of, random_params, random_ratings, ratings_of
 
 USERS = np.array([5, 2, 9, 7])
-SETTINGS = Settings(n_hidden=24, epochs=5, batch_size=16, patience=5)
+SETTINGS = Settings(
+    n_hidden=24, epochs=5, batch_size=16, shown_share=0.5, error_share=0.5, patience=5
+)
 IN_STEPS = [0.0, 1.0, 2.0, 3.0, 4.0]  # stars as the loss sees them
 
 
@@ -285,3 +287,5 @@ def test_more_ratings_make_more_hidden_units_as_far_as_memory_goes():
 
     assert 64 <= sizes["ml-100k"] <= 128 < 256 <= sizes["ml-1m"] <= 320
     assert sizes["a million users"] == 16
+    assert Settings.suited(matrix(3706, 6040, 900_000), 5).batch_size == 64
+    assert Settings.suited(matrix(1_000_000, 10_000, 1_000_000), 5).batch_size == 5000
