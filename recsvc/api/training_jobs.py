@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
 KIND = "training"
 RETRY_SECONDS = 1
 
-ModelKind = Literal["user_rbm", "item_rbm"]
+ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Publish = Literal["if_better", "never", "always"]
 
 
