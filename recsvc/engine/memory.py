@@ -13,6 +13,7 @@ PROCESS_BYTES = 300 * MEGABYTE  # the interpreter, its libraries and the compile
 BYTES_PER_RATING = 110  # snapshot, split, transposition and the sort that makes them
 COPIES_OF_WEIGHTS = 9  # parameters, velocity, best epoch, predictor, checkpoint being written
 HIDDEN_ARRAYS = 4
+CANDIDATE_COPIES = 2  # sampled and rated ones; weights and slopes
 PAIR_MATRICES = 3  # of items by items, while the couplings are found
 
 
@@ -55,7 +56,9 @@ def needed_bytes(
     hidden = 4 * n_cases * hyper.n_hidden
     beside = 0
     if model_kind == "joint_rbm":
-        batch = 4 * hyper.batch_size * n_items * n_levels
+        n_candidates = min(n_items, CANDIDATE_COPIES * hyper.candidates)
+        batch = 4 * n_levels * n_candidates * (hyper.batch_size + CANDIDATE_COPIES * hyper.n_hidden)
+        batch += weights  # the second moment
         beside = batch + 4 * PAIR_MATRICES * n_items**2 * (n_items <= LARGEST_CATALOGUE)
     return (
         PROCESS_BYTES

@@ -111,8 +111,7 @@ class Blend:
         knows_item  (n,) the item was there when the user-oriented machine was trained
         """
         both = (knows_user & knows_item)[:, np.newaxis]
-        item_alone = (knows_user & ~knows_item)[:, np.newaxis]
-        alone = np.where(item_alone, answers.by_item, answers.by_user)
+        alone = np.where(knows_user[:, np.newaxis], answers.by_item, answers.by_user)
         return np.where(both, self._blended(answers), alone)
 
     def _blended(self, answers: Answers) -> Doubles:

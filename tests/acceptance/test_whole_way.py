@@ -121,7 +121,7 @@ def test_it_says_that_it_lives_is_ready_and_what_was_asked_of_it(shop):
     assert 'route="/v1/training-jobs/{job_id}/error-curve",status="200"' in metrics
 
 
-@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])
+@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_a_warm_start_takes_over_what_was_learned_though_users_and_items_are_new(
     make_site, model_kind
 ):

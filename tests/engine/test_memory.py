@@ -29,6 +29,16 @@ def test_more_of_anything_takes_more_memory(model_kind, size):
     assert three - two == two - one  # in proportion
 
 
+def test_a_joint_machine_needs_room_for_pairs_of_items_and_for_a_batchs_choices():
+    one, large = (
+        needed(model_kind="joint_rbm", n_items=n_items) - needed(n_items=n_items)
+        for n_items in (10_000, 1_000_000)
+    )
+
+    assert 3 * 4 * 10_000**2 < one < 1_300_000_000
+    assert large < 3_000_000_000  # no pairs, and a sample of the choices
+
+
 def test_a_million_ratings_fit_in_what_is_promised_for_them():
     assert 300_000_000 < needed() <= 700_000_000
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from recsvc.db.session import reading
-from recsvc.rbm.params import Hyperparameters, initial_params
+from recsvc.rbm.machine import machine_of
+from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.ratings import Vocabulary
 from recsvc.service import beginning, judging, snapshots
 from recsvc.service.beginning import warm_params
@@ -26,13 +27,14 @@ def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3):
         snapshot = snapshots.of_database(session)
     scale = shop.model(1).scale
     split = judging.split_of(snapshot, scale, share=0.1)
-    train = split.train if model_kind == "user_rbm" else split.train.transposed()
+    train = split.train.transposed() if model_kind == "item_rbm" else split.train
     hyper = Hyperparameters.chosen(model_kind, SHORT)
     params, warnings = beginning.first_params(
         shop.context, split, train, hyper,
         model_kind=model_kind, seed=seed, warm_start=warm_start,
     )  # fmt: skip
-    cold = initial_params(train, scale.n_levels, hyper, rng=np.random.default_rng([seed, 0]))
+    rng = np.random.default_rng([seed, 0])
+    cold = machine_of(model_kind).initial_params(train, scale.n_levels, hyper, rng=rng)
     return split, params, cold, warnings
 
 
@@ -41,7 +43,7 @@ def is_same(params, others) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])
+@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(shop, model_kind):
     shop.train(model_kind=model_kind)
     published = shop.model(1)
@@ -51,7 +53,7 @@ def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(shop, mode
 
     was, now, new = (
         (published.items, split.items, {"a-item", "i05x", "z-item"})
-        if model_kind == "user_rbm"
+        if model_kind != "item_rbm"
         else (published.users, split.users, {"a-user", "b-user", "z-user"})
     )
     assert warnings == []

@@ -83,7 +83,7 @@ def test_ease_is_left_out_where_it_would_take_more_than_half_of_the_memory(train
     assert "ease" not in result(trained, ask(trained))["baselines"]
 
 
-@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])
+@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_every_kind_of_model_can_be_evaluated(shop, model_kind):
     shop.train(model_kind=model_kind, validation_share=0.3)
 

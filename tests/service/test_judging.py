@@ -11,7 +11,7 @@ from recsvc.rbm.checkpoint import Snapshot
 from recsvc.rbm.model import Model
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 from recsvc.service import judging
-from tests import naive
+from tests import naive, naive_joint
 from tests.rbm.machines import random_params
 
 HALF_STARS = RatingScale((1.0, 2.5, 5.0))
@@ -47,7 +47,7 @@ def machine(split, kind="user_rbm", *, seed=5, scale=HALF_STARS, but_items=(), b
     """A machine of random weights that knows the split's items and users, but for some."""
     users = Vocabulary([id_ for id_ in split.users.ids if id_ not in but_users])
     items = Vocabulary([id_ for id_ in split.items.ids if id_ not in but_items])
-    visible = items if kind == "user_rbm" else users
+    visible = users if kind == "item_rbm" else items
     params = random_params(
         np.random.default_rng(seed), n_items=len(visible), n_levels=scale.n_levels, n_hidden=3
     )
@@ -99,6 +99,21 @@ def ndcg(best: list[str], wanted: set[str]) -> float:
     return gain / sum(1 / log2(place + 2) for place in range(min(10, len(wanted))))
 
 
+def score_by_liking(model: Model, train, user: str, item: str) -> float:
+    return liked(model, train, user, item) * sqrt(sum(i == item for _, i in train))
+
+
+def score_by_choice(model: Model, train, user: str, item: str) -> float:
+    """A joint machine's: the item's liked levels among all pairs, no couplings."""
+    row = [
+        (model.items.number(i), int(model.scale.levels(np.array([value]))[0]))
+        for (u, i), value in train.items()
+        if u == user and model.items.number(i) is not None
+    ]
+    shares = naive_joint.pair_shares(model.params, naive_joint.hidden(model.params, row))
+    return float(shares[model.items.number(item), model.scale.first_liked :].sum())
+
+
 def mean_ndcg(model: Model, split, users: list[str]) -> float:
     """By the train ratings alone; an item that the model does not know cannot be listed."""
     train, validation = (ratings_of(split, part) for part in (split.train, split.validation))
@@ -107,8 +122,9 @@ def mean_ndcg(model: Model, split, users: list[str]) -> float:
         wanted = {item for u, item in validation if u == user}
         if not wanted:
             continue
+        score = score_by_choice if model.model_kind == "joint_rbm" else score_by_liking
         scores = {
-            item: liked(model, train, user, item) * sqrt(sum(i == item for _, i in train))
+            item: score(model, train, user, item)
             for item in model.items.ids
             if (user, item) not in train
         }
@@ -203,7 +219,7 @@ def test_without_validation_ratings_nothing_is_measured():
 # ------------------------------------------------------------------------- models
 
 
-@pytest.mark.parametrize("kind", ["user_rbm", "item_rbm"])
+@pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_the_figures_of_lists_are_what_plain_loops_say(split, kind):
     model = machine(split, kind)
 
@@ -257,7 +273,7 @@ def test_a_model_is_not_flattered_by_the_popularity_of_what_it_is_measured_on(sp
     )
 
 
-@pytest.mark.parametrize("kind", ["user_rbm", "item_rbm"])
+@pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_the_same_model_beside_itself_is_no_better(split, kind):
     model = machine(split, kind)
 
@@ -266,7 +282,7 @@ def test_the_same_model_beside_itself_is_no_better(split, kind):
     assert ours == theirs == judging.figures(model, split).as_dict()["ndcg_at_10"]
 
 
-@pytest.mark.parametrize("kind", ["user_rbm", "item_rbm"])
+@pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_an_older_model_misses_new_items_and_is_measured_on_all_others_as_it_would_answer(
     split, kind
 ):

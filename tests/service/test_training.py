@@ -131,10 +131,17 @@ def test_a_model_answers_from_all_ratings_validation_included(shop):
 # ------------------------------------------------------------------------- learning
 
 
-@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])
-def test_training_beats_the_means_where_taste_is_all_there_is(shop, model_kind):
+@pytest.mark.parametrize(
+    ("model_kind", "hyper"),
+    [
+        ("user_rbm", {"learning_rate": 0.1, "warm_up_epochs": 60}),
+        ("item_rbm", {"learning_rate": 0.1, "warm_up_epochs": 60}),
+        ("joint_rbm", {"learning_rate": 0.02, "dropout": 0.2, "n_hidden": 20, "batch_size": 10}),
+    ],
+)
+def test_training_beats_the_means_where_taste_is_all_there_is(shop, model_kind, hyper):
     shop.rate(two_camps(12, first_user=12))
-    hyper = {"epochs": 60, "learning_rate": 0.1, "warm_up_epochs": 60}
+    hyper = {"epochs": 60, **hyper}
 
     result = shop.train(model_kind=model_kind, hyperparameters=hyper)
 
