@@ -21,4 +21,4 @@ def fit(
     return item_to_item(train, weights)
 
 
-SYSTEM = System(fit, grid(regularisation=(30.0, 100.0, 300.0, 1000.0)))
+SYSTEM = System(fit, grid(regularisation=(50.0, 100.0, 300.0, 1000.0)))
