@@ -4,40 +4,52 @@ The one seam to the model: `fit` is what quality and fit times measure, `epochs`
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from benchmarks.data import random_split
 from benchmarks.system import Peer, System
 from recsvc.rbm import inference
+from recsvc.rbm.evaluation import Protocol
 from recsvc.rbm.folded import Folded
+from recsvc.rbm.machine import machine_of
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters, initial_params
+from recsvc.rbm.params import Hyperparameters, ModelKind, initial_params
 from recsvc.rbm.ratings import Doubles, Ints, RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.schedules import pace
 from recsvc.rbm.training import TrainerState, TrainingData, learn_epoch, train
+from recsvc.service.judging import Split, coupled
 
-KIND = "user_rbm"
+KINDS: dict[str, ModelKind] = {
+    "recsvc user_rbm": "user_rbm",
+    "recsvc joint_rbm": "joint_rbm",
+}
 VALIDATION_SHARE = 0.1
 MIN_BATCH = 100  # users
 
 
-def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Folded:
+def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind) -> Folded:
     """Train as a training job does: a tenth of the ratings tells when to stop.
 
     scale    what the levels stand for; one level for purchases
     returns  the best epoch's model with every user folded in from all these ratings
     """
     learn, validation = random_split(ratings, seed=1000 + seed, test_share=VALIDATION_SHARE)
-    hyper = Hyperparameters.defaults(KIND)
-    params = initial_params(learn, scale.n_levels, hyper, rng=np.random.default_rng([seed, 0]))
+    hyper = Hyperparameters.defaults(kind)
+    rng = np.random.default_rng([seed, 0])
+    params = machine_of(kind).initial_params(learn, scale.n_levels, hyper, rng=rng)
     state = TrainerState.initial(params)
     data = TrainingData(learn, validation, np.array(scale.values))
-    for _, reached in train(data, hyper, seed=seed, state=state):
+    for _, reached in train(data, hyper, seed=seed, state=state, model_kind=kind):
         state = reached
     users, items = numbered(ratings.n_users), numbered(ratings.n_items)
     best = state.best_params
-    model = Model.of(KIND, best, ratings, scale=scale, users=users, items=items)
+    model = Model.of(kind, best, ratings, scale=scale, users=users, items=items)
+    if kind == "joint_rbm":
+        protocol = Protocol("at_random", VALIDATION_SHARE, seed=1000 + seed)
+        split = Split(users, items, scale, learn, validation, ratings, protocol)
+        model = coupled(model, split, hyper)
     return Folded.of(model, ratings)
 
 
@@ -60,9 +72,9 @@ def epochs(ratings: RatingMatrix, scale: RatingScale, *, n_hidden: int) -> Itera
         yield
 
 
-def peer(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Peer:
+def peer(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind) -> Peer:
     """Let it be asked as the peers are."""
-    folded = fit(ratings, scale, seed=seed)
+    folded = fit(ratings, scale, seed=seed, kind=kind)
 
     def scores(users: Ints) -> Doubles:
         return np.stack([folded.scores(user) for user in users.tolist()])
@@ -79,4 +91,4 @@ def numbered(n: int) -> Vocabulary:
     return Vocabulary([f"{number:08}" for number in range(n)])
 
 
-SYSTEMS = {"recsvc": System(peer)}
+SYSTEMS = {name: System(partial(peer, kind=kind)) for name, kind in KINDS.items()}

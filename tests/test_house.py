@@ -113,7 +113,9 @@ def test_a_documented_default_is_the_default(name: str):
     assert f"| `RECSVC_{name.upper()}` | `{Settings.model_fields[name].default}` |" in documented
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-runtime.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-runtime.lock", "requirements-bench.lock"]
+)
 def test_a_lock_holds_names_versions_and_hashes_but_no_address(lock: str):
     lines = (ROOT / lock).read_text().splitlines()
 
