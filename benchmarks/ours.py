@@ -19,7 +19,8 @@ from recsvc.rbm.params import Hyperparameters, ModelKind, initial_params
 from recsvc.rbm.ratings import Doubles, Ints, RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.schedules import pace
 from recsvc.rbm.training import TrainerState, TrainingData, learn_epoch, train
-from recsvc.service.judging import Split, coupled
+from recsvc.service import completing
+from recsvc.service.judging import Split
 
 KINDS: dict[str, ModelKind] = {
     "recsvc user_rbm": "user_rbm",
@@ -49,7 +50,8 @@ def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind
     if kind == "joint_rbm":
         protocol = Protocol("at_random", VALIDATION_SHARE, seed=1000 + seed)
         split = Split(users, items, scale, learn, validation, ratings, protocol)
-        model = coupled(model, split, hyper)
+        model = completing.coupled(model, split, hyper)
+        model = completing.rated(model, split, hyper, seed=seed, told=lambda _: None)
     return Folded.of(model, ratings)
 
 

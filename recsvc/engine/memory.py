@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recsvc.rbm.couplings import LARGEST_CATALOGUE
+from recsvc.rbm.finetuning import suited_hidden
 from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.raters import are_affordable
 
 MEGABYTE = 1_000_000
 PROCESS_BYTES = 300 * MEGABYTE  # the interpreter, its libraries and the compiled kernels
@@ -14,6 +16,8 @@ BYTES_PER_RATING = 110  # snapshot, split, transposition and the sort that makes
 COPIES_OF_WEIGHTS = 9  # parameters, velocity, best epoch, predictor, checkpoint being written
 HIDDEN_ARRAYS = 4
 CANDIDATE_COPIES = 2  # sampled and rated ones; weights and slopes
+COPIES_WHILE_FINETUNING = 6
+COPIES_TO_ANSWER = 4  # to fold in and to predict, and both in the checkpoint being written
 PAIR_MATRICES = 3  # of items by items, while the couplings are found
 
 
@@ -59,7 +63,8 @@ def needed_bytes(
         n_candidates = min(n_items, CANDIDATE_COPIES * hyper.candidates)
         batch = 4 * n_levels * n_candidates * (hyper.batch_size + CANDIDATE_COPIES * hyper.n_hidden)
         batch += weights  # the second moment
-        beside = batch + 4 * PAIR_MATRICES * n_items**2 * (n_items <= LARGEST_CATALOGUE)
+        pairs = 4 * PAIR_MATRICES * n_items**2 * (n_items <= LARGEST_CATALOGUE)
+        beside = batch + pairs + _raters_bytes(n_users, n_items, n_ratings, n_levels, hyper)
     return (
         PROCESS_BYTES
         + beside
@@ -67,6 +72,19 @@ def needed_bytes(
         + COPIES_OF_WEIGHTS * weights
         + HIDDEN_ARRAYS * hidden
     )
+
+
+def _raters_bytes(
+    n_users: int, n_items: int, n_ratings: int, n_levels: int, hyper: Hyperparameters
+) -> int:
+    """Estimate what the machines take that predict ratings beside a joint one."""
+    if hyper.rating_epochs == 0 or not are_affordable(n_users, n_items, n_levels):
+        return 0
+    sizes = [
+        n_visible * n_levels * suited_hidden(n_visible, n_ratings, n_levels)
+        for n_visible in (n_users, n_items)
+    ]
+    return 4 * (COPIES_WHILE_FINETUNING * max(sizes) + COPIES_TO_ANSWER * sum(sizes))
 
 
 def available_bytes(

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from recsvc.errors import CheckpointUnreadable
+from recsvc.rbm.blending import Blend
 from recsvc.rbm.couplings import Couplings
 from recsvc.rbm.joint import JointPredictor
 from recsvc.rbm.machine import AnyPredictor
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
+from recsvc.rbm.raters import Rater, Raters
 from recsvc.rbm.ratings import Doubles, RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training import TrainerState
 from recsvc.rbm.units import Predictor
@@ -31,6 +33,8 @@ Buffer = bytes | memoryview
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 HEADER_LENGTH_BYTES = 8
+RATER_ARRAYS = ("item_hidden", "user_bias", "item_bias", "item_counts")
+BLEND_ARRAYS = ("powers", "level_bias", "centre")
 
 
 @contextmanager
@@ -151,6 +155,7 @@ def write_model(model: Model) -> bytes:
         },
         "level_counts": model.level_counts,
         "case_hidden": model.case_hidden,
+        **(_rater_arrays(model.raters) if model.raters else {}),
         **_vocabulary_arrays("users", model.users),
         **_vocabulary_arrays("items", model.items),
     }
@@ -158,6 +163,7 @@ def write_model(model: Model) -> bytes:
         "model_kind": model.model_kind,
         "block": model.predictor.block if isinstance(model.predictor, Predictor) else None,
         "coupling_scale": model.coupling_scale,
+        "raters": model.raters and _rater_facts(model.raters),
         "scale": {"values": model.scale.values, "edges": model.scale.edges},
     }
     return _write("model", arrays, facts)
@@ -179,6 +185,52 @@ def read_model(buffer: Buffer) -> Model:
         arrays["case_hidden"],
         Couplings(*(arrays[f"couplings.{name}"] for name in ("indptr", "neighbours", "strengths"))),
         facts["coupling_scale"],
+        facts["raters"] and _raters(arrays, facts["raters"], np.array(scale["values"])),
+    )
+
+
+def _rater_arrays(raters: Raters) -> dict[str, Array]:
+    machines = {"by_user": raters.by_user, "by_item": raters.by_item}
+    return {
+        **{
+            f"{part}.{name}": array
+            for part, rater in machines.items()
+            for name, array in {
+                **rater.params.arrays(),
+                **_predictor_arrays(rater.predictor),
+            }.items()
+        },
+        **{f"raters.{name}": getattr(raters, name) for name in RATER_ARRAYS},
+        **{f"blend.{name}": getattr(raters.blend, name) for name in BLEND_ARRAYS},
+    }
+
+
+def _rater_facts(raters: Raters) -> dict[str, object]:
+    blocks = [rater.predictor.block for rater in (raters.by_user, raters.by_item)]
+    return {"mean": raters.mean.hex(), "blocks": blocks}
+
+
+def _raters(arrays: Mapping[str, Array], facts: Mapping[str, Any], values: Doubles) -> Raters:
+    by_user, by_item = (
+        Rater(
+            _params(part, arrays),
+            Predictor(arrays[f"{part}.expm1_weights"], arrays[f"{part}.visible_odds"], block),
+        )
+        for part, block in zip(("by_user", "by_item"), facts["blocks"], strict=True)
+    )
+    item_hidden, user_bias, item_bias, item_counts = (
+        arrays[f"raters.{name}"] for name in RATER_ARRAYS
+    )
+    return Raters(
+        by_user,
+        by_item,
+        Blend(*(arrays[f"blend.{name}"] for name in BLEND_ARRAYS)),
+        item_hidden,
+        user_bias,
+        item_bias,
+        float.fromhex(facts["mean"]),
+        item_counts,
+        values,
     )
 
 

@@ -72,16 +72,16 @@ class Settings:
         found on MovieLens (decision 51) and trains without diverging on all of these.
         """
         return cls(
-            n_hidden=_suited_hidden(cases, n_levels),
+            n_hidden=suited_hidden(cases.n_items, cases.n_ratings, n_levels),
             epochs=LONG if cases.n_ratings <= FEW_RATINGS else SHORT,
             batch_size=max(LEAST_BATCH, ceil(cases.n_users / MOST_BATCHES)),
         )
 
 
-def _suited_hidden(cases: RatingMatrix, n_levels: int) -> int:
+def suited_hidden(n_visible: int, n_ratings: int, n_levels: int) -> int:
     """Choose more hidden units for more ratings, as far as memory goes; a multiple of 16."""
-    by_ratings = max(80.0, 0.25 * np.sqrt(cases.n_ratings))
-    by_memory = MOST_WEIGHTS / max(1, cases.n_items * n_levels)
+    by_ratings = max(80.0, 0.25 * np.sqrt(n_ratings))
+    by_memory = MOST_WEIGHTS / max(1, n_visible * n_levels)
     wanted = int(min(by_ratings, by_memory)) // 16 * 16
     return min(max(wanted, LEAST_HIDDEN), MOST_HIDDEN)
 

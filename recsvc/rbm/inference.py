@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from recsvc.rbm import joint, kernels
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import smoothed_shares
+from recsvc.rbm.raters import Raters
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers, RatingMatrix
 from recsvc.rbm.units import Predictor
 
@@ -37,10 +38,24 @@ def level_probabilities(
 ) -> Doubles:
     """p(level | the user's ratings) of some items, (n, n_levels).
 
-    hidden  of a user_rbm: the user, folded in
+    hidden  of a user_rbm or joint_rbm: the user, folded in
     user    of an item_rbm: the user's number
     """
     return model.predictor.level_probabilities(*_asked(model, items, hidden, user))
+
+
+def rated_probabilities(
+    raters: Raters, items: Ints, *, user: int | None, rated: Numbers, levels: Levels
+) -> Doubles:
+    """p(level | the user's ratings) of some items by the raters of a joint_rbm, (n, n_levels).
+
+    user           the user's number at training, None for somebody who came later
+    rated, levels  what they have rated
+    """
+    hidden = raters.fold_in(rated, levels)[np.newaxis]
+    known = np.full(items.size, -1 if user is None else user)
+    counts = np.full(items.size, rated.size)
+    return raters.level_probabilities(hidden, np.zeros_like(items), known, items, counts)
 
 
 def top_liked(

@@ -9,6 +9,7 @@ from recsvc.rbm import joint
 from recsvc.rbm.couplings import Couplings
 from recsvc.rbm.machine import AnyPredictor, machine_of
 from recsvc.rbm.params import ModelKind, Params
+from recsvc.rbm.raters import Raters
 from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.units import Predictor
 
@@ -26,6 +27,7 @@ class Model:
     case_hidden   (n_items, width) of an item_rbm, as the predictor wants it; else empty
     couplings     of a joint_rbm, else none
     coupling_scale  how much they count in a list: see `inference.list_scores`
+    raters        what predicts ratings beside a joint_rbm, None where it does so itself
     """
 
     model_kind: ModelKind
@@ -38,6 +40,7 @@ class Model:
     case_hidden: Floats
     couplings: Couplings
     coupling_scale: float
+    raters: Raters | None = None
 
     @classmethod
     def of(

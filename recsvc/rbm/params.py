@@ -107,6 +107,9 @@ class Hyperparameters:
     coupling_regularisation: float = _number(
         0.0, 0.0, 1e9, "pull of the couplings towards zero, 0 to choose it (joint_rbm)"
     )
+    rating_epochs: int = _number(
+        40, 0, 10_000, "passes of the machines that predict ratings, 0 for none (joint_rbm)"
+    )
     patience: int = _number(15, 1, 10_000, "epochs without a better validation NLL before the end")
     warm_up_epochs: int = _number(20, 0, 10_000, "first epochs, in which patience does not count")
 

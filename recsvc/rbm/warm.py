@@ -1,13 +1,16 @@
 """Compile every kernel ahead of time, so that neither the first job nor the first request waits."""
 
+import dataclasses
+
 import numpy as np
 
-from recsvc.rbm import checkpoint, evaluation, inference, units
+from recsvc.rbm import checkpoint, evaluation, inference, raters, units
 from recsvc.rbm.couplings import Neighbourhoods
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.machine import machine_of
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.raters import Raters
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training import TrainerState, TrainingData, train
 
@@ -48,12 +51,21 @@ def _use_once(model_kind: ModelKind, ratings: RatingMatrix, held_out: RatingMatr
         users=_numbered("u", N_USERS), items=_numbered("i", N_ITEMS),
         couplings=Neighbourhoods.of(ratings, 2).couplings(1.0), coupling_scale=0.5,
     )  # fmt: skip
+    if model_kind == "joint_rbm":
+        *_, made = raters.learn(ratings, held_out, np.array(SCALE.values), most_epochs=1, seed=0)
+        assert isinstance(made, Raters)
+        model = dataclasses.replace(model, raters=made)
     for either in (model, checkpoint.read_model(checkpoint.write_model(model))):
         # a mapped model is read-only, which is another type to the compiler
         folded = Folded.of(either, ratings)
         evaluation.model_figures(folded, ratings, held_out, np.arange(N_USERS))
         hidden = inference.fold_in(either, *ratings.row(0)) if model_kind != "item_rbm" else None
         inference.level_probabilities(either, either.all_items, hidden=hidden, user=0)
+        if either.raters is not None:
+            items, levels = ratings.row(0)
+            inference.rated_probabilities(
+                either.raters, either.all_items, user=0, rated=items, levels=levels
+            )
         nothing = np.zeros(N_ITEMS, dtype=np.bool_)
         rated, _ = ratings.row(0)
         inference.top_liked(either, 2, left_out=nothing, hidden=hidden, user=0, rated=rated)

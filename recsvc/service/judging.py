@@ -7,18 +7,11 @@ import numpy as np
 
 from recsvc.rbm import evaluation
 from recsvc.rbm.checkpoint import Snapshot
-from recsvc.rbm.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.evaluation import LIST_LENGTH, ModelFigures, Protocol, RankingFigures
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.ratings import Doubles, Ints, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.ratings import Ints, RatingMatrix, RatingScale, Vocabulary
 
-LAMBDAS = (50.0, 150.0, 500.0)
-USUAL_LAMBDA = 500.0
-COUPLING_SCALES = (0.0, 2.0, 4.0, 8.0, 16.0)
-USUAL_COUPLING_SCALE = 8.0
-USERS_TO_CHOOSE_BY = 500
 SPLIT_SEED = 0  # the same for all jobs, so that versions are compared on the same ratings
 RANKED_USERS = 2000
 EASE_IN_TRAINING = 5_000  # items: above that it would cost more than training does
@@ -109,43 +102,15 @@ def ndcg_side_by_side(
         return None
     train, validation = _as_seen_by(published, split, rows)
     candidate, published = (_without_validation(model, split) for model in (candidate, published))
-    ours = _lists(candidate, split.train, split.validation, users)
-    theirs = _lists(published, train, validation, rows[users])
+    ours = list_figures(candidate, split.train, split.validation, users)
+    theirs = list_figures(published, train, validation, rows[users])
     return ours.ndcg_at_n, theirs.ndcg_at_n
 
 
-def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
-    """Give a joint model its couplings, with the λ and the scale that list validation ratings best.
-
-    λ is chosen for the couplings alone, the scale beside the hidden units. Without validation
-    ratings both are what has done well elsewhere.
-    """
-    neighbourhoods = Neighbourhoods.of(split.train, hyper.neighbours)
-    users = split.ranked_users(USERS_TO_CHOOSE_BY)
-    if hyper.neighbours == 0 or users.size == 0:
-        return replace(
-            model,
-            couplings=neighbourhoods.couplings(hyper.coupling_regularisation or USUAL_LAMBDA),
-            coupling_scale=USUAL_COUPLING_SCALE,
-        )
-
-    def alone(couplings: Couplings) -> float:
-        def scores_of(user: int) -> Doubles:
-            return couplings.field(split.train.row(user)[0]).astype(np.float64)
-
-        figures = evaluation.ranking_figures(scores_of, split.train, split.validation, users)
-        return figures.ndcg_at_n
-
-    lambdas = [hyper.coupling_regularisation] if hyper.coupling_regularisation else LAMBDAS
-    couplings = max((neighbourhoods.couplings(one) for one in lambdas), key=alone)
-    made = replace(model, couplings=couplings)
-    tried = [replace(made, coupling_scale=scale) for scale in COUPLING_SCALES]
-    return max(tried, key=lambda one: _lists(one, split.train, split.validation, users).ndcg_at_n)
-
-
-def _lists(
+def list_figures(
     model: Model, train: RatingMatrix, validation: RatingMatrix, users: Ints
 ) -> RankingFigures:
+    """Measure the lists of a model whose users are folded in from train ratings."""
     scores_of = Folded.of(model, train).scores
     return evaluation.ranking_figures(scores_of, train, validation, users)
 
@@ -159,7 +124,10 @@ def _without_validation(model: Model, split: Split) -> Model:
     counts = split.train.level_counts(split.scale.n_levels)
     numbers = split.items.numbers(model.items.ids)
     known = numbers[:, np.newaxis] >= 0
-    return replace(model, level_counts=np.where(known, counts[numbers], 0))
+    seen = replace(model, level_counts=np.where(known, counts[numbers], 0))
+    if model.raters is None or model.users.ids != split.users.ids:
+        return seen
+    return replace(seen, raters=model.raters.answering_from(split.train))
 
 
 def _as_seen_by(published: Model, split: Split, rows: Ints) -> tuple[RatingMatrix, RatingMatrix]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.rbm import inference
-from recsvc.rbm.ratings import Floats, Levels, Numbers
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.service.answering import Answering
 
 Source = Literal["model", "popular"]
@@ -61,7 +61,7 @@ NOTHING_RATED = Rated(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.uint8))
 class Recommendation:
     """One place of a list.
 
-    score            for ordering alone: log P(liked) + ½ log popularity, or the number of ratings
+    score            for ordering alone: see `inference.top_liked`; popular items: their ratings
     expected_rating  on the users' scale; None for an item that the model does not know
     """
 
@@ -119,7 +119,7 @@ def recommend(
     if exclude:
         excluded = model.items.numbers(exclude)
         left_out[excluded[excluded >= 0]] = True
-    listed = _listed(answering, n, left_out, _asked(answering, user_id, rated), rated)
+    listed = _listed(answering, n, left_out, user_id, rated)
     if len(listed) < n:
         seen = frozenset() if include_rated else rated.unknown_keys
         listed += _unknown_to_the_model(answering, n - len(listed), seen, exclude)
@@ -139,9 +139,10 @@ def predict(
     shares = inference.base_probabilities(model, asked)
     by_model = np.zeros(asked.size, dtype=np.bool_)
     for place in np.flatnonzero(asked >= 0).tolist():
-        user = _asked(answering, user_id, rated.without(int(asked[place])))
+        others = rated.without(int(asked[place]))
+        user = _asked(answering, user_id, others)
         if user is not None:
-            own = inference.level_probabilities(model, asked[place : place + 1], **user)
+            own = _shares(answering, user_id, others, asked[place : place + 1], user)
             shares[place], by_model[place] = own[0], True
     expected = inference.expected_ratings(model, shares).tolist()
     entropies = inference.entropies(shares).tolist()
@@ -175,15 +176,29 @@ def _asked(answering: Answering, user_id: str | None, rated: Rated) -> _Asked | 
     return _Asked(hidden=inference.fold_in(model, rated.numbers, rated.levels))
 
 
+def _shares(
+    answering: Answering, user_id: str | None, rated: Rated, items: Ints, asked: _Asked
+) -> Doubles:
+    """How the user would rate items that the model knows, (n, n_levels)."""
+    model = answering.model
+    if model.raters is None:
+        return inference.level_probabilities(model, items, **asked)
+    user = None if user_id is None else model.users.number(user_id)
+    return inference.rated_probabilities(
+        model.raters, items, user=user, rated=rated.numbers, levels=rated.levels
+    )
+
+
 def _listed(
     answering: Answering,
     n: int,
     left_out: NDArray[np.bool_],
-    asked: _Asked | None,
+    user_id: str | None,
     rated: Rated,
 ) -> list[Recommendation]:
     """Find the best items and put ids, titles and expected ratings to them."""
     model, titles = answering.model, answering.catalogue.titles
+    asked = _asked(answering, user_id, rated)
     if asked is None:
         source: Source = "popular"
         best = model.by_popularity[~left_out[model.by_popularity]][:n]
@@ -194,7 +209,7 @@ def _listed(
         best, scores = inference.top_liked(
             model, n, left_out=left_out, rated=rated.numbers, **asked
         )
-        shares = inference.level_probabilities(model, best, **asked)
+        shares = _shares(answering, user_id, rated, best, asked)
     expected = inference.expected_ratings(model, shares).tolist()
     ids = model.items.ids
     return [

@@ -1,5 +1,6 @@
 """From a trained machine to a model version: evaluated, shelved, and published if it earns it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -15,7 +16,7 @@ from recsvc.rbm.evaluation import ModelFigures
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training import TrainerState
-from recsvc.service import judging, publishing
+from recsvc.service import completing, judging, publishing
 from recsvc.service.context import Context
 from recsvc.service.judging import Split
 from recsvc.service.training_spec import TrainingSpec
@@ -36,12 +37,9 @@ class Candidate:
     warnings: list[str]
 
     def model(self) -> Model:
-        """Give the model of the best epoch; it answers from all ratings, validation included.
-
-        A joint_rbm's couplings, like its weights, learn from train ratings alone.
-        """
+        """Give the model of the best epoch; it answers from all ratings, validation included."""
         split = self.split
-        model = Model.of(
+        return Model.of(
             self.spec.model_kind,
             self.state.best_params,
             split.everything,
@@ -49,9 +47,14 @@ class Candidate:
             users=split.users,
             items=split.items,
         )
-        if self.spec.model_kind == "joint_rbm":
-            return judging.coupled(model, self.split, self.hyper)
-        return model
+
+    def completed(self, told: Callable[[str], None]) -> Model:
+        """Give that model with what a joint_rbm has beside; it learns from train ratings, too."""
+        model = self.model()
+        if self.spec.model_kind != "joint_rbm":
+            return model
+        model = completing.coupled(model, self.split, self.hyper)
+        return completing.rated(model, self.split, self.hyper, seed=self.spec.seed, told=told)
 
 
 def already_released(context: Context, job: Job) -> dict[str, Any] | None:
@@ -64,12 +67,14 @@ def already_released(context: Context, job: Job) -> dict[str, Any] | None:
     return _result(version, published=published, reason="found stored on resuming", warnings=[])
 
 
-def release(context: Context, lease: Lease, candidate: Candidate) -> dict[str, Any]:
+def release(
+    context: Context, lease: Lease, candidate: Candidate, *, told: Callable[[str], None]
+) -> dict[str, Any]:
     """Evaluate, shelve, store and perhaps publish; give the job's result.
 
     The version and its publication appear together, or, where the lease was lost, not at all.
     """
-    model = candidate.model()
+    model = candidate.completed(told)
     figures = judging.figures(model, candidate.split)
     wanted, reason = _worth_publishing(context, candidate, model)
     data = checkpoint.write_model(model)

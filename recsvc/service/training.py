@@ -62,11 +62,16 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     note = {"epochs": hyper.epochs, "baselines": baselines}
     for _, latest in _followed(context, lease, data, hyper, state, spec, note):
         state = latest
-    _say(context, lease, 1.0, {**note, "phase": "evaluating", "epoch": state.epoch})
+
+    def told(phase: str) -> None:
+        _say(context, lease, 1.0, {**note, "phase": phase, "epoch": state.epoch})
+
+    told("evaluating")
     return releasing.release(
         context,
         lease,
         releasing.Candidate(spec, hyper, state, split, baselines, snapshot_sha256, warnings),
+        told=told,
     )
 
 

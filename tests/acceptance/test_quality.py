@@ -12,7 +12,8 @@ pytestmark = pytest.mark.acceptance
 
 
 @pytest.mark.parametrize(
-    ("model_kind", "least", "most"), [("user_rbm", 0.94, 1.0), ("item_rbm", 0.9, 0.95)]
+    ("model_kind", "least", "most"),
+    [("user_rbm", 0.94, 1.0), ("item_rbm", 0.9, 0.95), ("joint_rbm", 0.87, 0.91)],
 )
 def test_fold_u1_is_predicted_within_its_band(make_site, data_dir, model_kind, least, most):
     client = make_site().serve()

@@ -35,8 +35,8 @@ def test_a_joint_machine_needs_room_for_pairs_of_items_and_for_a_batchs_choices(
         for n_items in (10_000, 1_000_000)
     )
 
-    assert 3 * 4 * 10_000**2 < one < 1_300_000_000
-    assert large < 3_000_000_000  # no pairs, and a sample of the choices
+    assert 3 * 4 * 10_000**2 < one < 2_000_000_000
+    assert large < 3_000_000_000  # no pairs, a sample of the choices, nothing beside
 
 
 def test_a_million_ratings_fit_in_what_is_promised_for_them():

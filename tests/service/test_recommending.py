@@ -1,16 +1,19 @@
 """Lists and predictions for one user, against plain loops in float64."""
 
+from dataclasses import replace
 from math import log, sqrt
 
 import numpy as np
 import pytest
 
 from recsvc.db.serving_reads import CatalogueRow
+from recsvc.rbm import inference
 from recsvc.rbm.model import Model
+from recsvc.rbm.raters import Raters
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 from recsvc.service.answering import Answering, Catalogue
 from recsvc.service.recommending import NOTHING_RATED, Rated, predict, recommend
-from tests import naive
+from tests import naive, naive_joint
 from tests.rbm.machines import random_params
 from tests.service.shop import NOON
 
@@ -35,7 +38,7 @@ def row(number: int, item_id: str, title: str | None = None, *, is_barred=False)
 
 
 def answering(kind="user_rbm", *changed: CatalogueRow) -> Answering:
-    n_visible = N_ITEMS if kind == "user_rbm" else N_USERS
+    n_visible = N_USERS if kind == "item_rbm" else N_ITEMS
     params = random_params(np.random.default_rng(3), n_items=n_visible, n_hidden=6)
     model = Model.of(kind, params, ratings(), scale=SCALE, users=USERS, items=ITEMS)
     rows = [row(number, id_, f"Title of {id_}") for number, id_ in enumerate(ITEMS.ids)]
@@ -250,6 +253,58 @@ def test_an_item_oriented_prediction_is_the_users_own():
         np.testing.assert_allclose(
             [share for _, share in prediction.distribution], expected, rtol=1e-4
         )
+
+
+def joint_with_raters() -> Answering:
+    answers = answering("joint_rbm")
+    rng = np.random.default_rng(8)
+    held_out = np.arange(ratings().n_ratings) % 6 == 0
+    made = Raters.of(
+        random_params(rng, n_items=N_ITEMS),
+        random_params(rng, n_items=N_USERS),
+        ratings().select(~held_out),
+        ratings().select(held_out),
+        np.array(SCALE.values),
+    )
+    return replace(answers, model=replace(answers.model, raters=made))
+
+
+def test_a_joint_model_lists_by_choice_and_rates_by_its_raters():
+    answers = joint_with_raters()
+    mine = stored(answers, **MINE)
+    row_ = list(zip(mine.numbers.tolist(), mine.levels.tolist(), strict=True))
+    params = answers.model.params
+    shares = naive_joint.pair_shares(params, naive_joint.hidden(params, row_))
+    scores = {
+        item_id: log(shares[number, 3:].sum())
+        for number, item_id in enumerate(ITEMS.ids)
+        if item_id not in MINE
+    }
+
+    ranked = recommend(answers, "u05", mine, n=12)
+
+    assert ids(ranked) == sorted(scores, key=lambda item_id: -scores[item_id])
+    first = ITEMS.numbers([ranked.items[0].item_id])
+    expected = inference.rated_probabilities(
+        answers.model.raters, first, user=5, rated=mine.numbers, levels=mine.levels
+    )
+    assert ranked.items[0].expected_rating == pytest.approx(expected[0] @ SCALE.values)
+
+
+def test_a_joint_model_rates_for_somebody_new_from_their_own_ratings_alone():
+    answers = joint_with_raters()
+    raters = answers.model.raters
+    mine = stored(answers, **MINE)
+
+    (known, new) = (
+        predict(answers, user_id, mine, ["i09"])[0] for user_id in ("u05", "somebody-new")
+    )
+
+    row_ = list(zip(mine.numbers.tolist(), mine.levels.tolist(), strict=True))
+    expected = naive.level_probabilities(raters.by_user.params, row_, 9)
+    np.testing.assert_allclose([share for _, share in new.distribution], expected, rtol=1e-4)
+    assert known.distribution != new.distribution
+    assert known.source == new.source == "model"
 
 
 # ------------------------------------------------------------------------- predictions

@@ -1,0 +1,88 @@
+"""What a joint machine gets beside its hidden units: couplings for lists, raters for ratings."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from recsvc.rbm import evaluation, raters
+from recsvc.rbm.couplings import Couplings, Neighbourhoods
+from recsvc.rbm.folded import Folded
+from recsvc.rbm.inference import expected_ratings
+from recsvc.rbm.model import Model
+from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.raters import Raters
+from recsvc.rbm.ratings import Doubles
+from recsvc.service.judging import Split, list_figures
+
+LAMBDAS = (50.0, 150.0, 500.0)
+USUAL_LAMBDA = 500.0
+COUPLING_SCALES = (0.0, 2.0, 4.0, 8.0, 16.0)
+USUAL_COUPLING_SCALE = 8.0
+USERS_TO_CHOOSE_BY = 500
+
+
+def rated(
+    model: Model, split: Split, hyper: Hyperparameters, *, seed: int, told: Callable[[str], None]
+) -> Model:
+    """Give a joint model the machines that predict its ratings, where they do it better than it.
+
+    They learn from train ratings; validation ratings tell which is better.
+
+    told  is called after every epoch of theirs
+    """
+    values = np.array(split.scale.values)
+    affordable = raters.are_affordable(len(split.users), len(split.items), values.size)
+    if hyper.rating_epochs == 0 or not affordable:
+        return model
+    made = raters.learn(
+        split.train, split.validation, values, most_epochs=hyper.rating_epochs, seed=seed
+    )
+    for one in made:
+        if isinstance(one, Raters):
+            kept = replace(model, raters=one)
+            better = _validation_rmse(kept, split) <= _validation_rmse(model, split)
+            return replace(kept, raters=one.answering_from(split.everything)) if better else model
+        told("learning how people rate")
+    raise AssertionError("the raters come last")
+
+
+def _validation_rmse(model: Model, split: Split) -> float:
+    """RMSE of validation ratings, everybody folded in from train ratings; 0 without any."""
+    asked = split.validation
+    if asked.n_ratings == 0:
+        return 0.0
+    shares = Folded.of(model, split.train).level_probabilities(asked.users(), asked.items)
+    errors = expected_ratings(model, shares) - model.values[asked.levels]
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
+    """Give a joint model its couplings, with the λ and the scale that list validation ratings best.
+
+    λ is chosen for the couplings alone, the scale beside the hidden units. Without validation
+    ratings both are what has done well elsewhere.
+    """
+    neighbourhoods = Neighbourhoods.of(split.train, hyper.neighbours)
+    users = split.ranked_users(USERS_TO_CHOOSE_BY)
+    if hyper.neighbours == 0 or users.size == 0:
+        return replace(
+            model,
+            couplings=neighbourhoods.couplings(hyper.coupling_regularisation or USUAL_LAMBDA),
+            coupling_scale=USUAL_COUPLING_SCALE,
+        )
+
+    def alone(couplings: Couplings) -> float:
+        def scores_of(user: int) -> Doubles:
+            return couplings.field(split.train.row(user)[0]).astype(np.float64)
+
+        figures = evaluation.ranking_figures(scores_of, split.train, split.validation, users)
+        return figures.ndcg_at_n
+
+    lambdas = [hyper.coupling_regularisation] if hyper.coupling_regularisation else LAMBDAS
+    couplings = max((neighbourhoods.couplings(one) for one in lambdas), key=alone)
+    made = replace(model, couplings=couplings)
+    tried = [replace(made, coupling_scale=scale) for scale in COUPLING_SCALES]
+    return max(
+        tried, key=lambda one: list_figures(one, split.train, split.validation, users).ndcg_at_n
+    )
