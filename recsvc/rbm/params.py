@@ -14,6 +14,7 @@ from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Schedule = Literal["constant", "step", "cosine"]
 Initialisation = Literal["normal", "glorot"]
+Objective = Literal["conditional", "contrastive"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,13 @@ class Hyperparameters:
         metadata={
             "choices": ("constant", "step", "cosine"),
             "help": "constant; step: halved after each third; cosine: down to a tenth",
+        },
+    )
+    objective: Objective = dataclasses.field(
+        default="conditional",
+        metadata={
+            "choices": ("conditional", "contrastive"),
+            "help": "conditional: ratings told from a part of them; contrastive: CD-k (joint_rbm)",
         },
     )
     dropout: float = _number(0.0, 0.0, 0.95, "share of hidden units left out of a step (joint_rbm)")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from recsvc.errors import Diverged
-from recsvc.rbm import adam, conditional
+from recsvc.rbm import adam, conditional, replicated
 from recsvc.rbm.batches import deal
 from recsvc.rbm.contrastive import reconstruct, take_step
 from recsvc.rbm.machine import machine_of
@@ -172,6 +172,12 @@ def learn_joint_epoch(
 ) -> None:
     """Go through all train ratings once, moving the state's arrays; nothing is evaluated."""
     moments = adam.Moments(state.velocity, state.square)
+    if hyper.objective == "contrastive":
+        replicated.learn_epoch(
+            state.params, moments, data.train, hyper,
+            learning_rate=now.learning_rate, cd_steps=now.cd_steps, seed=seed, epoch=epoch,
+        )  # fmt: skip
+        return
     conditional.learn_epoch(
         state.params, moments, data.train, hyper,
         learning_rate=now.learning_rate, seed=seed, epoch=epoch,

@@ -9,7 +9,7 @@ from recsvc.rbm.couplings import Neighbourhoods
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.machine import machine_of
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.params import Hyperparameters, ModelKind, Objective
 from recsvc.rbm.raters import Raters
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training import TrainerState, TrainingData, train
@@ -26,6 +26,7 @@ def compile_kernels() -> None:
     parts = ratings.select(~held_out), ratings.select(held_out)
     for model_kind in KINDS:
         _use_once(model_kind, *parts)
+    _use_once("joint_rbm", *parts, objective="contrastive")
     evaluation.baseline_figures(*parts, np.arange(N_USERS), SCALE, with_ease=True)
 
 
@@ -35,8 +36,14 @@ def _some_ratings() -> RatingMatrix:
     return RatingMatrix.build(users, items, levels, shape=(N_USERS, N_ITEMS))
 
 
-def _use_once(model_kind: ModelKind, ratings: RatingMatrix, held_out: RatingMatrix) -> None:
-    hyper = Hyperparameters(n_hidden=2, epochs=1, warm_up_epochs=0)
+def _use_once(
+    model_kind: ModelKind,
+    ratings: RatingMatrix,
+    held_out: RatingMatrix,
+    *,
+    objective: Objective = "conditional",
+) -> None:
+    hyper = Hyperparameters(n_hidden=2, epochs=1, warm_up_epochs=0, objective=objective)
     matrices = ratings, held_out
     if model_kind == "item_rbm":
         matrices = ratings.transposed(), held_out.transposed()

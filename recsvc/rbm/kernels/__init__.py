@@ -27,6 +27,7 @@ from recsvc.rbm.kernels.joint import (
     solve_rows,
 )
 from recsvc.rbm.kernels.learning import (
+    Keys,
     cd_step,
     fold_in_one,
     gather_rows,
@@ -45,13 +46,24 @@ from recsvc.rbm.kernels.predicting import (
     top_liked,
 )
 from recsvc.rbm.kernels.ranking import add_rows, count_pairs, regress, top_n, top_n_but
+from recsvc.rbm.kernels.replicated import (
+    choose_chunks,
+    contrastive_adam_step,
+    draw_pairs,
+    draw_units,
+)
 
 __all__ = [
+    "Keys",
     "adam_step",
     "add_couplings",
     "add_rows",
     "cd_step",
+    "choose_chunks",
+    "contrastive_adam_step",
     "count_pairs",
+    "draw_pairs",
+    "draw_units",
     "drop_units",
     "fold_in_one",
     "gather_rows",

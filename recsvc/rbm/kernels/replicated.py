@@ -1,0 +1,151 @@
+"""Kernels of the joint machine's contrastive divergence: hidden states, drawn pairs, the step."""
+
+import numpy as np
+from numba import njit, prange
+
+from recsvc.rbm.kernels.learning import CHUNKS, REORDERED, Keys, uniform
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
+
+ONE = np.float32(1.0)
+FINER = 2.0**-24  # of a second uniform, whose 24 bits follow those of the first
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def draw_units(probabilities: Floats, keys: Keys, first_draws: Ints, states: Floats) -> None:
+    """`states` = 1 with these probabilities, else 0; both (n_batch, n_hidden).
+
+    first_draws  (n_batch,) the number of the uniform that each case's first unit takes
+    """
+    for case in prange(keys.size):
+        for j in range(states.shape[1]):
+            drawn = uniform(keys[case], first_draws[case] + j) < probabilities[case, j]
+            states[case, j] = ONE if drawn else np.float32(0.0)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def choose_chunks(
+    masses: Doubles, keys: Keys, first_draws: Ints, indptr: Ints, chunks: Ints, shares: Doubles
+) -> None:
+    """Tell in which chunk of pairs each draw falls, and how far into its mass.
+
+    A draw is 48 bits, two uniforms: that many pairs can be told apart by it.
+
+    masses       (n_batch, n_chunks) of each chunk, but for each case's constant
+    first_draws  (n_batch,) the number of the uniform that each case's first draw takes
+    indptr       (n_batch + 1,) case b makes the draws indptr[b] : indptr[b + 1]
+    chunks       (n_draws,) out
+    shares       (n_draws,) out: of the chunk's mass, in [0, 1]
+    """
+    n_chunks = masses.shape[1]
+    for case in prange(keys.size):
+        ends = np.cumsum(masses[case])
+        for n in range(indptr[case], indptr[case + 1]):
+            number = first_draws[case] + 2 * (n - indptr[case])
+            fine = np.float64(uniform(keys[case], number + 1)) * FINER
+            reached = (np.float64(uniform(keys[case], number)) + fine) * ends[n_chunks - 1]
+            chunk = min(np.searchsorted(ends, reached, side="right"), n_chunks - 1)
+            chunks[n] = chunk
+            before = ends[chunk - 1] if chunk else 0.0
+            shares[n] = min(1.0, (reached - before) / (ends[chunk] - before))
+
+
+@njit(cache=True, nogil=True)
+def draw_pairs(
+    masses: Floats,
+    indptr: Ints,
+    chunk: int,
+    chunks: Ints,
+    shares: Doubles,
+    first_pair: int,
+    pairs: Ints,
+) -> None:
+    """Find the pairs of one chunk that the draws which fell into it mean: by inverse distribution.
+
+    masses      (n_batch, n_pairs) of the chunk's pairs, but for each case's constant
+    first_pair  the number of the chunk's first pair
+    pairs       (n_draws,) out, where `chunks` names this chunk
+    """
+    ends = np.empty(masses.shape[1])
+    for case in range(masses.shape[0]):
+        running = 0.0
+        for pair in range(ends.size):
+            running += masses[case, pair]
+            ends[pair] = running
+        for n in range(indptr[case], indptr[case + 1]):
+            if chunks[n] == chunk:
+                place = np.searchsorted(ends, shares[n] * running, side="right")
+                pairs[n] = first_pair + min(place, ends.size - 1)
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+def _add_item(
+    item: int,
+    item_indptr: Ints,
+    rows: Numbers,
+    places: Numbers,
+    levels: Levels,
+    sign: np.float32,
+    hidden: Floats,
+    out: Floats,
+) -> None:
+    """`out`[r, j] += sign · hidden[u, j] over a batch's entries (u, r) of an item."""
+    for entry in range(item_indptr[item], item_indptr[item + 1]):
+        row, level = rows[entry], levels[places[entry]]
+        for j in range(out.shape[1]):
+            out[level, j] += sign * hidden[row, j]
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+def contrastive_adam_step(
+    weights: Floats,
+    mean: Floats,
+    square: Floats,
+    items: Ints,
+    data_indptr: Ints,
+    data_rows: Numbers,
+    data_places: Numbers,
+    data_levels: Levels,
+    data_hidden: Floats,
+    model_indptr: Ints,
+    model_rows: Numbers,
+    model_places: Numbers,
+    model_levels: Levels,
+    model_hidden: Floats,
+    rate: np.float32,
+    epsilon: np.float32,
+    weight_decay: np.float32,
+    mean_kept: np.float32,
+    square_kept: np.float32,
+) -> None:
+    """Move the weights by Adam along the contrastive divergence of a batch [SH09].
+
+    slope[i, r, j] = Σ model_hidden[u, j] over the draws of (i, r) − Σ data_hidden[u, j] over the
+    ratings (i, r); no item's slope outlives its step.
+
+    items         (n,) the items that move
+    data_hidden   (n_batch, n_hidden) what one rating adds: share of the batch · P(h = 1 | V)
+    model_hidden  (n_batch, n_hidden) what one draw adds
+    rate, epsilon, weight_decay, mean_kept, square_kept  as `adam_step` has them
+    """
+    _, n_levels, n_hidden = weights.shape
+    shrunk = ONE - weight_decay
+    for chunk in prange(CHUNKS):
+        slopes = np.empty((n_levels, n_hidden), np.float32)
+        for place in range(chunk, items.size, CHUNKS):
+            item = items[place]
+            slopes[:] = 0.0
+            _add_item(
+                item, model_indptr, model_rows, model_places, model_levels, ONE, model_hidden,
+                slopes,
+            )  # fmt: skip
+            _add_item(
+                item, data_indptr, data_rows, data_places, data_levels, -ONE, data_hidden, slopes
+            )
+            for level in range(n_levels):
+                for j in range(n_hidden):
+                    slope = slopes[level, j]
+                    m = mean_kept * mean[item, level, j] + (ONE - mean_kept) * slope
+                    s = square_kept * square[item, level, j] + (ONE - square_kept) * slope * slope
+                    mean[item, level, j], square[item, level, j] = m, s
+                    step = rate * m / (np.sqrt(s) + epsilon)
+                    weights[item, level, j] = shrunk * weights[item, level, j] - step

@@ -1,0 +1,76 @@
+"""Training by contrastive divergence of the joint machine: its bits, and what it comes to."""
+
+import numpy as np
+import pytest
+
+from recsvc.rbm import checkpoint, evaluation, joint, kernels
+from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.training import TrainerState, TrainingData, train
+from tests.rbm.machines import STARS, movielens_100k, random_ratings
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+def learn(ratings, *, state=None, **changes):
+    chosen = {"objective": "contrastive", "n_hidden": 7, **changes}
+    hyper = Hyperparameters.chosen("joint_rbm", chosen)
+    if state is None:
+        rng = np.random.default_rng(0)
+        state = TrainerState.initial(joint.initial_params(ratings, 5, hyper, rng=rng))
+    nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
+    data = TrainingData(ratings, nothing, STARS)
+    return train(data, hyper, seed=0, state=state, model_kind="joint_rbm")
+
+
+def test_one_thread_or_two_learn_the_same_bits(rng):
+    ratings = random_ratings(rng, n_users=60, n_items=300)
+    hashes = []
+    for n_threads in (1, 2):
+        kernels.use_threads(n_threads)
+        *_, (_, state) = learn(ratings, epochs=3, batch_size=16, final_cd_steps=2)
+        hashes.append(state.params.sha256())
+
+    assert hashes[0] == hashes[1]
+
+
+def test_training_taken_up_from_a_checkpoint_comes_to_the_same_bits(rng):
+    ratings = random_ratings(rng, n_users=40, n_items=30)
+    reached = [checkpoint.write_state(state) for _, state in learn(ratings, epochs=6, batch_size=8)]
+    taken_up = checkpoint.read_state(reached[3])
+
+    *_, (report, state) = learn(ratings, epochs=6, batch_size=8, state=taken_up)
+
+    assert report.epoch == 6
+    assert checkpoint.write_state(state) == reached[6]
+
+
+def test_objective_chain_length_and_wanted_activity_each_change_what_is_learned(rng):
+    ratings = random_ratings(rng, n_users=40, n_items=30)
+    hashes = []
+    differently = (
+        {}, {"final_cd_steps": 3}, {"cd_steps": 3}, {"sparsity_target": 0.1},
+        {"objective": "conditional"},
+    )  # fmt: skip
+    for changes in differently:
+        *_, (_, state) = learn(ratings, epochs=3, batch_size=8, **changes)
+        hashes.append(state.params.sha256())
+
+    assert len(set(hashes)) == len(differently)
+
+
+def test_on_movielens_its_hidden_units_list_better_than_the_most_rated(data_dir):
+    base, test = (movielens_100k(data_dir, name) for name in ("u1.base", "u1.test"))
+    *_, (_, state) = learn(base, n_hidden=50, batch_size=50, epochs=12)
+    hidden = joint.hidden_probabilities(state.params, base)
+    users, counts = np.arange(base.n_users), base.item_counts().astype(float)
+
+    def ndcg(scores_of) -> float:
+        return evaluation.ranking_figures(scores_of, base, test, users).ndcg_at_n
+
+    ours = ndcg(lambda user: joint.item_fields(state.params, hidden[user], 0).astype(float))
+
+    assert ours > 1.2 * ndcg(lambda _: counts.copy())
+    assert 0.05 < hidden.mean() < 0.95
