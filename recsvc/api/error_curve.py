@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -35,6 +36,11 @@ class Epoch(Answer):
         examples=[1.32], description="Mean −log p(level | item, user) on held-out ratings."
     )
     validation_rmse: float | None = Field(examples=[0.97], description="In units of the ratings.")
+    validation_ndcg: float | None = Field(
+        examples=[0.31],
+        description="nDCG@10 of up to 256 users, hidden units alone; null of a kind that only "
+        "rates. Where there is one, it says which epoch is the best.",
+    )
     train_nll: float | None = Field(examples=[1.28])
     reconstruction_error: float | None = Field(examples=[0.41])
     train_free_energy: float | None = Field(examples=[-112.4])
@@ -70,7 +76,7 @@ class ErrorCurve(Answer):
             "content": {
                 "text/csv": {
                     "schema": {"type": "string"},
-                    "example": "epoch,validation_nll\n1,1.3\n",
+                    "example": "epoch,validation_nll,validation_ndcg\n1,1.3,0.31\n",
                 },
                 "image/svg+xml": {"schema": {"type": "string"}, "example": "<svg …></svg>"},
             },
@@ -99,18 +105,24 @@ def _curve(job: Job, epochs: Sequence[TrainingEpoch]) -> ErrorCurve:
     return ErrorCurve(
         job_id=job.id,
         state=JobState(job.state),
-        best_epoch=result.get("best_epoch", note.get("best_epoch", _least(shown))),
+        best_epoch=result.get("best_epoch", note.get("best_epoch", _best(shown))),
         baselines=result.get("baselines", note.get("baselines")),
         epochs=shown,
     )
 
 
-def _least(epochs: list[Epoch]) -> int | None:
-    """Give the epoch of the least validation NLL, as long as the job has not named the best."""
-    rated = [
-        (epoch.validation_nll, epoch.epoch) for epoch in epochs if epoch.validation_nll is not None
+def _best(epochs: list[Epoch]) -> int | None:
+    """Give the best epoch as training sees it, as long as the job has not named it."""
+    judged = [
+        (
+            math.inf if epoch.validation_ndcg is None else -epoch.validation_ndcg,
+            math.inf if epoch.validation_nll is None else epoch.validation_nll,
+            epoch.epoch,
+        )
+        for epoch in epochs
+        if (epoch.validation_ndcg, epoch.validation_nll) != (None, None)
     ]
-    return min(rated)[1] if rated else None
+    return min(judged)[2] if judged else None
 
 
 def _as_csv(epochs: list[Epoch]) -> str:
@@ -130,10 +142,17 @@ def _drawn(curve: ErrorCurve) -> dict[str, Any]:
         for name, figures in (curve.baselines or {}).items()
         if figures.get("rmse") is not None
     }
+    ndcg = {
+        name.replace("_", " "): figures["ndcg_at_10"]
+        for name, figures in (curve.baselines or {}).items()
+        if figures.get("ndcg_at_10") is not None
+    }
+    lists = error_curve_svg.Panel("nDCG@10", {"validation": line("validation_ndcg")}, levels=ndcg)
     return {
         "title": f"Training job {curve.job_id} · {curve.state}",
         "best_epoch": curve.best_epoch,
         "panels": [
+            *([lists] if lists.values() else []),
             error_curve_svg.Panel("RMSE", {"validation": line("validation_rmse")}, levels=rmse),
             error_curve_svg.Panel(
                 "negative log-likelihood",

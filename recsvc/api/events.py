@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
 LOOK_EVERY_SECONDS = 0.25
 KIND = "training"
 EXAMPLE = """event: epoch
-data: {"epoch": 1, "validation_nll": 1.32, "validation_rmse": 0.97}
+data: {"epoch": 1, "validation_nll": 1.32, "validation_rmse": 0.97, "validation_ndcg": 0.31}
 id: 17
 
 """

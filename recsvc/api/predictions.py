@@ -9,7 +9,7 @@ from recsvc.api import answers
 from recsvc.api.deps import UserId
 from recsvc.api.schemas import Answer
 from recsvc.errors import InvalidId, ModelUnreadable, NoModelPublished
-from recsvc.service.recommending import Prediction, Rated, predict
+from recsvc.service.recommending import Known, Prediction, predict
 from recsvc.service.serving import Serving
 
 router = APIRouter(tags=["recommendations"])
@@ -28,7 +28,11 @@ class PredictionOut(Answer):
     """How the user would rate one item."""
 
     item_id: str = Field(examples=["318"])
-    expected_rating: float = Field(examples=[4.1], description="Mean of the distribution.")
+    expected_rating: float | None = Field(
+        examples=[4.1],
+        description="Mean of the distribution; null where the model has learned from "
+        "interactions alone, and then the distribution is empty.",
+    )
     entropy: float = Field(examples=[1.2], description="How unsure it is, in nats.")
     distribution: list[ProbabilityOut]
     source: Literal["model", "baseline"] = Field(
@@ -72,8 +76,8 @@ def get_predictions(
     """An item that the user has rated is predicted as if they had not."""
     serving: Serving = request.app.state.serving
     answering = serving.answering()
-    rated = Rated.stored(answering, serving.rated.of(user_id))
-    predictions = predict(answering, user_id, rated, item_id)
+    known = Known.stored(answering, serving.histories.of(user_id))
+    predictions = predict(answering, user_id, known, item_id)
     return PredictionsOut(
         user_id=user_id,
         model_version=answering.version,

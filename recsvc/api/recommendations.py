@@ -22,7 +22,7 @@ from recsvc.errors import (
 )
 from recsvc.service.answering import Answering
 from recsvc.service.rating_fields import checked_value
-from recsvc.service.recommending import RankedList, Rated, recommend
+from recsvc.service.recommending import Known, RankedList, recommend
 from recsvc.service.serving import Serving
 
 router = APIRouter(tags=["recommendations"])
@@ -34,7 +34,7 @@ QUICK_MULTIPLICATIONS = 3_000_000  # ranked within a millisecond; more is done i
 
 N = Annotated[int, Query(ge=1, le=MOST, description="Length of the list.")]
 Exclude = Annotated[list[str], Query(max_length=MOST, description="Items that must not come.")]
-IncludeRated = Annotated[bool, Query(description="Let rated items come back.")]
+IncludeRated = Annotated[bool, Query(description="Let items rated or bought come back.")]
 
 
 class RecommendationOut(Answer):
@@ -65,11 +65,21 @@ class GivenRating(Body):
     value: float = Field(examples=[4])
 
 
+class GivenInteraction(Body):
+    """Something done without a rating, and not stored: what is in an anonymous cart."""
+
+    item_id: str = Field(min_length=1, max_length=256, examples=["318"])
+    type: Literal["view", "cart", "purchase"] = Field(examples=["cart"])
+
+
 class RecommendationsRequest(Body):
-    """Somebody's ratings, and what to give for them."""
+    """Somebody's ratings and interactions, and what to give for them."""
 
     ratings: list[GivenRating] = Field(
         default_factory=list, max_length=10_000, examples=[[{"item_id": "318", "value": 5}]]
+    )
+    interactions: list[GivenInteraction] = Field(
+        default_factory=list, max_length=10_000, examples=[[{"item_id": "50", "type": "cart"}]]
     )
     n: int = Field(10, ge=1, le=MOST)
     exclude: list[str] = Field(default_factory=list, max_length=MOST)
@@ -90,7 +100,7 @@ async def get_recommendations(
     exclude: Exclude = [],  # noqa: B006 - FastAPI copies defaults
     include_rated: IncludeRated = False,
 ) -> Response:
-    """Fold in the ratings as they are now and rank everything else.
+    """Fold in the ratings and interactions as they are now and rank everything else.
 
     A user nobody has heard of gets the most-rated items, and each says so.
     """
@@ -98,9 +108,9 @@ async def get_recommendations(
     answering = serving.answering()
 
     def work() -> RankedList:
-        rated = Rated.stored(answering, serving.rated.of(user_id))
+        known = Known.stored(answering, serving.histories.of(user_id))
         return recommend(
-            answering, user_id, rated, n=n, include_rated=include_rated, exclude=exclude
+            answering, user_id, known, n=n, include_rated=include_rated, exclude=exclude
         )
 
     ranked = await _done(serving, answering, work)
@@ -114,7 +124,7 @@ async def get_recommendations(
     responses=answers.of(NoModelPublished, ModelUnreadable, InvalidRating, ValueOffScale),
 )
 async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -> Response:
-    """Do the same from the ratings in the body, of which nothing is kept.
+    """Do the same from the ratings and interactions in the body, of which nothing is kept.
 
     Of an item-oriented model, which knows only those it was trained on, popular items come.
     """
@@ -123,11 +133,14 @@ async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -
     scale = request.app.state.context.rating_scale
     ratings = {rating.item_id: checked_value(rating.value, scale) for rating in body.ratings}
 
+    events = [(event.item_id, event.type) for event in body.interactions]
+    done = ratings.keys() | {item_id for item_id, type_ in events if type_ == "purchase"}
+
     def work() -> RankedList:
-        rated = Rated.given(answering, ratings)
-        exclude = set(body.exclude) | (set() if body.include_rated else ratings.keys())
+        known = Known.given(answering, ratings, events)
+        exclude = set(body.exclude) | (set() if body.include_rated else done)
         return recommend(
-            answering, None, rated, n=body.n, include_rated=body.include_rated, exclude=exclude
+            answering, None, known, n=body.n, include_rated=body.include_rated, exclude=exclude
         )
 
     ranked = await _done(serving, answering, work)

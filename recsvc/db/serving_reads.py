@@ -21,11 +21,6 @@ Types = NDArray[np.uint8]
 
 PURCHASE = list(InteractionType).index(InteractionType.PURCHASE)
 
-RATED = (
-    "SELECT item_key, value FROM rating JOIN user_account ON user_account.key = rating.user_key "
-    "WHERE user_account.user_id = {parameter} ORDER BY item_key"
-)
-
 IS_RATING = -1  # where a type's number would stand
 DONE = (
     f"SELECT item_key, value, {IS_RATING} FROM rating "
@@ -76,7 +71,7 @@ def catalogue_rows(session: Session, *, since: datetime | None = None) -> Sequen
     return [CatalogueRow(*row) for row in session.execute(rows.order_by(Item.key))]
 
 
-class RatedItems:
+class Histories:
     """What a user did, for one request: a prepared statement on a connection kept for it.
 
     It goes past the session and the pool, which would take longer than the statement does. There
@@ -87,14 +82,9 @@ class RatedItems:
         self._database = database
         self._idle: list[Any] = []
         parameter = "?" if database.dialect == "sqlite" else "%s"
-        self._rated = RATED.format(parameter=parameter)
         self._done = DONE.format(parameter=parameter)
 
-    def of(self, user_id: str) -> list[tuple[int, float]]:
-        """Give (item key, value) of all ratings of a user, by key; none for an unknown user."""
-        return self._asked(self._rated, (user_id,))
-
-    def history_of(self, user_id: str) -> History:
+    def of(self, user_id: str) -> History:
         """Give a user's ratings and interactions, as of one moment; none for an unknown user."""
         rows = self._asked(self._done, (user_id, user_id))
         flat = np.fromiter(chain.from_iterable(rows), np.float64, 3 * len(rows))

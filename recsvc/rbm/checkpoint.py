@@ -7,7 +7,7 @@ that map one file share its pages.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -24,7 +24,7 @@ from recsvc.rbm.machine import AnyPredictor
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
 from recsvc.rbm.raters import Rater, Raters
-from recsvc.rbm.ratings import Doubles, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.ratings import EVENT_TYPES, NO_LEVEL, Doubles, RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training import TrainerState
 from recsvc.rbm.units import Predictor
 
@@ -71,13 +71,34 @@ class Snapshot:
     event_types: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
 
     def matrix(self, scale: RatingScale) -> RatingMatrix:
-        """Give the ratings as levels of a scale."""
+        """Give the ratings as levels of a scale, and beside them its types of interaction.
+
+        Of an item that a user has rated the rating counts, of any other the last of the types:
+        a purchase says more than a view.
+        """
+        kept = self._unrated_events()
+        levels = np.array([scale.event_level(name) for name in EVENT_TYPES])[self.event_types[kept]]
+        known = levels != NO_LEVEL
         return RatingMatrix.build(
-            self.user_numbers,
-            self.item_numbers,
-            scale.levels(self.values),
+            np.concatenate([self.user_numbers, self.event_users[kept][known]]),
+            np.concatenate([self.item_numbers, self.event_items[kept][known]]),
+            np.concatenate([scale.levels(self.values), levels[known].astype(np.uint8)]),
             shape=(len(self.users), len(self.items)),
         )
+
+    def events(self) -> tuple[str, ...]:
+        """Give the types that say most of some item that its user has not rated."""
+        present = np.unique(self.event_types[self._unrated_events()])
+        return tuple(EVENT_TYPES[number] for number in present.tolist())
+
+    def _unrated_events(self) -> NDArray[np.bool_]:
+        """Tell which interactions are the last of their user and item, who gave no rating."""
+        n_items = len(self.items)
+        pairs = self.event_users.astype(np.int64) * n_items + self.event_items
+        is_last = np.append(pairs[1:] != pairs[:-1], True)[: pairs.size]
+        rated = self.user_numbers.astype(np.int64) * n_items + self.item_numbers
+        unrated: NDArray[np.bool_] = is_last & ~np.isin(pairs, rated)
+        return unrated
 
 
 def write_snapshot(snapshot: Snapshot) -> bytes:
@@ -122,6 +143,9 @@ def write_state(state: TrainerState) -> bytes:
         "epoch": state.epoch,
         "best_epoch": state.best_epoch,
         "best_nll": state.best_nll.hex(),
+        "best_ndcg": state.best_ndcg.hex(),
+        "halvings": state.halvings,
+        "halved_at": state.halved_at,
     }
     return _write("trainer", arrays, facts)
 
@@ -141,6 +165,9 @@ def read_state(buffer: Buffer) -> TrainerState:
         best_epoch=facts["best_epoch"],
         best_nll=float.fromhex(facts["best_nll"]),
         best_params=_params("best_params", arrays).copy(),
+        best_ndcg=float.fromhex(facts["best_ndcg"]),
+        halvings=facts["halvings"],
+        halved_at=facts["halved_at"],
     )
 
 
@@ -164,7 +191,7 @@ def write_model(model: Model) -> bytes:
         "block": model.predictor.block if isinstance(model.predictor, Predictor) else None,
         "coupling_scale": model.coupling_scale,
         "raters": model.raters and _rater_facts(model.raters),
-        "scale": {"values": model.scale.values, "edges": model.scale.edges},
+        "scale": asdict(model.scale),
     }
     return _write("model", arrays, facts)
 
@@ -173,19 +200,20 @@ def write_model(model: Model) -> bytes:
 def read_model(buffer: Buffer) -> Model:
     """Read a model; its arrays are views of the buffer. Raises CheckpointUnreadable."""
     arrays, facts = _read("model", buffer)
-    scale, params = facts["scale"], _params("params", arrays)
+    params = _params("params", arrays)
+    scale = RatingScale(**{name: tuple(part) for name, part in facts["scale"].items()})
     return Model(
         facts["model_kind"],
         params,
-        _predictor(params, arrays, facts["block"]),
-        RatingScale(tuple(scale["values"]), tuple(scale["edges"])),
+        _predictor(params, arrays, facts["block"], scale.n_levels),
+        scale,
         _vocabulary("users", arrays),
         _vocabulary("items", arrays),
         arrays["level_counts"],
         arrays["case_hidden"],
         Couplings(*(arrays[f"couplings.{name}"] for name in ("indptr", "neighbours", "strengths"))),
         facts["coupling_scale"],
-        facts["raters"] and _raters(arrays, facts["raters"], np.array(scale["values"])),
+        facts["raters"] and _raters(arrays, facts["raters"], np.array(scale.values)),
     )
 
 
@@ -241,9 +269,11 @@ def _predictor_arrays(predictor: AnyPredictor) -> dict[str, Array]:
     return {"expm1_weights": predictor.expm1_weights, "visible_odds": predictor.visible_odds}
 
 
-def _predictor(params: Params, arrays: Mapping[str, Array], block: int | None) -> AnyPredictor:
+def _predictor(
+    params: Params, arrays: Mapping[str, Array], block: int | None, n_levels: int
+) -> AnyPredictor:
     if block is None:
-        return JointPredictor(params)
+        return JointPredictor(params, n_levels)
     return Predictor(arrays["expm1_weights"], arrays["visible_odds"], block)
 
 

@@ -17,12 +17,14 @@ class Folded:
     ratings  what the users were folded in from; rows are users
     hidden   (n_cases, n_hidden) of the users, or of the items of an item_rbm
     rating_hidden  (n_users, width) of the users, in the machine that rates beside a joint_rbm
+    n_rated        (n_users,) how many ratings that machine was given
     """
 
     model: Model
     ratings: RatingMatrix
     hidden: Floats
     rating_hidden: Floats | None = None
+    n_rated: Ints | None = None
 
     @classmethod
     def of(cls, model: Model, ratings: RatingMatrix) -> "Folded":
@@ -35,18 +37,21 @@ class Folded:
         hidden = machine.hidden_probabilities(model.params, cases)
         if model.raters is None:
             return cls(model, ratings, hidden)
-        return cls(model, ratings, hidden, model.raters.by_user.hidden(ratings))
+        rated = ratings.rated(model.scale)
+        return cls(
+            model, ratings, hidden, model.raters.by_user.hidden(rated), np.diff(rated.indptr)
+        )
 
     def level_probabilities(self, users: Ints | Numbers, items: Ints | Numbers) -> Doubles:
         """p(level | the user's ratings) of each (user, item), (n, n_levels).
 
         Of a joint_rbm with raters, rows of the ratings are the users of training.
         """
-        if self.model.raters is not None and self.rating_hidden is not None:
+        raters, n_rated = self.model.raters, self.n_rated
+        if raters is not None and n_rated is not None and self.rating_hidden is not None:
             own, asked = users.astype(np.int64), items.astype(np.int64)
-            counts = np.diff(self.ratings.indptr)[own]
-            return self.model.raters.level_probabilities(
-                self.rating_hidden, own, own, asked, counts, in_parallel=True
+            return raters.level_probabilities(
+                self.rating_hidden, own, own, asked, n_rated[own], in_parallel=True
             )
         cases, visible = users.astype(np.int64), items.astype(np.int64)
         if self.model.model_kind == "item_rbm":

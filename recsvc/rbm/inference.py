@@ -199,5 +199,6 @@ def base_probabilities(model: Model, items: Ints) -> Doubles:
     An item number of −1, an item that the model does not know, gets the shares of all ratings.
     Smoothed as the visible biases are at the start.
     """
-    counts = np.where(items[:, np.newaxis] >= 0, model.level_counts[items], 0)
-    return smoothed_shares(counts, model.level_counts.sum(axis=0))
+    rated = model.level_counts[:, : model.scale.n_levels]
+    counts = np.where(items[:, np.newaxis] >= 0, rated[items], 0)
+    return smoothed_shares(counts, rated.sum(axis=0))

@@ -25,6 +25,7 @@ from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, RatingMatrix
 EVIDENCE = 100.0  # how many times one average rating counts, however many there are
 DAMPING = 5.0  # ratings that a user seems to have rated beyond their own, all of them neutral
 RATINGS_AT_ONCE = 4096
+ITEMS_AT_ONCE = 4096
 ROUNDING = 1.0 + 1e-5  # a bound holds for sums of float32, too
 
 
@@ -118,23 +119,43 @@ def item_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
     return sums
 
 
+def list_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
+    """`item_fields` of many users at once, by matrix products, (n_users, n_items).
+
+    hidden  (n_users, n_hidden)
+    """
+    weights, bias = params.weights[:, first_level:], params.visible_bias[:, first_level:]
+    n_items, n_levels = bias.shape
+    found = np.empty((hidden.shape[0], n_items), dtype=np.float32)
+    for start in range(0, n_items, ITEMS_AT_ONCE):
+        own = slice(start, start + ITEMS_AT_ONCE)
+        fields = [hidden @ weights[own, r].T + bias[own, r] for r in range(n_levels)]
+        most = np.maximum.reduce(fields)
+        found[:, own] = most + np.log(sum(np.exp(field - most) for field in fields))
+    return found
+
+
 @dataclass(frozen=True)
 class JointPredictor:
-    """Distributions over levels, the hidden units at their means, as they are while learning."""
+    """Distributions over levels, the hidden units at their means, as they are while learning.
+
+    n_levels  how many of the levels are ratings; those of interactions come after them
+    """
 
     params: Params
+    n_levels: int
 
     def level_probabilities(
         self, hidden: Floats, cases: Ints, units: Ints, *, in_parallel: bool = False
     ) -> Doubles:
-        """p(level | item, V) of item units[n] for case cases[n], (n, n_levels).
+        """p(level | item, rated, V) of item units[n] for case cases[n], (n, n_levels).
 
         hidden  (n_cases, n_hidden)  P(h = 1 | V)
         """
         fields = np.empty((units.size, self.params.visible_bias.shape[1]))
         kernel = kernels.level_fields_in_parallel if in_parallel else kernels.level_fields
         kernel(self.params.weights, self.params.visible_bias, hidden, cases, units, fields)
-        return _shares(fields)
+        return _shares(fields[:, : self.n_levels])
 
     def leave_one_out_probabilities(
         self, ratings: RatingMatrix, cases: Ints, places: Ints
@@ -146,7 +167,7 @@ class JointPredictor:
         params = self.params
         sums = units.hidden_inputs(params, ratings) - params.hidden_bias
         left = evidence(np.diff(ratings.indptr) - 1)
-        shares = np.empty((cases.size, params.visible_bias.shape[1]))
+        shares = np.empty((cases.size, self.n_levels))
         for start in range(0, cases.size, RATINGS_AT_ONCE):
             some = slice(start, start + RATINGS_AT_ONCE)
             case, items, levels = _of(ratings, cases[some], places[some])
@@ -163,7 +184,7 @@ def _of(ratings: RatingMatrix, cases: Ints, places: Ints) -> tuple[Ints, Ints, L
 
 
 def _shares(fields: Doubles) -> Doubles:
-    fields -= fields.max(axis=1, keepdims=True)
+    fields -= fields.max(axis=1, keepdims=True, initial=-np.inf)  # there may be no level
     np.exp(fields, out=fields)
     fields /= fields.sum(axis=1, keepdims=True)
     return fields

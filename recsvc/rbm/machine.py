@@ -8,7 +8,7 @@ import numpy as np
 from recsvc.rbm import joint, params, units
 from recsvc.rbm.joint import JointPredictor
 from recsvc.rbm.params import ModelKind, Params
-from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
+from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 from recsvc.rbm.units import Predictor
 
 AnyPredictor = Predictor | JointPredictor
@@ -18,36 +18,42 @@ AnyPredictor = Predictor | JointPredictor
 class Machine:
     """The functions of one kind; their arguments and answers are those of `units`.
 
-    leave_one_out  p(level | V without that rating) of every step-th rating
+    predictor      of parameters and the number of levels that are ratings
+    leave_one_out  p(level | V without that rating) of the ratings at some places of a matrix
     """
 
     initial_params: Callable[..., Params]
     hidden_probabilities: Callable[[Params, RatingMatrix], Floats]
     free_energy: Callable[[Params, RatingMatrix], Doubles]
-    predictor: Callable[[Params], AnyPredictor]
-    leave_one_out: Callable[[Params, RatingMatrix, int], Doubles]
+    predictor: Callable[[Params, int], AnyPredictor]
+    leave_one_out: Callable[[Params, RatingMatrix, Ints, int], Doubles]
 
 
-def _masked_leave_one_out(params: Params, ratings: RatingMatrix, step: int) -> Doubles:
+def _masked_predictor(params: Params, _: int) -> Predictor:
+    return Predictor.of(params)
+
+
+def _masked_leave_one_out(params: Params, ratings: RatingMatrix, places: Ints, _: int) -> Doubles:
     return Predictor.of(params).leave_one_out_probabilities(
         units.hidden_probabilities(params, ratings),
-        ratings.users()[::step].astype(np.int64),
-        ratings.items[::step].astype(np.int64),
-        ratings.levels[::step],
+        ratings.users()[places].astype(np.int64),
+        ratings.items[places].astype(np.int64),
+        ratings.levels[places],
     )
 
 
-def _joint_leave_one_out(params: Params, ratings: RatingMatrix, step: int) -> Doubles:
-    places = np.arange(0, ratings.n_ratings, step)
-    cases = ratings.users()[::step].astype(np.int64)
-    return JointPredictor(params).leave_one_out_probabilities(ratings, cases, places)
+def _joint_leave_one_out(
+    params: Params, ratings: RatingMatrix, places: Ints, n_levels: int
+) -> Doubles:
+    cases = ratings.users()[places].astype(np.int64)
+    return JointPredictor(params, n_levels).leave_one_out_probabilities(ratings, cases, places)
 
 
 MASKED = Machine(
     params.initial_params,
     units.hidden_probabilities,
     units.free_energy,
-    Predictor.of,
+    _masked_predictor,
     _masked_leave_one_out,
 )
 JOINT = Machine(

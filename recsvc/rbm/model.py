@@ -23,7 +23,7 @@ class Model:
     on, and `case_hidden` keeps every item's hidden probabilities.
 
     scale         what the levels stand for
-    level_counts  (n_items, n_levels) how often each item had got each level at training
+    level_counts  (n_items, n_all_levels) how often each item had got each level at training
     case_hidden   (n_items, width) of an item_rbm, as the predictor wants it; else empty
     couplings     of a joint_rbm, else none
     coupling_scale  how much they count in a list: see `inference.list_scores`
@@ -57,7 +57,7 @@ class Model:
     ) -> "Model":
         """Make a model that answers from these ratings, rows of which are users."""
         machine = machine_of(model_kind)
-        predictor = machine.predictor(params)
+        predictor = machine.predictor(params, scale.n_levels)
         case_hidden = np.empty((0, params.hidden_bias.size), dtype=np.float32)
         if model_kind == "item_rbm" and isinstance(predictor, Predictor):
             hidden = machine.hidden_probabilities(params, ratings.transposed())
@@ -69,7 +69,7 @@ class Model:
             scale,
             users,
             items,
-            ratings.level_counts(scale.n_levels),
+            ratings.level_counts(scale.n_all_levels),
             case_hidden,
             couplings or Couplings.none(len(items)),
             coupling_scale,
@@ -77,7 +77,7 @@ class Model:
 
     @cached_property
     def item_counts(self) -> Ints:
-        """How many ratings each item had at training, (n_items,)."""
+        """How many ratings and interactions each item had at training, (n_items,)."""
         counts: Ints = self.level_counts.sum(axis=1)
         return counts
 

@@ -17,6 +17,7 @@ Levels = NDArray[np.uint8]
 MAX_DISTINCT_VALUES = 20
 N_QUANTILE_LEVELS = 10
 LIKED_SHARE = 0.4
+NO_LEVEL = -1
 EVENT_TYPES = ("view", "cart", "purchase")  # what the numbers of `Snapshot.event_types` stand for
 
 
@@ -64,13 +65,16 @@ class RatingScale:
 
     values  strictly increasing; of a binned scale, the mean rating of each bin
     edges   of a binned scale, the n_levels − 1 values at which the next bin begins; else empty
+    events  types of interaction, each of which has a level of its own after those: for items
+            chosen and not rated. A shop without ratings has these alone
     """
 
     values: tuple[float, ...]
     edges: tuple[float, ...] = ()
+    events: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.values or not all(np.isfinite(self.values)):
+        if not (self.values or self.events) or not all(np.isfinite(self.values)):
             raise ValueError("a scale needs at least one value, all of them finite")
         if any(a >= b for a, b in pairwise(self.values)):
             raise ValueError("its values must increase")
@@ -116,13 +120,27 @@ class RatingScale:
 
     @property
     def n_levels(self) -> int:
-        """How many levels there are."""
+        """How many levels of rating there are."""
         return len(self.values)
 
     @property
+    def n_all_levels(self) -> int:
+        """How many levels there are, those of interactions included."""
+        return len(self.values) + len(self.events)
+
+    @property
     def first_liked(self) -> int:
-        """The lowest liked level: the top max(1, round(.4 · n_levels)) levels are liked."""
+        """The lowest liked level: of n_levels, the top max(1, round(.4 · n_levels)) are liked.
+
+        So are the levels after them: what was viewed, put in a cart or bought was chosen.
+        """
+        if not self.values:
+            return 0
         return self.n_levels - max(1, round(LIKED_SHARE * self.n_levels))
+
+    def event_level(self, event: str) -> int:
+        """Give the level of a type of interaction, NO_LEVEL where it has none."""
+        return self.n_levels + self.events.index(event) if event in self.events else NO_LEVEL
 
     def contains(self, value: float) -> bool:
         """Tell whether the value is one of the scale's (within rounding of a decimal)."""
@@ -142,8 +160,10 @@ class RatingScale:
 
     def __str__(self) -> str:
         if self.edges:
-            return f"{self.n_levels} bins from {self.values[0]:g} to {self.values[-1]:g}"
-        return ", ".join(f"{value:g}" for value in self.values)
+            ratings = f"{self.n_levels} bins from {self.values[0]:g} to {self.values[-1]:g}"
+        else:
+            ratings = ", ".join(f"{value:g}" for value in self.values)
+        return ", ".join(filter(None, (ratings, *self.events)))
 
 
 @dataclass(frozen=True)
@@ -206,6 +226,10 @@ class RatingMatrix:
         """Keep the ratings where `kept` (n_ratings,) is true; the shape stays."""
         before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
         return RatingMatrix(before[self.indptr], self.items[kept], self.levels[kept], self.n_items)
+
+    def rated(self, scale: RatingScale) -> "RatingMatrix":
+        """Leave out the interactions; the shape stays."""
+        return self.select(self.levels < scale.n_levels) if scale.events else self
 
     def transposed(self) -> "RatingMatrix":
         """Let items be the rows and users the columns: what an item-oriented machine trains on."""

@@ -66,6 +66,6 @@ class Answering:
 
     @property
     def multiplications(self) -> int:
-        """Work of ranking the whole catalogue once: n_items × n_levels × n_hidden."""
+        """Work of ranking the whole catalogue once: n_items × n_all_levels × n_hidden."""
         hidden = self.model.params.hidden_bias.size
-        return len(self.model.items) * self.model.scale.n_levels * hidden
+        return len(self.model.items) * self.model.scale.n_all_levels * hidden

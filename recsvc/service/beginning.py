@@ -31,7 +31,7 @@ def first_params(
     train  rows are the machine's cases
     """
     rng = np.random.default_rng([seed, 0])
-    cold = machine_of(model_kind).initial_params(train, split.scale.n_levels, hyper, rng=rng)
+    cold = machine_of(model_kind).initial_params(train, split.scale.n_all_levels, hyper, rng=rng)
     if not warm_start:
         return cold, []
     published = _published_model(context)

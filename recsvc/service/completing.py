@@ -31,25 +31,31 @@ def rated(
 
     told  is called after every epoch of theirs
     """
-    values = np.array(split.scale.values)
+    scale, values = split.scale, np.array(split.scale.values)
     affordable = raters.are_affordable(len(split.users), len(split.items), values.size)
-    if hyper.rating_epochs == 0 or not affordable:
+    if hyper.rating_epochs == 0 or values.size < 2 or not affordable:
         return model
     made = raters.learn(
-        split.train, split.validation, values, most_epochs=hyper.rating_epochs, seed=seed
+        split.train.rated(scale),
+        split.validation.rated(scale),
+        values,
+        most_epochs=hyper.rating_epochs,
+        seed=seed,
     )
     for one in made:
         if isinstance(one, Raters):
             kept = replace(model, raters=one)
             better = _validation_rmse(kept, split) <= _validation_rmse(model, split)
-            return replace(kept, raters=one.answering_from(split.everything)) if better else model
+            if not better:
+                return model
+            return replace(kept, raters=one.answering_from(split.everything.rated(scale)))
         told("learning how people rate")
     raise AssertionError("the raters come last")
 
 
 def _validation_rmse(model: Model, split: Split) -> float:
     """RMSE of validation ratings, everybody folded in from train ratings; 0 without any."""
-    asked = split.validation
+    asked = split.validation.rated(split.scale)
     if asked.n_ratings == 0:
         return 0.0
     shares = Folded.of(model, split.train).level_probabilities(asked.users(), asked.items)

@@ -77,7 +77,7 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
         **asdict(spec),
         "metrics": figures.as_dict(),
         "baselines": baselines,
-        "calibration": figures.ratings.calibration.as_dict(split.scale),
+        "calibration": judging.calibration(figures, split.scale),
         "protocol": split.protocol.as_dict(),
     }
 
@@ -87,7 +87,7 @@ def _split(context: Context, job: Job, version: int) -> Split:
     with reading(context.database) as session:
         card = ModelVersions(session).get(version)
         share = _validation_share(session, card)
-    scale = RatingScale(tuple(card.rating_scale["values"]), tuple(card.rating_scale["edges"]))
+    scale = RatingScale(**{name: tuple(part) for name, part in card.rating_scale.items()})
     buffer = context.shelf.map(_known(job.snapshot_sha256))
     return judging.split_of(checkpoint.read_snapshot(buffer), scale, share=share)
 

@@ -10,7 +10,7 @@ from recsvc.rbm.checkpoint import Snapshot
 from recsvc.rbm.evaluation import LIST_LENGTH, ModelFigures, Protocol, RankingFigures
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
-from recsvc.rbm.ratings import Ints, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.ratings import NO_LEVEL, Ints, RatingMatrix, RatingScale, Vocabulary
 
 SPLIT_SEED = 0  # the same for all jobs, so that versions are compared on the same ratings
 RANKED_USERS = 2000
@@ -20,7 +20,7 @@ EASE_AT_MOST = 20_000  # items: 1.6 GB
 
 @dataclass(frozen=True)
 class Split:
-    """A snapshot as levels, divided; rows are users.
+    """A snapshot as levels, divided; rows are users. Interactions have levels of the scale, too.
 
     train, validation  share no rating, and together have them all
     """
@@ -84,6 +84,13 @@ def figures(
     return evaluation.model_figures(folded, train, test, split.ranked_users(most_users), n=n)
 
 
+def calibration(figures: ModelFigures | None, scale: RatingScale) -> dict[str, Any]:
+    """Give what a card keeps of whether the model's probabilities are to be believed."""
+    if figures is None or figures.ratings is None:
+        return {}
+    return figures.ratings.calibration.as_dict(scale)
+
+
 def ndcg_side_by_side(
     candidate: Model, published: Model, split: Split
 ) -> tuple[float, float] | None:
@@ -121,13 +128,13 @@ def _without_validation(model: Model, split: Split) -> Model:
     To answer, it counts them all; that of the very ratings it is measured on would flatter it
     (ml-100k: nDCG@10 by 0.7 %).
     """
-    counts = split.train.level_counts(split.scale.n_levels)
+    counts = split.train.level_counts(split.scale.n_all_levels)
     numbers = split.items.numbers(model.items.ids)
     known = numbers[:, np.newaxis] >= 0
     seen = replace(model, level_counts=np.where(known, counts[numbers], 0))
     if model.raters is None or model.users.ids != split.users.ids:
         return seen
-    return replace(seen, raters=model.raters.answering_from(split.train))
+    return replace(seen, raters=model.raters.answering_from(split.train.rated(split.scale)))
 
 
 def _as_seen_by(published: Model, split: Split, rows: Ints) -> tuple[RatingMatrix, RatingMatrix]:
@@ -141,17 +148,26 @@ def _as_seen_by(published: Model, split: Split, rows: Ints) -> tuple[RatingMatri
     known = published.items.numbers(split.items.ids)
     n_known, is_new = len(published.items), known < 0
     numbers = np.where(is_new, n_known + np.cumsum(is_new) - 1, known)
-    levels = published.scale.levels(np.array(split.scale.values))
+    levels = _levels_to(published.scale, split.scale)
     n_rows = int(rows.max()) + 1
     if published.model_kind == "item_rbm":
         n_rows = len(published.users)
 
     def translated(part: RatingMatrix, n_items: int) -> RatingMatrix:
         users, items = rows[part.users()], numbers[part.items]
-        kept = (users >= 0) & (items < n_items)
-        shape = (n_rows, n_items)
-        return RatingMatrix.build(users[kept], items[kept], levels[part.levels[kept]], shape=shape)
+        kept = (users >= 0) & (items < n_items) & (levels[part.levels] != NO_LEVEL)
+        own = levels[part.levels[kept]].astype(np.uint8)
+        return RatingMatrix.build(users[kept], items[kept], own, shape=(n_rows, n_items))
 
     return translated(split.train, n_known), translated(
         split.validation, n_known + int(is_new.sum())
     )
+
+
+def _levels_to(published: RatingScale, scale: RatingScale) -> Ints:
+    """Give the published model's level of each level of a scale, (n_all_levels,)."""
+    rated = np.full(scale.n_levels, NO_LEVEL)
+    if published.values:
+        rated = published.levels(np.array(scale.values)).astype(np.int64)
+    events = [published.event_level(event) for event in scale.events]
+    return np.append(rated, np.array(events, dtype=np.int64))

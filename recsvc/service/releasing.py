@@ -1,7 +1,7 @@
 """From a trained machine to a model version: evaluated, shelved, and published if it earns it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from typing import Any
@@ -128,10 +128,10 @@ def _card(
         model_kind=spec.model_kind,
         seed=spec.seed,
         hyperparameters=candidate.hyper.as_dict(),
-        rating_scale={"values": list(split.scale.values), "edges": list(split.scale.edges)},
+        rating_scale=asdict(split.scale),
         metrics=figures.as_dict() if figures else {},
         baselines=candidate.baselines,
-        calibration=figures.ratings.calibration.as_dict(split.scale) if figures else {},
+        calibration=judging.calibration(figures, split.scale),
         protocol=split.protocol.as_dict(),
         packages={name: package_version(name) for name in PACKAGES},
         n_users=len(split.users),

@@ -11,7 +11,7 @@ import numpy as np
 import structlog
 
 from recsvc.db.items import CatalogueState, catalogue_state
-from recsvc.db.serving_reads import RatedItems, catalogue_rows
+from recsvc.db.serving_reads import Histories, catalogue_rows
 from recsvc.db.session import reading
 from recsvc.db.tables import Publication
 from recsvc.errors import ModelUnreadable, NoModelPublished, RecsvcError
@@ -19,7 +19,7 @@ from recsvc.rbm import checkpoint
 from recsvc.service import publishing
 from recsvc.service.answering import Answering, Catalogue
 from recsvc.service.context import Context
-from recsvc.service.recommending import Rated, recommend
+from recsvc.service.recommending import Known, recommend
 
 LOOK_SECONDS = 0.5
 LATE_COMMITS = timedelta(minutes=2)  # a row may become visible so long after its time
@@ -30,7 +30,7 @@ log = structlog.get_logger("recsvc.serving")
 class Serving:
     """The published model in this process.
 
-    rated          reads one user's ratings
+    histories      reads what one user did
     reads_quickly  whether that takes well under a millisecond: no server has to be asked
     trouble        why the published version could not be loaded, None while all is well
     """
@@ -41,7 +41,7 @@ class Serving:
         self._seen = CatalogueState(None, 0)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="serving", daemon=True)
-        self.rated = RatedItems(context.database)
+        self.histories = Histories(context.database)
         self.reads_quickly = context.database.dialect == "sqlite"
         self.trouble: str | None = None
 
@@ -55,7 +55,7 @@ class Serving:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
-        self.rated.close()
+        self.histories.close()
 
     def answering(self) -> Answering:
         """Give what answers now. Raises NoModelPublished or ModelUnreadable."""
@@ -104,7 +104,8 @@ class Serving:
             seen, rows = catalogue_state(session), catalogue_rows(session)
         model = checkpoint.read_model(self._context.shelf.map(version.checkpoint_sha256))
         loaded = Answering(version.version, publication.id, model, Catalogue(model, rows))
-        first = Rated(np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.uint8))
+        item = np.zeros(1, dtype=np.int32)
+        first = Known(item, item.astype(np.uint8), item)
         recommend(loaded, model.users.ids[0], first, n=10)
         self._seen = seen
         return loaded

@@ -6,13 +6,13 @@ few seconds, so that a killed job goes on from there to the very same weights.
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from recsvc.db import items, ratings
+from recsvc.db import interactions, items, ratings
 from recsvc.db.jobs import JobQueue, Lease
 from recsvc.db.references import referenced_objects
 from recsvc.db.session import Session, reading, unit_of_work
@@ -32,6 +32,7 @@ from recsvc.service.training_spec import TrainingSpec
 
 KIND = "training"
 LEAST_USERS, LEAST_ITEMS, LEAST_RATINGS = 3, 3, 20
+LEAST = f"{LEAST_RATINGS} ratings or interactions, {LEAST_USERS} users and {LEAST_ITEMS} items"
 LIKELY_LEVELS = 10
 
 
@@ -54,7 +55,7 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     note = {**(job.progress_note or {}), "phase": "reading ratings", "epochs": hyper.epochs}
     _say(context, lease, job.progress, note)
     snapshot, snapshot_sha256 = snapshots.taken(context, lease, job)
-    scale = _scale(context, snapshot)
+    scale = _scale(context, snapshot, spec)
     split = split_of(snapshot, scale, share=spec.validation_share)
     baselines = baseline_figures(split)
     data = _oriented(spec.model_kind, split)
@@ -78,7 +79,7 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
 def _refuse_too_much(context: Context, spec: TrainingSpec, hyper: Hyperparameters) -> None:
     """Refuse, before anything is read, a job that would not fit in memory."""
     with reading(context.database) as session:
-        n_ratings = ratings.count_ratings(session)
+        n_ratings = ratings.count_ratings(session) + interactions.count_interactions(session)
         n_users, n_items = ratings.count_users(session), items.count_items(session)
     scale = context.rating_scale
     needed = needed_bytes(
@@ -92,15 +93,22 @@ def _refuse_too_much(context: Context, spec: TrainingSpec, hyper: Hyperparameter
     local.refuse_what_does_not_fit(needed, limit_bytes=context.memory_limit_bytes)
 
 
-def _scale(context: Context, snapshot: Snapshot) -> RatingScale:
-    """Give the declared or inferred scale of ratings that can be learned from."""
-    n_users, n_items, n_ratings = len(snapshot.users), len(snapshot.items), snapshot.values.size
-    if n_users < LEAST_USERS or n_items < LEAST_ITEMS or n_ratings < LEAST_RATINGS:
-        least = f"{LEAST_RATINGS} ratings, {LEAST_USERS} users and {LEAST_ITEMS} items"
-        raise TooFewRatings(n_ratings, n_users, n_items, least)
-    if snapshot.values.min() == snapshot.values.max():
-        raise IdenticalRatings(float(snapshot.values[0]))
-    return context.rating_scale or RatingScale.infer(snapshot.values)
+def _scale(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> RatingScale:
+    """Give the declared or inferred scale of what can be learned from.
+
+    A joint machine learns from interactions, too: each type that occurs gets a level.
+    """
+    values = snapshot.values
+    events = snapshot.events() if spec.model_kind == "joint_rbm" else ()
+    n_users, n_items = len(snapshot.users), len(snapshot.items)
+    n_told = values.size + (snapshot.event_users.size if events else 0)
+    if n_users < LEAST_USERS or n_items < LEAST_ITEMS or n_told < LEAST_RATINGS:
+        raise TooFewRatings(n_told, n_users, n_items, LEAST)
+    if not events and values.min() == values.max():
+        raise IdenticalRatings(float(values[0]))
+    if values.size == 0:
+        return RatingScale((), (), events)
+    return replace(context.rating_scale or RatingScale.infer(values), events=events)
 
 
 def _oriented(model_kind: ModelKind, split: Split) -> TrainingData:
@@ -108,7 +116,7 @@ def _oriented(model_kind: ModelKind, split: Split) -> TrainingData:
     train, validation = split.train, split.validation
     if model_kind == "item_rbm":
         train, validation = train.transposed(), validation.transposed()
-    return TrainingData(train, validation, np.array(split.scale.values))
+    return TrainingData(train, validation, np.array(split.scale.values), split.scale.first_liked)
 
 
 def _first_state(

@@ -125,7 +125,7 @@ def until(happens: Callable[[], bool], *, seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
-def publish_a_trained_model(client: TestClient, context: Context) -> None:
+def publish_a_trained_model(client: TestClient, context: Context, **asked: object) -> None:
     """Two camps of users, one short training, carried out here as a worker's child would."""
     ratings = [
         {"user_id": f"u{user}", "item_id": f"i{item}", "value": 5 if (user + item) % 2 else 1}
@@ -134,7 +134,7 @@ def publish_a_trained_model(client: TestClient, context: Context) -> None:
         if (7 * user + item) % 3
     ]
     assert client.post("/v1/ratings", json={"ratings": ratings}).status_code == 200
-    short = {"hyperparameters": {"n_hidden": 4, "epochs": 2}, "publish": "always"}
+    short = {"hyperparameters": {"n_hidden": 4, "epochs": 2}, "publish": "always", **asked}
     job = client.post("/v1/training-jobs", json=short).json()
     claim = {"worker": "w1", "now": datetime.now(UTC), "lease_seconds": 60, "max_attempts": 3}
     with unit_of_work(context.database) as session:

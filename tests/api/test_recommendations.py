@@ -194,6 +194,36 @@ def test_what_was_given_and_what_is_excluded_does_not_come(trained):
     assert set(ids(trained.post("/v1/recommendations", json=with_rated))) == ITEMS - {"i2"}
 
 
+def test_what_is_in_a_cart_comes_back_what_was_bought_does_not(trained):
+    done = [{"item_id": "i1", "type": "purchase"}, {"item_id": "i2", "type": "cart"}]
+    body = {"interactions": done} | given(("i4", 5))
+
+    assert set(ids(trained.post("/v1/recommendations", json=body))) == ITEMS - {"i1", "i4"}
+    again = body | {"include_rated": True}
+    assert set(ids(trained.post("/v1/recommendations", json=again))) == ITEMS
+
+
+def test_an_anonymous_cart_gets_the_list_of_who_did_the_same(client, app, context):
+    chosen = [
+        {"user_id": f"u{user}", "item_id": f"i{item}", "type": "cart"}
+        for user in range(20)
+        for item in range(10)
+        if (user + item) % 2
+    ]
+    client.post("/v1/interactions", json={"interactions": chosen})
+    publish_a_trained_model(client, context, model_kind="joint_rbm")
+    app.state.serving.look()
+    mine = [{"item_id": "i1", "type": "view"}, {"item_id": "i3", "type": "cart"}]
+    stored = [{"user_id": "newcomer"} | event for event in mine]
+    client.post("/v1/interactions", json={"interactions": stored})
+
+    answer = client.post("/v1/recommendations", json={"interactions": mine})
+
+    same = client.get(LIST.format("newcomer")).json()
+    assert answer.json() == same | {"user_id": None}
+    assert {place["source"] for place in same["items"]} == {"model"}
+
+
 def test_without_ratings_popular_items_come(trained):
     answer = trained.post("/v1/recommendations", json={})
 
@@ -233,6 +263,8 @@ def test_a_value_that_is_no_finite_number_is_refused(trained, value):
         ({"n": 501}, "n"),
         ({"exclude": ["x"] * 501}, "exclude"),
         ({"exclude": "i1"}, "exclude"),
+        ({"interactions": [{"item_id": "i1", "type": "look"}]}, "interactions.0.type"),
+        ({"interactions": [{"item_id": "i1"}]}, "interactions.0.type"),
     ],
 )
 def test_a_body_that_cannot_be_taken_is_refused_with_the_field(trained, body, field):

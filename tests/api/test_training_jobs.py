@@ -195,8 +195,8 @@ def test_the_curve_is_a_table_for_a_spreadsheet(client, worker):
     header, first, _ = answer.text.splitlines()
 
     assert answer.headers["content-type"].startswith("text/csv")
-    assert header.startswith("epoch,validation_nll,validation_rmse,")
-    assert first.startswith("1,1.3,1.0,1.5,,")
+    assert header.startswith("epoch,validation_nll,validation_rmse,validation_ndcg,")
+    assert first.startswith("1,1.3,1.0,,1.5,,")
 
 
 def test_the_curve_is_a_picture_that_names_what_it_shows(client, worker):

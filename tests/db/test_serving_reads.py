@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from recsvc.db import interactions
-from recsvc.db.serving_reads import PURCHASE, RatedItems, catalogue_rows
+from recsvc.db.serving_reads import PURCHASE, Histories, catalogue_rows
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import InteractionType
 from recsvc.errors import DatabaseUnavailable
@@ -21,10 +21,10 @@ VIEW = list(InteractionType).index(InteractionType.VIEW)
 
 
 @pytest.fixture
-def rated(database):
-    rated = RatedItems(database)
-    yield rated
-    rated.close()
+def histories(database):
+    histories = Histories(database)
+    yield histories
+    histories.close()
 
 
 def rate(database, user_id, **values):
@@ -47,9 +47,9 @@ def describe(database, item_id, now, **known):
         cataloguing.put_item(session, item_id, {**description, **known}, now=now)
 
 
-def connections(rated) -> int:
-    """How many connections of a RatedItems the server has, PostgreSQL."""
-    with reading(rated._database) as session:
+def connections(histories) -> int:
+    """How many connections of a Histories the server has, PostgreSQL."""
+    with reading(histories._database) as session:
         own = "datname = current_database() AND pid <> pg_backend_pid()"
         return session.execute(
             text(f"SELECT count(*) FROM pg_stat_activity WHERE {own} AND query LIKE '%item_key%'")
@@ -60,34 +60,36 @@ def is_postgresql(database) -> bool:
     return database.dialect == "postgresql"
 
 
-def test_a_users_ratings_are_read_by_item_key(database, rated):
+def ratings_of(user_id, histories):
+    history = histories.of(user_id)
+    return dict(zip(history.rated_keys.tolist(), history.values.tolist(), strict=True))
+
+
+def test_a_users_ratings_are_read_with_their_items(database, histories):
     rate(database, "u", b=2, a=5, c=3.5)
     rate(database, "v", a=1)
 
-    assert rated.of("u") == [(1, 2), (2, 5), (3, 3.5)]
-    assert rated.of("v") == [(2, 1)]
+    assert ratings_of("u", histories) == {1: 2, 2: 5, 3: 3.5}
+    assert ratings_of("v", histories) == {2: 1}
 
 
-def test_the_newest_rating_is_read_at_once(database, rated):
+def test_the_newest_rating_is_read_at_once(database, histories):
     rate(database, "u", a=1)
-    before = rated.of("u")
+    before = ratings_of("u", histories)
     rate(database, "u", a=4, b=2)
 
-    assert (before, rated.of("u")) == ([(1, 1)], [(1, 4), (2, 2)])
+    assert (before, ratings_of("u", histories)) == ({1: 1}, {1: 4, 2: 2})
 
 
-def test_what_a_user_did_is_read_at_once_each_kind_of_event_once(database, rated):
+def test_what_a_user_did_is_read_at_once_each_kind_of_event_once(database, histories):
     rate(database, "u", a=2, b=5)
     rate(database, "v", a=1)
     do(database, [("u", "a", "view", 1, 1), ("u", "a", "view", 2, 1), ("u", "c", "view", 1, 1)])
     do(database, [("u", "c", "purchase", 3, 2), ("v", "c", "cart", 1, 1)])
 
-    history = rated.history_of("u")
+    history = histories.of("u")
 
-    assert dict(zip(history.rated_keys.tolist(), history.values.tolist(), strict=True)) == {
-        1: 2,
-        2: 5,
-    }
+    assert ratings_of("u", histories) == {1: 2, 2: 5}
     done = zip(history.event_keys.tolist(), history.event_types.tolist(), strict=True)
     assert sorted(done) == [(1, VIEW), (3, VIEW), (3, PURCHASE)]
     assert history.purchased_keys().tolist() == [3]
@@ -95,15 +97,14 @@ def test_what_a_user_did_is_read_at_once_each_kind_of_event_once(database, rated
 
 
 @pytest.mark.parametrize("user_id", ["nobody", "only-rated", "only-bought"])
-def test_somebody_may_have_done_nothing_or_one_thing_alone(database, rated, user_id):
+def test_somebody_may_have_done_nothing_or_one_thing_alone(database, histories, user_id):
     rate(database, "only-rated", a=1)
     do(database, [("only-bought", "b", "purchase", 1, 1)])
 
-    history = rated.history_of(user_id)
+    history = histories.of(user_id)
 
     assert history.rated_keys.size == history.values.size == (user_id == "only-rated")
     assert history.event_keys.size == history.event_types.size == (user_id == "only-bought")
-    assert rated.of(user_id) == ([(1, 1)] if user_id == "only-rated" else [])
 
 
 def test_the_types_are_numbered_as_the_model_numbers_them():
@@ -111,41 +112,41 @@ def test_the_types_are_numbered_as_the_model_numbers_them():
 
 
 @pytest.mark.parametrize("user_id", ["nobody", "' OR 1=1 --", "%s", "?", "é/😀"])
-def test_somebody_unknown_has_no_ratings(database, rated, user_id):
+def test_somebody_unknown_has_no_ratings(database, histories, user_id):
     rate(database, "u", a=1)
 
-    assert rated.of(user_id) == []
+    assert histories.of(user_id).rated_keys.size == 0
 
 
-def test_reading_again_opens_no_further_connection(database, rated):
+def test_reading_again_opens_no_further_connection(database, histories):
     for _ in range(20):
-        rated.of("u")
+        histories.of("u")
 
-    assert len(rated._idle) == 1
+    assert len(histories._idle) == 1
     if is_postgresql(database):
-        assert connections(rated) == 1
+        assert connections(histories) == 1
 
 
-def test_threads_that_come_and_go_leave_no_connection_behind(database, rated):
+def test_threads_that_come_and_go_leave_no_connection_behind(database, histories):
     """A web server's threads end when idle; each new one must not cost a connection."""
     for _ in range(12):
-        thread = threading.Thread(target=rated.of, args=("u",))
+        thread = threading.Thread(target=histories.of, args=("u",))
         thread.start()
         thread.join()
 
-    assert len(rated._idle) == 1
+    assert len(histories._idle) == 1
     if is_postgresql(database):
-        assert connections(rated) == 1
+        assert connections(histories) == 1
 
 
-def test_many_threads_read_at_once(database, rated):
+def test_many_threads_read_at_once(database, histories):
     for user in range(8):
         rate(database, f"u{user}", **{f"i{item}": user + item for item in range(1, 6)})
     wrong = []
 
     def read_again_and_again(user):
-        seen = {tuple(value for _, value in rated.of(f"u{user}")) for _ in range(50)}
-        if seen != {tuple(user + item for item in range(1, 6))}:
+        seen = [sorted(ratings_of(f"u{user}", histories).values()) for _ in range(50)]
+        if seen != [[user + item for item in range(1, 6)]] * 50:
             wrong.append(user)
 
     threads = [threading.Thread(target=read_again_and_again, args=(user,)) for user in range(8)]
@@ -155,12 +156,12 @@ def test_many_threads_read_at_once(database, rated):
         thread.join()
 
     assert wrong == []
-    assert len(rated._idle) <= 8
+    assert len(histories._idle) <= 8
 
 
-def test_a_connection_that_has_died_is_replaced(database, rated):
+def test_a_connection_that_has_died_is_replaced(database, histories):
     rate(database, "u", a=1)
-    threads = [threading.Thread(target=rated.of, args=("u",)) for _ in range(4)]
+    threads = [threading.Thread(target=histories.of, args=("u",)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -172,26 +173,26 @@ def test_a_connection_that_has_died_is_replaced(database, rated):
                 text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
             )
     else:
-        for connection in rated._idle:
+        for connection in histories._idle:
             connection.close()
 
-    assert [rated.of("u") for _ in range(5)] == [[(1, 1)]] * 5
+    assert [ratings_of("u", histories) for _ in range(5)] == [{1: 1}] * 5
 
 
 def test_a_database_that_is_gone_is_said_to_be_so(database_url):
     database = Database(database_url)
-    rated = RatedItems(database)
-    rated.of("u")
+    histories = Histories(database)
+    histories.of("u")
     with unit_of_work(database) as session:
         session.execute(text("ALTER TABLE rating RENAME TO elsewhere"))
 
     with pytest.raises(DatabaseUnavailable, match=r"^The database did not answer: "):
-        rated.of("u")
+        histories.of("u")
 
     with unit_of_work(database) as session:
         session.execute(text("ALTER TABLE elsewhere RENAME TO rating"))
-    assert rated.of("u") == []
-    rated.close()
+    assert ratings_of("u", histories) == {}
+    histories.close()
     database.close()
 
 
@@ -199,17 +200,17 @@ def test_a_server_that_cannot_be_reached_is_said_to_be_so(tmp_path):
     database = Database(f"postgresql:///nothing?host={tmp_path}")
 
     with pytest.raises(DatabaseUnavailable):
-        RatedItems(database).of("u")
+        Histories(database).of("u")
     database.close()
 
 
 def test_closing_leaves_no_connection_and_reading_on_opens_another(database_url):
     database = Database(database_url)
-    rated = RatedItems(database)
-    rated.of("u")
-    rated.close()
-    rated.close()
-    assert rated._idle == []
+    histories = Histories(database)
+    histories.of("u")
+    histories.close()
+    histories.close()
+    assert histories._idle == []
     database.close()
     if is_postgresql(database):
         alone = create_engine(database_url)
@@ -222,8 +223,8 @@ def test_closing_leaves_no_connection_and_reading_on_opens_another(database_url)
             assert connection.execute(query).scalar_one() == 0
         alone.dispose()
 
-    assert rated.of("u") == []
-    rated.close()
+    assert ratings_of("u", histories) == {}
+    histories.close()
 
 
 def test_the_catalogue_says_of_each_item_what_it_is_and_whether_it_may_come(database):

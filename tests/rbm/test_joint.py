@@ -94,7 +94,7 @@ def test_the_distribution_over_levels_is_the_items_part_of_the_softmax(params, r
     cases, items = np.array([4, 1, 1]), np.array([0, 3, 8])
 
     for in_parallel in (False, True):
-        found = JointPredictor(params).level_probabilities(
+        found = JointPredictor(params, params.visible_bias.shape[1]).level_probabilities(
             hidden, cases, items, in_parallel=in_parallel
         )
         for n, (case, item) in enumerate(zip(cases, items, strict=True)):
@@ -105,7 +105,9 @@ def test_the_distribution_over_levels_is_the_items_part_of_the_softmax(params, r
 def test_a_rating_is_left_out_of_what_it_is_predicted_from(params, ratings):
     places = np.arange(0, ratings.n_ratings, 3)
     users = ratings.users().astype(np.int64)[places]
-    found = JointPredictor(params).leave_one_out_probabilities(ratings, users, places)
+    found = JointPredictor(params, params.visible_bias.shape[1]).leave_one_out_probabilities(
+        ratings, users, places
+    )
 
     for n, place in enumerate(places):
         row = naive.row_of(ratings, users[n])

@@ -21,7 +21,7 @@ compile_kernels()
 before = compiled()
 
 from recsvc.db.session import Database
-from recsvc.service.recommending import Rated, predict, recommend
+from recsvc.service.recommending import Known, predict, recommend
 from recsvc.service.serving import Serving
 from tests.service.shop import Shop, two_camps
 
@@ -34,10 +34,10 @@ for model_kind in ("user_rbm", "item_rbm", "joint_rbm"):
     serving.look()
     answering = serving.answering()
     for user_id in ("u03", "nobody"):
-        rated = Rated.stored(answering, serving.rated.of(user_id))
-        recommend(answering, user_id, rated, n=5)
-        predict(answering, user_id, rated, ["i03", "i04", "unknown"])
-    recommend(answering, None, Rated.given(answering, {"i00": 5.0}), n=5)
+        known = Known.stored(answering, serving.histories.of(user_id))
+        recommend(answering, user_id, known, n=5)
+        predict(answering, user_id, known, ["i03", "i04", "unknown"])
+    recommend(answering, None, Known.given(answering, {"i00": 5.0}), n=5)
 assert sum(before.values()) > 0
 print({name: (n, before[name]) for name, n in compiled().items() if n != before[name]})
 """

@@ -6,13 +6,13 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
-from recsvc.db.serving_reads import CatalogueRow
+from recsvc.db.serving_reads import CatalogueRow, History
 from recsvc.rbm import inference
 from recsvc.rbm.model import Model
 from recsvc.rbm.raters import Raters
-from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.ratings import EVENT_TYPES, RatingMatrix, RatingScale, Vocabulary
 from recsvc.service.answering import Answering, Catalogue
-from recsvc.service.recommending import NOTHING_RATED, Rated, predict, recommend
+from recsvc.service.recommending import Known, predict, recommend
 from tests import naive, naive_joint
 from tests.rbm.machines import random_params
 from tests.service.shop import NOON
@@ -45,12 +45,24 @@ def answering(kind="user_rbm", *changed: CatalogueRow) -> Answering:
     return Answering(1, 1, model, Catalogue(model, [*rows, *changed]))
 
 
-def stored(answers: Answering, **given: float) -> Rated:
+def stored(answers: Answering, **given: float) -> Known:
     """Ratings as they are read from the database: item_id=value."""
-    rows = [(FIRST_KEY + int(item_id[1:]), value) for item_id, value in given.items()]
-    return Rated.stored(answers, rows)
+    return of_rows(answers, [(int(item_id[1:]), value) for item_id, value in given.items()])
 
 
+def of_rows(
+    answers: Answering, ratings: list[tuple[int, float]], *events: tuple[int, str]
+) -> Known:
+    """Ratings and interactions of items by their numbers, as they are read from the database."""
+    rated, values = np.array(ratings).reshape(-1, 2).T
+    chosen = np.array([FIRST_KEY + item for item, _ in events], dtype=np.int64)
+    types = np.array([EVENT_TYPES.index(event) for _, event in events], dtype=np.uint8)
+    keys = rated.astype(np.int64) + FIRST_KEY
+    return Known.stored(answers, History(keys, values, chosen, types))
+
+
+EMPTY = np.empty(0, dtype=np.int32)
+NOTHING = Known(EMPTY, EMPTY.astype(np.uint8), EMPTY)
 MINE = {"i00": 5.0, "i03": 1.0, "i07": 4.0}
 
 
@@ -117,7 +129,7 @@ def test_fewer_come_only_where_there_are_no_more_and_it_says_why(answers):
     ranked = recommend(answers, "u", stored(answers, **MINE), n=20, exclude=["i05"])
 
     assert len(ranked.items) == 11
-    assert ranked.shortfall.startswith("9 fewer than asked: all other items are rated by the user")
+    assert ranked.shortfall.startswith("9 fewer than asked: all other items are rated or bought")
 
 
 def test_hidden_and_unavailable_rated_and_excluded_items_do_not_come():
@@ -140,7 +152,7 @@ def test_rated_items_come_back_where_asked_for_but_barred_and_excluded_ones_neve
 
 
 def test_a_user_without_ratings_gets_the_most_rated_items_said_to_be_so(answers):
-    ranked = recommend(answers, "nobody", NOTHING_RATED, n=15)
+    ranked = recommend(answers, "nobody", NOTHING, n=15)
 
     counts = ratings().item_counts()
     assert [place.score for place in ranked.items] == sorted(counts.tolist(), reverse=True)
@@ -176,7 +188,7 @@ def test_items_that_the_model_does_not_know_fill_up_the_list_in_the_order_they_c
 )
 def test_the_filter_holds_for_items_that_the_model_does_not_know_too(how, come):
     answers = answering("user_rbm", *NEW)
-    rated = Rated.stored(answers, [(FIRST_KEY + 1, 5.0), (FIRST_KEY + 100, 5.0)])
+    rated = of_rows(answers, [(1, 5.0), (100, 5.0)])
 
     ranked = recommend(answers, "u", rated, n=30, **how)
 
@@ -184,7 +196,7 @@ def test_the_filter_holds_for_items_that_the_model_does_not_know_too(how, come):
 
 
 def test_a_user_who_rated_only_new_items_gets_popular_ones(answers):
-    rated = Rated.stored(answers, [(99_999, 5.0), (3, 1.0)])
+    rated = of_rows(answers, [(99_999 - FIRST_KEY, 5.0), (3 - FIRST_KEY, 1.0)])
 
     ranked = recommend(answers, "u", rated, n=3)
 
@@ -193,13 +205,13 @@ def test_a_user_who_rated_only_new_items_gets_popular_ones(answers):
 
 
 def test_what_is_given_with_the_request_counts_like_what_is_stored(answers):
-    given = Rated.given(answers, {"i00": 4.8, "i03": 0.7, "i07": 4.0, "unheard-of": 5.0})
+    given = Known.given(answers, {"i00": 4.8, "i03": 0.7, "i07": 4.0, "unheard-of": 5.0})
 
     assert recommend(answers, None, given, n=9) == recommend(
         answers, "u", stored(answers, **MINE), n=9
     )
-    assert recommend(answers, None, Rated.given(answers, {}), n=3) == recommend(
-        answers, None, NOTHING_RATED, n=3
+    assert recommend(answers, None, Known.given(answers, {}), n=3) == recommend(
+        answers, None, NOTHING, n=3
     )
 
 
@@ -246,7 +258,7 @@ def test_an_item_oriented_model_gives_popular_items_to_users_it_does_not_know(us
 def test_an_item_oriented_prediction_is_the_users_own():
     answers = answering("item_rbm")
 
-    predictions = predict(answers, "u05", NOTHING_RATED, ["i09", "i02"])
+    predictions = predict(answers, "u05", NOTHING, ["i09", "i02"])
 
     for prediction in predictions:
         expected = naive_item_oriented(answers.model, "u05", prediction.item_id)
@@ -357,9 +369,9 @@ def test_an_unknown_item_is_answered_from_everybodys_ratings_and_said_so(answers
 def test_a_catalogue_is_kept_up_to_date(answers):
     catalogue = answers.catalogue
     catalogue.update([row(2, "i02", "Renamed", is_barred=True), *NEW])
-    barred = recommend(answers, "u", NOTHING_RATED, n=30)
+    barred = recommend(answers, "u", NOTHING, n=30)
     catalogue.update([row(2, "i02", "Back"), row(101, "new-2", is_barred=True), row(102, "new-3")])
-    back = recommend(answers, "u", NOTHING_RATED, n=30)
+    back = recommend(answers, "u", NOTHING, n=30)
 
     assert "i02" not in ids(barred)
     assert ids(barred)[-2:] == ["new-1", "new-2"]

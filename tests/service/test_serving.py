@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from recsvc.errors import ModelUnreadable, NoModelPublished
-from recsvc.service.recommending import NOTHING_RATED, Rated, recommend
+from recsvc.service.recommending import Known, recommend
 from recsvc.service.serving import Serving
 from tests.service.shop import two_camps
 
@@ -21,8 +21,8 @@ def serving(shop):
 
 def listed(serving, user_id="nobody", n=30):
     answering = serving.answering()
-    rated = Rated.stored(answering, serving.rated.of(user_id))
-    return recommend(answering, user_id, rated, n=n).items
+    known = Known.stored(answering, serving.histories.of(user_id))
+    return recommend(answering, user_id, known, n=n).items
 
 
 def titles(serving):
@@ -67,13 +67,13 @@ def test_what_was_taken_to_answer_from_goes_on_answering_after_the_swap(shop, se
     shop.train()
     serving.look()
     taken = serving.answering()
-    before = recommend(taken, None, NOTHING_RATED, n=5)
+    before = recommend(taken, None, Known.given(taken, {}), n=5)
     shop.rate(two_camps(first_user=12))
     shop.train(publish="always")
     serving.look()
     shop.context.shelf.remove(shop.card(1).checkpoint_sha256)
 
-    assert recommend(taken, None, NOTHING_RATED, n=5) == before
+    assert recommend(taken, None, Known.given(taken, {}), n=5) == before
 
 
 def test_looking_again_loads_nothing_again(shop, serving):

@@ -115,7 +115,7 @@ def test_the_card_says_what_the_version_was_made_of(shop):
     assert (card.model_kind, card.seed, card.hyperparameters["n_hidden"]) == ("user_rbm", 3, 3)
     assert card.hyperparameters["momentum"] == 0.9  # those not asked for as well
     assert (card.n_users, card.n_items, card.n_ratings) == (12, 12, 120)
-    assert card.rating_scale == {"values": [1.0, 5.0], "edges": []}
+    assert card.rating_scale == {"values": [1.0, 5.0], "edges": [], "events": []}
     assert card.snapshot_sha256 == job.snapshot_sha256
     assert card.checkpoint_bytes == shop.place(card.checkpoint_sha256).stat().st_size
     assert card.packages.keys() == {"recsvc", "numpy", "numba"}

@@ -26,7 +26,9 @@ def baseline_figures(
 
     Raises RatingsLeaked where a test rating is among the train ratings.
     """
-    figures = _of_ratings(train, test, np.array(scale.values))
+    figures = {}
+    if scale.values and test.rated(scale).n_ratings:
+        figures = _of_ratings(train.rated(scale), test.rated(scale), np.array(scale.values))
     liked = scale.first_liked
     most_rated = most_rated_figures(train, test, users, n=n, first_liked=liked)
     figures["most_rated"] = most_rated.as_dict()

@@ -11,21 +11,23 @@ from recsvc.rbm.ratings import Ints, RatingMatrix
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """What a model was measured to be."""
+    """What a model was measured to be.
 
-    ratings: RatingFigures
+    ratings  None where no test rating was one: interactions alone
+    lists    of all test items, rated or chosen
+    n_tested how many test ratings and interactions there were
+    """
+
+    ratings: RatingFigures | None
     lists: RankingFigures
-    n_ratings: int
+    n_tested: int
 
     def as_dict(self) -> dict[str, float]:
         """Give the figures by the names they have on a card."""
         return {
-            "validation_nll": self.ratings.nll,
-            "validation_rmse": self.ratings.rmse,
-            "validation_mae": self.ratings.mae,
-            "calibration_error": self.ratings.calibration.error,
+            **(self.ratings.as_dict() if self.ratings else {}),
             **self.lists.as_dict(),
-            "n_ratings": self.n_ratings,
+            "n_ratings": self.n_tested,
             "n_users_ranked": self.lists.n_users,
             "n_liked_users_ranked": self.lists.n_liked_users,
         }
@@ -49,9 +51,15 @@ def model_figures(
     """
     refuse_leaks(train, test)
     scale = folded.model.scale
-    shares = folded.level_probabilities(test.users(), test.items)
     return ModelFigures(
-        rating_figures(shares, test.levels, scale),
+        _of_ratings(folded, test.rated(scale)),
         ranking_figures(folded.scores, train, test, users, n=n, first_liked=scale.first_liked),
         test.n_ratings,
     )
+
+
+def _of_ratings(folded: Folded, test: RatingMatrix) -> RatingFigures | None:
+    if test.n_ratings == 0:
+        return None
+    shares = folded.level_probabilities(test.users(), test.items)
+    return rating_figures(shares, test.levels, folded.model.scale)

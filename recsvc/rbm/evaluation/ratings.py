@@ -24,6 +24,15 @@ class RatingFigures:
     nll: float
     calibration: Calibration
 
+    def as_dict(self) -> dict[str, float]:
+        """Give the figures by the names they have on a card."""
+        return {
+            "validation_nll": self.nll,
+            "validation_rmse": self.rmse,
+            "validation_mae": self.mae,
+            "calibration_error": self.calibration.error,
+        }
+
 
 def rating_figures(shares: Doubles, levels: Levels, scale: RatingScale) -> RatingFigures:
     """Measure predicted distributions of at least one test rating.
