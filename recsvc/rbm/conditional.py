@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it has no types
 
-from recsvc.rbm import adam, joint, kernels, softmax, units
+from recsvc.rbm import adam, joint, kernels, softmax, sparsity, units
 from recsvc.rbm.adam import AdamStep, Moments
 from recsvc.rbm.batches import Batch, deal
 from recsvc.rbm.params import Hyperparameters, Params
@@ -32,12 +32,14 @@ class HiddenSide:
     tempers   (n_batch,) the evidence of each given rating
     slopes    (n_batch, n_hidden) dh/dx, 0 for a unit left out
     hidden    (n_batch, n_hidden) what the visible side sees
+    active    (n_batch, n_hidden) P(h = 1 | given ratings), none left out
     """
 
     kept: NDArray[np.uint8]
     tempers: Floats
     slopes: Floats
     hidden: Floats
+    active: Floats
 
 
 def learn_epoch(
@@ -64,6 +66,7 @@ def learn_epoch(
             slopes = softmax.slopes(candidates, batch, side.hidden, pool)
             step = AdamStep.at(n_steps, learning_rate, hyper)
             _move(params, moments, batch, side, candidates, slopes, step)
+            sparsity.pull(params.hidden_bias, side.active, hyper, learning_rate=learning_rate)
 
 
 def hidden_side(
@@ -85,7 +88,8 @@ def hidden_side(
     active = units.sigmoid(sums + params.hidden_bias)
     mask = np.empty_like(active)
     kernels.drop_units(keys, 1 + np.diff(batch.indptr), hyper.dropout, mask)
-    return HiddenSide(kept, tempers, active * (np.float32(1.0) - active) * mask, active * mask)
+    slopes = active * (np.float32(1.0) - active) * mask
+    return HiddenSide(kept, tempers, slopes, active * mask, active)
 
 
 def _move(

@@ -95,6 +95,8 @@ class Hyperparameters:
             "help": "constant; step: halved after each third; cosine: down to a tenth",
         },
     )
+    sparsity_target: float = _number(0.0, 0.0, 0.99, "wanted mean P(h = 1) of a unit, 0 for none")
+    sparsity_cost: float = _number(3.0, 0.0, 1e4, "pull of hidden biases towards sparsity_target")
     objective: Objective = dataclasses.field(
         default="conditional",
         metadata={
@@ -165,6 +167,7 @@ KIND_DEFAULTS: dict[ModelKind, dict[str, Any]] = {
         "initial_momentum": 0.9,
         "weight_decay": 0.3,
         "dropout": 0.65,
+        "sparsity_cost": 100.0,  # Adam's steps are as long for a small gradient as for a large one
     },
 }
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from recsvc.errors import Diverged
-from recsvc.rbm import adam, conditional, replicated
+from recsvc.rbm import adam, conditional, replicated, sparsity
 from recsvc.rbm.batches import deal
 from recsvc.rbm.contrastive import reconstruct, take_step
 from recsvc.rbm.machine import machine_of
@@ -155,6 +155,9 @@ def learn_epoch(
             learning_rate=now.learning_rate,
             momentum=now.momentum,
             weight_decay=hyper.weight_decay,
+        )
+        sparsity.pull(
+            state.params.hidden_bias, chain.data_hidden, hyper, learning_rate=now.learning_rate
         )
         errors = data.values.take(batch.levels) - data.values.take(chain.model_levels)
         squared_error += float(np.einsum("n,n->", errors, errors))
