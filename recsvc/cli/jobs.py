@@ -19,6 +19,7 @@ CURVE_COLUMNS = {
     "epoch": "epoch",
     "validation_nll": "validation NLL",
     "validation_rmse": "validation RMSE",
+    "validation_ndcg": "validation nDCG@10",
     "train_nll": "train NLL",
     "reconstruction_error": "reconstruction",
     "update_to_weight_ratio": "update / weight",
@@ -94,11 +95,10 @@ def curve(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False)
         return
     rows = [tuple(epoch.get(name) for name in CURVE_COLUMNS) for epoch in epochs]
     output.print_table(tuple(CURVE_COLUMNS.values()), rows)
-    losses = [
-        epoch["validation_nll"] for epoch in epochs if epoch.get("validation_nll") is not None
-    ]
-    if losses:
-        output.say(f"validation NLL  {output.sparkline(losses, width=60)}")
+    for name in ("validation_ndcg", "validation_nll"):
+        figures = [epoch[name] for epoch in epochs if epoch.get(name) is not None]
+        if figures:
+            output.say(f"{CURVE_COLUMNS[name]}  {output.sparkline(figures, width=60)}")
 
 
 @app.command("refusals")

@@ -11,6 +11,7 @@ from recsvc.cli import output
 from recsvc.client import Job
 
 SHOWN_EPOCHS = 8
+COLUMNS = ("validation NLL", "validation RMSE", "train NLL", "seconds")
 
 
 class Watching:
@@ -53,15 +54,16 @@ class Watching:
 
     def _line(self, epoch: dict[str, Any]) -> str:
         rmse, nll = output.shown(epoch["validation_rmse"]), output.shown(epoch["validation_nll"])
-        best = self._best_baseline()
+        best, ndcg = self._best_baseline(), epoch["validation_ndcg"]
         beside = f" ({best[0]} {best[1]:.4f})" if best else ""
-        return f"epoch {epoch['epoch']}: validation NLL {nll}, RMSE {rmse}{beside}"
+        lists = "" if ndcg is None else f", nDCG@10 {output.shown(ndcg)}"
+        return f"epoch {epoch['epoch']}: validation NLL {nll}, RMSE {rmse}{beside}{lists}"
 
     def _drawn(self) -> RenderableType:
         if not self._epochs:
             return self._head()
         rows = [self._row(epoch) for epoch in self._epochs[-SHOWN_EPOCHS:]]
-        columns = ("epoch", "validation NLL", "validation RMSE", "train NLL", "seconds")
+        columns = ("epoch", *(("nDCG@10",) if self._ranks() else ()), *COLUMNS)
         return Group(self._head(), output.table(columns, rows), *self._feet())
 
     def _head(self) -> Text:
@@ -76,11 +78,20 @@ class Watching:
         rmse = epoch["validation_rmse"]
         beats = best is not None and rmse is not None and rmse < best[1]
         shown = Text(output.shown(rmse), "green" if beats else "", justify="right")
-        return epoch["epoch"], epoch["validation_nll"], shown, epoch["train_nll"], epoch["seconds"]
+        lists = (epoch["validation_ndcg"],) if self._ranks() else ()
+        figures = epoch["validation_nll"], shown, epoch["train_nll"], epoch["seconds"]
+        return epoch["epoch"], *lists, *figures
+
+    def _ranks(self) -> bool:
+        """Tell whether the job's lists are measured."""
+        return any(epoch["validation_ndcg"] is not None for epoch in self._epochs)
 
     def _feet(self) -> list[Text]:
-        curve = [e["validation_nll"] for e in self._epochs if e["validation_nll"] is not None]
-        feet = [Text(f"validation NLL  {output.sparkline(curve)}", "cyan")]
+        name, said = "validation_nll", "validation NLL"
+        if self._ranks():
+            name, said = "validation_ndcg", "validation nDCG@10"
+        curve = [epoch[name] for epoch in self._epochs if epoch[name] is not None]
+        feet = [Text(f"{said}  {output.sparkline(curve)}", "cyan")]
         named = ", ".join(f"{name} {rmse:.4f}" for name, rmse in self._baselines().items())
         return [*feet, Text(f"baselines' RMSE: {named}", "dim")] if named else feet
 

@@ -292,6 +292,7 @@ class TrainingEpoch(Base):
     momentum: Mapped[float] = mapped_column(Float(53))
     cd_steps: Mapped[int]
     seconds: Mapped[float] = mapped_column(Float(53))
+    validation_ndcg: Mapped[float | None] = mapped_column(Float(53))
 
 
 class ModelVersion(Base):

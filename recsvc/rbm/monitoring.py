@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm.machine import AnyPredictor, Machine
+from recsvc.rbm.monitored_lists import MonitoredLists
 from recsvc.rbm.params import Params
 from recsvc.rbm.ratings import Doubles, RatingMatrix
 
@@ -18,7 +19,9 @@ class Monitor:
 
     machine     how parameters are read
     train       all train ratings, what validation ratings are predicted from
-    validation  all validation ratings
+    validation  all validation ratings, interactions left out
+    values      (n_levels,) what the levels of ratings stand for; interactions have higher levels
+    lists       whose lists are measured, None for a kind that only rates
     subset      the train ratings of up to 256 users, for the figures that need no more
     subset_validation  the validation ratings of the same users
     """
@@ -27,6 +30,7 @@ class Monitor:
     train: RatingMatrix
     validation: RatingMatrix
     values: Doubles
+    lists: MonitoredLists | None
     subset: RatingMatrix
     subset_validation: RatingMatrix
 
@@ -39,20 +43,29 @@ class Monitor:
         values: Doubles,
         *,
         seed: int,
+        first_liked: int | None = None,
     ) -> "Monitor":
-        """Choose the monitored users among those who rated anything."""
+        """Choose the monitored users among those who rated anything.
+
+        first_liked  the lowest liked level, None for a kind that only rates
+        """
         users = np.flatnonzero(np.diff(train.indptr))
         chosen = np.random.default_rng([seed, 0, 1]).permutation(users)[:MONITORED_USERS]
         subsets = train.rows(chosen), validation.rows(chosen)
-        return cls(machine, train, validation, values, *subsets)
+        lists = None
+        if first_liked is not None:
+            lists = MonitoredLists.of(train, validation, first_liked, seed=seed)
+        rated = validation.select(validation.levels < values.size)
+        return cls(machine, train, rated, values, lists, *subsets)
 
     def measure(self, params: Params) -> "Figures":
         """Measure parameters; the same ones give the same figures."""
         hidden = self.machine.hidden_probabilities(params, self.subset)
-        nll, rmse = self._on_validation(params, self.machine.predictor(params))
+        nll, rmse = self._on_validation(params, self.machine.predictor(params, self.values.size))
         return Figures(
             validation_nll=nll,
             validation_rmse=rmse,
+            validation_ndcg=self.lists.ndcg(params) if self.lists else None,
             train_nll=self._train_nll(params),
             train_free_energy=self._energy_per_rating(params, self.subset),
             validation_free_energy=self._energy_per_rating(params, self.subset_validation)
@@ -77,11 +90,14 @@ class Monitor:
         errors = shares @ self.values - self.values[given]
         return mean_nll(shares, given), float(np.sqrt(np.mean(np.square(errors))))
 
-    def _train_nll(self, params: Params) -> float:
+    def _train_nll(self, params: Params) -> float | None:
         """NLL of up to 8,192 train ratings of the monitored users, each left out of its input."""
-        step = max(1, self.subset.n_ratings // MONITORED_RATINGS)
-        shares = self.machine.leave_one_out(params, self.subset, step)
-        return mean_nll(shares, self.subset.levels[::step])
+        rated = np.flatnonzero(self.subset.levels < self.values.size)
+        if rated.size == 0:
+            return None
+        places = rated[:: max(1, rated.size // MONITORED_RATINGS)]
+        shares = self.machine.leave_one_out(params, self.subset, places, self.values.size)
+        return mean_nll(shares, self.subset.levels[places])
 
     def _energy_per_rating(self, params: Params, ratings: RatingMatrix) -> float:
         return float(self.machine.free_energy(params, ratings).sum() / ratings.n_ratings)
@@ -93,7 +109,8 @@ class Figures:
 
     validation_nll: float | None
     validation_rmse: float | None
-    train_nll: float
+    validation_ndcg: float | None
+    train_nll: float | None
     train_free_energy: float
     validation_free_energy: float | None
     hidden_activity: float

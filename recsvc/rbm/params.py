@@ -12,7 +12,7 @@ from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 
 ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
-Schedule = Literal["constant", "step", "cosine"]
+Schedule = Literal["constant", "step", "cosine", "plateau"]
 Initialisation = Literal["normal", "glorot"]
 Objective = Literal["conditional", "contrastive"]
 
@@ -91,8 +91,9 @@ class Hyperparameters:
     learning_rate_schedule: Schedule = dataclasses.field(
         default="constant",
         metadata={
-            "choices": ("constant", "step", "cosine"),
-            "help": "constant; step: halved after each third; cosine: down to a tenth",
+            "choices": ("constant", "step", "cosine", "plateau"),
+            "help": "constant; step: halved after each third; cosine: down to a tenth; "
+            "plateau: halved after a third of the patience without a better epoch",
         },
     )
     sparsity_target: float = _number(0.0, 0.0, 0.99, "wanted mean P(h = 1) of a unit, 0 for none")
@@ -120,7 +121,7 @@ class Hyperparameters:
     rating_epochs: int = _number(
         40, 0, 10_000, "passes of the machines that predict ratings, 0 for none (joint_rbm)"
     )
-    patience: int = _number(15, 1, 10_000, "epochs without a better validation NLL before the end")
+    patience: int = _number(15, 1, 10_000, "epochs without a better one before the end")
     warm_up_epochs: int = _number(20, 0, 10_000, "first epochs, in which patience does not count")
 
     def __post_init__(self) -> None:

@@ -17,25 +17,37 @@ class Pace:
     cd_steps: int
 
 
-def pace(hyper: Hyperparameters, epoch: int) -> Pace:
+def pace(hyper: Hyperparameters, epoch: int, *, halvings: int = 0) -> Pace:
     """Give the values of an epoch, counted from 1.
+
+    halvings  of "plateau", so far: see `training.TrainerState`
 
     The momentum starts low, while the first gradients are large [H10 section 9]; the chain may
     be longer in the last third, when large weights mix slowly [S07 section 5].
     """
     late = epoch > hyper.epochs * 2 // 3
     return Pace(
-        learning_rate=hyper.learning_rate * _share_of_rate(hyper, epoch),
+        learning_rate=hyper.learning_rate * _share_of_rate(hyper, epoch, halvings),
         momentum=hyper.initial_momentum if epoch <= hyper.momentum_epoch else hyper.momentum,
         cd_steps=max(hyper.cd_steps, hyper.final_cd_steps) if late else hyper.cd_steps,
     )
 
 
-def _share_of_rate(hyper: Hyperparameters, epoch: int) -> float:
+def plateau_epochs(hyper: Hyperparameters) -> int:
+    """How many epochs without a better one halve the rate of "plateau": a third of the patience.
+
+    So the rate is halved twice before patience ends.
+    """
+    return max(1, hyper.patience // 3)
+
+
+def _share_of_rate(hyper: Hyperparameters, epoch: int, halvings: int) -> float:
     """Give what share of the learning rate an epoch has."""
     if hyper.learning_rate_schedule == "cosine":
         done = epoch / hyper.epochs
         return LAST_SHARE + (1.0 - LAST_SHARE) * 0.5 * (1.0 + cos(pi * done))
     if hyper.learning_rate_schedule == "step":
         return 0.5 ** min(2, (epoch - 1) * 3 // hyper.epochs)
+    if hyper.learning_rate_schedule == "plateau":
+        return 0.5**halvings
     return 1.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from math import inf
 
 import numpy as np
 
@@ -10,10 +11,12 @@ from recsvc.rbm import adam, conditional, replicated, sparsity
 from recsvc.rbm.batches import deal
 from recsvc.rbm.contrastive import reconstruct, take_step
 from recsvc.rbm.machine import machine_of
-from recsvc.rbm.monitoring import Monitor
+from recsvc.rbm.monitoring import Figures, Monitor
 from recsvc.rbm.params import Hyperparameters, ModelKind, Params
-from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
-from recsvc.rbm.schedules import Pace, pace
+from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix, RatingScale
+from recsvc.rbm.schedules import Pace, pace, plateau_epochs
+
+AS_THE_SCALE_HAS_IT = -1
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,18 @@ class TrainingData:
 
     train, validation  matrices of one shape that share no rating
     values             (n_levels,) the rating that each level stands for
+    first_liked        the lowest level that lists are measured by, if not that of the scale
     """
 
     train: RatingMatrix
     validation: RatingMatrix
     values: Doubles
+    first_liked: int = AS_THE_SCALE_HAS_IT
+
+    def __post_init__(self) -> None:
+        if self.first_liked == AS_THE_SCALE_HAS_IT:
+            scale = RatingScale(tuple(self.values.tolist())) if self.values.size else None
+            object.__setattr__(self, "first_liked", scale.first_liked if scale else 0)
 
     @property
     def n_levels(self) -> int:
@@ -40,6 +50,8 @@ class EpochReport:
 
     validation_nll          mean −log p(level | item, the user's train ratings) of validation
     validation_rmse         of the expected rating, on the users' scale
+    validation_ndcg         nDCG@10 of up to 256 users' validation items, hidden units alone; None
+                            of a kind that only rates
     train_nll               the same likelihood of train ratings, each left out of its own input
     reconstruction_error    RMSE between ratings and their one-step reconstructions
     train_free_energy       mean free energy per rating of the monitored users' train ratings
@@ -52,11 +64,12 @@ class EpochReport:
     learning_rate: float
     momentum: float
     cd_steps: int
-    train_nll: float
+    train_nll: float | None
     train_free_energy: float
     hidden_activity: float
     validation_nll: float | None = None
     validation_rmse: float | None = None
+    validation_ndcg: float | None = None
     validation_free_energy: float | None = None
     reconstruction_error: float | None = None
     update_to_weight_ratio: float | None = None
@@ -68,6 +81,8 @@ class TrainerState:
 
     velocity  the last step of a masked machine; of a joint one, Adam's mean of past gradients
     square    Adam's mean of their squares, zeros where the machine is masked
+    halvings  how often the "plateau" schedule has halved the learning rate,
+    halved_at the last time after this epoch
 
     The arrays belong to the trainer, which overwrites them in the next epoch, all but the best
     parameters: save or copy them before asking for it.
@@ -80,12 +95,15 @@ class TrainerState:
     best_epoch: int
     best_nll: float
     best_params: Params
+    best_ndcg: float = -inf
+    halvings: int = 0
+    halved_at: int = 0
 
     @classmethod
     def initial(cls, params: Params) -> "TrainerState":
         """Begin with these parameters, at rest."""
         rest = params.zeros_like(), params.zeros_like()
-        return cls(0, params, *rest, 0, float("inf"), params.copy())
+        return cls(0, params, *rest, 0, inf, params.copy())
 
 
 def train(
@@ -98,26 +116,27 @@ def train(
 ) -> Iterator[tuple[EpochReport, TrainerState]]:
     """Yield a report and the trainer's state after every epoch; stop asking to stop training.
 
-    Ends by itself after `hyper.epochs`, or when the validation NLL has not improved for
-    `hyper.patience` epochs, those of the warm-up not counted. Without validation ratings the last
-    epoch is the best; so it is of a joint machine, whose rate falls to its end and whose lists the
-    NLL does not know. The same state, data and seed give the same bits, whatever the number of
-    threads.
+    Ends by itself after `hyper.epochs`, or when no epoch has been better for `hyper.patience`
+    epochs, those of the warm-up not counted: by validation nDCG@10 of a joint machine, by
+    validation NLL on ties and of the other kinds. Without validation ratings the last epoch is the
+    best. The same state, data and seed give the same bits, whatever the number of threads.
     Raises Diverged when a parameter stops being finite.
     """
     machine, learn = machine_of(model_kind), LEARNERS[model_kind]
-    monitor = Monitor.of(machine, data.train, data.validation, data.values, seed=seed)
-    lasting = model_kind == "joint_rbm"
+    monitor = Monitor.of(
+        machine, data.train, data.validation, data.values, seed=seed,
+        first_liked=data.first_liked if model_kind == "joint_rbm" else None,
+    )  # fmt: skip
     if state.epoch == 0:
-        state, report = _judged(state, monitor, Pace(0.0, 0.0, 0), epoch=0, last_is_best=lasting)
+        state, report = _judged(state, monitor, hyper, Pace(0.0, 0.0, 0), epoch=0)
         yield report, state
     while state.epoch < hyper.epochs and not _stalled(state, hyper):
         epoch = state.epoch + 1
-        now = pace(hyper, epoch)
+        now = pace(hyper, epoch, halvings=state.halvings)
         reconstruction_error = learn(state, data, hyper, now, seed=seed, epoch=epoch)
         if not state.params.is_finite():
             raise Diverged(epoch, now.learning_rate)
-        state, report = _judged(state, monitor, now, epoch=epoch, last_is_best=lasting)
+        state, report = _judged(state, monitor, hyper, now, epoch=epoch)
         if not np.isfinite(report.train_free_energy):  # finite weights, but not their sums
             raise Diverged(epoch, now.learning_rate)
         yield (
@@ -204,21 +223,39 @@ def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
 
 
 def _judged(
-    state: TrainerState, monitor: Monitor, now: Pace, *, epoch: int, last_is_best: bool
+    state: TrainerState, monitor: Monitor, hyper: Hyperparameters, now: Pace, *, epoch: int
 ) -> tuple[TrainerState, EpochReport]:
     """Measure the parameters and remember them if they are the best so far."""
     figures = monitor.measure(state.params)
-    nll = figures.validation_nll
-    better = last_is_best or nll is None or nll < state.best_nll
-    judged = replace(
-        state,
-        epoch=epoch,
-        best_epoch=epoch if better else state.best_epoch,
-        best_nll=nll if better and nll is not None else state.best_nll,
-        best_params=state.params.copy() if better else state.best_params,
-    )
+    judged = replace(state, epoch=epoch)
+    if _is_better(figures, state):
+        nll, ndcg = figures.validation_nll, figures.validation_ndcg
+        judged = replace(
+            judged,
+            best_epoch=epoch,
+            best_nll=state.best_nll if nll is None else nll,
+            best_ndcg=state.best_ndcg if ndcg is None else ndcg,
+            best_params=state.params.copy(),
+        )
+    elif _is_flat(judged, hyper):
+        judged = replace(judged, halvings=state.halvings + 1, halved_at=epoch)
     report = EpochReport(epoch, now.learning_rate, now.momentum, now.cd_steps, **asdict(figures))
     return judged, report
+
+
+def _is_better(figures: Figures, state: TrainerState) -> bool:
+    """Let lists decide where they are measured, and the NLL among equals; the last, by neither."""
+    ndcg, nll = figures.validation_ndcg, figures.validation_nll
+    if ndcg is not None and ndcg != state.best_ndcg:
+        return ndcg > state.best_ndcg
+    return nll < state.best_nll if nll is not None else ndcg is None
+
+
+def _is_flat(state: TrainerState, hyper: Hyperparameters) -> bool:
+    """Tell whether it is time to halve the rate, where the schedule does; not in the warm-up."""
+    last = max(state.best_epoch, state.halved_at, hyper.warm_up_epochs)
+    waits = hyper.learning_rate_schedule == "plateau"
+    return waits and state.epoch - last >= plateau_epochs(hyper)
 
 
 def _last_step(state: TrainerState, now: Pace, model_kind: ModelKind) -> float:

@@ -33,7 +33,7 @@ class Worker:
         claim = {"worker": "w1", "now": self._now, "lease_seconds": 60, "max_attempts": 3}
         return self._write(lambda queue: lease_of(queue.claim(**claim)))
 
-    def epoch(self, lease: Lease, epoch: int) -> None:
+    def epoch(self, lease: Lease, epoch: int, **more: float | None) -> None:
         figures = {
             "epoch": epoch,
             "validation_nll": 1.2 + 0.1 * abs(epoch - 2),
@@ -43,6 +43,7 @@ class Worker:
             "momentum": 0.9,
             "cd_steps": 1,
             "seconds": 0.5,
+            **more,
         }
         note = {"epoch": epoch, "epochs": 4, "eta_seconds": 2.0, "phase": "training"}
         note["baselines"] = BASELINES

@@ -188,6 +188,50 @@ def test_while_it_runs_the_best_epoch_is_the_one_of_the_least_nll(client, worker
     assert curve(client, "json").json()["best_epoch"] == 2
 
 
+@pytest.mark.parametrize(
+    ("lists", "best"), [((0.1, 0.2, 0.3), 3), ((0.1, 0.3, 0.3), 2), ((0.3, 0.3, 0.3), 2)]
+)
+def test_of_a_kind_that_makes_lists_the_best_epoch_is_that_of_the_best(client, worker, lists, best):
+    """On ties it is that of the least NLL, which is epoch 2's."""
+    start(client)
+    lease = worker.claim()
+    for epoch, ndcg in enumerate(lists, 1):
+        worker.epoch(lease, epoch, validation_ndcg=ndcg)
+
+    told = curve(client, "json").json()
+
+    assert told["best_epoch"] == best
+    assert [epoch["validation_ndcg"] for epoch in told["epochs"]] == list(lists)
+
+
+def test_lists_can_be_measured_where_nothing_is_rated(client, worker):
+    start(client)
+    lease = worker.claim()
+    for epoch, ndcg in enumerate((0.2, 0.3, 0.1), 1):
+        nothing = {"validation_nll": None, "validation_rmse": None, "train_nll": None}
+        worker.epoch(lease, epoch, validation_ndcg=ndcg, **nothing)
+
+    told = curve(client, "json").json()
+
+    assert told["best_epoch"] == 2
+    assert told["epochs"][0]["validation_nll"] is told["epochs"][0]["train_nll"] is None
+    assert "best: epoch 2, 0.3000" in curve(client, "svg").text
+
+
+def test_the_picture_shows_lists_where_they_are_measured(client, worker):
+    start(client)
+    lease = worker.claim()
+    worker.epoch(lease, 1)
+    without = curve(client, "svg").text
+    worker.epoch(lease, 2, validation_ndcg=0.25)
+    shown = curve(client, "svg").text
+
+    assert "nDCG@10" not in without
+    assert ">nDCG@10<" in shown
+    assert "most rated 0.200" in shown
+    assert "best: epoch 2, 0.2500" in shown
+
+
 def test_the_curve_is_a_table_for_a_spreadsheet(client, worker):
     start(client)
     worker.train(epochs=2)

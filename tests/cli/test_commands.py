@@ -66,6 +66,17 @@ def test_training_prints_a_line_an_epoch_on_stderr_and_its_figures_on_stdout(rec
     assert "user item bias" in told.stdout
 
 
+def test_a_kind_that_makes_lists_says_how_good_they_are(recsvc, trained):
+    changes = ("--set", "epochs=1", "--set", "n_hidden=4", "--set", "rating_epochs=0")
+    told = recsvc("train", "--kind", "joint_rbm", *changes, "--url", trained.url)
+    number = data(recsvc("jobs", "list", "--kind", "training", "--url", trained.url, "--json"))[0]
+    table = recsvc("jobs", "curve", number["id"], "--url", trained.url).stdout
+
+    assert re.search(r"epoch 1: validation NLL .*, nDCG@10 0\.\d+\n", told.stderr)
+    assert "validation nDCG@10" in table.splitlines()[0]
+    assert re.search(r"^validation nDCG@10  \S+$", table, re.MULTILINE)
+
+
 def test_a_hyperparameter_that_does_not_exist_is_one_line_and_status_1(recsvc, trained):
     told = recsvc("train", "--set", "n_hiden=4", "--url", trained.url)
 
