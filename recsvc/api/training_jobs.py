@@ -43,7 +43,7 @@ class TrainingRequest(Body):
     )
 
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
-    model_kind: ModelKind = "user_rbm"
+    model_kind: ModelKind = "joint_rbm"
     seed: int = Field(0, ge=0, le=2**63 - 1, description="The same seed gives the same weights.")
     validation_share: float = Field(
         0.1, gt=0, le=0.5, allow_inf_nan=False, description="Share of the ratings to check against."

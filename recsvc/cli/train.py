@@ -38,7 +38,7 @@ def train(
     ] = None,
     kind: Annotated[
         ModelKind, typer.Option(help="Learn what users or what items have in common.")
-    ] = "user_rbm",
+    ] = "joint_rbm",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds and ratings: equal weights.")] = 0,
     validation_share: Annotated[
         float, typer.Option(min=0.01, max=0.5, help="Share of ratings held out to judge by.")

@@ -124,6 +124,12 @@ class JobQueue:
         job.checkpoint_sha256 = sha256
         job.attempt = 1
 
+    def judged(self, lease: Lease, sha256: str) -> None:
+        """Remember the model that was fitted to train ratings; the next fit has no state yet."""
+        job = self._held(lease)
+        job.judged_sha256, job.checkpoint_sha256 = sha256, None
+        job.attempt = 1
+
     def add_epoch(self, lease: Lease, figures: Mapping[str, Any], *, now: datetime) -> None:
         """Add a point to the error curve, or write it again after a resume; it is told once.
 

@@ -8,11 +8,13 @@ from recsvc.db.tables import FINAL_STATES, Job, ModelVersion
 
 def referenced_objects(session: Session) -> set[str]:
     """Give the SHA-256s that a version not retired or an unfinished job points at."""
-    kept = select(ModelVersion.checkpoint_sha256, ModelVersion.snapshot_sha256)
+    kept = select(
+        ModelVersion.checkpoint_sha256, ModelVersion.judged_sha256, ModelVersion.snapshot_sha256
+    )
     wanted = {sha256 for row in session.execute(kept.where(_not_retired)) for sha256 in row}
-    jobs = select(Job.checkpoint_sha256, Job.snapshot_sha256, Job.spec).where(_unfinished)
-    for checkpoint, snapshot, spec in session.execute(jobs):
-        wanted |= {checkpoint, snapshot, spec.get("upload_sha256")}
+    jobs = select(Job.checkpoint_sha256, Job.judged_sha256, Job.snapshot_sha256, Job.spec)
+    for *objects, spec in session.execute(jobs.where(_unfinished)):
+        wanted |= {*objects, spec.get("upload_sha256")}
     return wanted - {None}
 
 

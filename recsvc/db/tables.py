@@ -238,6 +238,7 @@ class Job(Base):
     cancel_requested: Mapped[bool] = mapped_column(server_default=text("false"))
     snapshot_sha256: Mapped[str | None]
     checkpoint_sha256: Mapped[str | None]
+    judged_sha256: Mapped[str | None]
 
 
 class JobEvent(Base):
@@ -330,6 +331,12 @@ class ModelVersion(Base):
     retired_at: Mapped[datetime | None]
     calibration: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     protocol: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    judged_sha256: Mapped[str | None]
+
+    @property
+    def model_as_judged_sha256(self) -> str:
+        """The model that has seen no validation rating: what is compared and measured again."""
+        return self.judged_sha256 or self.checkpoint_sha256
 
 
 class Publication(Base):

@@ -33,6 +33,7 @@ Buffer = bytes | memoryview
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 HEADER_LENGTH_BYTES = 8
+COUPLING_ARRAYS = ("indptr", "neighbours", "strengths")
 RATER_ARRAYS = ("item_hidden", "user_bias", "item_bias", "item_counts")
 BLEND_ARRAYS = ("powers", "level_bias", "centre")
 
@@ -178,7 +179,7 @@ def write_model(model: Model) -> bytes:
         **_predictor_arrays(model.predictor),
         **{
             f"couplings.{name}": getattr(model.couplings, name)
-            for name in ("indptr", "neighbours", "strengths")
+            for name in COUPLING_ARRAYS
         },
         "level_counts": model.level_counts,
         "case_hidden": model.case_hidden,
@@ -189,6 +190,7 @@ def write_model(model: Model) -> bytes:
     facts = {
         "model_kind": model.model_kind,
         "block": model.predictor.block if isinstance(model.predictor, Predictor) else None,
+        "coupling_regularisation": model.couplings.regularisation,
         "coupling_scale": model.coupling_scale,
         "raters": model.raters and _rater_facts(model.raters),
         "scale": asdict(model.scale),
@@ -211,10 +213,15 @@ def read_model(buffer: Buffer) -> Model:
         _vocabulary("items", arrays),
         arrays["level_counts"],
         arrays["case_hidden"],
-        Couplings(*(arrays[f"couplings.{name}"] for name in ("indptr", "neighbours", "strengths"))),
+        _couplings(arrays, facts["coupling_regularisation"]),
         facts["coupling_scale"],
         facts["raters"] and _raters(arrays, facts["raters"], np.array(scale.values)),
     )
+
+
+def _couplings(arrays: Mapping[str, Array], regularisation: float) -> Couplings:
+    indptr, neighbours, strengths = (arrays[f"couplings.{name}"] for name in COUPLING_ARRAYS)
+    return Couplings(indptr, neighbours, strengths, regularisation)
 
 
 def _rater_arrays(raters: Raters) -> dict[str, Array]:

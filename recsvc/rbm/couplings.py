@@ -19,11 +19,13 @@ class Couplings:
     indptr      (n_items + 1,) item l is coupled to
     neighbours  (n_couplings,) these items i, with
     strengths   (n_couplings,) these weights J[l, i]
+    regularisation  λ, what they were pulled towards zero with
     """
 
     indptr: Ints
     neighbours: Numbers
     strengths: Floats
+    regularisation: float = 0.0
 
     @classmethod
     def none(cls, n_items: int) -> "Couplings":
@@ -89,4 +91,5 @@ class Neighbourhoods:
             np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
             np.repeat(np.arange(n_items, dtype=np.int32), n_neighbours)[order],
             strengths.ravel()[order],
+            regularisation,
         )

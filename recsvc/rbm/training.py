@@ -7,9 +7,7 @@ from math import inf
 import numpy as np
 
 from recsvc.errors import Diverged
-from recsvc.rbm import adam, conditional, replicated, sparsity
-from recsvc.rbm.batches import deal
-from recsvc.rbm.contrastive import reconstruct, take_step
+from recsvc.rbm import adam, conditional, contrastive, replicated
 from recsvc.rbm.machine import machine_of
 from recsvc.rbm.monitoring import Figures, Monitor
 from recsvc.rbm.params import Hyperparameters, ModelKind, Params
@@ -112,7 +110,7 @@ def train(
     *,
     seed: int,
     state: TrainerState,
-    model_kind: ModelKind = "user_rbm",
+    model_kind: ModelKind = "joint_rbm",
 ) -> Iterator[tuple[EpochReport, TrainerState]]:
     """Yield a report and the trainer's state after every epoch; stop asking to stop training.
 
@@ -163,23 +161,11 @@ def learn_epoch(
 
     Returns the RMSE between the ratings and their reconstructions.
     """
-    squared_error = 0.0
-    for batch in deal(data.train, hyper.batch_size, seed=seed, epoch=epoch):
-        chain = reconstruct(state.params, batch, seed=seed, epoch=epoch, cd_steps=now.cd_steps)
-        take_step(
-            state.params,
-            state.velocity,
-            batch,
-            chain,
-            learning_rate=now.learning_rate,
-            momentum=now.momentum,
-            weight_decay=hyper.weight_decay,
-        )
-        sparsity.pull(
-            state.params.hidden_bias, chain.data_hidden, hyper, learning_rate=now.learning_rate
-        )
-        errors = data.values.take(batch.levels) - data.values.take(chain.model_levels)
-        squared_error += float(np.einsum("n,n->", errors, errors))
+    confusions = contrastive.learn_epoch(
+        state.params, state.velocity, data.train, hyper, now, seed=seed, epoch=epoch
+    )
+    errors = np.subtract.outer(data.values, data.values)
+    squared_error = np.einsum("gm,gm,gm->", confusions, errors, errors)
     return float(np.sqrt(squared_error / data.train.n_ratings))
 
 

@@ -14,6 +14,7 @@ from recsvc.rbm.ratings import RatingMatrix, Vocabulary
 from recsvc.service import publishing
 from recsvc.service.context import Context
 from recsvc.service.judging import Split
+from recsvc.service.training_spec import TrainingSpec
 
 
 def first_params(
@@ -21,20 +22,21 @@ def first_params(
     split: Split,
     train: RatingMatrix,
     hyper: Hyperparameters,
+    spec: TrainingSpec,
     *,
-    model_kind: ModelKind,
-    seed: int,
-    warm_start: bool,
+    judged: bool,
 ) -> tuple[Params, list[str]]:
     """Give the parameters to begin at, and warnings of what was asked for and not possible.
 
-    train  rows are the machine's cases
+    train   rows are the machine's cases
+    judged  whether a warm start is from the model that has seen no validation rating
     """
-    rng = np.random.default_rng([seed, 0])
+    model_kind = spec.model_kind
+    rng = np.random.default_rng([spec.seed, 0])
     cold = machine_of(model_kind).initial_params(train, split.scale.n_all_levels, hyper, rng=rng)
-    if not warm_start:
+    if not spec.warm_start:
         return cold, []
-    published = _published_model(context)
+    published = _published_model(context, judged=judged)
     if isinstance(published, str):
         return cold, [f"warm_start had no effect: {published}"]
     if reason := _unlike(published, split, hyper, model_kind):
@@ -60,14 +62,15 @@ def warm_params(cold: Params, earlier: Params, was: Vocabulary, now: Vocabulary)
     return warm
 
 
-def _published_model(context: Context) -> Model | str:
+def _published_model(context: Context, *, judged: bool) -> Model | str:
     """Give the published model, or why there is none."""
     with reading(context.database) as session:
         version = publishing.published_version(session)
     if version is None:
         return "no version is published."
     try:
-        return checkpoint.read_model(context.shelf.map(version.checkpoint_sha256))
+        sha256 = version.model_as_judged_sha256 if judged else version.checkpoint_sha256
+        return checkpoint.read_model(context.shelf.map(sha256))
     except (ShelfError, CheckpointUnreadable) as error:
         return error.detail
 

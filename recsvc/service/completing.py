@@ -17,7 +17,7 @@ from recsvc.service.judging import Split, list_figures
 
 LAMBDAS = (50.0, 150.0, 500.0)
 USUAL_LAMBDA = 500.0
-COUPLING_SCALES = (0.0, 2.0, 4.0, 8.0, 16.0)
+COUPLING_SCALES = (0.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 USUAL_COUPLING_SCALE = 8.0
 USERS_TO_CHOOSE_BY = 500
 
@@ -51,6 +51,20 @@ def rated(
             return replace(kept, raters=one.answering_from(split.everything.rated(scale)))
         told("learning how people rate")
     raise AssertionError("the raters come last")
+
+
+def relearned(judged: Model, model: Model, split: Split, hyper: Hyperparameters) -> Model:
+    """Give a joint model that was fitted to all ratings what the judged one was given.
+
+    Couplings are found anew, as strong as was best; the raters answer from all ratings already.
+    """
+    neighbourhoods = Neighbourhoods.of(split.everything, hyper.neighbours)
+    return replace(
+        model,
+        couplings=neighbourhoods.couplings(judged.couplings.regularisation),
+        coupling_scale=judged.coupling_scale,
+        raters=judged.raters,
+    )
 
 
 def _validation_rmse(model: Model, split: Split) -> float:

@@ -51,7 +51,7 @@ def request_evaluation(session: Session, spec: EvaluationSpec, *, now: datetime)
         raise VersionRetired(spec.version)
     job = JobQueue(session).enqueue(KIND, spec=asdict(spec), now=now)
     job.snapshot_sha256 = version.snapshot_sha256
-    job.checkpoint_sha256 = version.checkpoint_sha256
+    job.checkpoint_sha256 = version.model_as_judged_sha256
     return job
 
 

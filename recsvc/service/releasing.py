@@ -1,6 +1,5 @@
 """From a trained machine to a model version: evaluated, shelved, and published if it earns it."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -13,12 +12,11 @@ from recsvc.db.tables import Job, ModelVersion
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
 from recsvc.rbm.evaluation import ModelFigures
-from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.training import TrainerState
-from recsvc.service import completing, judging, publishing
+from recsvc.service import judging, publishing
 from recsvc.service.context import Context
 from recsvc.service.judging import Split
+from recsvc.service.learning import Learned
 from recsvc.service.training_spec import TrainingSpec
 
 PACKAGES = ("recsvc", "numpy", "numba")
@@ -30,31 +28,11 @@ class Candidate:
 
     spec: TrainingSpec
     hyper: Hyperparameters
-    state: TrainerState
     split: Split
     baselines: dict[str, Any]
     snapshot_sha256: str
+    learned: Learned
     warnings: list[str]
-
-    def model(self) -> Model:
-        """Give the model of the best epoch; it answers from all ratings, validation included."""
-        split = self.split
-        return Model.of(
-            self.spec.model_kind,
-            self.state.best_params,
-            split.everything,
-            scale=split.scale,
-            users=split.users,
-            items=split.items,
-        )
-
-    def completed(self, told: Callable[[str], None]) -> Model:
-        """Give that model with what a joint_rbm has beside; it learns from train ratings, too."""
-        model = self.model()
-        if self.spec.model_kind != "joint_rbm":
-            return model
-        model = completing.coupled(model, self.split, self.hyper)
-        return completing.rated(model, self.split, self.hyper, seed=self.spec.seed, told=told)
 
 
 def already_released(context: Context, job: Job) -> dict[str, Any] | None:
@@ -67,17 +45,14 @@ def already_released(context: Context, job: Job) -> dict[str, Any] | None:
     return _result(version, published=published, reason="found stored on resuming", warnings=[])
 
 
-def release(
-    context: Context, lease: Lease, candidate: Candidate, *, told: Callable[[str], None]
-) -> dict[str, Any]:
+def release(context: Context, lease: Lease, candidate: Candidate) -> dict[str, Any]:
     """Evaluate, shelve, store and perhaps publish; give the job's result.
 
     The version and its publication appear together, or, where the lease was lost, not at all.
     """
-    model = candidate.completed(told)
-    figures = judging.figures(model, candidate.split)
-    wanted, reason = _worth_publishing(context, candidate, model)
-    data = checkpoint.write_model(model)
+    figures = judging.figures(candidate.learned.judged, candidate.split)
+    wanted, reason = _worth_publishing(context, candidate)
+    data = checkpoint.write_model(candidate.learned.model)
     sha256 = context.shelf.put(data)
     now = datetime.now(UTC)
     with unit_of_work(context.database) as session:
@@ -90,7 +65,7 @@ def release(
     return _result(version, published=wanted, reason=reason, warnings=candidate.warnings)
 
 
-def _worth_publishing(context: Context, candidate: Candidate, model: Model) -> tuple[bool, str]:
+def _worth_publishing(context: Context, candidate: Candidate) -> tuple[bool, str]:
     """Decide as the job was asked to, and say why."""
     if candidate.spec.publish == "never":
         return False, "publish is never"
@@ -101,10 +76,10 @@ def _worth_publishing(context: Context, candidate: Candidate, model: Model) -> t
     if present is None:
         return True, "the first version"
     try:
-        published = checkpoint.read_model(context.shelf.map(present.checkpoint_sha256))
+        published = checkpoint.read_model(context.shelf.map(present.model_as_judged_sha256))
     except (ShelfError, CheckpointUnreadable) as error:
         return True, f"the published version cannot be read: {error.detail}"
-    side_by_side = judging.ndcg_side_by_side(model, published, candidate.split)
+    side_by_side = judging.ndcg_side_by_side(candidate.learned.judged, published, candidate.split)
     if side_by_side is None:
         return True, f"no validation rating tells it from version {present.version}"
     ours, theirs = side_by_side
@@ -137,11 +112,12 @@ def _card(
         n_users=len(split.users),
         n_items=len(split.items),
         n_ratings=split.everything.n_ratings,
-        best_epoch=candidate.state.best_epoch,
+        best_epoch=candidate.learned.best_epoch,
         checkpoint_sha256=checkpoint_sha256,
         checkpoint_bytes=checkpoint_bytes,
-        weights_sha256=candidate.state.best_params.sha256(),
+        weights_sha256=candidate.learned.model.params.sha256(),
         snapshot_sha256=candidate.snapshot_sha256,
+        judged_sha256=candidate.learned.judged_sha256,
         created_at=now,
     )
 

@@ -19,7 +19,7 @@ class TrainingSpec:
     """
 
     hyperparameters: dict[str, Any] = field(default_factory=dict)
-    model_kind: ModelKind = "user_rbm"
+    model_kind: ModelKind = "joint_rbm"
     seed: int = 0
     validation_share: float = 0.1
     publish: Publish = "if_better"

@@ -171,6 +171,11 @@ class Shop:
     def model(self, version: int) -> Model:
         return checkpoint.read_model(self.context.shelf.map(self.card(version).checkpoint_sha256))
 
+    def judged_model(self, version: int) -> Model:
+        """The model that has seen no validation rating."""
+        sha256 = self.card(version).model_as_judged_sha256
+        return checkpoint.read_model(self.context.shelf.map(sha256))
+
     def publish(self, version: int) -> None:
         with unit_of_work(self.database) as session:
             publishing.publish(session, version, now=NOON)

@@ -9,6 +9,7 @@ from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.ratings import Vocabulary
 from recsvc.service import beginning, judging, snapshots
 from recsvc.service.beginning import warm_params
+from recsvc.service.training_spec import TrainingSpec
 from tests.rbm.machines import random_params
 from tests.service.shop import SHORT
 
@@ -21,7 +22,7 @@ NEWCOMERS = [  # they sort before, between and after the others, users not as it
 ]  # fmt: skip
 
 
-def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3):
+def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3, judged=True):
     """The parameters that a job would begin at now, beside the cold ones."""
     with reading(shop.database) as session:
         snapshot = snapshots.of_database(session)
@@ -29,10 +30,10 @@ def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3):
     split = judging.split_of(snapshot, scale, share=0.1)
     train = split.train.transposed() if model_kind == "item_rbm" else split.train
     hyper = Hyperparameters.chosen(model_kind, SHORT)
+    spec = TrainingSpec(SHORT, model_kind, seed, warm_start=warm_start)
     params, warnings = beginning.first_params(
-        shop.context, split, train, hyper,
-        model_kind=model_kind, seed=seed, warm_start=warm_start,
-    )  # fmt: skip
+        shop.context, split, train, hyper, spec, judged=judged
+    )
     rng = np.random.default_rng([seed, 0])
     cold = machine_of(model_kind).initial_params(train, scale.n_levels, hyper, rng=rng)
     return split, params, cold, warnings
@@ -44,12 +45,15 @@ def is_same(params, others) -> bool:
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(shop, model_kind):
+@pytest.mark.parametrize("answering", [False, True])
+def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(
+    shop, model_kind, answering
+):
     shop.train(model_kind=model_kind)
-    published = shop.model(1)
+    published = shop.model(1) if answering else shop.judged_model(1)
     shop.rate(NEWCOMERS)
 
-    split, params, cold, warnings = begin(shop, model_kind=model_kind)
+    split, params, cold, warnings = begin(shop, model_kind=model_kind, judged=not answering)
 
     was, now, new = (
         (published.items, split.items, {"a-item", "i05x", "z-item"})

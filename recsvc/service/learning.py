@@ -1,0 +1,123 @@
+"""From ratings to a model: chosen on train and validation ratings, then learned from all of them.
+
+A machine that makes lists is fitted twice. The first fit does not see validation ratings: they tell
+which epoch is best, how strong couplings are, and what the model is worth; that one is judged, now
+and beside later versions. The second fit repeats it with all ratings, and answers.
+"""
+
+from dataclasses import dataclass, field
+
+from recsvc.db.jobs import Lease
+from recsvc.db.tables import Job
+from recsvc.errors import CheckpointUnreadable, ShelfError
+from recsvc.rbm import checkpoint
+from recsvc.rbm.model import Model
+from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.training import TrainerState
+from recsvc.service import completing, fitting
+from recsvc.service.context import Context
+from recsvc.service.fitting import Fit
+from recsvc.service.judging import Split
+from recsvc.service.telling import Telling
+from recsvc.service.training_spec import TrainingSpec
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of it.
+
+    judged         the model that has seen no validation rating
+    judged_sha256  where it is kept, None where it is the one that answers
+    model          the model that answers
+    best_epoch     of the first fit
+    """
+
+    judged: Model
+    judged_sha256: str | None
+    model: Model
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class Learning:
+    """A job's way there; what was done before it was cut off is not done again.
+
+    warnings  for the job's result
+    """
+
+    context: Context
+    lease: Lease
+    job: Job
+    spec: TrainingSpec
+    hyper: Hyperparameters
+    split: Split
+    telling: Telling
+    warnings: list[str] = field(default_factory=list)
+
+    def learned(self) -> Learned:
+        """Learn. Raises Diverged, LeaseLost, ShelfError."""
+        twice = self.spec.model_kind == "joint_rbm" and self.split.validation.n_ratings > 0
+        self.telling.fits = 2 if twice else 1
+        judged, sha256, resumed_at = self._kept(), self.job.judged_sha256, None
+        if judged is not None:
+            resumed_at = self.job.checkpoint_sha256
+        else:
+            judged = self._judged()
+            sha256 = fitting.keep(self.context, self.lease, judged) if twice else None
+        best_epoch = int(self.telling.note["best_epoch"])
+        if not twice:
+            return Learned(judged, None, judged, best_epoch)
+        last = Fit.to_everything(self.spec, self.hyper, self.split, epochs=best_epoch)
+        params = self._fitted(last, resumed_at).params
+        model = completing.relearned(judged, self._model(params), self.split, self.hyper)
+        return Learned(judged, sha256, model, best_epoch)
+
+    def _kept(self) -> Model | None:
+        """Give the model that an earlier attempt has fitted to train ratings, if it did."""
+        if self.job.judged_sha256 is None:
+            return None
+        try:
+            return checkpoint.read_model(self.context.shelf.map(self.job.judged_sha256))
+        except (ShelfError, CheckpointUnreadable) as error:
+            self.warnings.append(f"Training began again from the start: {error.detail}")
+            return None
+
+    def _judged(self) -> Model:
+        """Learn from train ratings, and choose on validation ratings what is to be chosen."""
+        first = Fit.to_train(self.spec, self.hyper, self.split)
+        resumed_at = None if self.job.judged_sha256 else self.job.checkpoint_sha256
+        model = self._model(self._fitted(first, resumed_at).best_params)
+        if self.spec.model_kind != "joint_rbm":
+            return model
+
+        def told(phase: str) -> None:
+            self.telling.phase(phase, 1 / self.telling.fits)
+
+        told("coupling items")
+        model = completing.coupled(model, self.split, self.hyper)
+        return completing.rated(model, self.split, self.hyper, seed=self.spec.seed, told=told)
+
+    def _fitted(self, fit: Fit, resumed_at: str | None) -> TrainerState:
+        """Fit to the end, from where the job was cut off."""
+        data = fit.data()
+        state, warnings = fitting.first_state(self.context, fit, data, resumed_at)
+        self.warnings.extend(warnings)
+        for lap in fitting.laps(self.context, self.lease, fit, data, state):
+            state = lap.state
+            if fit.judged:
+                self.telling.epoch(lap)
+            else:
+                self.telling.last_epoch(lap, fit.epochs)
+        return state
+
+    def _model(self, params: Params) -> Model:
+        """Give the model with these parameters; it answers from all ratings."""
+        split = self.split
+        return Model.of(
+            self.spec.model_kind,
+            params,
+            split.everything,
+            scale=split.scale,
+            users=split.users,
+            items=split.items,
+        )

@@ -1,0 +1,49 @@
+"""What a running training job says of itself: its phase, its epochs, and how far it is."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from recsvc.db.jobs import JobQueue, Lease
+from recsvc.db.session import unit_of_work
+from recsvc.service.context import Context
+from recsvc.service.fitting import Lap
+
+
+@dataclass
+class Telling:
+    """Writes it down as it happens.
+
+    epochs  of one fit, at most
+    note    what is known already and stays: it is written with every step
+    fits    how many times the machine is fitted
+    """
+
+    context: Context
+    lease: Lease
+    epochs: int
+    note: dict[str, Any]
+    fits: int = 1
+
+    def epoch(self, lap: Lap) -> None:
+        """Add a point to the error curve."""
+        report = lap.report
+        self.note |= {"epoch": report.epoch, "best_epoch": lap.state.best_epoch}
+        with unit_of_work(self.context.database) as session:
+            jobs = JobQueue(session)
+            figures = {**asdict(report), "seconds": lap.seconds}
+            jobs.add_epoch(self.lease, figures, now=datetime.now(UTC))
+            share = report.epoch / self.epochs / self.fits
+            told = {"phase": "training", "eta_seconds": lap.eta and lap.eta * self.fits}
+            jobs.progress(self.lease, share, {**self.note, **told})
+
+    def last_epoch(self, lap: Lap, epochs: int) -> None:
+        """Say how far the last fit is, whose epochs make no curve."""
+        share = (1 + lap.report.epoch / max(1, epochs)) / 2
+        self.phase("learning from all ratings", share, lap.eta)
+
+    def phase(self, phase: str, share: float, eta: float | None = None) -> None:
+        """Say what is done now. Raises LeaseLost."""
+        with unit_of_work(self.context.database) as session:
+            told = {"phase": phase, "eta_seconds": eta}
+            JobQueue(session).progress(self.lease, share, {**self.note, **told})
