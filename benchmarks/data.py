@@ -32,14 +32,14 @@ ML_1M = "ml-1m/ratings_no_timestamp.dat"
 FIVE_STARS = np.arange(1.0, 6.0)
 STARS = RatingScale.parse("1:5:1")
 TEN_POINTS = RatingScale.parse("0:10:1")
-PURCHASED = RatingScale((1.0,))
+PURCHASED = RatingScale((), (), ("purchase",))
 
 
 @dataclass(frozen=True)
 class DataSet:
     """One data set as every system gets it.
 
-    scale  what the levels stand for; of purchases a single level
+    scale  what the levels stand for; of purchases one of their own
     """
 
     name: str
@@ -50,7 +50,7 @@ class DataSet:
     @property
     def has_ratings(self) -> bool:
         """Whether users said how they liked it, not only what they took."""
-        return self.scale.n_levels > 1
+        return self.scale.n_levels > 0
 
 
 def data_file(name: str) -> Path:

@@ -15,9 +15,10 @@ from recsvc.rbm.evaluation import Protocol
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.machine import machine_of
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters, ModelKind, initial_params
+from recsvc.rbm.params import Hyperparameters, ModelKind, Params, initial_params
 from recsvc.rbm.ratings import Doubles, Ints, RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.schedules import pace
+from recsvc.rbm.suiting import Shape, suited
 from recsvc.rbm.training import TrainerState, TrainingData, learn_epoch, train
 from recsvc.service import completing
 from recsvc.service.judging import Split
@@ -31,28 +32,54 @@ MIN_BATCH = 100  # users
 
 
 def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind) -> Folded:
-    """Train as a training job does: a tenth of the ratings tells when to stop.
+    """Train as a training job does: a tenth of the ratings tells how, then all are learned.
 
-    scale    what the levels stand for; one level for purchases
-    returns  the best epoch's model with every user folded in from all these ratings
+    scale    what the levels stand for; one of its own for purchases
+    returns  the model with every user folded in from all these ratings
     """
-    learn, validation = random_split(ratings, seed=1000 + seed, test_share=VALIDATION_SHARE)
-    hyper = Hyperparameters.defaults(kind)
-    rng = np.random.default_rng([seed, 0])
-    params = machine_of(kind).initial_params(learn, scale.n_levels, hyper, rng=rng)
-    state = TrainerState.initial(params)
-    data = TrainingData(learn, validation, np.array(scale.values))
-    for _, reached in train(data, hyper, seed=seed, state=state, model_kind=kind):
-        state = reached
-    users, items = numbered(ratings.n_users), numbered(ratings.n_items)
-    best = state.best_params
-    model = Model.of(kind, best, ratings, scale=scale, users=users, items=items)
-    if kind == "joint_rbm":
-        protocol = Protocol("at_random", VALIDATION_SHARE, seed=1000 + seed)
-        split = Split(users, items, scale, learn, validation, ratings, protocol)
-        model = completing.coupled(model, split, hyper)
-        model = completing.rated(model, split, hyper, seed=seed, told=lambda _: None)
+    split = division(ratings, scale, seed=seed)
+    hyper, _ = suited(kind, Shape.of(ratings, scale.n_all_levels), {})
+    state = fitted(split, split.train, split.validation, hyper, kind, seed, hyper.epochs)
+    judged = model_of(split, state.best_params, kind)
+    if kind != "joint_rbm":
+        return Folded.of(judged, ratings)
+    judged = completing.coupled(judged, split, hyper)
+    judged = completing.rated(judged, split, hyper, seed=seed, told=lambda _: None)
+    nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
+    state = fitted(split, ratings, nothing, hyper, kind, seed, state.best_epoch)
+    model = completing.relearned(judged, model_of(split, state.params, kind), split, hyper)
     return Folded.of(model, ratings)
+
+
+def division(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Split:
+    """Hold a tenth back."""
+    train_part, validation = random_split(ratings, seed=1000 + seed, test_share=VALIDATION_SHARE)
+    protocol = Protocol("at_random", VALIDATION_SHARE, seed=1000 + seed)
+    names = numbered(ratings.n_users), numbered(ratings.n_items)
+    return Split(*names, scale, train_part, validation, ratings, protocol)
+
+
+def fitted(
+    split: Split, learn: RatingMatrix, validation: RatingMatrix, hyper: Hyperparameters,
+    kind: ModelKind, seed: int, epochs: int,
+) -> TrainerState:  # fmt: skip
+    """Learn for at most so many epochs."""
+    rng = np.random.default_rng([seed, 0])
+    levels = split.scale.n_all_levels
+    params = machine_of(kind).initial_params(learn, levels, hyper, rng=rng)
+    data = TrainingData(learn, validation, np.array(split.scale.values), split.scale.first_liked)
+    state = TrainerState.initial(params)
+    for report, reached in train(data, hyper, seed=seed, state=state, model_kind=kind):
+        state = reached
+        if report.epoch >= epochs:
+            break
+    return state
+
+
+def model_of(split: Split, params: Params, kind: ModelKind) -> Model:
+    """Make a model that answers from all ratings."""
+    names = {"users": split.users, "items": split.items}
+    return Model.of(kind, params, split.everything, scale=split.scale, **names)
 
 
 def epochs(ratings: RatingMatrix, scale: RatingScale, *, n_hidden: int) -> Iterator[None]:

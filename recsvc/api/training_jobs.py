@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep
-from recsvc.api.schemas import Body, JobOut, Page, job_fields
+from recsvc.api.schemas import Answer, Body, JobOut, Page, job_fields
 from recsvc.api.waiting import NOT_MODIFIED, Wait, answer_job
 from recsvc.db.tables import Job
 from recsvc.errors import (
@@ -52,6 +52,13 @@ class TrainingRequest(Body):
     warm_start: bool = Field(False, description="Start from the published version's weights.")
 
 
+class ChoiceOut(Answer):
+    """A hyperparameter's value, and why it was chosen."""
+
+    value: int = Field(examples=[300])
+    because: str = Field(examples=["270 ratings an item are enough for many hidden units"])
+
+
 class TrainingJobOut(JobOut):
     """A training job: what was asked, and how far it is."""
 
@@ -70,6 +77,9 @@ class TrainingJobOut(JobOut):
     baselines: dict[str, Any] | None = Field(
         None, description="Figures of methods that learn little or nothing, to compare with."
     )
+    choices: dict[str, ChoiceOut] | None = Field(
+        None, description="What the data's shape decided where nothing was asked for, and why."
+    )
 
     @classmethod
     def of(cls, job: Job) -> "TrainingJobOut":
@@ -85,6 +95,7 @@ class TrainingJobOut(JobOut):
             cancel_requested=job.cancel_requested,
             best_epoch=result.get("best_epoch", note.get("best_epoch")),
             baselines=result.get("baselines", note.get("baselines")),
+            choices=note.get("choices"),
         )
 
 

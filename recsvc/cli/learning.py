@@ -61,7 +61,7 @@ class Watching:
 
     def _drawn(self) -> RenderableType:
         if not self._epochs:
-            return self._head()
+            return Group(self._head(), self._choices())
         rows = [self._row(epoch) for epoch in self._epochs[-SHOWN_EPOCHS:]]
         columns = ("epoch", *(("nDCG@10",) if self._ranks() else ()), *COLUMNS)
         return Group(self._head(), output.table(columns, rows), *self._feet())
@@ -85,6 +85,12 @@ class Watching:
     def _ranks(self) -> bool:
         """Tell whether the job's lists are measured."""
         return any(epoch["validation_ndcg"] is not None for epoch in self._epochs)
+
+    def _choices(self) -> Text:
+        """Say what the data's shape has decided."""
+        choices = self._job.get("choices") or {}
+        told = [f"{name} {one['value']}: {one['because']}" for name, one in choices.items()]
+        return Text("\n".join(told), "dim")
 
     def _feet(self) -> list[Text]:
         name, said = "validation_nll", "validation NLL"

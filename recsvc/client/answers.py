@@ -44,6 +44,7 @@ class Job(TypedDict):
     phase: NotRequired[str | None]
     eta_seconds: NotRequired[float | None]
     baselines: NotRequired[Json | None]
+    choices: dict[str, Any] | None
 
 
 class RecommendedItem(TypedDict):

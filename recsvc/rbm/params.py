@@ -161,7 +161,7 @@ KIND_DEFAULTS: dict[ModelKind, dict[str, Any]] = {
     "item_rbm": {"weight_decay": 0.003},
     "joint_rbm": {
         "n_hidden": 300,
-        "epochs": 24,
+        "epochs": 14,
         "batch_size": 200,
         "learning_rate": 0.005,
         "learning_rate_schedule": "cosine",

@@ -14,14 +14,12 @@ from recsvc.service.fitting import Lap
 class Telling:
     """Writes it down as it happens.
 
-    epochs  of one fit, at most
     note    what is known already and stays: it is written with every step
     fits    how many times the machine is fitted
     """
 
     context: Context
     lease: Lease
-    epochs: int
     note: dict[str, Any]
     fits: int = 1
 
@@ -33,7 +31,7 @@ class Telling:
             jobs = JobQueue(session)
             figures = {**asdict(report), "seconds": lap.seconds}
             jobs.add_epoch(self.lease, figures, now=datetime.now(UTC))
-            share = report.epoch / self.epochs / self.fits
+            share = report.epoch / self.note["epochs"] / self.fits
             told = {"phase": "training", "eta_seconds": lap.eta and lap.eta * self.fits}
             jobs.progress(self.lease, share, {**self.note, **told})
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from recsvc.db import interactions, items, ratings
 from recsvc.db.jobs import JobQueue, Lease
-from recsvc.db.session import Session, reading, unit_of_work
+from recsvc.db.session import Session, reading
 from recsvc.db.tables import Job
 from recsvc.engine import local
 from recsvc.engine.memory import needed_bytes
 from recsvc.errors import IdenticalRatings, TooFewRatings
 from recsvc.rbm.checkpoint import Snapshot
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.ratings import RatingScale
+from recsvc.rbm.suiting import Shape
 from recsvc.service import releasing, snapshots
 from recsvc.service.context import Context
 from recsvc.service.judging import baseline_figures, split_of
@@ -46,14 +46,19 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     if (released := releasing.already_released(context, job)) is not None:
         return released
     spec = TrainingSpec.from_dict(job.spec)
-    hyper = spec.chosen()
-    _refuse_too_much(context, spec, hyper)
-    note = {**(job.progress_note or {}), "phase": "reading ratings", "epochs": hyper.epochs}
-    _say(context, lease, job.progress, note)
+    _refuse_too_much(context, spec)
+    telling = Telling(context, lease, job.progress_note or {})
+    telling.phase("reading ratings", job.progress)
     snapshot, snapshot_sha256 = snapshots.taken(context, lease, job)
-    split = split_of(snapshot, _scale(context, snapshot, spec), share=spec.validation_share)
+    scale = _scale(context, snapshot, spec)
+    split = split_of(snapshot, scale, share=spec.validation_share)
+    hyper, choices = spec.suited(Shape.of(split.everything, scale.n_all_levels))
     baselines = baseline_figures(split)
-    telling = Telling(context, lease, hyper.epochs, {**note, "baselines": baselines})
+    telling.note |= {
+        "epochs": hyper.epochs,
+        "baselines": baselines,
+        "choices": {name: choice._asdict() for name, choice in choices.items()},
+    }
     learning = Learning(context, lease, job, spec, hyper, split, telling)
     learned = learning.learned()
     telling.phase("evaluating", 1.0)
@@ -63,20 +68,15 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     return releasing.release(context, lease, candidate)
 
 
-def _refuse_too_much(context: Context, spec: TrainingSpec, hyper: Hyperparameters) -> None:
+def _refuse_too_much(context: Context, spec: TrainingSpec) -> None:
     """Refuse, before anything is read, a job that would not fit in memory."""
     with reading(context.database) as session:
         n_ratings = ratings.count_ratings(session) + interactions.count_interactions(session)
         n_users, n_items = ratings.count_users(session), items.count_items(session)
     scale = context.rating_scale
-    needed = needed_bytes(
-        n_users=n_users,
-        n_items=n_items,
-        n_ratings=n_ratings,
-        n_levels=scale.n_levels if scale else LIKELY_LEVELS,
-        model_kind=spec.model_kind,
-        hyper=hyper,
-    )
+    shape = Shape(n_users, n_items, n_ratings, scale.n_levels if scale else LIKELY_LEVELS)
+    hyper, _ = spec.suited(shape)
+    needed = needed_bytes(**shape._asdict(), model_kind=spec.model_kind, hyper=hyper)
     local.refuse_what_does_not_fit(needed, limit_bytes=context.memory_limit_bytes)
 
 
@@ -96,8 +96,3 @@ def _scale(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> RatingSc
     if values.size == 0:
         return RatingScale((), (), events)
     return replace(context.rating_scale or RatingScale.infer(values), events=events)
-
-
-def _say(context: Context, lease: Lease, share: float, note: dict[str, Any]) -> None:
-    with unit_of_work(context.database) as session:
-        JobQueue(session).progress(lease, share, note)

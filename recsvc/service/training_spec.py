@@ -3,7 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from recsvc.rbm import suiting
 from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.suiting import Choice, Shape
 
 Publish = Literal["if_better", "never", "always"]
 
@@ -37,3 +39,7 @@ class TrainingSpec:
     def chosen(self) -> Hyperparameters:
         """Give all hyperparameters. Raises UnknownHyperparameter, InvalidHyperparameter."""
         return Hyperparameters.chosen(self.model_kind, self.hyperparameters)
+
+    def suited(self, shape: Shape) -> tuple[Hyperparameters, dict[str, Choice]]:
+        """Give all hyperparameters for data of this shape, and which of them it has decided."""
+        return suiting.suited(self.model_kind, shape, self.hyperparameters)

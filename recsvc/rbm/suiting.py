@@ -1,0 +1,97 @@
+"""Hyperparameters that suit the data's shape, each with its reason; what is asked for stands.
+
+Found on MovieLens 100K and 1M, goodbooks, MovieTweetings and Online Retail (decision 0060).
+"""
+
+from typing import NamedTuple
+
+from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.ratings import RatingMatrix
+
+FEW_USERS, MANY_USERS = 3_000, 30_000
+RATINGS_AN_ITEM = 20
+CANDIDATE_PAIRS = 30_000
+MOST_BATCHES = {"user_rbm": 100, "item_rbm": 100, "joint_rbm": 200}
+
+
+class Shape(NamedTuple):
+    """How much there is to learn from; of interactions as of ratings.
+
+    n_levels  those of interactions included
+    """
+
+    n_users: int
+    n_items: int
+    n_ratings: int
+    n_levels: int
+
+    @classmethod
+    def of(cls, ratings: RatingMatrix, n_levels: int) -> "Shape":
+        """Measure a matrix whose rows are users."""
+        return cls(ratings.n_users, ratings.n_items, ratings.n_ratings, n_levels)
+
+
+class Choice(NamedTuple):
+    """A value that was chosen, and why."""
+
+    value: int
+    because: str
+
+
+def choices(model_kind: ModelKind, shape: Shape) -> dict[str, Choice]:
+    """Give what the data's shape decides, by hyperparameter."""
+    chosen = _of_batches(model_kind, shape)
+    if model_kind == "joint_rbm":
+        chosen |= {
+            "n_hidden": _n_hidden(shape),
+            "epochs": _epochs(shape),
+            "candidates": _candidates(shape),
+        }
+    return chosen
+
+
+def suited(
+    model_kind: ModelKind, shape: Shape, asked: dict[str, object]
+) -> tuple[Hyperparameters, dict[str, Choice]]:
+    """Give all hyperparameters, and those that were chosen: what was asked for is not among them.
+
+    Raises UnknownHyperparameter or InvalidHyperparameter, naming the field.
+    """
+    chosen = {
+        name: choice for name, choice in choices(model_kind, shape).items() if name not in asked
+    }
+    values = {name: choice.value for name, choice in chosen.items()}
+    return Hyperparameters.chosen(model_kind, {**values, **asked}), chosen
+
+
+def _of_batches(model_kind: ModelKind, shape: Shape) -> dict[str, Choice]:
+    n_cases, cases = shape.n_users, "users"
+    if model_kind == "item_rbm":
+        n_cases, cases = shape.n_items, "items"
+    usual, most = Hyperparameters.defaults(model_kind).batch_size, MOST_BATCHES[model_kind]
+    size = max(usual, n_cases // most)
+    if size == usual:
+        return {"batch_size": Choice(size, f"{n_cases:,} {cases} make at most {most} batches")}
+    return {"batch_size": Choice(size, f"{n_cases:,} {cases}, in about {most} batches an epoch")}
+
+
+def _n_hidden(shape: Shape) -> Choice:
+    each = shape.n_ratings / max(1, shape.n_items)
+    if each >= RATINGS_AN_ITEM:
+        return Choice(300, f"{each:.0f} ratings an item are enough for many hidden units")
+    return Choice(100, f"{each:.0f} ratings an item are too few for more hidden units")
+
+
+def _epochs(shape: Shape) -> Choice:
+    if shape.n_users < FEW_USERS:
+        return Choice(24, f"{shape.n_users:,} users make few steps an epoch")
+    if shape.n_users > MANY_USERS:
+        return Choice(8, f"{shape.n_users:,} users make many steps an epoch")
+    return Choice(14, f"{shape.n_users:,} users make enough steps an epoch")
+
+
+def _candidates(shape: Shape) -> Choice:
+    most = max(1_000, CANDIDATE_PAIRS // max(1, shape.n_levels))
+    if shape.n_items <= most:
+        return Choice(most, f"{shape.n_items:,} items are few enough to weigh them all")
+    return Choice(most, f"{shape.n_items:,} items of {shape.n_levels} levels are too many to weigh")

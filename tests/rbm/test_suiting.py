@@ -1,0 +1,72 @@
+"""What the data's shape decides, where nothing was asked for."""
+
+import pytest
+
+from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
+from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.suiting import Shape, choices, suited
+
+ML_1M = Shape(6_040, 3_706, 1_000_209, 5)
+SPARSE = Shape(16_554, 10_506, 100_000, 11)
+TINY = Shape(12, 12, 120, 2)
+HUGE = Shape(1_000_000, 1_000_000, 10_000_000, 5)
+SHAPES = (ML_1M, SPARSE, TINY, HUGE, Shape(0, 0, 0, 0))
+
+
+def chosen(kind, shape, **asked):
+    return suited(kind, shape, asked)[0]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
+def test_any_shape_gets_hyperparameters_that_are_allowed_and_a_reason_for_each(kind, shape):
+    hyper, made = suited(kind, shape, {})
+
+    assert isinstance(hyper, Hyperparameters)
+    for name, choice in made.items():
+        assert getattr(hyper, name) == choice.value
+        assert len(choice.because.split()) > 4
+
+
+def test_few_ratings_an_item_get_fewer_hidden_units():
+    assert chosen("joint_rbm", SPARSE).n_hidden < chosen("joint_rbm", ML_1M).n_hidden
+
+
+def test_few_users_get_more_epochs_and_many_fewer():
+    epochs = [chosen("joint_rbm", shape).epochs for shape in (TINY, ML_1M, HUGE)]
+
+    assert epochs == sorted(set(epochs), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cases"), [("user_rbm", "users"), ("item_rbm", "items"), ("joint_rbm", "users")]
+)
+def test_many_cases_are_taken_in_larger_batches(kind, cases):
+    hyper, made = suited(kind, HUGE, {})
+
+    assert hyper.batch_size * 200 >= 1_000_000
+    assert f"1,000,000 {cases}" in made["batch_size"].because
+
+
+def test_what_a_batch_is_told_from_does_not_grow_with_levels_or_catalogue():
+    for shape in SHAPES:
+        hyper = chosen("joint_rbm", shape)
+        assert hyper.candidates * max(1, shape.n_levels) <= 33_000 or hyper.candidates <= 6_000
+
+
+def test_a_machine_that_only_rates_has_its_own_size_and_length():
+    assert choices("user_rbm", ML_1M).keys() == {"batch_size"}
+
+
+def test_what_is_asked_for_stands_and_is_no_choice():
+    hyper, made = suited("joint_rbm", ML_1M, {"n_hidden": 7.0, "epochs": 3})
+
+    assert (hyper.n_hidden, hyper.epochs) == (7, 3)
+    assert made.keys() == {"batch_size", "candidates"}
+
+
+def test_what_is_not_known_or_allowed_is_refused_by_name():
+    with pytest.raises(UnknownHyperparameter, match="n_hiden"):
+        suited("joint_rbm", ML_1M, {"n_hiden": 3})
+    with pytest.raises(InvalidHyperparameter, match="epochs"):
+        suited("joint_rbm", ML_1M, {"epochs": 0})
