@@ -6,7 +6,7 @@ enumeration of every hidden state of a tiny machine.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -93,21 +93,26 @@ def draw_level(shares: list[float], u: float) -> int:
     return len(shares) - 1
 
 
-def draw_states(probabilities: np.ndarray, key: int, draws: Iterator[int]) -> np.ndarray:
-    return np.array([float(uniform(key, next(draws)) < p) for p in probabilities])
+def draw_states(probabilities: np.ndarray, key: int, first_draw: int) -> np.ndarray:
+    drawn = enumerate(probabilities, first_draw)
+    return np.array([float(uniform(key, draw) < p) for draw, p in drawn])
 
 
 def chain(
     params: Params, row: Row, key: int, cd_steps: int
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """CD-k for one user: data hidden, model hidden and reconstructed levels."""
-    draws = itertools.count()
+    """CD-k for one user: data hidden, model hidden and reconstructed levels.
+
+    A step has a uniform for each hidden unit, then one for each item, rated or not.
+    """
+    n_items, n_hidden = params.weights.shape[0], params.hidden_bias.size
     data_hidden = model_hidden = fold_in(params, row)
     levels: list[int] = []
-    for _ in range(cd_steps):
-        states = draw_states(model_hidden, key, draws)
+    for step in range(cd_steps):
+        first = step * (n_hidden + n_items)
+        states = draw_states(model_hidden, key, first)
         levels = [
-            draw_level(level_shares(params, item, states), uniform(key, next(draws)))
+            draw_level(level_shares(params, item, states), uniform(key, first + n_hidden + item))
             for item, _ in row
         ]
         reconstructed = [(item, level) for (item, _), level in zip(row, levels, strict=True)]
@@ -123,15 +128,23 @@ def reconstruct(
     ]
 
 
-def group_by_item(
-    ratings: RatingMatrix, users: list[int], model_levels: list[list[int]]
-) -> list[list[tuple[int, int, int]]]:
-    """For each item, (place in the batch, given level, reconstructed level) in batch order."""
-    groups: list[list[tuple[int, int, int]]] = [[] for _ in range(ratings.n_items)]
+def group_by_item(ratings: RatingMatrix, users: list[int]) -> list[list[tuple[int, int]]]:
+    """For each item, (place in the batch, level) in batch order."""
+    groups: list[list[tuple[int, int]]] = [[] for _ in range(ratings.n_items)]
     for place, user in enumerate(users):
-        for (item, level), modelled in zip(row_of(ratings, user), model_levels[place], strict=True):
-            groups[item].append((place, level, modelled))
+        for item, level in row_of(ratings, user):
+            groups[item].append((place, level))
     return groups
+
+
+def idle(
+    weight: float, velocity: float, n: int, *, rate: float, momentum: float, decay: float
+) -> tuple[float, float]:
+    """`n` steps without a gradient."""
+    for _ in range(n):
+        velocity = momentum * velocity - rate * decay * weight
+        weight += velocity
+    return weight, velocity
 
 
 def cd_gradient(

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recsvc.rbm import kernels
-from recsvc.rbm.batches import Batch
-from recsvc.rbm.contrastive import reconstruct
+from recsvc.rbm.batches import Batch, lay_out
+from recsvc.rbm.contrastive import Learner
 from recsvc.rbm.params import Hyperparameters, Params, initial_params
 from recsvc.rbm.ratings import RatingMatrix, RatingScale
 from recsvc.rbm.training import TrainerState, TrainingData, train
@@ -51,13 +50,36 @@ def batch_of(ratings: RatingMatrix, users: np.ndarray) -> Batch:
     return Batch.of(users, own.indptr, own.items, own.levels, n_items=ratings.n_items)
 
 
+def learner_of(
+    params: Params,
+    velocity: Params,
+    ratings: RatingMatrix,
+    users: np.ndarray,
+    *,
+    seed: int = 3,
+    epoch: int = 1,
+    rate: float = 0.0,
+    momentum: float = 0.0,
+    decay: float = 0.0,
+) -> Learner:
+    """An epoch of one batch, these users in this order, whose data are summed up."""
+    deal = lay_out(ratings, users, users.size, seed=seed, epoch=epoch)
+    learner = Learner.of(
+        params, velocity, deal, learning_rate=rate, momentum=momentum, weight_decay=decay
+    )
+    learner.begin()
+    return learner
+
+
 def run_chain(
     params: Params, ratings: RatingMatrix, users: np.ndarray, *, seed=3, epoch=1, cd_steps=1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The chain: data_hidden, model_hidden, model_levels, and where each user's levels begin."""
-    batch = batch_of(ratings, users)
-    chain = reconstruct(params, batch, seed=seed, epoch=epoch, cd_steps=cd_steps)
-    return chain.data_hidden, chain.model_hidden, chain.model_levels, batch.indptr
+    learner = learner_of(params, params.zeros_like(), ratings, users, seed=seed, epoch=epoch)
+    learner.reconstruct(0, cd_steps=cd_steps)
+    chain, by_user = learner.chain, np.argsort(learner.deal.rows, kind="stable")
+    indptr = ratings.rows(users).indptr
+    return chain.data_hidden, chain.model_hidden, chain.model_levels[by_user], indptr
 
 
 def run_step(
@@ -66,20 +88,14 @@ def run_step(
     ratings: RatingMatrix,
     users: np.ndarray,
     *,
-    rate: float,
-    momentum: float = 0.0,
-    decay: float = 0.0,
-    **chance: int,
+    cd_steps: int = 1,
+    **how: float,
 ) -> None:
-    """One CD step of weights and visible biases on a batch, in place."""
-    batch = batch_of(ratings, users)
-    chain = reconstruct(params, batch, **{"seed": 3, "epoch": 1, "cd_steps": 1, **chance})
-    kernels.cd_step(
-        params.weights, params.visible_bias, velocity.weights, velocity.visible_bias,
-        batch.item_indptr, batch.rows, batch.places, batch.levels, chain.model_levels,
-        chain.data_hidden, chain.model_hidden,
-        np.float32(rate), np.float32(momentum), np.float32(decay),
-    )  # fmt: skip
+    """One CD step on a batch, in place."""
+    learner = learner_of(params, velocity, ratings, users, **how)
+    learner.reconstruct(0, cd_steps=cd_steps)
+    learner.take_step(0)
+    learner.finish()
 
 
 def learn(
@@ -100,7 +116,7 @@ def learn(
         rng = np.random.default_rng(seed)
         state = TrainerState.initial(initial_params(ratings, values.size, chosen, rng=rng))
     data = TrainingData(ratings, validation, values)
-    return list(train(data, chosen, seed=seed, state=state))
+    return list(train(data, chosen, seed=seed, state=state, model_kind=model_kind))
 
 
 def movielens_100k(folder: Path, name: str) -> RatingMatrix:

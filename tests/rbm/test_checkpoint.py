@@ -85,10 +85,12 @@ def test_training_goes_on_from_a_checkpoint_to_the_same_bits(ratings, stop):
     data = TrainingData(ratings, ratings, STARS)
     chosen = Hyperparameters.chosen("user_rbm", hyper)
     start = learn(ratings, validation=ratings, **{**hyper, "epochs": 1})[0][1].best_params
-    run = train(data, chosen, seed=0, state=TrainerState.initial(start))
+    start, kind = TrainerState.initial(start), "user_rbm"
+    run = train(data, chosen, seed=0, state=start, model_kind=kind)
     kept = next(checkpoint.write_state(state) for report, state in run if report.epoch == stop)
 
-    *_, (report, state) = train(data, chosen, seed=0, state=checkpoint.read_state(kept))
+    taken_up = checkpoint.read_state(kept)
+    *_, (report, state) = train(data, chosen, seed=0, state=taken_up, model_kind=kind)
 
     assert state.params.sha256() == whole[-1][1].params.sha256()
     assert state.best_params.sha256() == whole[-1][1].best_params.sha256()

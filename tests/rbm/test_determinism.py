@@ -45,7 +45,7 @@ def copied(state: TrainerState) -> TrainerState:
 
 def run(data: TrainingData, state: TrainerState, *, seed: int = 0) -> list:
     """Every report and a copy of every state."""
-    trainer = train(data, Hyperparameters(**HYPER), seed=seed, state=state)
+    trainer = train(data, Hyperparameters(**HYPER), seed=seed, state=state, model_kind="user_rbm")
     return [(report, copied(state)) for report, state in trainer]
 
 

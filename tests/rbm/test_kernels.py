@@ -1,11 +1,12 @@
 """Every kernel against its slow twin in tests/naive.py, the very same samples included."""
 
+import math
+
 import numpy as np
 import pytest
 
 from recsvc.rbm import kernels, units
-from recsvc.rbm.batches import deal
-from recsvc.rbm.contrastive import step_hidden_bias
+from recsvc.rbm.batches import deal, deal_by_item
 from recsvc.rbm.params import Params
 from tests import naive
 from tests.rbm.machines import (
@@ -119,15 +120,59 @@ def test_ratings_are_laid_out_by_item_in_the_order_of_the_batch(real, rng):
     _, ratings = real
     users = rng.permutation(ratings.n_users)
     batch = batch_of(ratings, users)
-    first = batch.indptr
-    model_levels = rng.integers(5, size=first[-1]).astype(np.uint8)
 
-    by_user = [model_levels[first[b] : first[b + 1]].tolist() for b in range(users.size)]
-    groups = naive.group_by_item(ratings, users.tolist(), by_user)
-    flat = [entry for group in groups for entry in group]
-    assert batch.item_indptr.tolist() == [0, *np.cumsum([len(group) for group in groups])]
-    laid_out = zip(batch.rows, batch.levels[batch.places], model_levels[batch.places], strict=True)
-    assert list(laid_out) == flat
+    flat = [entry for group in naive.group_by_item(ratings, users.tolist()) for entry in group]
+    sizes_ = [len(group) for group in naive.group_by_item(ratings, users.tolist())]
+    assert batch.item_indptr.tolist() == [0, *np.cumsum(sizes_)]
+    assert list(zip(batch.rows, batch.levels[batch.places], strict=True)) == flat
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 40, 100])
+def test_the_batches_of_an_epoch_are_laid_out_by_item_each(real, batch_size):
+    _, ratings = real
+    dealt = deal_by_item(ratings, batch_size, seed=3, epoch=2)
+
+    batches = [batch.users for batch in deal(ratings, batch_size, seed=3, epoch=2)]
+    assert np.diff(dealt.starts).tolist() == [users.size for users in batches]
+    assert dealt.keys.tolist() == [
+        naive.stream(3, 2, user) for user in np.concatenate(batches).tolist()
+    ]
+    for number, users in enumerate(batches):
+        expected = naive.group_by_item(ratings, users.tolist())
+        assert groups_of(dealt, number) == {i: g for i, g in enumerate(expected) if g}
+
+
+def groups_of(dealt: kernels.Deal, batch: int) -> dict[int, list[tuple[int, int]]]:
+    """(place in the batch, level) of every item, each in the chunk that it belongs to."""
+    groups = {}
+    for chunk in range(dealt.bounds.size - 1):
+        for group in range(*dealt.chunk_groups[batch, chunk : chunk + 2]):
+            item = int(dealt.group_items[group])
+            assert dealt.bounds[chunk] <= item < dealt.bounds[chunk + 1]
+            own = slice(*dealt.group_starts[group : group + 2])
+            groups[item] = list(zip(dealt.rows[own], dealt.levels[own], strict=True))
+    assert list(groups) == sorted(groups)
+    return groups
+
+
+def test_exponentials_are_those_of_the_twin_and_keep_what_is_no_number():
+    for x in [*np.linspace(-87, 88, 2001), 0.0, -0.0, 1e-30]:
+        assert kernels.exponential(np.float32(x)) == pytest.approx(
+            math.exp(np.float32(x)), rel=3e-7
+        )
+    assert kernels.exponential(np.float32(np.inf)) == kernels.exponential(np.float32(88)) > 1e38
+    assert 0 < kernels.exponential(np.float32(-np.inf)) < 2e-38
+    assert np.isnan(kernels.exponential(np.float32(np.nan)))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_idle_steps_at_once_are_the_steps_one_after_another(decay):
+    maps = np.empty((8, 4))
+    kernels.idle_maps(0.8, 0.5 * decay, maps)
+
+    for n in range(8):
+        weight, velocity = naive.idle(0.7, -0.2, n, rate=0.5, momentum=0.8, decay=decay)
+        np.testing.assert_allclose(maps[n].reshape(2, 2) @ [0.7, -0.2], [weight, velocity])
 
 
 def test_an_epoch_deals_every_user_who_rated_once_with_their_own_ratings(real):
@@ -174,7 +219,8 @@ def test_hidden_biases_step_towards_the_data_and_keep_their_momentum(rng):
     moved = 0.7 * velocity + 0.3 * (data - model).sum(axis=0) / 4
     expected = bias + moved
 
-    step_hidden_bias(bias, velocity, data, model, np.float32(0.3), np.float32(0.7))
+    stride = kernels.Stride(np.float32(0.3), np.float32(0.7), np.float32(0.1))
+    kernels.step_hidden_bias(bias, velocity, data, model, stride)
 
     np.testing.assert_allclose(velocity, moved, atol=1e-6)
     np.testing.assert_allclose(bias, expected, atol=1e-6)

@@ -4,8 +4,9 @@ numba's cache notices a change in a kernel's own file only: kernels that call ea
 together in one file.
 
 Each writes into the arrays it is given and has a slow, obvious twin in tests/naive.py. Loops run
-in parallel over users or over items, each of which writes rows of its own, so the result does
-not depend on the number of threads; sums are never split between threads.
+in parallel over users, over items or over fixed chunks of them, each of which writes rows of its
+own, so the result does not depend on the number of threads; a sum is split between threads only
+into the parts of fixed chunks, which are added in their order.
 
 `users` are the cases and `items` the visible units; an item-oriented machine passes a transposed
 RatingMatrix, and the names change places.
@@ -16,6 +17,8 @@ Chance is a counter-based hash: uniform number `n` of a case is a pure function 
 
 from numba import config, get_num_threads, set_num_threads
 
+from recsvc.rbm.kernels.arrays import Chain, Deal, Machine, Stride
+from recsvc.rbm.kernels.dealing import lay_out
 from recsvc.rbm.kernels.joint import (
     adam_step,
     add_couplings,
@@ -28,13 +31,10 @@ from recsvc.rbm.kernels.joint import (
 )
 from recsvc.rbm.kernels.learning import (
     Keys,
-    cd_step,
     fold_in_one,
     gather_rows,
     group_by_item,
     hidden_inputs,
-    sample_hidden,
-    sample_levels,
     stream,
     streams,
     uniform,
@@ -52,24 +52,33 @@ from recsvc.rbm.kernels.replicated import (
     draw_pairs,
     draw_units,
 )
+from recsvc.rbm.kernels.sampling import exponential, sample_hidden, sample_levels
+from recsvc.rbm.kernels.stepping import catch_up, idle_maps, step_and_look, step_hidden_bias
 
 __all__ = [
+    "Chain",
+    "Deal",
     "Keys",
+    "Machine",
+    "Stride",
     "adam_step",
     "add_couplings",
     "add_rows",
-    "cd_step",
+    "catch_up",
     "choose_chunks",
     "contrastive_adam_step",
     "count_pairs",
     "draw_pairs",
     "draw_units",
     "drop_units",
+    "exponential",
     "fold_in_one",
     "gather_rows",
     "group_by_item",
     "hidden_inputs",
+    "idle_maps",
     "keep_some",
+    "lay_out",
     "leave_one_out_probabilities",
     "level_fields",
     "level_fields_in_parallel",
@@ -80,6 +89,8 @@ __all__ = [
     "sample_hidden",
     "sample_levels",
     "solve_rows",
+    "step_and_look",
+    "step_hidden_bias",
     "stream",
     "streams",
     "threads",

@@ -1,4 +1,4 @@
-"""Kernels of the masked machine's training: chance, the Gibbs chain, the step along it."""
+"""Kernels of learning that several machines share: chance, hidden inputs, batches."""
 
 import numpy as np
 from numba import njit, prange
@@ -61,48 +61,6 @@ def _sigmoid(inputs: Floats, out: Floats) -> None:
         out[hidden] = ONE / (ONE + np.exp(-inputs[hidden]))
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _bernoulli(probabilities: Floats, key: np.uint64, first_draw: int, out: Floats) -> None:
-    """`out`[j] = 1 with probability p[j], else 0."""
-    for hidden in range(out.size):
-        drawn = uniform(key, first_draw + hidden) < probabilities[hidden]
-        out[hidden] = ONE if drawn else np.float32(0.0)
-
-
-@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
-def _level_shares(
-    weights: Floats, bias: Floats, item: int, states: Floats, row: int, out: Floats
-) -> np.float32:
-    """`out[r]` ∝ p(level r | h) of an item, the largest 1; the sum is returned.
-
-    weights  (n_levels, width) the item's;  bias  (n_items, n_levels);  out  (n_levels,)
-    states   (n_batch, width), of which `row` is meant
-    """
-    largest = np.float32(-np.inf)
-    for level in range(out.size):
-        total = bias[item, level]
-        for hidden in range(states.shape[1]):
-            total += states[row, hidden] * weights[level, hidden]
-        out[level] = total
-        largest = max(largest, total)
-    summed = np.float32(0.0)
-    for level in range(out.size):
-        out[level] = np.exp(out[level] - largest)
-        summed += out[level]
-    return summed
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _draw_level(shares: Floats, threshold: np.float32) -> int:
-    """Give the first level at which the running sum of shares passes the threshold."""
-    level = 0
-    running = shares[0]
-    while running <= threshold and level < shares.size - 1:
-        level += 1
-        running += shares[level]
-    return level
-
-
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
 def hidden_inputs(
     weights: Floats, hidden_bias: Floats, indptr: Ints, items: Numbers, levels: Levels, out: Floats
@@ -133,74 +91,6 @@ def streams(seed: int, epoch: int, users: Ints, out: Keys) -> None:
     """`out[b]` = the key of the uniforms of users[b] in this epoch, (n_batch,)."""
     for b in range(users.size):
         out[b] = stream(seed, epoch, users[b])
-
-
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
-def sample_hidden(
-    weights: Floats,
-    hidden_bias: Floats,
-    indptr: Ints,
-    items: Numbers,
-    levels: Levels,
-    keys: Keys,
-    step: int,
-    probabilities: Floats,
-    states: Floats,
-) -> None:
-    """Compute P(h = 1 | a batch's levels) and draw states from it.
-
-    A user with n ratings draws hidden states with the uniforms from step · (n_hidden + n) on, and
-    levels with the n that follow.
-
-    step           Gibbs steps before this one
-    probabilities  (n_batch, n_hidden)  out
-    states         (n_batch, width)     out; what is beyond n_hidden stays as it is
-    """
-    n_hidden = hidden_bias.size
-    for b in prange(keys.size):
-        rated = slice(indptr[b], indptr[b + 1])
-        inputs = hidden_bias.copy()
-        _add_rated_weights(weights, items[rated], levels[rated], inputs)
-        _sigmoid(inputs, probabilities[b])
-        first_draw = step * (n_hidden + rated.stop - rated.start)
-        _bernoulli(probabilities[b], keys[b], first_draw, states[b, :n_hidden])
-
-
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
-def sample_levels(
-    weights: Floats,
-    visible_bias: Floats,
-    item_indptr: Ints,
-    rows: Numbers,
-    places: Numbers,
-    indptr: Ints,
-    keys: Keys,
-    step: int,
-    states: Floats,
-    out: Levels,
-) -> None:
-    """Draw a level for every rating of a batch from p(level | h) [S07 eq. 1].
-
-    Item by item, so that an item's weights are read once a batch and stay in the cache, filled up
-    with zeros to whole vector registers, while all who rated it draw.
-
-    states  (n_batch, width), zero beyond n_hidden
-    out     (n_batch_ratings,)  in the order of the batch's ratings
-    """
-    n_items, n_levels, n_hidden = weights.shape
-    for chunk in prange(CHUNKS):
-        shares = np.empty(n_levels, np.float32)
-        own = np.zeros((n_levels, states.shape[1]), np.float32)
-        for item in range(chunk, n_items, CHUNKS):
-            if item_indptr[item] == item_indptr[item + 1]:
-                continue
-            own[:, :n_hidden] = weights[item]
-            for k in range(item_indptr[item], item_indptr[item + 1]):
-                row, place = rows[k], places[k]
-                n_rated = indptr[row + 1] - indptr[row]
-                draw = step * (n_hidden + n_rated) + n_hidden + place - indptr[row]
-                total = _level_shares(own, visible_bias, item, states, row, shares)
-                out[place] = _draw_level(shares, uniform(keys[row], draw) * total)
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -243,55 +133,3 @@ def group_by_item(
             free[items[k]] += 1
             rows[at] = b
             places[at] = k
-
-
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
-def cd_step(
-    weights: Floats,
-    visible_bias: Floats,
-    weights_velocity: Floats,
-    bias_velocity: Floats,
-    item_indptr: Ints,
-    rows: Numbers,
-    places: Numbers,
-    data_levels: Levels,
-    model_levels: Levels,
-    data_hidden: Floats,
-    model_hidden: Floats,
-    learning_rate: np.float32,
-    momentum: np.float32,
-    weight_decay: np.float32,
-) -> None:
-    """Move every item's weights and biases along the contrastive divergence of a batch [S07 eq. 6].
-
-    gradient = (⟨v h⟩_data − ⟨v h⟩_model) / n_batch
-    velocity = momentum · velocity + learning_rate · (gradient − weight_decay · weights)
-    weights += velocity; the biases do not decay.
-    """
-    n_items, n_levels, n_hidden = weights.shape
-    share = ONE / np.float32(data_hidden.shape[0])
-    for chunk in prange(CHUNKS):
-        gradient = np.empty((n_levels, n_hidden), np.float32)
-        bias_gradient = np.empty(n_levels, np.float32)
-        for item in range(chunk, n_items, CHUNKS):
-            gradient[:] = 0.0
-            bias_gradient[:] = 0.0
-            for k in range(item_indptr[item], item_indptr[item + 1]):
-                row, given, reconstructed = rows[k], data_levels[places[k]], model_levels[places[k]]
-                bias_gradient[given] += ONE
-                bias_gradient[reconstructed] -= ONE
-                for hidden in range(n_hidden):
-                    gradient[given, hidden] += data_hidden[row, hidden]
-                for hidden in range(n_hidden):
-                    gradient[reconstructed, hidden] -= model_hidden[row, hidden]
-            for level in range(n_levels):
-                for hidden in range(n_hidden):
-                    weight = weights[item, level, hidden]
-                    pull = share * gradient[level, hidden] - weight_decay * weight
-                    step = momentum * weights_velocity[item, level, hidden] + learning_rate * pull
-                    weights_velocity[item, level, hidden] = step
-                    weights[item, level, hidden] = weight + step
-                pull = share * bias_gradient[level]
-                step = momentum * bias_velocity[item, level] + learning_rate * pull
-                bias_velocity[item, level] = step
-                visible_bias[item, level] += step

@@ -1,0 +1,224 @@
+"""Kernels of the step along the contrastive divergence of a batch.
+
+An item that nobody in a batch rated only follows its momentum and decays: a linear map of its
+weights and velocities, whose power is applied when somebody rates the item again. While the
+weights of a chunk of items are near after the step, they are summed up for the users of the next
+batch.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+from recsvc.rbm.kernels.arrays import Chain, Deal, Machine, Stride
+from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
+
+# Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
+REORDERED = {"reassoc", "contract", "nsz", "arcp"}
+
+ZERO = np.float32(0.0)
+
+
+@njit(cache=True, nogil=True)
+def idle_maps(momentum: float, drag: float, maps: Doubles) -> None:
+    """`maps[n]` = what n steps without a gradient make of a weight w and its velocity v.
+
+    One step is v ← momentum · v − drag · w, then w ← w + v.
+
+    drag  learning rate · weight decay
+    maps  (n_steps + 1, 4): w of w, w of v, v of w, v of v
+    """
+    maps[0] = (1.0, 0.0, 0.0, 1.0)
+    for n in range(maps.shape[0] - 1):
+        for start in range(2):
+            weight, velocity = maps[n, start], maps[n, 2 + start]
+            velocity = momentum * velocity - drag * weight
+            maps[n + 1, start], maps[n + 1, 2 + start] = weight + velocity, velocity
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+def _sum_inputs(
+    weights: Floats, group_items: Numbers, group_starts: Ints, first: int, last: int,
+    rows: Numbers, levels: Levels, sums: Floats,
+) -> None:  # fmt: skip
+    """`sums` = Σ weights[i, r] over a user's ratings (i, r) in some groups, (n_batch, n_hidden)."""
+    for row in range(sums.shape[0]):
+        for j in range(sums.shape[1]):
+            sums[row, j] = ZERO
+    for group in range(first, last):
+        item = group_items[group]
+        for k in range(group_starts[group], group_starts[group + 1]):
+            row, level = rows[k], levels[k]
+            for j in range(sums.shape[1]):
+                sums[row, j] += weights[item, level, j]
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+def _catch_up(
+    weights: Floats, velocity: Floats, items: Numbers, first: int, last: int, n_steps: int,
+    steps_taken: Ints, maps: Floats,
+) -> None:  # fmt: skip
+    """Let some items take the steps that they were idle for.
+
+    weights, velocity  (n_items, width)
+    """
+    for n in range(first, last):
+        item = items[n]
+        n_idle = n_steps - steps_taken[item]
+        if n_idle > 0:
+            w_of_w, w_of_v, v_of_w, v_of_v = (
+                maps[n_idle, 0], maps[n_idle, 1], maps[n_idle, 2], maps[n_idle, 3],
+            )  # fmt: skip
+            for j in range(weights.shape[1]):
+                weight, step = weights[item, j], velocity[item, j]
+                weights[item, j] = w_of_w * weight + w_of_v * step
+                velocity[item, j] = v_of_w * weight + v_of_v * step
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+def _step_weights(
+    weights: Floats, velocity: Floats, group_items: Numbers, group_starts: Ints, first: int,
+    last: int, rows: Numbers, data_levels: Levels, model_levels: Levels, data_hidden: Floats,
+    model_hidden: Floats, momentum: np.float32, rate: np.float32, drag: np.float32,
+    gradient: Floats,
+) -> None:  # fmt: skip
+    """Move the weights of some groups' items along the contrastive divergence.
+
+    weights, velocity  (n_items, n_levels · n_hidden);  gradient (n_levels · n_hidden,) scratch
+    """
+    n_hidden = data_hidden.shape[1]
+    for group in range(first, last):
+        item = group_items[group]
+        for j in range(gradient.size):
+            gradient[j] = ZERO
+        for k in range(group_starts[group], group_starts[group + 1]):
+            row = rows[k]
+            given, modelled = data_levels[k] * n_hidden, model_levels[k] * n_hidden
+            for j in range(n_hidden):
+                gradient[given + j] += data_hidden[row, j]
+            for j in range(n_hidden):
+                gradient[modelled + j] -= model_hidden[row, j]
+        for j in range(gradient.size):
+            weight = weights[item, j]
+            step = momentum * velocity[item, j] + rate * gradient[j] - drag * weight
+            velocity[item, j] = step
+            weights[item, j] = weight + step
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+def _step_biases(
+    bias: Floats, velocity: Floats, group_items: Numbers, group_starts: Ints, first: int,
+    last: int, data_levels: Levels, model_levels: Levels, momentum: np.float32, rate: np.float32,
+    n_steps: int, steps_taken: Ints, confusions: Ints,
+) -> None:  # fmt: skip
+    """Move the visible biases of some groups' items likewise; count what was taken for what."""
+    n_levels = bias.shape[1]
+    for group in range(first, last):
+        item = group_items[group]
+        for level in range(n_levels):
+            velocity[item, level] *= momentum
+        for k in range(group_starts[group], group_starts[group + 1]):
+            given, modelled = data_levels[k], model_levels[k]
+            confusions[given, modelled] += 1
+            velocity[item, given] += rate
+            velocity[item, modelled] -= rate
+        for level in range(n_levels):
+            bias[item, level] += velocity[item, level]
+        steps_taken[item] = n_steps
+
+
+@njit(cache=True, nogil=True)
+def _step_chunk(
+    machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, stride: Stride
+) -> None:
+    """Step a chunk of items along a batch."""
+    n_batch = deal.starts[batch + 1] - deal.starts[batch]
+    first, last = deal.chunk_groups[batch, chunk], deal.chunk_groups[batch, chunk + 1]
+    rate = stride.learning_rate / np.float32(n_batch)
+    flat = (machine.weights.shape[0], machine.weights.shape[1] * machine.weights.shape[2])
+    _step_weights(
+        machine.weights.reshape(flat), machine.weights_velocity.reshape(flat), deal.group_items,
+        deal.group_starts, first, last, deal.rows, deal.levels, chain.model_levels,
+        chain.data_hidden, chain.model_hidden, stride.momentum, rate,
+        stride.learning_rate * stride.weight_decay, np.empty(flat[1], np.float32),
+    )  # fmt: skip
+    _step_biases(
+        machine.visible_bias, machine.visible_velocity, deal.group_items, deal.group_starts,
+        first, last, deal.levels, chain.model_levels, stride.momentum, rate, batch + 1,
+        chain.steps_taken, chain.confusions[chunk],
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _catch_up_and_sum(
+    machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, maps: Floats,
+    bias_maps: Floats,
+) -> None:  # fmt: skip
+    """Let a chunk's items that a batch rated catch up; sum up what they add to its users."""
+    n_batch = deal.starts[batch + 1] - deal.starts[batch]
+    first, last = deal.chunk_groups[batch, chunk], deal.chunk_groups[batch, chunk + 1]
+    flat = (machine.weights.shape[0], machine.weights.shape[1] * machine.weights.shape[2])
+    _catch_up(
+        machine.weights.reshape(flat), machine.weights_velocity.reshape(flat), deal.group_items,
+        first, last, batch, chain.steps_taken, maps,
+    )  # fmt: skip
+    _catch_up(
+        machine.visible_bias, machine.visible_velocity, deal.group_items, first, last, batch,
+        chain.steps_taken, bias_maps,
+    )  # fmt: skip
+    _sum_inputs(
+        machine.weights, deal.group_items, deal.group_starts, first, last, deal.rows, deal.levels,
+        chain.sums[chunk, :n_batch],
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def step_and_look(
+    machine: Machine, deal: Deal, chain: Chain, batch: int, stride: Stride, maps: Floats,
+    bias_maps: Floats,
+) -> None:  # fmt: skip
+    """Move the items along a batch's contrastive divergence [S07 eq. 6]; begin with the next batch.
+
+    gradient = (⟨v h⟩_data − ⟨v h⟩_model) / n_batch
+    velocity = momentum · velocity + learning_rate · (gradient − weight_decay · weights)
+    weights += velocity; the biases do not decay.
+
+    batch  −1 to begin with the first one, without a step
+    """
+    for chunk in prange(deal.bounds.size - 1):
+        if batch >= 0:
+            _step_chunk(machine, deal, chain, batch, chunk, stride)
+        if batch + 2 < deal.starts.size:
+            _catch_up_and_sum(machine, deal, chain, batch + 1, chunk, maps, bias_maps)
+
+
+@njit(cache=True, nogil=True)
+def catch_up(machine: Machine, chain: Chain, n_steps: int, maps: Floats, bias_maps: Floats) -> None:
+    """Let all items take the steps that they are behind `n_steps`."""
+    n_items, n_levels, n_hidden = machine.weights.shape
+    flat, items = (n_items, n_levels * n_hidden), np.arange(n_items)
+    _catch_up(
+        machine.weights.reshape(flat), machine.weights_velocity.reshape(flat), items, 0, n_items,
+        n_steps, chain.steps_taken, maps,
+    )  # fmt: skip
+    _catch_up(
+        machine.visible_bias, machine.visible_velocity, items, 0, n_items, n_steps,
+        chain.steps_taken, bias_maps,
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+def step_hidden_bias(
+    bias: Floats, velocity: Floats, data: Floats, model: Floats, stride: Stride
+) -> None:
+    """Move the hidden biases as `step_and_look` moves the visible ones.
+
+    data, model  (n_batch, n_hidden) P(h = 1 | ratings), P(h = 1 | reconstruction)
+    """
+    rate = stride.learning_rate / np.float32(data.shape[0])
+    for j in range(bias.size):
+        velocity[j] *= stride.momentum
+    for row in range(data.shape[0]):
+        for j in range(bias.size):
+            velocity[j] += rate * (data[row, j] - model[row, j])
+    for j in range(bias.size):
+        bias[j] += velocity[j]
