@@ -8,7 +8,6 @@ whose partition sum runs over all (item, level) pairs. Of one batch at a time th
 pairs are kept, see `softmax`.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it has no types
 
-from recsvc.rbm import adam, joint, kernels, softmax, sparsity, units
+from recsvc.rbm import adam, joint, kernels, pools, softmax, sparsity, units
 from recsvc.rbm.adam import AdamStep, Moments
 from recsvc.rbm.batches import Batch, deal
 from recsvc.rbm.params import Hyperparameters, Params
@@ -55,7 +54,7 @@ def learn_epoch(
     """Go through all ratings once, moving parameters and moments in place."""
     with (
         threadpool_limits(1, user_api="blas"),  # more would change the last bits
-        ThreadPoolExecutor(kernels.threads()) as pool,
+        pools.pool() as pool,
     ):
         n_batches = ceil(np.count_nonzero(np.diff(ratings.indptr)) / hyper.batch_size)
         batches = deal(ratings, hyper.batch_size, seed=seed, epoch=epoch)

@@ -1,17 +1,16 @@
 """nDCG@10 while a machine learns: the lists of some users, measured after every epoch."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it has no types
 
-from recsvc.rbm import joint, kernels
+from recsvc.rbm import joint, kernels, pools
 from recsvc.rbm.params import Params
 from recsvc.rbm.ratings import Floats, Ints, RatingMatrix
 
 LIST_LENGTH = 10
-MONITORED_LISTS = 256
+MONITORED_LISTS = 1024
 MOST_SCORES = 2**26  # users times items: 67 users where there are a million items
 SCORES_AT_ONCE = 2**21  # 8 MB a thread
 LEAST_AT_ONCE = 8  # users: fewer would make poor matrix products of a large catalogue
@@ -53,7 +52,7 @@ class MonitoredLists:
         blocks = range(0, self.given.n_users, at_once)
         with (
             threadpool_limits(1, user_api="blas"),  # more would change the last bits
-            ThreadPoolExecutor(kernels.threads()) as pool,
+            pools.pool() as pool,
         ):
             lists = pool.map(
                 lambda start: self._lists(params, hidden[start : start + at_once], start), blocks

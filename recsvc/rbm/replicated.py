@@ -27,7 +27,7 @@ from math import ceil
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it has no types
 
-from recsvc.rbm import adam, joint, kernels, sparsity, units
+from recsvc.rbm import adam, joint, kernels, pools, sparsity, units
 from recsvc.rbm.adam import AdamStep, Moments
 from recsvc.rbm.batches import Batch, deal
 from recsvc.rbm.kernels import Keys
@@ -68,7 +68,7 @@ def learn_epoch(
     """Go through all ratings once, moving parameters and moments in place."""
     with (
         threadpool_limits(1, user_api="blas"),  # more would change the last bits
-        ThreadPoolExecutor(kernels.threads()) as pool,
+        pools.pool() as pool,
     ):
         n_batches = ceil(np.count_nonzero(np.diff(ratings.indptr)) / hyper.batch_size)
         batches = deal(ratings, hyper.batch_size, seed=seed, epoch=epoch)

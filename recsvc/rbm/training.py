@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from math import inf
+from math import inf, isfinite
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class EpochReport:
 
     validation_nll          mean −log p(level | item, the user's train ratings) of validation
     validation_rmse         of the expected rating, on the users' scale
-    validation_ndcg         nDCG@10 of up to 256 users' validation items, hidden units alone; None
+    validation_ndcg         nDCG@10 of up to 1,024 users' validation items, hidden units alone; None
                             of a kind that only rates
     train_nll               the same likelihood of train ratings, each left out of its own input
     reconstruction_error    RMSE between ratings and their one-step reconstructions
@@ -71,6 +71,10 @@ class EpochReport:
     validation_free_energy: float | None = None
     reconstruction_error: float | None = None
     update_to_weight_ratio: float | None = None
+
+    def is_finite(self) -> bool:
+        """Tell whether every figure that was measured is a number."""
+        return all(isfinite(figure) for figure in vars(self).values() if figure is not None)
 
 
 @dataclass(frozen=True)
@@ -131,21 +135,18 @@ def train(
     while state.epoch < hyper.epochs and not _stalled(state, hyper):
         epoch = state.epoch + 1
         now = pace(hyper, epoch, halvings=state.halvings)
-        reconstruction_error = learn(state, data, hyper, now, seed=seed, epoch=epoch)
-        if not state.params.is_finite():
-            raise Diverged(epoch, now.learning_rate)
-        state, report = _judged(state, monitor, hyper, now, epoch=epoch)
-        if not np.isfinite(report.train_free_energy):  # finite weights, but not their sums
-            raise Diverged(epoch, now.learning_rate)
-        yield (
-            replace(
-                report,
-                reconstruction_error=reconstruction_error,
-                update_to_weight_ratio=_last_step(state, now, model_kind)
-                / _rms(state.params.weights),
-            ),
-            state,
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
+            reconstruction_error = learn(state, data, hyper, now, seed=seed, epoch=epoch)
+            if not state.params.is_finite():
+                raise Diverged(epoch, now.learning_rate)
+            state, report = _judged(state, monitor, hyper, now, epoch=epoch)
+            ratio = _last_step(state, now, model_kind) / _rms(state.params.weights)
+        report = replace(
+            report, reconstruction_error=reconstruction_error, update_to_weight_ratio=ratio
         )
+        if not report.is_finite():  # finite weights, but not their sums
+            raise Diverged(epoch, now.learning_rate)
+        yield report, state
 
 
 def learn_epoch(
