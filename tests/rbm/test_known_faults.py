@@ -107,9 +107,10 @@ def test_parameters_that_explode_raise_diverged_and_nothing_before_it_is_infinit
     )
     start = initial_params(ratings, 5, chosen, rng=np.random.default_rng(0))
     data = TrainingData(ratings, ratings, STARS)
+    state = TrainerState.initial(start)
+    run = train(data, chosen, seed=0, state=state, model_kind="user_rbm")
     with pytest.raises(Diverged, match="learning rate") as caught:
-        run = train(data, chosen, seed=0, state=TrainerState.initial(start), model_kind="user_rbm")
-        epochs.extend(r for r, _ in run)
+        epochs.extend(report for report, _ in run)
 
     assert caught.value.facts["epoch"] == len(epochs)
     assert all(np.isfinite(v) for report in epochs for v in vars(report).values() if v is not None)

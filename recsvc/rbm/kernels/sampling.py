@@ -48,7 +48,7 @@ def exponential(x: np.float32) -> np.float32:
     2^n · e^r with a polynomial for e^r [Cephes, expf]. Loops over it become vector instructions,
     which loops over the library's do not.
     """
-    x = max(x, np.float32(-87.0))
+    x = max(x, np.float32(-87.0))  # x first: what compares false, NaN, stays
     x = min(x, np.float32(88.0))
     n = np.floor(x * np.float32(1.44269504) + HALF)
     r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
@@ -59,7 +59,9 @@ def exponential(x: np.float32) -> np.float32:
     p = p * r + np.float32(1.6666665459e-1)
     p = p * r + np.float32(5.0000001201e-1)
     p = p * r * r + r + ONE
-    return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    result: np.float32 = p * power
+    return result
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")

@@ -195,7 +195,7 @@ def step_and_look(
 def catch_up(machine: Machine, chain: Chain, n_steps: int, maps: Floats, bias_maps: Floats) -> None:
     """Let all items take the steps that they are behind `n_steps`."""
     n_items, n_levels, n_hidden = machine.weights.shape
-    flat, items = (n_items, n_levels * n_hidden), np.arange(n_items)
+    flat, items = (n_items, n_levels * n_hidden), np.arange(n_items).astype(np.int32)
     _catch_up(
         machine.weights.reshape(flat), machine.weights_velocity.reshape(flat), items, 0, n_items,
         n_steps, chain.steps_taken, maps,
