@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from recsvc.rbm import checkpoint, evaluation, joint, kernels, monitored_lists
+from recsvc.rbm.machine import machine_of
 from recsvc.rbm.monitored_lists import MonitoredLists
+from recsvc.rbm.monitoring import Monitor
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.ratings import RatingMatrix
 from recsvc.rbm.training import TrainerState, TrainingData, train
@@ -146,6 +148,42 @@ def test_levels_beyond_the_scale_count_as_liked(rng, parts):
 
     assert data.first_liked == 3
     assert figure == pytest.approx(one_by_one(params, parts, np.arange(90), 3))
+
+
+def test_interactions_are_listed_and_not_rated(camps):
+    """Half of validation are interactions: the likelihood is that of the other half alone."""
+    train_, validation = camps
+    levels = np.where(np.arange(validation.n_ratings) % 2, 5, validation.levels).astype(np.uint8)
+    mixed = dataclasses.replace(validation, levels=levels)
+    rated = validation.select(levels < 5)
+    params = random_params(np.random.default_rng(1), n_items=60, n_levels=6)
+
+    figures = [
+        Monitor.of(machine_of("joint_rbm"), train_, part, STARS, seed=0, first_liked=3)
+        for part in (mixed, rated)
+    ]
+    both, alone = (monitor.measure(params) for monitor in figures)
+
+    assert (both.validation_nll, both.validation_rmse) == (
+        alone.validation_nll,
+        alone.validation_rmse,
+    )
+    assert both.validation_ndcg == MonitoredLists.of(train_, validation, 3, seed=0).ndcg(params)
+
+
+def test_a_shop_without_ratings_has_lists_and_no_likelihood(camps):
+    train_, validation = (
+        dataclasses.replace(part, levels=np.zeros_like(part.levels)) for part in camps
+    )
+    params = random_params(np.random.default_rng(1), n_items=60, n_levels=1)
+    monitor = Monitor.of(
+        machine_of("joint_rbm"), train_, validation, np.empty(0), seed=0, first_liked=0
+    )
+
+    figures = monitor.measure(params)
+
+    assert figures.validation_nll is figures.validation_rmse is figures.train_nll is None
+    assert figures.validation_ndcg > 0
 
 
 def test_what_counts_as_liked_can_be_said():
