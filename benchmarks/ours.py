@@ -4,6 +4,7 @@ The one seam to the model: `fit` is what quality and fit times measure, `epochs`
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -39,14 +40,15 @@ def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind
     """
     split = division(ratings, scale, seed=seed)
     hyper, _ = suited(kind, Shape.of(ratings, scale.n_all_levels), {})
-    state = fitted(split, split.train, split.validation, hyper, kind, seed, hyper.epochs)
+    state = fitted(split, split.train, split.validation, hyper, kind, seed)
     judged = model_of(split, state.best_params, kind)
     if kind != "joint_rbm":
         return Folded.of(judged, ratings)
     judged = completing.coupled(judged, split, hyper)
     judged = completing.rated(judged, split, hyper, seed=seed, told=lambda _: None)
     nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
-    state = fitted(split, ratings, nothing, hyper, kind, seed, state.best_epoch)
+    long = replace(hyper, epochs=max(1, state.best_epoch))
+    state = fitted(split, ratings, nothing, long, kind, seed)
     model = completing.relearned(judged, model_of(split, state.params, kind), split, hyper)
     return Folded.of(model, ratings)
 
@@ -61,18 +63,16 @@ def division(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Split:
 
 def fitted(
     split: Split, learn: RatingMatrix, validation: RatingMatrix, hyper: Hyperparameters,
-    kind: ModelKind, seed: int, epochs: int,
+    kind: ModelKind, seed: int,
 ) -> TrainerState:  # fmt: skip
-    """Learn for at most so many epochs."""
+    """Learn to the end."""
     rng = np.random.default_rng([seed, 0])
     levels = split.scale.n_all_levels
     params = machine_of(kind).initial_params(learn, levels, hyper, rng=rng)
     data = TrainingData(learn, validation, np.array(split.scale.values), split.scale.first_liked)
     state = TrainerState.initial(params)
-    for report, reached in train(data, hyper, seed=seed, state=state, model_kind=kind):
+    for _, reached in train(data, hyper, seed=seed, state=state, model_kind=kind):
         state = reached
-        if report.epoch >= epochs:
-            break
     return state
 
 

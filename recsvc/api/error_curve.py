@@ -38,7 +38,7 @@ class Epoch(Answer):
     validation_rmse: float | None = Field(examples=[0.97], description="In units of the ratings.")
     validation_ndcg: float | None = Field(
         examples=[0.31],
-        description="nDCG@10 of up to 256 users, hidden units alone; null of a kind that only "
+        description="nDCG@10 of up to 1,024 users, hidden units alone; null of a kind that only "
         "rates. Where there is one, it says which epoch is the best.",
     )
     train_nll: float | None = Field(examples=[1.28])

@@ -1,4 +1,4 @@
-"""A wanted activity for hidden units, which would else be on for too many users [H10 section 11]."""
+"""A wanted activity for hidden units, else on for too many users [H10 section 11]."""
 
 import numpy as np
 

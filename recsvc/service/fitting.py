@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,7 +42,6 @@ class Fit:
     """What a machine is fitted to, and as what.
 
     train, validation  rows are users
-    epochs             at most, or as many as an earlier fit found best
     judged             whether it begins where a model begins that must not have seen validation
     """
 
@@ -51,21 +50,21 @@ class Fit:
     split: Split
     train: RatingMatrix
     validation: RatingMatrix
-    epochs: int
     judged: bool
 
     @classmethod
     def to_train(cls, spec: TrainingSpec, hyper: Hyperparameters, split: Split) -> "Fit":
         """Learn from train ratings; validation ratings tell how well."""
-        return cls(spec, hyper, split, split.train, split.validation, hyper.epochs, judged=True)
+        return cls(spec, hyper, split, split.train, split.validation, judged=True)
 
     @classmethod
     def to_everything(
         cls, spec: TrainingSpec, hyper: Hyperparameters, split: Split, *, epochs: int
     ) -> "Fit":
-        """Learn from all ratings, as long as was best for train ratings."""
+        """Learn from all ratings, as long as was best for train ratings: the rate falls by then."""
         nothing = split.everything.select(np.zeros(split.everything.n_ratings, dtype=np.bool_))
-        return cls(spec, hyper, split, split.everything, nothing, epochs, judged=False)
+        long = replace(hyper, epochs=max(1, epochs))
+        return cls(spec, long, split, split.everything, nothing, judged=False)
 
     def data(self) -> TrainingData:
         """Let the rows be the machine's cases."""
@@ -112,13 +111,11 @@ def laps(
     for report, reached in epochs:
         now = time.monotonic()
         done = report.epoch - first_epoch
-        eta = (fit.epochs - report.epoch) * (now - began) / done if done > 0 else None
+        eta = (fit.hyper.epochs - report.epoch) * (now - began) / done if done > 0 else None
         yield Lap(report, reached, now - latest, eta)
         if time.monotonic() - saved >= context.checkpoint_seconds and report.epoch > 0:
             _save(context, lease, reached)
             saved = time.monotonic()
-        if report.epoch >= fit.epochs:
-            return
         latest = time.monotonic()
 
 

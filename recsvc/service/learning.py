@@ -107,7 +107,7 @@ class Learning:
             if fit.judged:
                 self.telling.epoch(lap)
             else:
-                self.telling.last_epoch(lap, fit.epochs)
+                self.telling.last_epoch(lap, fit.hyper.epochs)
         return state
 
     def _model(self, params: Params) -> Model:

@@ -37,7 +37,7 @@ class Telling:
 
     def last_epoch(self, lap: Lap, epochs: int) -> None:
         """Say how far the last fit is, whose epochs make no curve."""
-        share = (1 + lap.report.epoch / max(1, epochs)) / 2
+        share = (1 + lap.report.epoch / epochs) / 2
         self.phase("learning from all ratings", share, lap.eta)
 
     def phase(self, phase: str, share: float, eta: float | None = None) -> None:
