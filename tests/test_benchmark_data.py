@@ -24,10 +24,10 @@ def test_a_data_set_has_the_documented_counts(data_dir, name):
     data = data_set(name)
 
     ratings = data.ratings
-    assert (ratings.n_users, ratings.n_items, ratings.n_ratings, data.scale.n_levels) == COUNTS[
+    assert (ratings.n_users, ratings.n_items, ratings.n_ratings, data.scale.n_all_levels) == COUNTS[
         name
     ]
-    assert ratings.level_counts(data.scale.n_levels).sum(axis=0).min() > 0
+    assert ratings.level_counts(data.scale.n_all_levels).sum(axis=0).min() > 0
     assert _distinct(ratings) == ratings.n_ratings
 
 

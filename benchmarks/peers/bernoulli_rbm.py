@@ -30,4 +30,4 @@ def fit(
     )
 
 
-SYSTEM = System(fit, grid(n_hidden=(100,), learning_rate=(0.02, 0.05, 0.2, 0.5), epochs=(20,)))
+SYSTEM = System(fit, grid(n_hidden=(100,), learning_rate=(0.05, 0.2), epochs=(20,)))

@@ -27,6 +27,6 @@ def fit(
 
 SYSTEM = System(
     fit,
-    grid(factors=(64, 128), learning_rate=(0.01,), regularisation=(0.01, 0.03, 0.1))
-    + grid(factors=(64, 128), learning_rate=(0.05,), regularisation=(0.01, 0.03)),
+    grid(factors=(64,), learning_rate=(0.01,), regularisation=(0.03,))
+    + grid(factors=(128,), learning_rate=(0.05,), regularisation=(0.01,)),
 )

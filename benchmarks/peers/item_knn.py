@@ -50,9 +50,7 @@ def _nearest(similar: Floats, k: int) -> sparse.csc_matrix:
 
 SYSTEM = System(
     fit,
-    grid(
-        similarity=("cosine", "cosine0.7", "jaccard"),
-        k=(5, 10, 30, 100),
-        shrink=(0.0, 20.0),
-    ),
+    grid(similarity=("cosine",), k=(5,), shrink=(0.0,))
+    + grid(similarity=("jaccard",), k=(20,), shrink=(0.0,))
+    + grid(similarity=("cosine0.7",), k=(30, 100), shrink=(10.0,)),
 )

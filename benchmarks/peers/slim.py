@@ -74,4 +74,4 @@ def _descend(part: Floats, left: Floats, l1: float, l2: float, own: Floats) -> N
             break
 
 
-SYSTEM = System(fit, grid(l1=(1.0, 5.0), l2=(5.0, 20.0, 100.0)))
+SYSTEM = System(fit, grid(l1=(1.0,), l2=(20.0, 100.0)))

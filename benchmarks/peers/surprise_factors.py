@@ -56,9 +56,7 @@ def _peer(
 
 SVD_SYSTEM = System(
     fit_svd,
-    grid(
-        factors=(50, 100), regularisation=(0.02, 0.06), learning_rate=(0.005, 0.01), epochs=(20, 50)
-    ),
+    grid(factors=(100,), regularisation=(0.02, 0.06), learning_rate=(0.005,), epochs=(50,)),
 )
 SVD_PP_SYSTEM = System(
     fit_svd_pp,

@@ -11,7 +11,7 @@ from recsvc.rbm.ratings import RatingMatrix
 FEW_USERS, MANY_USERS = 3_000, 30_000
 RATINGS_AN_ITEM = 20
 CANDIDATE_PAIRS = 30_000
-MOST_BATCHES = {"user_rbm": 100, "item_rbm": 100, "joint_rbm": 200}
+MOST_BATCHES = 100
 
 
 class Shape(NamedTuple):
@@ -40,14 +40,13 @@ class Choice(NamedTuple):
 
 def choices(model_kind: ModelKind, shape: Shape) -> dict[str, Choice]:
     """Give what the data's shape decides, by hyperparameter."""
-    chosen = _of_batches(model_kind, shape)
-    if model_kind == "joint_rbm":
-        chosen |= {
-            "n_hidden": _n_hidden(shape),
-            "epochs": _epochs(shape),
-            "candidates": _candidates(shape),
-        }
-    return chosen
+    if model_kind != "joint_rbm":
+        return {"batch_size": _batch_size(model_kind, shape)}
+    return {
+        "n_hidden": _n_hidden(shape),
+        "epochs": _epochs(shape),
+        "candidates": _candidates(shape),
+    }
 
 
 def suited(
@@ -64,15 +63,16 @@ def suited(
     return Hyperparameters.chosen(model_kind, {**values, **asked}), chosen
 
 
-def _of_batches(model_kind: ModelKind, shape: Shape) -> dict[str, Choice]:
+def _batch_size(model_kind: ModelKind, shape: Shape) -> Choice:
+    """Momentum and decay of a masked machine touch all weights once a batch."""
     n_cases, cases = shape.n_users, "users"
     if model_kind == "item_rbm":
         n_cases, cases = shape.n_items, "items"
-    usual, most = Hyperparameters.defaults(model_kind).batch_size, MOST_BATCHES[model_kind]
-    size = max(usual, n_cases // most)
+    usual = Hyperparameters.defaults(model_kind).batch_size
+    size = max(usual, n_cases // MOST_BATCHES)
     if size == usual:
-        return {"batch_size": Choice(size, f"{n_cases:,} {cases} make at most {most} batches")}
-    return {"batch_size": Choice(size, f"{n_cases:,} {cases}, in about {most} batches an epoch")}
+        return Choice(size, f"{n_cases:,} {cases} make at most {MOST_BATCHES} batches an epoch")
+    return Choice(size, f"{n_cases:,} {cases} are taken in {MOST_BATCHES} batches an epoch")
 
 
 def _n_hidden(shape: Shape) -> Choice:

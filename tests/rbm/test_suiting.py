@@ -38,13 +38,11 @@ def test_few_users_get_more_epochs_and_many_fewer():
     assert epochs == sorted(set(epochs), reverse=True)
 
 
-@pytest.mark.parametrize(
-    ("kind", "cases"), [("user_rbm", "users"), ("item_rbm", "items"), ("joint_rbm", "users")]
-)
+@pytest.mark.parametrize(("kind", "cases"), [("user_rbm", "users"), ("item_rbm", "items")])
 def test_many_cases_are_taken_in_larger_batches(kind, cases):
     hyper, made = suited(kind, HUGE, {})
 
-    assert hyper.batch_size * 200 >= 1_000_000
+    assert hyper.batch_size * 100 >= 1_000_000
     assert f"1,000,000 {cases}" in made["batch_size"].because
 
 
@@ -62,7 +60,7 @@ def test_what_is_asked_for_stands_and_is_no_choice():
     hyper, made = suited("joint_rbm", ML_1M, {"n_hidden": 7.0, "epochs": 3})
 
     assert (hyper.n_hidden, hyper.epochs) == (7, 3)
-    assert made.keys() == {"batch_size", "candidates"}
+    assert made.keys() == {"candidates"}
 
 
 def test_what_is_not_known_or_allowed_is_refused_by_name():
