@@ -94,7 +94,7 @@ def own_fit(ratings: RatingMatrix) -> float:
     learn, validation = random_split(ratings, seed=0, test_share=ours.VALIDATION_SHARE)
 
     def job() -> None:
-        peer = ours.peer(learn, STARS, seed=0, kind="joint_rbm")
+        peer = ours.whole(learn, STARS, seed=0, kind="joint_rbm")
         list_figures(peer.scores, learn, validation, first_liked=STARS.first_liked)
 
     return seconds(job)
