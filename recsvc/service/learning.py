@@ -101,7 +101,7 @@ class Learning:
         """Fit to the end, from where the job was cut off."""
         data = fit.data()
         state, warnings = fitting.first_state(self.context, fit, data, resumed_at)
-        self.warnings.extend(warnings)
+        self.warnings.extend(one for one in warnings if one not in self.warnings)
         for lap in fitting.laps(self.context, self.lease, fit, data, state):
             state = lap.state
             if fit.judged:

@@ -46,9 +46,7 @@ def is_same(params, others) -> bool:
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
 @pytest.mark.parametrize("answering", [False, True])
-def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(
-    shop, model_kind, answering
-):
+def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(shop, model_kind, answering):
     shop.train(model_kind=model_kind)
     published = shop.model(1) if answering else shop.judged_model(1)
     shop.rate(NEWCOMERS)
@@ -116,7 +114,7 @@ def test_training_warm_goes_on_where_the_published_version_had_come_to(shop):
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ({"model_kind": "item_rbm"}, "the published version is a user_rbm, this job a item_rbm."),
+        ({"model_kind": "item_rbm"}, "the published version is a joint_rbm, this job a item_rbm."),
         (
             {"hyperparameters": {"n_hidden": 5}},
             "the published version has n_hidden 4, this job 5.",
@@ -149,9 +147,11 @@ def test_without_a_published_version_a_warm_start_is_a_cold_one_and_says_so(shop
 
 
 @pytest.mark.parametrize("damage", ["spoil", "remove"])
-def test_a_published_version_that_cannot_be_read_is_named(shop, damage):
+@pytest.mark.parametrize("which", ["checkpoint_sha256", "judged_sha256"])
+def test_a_published_version_that_cannot_be_read_is_named(shop, which, damage):
+    """A fit begins at the one or the other; what cannot begin there begins cold."""
     shop.train()
-    sha256 = shop.card(1).checkpoint_sha256
+    sha256 = getattr(shop.card(1), which)
     shop.spoil(sha256) if damage == "spoil" else shop.context.shelf.remove(sha256)
 
     (warning,) = shop.train(warm_start=True)["warnings"]

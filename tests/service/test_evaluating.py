@@ -87,7 +87,16 @@ def test_ease_is_left_out_where_it_would_take_more_than_half_of_the_memory(train
 def test_every_kind_of_model_can_be_evaluated(shop, model_kind):
     shop.train(model_kind=model_kind, validation_share=0.3)
 
-    assert result(shop, ask(shop))["metrics"] == shop.card(1).metrics
+    told, card = result(shop, ask(shop)), shop.card(1)
+    assert told["metrics"] == card.metrics
+    assert told["calibration"] == card.calibration
+
+
+def test_what_is_measured_has_not_learned_from_what_it_is_asked(trained):
+    """The model that answers has: the shelf need not have it."""
+    trained.spoil(trained.card(1).checkpoint_sha256)
+
+    assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
 
 
 def test_a_card_from_before_protocols_is_split_as_its_job_says(trained):
@@ -120,7 +129,8 @@ def test_what_an_evaluation_needs_stays_on_the_shelf_until_it_is_done(trained):
 
     assert retired.retired_at is not None
     assert told["metrics"] == retired.metrics
-    assert retired.checkpoint_sha256 in left - trained.on_the_shelf()
+    assert retired.judged_sha256 in left - trained.on_the_shelf()
+    assert retired.checkpoint_sha256 not in left
 
 
 def clear_the_shelf(shop) -> None:

@@ -55,6 +55,7 @@ def trained(context, number: int) -> int:
             **dict.fromkeys(("n_users", "n_items", "n_ratings", "best_epoch"), 1),
             checkpoint_bytes=1,
             checkpoint_sha256=put(context, f"weights {number}"),
+            judged_sha256=put(context, f"judged {number}"),
             weights_sha256="",
             snapshot_sha256=put(context, f"snapshot {number}"),
             created_at=NOW,
@@ -84,8 +85,9 @@ def test_the_last_versions_and_the_published_one_are_kept(context):
     shelving.clear(context, now=LATER)
 
     assert retired(context) == versions[1:3]
-    kept = [on_the_shelf(context, f"weights {n}", f"snapshot {n}") for n in range(1, 6)]
-    assert kept == [[True, True], [False, False], [False, False], [True, True], [True, True]]
+    for n in range(1, 6):
+        objects = (f"weights {n}", f"judged {n}", f"snapshot {n}")
+        assert on_the_shelf(context, *objects) == [n in (1, 4, 5)] * 3
 
 
 def test_clearing_again_removes_nothing_more(context):
@@ -94,7 +96,7 @@ def test_clearing_again_removes_nothing_more(context):
     shelving.clear(context, now=LATER)
 
     assert shelving.clear(context, now=LATER) == 0
-    assert len(list(context.shelf.objects())) == 4
+    assert len(list(context.shelf.objects())) == 2 * 3
 
 
 def test_a_snapshot_that_two_versions_share_stays_as_long_as_one_does(context):
@@ -104,7 +106,7 @@ def test_a_snapshot_that_two_versions_share_stays_as_long_as_one_does(context):
     shelving.clear(context, now=LATER)
 
     assert len(retired(context)) == 1
-    assert on_the_shelf(context, "weights 1", "snapshot 1") == [True, True]
+    assert on_the_shelf(context, "weights 1", "judged 1", "snapshot 1") == [True] * 3
 
 
 def test_what_an_unfinished_job_works_on_is_kept_until_it_ends(context):
@@ -116,14 +118,15 @@ def test_what_an_unfinished_job_works_on_is_kept_until_it_ends(context):
         lease = lease_of(queue.claim(**LEASE))
         queue.snapshot_taken(lease, put(context, "snapshot"))
         queue.checkpointed(lease, put(context, "old checkpoint"))
+        queue.judged(lease, put(context, "judged"))
         queue.checkpointed(lease, put(context, "checkpoint"))
 
     shelving.clear(context, now=LATER)
-    texts = ("upload", "snapshot", "old checkpoint", "checkpoint")
-    assert on_the_shelf(context, *texts) == [True, True, False, True]
+    texts = ("upload", "snapshot", "judged", "checkpoint", "old checkpoint")
+    assert on_the_shelf(context, *texts) == [True, True, True, True, False]
 
     with unit_of_work(context.database) as session:
         JobQueue(session).finish(lease, JobState.CANCELLED, now=NOW)
         JobQueue(session).request_cancel(1, "import", now=NOW)
     shelving.clear(context, now=LATER)
-    assert on_the_shelf(context, *texts) == [False, False, False, False]
+    assert on_the_shelf(context, *texts) == [False] * 5

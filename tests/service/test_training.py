@@ -22,20 +22,29 @@ def snapshot_of(shop, version):
 # ------------------------------------------------------------------------- what is written
 
 
-def test_every_epoch_is_stored_beginning_with_the_machine_before_its_first_step(shop):
-    shop.train()
+@pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
+def test_every_epoch_is_stored_beginning_with_the_machine_before_its_first_step(shop, model_kind):
+    shop.train(model_kind=model_kind)
 
     curve = shop.curve(1)
     assert [point.epoch for point in curve] == [0, 1, 2, 3, 4, 5]
     assert all(point.validation_nll > 0 and point.seconds >= 0 for point in curve)
-    assert curve[0].reconstruction_error is None
     assert curve[0].cd_steps == 0
-    assert all(point.reconstruction_error > 0 for point in curve[1:])
+    makes_lists = model_kind == "joint_rbm"
+    assert all((point.validation_ndcg is not None) == makes_lists for point in curve)
+
+
+def test_what_a_masked_machine_reconstructs_is_stored_from_its_first_step_on(shop):
+    shop.train(model_kind="user_rbm")
+
+    first, *others = shop.curve(1)
+    assert first.reconstruction_error is None
+    assert all(point.reconstruction_error > 0 for point in others)
 
 
 def test_epochs_are_there_as_soon_as_they_are_done(shop):
     seen = []
-    shop.ask()
+    shop.ask(model_kind="user_rbm")
     lease = shop.claim()
     job = shop.job(1)
 
@@ -47,12 +56,12 @@ def test_epochs_are_there_as_soon_as_they_are_done(shop):
 
 def test_a_running_job_tells_its_phase_its_epoch_and_what_it_has_to_beat(shop):
     notes = []
-    shop.ask()
+    shop.ask(model_kind="user_rbm")
 
     shop.carry_out(shop.claim(), shop.watched(lambda n: notes.append(shop.job(1).progress_note)))
 
     first, *running, last = notes
-    assert first == {"phase": "reading ratings", "epochs": 5}
+    assert first == {"phase": "reading ratings", "eta_seconds": None}
     assert [note["epoch"] for note in running] == [1, 2, 3, 4, 5]
     assert {note["phase"] for note in running} == {"training"}
     assert all(note["eta_seconds"] >= 0 for note in running)
@@ -67,7 +76,7 @@ def test_a_running_job_tells_its_phase_its_epoch_and_what_it_has_to_beat(shop):
 
 def test_one_checkpoint_is_kept_while_training_and_points_at_the_last_epoch(shop):
     kept = []
-    shop.ask()
+    shop.ask(model_kind="user_rbm")
 
     def look(n):
         sha256 = shop.job(1).checkpoint_sha256
@@ -80,19 +89,26 @@ def test_one_checkpoint_is_kept_while_training_and_points_at_the_last_epoch(shop
     assert kept == [1, 2, 3, 4, 5]
 
 
-def test_checkpoints_are_written_no_more_often_than_asked(shop):
+@pytest.mark.parametrize(
+    ("model_kind", "objects"),
+    [
+        ("user_rbm", [1, 2]),  # the snapshot and the model
+        ("joint_rbm", [1, 2, 3]),  # the judged model between them
+    ],
+)
+def test_checkpoints_are_written_no_more_often_than_asked(shop, model_kind, objects):
     shop.configure(checkpoint_seconds=1000)
     put = []
-    shop.ask()
+    shop.ask(model_kind=model_kind)
 
     shop.carry_out(shop.claim(), shop.watched(put.append))
 
-    assert put == [1, 2]  # the snapshot and the model
+    assert put == objects
     assert shop.job(1).checkpoint_sha256 is None
 
 
 def test_the_result_says_what_came_of_it(shop):
-    result = shop.train(seed=3)
+    result = shop.train(model_kind="user_rbm", seed=3)
 
     curve, card = shop.curve(1), shop.card(1)
     best = min(curve, key=lambda point: point.validation_nll)
@@ -112,7 +128,7 @@ def test_the_card_says_what_the_version_was_made_of(shop):
     shop.train(seed=3, hyperparameters={"n_hidden": 3})
 
     card, job = shop.card(1), shop.job(1)
-    assert (card.model_kind, card.seed, card.hyperparameters["n_hidden"]) == ("user_rbm", 3, 3)
+    assert (card.model_kind, card.seed, card.hyperparameters["n_hidden"]) == ("joint_rbm", 3, 3)
     assert card.hyperparameters["momentum"] == 0.9  # those not asked for as well
     assert (card.n_users, card.n_items, card.n_ratings) == (12, 12, 120)
     assert card.rating_scale == {"values": [1.0, 5.0], "edges": [], "events": []}
@@ -120,6 +136,13 @@ def test_the_card_says_what_the_version_was_made_of(shop):
     assert card.checkpoint_bytes == shop.place(card.checkpoint_sha256).stat().st_size
     assert card.packages.keys() == {"recsvc", "numpy", "numba"}
     assert card.baselines["item_mean"]["rmse"] > 0
+
+
+def test_the_best_epoch_of_a_machine_that_makes_lists_is_that_of_the_best_lists(shop):
+    result = shop.train(hyperparameters={"epochs": 20, "learning_rate": 0.02})
+
+    best = max(shop.curve(1), key=lambda point: (point.validation_ndcg, -point.validation_nll))
+    assert result["best_epoch"] == best.epoch
 
 
 def test_a_model_answers_from_all_ratings_validation_included(shop):
@@ -213,9 +236,10 @@ def test_always_publishes_what_is_no_better_too(shop):
     assert shop.published() == 2
 
 
-def test_where_the_published_version_cannot_be_read_the_new_one_takes_its_place(shop):
-    shop.train()
-    shop.spoil(shop.card(1).checkpoint_sha256)
+@pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
+def test_where_the_published_version_cannot_be_read_the_new_one_takes_its_place(shop, model_kind):
+    shop.train(model_kind=model_kind)
+    shop.spoil(shop.card(1).model_as_judged_sha256)
 
     result = shop.train(seed=1)
 
@@ -226,9 +250,9 @@ def test_where_the_published_version_cannot_be_read_the_new_one_takes_its_place(
 # ------------------------------------------------------------------------- killed and resumed
 
 
-def interrupted(shop: Shop, when: int, *, meanwhile=lambda: None):
+def interrupted(shop: Shop, when: int, *, model_kind="user_rbm", meanwhile=lambda: None):
     """Carry a job out until another worker takes it at the n-th object put; give that lease."""
-    job_id, taken = shop.ask(seed=7), []
+    job_id, taken = shop.ask(model_kind=model_kind, seed=7), []
 
     def take(n):
         if n == when:
@@ -244,7 +268,7 @@ def interrupted(shop: Shop, when: int, *, meanwhile=lambda: None):
 
 @pytest.mark.parametrize("when", [SNAPSHOT, FIRST_CHECKPOINT, 4, 6, 7])
 def test_whenever_a_job_is_cut_off_it_comes_to_the_weights_of_an_undisturbed_one(shop, when):
-    undisturbed = shop.train(seed=7)
+    undisturbed = shop.train(model_kind="user_rbm", seed=7)
     lease = interrupted(shop, when)
     assert len(shop.versions()) == 1
 
@@ -259,9 +283,11 @@ def test_whenever_a_job_is_cut_off_it_comes_to_the_weights_of_an_undisturbed_one
         assert ours.validation_nll == theirs.validation_nll
 
 
-def test_a_resumed_job_does_not_see_ratings_that_came_after_its_first_attempt(shop):
-    undisturbed = shop.train(seed=7)
-    lease = interrupted(shop, 4, meanwhile=lambda: shop.rate(two_camps(12, first_user=12)))
+@pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
+def test_a_resumed_job_does_not_see_ratings_that_came_after_its_first_attempt(shop, model_kind):
+    undisturbed = shop.train(model_kind=model_kind, seed=7)
+    more = two_camps(12, first_user=12)
+    lease = interrupted(shop, 4, model_kind=model_kind, meanwhile=lambda: shop.rate(more))
 
     shop.carry_out(lease)
 
@@ -281,9 +307,10 @@ def test_a_resumed_job_goes_on_from_its_last_checkpoint(shop):
 
 
 @pytest.mark.parametrize("damage", ["spoil", "remove"])
-def test_a_bad_checkpoint_costs_a_warning_and_comes_to_the_same_weights(shop, damage):
-    undisturbed = shop.train(seed=7)
-    lease = interrupted(shop, 5)
+@pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
+def test_a_bad_checkpoint_costs_a_warning_and_comes_to_the_same_weights(shop, damage, model_kind):
+    undisturbed = shop.train(model_kind=model_kind, seed=7)
+    lease = interrupted(shop, 5, model_kind=model_kind)
     sha256 = shop.job(2).checkpoint_sha256
     shop.spoil(sha256) if damage == "spoil" else shop.context.shelf.remove(sha256)
 
@@ -306,11 +333,17 @@ def test_a_job_whose_snapshot_has_gone_bad_fails_with_its_name_and_as_far_as_it_
     job = shop.job(1)
     assert (job.error["code"], job.error["sha256"]) == ("object-corrupt", before.snapshot_sha256)
     assert job.progress == before.progress == 0.8
-    assert job.progress_note == before.progress_note | {"phase": "reading ratings"}
+    assert job.progress_note == before.progress_note | {
+        "phase": "reading ratings",
+        "eta_seconds": None,
+    }
 
 
-def test_a_job_killed_after_its_version_was_stored_gives_that_version_and_no_second(shop):
-    shop.ask()
+@pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
+def test_a_job_killed_after_its_version_was_stored_gives_that_version_and_no_second(
+    shop, model_kind
+):
+    shop.ask(model_kind=model_kind)
     lease = shop.claim(lease_seconds=0)
     result = training.carry_out(shop.context, lease, shop.job(1))  # and dies before the end
 
@@ -412,12 +445,16 @@ def test_what_would_not_fit_in_memory_is_refused_before_anything_is_read(shop):
     assert shop.on_the_shelf() == set()
 
 
-def test_a_learning_rate_far_too_large_fails_with_a_smaller_one_to_try(shop):
-    error = shop.fail(hyperparameters={"learning_rate": 100.0, "epochs": 50, "weight_decay": 10.0})
+@pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
+def test_a_learning_rate_far_too_large_fails_with_a_smaller_one_to_try(shop, model_kind):
+    error = shop.fail(
+        model_kind=model_kind,
+        hyperparameters={"learning_rate": 100.0, "epochs": 50, "weight_decay": 10.0},
+    )
 
     assert error["code"] == "diverged"
-    assert error["learning_rate"] == 100
-    assert "learning_rate 10" in error["detail"]
+    assert error["learning_rate"] > 90  # a joint machine's falls from epoch to epoch
+    assert f"learning_rate {error['learning_rate'] / 10:g}" in error["detail"]
     assert error["epoch"] >= 1
     assert len(shop.curve(1)) == error["epoch"]  # what came before is kept
 
