@@ -58,6 +58,11 @@ class ModelCard(Answer):
     packages: dict[str, Any] = Field(examples=[{"recsvc": "0.1.0", "numpy": "2.4.6"}])
     checkpoint_sha256: str = Field(examples=[SHA256])
     checkpoint_bytes: int = Field(examples=[3400000])
+    judged_sha256: str | None = Field(
+        examples=[SHA256],
+        description="Of the model that was measured: it has not learned from validation ratings. "
+        "Null where it is the one that answers.",
+    )
     weights_sha256: str = Field(
         examples=[SHA256], description="Of the parameters: the same seed and data give the same."
     )

@@ -49,7 +49,9 @@ def test_the_last_five_versions_and_the_published_one_stay_and_the_others_go(mak
 
     kept = [card for card in cards.values() if not card["retired_at"]]
     assert objects(site.home) == {
-        card[name] for card in kept for name in ("checkpoint_sha256", "snapshot_sha256")
+        card[name]
+        for card in kept
+        for name in ("checkpoint_sha256", "judged_sha256", "snapshot_sha256")
     }
     assert client.publish(3)["published"]
     eventually(lambda: client.recommendations("one-more")["model_version"] == 3, seconds=10)

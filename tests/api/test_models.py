@@ -10,7 +10,7 @@ from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Publication
 from recsvc.errors import AlreadyPublished
 from recsvc.service import publishing
-from tests.api.conftest import a_version
+from tests.api.conftest import a_version, publish_a_trained_model
 
 
 @pytest.fixture
@@ -170,3 +170,15 @@ def test_the_newest_versions_and_the_published_one_are_kept(context, versions, n
     with unit_of_work(context.database) as session:
         assert publishing.versions_to_retire(session, 2) == []
         assert publishing.published_version(session).version == 1
+
+
+@pytest.mark.parametrize(("model_kind", "is_another"), [("joint_rbm", True), ("user_rbm", False)])
+def test_the_card_names_the_model_that_was_measured_where_another_one_answers(
+    client, context, model_kind, is_another
+):
+    publish_a_trained_model(client, context, model_kind=model_kind)
+
+    card = client.get("/v1/models/1").json()
+
+    assert (card["judged_sha256"] is not None) == is_another
+    assert card["judged_sha256"] != card["checkpoint_sha256"]

@@ -24,7 +24,7 @@ def test_a_job_says_what_was_asked_and_where_it_stands(client):
 
     assert job["kind"] == "training"
     assert (job["state"], job["progress"], job["attempt"]) == ("queued", 0, 0)
-    assert (job["seed"], job["publish"], job["model_kind"]) == (7, "never", "user_rbm")
+    assert (job["seed"], job["publish"], job["model_kind"]) == (7, "never", "joint_rbm")
     assert job["hyperparameters"]["n_hidden"] == 8
     assert job["links"]["events"] == "/v1/training-jobs/1/events"
 
@@ -33,6 +33,7 @@ def test_everything_has_a_default_even_the_body(client):
     job = client.post("/v1/training-jobs").json()
 
     assert (job["seed"], job["validation_share"], job["publish"]) == (0, 0.1, "if_better")
+    assert job["model_kind"] == "joint_rbm"
 
 
 @pytest.mark.parametrize(

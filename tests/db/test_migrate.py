@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from recsvc.db import migrate
 from recsvc.db.session import Database, reading
-from recsvc.db.tables import Base
+from recsvc.db.tables import Base, Job, ModelVersion
 from recsvc.errors import ConfigurationError, DatabaseUnavailable
 
 
@@ -129,6 +129,29 @@ def test_what_was_there_before_evaluation_stays_and_no_number_is_given_again(emp
         assert [tuple(row) for row in left] == [(1, None), (3, None)]
         with pytest.raises(IntegrityError):
             insert(connection, "job", JOB | {"kind": "'evaluation'"})
+
+
+def test_a_version_from_before_two_fits_was_judged_as_it_answers(empty_database):
+    migrate.move(empty_database, "0005")
+    with empty_database.engine.begin() as connection:
+        insert(connection, "job", POSSIBLE["job"])
+        insert(connection, "model_version", VERSION)
+
+    migrate.upgrade(empty_database)
+    with reading(empty_database) as session:
+        version = session.get_one(ModelVersion, 1)
+        assert (version.judged_sha256, version.model_as_judged_sha256) == (None, "a")
+        assert session.get_one(Job, 1).judged_sha256 is None
+    with empty_database.engine.begin() as connection:
+        for table in ("job", "model_version"):
+            connection.execute(text(f"UPDATE {table} SET judged_sha256 = 'b'"))
+    migrate.downgrade(empty_database, "0005")
+
+    for table in ("job", "model_version"):
+        columns = inspect(empty_database.engine).get_columns(table)
+        assert "judged_sha256" not in {column["name"] for column in columns}
+    with empty_database.engine.begin() as connection:
+        assert numbers(connection, "job") == numbers(connection, "model_version") == [1]
 
 
 def numbers(connection, table: str) -> list[int]:
