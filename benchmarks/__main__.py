@@ -34,7 +34,7 @@ ALL = (
 )
 
 
-FULL = ("quality", "quality_ratings", "growth")
+FULL = ("quality", "quality_ratings", "folding_in", "growth")
 
 
 def main() -> None:

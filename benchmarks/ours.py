@@ -145,9 +145,11 @@ def numbered(n: int) -> Vocabulary:
     return Vocabulary([f"{number:08}" for number in range(n)])
 
 
-SYSTEMS = {
+WHOLE = {
     "recsvc joint_rbm": System(partial(whole, kind="joint_rbm")),
+    "recsvc user_rbm": System(partial(whole, kind="user_rbm"), left_out=RATES_ALONE),
+}
+SYSTEMS = WHOLE | {
     "its hidden units alone": System(hidden_alone),
     "its couplings alone": System(couplings_alone),
-    "recsvc user_rbm": System(partial(whole, kind="user_rbm"), left_out=RATES_ALONE),
 }

@@ -22,7 +22,7 @@ from benchmarks.system import Choice, System, described
 from benchmarks.tuning import best_choice, by_rmse, rmse
 from recsvc.rbm.ratings import RatingMatrix
 
-SYSTEMS = RATINGS | ours.SYSTEMS
+SYSTEMS = RATINGS | ours.WHOLE
 FOLDS = range(1, 6)
 FOLD_SHAPE = (943, 1682)
 

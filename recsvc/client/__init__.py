@@ -239,10 +239,18 @@ class Client:
         return cast(Recommendations, self._http.json("GET", path, params={"n": n, **query}))
 
     def recommend_for(
-        self, ratings: Iterable[Json], n: int = 10, **more: object
+        self,
+        ratings: Iterable[Json] = (),
+        n: int = 10,
+        *,
+        interactions: Iterable[Json] = (),
+        **more: object,
     ) -> Recommendations:
-        """Give the top n for somebody who is not stored, from ratings `{item_id, value}`."""
-        body = {"ratings": list(ratings), "n": n, **more}
+        """Give the top n for somebody who is not stored.
+
+        From ratings `{item_id, value}` and interactions `{item_id, type}`: an anonymous cart.
+        """
+        body = {"ratings": list(ratings), "interactions": list(interactions), "n": n, **more}
         return cast(Recommendations, self._http.json("POST", "/v1/recommendations", body))
 
     def predictions(self, user_id: str, item_ids: Iterable[str]) -> Json:

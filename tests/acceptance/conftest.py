@@ -163,9 +163,9 @@ def shop(
     site.close()
 
 
-def succeeded(client: Client, job: Job) -> Job:
+def succeeded(client: Client, job: Job, *, seconds: float = PATIENCE_SECONDS) -> Job:
     """Wait for a job to succeed."""
-    job = client.finished(job, timeout=PATIENCE_SECONDS)
+    job = client.finished(job, timeout=seconds)
     assert job["state"] == "succeeded", job["error"] or job
     return job
 
@@ -176,10 +176,10 @@ def imported(client: Client, file: Path) -> Job:
         return succeeded(client, client.import_file(stream, file.name))
 
 
-def trained(client: Client, **spec: object) -> Job:
+def trained(client: Client, *, seconds: float = PATIENCE_SECONDS, **spec: object) -> Job:
     """Train quickly and publish, if nothing else is asked for; wait until all answer with it."""
     defaults = {"hyperparameters": SHORT, "publish": "always"}
-    job = succeeded(client, client.train(**defaults | spec))
+    job = succeeded(client, client.train(**defaults | spec), seconds=seconds)
     if job["result"]["published"]:
         eventually(lambda: answers_with(client, job["result"]["version"]), seconds=20)
     return job
