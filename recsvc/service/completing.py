@@ -19,6 +19,7 @@ LAMBDAS = (50.0, 150.0, 500.0)
 USUAL_LAMBDA = 500.0
 COUPLING_SCALES = (0.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 USUAL_COUPLING_SCALE = 8.0
+WORTH_A_CHANGE = 1.005
 USERS_TO_CHOOSE_BY = 2000
 SCORES_AT_ONCE = 2**24
 
@@ -81,8 +82,8 @@ def _validation_rmse(model: Model, split: Split) -> float:
 def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
     """Give a joint model its couplings, with the λ and the scale that list validation ratings best.
 
-    Best is the sum of nDCG@10 on liked ones and twice that on all: by either alone the scale comes
-    out too small or too large for the other (decision 0060).
+    Best is the sum of nDCG@10 on all and on liked ones; the usual scale stands unless another is
+    better by more than chance makes it (decision 0060).
 
     λ is chosen for the couplings alone, the scale beside the hidden units. Without validation
     ratings both are what has done well elsewhere.
@@ -101,7 +102,7 @@ def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
         figures = evaluation.ranking_figures(
             scores_of, split.train, split.validation, users, first_liked=liked
         )
-        return 2.0 * figures.ndcg_at_n + figures.liked_ndcg_at_n
+        return figures.ndcg_at_n + figures.liked_ndcg_at_n
 
     def alone(couplings: Couplings) -> float:
         return worth(lambda user: couplings.field(split.train.row(user)[0]))
@@ -118,7 +119,10 @@ def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
 
         return worth(scores_of)
 
-    return replace(made, coupling_scale=max(COUPLING_SCALES, key=beside))
+    worths = {scale: beside(scale) for scale in COUPLING_SCALES}
+    best = max(worths, key=worths.__getitem__)
+    is_better = worths[best] > WORTH_A_CHANGE * worths[USUAL_COUPLING_SCALE]
+    return replace(made, coupling_scale=best if is_better else USUAL_COUPLING_SCALE)
 
 
 def _scores(model: Model, split: Split, users: Ints, scale: float) -> dict[int, Floats]:
