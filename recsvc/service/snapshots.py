@@ -11,8 +11,8 @@ from recsvc.db.jobs import JobQueue, Lease
 from recsvc.db.session import Session, reading, unit_of_work
 from recsvc.db.tables import Job
 from recsvc.rbm import checkpoint
-from recsvc.rbm.checkpoint import Snapshot
 from recsvc.rbm.ratings import Vocabulary
+from recsvc.rbm.snapshot import Snapshot
 from recsvc.service.context import Context
 
 Array = NDArray[Any]

@@ -15,8 +15,8 @@ from recsvc.db.tables import Job
 from recsvc.engine import local
 from recsvc.engine.memory import needed_bytes
 from recsvc.errors import IdenticalRatings, TooFewRatings
-from recsvc.rbm.checkpoint import Snapshot
 from recsvc.rbm.ratings import RatingScale
+from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.suiting import Shape
 from recsvc.service import releasing, snapshots
 from recsvc.service.context import Context

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from recsvc.errors import CheckpointUnreadable
 from recsvc.rbm import checkpoint, inference
-from recsvc.rbm.checkpoint import Snapshot
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.ratings import RatingScale, Vocabulary
+from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS, learn, random_params
 

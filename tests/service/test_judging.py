@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from recsvc.errors import RatingsLeaked
-from recsvc.rbm.checkpoint import Snapshot
 from recsvc.rbm.model import Model
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.snapshot import Snapshot
 from recsvc.service import judging
 from tests import naive, naive_joint
 from tests.rbm.machines import random_params
