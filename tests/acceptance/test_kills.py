@@ -27,8 +27,20 @@ from tests.worker.conftest import assert_gone
 pytestmark = pytest.mark.acceptance
 
 EPOCHS = 13
-QUICK = {"n_hidden": 16, "batch_size": 10, "learning_rate": 0.1, "momentum_epoch": 1}
-SPEC = {"hyperparameters": QUICK | {"epochs": EPOCHS}, "seed": 3, "publish": "never"}
+QUICK = {"n_hidden": 16, "batch_size": 10, "epochs": EPOCHS}
+FASTER = {
+    "user_rbm": {"learning_rate": 0.1, "momentum_epoch": 1},
+    "joint_rbm": {"learning_rate": 0.005, "rating_epochs": 2},
+}
+
+
+def spec_of(model_kind: str) -> dict:
+    hyperparameters = QUICK | FASTER[model_kind]
+    return {
+        "model_kind": model_kind, "hyperparameters": hyperparameters, "seed": 3, "publish": "never",
+    }  # fmt: skip
+
+
 TRIES = 4  # a job may end before the blow falls
 
 
@@ -87,8 +99,13 @@ def then(first: Wait, seconds: float) -> Wait:
     return wait
 
 
-def moments(chance: random.Random, length: float) -> Iterator[tuple[str, Wait, bool]]:
-    """Yield ten moments of a job that takes `length` seconds; and whether the worker dies, too."""
+def moments(
+    chance: random.Random, length: float, model_kind: str
+) -> Iterator[tuple[str, Wait, bool]]:
+    """Yield moments of a job that takes `length` seconds; and whether the worker dies, too.
+
+    Ten of any job, and two of one that fits twice.
+    """
 
     def begun(watched: Watched) -> bool:
         return bool(watched.site.job_processes())
@@ -116,38 +133,44 @@ def moments(chance: random.Random, length: float) -> Iterator[tuple[str, Wait, b
     yield "writing a checkpoint, the worker", until(checkpoint_half_written), True
     yield "evaluating", until(evaluating), False
     yield "releasing", until(lambda w: evaluating(w) and w.is_writing()), False
+    if model_kind == "joint_rbm":
+        yield "between the fits", until(lambda w: "how people rate" in w.phase()), False
+        yield "in the last fit", until(lambda w: "all ratings" in w.phase()), True
 
 
-def test_ten_jobs_killed_at_ten_moments_come_to_the_weights_of_the_undisturbed_one(site):
+@pytest.mark.parametrize("model_kind", FASTER)
+def test_jobs_killed_at_any_moment_come_to_the_weights_of_the_undisturbed_one(site, model_kind):
+    spec = spec_of(model_kind)
     client = site.serve("--no-worker")
     site.work()
     fill(client, 250)
-    trained(client, **SPEC)  # kernels may have to be compiled
+    trained(client, **spec)  # kernels may have to be compiled
     began = time.monotonic()
-    result = trained(client, **SPEC)["result"]
+    result = trained(client, **spec)["result"]
     undisturbed = result["weights_sha256"]
-    assert result["best_epoch"] == EPOCHS  # the weights kept are those of the very last step
+    if model_kind == "user_rbm":
+        assert result["best_epoch"] == EPOCHS  # the weights kept are those of the very last step
     length = time.monotonic() - began
     database = Database(site.as_settings().resolved_database_url())
 
     hashes, resumed = [], 0
-    for name, wait, worker_too in moments(random.Random(42), length):
-        job, kept = killed_once(site, client, database, wait, worker_too)
+    for name, wait, worker_too in moments(random.Random(42), length, model_kind):
+        job, kept = killed_once(site, client, database, spec, wait, worker_too)
         hashes.append((name, job["result"]["weights_sha256"]))
         resumed += kept
     database.close()
 
-    assert len(hashes) == 10
+    assert len(hashes) == (12 if model_kind == "joint_rbm" else 10)
     assert {sha256 for _, sha256 in hashes} == {undisturbed}, hashes
     assert resumed >= 4  # the others were killed before their first checkpoint
 
 
 def killed_once(
-    site: Site, client: Client, database: Database, wait: Wait, worker_too: bool
+    site: Site, client: Client, database: Database, spec: dict, wait: Wait, worker_too: bool
 ) -> tuple[dict, bool]:
     """Kill a job once while it runs; give it finished, and whether it did not begin again."""
     for _ in range(TRIES):
-        watched = Watched(site, database, client.train(**SPEC)["id"])
+        watched = Watched(site, database, client.train(**spec)["id"])
         wait(watched)
         strike(site, worker_too)
         before = watched.seconds()
