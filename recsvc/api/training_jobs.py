@@ -55,7 +55,7 @@ class TrainingRequest(Body):
 class ChoiceOut(Answer):
     """A hyperparameter's value, and why it was chosen."""
 
-    value: int = Field(examples=[300])
+    value: int = Field(examples=[256])
     because: str = Field(examples=["270 ratings an item are enough for many hidden units"])
 
 

@@ -114,9 +114,14 @@ def list_scores(model: Model, hidden: Floats, rated: Numbers) -> Doubles:
 
 def _with_couplings(model: Model, scores: Doubles, rated: Numbers) -> Doubles:
     if model.couplings.strengths.size and model.coupling_scale and rated.size:
-        tempered = model.coupling_scale * np.sqrt(joint.evidence(np.array(rated.size)))
-        scores += tempered * model.couplings.field(rated)
+        scores += model.coupling_scale * tempered_couplings(model, rated)
     return scores
+
+
+def tempered_couplings(model: Model, rated: Numbers) -> Floats:
+    """√evidence(N) Σ_l J[l, i] of every item i over the N items l that a user rated, (n_items,)."""
+    tempered: Floats = np.sqrt(joint.evidence(np.array(rated.size))) * model.couplings.field(rated)
+    return tempered
 
 
 def _top_listed(

@@ -160,7 +160,7 @@ KIND_DEFAULTS: dict[ModelKind, dict[str, Any]] = {
     "user_rbm": {},
     "item_rbm": {"weight_decay": 0.003},
     "joint_rbm": {
-        "n_hidden": 300,
+        "n_hidden": 256,
         "epochs": 14,
         "batch_size": 200,
         "learning_rate": 0.005,

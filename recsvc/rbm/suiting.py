@@ -78,7 +78,7 @@ def _batch_size(model_kind: ModelKind, shape: Shape) -> Choice:
 def _n_hidden(shape: Shape) -> Choice:
     each = shape.n_ratings / max(1, shape.n_items)
     if each >= RATINGS_AN_ITEM:
-        return Choice(300, f"{each:.0f} ratings an item are enough for many hidden units")
+        return Choice(256, f"{each:.0f} ratings an item are enough for many hidden units")
     return Choice(100, f"{each:.0f} ratings an item are too few for more hidden units")
 
 

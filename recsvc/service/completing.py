@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recsvc.rbm import evaluation, raters
+from recsvc.rbm import evaluation, inference, joint, raters
 from recsvc.rbm.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.inference import expected_ratings
@@ -110,14 +110,14 @@ def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
     lambdas = [hyper.coupling_regularisation] if hyper.coupling_regularisation else LAMBDAS
     couplings = max((neighbourhoods.couplings(one) for one in lambdas), key=alone)
     made = replace(model, couplings=couplings)
-    without, coupled_once = (_scores(made, split, users, scale) for scale in (0.0, 1.0))
+    fields = _fields(model, split, users)
+    tempered = {
+        user: inference.tempered_couplings(made, split.train.row(user)[0])
+        for user in users.tolist()
+    }
 
     def beside(scale: float) -> float:
-        def scores_of(user: int) -> Floats:
-            mixed: Floats = without[user] + scale * (coupled_once[user] - without[user])
-            return mixed
-
-        return worth(scores_of)
+        return worth(lambda user: fields[user] + scale * tempered[user])
 
     worths = {scale: beside(scale) for scale in COUPLING_SCALES}
     best = max(worths, key=worths.__getitem__)
@@ -125,7 +125,8 @@ def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
     return replace(made, coupling_scale=best if is_better else USUAL_COUPLING_SCALE)
 
 
-def _scores(model: Model, split: Split, users: Ints, scale: float) -> dict[int, Floats]:
-    """Scores of all items for some users, (n_items,) each: linear in the scale of couplings."""
-    folded = Folded.of(replace(model, coupling_scale=scale), split.train)
-    return {user: folded.scores(user).astype(np.float32) for user in users.tolist()}
+def _fields(model: Model, split: Split, users: Ints) -> dict[int, Floats]:
+    """What the hidden units say of all items to some users, (n_items,) each."""
+    hidden = joint.hidden_probabilities(model.params, split.train.rows(users))
+    fields = joint.list_fields(model.params, hidden, split.scale.first_liked)
+    return dict(zip(users.tolist(), fields, strict=True))
