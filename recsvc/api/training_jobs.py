@@ -56,7 +56,9 @@ class ChoiceOut(Answer):
     """A hyperparameter's value, and why it was chosen."""
 
     value: int = Field(examples=[256])
-    because: str = Field(examples=["270 ratings an item are enough for many hidden units"])
+    because: str = Field(
+        examples=["270 ratings an item and 166 a user are enough for many hidden units"]
+    )
 
 
 class TrainingJobOut(JobOut):

@@ -37,7 +37,7 @@ def train(
         typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter; may be repeated."),
     ] = None,
     kind: Annotated[
-        ModelKind, typer.Option(help="Learn what users or what items have in common.")
+        ModelKind, typer.Option(help="joint_rbm makes lists; the others predict ratings alone.")
     ] = "joint_rbm",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds and ratings: equal weights.")] = 0,
     validation_share: Annotated[

@@ -9,7 +9,7 @@ from recsvc.rbm.params import Hyperparameters, ModelKind
 from recsvc.rbm.ratings import RatingMatrix
 
 FEW_USERS, MANY_USERS = 3_000, 30_000
-RATINGS_AN_ITEM = 20
+ENOUGH_RATINGS = 20  # an item, and a user
 CANDIDATE_PAIRS = 30_000
 MOST_BATCHES = 100
 
@@ -76,10 +76,11 @@ def _batch_size(model_kind: ModelKind, shape: Shape) -> Choice:
 
 
 def _n_hidden(shape: Shape) -> Choice:
-    each = shape.n_ratings / max(1, shape.n_items)
-    if each >= RATINGS_AN_ITEM:
-        return Choice(256, f"{each:.0f} ratings an item are enough for many hidden units")
-    return Choice(100, f"{each:.0f} ratings an item are too few for more hidden units")
+    of_item, of_user = (shape.n_ratings / max(1, n) for n in (shape.n_items, shape.n_users))
+    told = f"{of_item:.0f} ratings an item and {of_user:.0f} a user"
+    if min(of_item, of_user) >= ENOUGH_RATINGS:
+        return Choice(256, f"{told} are enough for many hidden units")
+    return Choice(100, f"{told} are too few for more hidden units")
 
 
 def _epochs(shape: Shape) -> Choice:

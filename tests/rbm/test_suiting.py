@@ -8,6 +8,7 @@ from recsvc.rbm.suiting import Shape, choices, suited
 
 ML_1M = Shape(6_040, 3_706, 1_000_209, 5)
 SPARSE = Shape(16_554, 10_506, 100_000, 11)
+GOODBOOKS = Shape(53_424, 10_000, 979_478, 5)
 TINY = Shape(12, 12, 120, 2)
 HUGE = Shape(1_000_000, 1_000_000, 10_000_000, 5)
 SHAPES = (ML_1M, SPARSE, TINY, HUGE, Shape(0, 0, 0, 0))
@@ -28,8 +29,9 @@ def test_any_shape_gets_hyperparameters_that_are_allowed_and_a_reason_for_each(k
         assert len(choice.because.split()) > 4
 
 
-def test_few_ratings_an_item_get_fewer_hidden_units():
-    assert chosen("joint_rbm", SPARSE).n_hidden < chosen("joint_rbm", ML_1M).n_hidden
+@pytest.mark.parametrize("shape", [SPARSE, GOODBOOKS])
+def test_few_ratings_an_item_or_a_user_get_fewer_hidden_units(shape):
+    assert chosen("joint_rbm", shape).n_hidden < chosen("joint_rbm", ML_1M).n_hidden
 
 
 def test_few_users_get_more_epochs_and_many_fewer():
