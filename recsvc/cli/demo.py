@@ -21,7 +21,8 @@ from recsvc.errors import ConfigurationError
 MARK = ".made-by-recsvc-demo"
 SHOWN_RATINGS = 8
 ITEMS_AT_ONCE = 1000
-ENOUGH_FOR_GENERATED = {"n_hidden": 30, "batch_size": 10, "epochs": 30}  # for tastes so plain
+ENOUGH = {"n_hidden": 30, "batch_size": 10, "epochs": 30}  # for tastes so plain
+GENERATED = {"model_kind": "user_rbm", "hyperparameters": ENOUGH}  # tastes lie in how it is rated
 
 
 class Material(NamedTuple):
@@ -31,7 +32,7 @@ class Material(NamedTuple):
     titles: list[dict[str, Any]]
     user_ids: list[str]
     tastes: dict[str, str]
-    hyperparameters: dict[str, Any]
+    training: dict[str, Any]
 
 
 def demo(
@@ -81,7 +82,7 @@ def _make_home(home: Path) -> None:
 
 def _show(reached: Reached, material: Material) -> None:
     _import(reached, material)
-    trained = train.run(reached, {"publish": "always", "hyperparameters": material.hyperparameters})
+    trained = train.run(reached, {"publish": "always"} | material.training)
     if trained["state"] != "succeeded":
         train.print_outcome(trained)
         raise typer.Exit(1)
@@ -108,7 +109,7 @@ def _generated(home: Path) -> Material:
         csv.writer(stream).writerows([("user_id", "item_id", "rating"), *shop.ratings])
     titles = [{"item_id": i.item_id, "title": i.title, "categories": [i.genre]} for i in shop.items]
     tastes = {u.user_id: f"{' and '.join(u.likes)}, not {u.dislikes}" for u in shop.users}
-    return Material(file, titles, list(tastes), tastes, ENOUGH_FOR_GENERATED)
+    return Material(file, titles, list(tastes), tastes, GENERATED)
 
 
 def _import(reached: Reached, material: Material) -> None:

@@ -95,8 +95,9 @@ def _told(
         best = np.flatnonzero(heard)[np.argsort(-own[heard], kind="stable")]
         best = best[np.unique(chosen[best], return_index=True)[1]]
         rated, levels = np.append(rated, chosen[best]), np.append(levels, own[best])
-    known = rated >= 0
-    return rated[known], levels[known].astype(np.uint8)
+    order = np.argsort(rated, kind="stable")  # a database may give them in any
+    order = order[rated[order] >= 0]
+    return rated[order], levels[order].astype(np.uint8)
 
 
 @dataclass(frozen=True)

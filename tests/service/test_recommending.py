@@ -398,3 +398,12 @@ def test_an_item_is_found_by_its_key_however_large_that_is(key):
 
     assert catalogue.numbers(np.array([3, key, 2, key + 7])).tolist() == [2, 1, 0, -1]
     assert catalogue.numbers(np.array([], dtype=np.int64)).tolist() == []
+
+
+def test_in_whatever_order_ratings_are_read_a_user_is_known_the_same(answers):
+    rows = [(0, 5.0), (3, 1.0), (7, 4.0)]
+
+    one, other = of_rows(answers, rows), of_rows(answers, rows[::-1])
+
+    assert one.numbers.tolist() == other.numbers.tolist() == [0, 3, 7]
+    assert one.levels.tolist() == other.levels.tolist()
