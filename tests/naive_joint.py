@@ -49,16 +49,36 @@ def mask(n_ratings: int, n_hidden: int, key: int, dropout: float) -> list[float]
     return [1 / (1 - dropout) if draw >= dropout else 0.0 for draw in draws]
 
 
+def chances(counts: list[int], total: float) -> list[float]:
+    """Chances ~ (count + 1)^¾, at most 1, that add up to `total`: by halving."""
+    sizes = [(count + 1) ** 0.75 for count in counts]
+    low, high = 0.0, total
+    for _ in range(200):
+        middle = (low + high) / 2
+        reached = math.fsum(min(1.0, middle * size) for size in sizes)
+        low, high = (middle, high) if reached < total else (low, middle)
+    return [min(1.0, low * size) for size in sizes]
+
+
 def loss(
-    params: Params, rows: list[Row], kept: list[list[bool]], masks: list[list[float]]
+    params: Params,
+    rows: list[Row],
+    kept: list[list[bool]],
+    masks: list[list[float]],
+    counted: np.ndarray | None = None,
 ) -> float:
-    """Mean −log p(a | h) over all ratings, h from the kept ones through the mask."""
+    """Mean −log p(a | h) over all ratings, h from the kept ones through the mask.
+
+    counted  (n_items,) how often an item counts in the partition sum, once if not said
+    """
+    weights = np.ones(params.visible_bias.shape[0]) if counted is None else counted
     total = 0.0
     for row, keeps, mask_ in zip(rows, kept, masks, strict=True):
         given = [pair for pair, keep in zip(row, keeps, strict=True) if keep]
         states = [h * m for h, m in zip(hidden(params, given), mask_, strict=True)]
         shares = pair_shares(params, states)
-        total -= math.fsum(math.log(shares[pair]) for pair in row)
+        partition = math.log(float(weights @ shares.sum(axis=1)))
+        total -= math.fsum(math.log(shares[pair]) - partition for pair in row)
     return total / sum(map(len, rows))
 
 

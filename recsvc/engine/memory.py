@@ -60,7 +60,7 @@ def needed_bytes(
     hidden = 4 * n_cases * hyper.n_hidden
     beside = 0
     if model_kind == "joint_rbm":
-        n_candidates = min(n_items, CANDIDATE_COPIES * hyper.candidates)
+        n_candidates = min(n_items, hyper.candidates)
         batch = 4 * n_levels * n_candidates * (hyper.batch_size + CANDIDATE_COPIES * hyper.n_hidden)
         batch += weights  # the second moment
         pairs = 4 * PAIR_MATRICES * n_items**2 * (n_items <= LARGEST_CATALOGUE)

@@ -4,23 +4,20 @@ The objective is the conditional likelihood of all of a user's ratings given a r
 
     −Σ_n log p(a_n | h),  h = P(h = 1 | a random part of V), some hidden units left out,
 
-whose partition sum runs over all (item, level) pairs. Of one batch at a time the fields of all
-pairs are kept, see `softmax`.
+whose partition sum runs over all (item, level) pairs, or those of sampled items, see `softmax`.
 """
 
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it has no types
 
-from recsvc.rbm import adam, joint, kernels, pools, softmax, sparsity, units
-from recsvc.rbm.adam import AdamStep, Moments
-from recsvc.rbm.batches import Batch, deal
+from recsvc.rbm import adam, joint, kernels, softmax, sparsity, units
+from recsvc.rbm.adam import Moments
+from recsvc.rbm.batches import Batch
 from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.ratings import Floats, RatingMatrix
-from recsvc.rbm.softmax import Candidates
+from recsvc.rbm.ratings import Floats, Ints, RatingMatrix
+from recsvc.rbm.softmax import Turn
 
 
 @dataclass(frozen=True)
@@ -52,20 +49,11 @@ def learn_epoch(
     epoch: int,
 ) -> None:
     """Go through all ratings once, moving parameters and moments in place."""
-    with (
-        threadpool_limits(1, user_api="blas"),  # more would change the last bits
-        pools.pool() as pool,
-    ):
-        n_batches = ceil(np.count_nonzero(np.diff(ratings.indptr)) / hyper.batch_size)
-        batches = deal(ratings, hyper.batch_size, seed=seed, epoch=epoch)
-        for n_steps, batch in enumerate(batches, 1 + (epoch - 1) * n_batches):
-            side = hidden_side(params, batch, hyper, seed=seed, epoch=epoch)
-            rng = np.random.default_rng([seed, epoch, 2, n_steps])
-            candidates = Candidates.of(params, batch, hyper.candidates, rng=rng)
-            slopes = softmax.slopes(candidates, batch, side.hidden, pool)
-            step = AdamStep.at(n_steps, learning_rate, hyper)
-            _move(params, moments, batch, side, candidates, slopes, step)
-            sparsity.pull(params.hidden_bias, side.active, hyper, learning_rate=learning_rate)
+    rate = learning_rate
+    for turn in softmax.turns(params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch):
+        side = hidden_side(params, turn.batch, hyper, seed=seed, epoch=epoch)
+        _move(params, moments, turn, side)
+        sparsity.pull(params.hidden_bias, side.active, hyper, learning_rate=rate)
 
 
 def hidden_side(
@@ -91,23 +79,31 @@ def hidden_side(
     return HiddenSide(kept, tempers, slopes, active * mask, active)
 
 
-def _move(
-    params: Params,
-    moments: Moments,
-    batch: Batch,
-    side: HiddenSide,
-    candidates: Candidates,
-    slopes: softmax.Slopes,
-    step: AdamStep,
-) -> None:
-    """Take one step down the gradient, in place; what is no candidate stays as it is."""
-    by_inputs = slopes.hidden * side.slopes
-    items = candidates.items
+def _move(params: Params, moments: Moments, turn: Turn, side: HiddenSide) -> None:
+    """Take one step down the gradient, in place: log of the partition sum − what was rated."""
+    batch, step, items = turn.batch, turn.step, turn.items
+    share = np.float32(1.0 / batch.items.size)
+    slopes = softmax.slopes(turn.candidates, batch, side.hidden, turn.pool)
+    rated_weights = np.empty_like(side.hidden)
+    nothing = np.zeros_like(params.hidden_bias)
+    kernels.hidden_inputs(
+        params.weights, nothing, batch.indptr, batch.items, batch.levels, rated_weights
+    )
+    by_inputs = (slopes.hidden - share * rated_weights) * side.slopes
+    by_bias = np.empty((items.size, params.visible_bias.shape[1]), dtype=np.float32)
     kernels.adam_step(
-        params.weights, moments.mean.weights, moments.square.weights, items, slopes.weights,
+        params.weights, moments.mean.weights, moments.square.weights, items,
+        _places(items, turn.candidates.items), slopes.weights, slopes.bias,
         batch.item_indptr, batch.rows, batch.places, batch.levels, side.kept,
-        by_inputs * side.tempers[:, np.newaxis],
-        step.rate, step.epsilon, step.decay, step.mean_kept, step.square_kept,
+        by_inputs * side.tempers[:, np.newaxis], -share * side.hidden, share,
+        step.rate, step.epsilon, step.decay, step.mean_kept, step.square_kept, by_bias,
     )  # fmt: skip
-    adam.move(params.visible_bias, moments, "visible_bias", slopes.bias, step, rows=items)
+    adam.move(params.visible_bias, moments, "visible_bias", by_bias, step, rows=items)
     adam.move(params.hidden_bias, moments, "hidden_bias", by_inputs.sum(axis=0), step)
+
+
+def _places(items: Ints, candidates: Ints) -> Ints:
+    """Give the place of each item among the candidates, which are some of them; −1 for none."""
+    places = np.full(items.size, -1)
+    places[np.searchsorted(items, candidates)] = np.arange(candidates.size)
+    return places

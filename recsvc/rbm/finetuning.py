@@ -30,8 +30,10 @@ KEPT_SQUARE = 0.999
 
 MOST_WEIGHTS = 12_000_000  # each is held five times: 240 MB at most
 LEAST_HIDDEN, MOST_HIDDEN = 16, 320
-LEAST_BATCH, MOST_BATCHES = 64, 200
-FEW_RATINGS, LONG, SHORT = 300_000, 40, 24  # many ratings make many steps an epoch
+MOST_BATCHES = 200
+FEW_RATINGS = 300_000
+FEW = {"epochs": 40, "batch_size": 64, "learning_rate": 0.002}
+MANY = {"epochs": 16, "batch_size": 128, "learning_rate": 0.003}  # many steps an epoch
 STEPS_OF_A_SCALE = 4.0
 
 
@@ -66,21 +68,23 @@ class Settings:
     def suited(cls, cases: RatingMatrix, n_levels: int) -> "Settings":
         """Choose for a matrix whose rows are the cases: users, or items if transposed.
 
-        80 hidden units for 80,000 ratings, 224 for 900,000, fewer where units × levels are many:
+        80 hidden units for 80,000 ratings, 160 for 900,000, fewer where units × levels are many:
         32 for the 53,000 users of goodbooks, 64 for the 16,500 users × 11 levels of
-        movietweetings. Batches of 64 cases, larger where there are more than 12,800. The rest was
-        found on MovieLens (decision 51) and trains without diverging on all of these.
+        movietweetings. Batches of 64 or 128 cases, larger where they would be more than 200. The
+        rest was found on MovieLens (decision 51) and trains without diverging on all of these.
         """
+        usual = FEW if cases.n_ratings <= FEW_RATINGS else MANY
         return cls(
             n_hidden=suited_hidden(cases.n_items, cases.n_ratings, n_levels),
-            epochs=LONG if cases.n_ratings <= FEW_RATINGS else SHORT,
-            batch_size=max(LEAST_BATCH, ceil(cases.n_users / MOST_BATCHES)),
+            epochs=int(usual["epochs"]),
+            batch_size=max(int(usual["batch_size"]), ceil(cases.n_users / MOST_BATCHES)),
+            learning_rate=usual["learning_rate"],
         )
 
 
 def suited_hidden(n_visible: int, n_ratings: int, n_levels: int) -> int:
     """Choose more hidden units for more ratings, as far as memory goes; a multiple of 16."""
-    by_ratings = max(80.0, 0.25 * np.sqrt(n_ratings))
+    by_ratings = max(80.0, 0.18 * np.sqrt(n_ratings))
     by_memory = MOST_WEIGHTS / max(1, n_visible * n_levels)
     wanted = int(min(by_ratings, by_memory)) // 16 * 16
     return min(max(wanted, LEAST_HIDDEN), MOST_HIDDEN)

@@ -163,7 +163,7 @@ KIND_DEFAULTS: dict[ModelKind, dict[str, Any]] = {
         "n_hidden": 256,
         "epochs": 14,
         "batch_size": 200,
-        "learning_rate": 0.005,
+        "learning_rate": 0.006,
         "learning_rate_schedule": "cosine",
         "initial_momentum": 0.9,
         "weight_decay": 0.3,

@@ -22,14 +22,12 @@ climbs Σ_u (N_u / M_u) log p(m_u) / Σ_u N_u, in which each rating counts once.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it has no types
 
-from recsvc.rbm import adam, joint, kernels, pools, sparsity, units
+from recsvc.rbm import adam, joint, kernels, softmax, sparsity, units
 from recsvc.rbm.adam import AdamStep, Moments
-from recsvc.rbm.batches import Batch, deal
+from recsvc.rbm.batches import Batch
 from recsvc.rbm.kernels import Keys
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
@@ -66,21 +64,14 @@ def learn_epoch(
     epoch: int,
 ) -> None:
     """Go through all ratings once, moving parameters and moments in place."""
-    with (
-        threadpool_limits(1, user_api="blas"),  # more would change the last bits
-        pools.pool() as pool,
-    ):
-        n_batches = ceil(np.count_nonzero(np.diff(ratings.indptr)) / hyper.batch_size)
-        batches = deal(ratings, hyper.batch_size, seed=seed, epoch=epoch)
-        for n_steps, batch in enumerate(batches, 1 + (epoch - 1) * n_batches):
-            rng = np.random.default_rng([seed, epoch, 2, n_steps])
-            candidates = Candidates.of(params, batch, hyper.candidates, rng=rng)
-            chain = dream(
-                params, candidates, batch, pool, seed=seed, epoch=epoch, cd_steps=cd_steps
-            )
-            step = AdamStep.at(n_steps, learning_rate, hyper)
-            move(params, moments, batch, chain, candidates.items, step)
-            sparsity.pull(params.hidden_bias, chain.data_hidden, hyper, learning_rate=learning_rate)
+    rate = learning_rate
+    for turn in softmax.turns(params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch):
+        chain = dream(
+            params, turn.candidates, turn.batch, turn.pool,
+            seed=seed, epoch=epoch, cd_steps=cd_steps,
+        )  # fmt: skip
+        move(params, moments, turn.batch, chain, turn.items, turn.step)
+        sparsity.pull(params.hidden_bias, chain.data_hidden, hyper, learning_rate=rate)
 
 
 def draw_counts(n_ratings: Ints) -> Ints:
@@ -142,7 +133,7 @@ def draw_pairs(
     n_levels = candidates.bias.shape[1]
 
     def weigh(own: slice) -> tuple[Floats, Doubles, Floats | None]:
-        most, masses = _masses(candidates, own, states)
+        masses, most, _ = softmax.exponentials(candidates, own, states)
         return most, masses.sum(axis=1, dtype=np.float64), masses if kept else None
 
     parts = list(pool.map(weigh, candidates.chunks()))
@@ -156,7 +147,7 @@ def draw_pairs(
     def choose(chunk: int, own: slice) -> None:
         masses = parts[chunk][2]
         if masses is None:
-            masses = _masses(candidates, own, states)[1]
+            masses = softmax.exponentials(candidates, own, states)[0]
         kernels.draw_pairs(masses, indptr, chunk, chunks, shares, own.start * n_levels, pairs)
 
     list(pool.map(choose, range(len(parts)), candidates.chunks()))
@@ -170,7 +161,7 @@ def move(
 
     Each rating of the batch thus counts once, and a draw as much as the ratings that it stands for.
 
-    items  (n,) the candidates, rising; what is none stays as it is
+    items  (n,) rising: those that move, what was drawn or rated among them
     """
     drawn, each = chain.drawn, np.float32(1.0 / batch.items.size)
     per_draw = each / chain.tempers.astype(np.float32)
@@ -206,17 +197,6 @@ def _hidden(params: Params, batch: Batch, tempers: Doubles) -> Floats:
     kernels.hidden_inputs(params.weights, nothing, batch.indptr, batch.items, batch.levels, inputs)
     inputs *= tempers.astype(np.float32)[:, np.newaxis]
     return units.sigmoid(inputs + params.hidden_bias)
-
-
-def _masses(candidates: Candidates, own: slice, states: Floats) -> tuple[Floats, Floats]:
-    """The largest field of a chunk's pairs, (n_batch,), and e^(field − it), (n_batch, n_pairs)."""
-    weights = candidates.weights[own]
-    masses: Floats = states @ weights.reshape(-1, weights.shape[2]).T
-    masses += candidates.bias[own].ravel()
-    most: Floats = masses.max(axis=1)
-    masses -= most[:, np.newaxis]
-    np.exp(masses, out=masses)
-    return most, masses
 
 
 def _pair_counts(batch: Batch, weights: Floats, shape: tuple[int, int]) -> Floats:

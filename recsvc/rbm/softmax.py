@@ -5,24 +5,30 @@ worked on by one thread, with matrix products of its own, so the result is the s
 of threads.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it has no types
 
-from recsvc.rbm.batches import Batch
-from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import Floats, Ints
+from recsvc.rbm import kernels, pools
+from recsvc.rbm.adam import AdamStep
+from recsvc.rbm.batches import Batch, deal
+from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 
-CHUNK_PAIRS = 1280  # a chunk's fields for a batch of 200 stay in the second cache
+CHUNK_PAIRS = 1280  # at most; a chunk's fields for a batch of 200 stay in the second cache
+POPULARITY_POWER = 0.75  # of how often an item was chosen, in its chance to be sampled
 
 
 @dataclass(frozen=True)
 class Candidates:
     """The items whose pairs make up a batch's partition sum.
 
-    items    (n_candidates,) rising; all that anybody in the batch rated are among them
+    items    (n_candidates,) rising
     weights  (n_candidates, n_levels, n_hidden) theirs
     bias     (n_candidates, n_levels) theirs, and log 1/π for an item sampled with chance π
     """
@@ -31,39 +37,115 @@ class Candidates:
     weights: Floats
     bias: Floats
 
-    @classmethod
-    def of(
-        cls, params: Params, batch: Batch, most: int, *, rng: np.random.Generator
-    ) -> "Candidates":
-        """Take all items, or what the batch rated and a sample of `most` of all.
-
-        Each sampled item stands for 1/π of them, so that the sum's expectation is that over all
-        items [Horvitz, Thompson 1952].
-        """
-        n_items = params.weights.shape[0]
-        if n_items <= most:
-            return cls(np.arange(n_items), params.weights, params.visible_bias)
-        rated = np.flatnonzero(np.diff(batch.item_indptr))
-        sampled = rng.choice(n_items, most, replace=False, shuffle=False)
-        items = np.union1d(rated, sampled)
-        bias = params.visible_bias[items]
-        is_rated = np.zeros(n_items, dtype=np.bool_)
-        is_rated[rated] = True
-        bias[~is_rated[items]] += np.float32(np.log(n_items / most))
-        return cls(items, params.weights[items], bias)
-
     def chunks(self) -> list[slice]:
-        """Cut the candidates; where, depends on the shape alone."""
+        """Cut the candidates evenly; where, depends on the shape alone.
+
+        An even number of chunks keeps two threads, or four, equally busy.
+        """
         n_items, n_levels = self.bias.shape
-        ends = [*range(0, n_items, max(1, CHUNK_PAIRS // n_levels)), n_items]
+        n_chunks = min(n_items, 2 * ceil(n_items * n_levels / (2 * CHUNK_PAIRS)))
+        ends = [n_items * n // n_chunks for n in range(n_chunks + 1)]
         return [slice(first, last) for first, last in pairwise(ends)]
 
 
 @dataclass(frozen=True)
-class Slopes:
-    """Of the mean of −log p(a | h) over the batch's ratings.
+class Sampling:
+    """How an epoch's candidates are drawn: all items, or what is popular rather than what is not.
 
-    weights  (n_candidates, n_levels, n_hidden) through the visible side alone
+    Item i is drawn with chance π_i ~ (times it was chosen)^¾, at most 1, and stands for 1/π_i of
+    its like, so that the expectation of the sum is that over all items [Horvitz, Thompson 1952].
+    The draw is systematic: the items lie in a random order on a line, each as long as its chance,
+    and the candidates are those at a random start and every 1 from there.
+
+    chances  (n_items,) π, all 1 where all items are candidates
+    order    (n_items,) the items along the line
+    ends     (n_items,) where they end
+    """
+
+    chances: Doubles
+    order: Ints
+    ends: Doubles
+
+    @classmethod
+    def of(cls, ratings: RatingMatrix, most: int, *, rng: np.random.Generator) -> "Sampling":
+        """Take all items, or about `most` of them."""
+        n_items = ratings.n_items
+        if n_items <= most:
+            return cls(np.ones(n_items), np.arange(n_items), np.arange(1.0, 1.0 + n_items))
+        popularity = np.power(ratings.item_counts() + 1.0, POPULARITY_POWER).astype(np.float64)
+        chances = _capped(popularity, most)
+        order = rng.permutation(n_items)
+        return cls(chances, order, np.cumsum(chances[order]))
+
+    def candidates(self, params: Params, *, rng: np.random.Generator) -> Candidates:
+        """Draw those of one batch."""
+        if self.chances.min() == 1.0:
+            return Candidates(self.order, params.weights, params.visible_bias)
+        points = np.arange(rng.random(), self.ends[-1], 1.0)
+        items = np.unique(self.order[np.searchsorted(self.ends, points, side="right")])
+        bias = params.visible_bias[items] - np.log(self.chances[items, np.newaxis])
+        return Candidates(items, params.weights[items], bias.astype(np.float32))
+
+
+def _capped(sizes: Doubles, total: float) -> Doubles:
+    """Give chances proportional to `sizes`, none above 1, that add up to `total`."""
+    chances = np.zeros_like(sizes)
+    free = np.ones(sizes.size, dtype=np.bool_)
+    while True:
+        chances[free] = sizes[free] * ((total - np.count_nonzero(~free)) / sizes[free].sum())
+        above = free & (chances >= 1.0)
+        if not above.any():
+            return chances
+        chances[above] = 1.0
+        free &= ~above
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a batch's step is taken with.
+
+    items  (n,) rising: those that move, the candidates and what anybody in the batch rated
+    """
+
+    batch: Batch
+    candidates: Candidates
+    items: Ints
+    step: AdamStep
+    pool: ThreadPoolExecutor
+
+
+def turns(
+    params: Params,
+    ratings: RatingMatrix,
+    hyper: Hyperparameters,
+    *,
+    learning_rate: float,
+    seed: int,
+    epoch: int,
+) -> Iterator[Turn]:
+    """Go through all ratings once; the candidates have the weights that the last turn left."""
+    with (
+        threadpool_limits(1, user_api="blas"),  # more would change the last bits
+        pools.pool() as pool,
+    ):
+        sampling = Sampling.of(
+            ratings, hyper.candidates, rng=np.random.default_rng([seed, epoch, 4])
+        )
+        n_batches = ceil(np.count_nonzero(np.diff(ratings.indptr)) / hyper.batch_size)
+        batches = deal(ratings, hyper.batch_size, seed=seed, epoch=epoch)
+        for n_steps, batch in enumerate(batches, 1 + (epoch - 1) * n_batches):
+            rng = np.random.default_rng([seed, epoch, 2, n_steps])
+            candidates = sampling.candidates(params, rng=rng)
+            rated = np.flatnonzero(np.diff(batch.item_indptr))
+            items = np.union1d(candidates.items, rated)
+            yield Turn(batch, candidates, items, AdamStep.at(n_steps, learning_rate, hyper), pool)
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Of the mean of log Σ_a e^(field of a) over the batch's ratings.
+
+    weights  (n_candidates, n_levels, n_hidden)
     bias     (n_candidates, n_levels)
     hidden   (n_batch, n_hidden)
     """
@@ -76,28 +158,26 @@ class Slopes:
 def slopes(
     candidates: Candidates, batch: Batch, hidden: Floats, pool: ThreadPoolExecutor
 ) -> Slopes:
-    """By a field: Σ_u (N_u p(a | h_u) − n_ua) / N, and on from there [SH09].
+    """By a field: Σ_u N_u p(a | h_u) / N, and on from there [SH09].
 
     hidden  (n_batch, n_hidden)
     """
-    counts = np.diff(batch.indptr).astype(np.float32)
+    shares = np.diff(batch.indptr).astype(np.float32) / np.float32(batch.items.size)
     chunks = candidates.chunks()
     parts, most, sums = zip(
-        *pool.map(lambda own: _exponentials(candidates, own, hidden), chunks), strict=True
+        *pool.map(lambda own: exponentials(candidates, own, hidden), chunks), strict=True
     )
     scales = np.exp(np.array(most) - np.max(most, axis=0))
-    shares = counts / counts.sum() / np.einsum("cu,cu->u", scales, np.array(sums)) * scales
+    scales *= shares / np.einsum("cu,cu->u", scales, np.array(sums))
     by_weights, by_bias = np.empty_like(candidates.weights), np.empty_like(candidates.bias)
 
-    def finish(own: slice, part: Floats, share: Floats) -> Floats:
-        part *= share[:, np.newaxis]
-        _subtract_what_was_rated(part, batch, candidates.items[own], 1 / counts.sum())
+    def finish(own: slice, part: Floats, scale: Floats) -> Floats:
+        kernels.scale_rows(part, scale, by_bias[own].reshape(-1))
         np.matmul(part.T, hidden, out=_pairs(by_weights[own]))
-        by_bias[own] = part.sum(axis=0).reshape(by_bias[own].shape)
         by_hidden: Floats = part @ _pairs(candidates.weights[own])
         return by_hidden
 
-    by_hidden = np.sum(list(pool.map(finish, chunks, parts, shares)), axis=0)
+    by_hidden = np.sum(list(pool.map(finish, chunks, parts, scales)), axis=0)
     return Slopes(by_weights, by_bias, by_hidden)
 
 
@@ -106,7 +186,7 @@ def _pairs(weights: Floats) -> Floats:
     return weights.reshape(-1, weights.shape[2])
 
 
-def _exponentials(
+def exponentials(
     candidates: Candidates, own: slice, hidden: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """e^(field − most) of a chunk's pairs, while its fields are in the cache.
@@ -114,21 +194,6 @@ def _exponentials(
     returns  (n_batch, n_pairs), each user's largest field of the chunk, and the sum of the first
     """
     fields: Floats = hidden @ _pairs(candidates.weights[own]).T
-    fields += candidates.bias[own].ravel()
-    most: Floats = fields.max(axis=1)
-    fields -= most[:, np.newaxis]
-    np.exp(fields, out=fields)
-    return fields, most, fields.sum(axis=1)
-
-
-def _subtract_what_was_rated(fields: Floats, batch: Batch, items: Ints, weight: np.float32) -> None:
-    """Take `weight` from the pairs that the batch's users rated; each has one level an item.
-
-    items  of the chunk, rising; nobody rated those between them
-    """
-    first, last = batch.item_indptr[items], batch.item_indptr[items + 1]
-    entries = slice(first[0], last[-1])
-    n_levels = fields.shape[1] // items.size
-    places = np.repeat(np.arange(items.size), last - first)
-    pairs = places * n_levels + batch.levels[batch.places[entries]]
-    fields[batch.rows[entries], pairs] -= weight
+    most, sums = np.empty_like(fields[:, 0]), np.empty_like(fields[:, 0])
+    kernels.exponentials(fields, candidates.bias[own].ravel(), most, sums)
+    return fields, most, sums

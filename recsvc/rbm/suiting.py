@@ -10,7 +10,8 @@ from recsvc.rbm.ratings import RatingMatrix
 
 FEW_USERS, MANY_USERS = 3_000, 30_000
 ENOUGH_RATINGS = 20  # an item, and a user
-CANDIDATE_PAIRS = 30_000
+LEAST_CANDIDATES, ENOUGH_OF_ALL = 1_000, 0.5
+ENOUGH_PAIRS, MOST_PAIRS = 7_500, 30_000
 MOST_BATCHES = 100
 
 
@@ -92,7 +93,11 @@ def _epochs(shape: Shape) -> Choice:
 
 
 def _candidates(shape: Shape) -> Choice:
-    most = max(1_000, CANDIDATE_PAIRS // max(1, shape.n_levels))
+    """Popular items make up most of the partition sum: half of all items tell it as well."""
+    n_levels = max(1, shape.n_levels)
+    wanted = max(ENOUGH_PAIRS / n_levels, ENOUGH_OF_ALL * shape.n_items)
+    most = max(LEAST_CANDIDATES, int(min(wanted, MOST_PAIRS / n_levels)))
+    told = f"{shape.n_items:,} items of {shape.n_levels} levels"
     if shape.n_items <= most:
-        return Choice(most, f"{shape.n_items:,} items are few enough to weigh them all")
-    return Choice(most, f"{shape.n_items:,} items of {shape.n_levels} levels are too many to weigh")
+        return Choice(most, f"{told} are few enough to weigh them all")
+    return Choice(most, f"{told} are weighed by a sample in which popular ones are likelier")

@@ -285,7 +285,7 @@ def test_more_ratings_make_more_hidden_units_as_far_as_memory_goes():
         "a million users": Settings.suited(matrix(10_000, 1_000_000, 10_000_000), 5).n_hidden,
     }
 
-    assert 64 <= sizes["ml-100k"] <= 128 < 192 <= sizes["ml-1m"] <= 320
+    assert 64 <= sizes["ml-100k"] <= 96 < 128 <= sizes["ml-1m"] <= 320
     assert sizes["a million users"] == 16
-    assert Settings.suited(matrix(3706, 6040, 900_000), 5).batch_size == 64
+    assert Settings.suited(matrix(3706, 6040, 900_000), 5).batch_size == 128
     assert Settings.suited(matrix(1_000_000, 10_000, 1_000_000), 5).batch_size == 5000

@@ -173,23 +173,58 @@ def test_one_step_goes_down_the_brute_force_slope_of_the_conditional_likelihood(
             np.testing.assert_allclose(getattr(moments.square, name)[place], square, rtol=1e-3)
 
 
-def test_a_sampled_partition_sum_is_right_on_average_and_has_all_that_was_rated(rng):
-    ratings = random_ratings(rng, n_users=6, n_items=40)
-    ratings = ratings.select(ratings.items < 8)
+def test_a_sampled_partition_sum_is_right_on_average_and_knows_what_is_popular(rng):
+    ratings = random_ratings(rng, n_users=30, n_items=40)
+    ratings = ratings.select((ratings.items < 6) | (rng.random(ratings.n_ratings) < 0.2))
     params = random_params(rng, n_items=40, spread=0.2)
-    batch = batch_of(ratings, np.arange(1, 5))
     hidden = rng.random((4, 7)).astype(np.float32)
     whole = np.exp(hidden @ params.weights.reshape(-1, 7).T + params.visible_bias.ravel()).sum(1)
+    sampling = softmax.Sampling.of(ratings, 12, rng=np.random.default_rng(0))
 
-    sums = []
-    for n in range(400):
-        some = softmax.Candidates.of(params, batch, 12, rng=np.random.default_rng(n))
-        assert set(ratings.items.tolist()) <= set(some.items.tolist())
-        assert some.items.size < 12 + 8 < 40
+    sums, drawn = [], np.zeros(40)
+    for n in range(2000):
+        some = sampling.candidates(params, rng=np.random.default_rng(n))
+        drawn[some.items] += 1 / 2000
         fields = hidden @ some.weights.reshape(-1, 7).T + some.bias.ravel()
         sums.append(np.exp(fields).sum(1))
 
     np.testing.assert_allclose(np.mean(sums, axis=0), whole, rtol=0.02)
+    np.testing.assert_allclose(drawn, sampling.chances, atol=0.05)
+    assert sampling.chances.sum() == pytest.approx(12)
+    expected = naive_joint.chances(ratings.item_counts().tolist(), 12)
+    np.testing.assert_allclose(sampling.chances, expected, rtol=1e-9)
+
+
+def test_a_step_with_sampled_candidates_goes_down_the_slope_of_their_sum(rng):
+    """The brute-force loss, in whose partition sum an item counts 1/π times, or not at all."""
+    hyper = hyper_of(dropout=0.0, batch_size=4, candidates=10, weight_decay=0.0)
+    some = random_ratings(rng, n_users=4, n_items=30)
+    params = random_params(rng, n_items=30, spread=0.3)
+    moments = adam.Moments(params.zeros_like(), params.zeros_like())
+    before = params.copy()
+    turns = softmax.turns(before, some, hyper, learning_rate=0.01, seed=3, epoch=1)
+    candidates = next(turns).candidates
+    turns.close()
+    counted = np.zeros(params.visible_bias.shape[0])
+    sampled = candidates.bias - before.visible_bias[candidates.items]
+    counted[candidates.items] = np.exp(sampled[:, 0])
+    rated = set(some.items.tolist())
+    assert rated - set(candidates.items.tolist()), "there is something rated and not sampled"
+
+    conditional.learn_epoch(params, moments, some, hyper, learning_rate=0.01, seed=3, epoch=1)
+
+    kept = [
+        naive_joint.kept_places(naive.row_of(some, u), naive.stream(3, 1, u), hyper.least_input)
+        for u in range(4)
+    ]
+    rows, masks = rows_of(some, range(4)), [[1.0] * 7] * 4
+    for name, array in before.arrays().items():
+        for place in list(np.ndindex(array.shape))[:: max(1, array.size // 30)]:
+            slope = _slope(
+                before, name, place, lambda at: naive_joint.loss(at, rows, kept, masks, counted)
+            )
+            mean = getattr(moments.mean, name)[place]
+            np.testing.assert_allclose(mean / 0.1, slope, atol=2e-5, rtol=2e-3)
 
 
 def test_items_that_are_no_candidates_do_not_move(rng):

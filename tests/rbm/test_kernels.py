@@ -353,3 +353,37 @@ def test_a_machine_without_ratings_predicts_its_base_rates():
     )
 
     np.testing.assert_allclose(shares, [[0.1, 0.2, 0.7]], rtol=1e-6)
+
+
+def test_a_pass_over_fields_makes_exponentials_of_them(rng):
+    for n_pairs in (1, 16, 37):
+        products = rng.normal(0, 3, (4, n_pairs)).astype(np.float32)
+        bias = rng.normal(0, 3, n_pairs).astype(np.float32)
+        found, most, sums = products.copy(), np.empty(4, np.float32), np.empty(4, np.float32)
+        kernels.exponentials(found, bias, most, sums)
+
+        for user in range(4):
+            fields = [float(a) + float(b) for a, b in zip(products[user], bias, strict=True)]
+            shares = [math.exp(field - max(fields)) for field in fields]
+            assert most[user] == pytest.approx(max(fields), abs=1e-5)
+            np.testing.assert_allclose(found[user], shares, rtol=1e-5)
+            assert sums[user] == pytest.approx(math.fsum(shares), rel=1e-5)
+
+
+def test_an_infinite_field_makes_no_finite_exponential():
+    fields = np.array([[0.0, np.inf]], np.float32)
+    kernels.exponentials(fields, np.zeros(2, np.float32), *np.empty((2, 1), np.float32))
+
+    assert np.isnan(fields).any()
+
+
+def test_rows_are_scaled_and_columns_added_up(rng):
+    masses = rng.random((3, 5)).astype(np.float32)
+    scales, columns = np.array([0.5, 2, 3], np.float32), np.full(5, 9, np.float32)
+    found = masses.copy()
+    kernels.scale_rows(found, scales, columns)
+
+    for pair in range(5):
+        expected = [float(masses[user, pair]) * float(scales[user]) for user in range(3)]
+        np.testing.assert_allclose(found[:, pair], expected, rtol=1e-6)
+        assert columns[pair] == pytest.approx(math.fsum(expected), rel=1e-6)

@@ -51,7 +51,8 @@ def hyper_of(**changes) -> Hyperparameters:
 
 def chain_of(params: Params, ratings: RatingMatrix, users, pool, *, cd_steps=1, seed=3, epoch=2):
     batch = batch_of(ratings, users)
-    candidates = Candidates.of(params, batch, 6000, rng=np.random.default_rng(0))
+    everything = np.arange(params.visible_bias.shape[0])
+    candidates = Candidates(everything, params.weights, params.visible_bias)
     chain = replicated.dream(
         params, candidates, batch, pool, seed=seed, epoch=epoch, cd_steps=cd_steps
     )

@@ -51,7 +51,7 @@ def test_many_cases_are_taken_in_larger_batches(kind, cases):
 def test_what_a_batch_is_told_from_does_not_grow_with_levels_or_catalogue():
     for shape in SHAPES:
         hyper = chosen("joint_rbm", shape)
-        assert hyper.candidates * max(1, shape.n_levels) <= 33_000 or hyper.candidates <= 6_000
+        assert hyper.candidates * max(1, shape.n_levels) <= 30_000 or hyper.candidates <= 1_000
 
 
 def test_a_machine_that_only_rates_has_its_own_size_and_length():

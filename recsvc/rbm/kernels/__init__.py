@@ -1,7 +1,7 @@
 """The compiled loops, and the only package that imports numba.
 
 numba's cache notices a change in a kernel's own file only: kernels that call each other stay
-together in one file.
+together in one file, but for `scalars` and what sampling and stepping share.
 
 Each writes into the arrays it is given and has a slow, obvious twin in tests/naive.py. Loops run
 in parallel over users, over items or over fixed chunks of them, each of which writes rows of its
@@ -37,7 +37,6 @@ from recsvc.rbm.kernels.learning import (
     hidden_inputs,
     stream,
     streams,
-    uniform,
 )
 from recsvc.rbm.kernels.predicting import (
     leave_one_out_probabilities,
@@ -52,7 +51,9 @@ from recsvc.rbm.kernels.replicated import (
     draw_pairs,
     draw_units,
 )
-from recsvc.rbm.kernels.sampling import exponential, sample_hidden, sample_levels
+from recsvc.rbm.kernels.sampling import sample_hidden, sample_levels
+from recsvc.rbm.kernels.scalars import exponential, uniform
+from recsvc.rbm.kernels.softmax import exponentials, scale_rows
 from recsvc.rbm.kernels.stepping import catch_up, idle_maps, step_and_look, step_hidden_bias
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "draw_units",
     "drop_units",
     "exponential",
+    "exponentials",
     "fold_in_one",
     "gather_rows",
     "group_by_item",
@@ -88,6 +90,7 @@ __all__ = [
     "regress",
     "sample_hidden",
     "sample_levels",
+    "scale_rows",
     "solve_rows",
     "step_and_look",
     "step_hidden_bias",

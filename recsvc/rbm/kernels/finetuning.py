@@ -12,40 +12,17 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from recsvc.rbm.kernels.scalars import HALF, ONE, REORDERED, uniform
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
 Keys = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 
-# Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
-REORDERED = {"reassoc", "contract", "nsz", "arcp"}
-
 # Visible units are dealt to threads like cards: how many were rated often differs less so.
 CHUNKS = 64
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-TO_UNIT = np.float32(2.0**-24)
-ONE = np.float32(1.0)
-HALF = np.float32(0.5)
 TINY = np.float32(1e-30)
 LEAST_ROOT = np.float32(1e-8)  # Adam's epsilon
-
-
-@njit(inline="always")
-def _mix(state: np.uint64) -> np.uint64:
-    """Scramble 64 bits as `learning.uniform` does; numba's cache does not see across files."""
-    state ^= state >> np.uint64(30)
-    state *= np.uint64(0xBF58476D1CE4E5B9)
-    state ^= state >> np.uint64(27)
-    state *= np.uint64(0x94D049BB133111EB)
-    state ^= state >> np.uint64(31)
-    return state
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _uniform(key: np.uint64, draw: int) -> np.float32:
-    """Give uniform number `draw` of a stream, in [0, 1), 24 bits."""
-    return np.float32(_mix(key + np.uint64(draw) * GOLDEN) >> np.uint64(40)) * TO_UNIT
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
@@ -158,7 +135,7 @@ def predict_hidden_half(
         pulls = np.zeros(n_hidden, np.float32)
         own, rated = hidden[b], slice(indptr[b], indptr[b + 1])
         for n in range(rated.start, rated.stop):
-            shown[n] = _uniform(keys[b], n - rated.start) < shown_share
+            shown[n] = uniform(keys[b], n - rated.start) < shown_share
         _activations(weights, hidden_bias, units[rated], levels[rated], shown[rated], scale, own)
         for j in range(n_hidden):
             spread[j] = HALF * own[j] * (ONE - own[j])

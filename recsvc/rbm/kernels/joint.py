@@ -3,10 +3,9 @@
 import numpy as np
 from numba import njit, prange
 
-from recsvc.rbm.kernels.learning import CHUNKS, REORDERED, Keys, uniform
+from recsvc.rbm.kernels.learning import CHUNKS, Keys
+from recsvc.rbm.kernels.scalars import ONE, REORDERED, uniform
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
-
-ONE = np.float32(1.0)
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
@@ -67,42 +66,61 @@ def adam_step(
     mean: Floats,
     square: Floats,
     items: Ints,
-    gradient: Floats,
+    candidates: Ints,
+    by_weights: Floats,
+    by_bias: Floats,
     item_indptr: Ints,
     rows: Numbers,
     places: Numbers,
     levels: Levels,
     kept: Levels,
-    inputs: Floats,
+    by_given: Floats,
+    by_rated: Floats,
+    share: np.float32,
     rate: np.float32,
     epsilon: np.float32,
     weight_decay: np.float32,
     mean_kept: np.float32,
     square_kept: np.float32,
+    bias_slopes: Floats,
 ) -> None:
     """Move the weights one step of Adam with decoupled decay [Kingma, Ba 2015; Loshchilov 2019].
 
-    items     (n,) the items that move
-    gradient  (n, n_levels, n_hidden) of the loss through the visible side; what comes
-              through the hidden side is added here, rating by rating
-    inputs    (n_batch, n_hidden) gradient by each given rating's weights, the same for all of a
-              case: the evidence of one rating times that of the hidden inputs
+    items        (n,) the items that move
+    candidates   (n,) the place of each among the candidates, −1 for none
+    by_weights   (n_candidates, n_levels, n_hidden) slopes of the partition sum, and
+    by_bias      (n_candidates, n_levels)
+    by_given     (n_batch, n_hidden) slope by the weights of each rating that was given, the same
+                 for all of a case: through the hidden side
+    by_rated     (n_batch, n_hidden) slope by the weights of each rating: through the visible side
+    share        of one rating in the batch
     rate, epsilon  already corrected for the moments' start at zero
+    bias_slopes  (n, n_levels) out
     """
-    n_items, n_levels, n_hidden = gradient.shape
+    _, n_levels, n_hidden = weights.shape
     shrunk = ONE - weight_decay
     for chunk in prange(CHUNKS):
-        for place_of_item in range(chunk, n_items, CHUNKS):
-            item = items[place_of_item]
+        slopes = np.empty((n_levels, n_hidden), np.float32)
+        for n in range(chunk, items.size, CHUNKS):
+            item, candidate = items[n], candidates[n]
+            if candidate >= 0:
+                slopes[:] = by_weights[candidate]
+                bias_slopes[n] = by_bias[candidate]
+            else:
+                slopes[:] = 0.0
+                bias_slopes[n] = 0.0
             for entry in range(item_indptr[item], item_indptr[item + 1]):
-                place = places[entry]
-                if kept[place]:
-                    row, level = rows[entry], levels[place]
+                row, level = rows[entry], levels[places[entry]]
+                bias_slopes[n, level] -= share
+                if kept[places[entry]]:
                     for j in range(n_hidden):
-                        gradient[place_of_item, level, j] += inputs[row, j]
+                        slopes[level, j] += by_given[row, j] + by_rated[row, j]
+                else:
+                    for j in range(n_hidden):
+                        slopes[level, j] += by_rated[row, j]
             for level in range(n_levels):
                 for j in range(n_hidden):
-                    slope = gradient[place_of_item, level, j]
+                    slope = slopes[level, j]
                     m = mean_kept * mean[item, level, j] + (ONE - mean_kept) * slope
                     s = square_kept * square[item, level, j] + (ONE - square_kept) * slope * slope
                     mean[item, level, j], square[item, level, j] = m, s

@@ -4,45 +4,21 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from recsvc.rbm.kernels.scalars import GOLDEN, ONE, REORDERED, mix
 from recsvc.rbm.ratings import Floats, Ints, Levels, Numbers
 
 Keys = NDArray[np.uint64]
 
-# Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
-# An inlined function takes the flags of its caller, so every caller names them.
-REORDERED = {"reassoc", "contract", "nsz", "arcp"}
-
 # Items are dealt to threads like cards: how many were rated often differs less between hands.
 CHUNKS = 64
-
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-TO_UNIT = np.float32(2.0**-24)
-ONE = np.float32(1.0)
-
-
-@njit(inline="always")
-def _mix(state: np.uint64) -> np.uint64:
-    """Scramble 64 bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
-    state ^= state >> np.uint64(30)
-    state *= np.uint64(0xBF58476D1CE4E5B9)
-    state ^= state >> np.uint64(27)
-    state *= np.uint64(0x94D049BB133111EB)
-    state ^= state >> np.uint64(31)
-    return state
 
 
 @njit(cache=True, nogil=True)
 def stream(seed: int, epoch: int, case: int) -> np.uint64:
     """Give the key of one case's uniforms in one epoch."""
-    key = _mix(np.uint64(seed) + GOLDEN)
-    key = _mix(key + np.uint64(epoch) * GOLDEN)
-    return _mix(key + np.uint64(case) * GOLDEN)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def uniform(key: np.uint64, draw: int) -> np.float32:
-    """Give uniform number `draw` of a stream, in [0, 1), 24 bits."""
-    return np.float32(_mix(key + np.uint64(draw) * GOLDEN) >> np.uint64(40)) * TO_UNIT
+    key = mix(np.uint64(seed) + GOLDEN)
+    key = mix(key + np.uint64(epoch) * GOLDEN)
+    return mix(key + np.uint64(case) * GOLDEN)
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")

@@ -3,10 +3,10 @@
 import numpy as np
 from numba import njit, prange
 
-from recsvc.rbm.kernels.learning import CHUNKS, REORDERED, Keys, uniform
+from recsvc.rbm.kernels.learning import CHUNKS, Keys
+from recsvc.rbm.kernels.scalars import ONE, REORDERED, uniform
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
-ONE = np.float32(1.0)
 FINER = 2.0**-24  # of a second uniform, whose 24 bits follow those of the first
 
 

@@ -13,59 +13,15 @@ import numpy as np
 from numba import njit, prange
 
 from recsvc.rbm.kernels.arrays import Chain, Deal, Keys, Machine
+from recsvc.rbm.kernels.scalars import ONE, REORDERED, exponential, uniform
 from recsvc.rbm.ratings import Floats, Ints, Levels, Numbers
 
-# Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
-REORDERED = {"reassoc", "contract", "nsz", "arcp"}
-
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-TO_UNIT = np.float32(2.0**-24)
-ZERO, HALF, ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+ZERO = np.float32(0.0)
 LANES = 8  # float32 numbers in a vector register that every x86-64 server has
 
 
-@njit(inline="always")
-def _mix(state: np.uint64) -> np.uint64:
-    """Scramble 64 bits as `learning.uniform` does; numba's cache does not see across files."""
-    state ^= state >> np.uint64(30)
-    state *= np.uint64(0xBF58476D1CE4E5B9)
-    state ^= state >> np.uint64(27)
-    state *= np.uint64(0x94D049BB133111EB)
-    state ^= state >> np.uint64(31)
-    return state
-
-
-@njit(inline="always")
-def _uniform(key: np.uint64, draw: int) -> np.float32:
-    """Give uniform number `draw` of a stream, in [0, 1), 24 bits."""
-    return np.float32(_mix(key + np.uint64(draw) * GOLDEN) >> np.uint64(40)) * TO_UNIT
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-def exponential(x: np.float32) -> np.float32:
-    """e^x to 2e-7 of itself for x from −87 to 88, and as at these ends beyond; NaN stays NaN.
-
-    2^n · e^r with a polynomial for e^r [Cephes, expf]. Loops over it become vector instructions,
-    which loops over the library's do not.
-    """
-    x = max(x, np.float32(-87.0))  # x first: what compares false, NaN, stays
-    x = min(x, np.float32(88.0))
-    n = np.floor(x * np.float32(1.44269504) + HALF)
-    r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
-    p = np.float32(1.9875691500e-4)
-    p = p * r + np.float32(1.3981999507e-3)
-    p = p * r + np.float32(8.3334519073e-3)
-    p = p * r + np.float32(4.1665795894e-2)
-    p = p * r + np.float32(1.6666665459e-1)
-    p = p * r + np.float32(5.0000001201e-1)
-    p = p * r * r + r + ONE
-    power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
-    result: np.float32 = p * power
-    return result
-
-
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
-def _sum_inputs(
+def sum_inputs(
     weights: Floats, group_items: Numbers, group_starts: Ints, first: int, last: int,
     rows: Numbers, levels: Levels, sums: Floats,
 ) -> None:  # fmt: skip
@@ -95,7 +51,7 @@ def _sample_user(
     for j in range(hidden_bias.size):
         probabilities[row, j] = ONE / (ONE + exponential(-probabilities[row, j]))
     for j in range(hidden_bias.size):
-        drawn = _uniform(key, first_draw + j) < probabilities[row, j]
+        drawn = uniform(key, first_draw + j) < probabilities[row, j]
         states[row, j] = ONE if drawn else ZERO
 
 
@@ -183,7 +139,7 @@ def _draw_levels(
             total = ZERO
             for level in range(n_levels):
                 total += shares[k - start, level]
-            threshold = _uniform(keys[rows[k]], draw) * total
+            threshold = uniform(keys[rows[k]], draw) * total
             drawn, running = 0, ZERO
             for level in range(n_levels - 1):
                 running += shares[k - start, level]
@@ -210,7 +166,7 @@ def _sample_chunk(
         shares, n_levels, deal.group_items, deal.group_starts, first, last, deal.rows, keys,
         step * (n_hidden + n_items) + n_hidden, chain.model_levels,
     )  # fmt: skip
-    _sum_inputs(
+    sum_inputs(
         machine.weights, deal.group_items, deal.group_starts, first, last, deal.rows,
         chain.model_levels, chain.sums[chunk, : keys.size],
     )  # fmt: skip

@@ -10,10 +10,9 @@ import numpy as np
 from numba import njit, prange
 
 from recsvc.rbm.kernels.arrays import Chain, Deal, Machine, Stride
+from recsvc.rbm.kernels.sampling import sum_inputs
+from recsvc.rbm.kernels.scalars import REORDERED
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
-
-# Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
-REORDERED = {"reassoc", "contract", "nsz", "arcp"}
 
 ZERO = np.float32(0.0)
 
@@ -33,23 +32,6 @@ def idle_maps(momentum: float, drag: float, maps: Doubles) -> None:
             weight, velocity = maps[n, start], maps[n, 2 + start]
             velocity = momentum * velocity - drag * weight
             maps[n + 1, start], maps[n + 1, 2 + start] = weight + velocity, velocity
-
-
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
-def _sum_inputs(
-    weights: Floats, group_items: Numbers, group_starts: Ints, first: int, last: int,
-    rows: Numbers, levels: Levels, sums: Floats,
-) -> None:  # fmt: skip
-    """`sums` = Σ weights[i, r] over a user's ratings (i, r) in some groups, (n_batch, n_hidden)."""
-    for row in range(sums.shape[0]):
-        for j in range(sums.shape[1]):
-            sums[row, j] = ZERO
-    for group in range(first, last):
-        item = group_items[group]
-        for k in range(group_starts[group], group_starts[group + 1]):
-            row, level = rows[k], levels[k]
-            for j in range(sums.shape[1]):
-                sums[row, j] += weights[item, level, j]
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
@@ -165,7 +147,7 @@ def _catch_up_and_sum(
         machine.visible_bias, machine.visible_velocity, deal.group_items, first, last, batch,
         chain.steps_taken, bias_maps,
     )  # fmt: skip
-    _sum_inputs(
+    sum_inputs(
         machine.weights, deal.group_items, deal.group_starts, first, last, deal.rows, deal.levels,
         chain.sums[chunk, :n_batch],
     )  # fmt: skip

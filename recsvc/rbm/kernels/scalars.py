@@ -1,0 +1,56 @@
+"""What the kernels do to one number: chance, exponentials.
+
+numba's cache notices a change in a kernel's own file only. After a change here, or to any kernel
+that one of another file calls, `make clean` throws the compiled ones away.
+"""
+
+import numpy as np
+from numba import njit
+
+# Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
+# An inlined function takes the flags of its caller, so every caller names them.
+REORDERED = {"reassoc", "contract", "nsz", "arcp"}
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+TO_UNIT = np.float32(2.0**-24)
+HALF, ONE = np.float32(0.5), np.float32(1.0)
+
+
+@njit(inline="always")
+def mix(state: np.uint64) -> np.uint64:
+    """Scramble 64 bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
+    state ^= state >> np.uint64(30)
+    state *= np.uint64(0xBF58476D1CE4E5B9)
+    state ^= state >> np.uint64(27)
+    state *= np.uint64(0x94D049BB133111EB)
+    state ^= state >> np.uint64(31)
+    return state
+
+
+@njit(cache=True, nogil=True, inline="always")
+def uniform(key: np.uint64, draw: int) -> np.float32:
+    """Give uniform number `draw` of a stream, in [0, 1), 24 bits."""
+    return np.float32(mix(key + np.uint64(draw) * GOLDEN) >> np.uint64(40)) * TO_UNIT
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def exponential(x: np.float32) -> np.float32:
+    """e^x to 2e-7 of itself for x from −87 to 88, and as at these ends beyond; NaN stays NaN.
+
+    2^n · e^r with a polynomial for e^r [Cephes, expf]. Loops over it become vector instructions,
+    which loops over the library's do not.
+    """
+    x = max(x, np.float32(-87.0))  # x first: what compares false, NaN, stays
+    x = min(x, np.float32(88.0))
+    n = np.floor(x * np.float32(1.44269504) + HALF)
+    r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
+    p = np.float32(1.9875691500e-4)
+    p = p * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    p = p * r * r + r + ONE
+    power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    result: np.float32 = p * power
+    return result

@@ -1,0 +1,57 @@
+"""Kernels of the softmax over (item, level) pairs: one pass over a chunk's fields each way.
+
+They run in threads of their caller, a chunk of pairs a thread.
+"""
+
+import numpy as np
+from numba import njit
+
+from recsvc.rbm.kernels.scalars import REORDERED, exponential
+from recsvc.rbm.ratings import Floats
+
+LANES = 16  # float32 numbers side by side, of which a compiler makes vectors
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+def exponentials(fields: Floats, bias: Floats, most: Floats, sums: Floats) -> None:
+    """Turn products into e^(field − most), in place, where field = product + bias.
+
+    fields  (n_batch, n_pairs) h · W
+    bias    (n_pairs,)
+    most    (n_batch,) out: each user's largest field
+    sums    (n_batch,) out: of the exponentials
+    """
+    n_pairs = bias.size
+    whole = n_pairs - n_pairs % LANES
+    largest = np.empty(LANES, np.float32)
+    for user in range(most.size):
+        row = fields[user]
+        largest[:] = -np.inf
+        for start in range(0, whole, LANES):
+            for lane in range(LANES):
+                row[start + lane] += bias[start + lane]
+                largest[lane] = max(largest[lane], row[start + lane])
+        for pair in range(whole, n_pairs):
+            row[pair] += bias[pair]
+            largest[0] = max(largest[0], row[pair])
+        top = largest.max()
+        total = np.float32(0.0)
+        for pair in range(n_pairs):
+            row[pair] = exponential(row[pair] - top)
+            total += row[pair]
+        most[user], sums[user] = top, total
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+def scale_rows(masses: Floats, scales: Floats, columns: Floats) -> None:
+    """masses[u] *= scales[u], and add the columns up.
+
+    masses   (n_batch, n_pairs)
+    columns  (n_pairs,) out
+    """
+    columns[:] = 0.0
+    for user in range(scales.size):
+        row, scale = masses[user], scales[user]
+        for pair in range(columns.size):
+            row[pair] *= scale
+            columns[pair] += row[pair]
