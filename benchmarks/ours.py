@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.data import random_split
 from benchmarks.ranking import Scores
-from benchmarks.system import Peer, System
+from benchmarks.system import RATES_ALONE, Peer, System
 from recsvc.rbm import inference
 from recsvc.rbm.evaluation import Protocol
 from recsvc.rbm.folded import Folded
@@ -27,7 +27,6 @@ from recsvc.service import completing
 from recsvc.service.judging import Split
 
 VALIDATION_SHARE = 0.1
-RATES_ALONE = {"online-retail": "it learns from ratings alone"}
 KEPT = 3  # fits: as many as splits
 MADE: dict[tuple[object, ...], Folded] = {}
 

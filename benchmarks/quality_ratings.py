@@ -57,7 +57,8 @@ def main() -> None:
         print(f"| {name} | {' | '.join(cells)} | {'; '.join(settings)} |")
     for name, system in systems.items():
         for data, reason in system.left_out.items():
-            print(f"\n{name} is left out on {data}: {reason}.")
+            if data in divided:
+                print(f"\n{name} is left out on {data}: {reason}.")
 
 
 def fold(number: int) -> Division:

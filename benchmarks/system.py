@@ -12,6 +12,8 @@ from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 
 Choice = dict[str, object]
 
+RATES_ALONE = {"online-retail": "it learns from ratings alone"}
+
 
 @dataclass(frozen=True)
 class Peer:

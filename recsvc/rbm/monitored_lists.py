@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it has no types
 
 from recsvc.rbm import joint, kernels, pools
 from recsvc.rbm.params import Params
@@ -50,10 +49,7 @@ class MonitoredLists:
         hidden = joint.hidden_probabilities(params, self.given)
         at_once = max(LEAST_AT_ONCE, SCORES_AT_ONCE // self.given.n_items)
         blocks = range(0, self.given.n_users, at_once)
-        with (
-            threadpool_limits(1, user_api="blas"),  # more would change the last bits
-            pools.pool() as pool,
-        ):
+        with pools.pool() as pool:
             lists = pool.map(
                 lambda start: self._lists(params, hidden[start : start + at_once], start), blocks
             )

@@ -12,7 +12,6 @@ from itertools import pairwise
 from math import ceil
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it has no types
 
 from recsvc.rbm import kernels, pools
 from recsvc.rbm.adam import AdamStep
@@ -124,10 +123,7 @@ def turns(
     epoch: int,
 ) -> Iterator[Turn]:
     """Go through all ratings once; the candidates have the weights that the last turn left."""
-    with (
-        threadpool_limits(1, user_api="blas"),  # more would change the last bits
-        pools.pool() as pool,
-    ):
+    with pools.pool() as pool:
         sampling = Sampling.of(
             ratings, hyper.candidates, rng=np.random.default_rng([seed, epoch, 4])
         )

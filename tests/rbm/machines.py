@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from recsvc.rbm import joint
 from recsvc.rbm.batches import Batch, lay_out
 from recsvc.rbm.contrastive import Learner
+from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, Params, initial_params
-from recsvc.rbm.ratings import RatingMatrix, RatingScale
+from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training import TrainerState, TrainingData, train
 
 STARS = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -133,3 +135,23 @@ def movielens_1m(folder: Path) -> RatingMatrix:
     items, numbers = np.unique(table[:, 1], return_inverse=True)
     levels = (table[:, 2] - 1).astype(np.uint8)
     return RatingMatrix.build(table[:, 0] - 1, numbers, levels, shape=(6040, items.size))
+
+
+def learn_joint(ratings: RatingMatrix, *, seed: int = 0, state=None, **changes):
+    """Let a joint machine learn; one of seven hidden units, if nothing else is said."""
+    hyper = Hyperparameters.chosen("joint_rbm", {"n_hidden": 7, **changes})
+    if state is None:
+        rng = np.random.default_rng(seed)
+        state = TrainerState.initial(joint.initial_params(ratings, 5, hyper, rng=rng))
+    data = TrainingData(ratings, ratings.select(np.zeros(ratings.n_ratings, bool)), STARS)
+    return train(data, hyper, seed=seed, state=state, model_kind="joint_rbm")
+
+
+def joint_model_of(params: Params, ratings: RatingMatrix, **more) -> Model:
+    """A joint model on five stars whose users and items are named by their numbers."""
+    users, items = (
+        Vocabulary([f"{number:05}" for number in range(n)])
+        for n in (ratings.n_users, ratings.n_items)
+    )
+    scale = RatingScale((1.0, 2.0, 3.0, 4.0, 5.0))
+    return Model.of("joint_rbm", params, ratings, scale=scale, users=users, items=items, **more)

@@ -23,18 +23,8 @@ NAMES = ("weights", "visible_bias", "hidden_bias")
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(5)
-
-
-@pytest.fixture
 def params(rng):
     return random_params(rng, spread=0.3)
-
-
-@pytest.fixture
-def ratings(rng):
-    return random_ratings(rng)
 
 
 @pytest.fixture

@@ -1,28 +1,13 @@
 """Training by contrastive divergence of the joint machine: its bits, and what it comes to."""
 
+from functools import partial
+
 import numpy as np
-import pytest
 
 from recsvc.rbm import checkpoint, evaluation, joint, kernels
-from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.training import TrainerState, TrainingData, train
-from tests.rbm.machines import STARS, movielens_100k, random_ratings
+from tests.rbm.machines import learn_joint, movielens_100k, random_ratings
 
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(5)
-
-
-def learn(ratings, *, state=None, **changes):
-    chosen = {"objective": "contrastive", "n_hidden": 7, **changes}
-    hyper = Hyperparameters.chosen("joint_rbm", chosen)
-    if state is None:
-        rng = np.random.default_rng(0)
-        state = TrainerState.initial(joint.initial_params(ratings, 5, hyper, rng=rng))
-    nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
-    data = TrainingData(ratings, nothing, STARS)
-    return train(data, hyper, seed=0, state=state, model_kind="joint_rbm")
+learn = partial(learn_joint, objective="contrastive")
 
 
 def test_one_thread_or_two_learn_the_same_bits(rng):
