@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 
 import recsvc
 from recsvc.api import (
+    diagnoses,
     error_curve,
     evaluation_jobs,
     events,
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     import_jobs.router,
     training_jobs.router,
     error_curve.router,
+    diagnoses.router,
     events.router,
     models.router,
     evaluation_jobs.router,

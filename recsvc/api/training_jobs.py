@@ -105,6 +105,7 @@ def _links(job: Job) -> dict[str, str]:
     address = f"/v1/training-jobs/{job.id}"
     links = {
         "error_curve": f"{address}/error-curve",
+        "diagnosis": f"{address}/diagnosis",
         "events": f"{address}/events",
         "cancel": f"{address}/cancel",
     }

@@ -7,7 +7,18 @@ import typer
 from pydantic import ValidationError
 
 import recsvc
-from recsvc.cli import demo, evaluate, importing, jobs, models, recommend, serve, train, worker
+from recsvc.cli import (
+    demo,
+    diagnose,
+    evaluate,
+    importing,
+    jobs,
+    models,
+    recommend,
+    serve,
+    train,
+    worker,
+)
 from recsvc.client import ClientError
 from recsvc.errors import RecsvcError
 
@@ -27,6 +38,7 @@ app.add_typer(jobs.app, name="jobs")
 app.command("recommend")(recommend.recommend)
 app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate.evaluate)
+app.command("diagnose")(diagnose.diagnose)
 app.command("demo")(demo.demo)
 
 

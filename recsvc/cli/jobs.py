@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 import typer
 from rich.text import Text
 
-from recsvc.cli import output
+from recsvc.cli import diagnose, output
 from recsvc.cli.connection import Reached, reach
 from recsvc.cli.evaluate import print_evaluation
 from recsvc.client import ApiError, Job, Unreachable
@@ -99,6 +99,17 @@ def curve(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False)
         figures = [epoch[name] for epoch in epochs if epoch.get(name) is not None]
         if figures:
             output.say(f"{CURVE_COLUMNS[name]}  {output.sparkline(figures, width=60)}")
+
+
+@app.command("diagnose")
+def diagnose_job(job_id: JobId, url: output.Url = None, as_json: output.AsJson = False) -> None:
+    """Say why a training job's loss does not go down, and what to change.
+
+    Exit status 1 if there is a problem.
+    """
+    with reach(url) as reached:
+        found = reached.client.diagnosis(job_id)
+    diagnose.show(found, as_json=as_json)
 
 
 @app.command("refusals")

@@ -197,6 +197,15 @@ class Client:
         curve = self._http.json("GET", f"/v1/training-jobs/{job_id}/error-curve")
         return cast(list[Json], curve["epochs"])
 
+    def diagnosis(self, job_id: int) -> Json:
+        """Say why a training job's loss does not go down: `verdict` and `findings`."""
+        return self._http.json("GET", f"/v1/training-jobs/{job_id}/diagnosis")
+
+    def diagnose(self, curve: Iterable[Json], hyperparameters: Json | None = None) -> Json:
+        """Diagnose a curve from elsewhere, an entry an epoch."""
+        body = {"curves": list(curve), "hyperparameters": hyperparameters}
+        return self._http.json("POST", "/v1/diagnoses", body)
+
     def events(self, job_id: int, *, after: str = "") -> Iterator[Event]:
         """Give a training job's events as they happen, from the one after id `after`, until done.
 

@@ -141,6 +141,38 @@ def test_a_curve_has_a_line_for_every_epoch(recsvc, trained):
     assert "validation RMSE" in table.splitlines()[0]
 
 
+def test_a_jobs_diagnosis_is_told_with_the_change_to_try(recsvc, trained):
+    changes = ("--set", "initial_weight=20", "--set", "epochs=6", "--set", "n_hidden=8")
+    recsvc("train", "--kind", "user_rbm", *changes, "--publish", "never", "--url", trained.url)
+    number = data(recsvc("jobs", "list", "--kind", "training", "--url", trained.url, "--json"))[0]
+
+    told = recsvc("jobs", "diagnose", number["id"], "--url", trained.url)
+
+    assert told.returncode == 1
+    assert re.search(r"^problem bad start, epochs 0 to 0$", told.stdout, re.MULTILINE)
+    assert "Try initial_weight 0.01 in place of 20.0." in told.stdout
+
+
+def test_a_curve_from_a_file_is_diagnosed(recsvc, trained, tmp_path):
+    sick, sound = tmp_path / "sick.csv", tmp_path / "sound.csv"
+    sick.write_text("epoch,loss,val_loss\n0,2.0,2.0\n1,1.9,\n2,nan,1.9\n")
+    sound.write_text("epoch,val_loss\n" + "".join(f"{n},{2 / (n + 1)}\n" for n in range(20)))
+
+    told = recsvc("diagnose", sick, "--set", "learning_rate=4", "--url", trained.url)
+    found = data(recsvc("diagnose", sound, "--url", trained.url, "--json"))
+
+    assert told.returncode == 1
+    assert "problem not finite, epochs 2 to 2" in told.stdout
+    assert "Try learning_rate 0.4 in place of 4.0." in told.stdout
+    assert found == {"verdict": "healthy", "findings": []}
+    sound.write_text("epoch,val_loss\n1,low\n")
+    refused = recsvc("diagnose", sound, "--url", trained.url)
+    assert (
+        refused.stderr
+        == f"error: {sound}, line 2: val_loss is 'low'. It must be a number or nothing.\n"
+    )
+
+
 def test_cancelling_a_finished_job_is_refused(recsvc, trained):
     jobs = data(recsvc("jobs", "list", "--kind", "training", "--url", trained.url, "--json"))
 

@@ -1,0 +1,148 @@
+"""Why the loss does not go down: of a training job, or of a curve from elsewhere."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from fastapi import Body as FromBody
+from pydantic import AfterValidator, Field
+
+from recsvc.api import answers
+from recsvc.api.deps import JobId, ReadingDep
+from recsvc.api.schemas import Answer, Body
+from recsvc.db.tables import JobState
+from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
+from recsvc.rbm.diagnosis import Evidence, Finding, Severity
+from recsvc.service import diagnosing
+
+MOST_EPOCHS = 100_000
+Verdict = Literal["healthy", "findings", "too_early"]
+
+router = APIRouter(prefix="/v1", tags=["training jobs"])
+
+
+class EvidenceOut(Answer):
+    """A figure, and what it should not pass."""
+
+    metric: str = Field(examples=["update_to_weight_ratio"])
+    value: float = Field(examples=[0.05])
+    threshold: float = Field(examples=[0.01])
+    source: str = Field(examples=["H10"], description="Who gives the threshold.")
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "EvidenceOut":
+        """Show one."""
+        return cls(**evidence._asdict())
+
+
+class ChangeOut(Answer):
+    """One hyperparameter to change."""
+
+    hyperparameter: str = Field(examples=["learning_rate"])
+    before: float | str = Field(examples=[2.0], serialization_alias="from")
+    to: float | str = Field(examples=[0.03])
+
+
+class FindingOut(Answer):
+    """What is wrong, how it shows, and what to do about it."""
+
+    code: str = Field(examples=["rate_too_high"])
+    severity: Severity
+    epochs: tuple[int, int] = Field(examples=[[4, 30]], description="The first and the last.")
+    evidence: EvidenceOut
+    further_evidence: list[EvidenceOut]
+    cause: str
+    change: ChangeOut | None = Field(description="Null where no hyperparameter is to blame.")
+    confidence: float = Field(ge=0, le=1)
+    docs: str = Field(examples=["docs/diagnosis.md#rate_too_high"])
+
+    @classmethod
+    def of(cls, finding: Finding) -> "FindingOut":
+        """Show one."""
+        first, *others = map(EvidenceOut.of, finding.evidence)
+        change = ChangeOut(**finding.change._asdict()) if finding.change else None
+        return cls(
+            code=finding.code,
+            severity=finding.severity,
+            epochs=finding.epochs,
+            evidence=first,
+            further_evidence=others,
+            cause=finding.cause,
+            change=change,
+            confidence=finding.confidence,
+            docs=f"docs/diagnosis.md#{finding.code}",
+        )
+
+
+class DiagnosisOut(Answer):
+    """The findings, first what spoils most: mend them in this order."""
+
+    verdict: Verdict = Field(description="too_early: go on; a few epochs more will tell.")
+    findings: list[FindingOut]
+
+
+class JobDiagnosis(DiagnosisOut):
+    """The diagnosis of a training job."""
+
+    job_id: int = Field(examples=[7])
+    state: JobState
+
+
+def _measured(row: dict[str, float | None]) -> dict[str, float | None]:
+    if row.get("epoch") is None:
+        raise ValueError("a row needs its epoch, a number")
+    if unknown := row.keys() - {*diagnosing.COLUMNS, "seconds"}:
+        known = ", ".join(diagnosing.COLUMNS)
+        raise ValueError(f"{min(unknown)!r} is no column of an error curve. There are: {known}")
+    return row
+
+
+Row = Annotated[dict[str, float | None], AfterValidator(_measured)]
+
+
+class CurveToDiagnose(Body):
+    """An error curve from elsewhere: a row an epoch, the columns that it has."""
+
+    curves: list[Row] = Field(
+        min_length=1,
+        max_length=MOST_EPOCHS,
+        examples=[[{"epoch": 1, "validation_nll": 1.40}, {"epoch": 2, "validation_nll": 1.41}]],
+        description="Rows with `epoch` and any of the columns of an error curve.",
+    )
+    hyperparameters: dict[str, Any] | None = Field(
+        None,
+        examples=[{"learning_rate": 2.0}],
+        description="What it was trained with; needed for changes to be suggested.",
+    )
+
+
+@router.get(
+    "/training-jobs/{job_id}/diagnosis",
+    summary="Ask why the loss does not go down",
+    responses=answers.of(JobNotFound),
+)
+def get_diagnosis(job_id: JobId, session: ReadingDep) -> JobDiagnosis:
+    """Of a job that runs as of one that is over; what is healthy is said to be."""
+    found = diagnosing.diagnose_job(session, job_id)
+    verdict: Verdict = "findings" if found.findings else "healthy"
+    if not found.findings and found.n_epochs <= diagnosing.TELLING_EPOCHS:
+        verdict = "too_early"
+    return JobDiagnosis(
+        verdict=verdict,
+        findings=[FindingOut.of(finding) for finding in found.findings],
+        job_id=found.job.id,
+        state=JobState(found.job.state),
+    )
+
+
+@router.post(
+    "/diagnoses",
+    summary="Diagnose a curve from elsewhere",
+    responses=answers.of(UnknownHyperparameter, InvalidHyperparameter),
+)
+def diagnose_curve(body: Annotated[CurveToDiagnose, FromBody()]) -> DiagnosisOut:
+    """Nothing is stored. A check that lacks a column says nothing."""
+    findings = diagnosing.diagnose_curve(body.curves, body.hyperparameters)
+    verdict: Verdict = "findings" if findings else "healthy"
+    if not findings and len(body.curves) <= diagnosing.TELLING_EPOCHS:
+        verdict = "too_early"
+    return DiagnosisOut(verdict=verdict, findings=[FindingOut.of(finding) for finding in findings])

@@ -1,0 +1,97 @@
+"""`recsvc diagnose` and `recsvc jobs diagnose`: why the loss does not go down."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from recsvc.cli import output, train
+from recsvc.cli.connection import reach
+from recsvc.client import ClientError
+
+ALIASES = {"loss": "train_nll", "train_loss": "train_nll", "val_loss": "validation_nll"}
+COLOURS = {"problem": "red", "warning": "yellow", "note": "cyan"}
+NOTHING_FOUND = {
+    "healthy": "[green]Healthy[/]: no check has anything to say.",
+    "too_early": "Too early to tell: a few epochs more will.",
+}
+
+
+def diagnose(
+    curves: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, metavar="CURVES.csv", help="An error curve."),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter it was trained with."),
+    ] = None,
+    url: output.Url = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Say why a loss does not go down, from an error curve of whatever origin.
+
+    CURVES.csv has a line an epoch: `epoch`, and any column of
+    `/v1/training-jobs/ID/error-curve?format=csv`; `loss` and `val_loss` are taken for the NLL of
+    train and of validation.
+
+    Example: `recsvc diagnose curves.csv --set learning_rate=2`
+
+    Exit status 1 if there is a problem.
+    """
+    rows = _read(curves)
+    with reach(url) as reached:
+        found = reached.client.diagnose(rows, train.parse(settings) if settings else None)
+    show(found, as_json=as_json)
+
+
+def show(found: dict[str, Any], *, as_json: bool) -> None:
+    """Print a diagnosis; exit status 1 if there is a problem."""
+    if as_json:
+        output.print_json(found)
+    elif not found["findings"]:
+        output.say(NOTHING_FOUND[found["verdict"]])
+    else:
+        for finding in found["findings"]:
+            _print(finding)
+    if any(finding["severity"] == "problem" for finding in found["findings"]):
+        raise typer.Exit(1)
+
+
+def _print(finding: dict[str, Any]) -> None:
+    colour, (first, last) = COLOURS[finding["severity"]], finding["epochs"]
+    name = escape(finding["code"].replace("_", " "))
+    output.say(f"[{colour}]{finding['severity']}[/] [bold]{name}[/], epochs {first} to {last}")
+    output.say(f"  {escape(finding['cause'])}")
+    for evidence in (finding["evidence"], *finding["further_evidence"]):
+        against = f"{evidence['threshold']:.4g} ({evidence['source']})"
+        output.say(escape(f"  {evidence['metric']}: {evidence['value']:.4g}, against {against}"))
+    if change := finding["change"]:
+        named = f"{change['hyperparameter']} {change['to']}"
+        output.say(f"  Try [bold]{escape(named)}[/] in place of {escape(str(change['from']))}.")
+
+
+def _read(curves: Path) -> list[dict[str, Any]]:
+    """Read a row an epoch; what is empty was not measured."""
+    with curves.open(newline="", encoding="utf-8-sig") as file:
+        lines = csv.DictReader(file)
+        if "epoch" not in (lines.fieldnames or []):
+            raise ClientError(f"{curves} has no column 'epoch'. Its first line must name columns.")
+        return [_row(curves, number, line) for number, line in enumerate(lines, start=2)]
+
+
+def _row(curves: Path, number: int, line: dict[str, str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, text in line.items():
+        try:
+            figure = float(text) if text else None
+        except (TypeError, ValueError):
+            raise ClientError(
+                f"{curves}, line {number}: {name} is {text!r}. It must be a number or nothing."
+            ) from None
+        is_json = figure is None or math.isfinite(figure)
+        row[ALIASES.get(name, name)] = figure if is_json else text
+    return row

@@ -1,0 +1,74 @@
+"""Why a training job's loss does not go down: its curve, hyperparameters and baselines, read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from recsvc.db.jobs import JobQueue
+from recsvc.db.session import Session
+from recsvc.db.tables import Job, JobState
+from recsvc.errors import Diverged
+from recsvc.rbm import diagnosis
+from recsvc.rbm.diagnosis import Finding, Run
+from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.training import EpochReport
+from recsvc.service.training_spec import TrainingSpec
+
+KIND = "training"
+TELLING_EPOCHS = diagnosis.WARM_UP + 1  # fewer than follow tell nothing
+COLUMNS = tuple(field.name for field in fields(EpochReport))
+OVER = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The findings, in the order in which they are to be mended; none: healthy.
+
+    n_epochs  that were looked at
+    """
+
+    job: Job
+    findings: Sequence[Finding]
+    n_epochs: int
+
+
+def diagnose_job(session: Session, job_id: int) -> Diagnosis:
+    """Diagnose a training job, running or over. Raises JobNotFound."""
+    queue = JobQueue(session)
+    job = queue.get(job_id, KIND)
+    epochs = queue.error_curve(job_id)
+    error, result, note = job.error or {}, job.result or {}, job.progress_note or {}
+    findings = diagnosis.diagnose(
+        Run.of(
+            [{name: getattr(epoch, name) for name in COLUMNS} for epoch in epochs],
+            diverged_at=error.get("epoch") if error.get("code") == Diverged.code() else None,
+            hyper=_hyperparameters(job),
+            model_kind=job.spec["model_kind"],
+            baselines=result.get("baselines", note.get("baselines")),
+            metrics=result.get("metrics"),
+            is_over=job.state in OVER,
+        )
+    )
+    return Diagnosis(job, findings, len(epochs))
+
+
+def diagnose_curve(
+    rows: Sequence[Mapping[str, float | None]], hyperparameters: Mapping[str, Any] | None
+) -> list[Finding]:
+    """Diagnose a curve from elsewhere.
+
+    hyperparameters  as far as they have counterparts here; without them no change is suggested
+    Raises UnknownHyperparameter, InvalidHyperparameter.
+    """
+    hyper = None
+    if hyperparameters is not None:
+        hyper = Hyperparameters.chosen("user_rbm", dict(hyperparameters))
+    return diagnosis.diagnose(Run.of(rows, hyper=hyper))
+
+
+def _hyperparameters(job: Job) -> Hyperparameters:
+    """Give what the job trains with: what was asked for, what its data's shape decided."""
+    spec = TrainingSpec.from_dict(job.spec)
+    choices = (job.progress_note or {}).get("choices") or {}
+    decided = {name: choice["value"] for name, choice in choices.items()}
+    return Hyperparameters.chosen(spec.model_kind, {**decided, **spec.hyperparameters})

@@ -1,0 +1,93 @@
+"""Diagnosis over HTTP: of training jobs, and of curves from elsewhere."""
+
+import pytest
+
+from tests.api.playing import start
+
+SICK = {"update_to_weight_ratio": 0.0, "validation_nll": 1.4, "train_nll": 1.4}
+
+
+def diagnosis(client, job_id: int = 1) -> dict:
+    answer = client.get(f"/v1/training-jobs/{job_id}/diagnosis")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_a_jobs_finding_says_what_since_when_why_and_what_to_change(client, worker):
+    job = start(client, model_kind="user_rbm", hyperparameters={"learning_rate": 1e-6})
+    lease = worker.claim()
+    for epoch in range(1, 9):
+        worker.epoch(lease, epoch, **SICK)
+
+    told = diagnosis(client)
+
+    assert (told["job_id"], told["state"], told["verdict"]) == (1, "running", "findings")
+    (found,) = told["findings"]
+    assert (found["code"], found["severity"], found["epochs"]) == ("not_moving", "problem", [4, 8])
+    assert found["evidence"]["metric"] == "update_to_weight_ratio"
+    assert (found["evidence"]["value"], found["further_evidence"]) == (0.0, [])
+    assert found["change"] == {"hyperparameter": "learning_rate", "from": 1e-6, "to": 0.001}
+    assert found["docs"] == "docs/diagnosis.md#not_moving"
+    assert "The weights do not change at all" in found["cause"]
+    assert job["links"]["diagnosis"] == "/v1/training-jobs/1/diagnosis"
+
+
+def test_a_young_job_is_too_young_and_a_sound_one_is_said_to_be(client, worker):
+    start(client)
+    lease = worker.claim()
+    assert diagnosis(client)["verdict"] == "too_early"
+    for epoch in range(1, 12):
+        worker.epoch(lease, epoch, validation_nll=2.0 / epoch, train_nll=1.9 / epoch)
+    assert diagnosis(client) == {
+        "verdict": "healthy", "findings": [], "job_id": 1, "state": "running",
+    }  # fmt: skip
+
+
+def test_a_job_that_is_not_there_is_404(client):
+    assert client.get("/v1/training-jobs/7/diagnosis").status_code == 404
+
+
+def test_a_curve_from_elsewhere_is_diagnosed_and_changes_are_suggested_if_asked_how(client):
+    curve = [{"epoch": n, **SICK} for n in range(10)]
+    asked = {"curves": curve, "hyperparameters": {"learning_rate": 0.5}}
+
+    bare = client.post("/v1/diagnoses", json={"curves": curve}).json()
+    told = client.post("/v1/diagnoses", json=asked).json()
+
+    assert bare["findings"][0]["change"] is None
+    assert told["verdict"] == "findings"
+    assert told["findings"][0]["change"] == {
+        "hyperparameter": "learning_rate", "from": 0.5, "to": 500.0,
+    }  # fmt: skip
+
+
+def test_a_number_that_is_none_may_be_spelt_in_json_and_is_found(client):
+    curve = [{"epoch": 0, "train_nll": 2.0}, {"epoch": 1, "train_nll": "nan"}]
+
+    (found,) = client.post("/v1/diagnoses", json={"curves": curve}).json()["findings"]
+
+    assert (found["code"], found["epochs"]) == ("not_finite", [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "said"),
+    [
+        ({"curves": []}, "curves", "at least 1"),
+        ({"curves": [{"train_nll": 1.0}]}, "curves.0", "needs its epoch"),
+        ({"curves": [{"epoch": 1, "accuracy": 1.0}]}, "curves.0", "'accuracy' is no column"),
+        ({"curves": [{"epoch": 1, "train_nll": "low"}]}, "curves.0.train_nll", "number"),
+    ],
+)
+def test_a_curve_that_cannot_be_read_is_refused_by_its_place(client, body, field, said):
+    answer = client.post("/v1/diagnoses", json=body)
+
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == field
+    assert said in error["detail"]
+
+
+def test_a_hyperparameter_that_is_none_is_refused(client):
+    body = {"curves": [{"epoch": 1}], "hyperparameters": {"rate": 1}}
+
+    assert client.post("/v1/diagnoses", json=body).status_code == 422

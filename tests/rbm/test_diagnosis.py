@@ -1,0 +1,203 @@
+"""Diagnosis: faults put into real training are found and named, healthy training is left alone."""
+
+import math
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsvc.errors import Diverged
+from recsvc.rbm.diagnosis import Change, Run, diagnose
+from recsvc.rbm.machine import machine_of
+from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.training import TrainerState, TrainingData, train
+from tests.rbm.machines import STARS
+
+ROOT = Path(__file__).resolve().parents[2]
+RATE = Hyperparameters().learning_rate
+
+
+@pytest.fixture(scope="module")
+def ratings(movielens):
+    return movielens("u.data")
+
+
+def run_of(ratings, kind="user_rbm", seed=0, epochs=40, **changes) -> Run:
+    """Train on nine tenths of ml-100k and give the run as a job would."""
+    held_out = np.random.default_rng(seed).random(ratings.n_ratings) < 0.1
+    hyper = Hyperparameters.chosen(kind, {"epochs": epochs, **changes})
+    parts = ratings.select(~held_out), ratings.select(held_out)
+    rng = np.random.default_rng(seed)
+    first = machine_of(kind).initial_params(parts[0], 5, hyper, rng=rng)
+    rows, diverged_at = [], None
+    data, state = TrainingData(*parts, STARS), TrainerState.initial(first)
+    try:
+        for report, _ in train(data, hyper, seed=seed, state=state, model_kind=kind):
+            rows.append(asdict(report))
+    except Diverged as error:
+        diverged_at = error.facts["epoch"]
+    return Run.of(
+        rows, diverged_at=diverged_at, hyper=hyper, model_kind=kind,
+        baselines={"item_mean": {"rmse": 1.03}},
+    )  # fmt: skip
+
+
+def codes(run: Run, severity: str | None = None) -> list[str]:
+    return [one.code for one in diagnose(run) if severity in (None, one.severity)]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(("kind", "epochs"), [("user_rbm", 60), ("joint_rbm", 24)])
+def test_healthy_training_has_no_problem_at_any_time(ratings, kind, epochs, seed):
+    whole = run_of(ratings, kind, seed=seed, epochs=epochs)
+
+    assert codes(whole) == []
+    for n in (1, 4, 8, 15, 25):
+        columns = {
+            name: type(one)(*(part[:n] for part in one)) for name, one in whole.columns.items()
+        }
+        assert codes(Run(columns, hyper=whole.hyper, model_kind=kind, is_over=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "cure"),
+    [
+        ({"learning_rate": 100 * RATE}, "rate_too_high", "learning_rate"),
+        ({"learning_rate": RATE / 100}, "rate_too_low", "learning_rate"),
+        ({"learning_rate": RATE / 1000}, "rate_too_low", "learning_rate"),
+        ({"initial_weight": 5.0}, "bad_start", "initial_weight"),
+        ({"initial_weight": 0.0}, "no_decrease", "initial_weight"),
+        ({"weight_decay": 10.0}, "no_decrease", "weight_decay"),
+        ({"batch_size": 1000}, "no_decrease", "learning_rate"),
+    ],
+)
+def test_a_fault_is_named_first_and_its_cure_with_it(ratings, fault, code, cure):
+    first, *_ = diagnose(run_of(ratings, **fault))
+
+    assert (first.code, first.severity) == (code, "problem")
+    assert first.change.hyperparameter == cure
+    if cure in fault:
+        usual, before = getattr(Hyperparameters(), cure), fault[cure]
+        assert first.change.before == before
+        assert abs(math.log(first.change.to + 1e-9) - math.log(usual)) < abs(
+            math.log(before + 1e-9) - math.log(usual)
+        )
+
+
+def test_a_joint_machine_taught_a_hundred_times_too_fast_is_found(ratings):
+    first, *_ = diagnose(run_of(ratings, "joint_rbm", epochs=24, learning_rate=0.6))
+
+    assert (first.code, first.change.hyperparameter) == ("rate_too_high", "learning_rate")
+    assert first.change.to < 0.02
+
+
+def test_training_that_left_the_numbers_is_told_with_its_epoch(ratings):
+    run = run_of(ratings, learning_rate=100.0, weight_decay=10.0)
+    first = diagnose(run)[0]
+
+    assert first.code == "not_finite"
+    assert 1 <= run.spoilt_at <= 40
+    assert first.epochs == (run.spoilt_at, run.spoilt_at)
+    assert first.change == Change("learning_rate", 100.0, 10.0)
+
+
+def test_every_finding_has_its_heading_where_the_answer_points_to():
+    source = (ROOT / "recsvc/rbm/diagnosis.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (\w+)$", page, re.MULTILINE)
+
+    assert set(headings) == set(re.findall(r'Finding\("(\w+)"', source))
+    assert len(headings) == 12
+
+
+# ------------------------------------------------------------------- curves made by hand
+
+
+def rows(**columns) -> list[dict]:
+    n = max(len(column) for column in columns.values())
+    return [
+        {"epoch": at, **{name: column[at] for name, column in columns.items()}} for at in range(n)
+    ]
+
+
+def falling(n: int, by: float = 0.01) -> list[float]:
+    return [2.0 * (1 - by) ** at for at in range(n)]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_figure_that_is_no_finite_number_spoils_all_that_follows(number):
+    curve = rows(validation_nll=[2.0, 1.9, number, 1.0])
+
+    (found,) = diagnose(Run.of(curve))
+
+    assert (found.code, found.epochs) == ("not_finite", (2, 2))
+    assert found.change is None, "nothing is known of how it was trained"
+
+
+def test_figures_that_are_missing_or_out_of_order_are_no_fault():
+    curve = rows(validation_nll=[None, *falling(29)], train_nll=falling(30))
+
+    assert diagnose(Run.of(curve[::-1])) == []
+    assert diagnose(Run.of([])) == []
+    assert diagnose(Run.of([{"epoch": 0}])) == []
+
+
+def test_weights_that_stand_still_are_told_apart_from_slow_ones():
+    still = rows(validation_nll=[2.0] * 12, update_to_weight_ratio=[None, *[0.0] * 11])
+    slow = rows(validation_nll=[2.0] * 12, update_to_weight_ratio=[None, *[1e-5] * 11])
+
+    assert codes(Run.of(still)) == ["not_moving"]
+    assert codes(Run.of(slow)) == ["rate_too_low"]
+
+
+def test_a_jump_when_the_momentum_rises_is_a_shock():
+    hyper = Hyperparameters(momentum_epoch=5)
+    nll = [*falling(6), 2.2, 2.0, *falling(20, 0.02)]
+
+    (found,) = diagnose(Run.of(rows(validation_nll=nll), hyper=hyper))
+
+    assert (found.code, found.epochs) == ("momentum_shock", (5, 8))
+    assert found.change == Change("learning_rate", 0.02, 0.01)
+
+
+def test_validation_that_rises_while_training_falls_is_overfitting():
+    validation = [*falling(20, 0.02), *[1.36 + 0.01 * n for n in range(20)]]
+    curve = rows(validation_nll=validation, train_nll=falling(40, 0.03))
+
+    (found,) = diagnose(Run.of(curve, hyper=Hyperparameters()))
+
+    assert (found.code, found.severity) == ("overfit", "warning")
+    assert found.epochs[0] in (19, 20)
+    assert found.change == Change("weight_decay", 0.01, 0.03)
+
+
+def test_the_wrong_curve_is_said_to_be_the_wrong_one():
+    flat, worse = [0.5] * 30, [*falling(15, 0.02), *[1.5 + 0.01 * n for n in range(15)]]
+
+    watched = diagnose(Run.of(rows(validation_nll=falling(30), reconstruction_error=flat)))
+    misled = diagnose(Run.of(rows(validation_nll=worse, reconstruction_error=falling(30))))
+
+    assert [(one.code, one.severity) for one in watched] == [("wrong_curve", "note")]
+    assert "wrong_curve" in [one.code for one in misled]
+
+
+def test_a_loss_that_still_falls_when_the_epochs_run_out_wants_more():
+    hyper = Hyperparameters(epochs=30)
+    curve = rows(validation_nll=falling(31, 0.02))
+
+    (found,) = diagnose(Run.of(curve, hyper=hyper))
+
+    assert found.change == Change("epochs", 30, 60)
+    assert diagnose(Run.of(curve, hyper=hyper, is_over=False)) == []
+
+
+def test_lists_below_the_most_rated_want_a_kind_that_makes_lists():
+    facts = {"baselines": {"most_rated": {"ndcg_at_10": 0.2}}, "metrics": {"ndcg_at_10": 0.1}}
+    curve = rows(validation_nll=falling(30))
+
+    (found,) = diagnose(Run.of(curve, **facts))
+
+    assert found.change == Change("model_kind", "user_rbm", "joint_rbm")
+    assert diagnose(Run.of(curve, model_kind="joint_rbm", **facts)) == []
