@@ -17,11 +17,11 @@ from pathlib import Path
 from benchmarks.data import ML_1M, data_file
 from benchmarks.service import RECSVC, imported, process, service
 from recsvc.engine.memory import needed_bytes
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.suiting import Shape, suited
 
-MOST_MB = 700
+MOST_MB = {"joint_rbm": 1500, "user_rbm": 700, "item_rbm": 700}
 LOOK_SECONDS = 0.2
-N_USERS, N_ITEMS, N_RATINGS, N_LEVELS = 6040, 3706, 1_000_209, 5
+SHAPE = Shape(n_users=6040, n_items=3706, n_ratings=1_000_209, n_levels=5)
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
         home = Path(name)
         with service(home) as client:
             imported(client, data_file(ML_1M))
-        for model_kind in ("user_rbm", "item_rbm"):
+        for model_kind, most in MOST_MB.items():
             with service(home, "--no-worker") as client:
                 job = client.train(model_kind=model_kind, publish="never")
                 own = {"RECSVC_HOME": str(home), "RECSVC_LOG_LEVEL": "error"}
@@ -39,14 +39,10 @@ def main() -> None:
                     began = time.monotonic()
                     peak = watched(worker, lambda job=job: client.job("training", job["id"]))
                     took = time.monotonic() - began
-            needed = needed_bytes(
-                n_users=N_USERS, n_items=N_ITEMS, n_ratings=N_RATINGS, n_levels=N_LEVELS,
-                model_kind=model_kind, hyper=Hyperparameters.defaults(model_kind),
-            )  # fmt: skip
-            note = f"at most {MOST_MB} MB"
-            print(
-                f"| {model_kind} | {peak / 1e6:,.0f} | {needed / 1e6:,.0f} | {took:.0f} | {note} |"
-            )
+            hyper, _ = suited(model_kind, SHAPE, {})
+            needed = needed_bytes(**SHAPE._asdict(), model_kind=model_kind, hyper=hyper)
+            figures = f"{peak / 1e6:,.0f} | {needed / 1e6:,.0f} | {took:.0f}"
+            print(f"| {model_kind} | {figures} | at most {most} MB |", flush=True)
 
 
 def watched(worker: subprocess.Popen[bytes], job_now) -> int:

@@ -88,8 +88,9 @@ class JobDiagnosis(DiagnosisOut):
 
 
 def _measured(row: dict[str, float | None]) -> dict[str, float | None]:
-    if row.get("epoch") is None:
-        raise ValueError("a row needs its epoch, a number")
+    epoch = row.get("epoch")
+    if epoch is None or not 0 <= epoch <= MOST_EPOCHS:
+        raise ValueError(f"a row needs its epoch, a number from 0 to {MOST_EPOCHS}")
     if unknown := row.keys() - {*diagnosing.COLUMNS, "seconds"}:
         known = ", ".join(diagnosing.COLUMNS)
         raise ValueError(f"{min(unknown)!r} is no column of an error curve. There are: {known}")

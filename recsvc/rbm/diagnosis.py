@@ -31,6 +31,7 @@ SATURATED, NEARLY_SATURATED = 0.95, 0.9
 WORSE_THAN_ITEM_MEANS = 1.05
 SHOCK_EPOCHS, SHOCK = 3, 0.05
 STILL_FALLING = NOTHING_LEARNED = 0.005
+LEAST_LOSS, MOST = 1e-12, 1e100  # a curve from elsewhere may hold anything
 FLAT_START = 20  # epochs for which the loss of a masked machine may stand still [own]
 STRONG_DECAY = 10.0  # times the usual
 
@@ -126,7 +127,8 @@ class Run:
                 spoilt_at = int(epoch) if spoilt_at is None else min(spoilt_at, int(epoch))
                 break
             for name, figure in measured.items():
-                found.setdefault(name, []).append((epoch, figure))
+                bounded = min(max(figure, -MOST), MOST)
+                found.setdefault(name, []).append((epoch, bounded))
         columns = {name: Series(*np.array(points).T) for name, points in found.items()}
         return cls(columns, spoilt_at, hyper, model_kind, baselines, metrics, is_over)
 
@@ -181,16 +183,19 @@ def diagnose(run: Run) -> list[Finding]:
     return found
 
 
+def _above(now: float, before: float) -> float:
+    """By which share of `before` a figure is above it."""
+    return float((now - before) / max(abs(before), LEAST_LOSS))
+
+
 def _gain(series: Series, n: int) -> float:
     """By which share the best of the last n epochs is below the one before them."""
-    before, last = series.values[-n - 1], series.values[-n:]
-    return float((before - last.min()) / max(abs(before), 1e-12))
+    return -_above(series.values[-n:].min(), series.values[-n - 1])
 
 
 def _learned(loss: Series) -> float:
     """By which share the best loss is below the first."""
-    first, best = loss.values[0], loss.values[1:].min()
-    return float((first - best) / max(abs(first), 1e-12))
+    return -_above(loss.values[1:].min(), loss.values[0])
 
 
 def _extreme(activity: float) -> float:
@@ -218,7 +223,7 @@ def _rate_too_high(run: Run) -> Finding | None:
     if ratio.values.size < WARM_UP or loss.values.size < WARM_UP:
         return None
     middle, active = float(np.median(ratio.values)), run.series("hidden_activity").values
-    worse = float(loss.values[-1] / loss.values[0] - 1.0)
+    worse = _above(loss.values[-1], loss.values[0])
     is_jammed = (
         middle > FAR_TOO_LONG and active.size > 0 and _extreme(active[-1]) > NEARLY_SATURATED
     )
@@ -295,7 +300,7 @@ def _momentum_shock(run: Run) -> Finding | None:
     shaken = loss.after(at).values[:SHOCK_EPOCHS]
     if calm.size == 0 or shaken.size == 0:
         return None
-    jump = float(shaken.max() / calm[0] - 1.0)
+    jump = _above(shaken.max(), calm[0])
     if jump <= SHOCK:
         return None
     seen = Evidence("jump of the loss", jump, SHOCK, "own")
@@ -324,13 +329,13 @@ def _overfit(run: Run) -> Finding | None:
     validation, train, loss = run.series("validation_nll"), run.series("train_nll"), run.loss
     if loss.values.size <= WARM_UP or train.values.size != validation.values.size:
         return None
-    gaps = (validation.values - train.values) / np.maximum(np.abs(train.values), 1e-12)
-    risen = float(loss.values[-1] / loss.values.min() - 1.0)
-    if gaps[-1] <= OVERFIT or gaps[-1] <= gaps[0] or risen <= WORSE_THAN_BEST:
+    first_gap, gap = (_above(validation.values[at], train.values[at]) for at in (0, -1))
+    risen = _above(loss.values[-1], loss.values.min())
+    if gap <= max(OVERFIT, first_gap) or risen <= WORSE_THAN_BEST:
         return None
     best = int(loss.epochs[np.argmin(loss.values)])
     seen = (
-        Evidence("(validation − train) / train NLL", float(gaps[-1]), OVERFIT, "SM"),
+        Evidence("(validation − train) / train NLL", gap, OVERFIT, "SM"),
         Evidence("loss above its least", risen, WORSE_THAN_BEST, "own"),
     )
     cause = f"It learns the train ratings by heart: validation was best at epoch {best}."
@@ -345,14 +350,14 @@ def _reconstruction_misleads(run: Run) -> Finding | None:
     if min(shown.values.size, loss.values.size) <= PATIENCE:
         return None
     by_loss, by_shown = _gain(loss, PATIENCE), _gain(shown, PATIENCE)
-    rises = loss.values[-1] / loss.values[-PATIENCE - 1] - 1.0
+    rises = _above(loss.values[-1], loss.values[-PATIENCE - 1])
     epochs = int(loss.epochs[-PATIENCE]), int(loss.epochs[-1])
     if by_shown < FLAT and by_loss > 10 * FLAT:
         seen = Evidence("gain of reconstruction_error", by_shown, FLAT, "SM")
         cause = "Reconstruction stands still while validation improves: watch validation_nll."
         return Finding("wrong_curve", "note", epochs, (seen,), cause, None, 0.9)
     if by_shown > FLAT and rises > WORSE_THAN_BEST:
-        seen = Evidence("rise of validation_nll", float(rises), WORSE_THAN_BEST, "own")
+        seen = Evidence("rise of validation_nll", rises, WORSE_THAN_BEST, "own")
         cause = "Reconstruction improves while validation gets worse: watch validation_nll."
         return Finding("wrong_curve", "note", epochs, (seen,), cause, None, 0.9)
     return None

@@ -201,3 +201,17 @@ def test_lists_below_the_most_rated_want_a_kind_that_makes_lists():
 
     assert found.change == Change("model_kind", "user_rbm", "joint_rbm")
     assert diagnose(Run.of(curve, model_kind="joint_rbm", **facts)) == []
+
+
+@pytest.mark.parametrize("figure", [0.0, -1.0, 1e308, -1e308, 5e-324])
+@pytest.mark.parametrize("other", [0.0, 1.0, -1e308, 1e308])
+def test_no_curve_makes_evidence_that_is_no_number(figure, other):
+    names = ("validation_nll", "train_nll", "validation_ndcg", "update_to_weight_ratio",
+             "hidden_activity", "reconstruction_error")  # fmt: skip
+    for n in (1, 2, 5, 40):
+        column = [figure] + [other] * (n - 2) + [figure]
+        curve = rows(**dict.fromkeys(names, column[-n:]))
+        for used in (None, Hyperparameters(epochs=20)):
+            for found in diagnose(Run.of(curve, hyper=used)):
+                assert all(math.isfinite(one.value) for one in found.evidence)
+                assert found.change is None or math.isfinite(found.change.to)
