@@ -7,8 +7,8 @@ import pytest
 
 pytestmark = pytest.mark.acceptance
 
-COMMANDS = ["serve", "worker", "import", "train", "jobs", "recommend", "models", "demo"]
-COMMANDS += ["evaluate"]
+COMMANDS = ["serve", "worker", "import", "train", "jobs", "recommend", "models", "evaluate"]
+COMMANDS += ["diagnose", "demo"]
 
 
 def data(told) -> object:
