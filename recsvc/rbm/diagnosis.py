@@ -230,10 +230,11 @@ def _rate_too_high(run: Run) -> Finding | None:
     if not is_jammed and (middle <= STEP_TOO_LONG or worse <= WORSE_THAN_START):
         return None
     factor = 0.5 ** max(1, round(np.log2(middle / STEP_WANTED)))
-    seen = (
-        Evidence("update_to_weight_ratio", middle, STEP_TOO_LONG, "H10"),
-        Evidence("last loss above the first", worse, WORSE_THAN_START, "own"),
-    )
+    beside = Evidence("last loss above the first", worse, WORSE_THAN_START, "own")
+    if is_jammed:
+        extreme = _extreme(active[-1])
+        beside = Evidence("hidden_activity, or 1 − it", extreme, NEARLY_SATURATED, "own")
+    seen = (Evidence("update_to_weight_ratio", middle, STEP_TOO_LONG, "H10"), beside)
     cause = "Each step changes the weights by more than they have learned: the rate is too high."
     change = run.scaled("learning_rate", factor)
     return Finding("rate_too_high", "problem", _span(ratio), seen, cause, change, 0.85)
@@ -254,6 +255,11 @@ def _rate_too_low(run: Run) -> Finding | None:
         Evidence("update_to_weight_ratio", middle, STEP_TOO_SHORT, "H10"),
         Evidence("gain of the loss", gain, STILL_FALLING, "own"),
     )
+    if not is_slow:
+        seen = (
+            Evidence("update_to_weight_ratio", middle, STEP_WANTED, "H10"),
+            Evidence("gain of the loss since epoch 0", _learned(loss), FLAT, "SM"),
+        )
     cause = "Steps are too short to get anywhere: the rate is too low."
     change = run.scaled("learning_rate", factor)
     return Finding("rate_too_low", "problem", _span(ratio), seen, cause, change, 0.85)

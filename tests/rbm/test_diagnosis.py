@@ -16,6 +16,7 @@ from recsvc.rbm.training import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS
 
 ROOT = Path(__file__).resolve().parents[2]
+BELOW = ("rate_too_low", "no_decrease")  # their figures fall short; those of others go beyond
 RATE = Hyperparameters().learning_rate
 
 
@@ -77,6 +78,8 @@ def test_a_fault_is_named_first_and_its_cure_with_it(ratings, fault, code, cure)
     first, *_ = diagnose(run_of(ratings, **fault))
 
     assert (first.code, first.severity) == (code, "problem")
+    for one in first.evidence:
+        assert (one.value < one.threshold) == (code in BELOW), "what is shown is what was passed"
     assert first.change.hyperparameter == cure
     if cure in fault:
         usual, before = getattr(Hyperparameters(), cure), fault[cure]
@@ -90,6 +93,7 @@ def test_a_joint_machine_taught_a_hundred_times_too_fast_is_found(ratings):
     first, *_ = diagnose(run_of(ratings, "joint_rbm", epochs=24, learning_rate=0.6))
 
     assert (first.code, first.change.hyperparameter) == ("rate_too_high", "learning_rate")
+    assert all(one.value > one.threshold for one in first.evidence)
     assert first.change.to < 0.02
 
 
