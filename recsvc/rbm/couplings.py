@@ -1,5 +1,6 @@
 """Sparse item–item couplings of the visible field, learned ahead of the hidden units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,17 +80,21 @@ class Neighbourhoods:
 
     def couplings(self, regularisation: float) -> Couplings:
         """Regress every item on its neighbours, the weights pulled towards zero by λ."""
+        return self.path([regularisation])[0]
+
+    def path(self, regularisations: Sequence[float]) -> list[Couplings]:
+        """Give the couplings for each λ, in little more time than for one."""
         n_items, n_neighbours = self.chosen.shape
         if n_neighbours == 0:
-            return Couplings.none(n_items)
-        strengths = np.zeros(self.chosen.shape, dtype=np.float32)
-        kernels.solve_rows(self.gram, self.chosen, regularisation, ROUNDS, strengths)
+            return [Couplings.none(n_items) for _ in regularisations]
+        ridges = np.array(regularisations, dtype=np.float32)
+        strengths = np.empty((ridges.size, *self.chosen.shape), dtype=np.float32)
+        kernels.solve_rows(self.gram, self.chosen, ridges, ROUNDS, strengths)
         sources = self.chosen.ravel()
         order = np.argsort(sources, kind="stable")
-        counts = np.bincount(sources, minlength=n_items)
-        return Couplings(
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            np.repeat(np.arange(n_items, dtype=np.int32), n_neighbours)[order],
-            strengths.ravel()[order],
-            regularisation,
-        )
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=n_items))])
+        neighbours = np.repeat(np.arange(n_items, dtype=np.int32), n_neighbours)[order]
+        return [
+            Couplings(indptr.astype(np.int64), neighbours, one.ravel()[order], regularisation)
+            for one, regularisation in zip(strengths, regularisations, strict=True)
+        ]

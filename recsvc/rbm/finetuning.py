@@ -32,8 +32,6 @@ MOST_WEIGHTS = 12_000_000  # each is held five times: 240 MB at most
 LEAST_HIDDEN, MOST_HIDDEN = 16, 320
 MOST_BATCHES = 200
 FEW_RATINGS = 300_000
-FEW = {"epochs": 40, "batch_size": 64, "learning_rate": 0.002}
-MANY = {"epochs": 16, "batch_size": 128, "learning_rate": 0.003}  # many steps an epoch
 STEPS_OF_A_SCALE = 4.0
 
 
@@ -55,7 +53,7 @@ class Settings:
 
     n_hidden: int = 96
     initial_weight: float = 0.05
-    epochs: int = 30
+    epochs: int = 40
     batch_size: int = 64
     learning_rate: float = 0.002
     weight_decay: float = 0.2
@@ -73,13 +71,16 @@ class Settings:
         movietweetings. Batches of 64 or 128 cases, larger where they would be more than 200. The
         rest was found on MovieLens (decision 51) and trains without diverging on all of these.
         """
-        usual = FEW if cases.n_ratings <= FEW_RATINGS else MANY
-        return cls(
+        usual = FOR_FEW_RATINGS if cases.n_ratings <= FEW_RATINGS else FOR_MANY_RATINGS
+        return replace(
+            usual,
             n_hidden=suited_hidden(cases.n_items, cases.n_ratings, n_levels),
-            epochs=int(usual["epochs"]),
-            batch_size=max(int(usual["batch_size"]), ceil(cases.n_users / MOST_BATCHES)),
-            learning_rate=usual["learning_rate"],
+            batch_size=max(usual.batch_size, ceil(cases.n_users / MOST_BATCHES)),
         )
+
+
+FOR_FEW_RATINGS = Settings()
+FOR_MANY_RATINGS = Settings(epochs=12, batch_size=128, learning_rate=0.003, averaging=0.5)
 
 
 def suited_hidden(n_visible: int, n_ratings: int, n_levels: int) -> int:

@@ -108,7 +108,7 @@ def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
         return worth(lambda user: couplings.field(split.train.row(user)[0]))
 
     lambdas = [hyper.coupling_regularisation] if hyper.coupling_regularisation else LAMBDAS
-    couplings = max((neighbourhoods.couplings(one) for one in lambdas), key=alone)
+    couplings = max(neighbourhoods.path(lambdas), key=alone)
     made = replace(model, couplings=couplings)
     fields = _fields(model, split, users)
     tempered = {

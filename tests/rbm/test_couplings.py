@@ -52,13 +52,28 @@ def test_the_solver_comes_to_the_exact_answer_when_it_is_given_the_rounds(rng):
     matrix = rng.normal(size=(30, 10)).astype(np.float32)
     gram = matrix.T @ matrix
     neighbours = np.array([[n for n in range(10) if n != item] for item in range(10)], np.int32)
-    strengths = np.zeros((10, 9), np.float32)
+    ridges = np.array([1.5, 0.3], np.float32)
+    strengths = np.full((2, 10, 9), np.nan, np.float32)
 
-    kernels.solve_rows(gram, neighbours, 1.5, 40, strengths)
+    kernels.solve_rows(gram, neighbours, ridges, 40, strengths)
 
-    for item, own in enumerate(neighbours):
-        exact = np.linalg.solve(gram[np.ix_(own, own)] + 1.5 * np.eye(9), gram[own, item])
-        np.testing.assert_allclose(strengths[item], exact, rtol=1e-3, atol=1e-5)
+    for ridge, found in zip(ridges, strengths, strict=True):
+        for item, own in enumerate(neighbours):
+            exact = np.linalg.solve(gram[np.ix_(own, own)] + ridge * np.eye(9), gram[own, item])
+            np.testing.assert_allclose(found[item], exact, rtol=1e-3, atol=1e-5)
+
+
+def test_the_couplings_of_a_path_are_those_of_each_strength_alone(ratings):
+    neighbourhoods = Neighbourhoods.of(ratings, 4)
+
+    path = neighbourhoods.path([0.5, 3.0])
+
+    assert [one.regularisation for one in path] == [0.5, 3.0]
+    for one in path:
+        alone = neighbourhoods.couplings(one.regularisation)
+        np.testing.assert_array_equal(one.strengths, alone.strengths)
+        np.testing.assert_array_equal(one.neighbours, alone.neighbours)
+    assert np.abs(path[0].strengths).sum() > np.abs(path[1].strengths).sum()
 
 
 def test_a_list_adds_the_couplings_tempered_by_the_evidence(params, ratings, rng):

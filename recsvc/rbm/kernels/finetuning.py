@@ -39,27 +39,27 @@ def _activations(
     out[:] = 0.0
     for n in range(units.size):
         if shown[n]:
-            row = weights[units[n], levels[n]]
+            unit, level = units[n], levels[n]
             for j in range(out.size):
-                out[j] += row[j]
+                out[j] += weights[unit, level, j]
     for j in range(out.size):
         out[j] = ONE / (ONE + np.exp(-(hidden_bias[j] + scale * out[j])))
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
 def _level_shares(
-    weights: Floats, bias: Floats, hidden: Floats, spread: Floats, out: Floats
+    weights: Floats, bias: Floats, unit: int, hidden: Floats, spread: Floats, out: Floats
 ) -> None:
     """`out[r]` = p(level r | the shown ratings) of one unit, to second order.
 
-    weights (n_levels, n_hidden);  hidden p, spread ½ p (1 − p), (n_hidden,)
+    hidden p, spread ½ p (1 − p), (n_hidden,)
     """
     largest = np.float32(-np.inf)
     for level in range(out.size):
-        total = bias[level]
-        row = weights[level]
+        total = bias[unit, level]
         for j in range(hidden.size):
-            total += row[j] * (hidden[j] + row[j] * spread[j])
+            weight = weights[unit, level, j]
+            total += weight * (hidden[j] + weight * spread[j])
         out[level] = total
         largest = max(largest, total)
     summed = np.float32(0.0)
@@ -144,13 +144,14 @@ def predict_hidden_half(
         for n in range(rated.start, rated.stop):
             if shown[n]:
                 continue
-            unit = weights[units[n]]
-            _level_shares(unit, visible_bias[units[n]], own, spread, shares)
+            unit = units[n]
+            _level_shares(weights, visible_bias, unit, own, spread, shares)
             _pull_levels(shares, values, levels[n], error_share, level_pulls[n], losses[b])
             for level in range(n_levels):
-                row, pull = unit[level], level_pulls[n, level]
+                pull = level_pulls[n, level]
                 for j in range(n_hidden):
-                    pulls[j] += pull * row[j] * (ONE + row[j] * bend[j])
+                    weight = weights[unit, level, j]
+                    pulls[j] += pull * weight * (ONE + weight * bend[j])
         for j in range(n_hidden):
             hidden_pulls[b, j] = np.float32(2.0) * pulls[j] * spread[j]
 
@@ -158,6 +159,9 @@ def predict_hidden_half(
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
 def _gather_slopes(
     weights: Floats,
+    unit: int,
+    first: int,
+    last: int,
     rows: Numbers,
     places: Numbers,
     levels: Levels,
@@ -169,22 +173,26 @@ def _gather_slopes(
     slopes: Floats,
     bias_slopes: Floats,
 ) -> None:
-    """`slopes` = Σ over a unit's ratings of the batch, shown or predicted; slopes as weights."""
+    """`slopes` = Σ over a unit's ratings of the batch, shown or predicted; slopes as weights.
+
+    first, last  the unit's ratings are rows[first : last]
+    """
     slopes[:] = 0.0
     bias_slopes[:] = 0.0
-    for n in range(rows.size):
-        place = places[n]
-        own = hidden[rows[n]]
+    n_hidden = hidden.shape[1]
+    for n in range(first, last):
+        place, row = places[n], rows[n]
         if shown[place]:
-            total, pulls = slopes[levels[place]], hidden_pulls[rows[n]]
-            for j in range(own.size):
-                total[j] += scale * pulls[j]
+            given = levels[place]
+            for j in range(n_hidden):
+                slopes[given, j] += scale * hidden_pulls[row, j]
             continue
         for level in range(bias_slopes.size):
-            pull, row, total = level_pulls[place, level], weights[level], slopes[level]
+            pull = level_pulls[place, level]
             bias_slopes[level] += pull
-            for j in range(own.size):
-                total[j] += pull * own[j] * (ONE + row[j] * (ONE - own[j]))
+            for j in range(n_hidden):
+                own = hidden[row, j]
+                slopes[level, j] += pull * own * (ONE + weights[unit, level, j] * (ONE - own))
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
@@ -261,12 +269,11 @@ def finetuning_step(
         slopes = np.empty((n_levels, n_hidden), np.float32)
         bias_slopes = np.empty(n_levels, np.float32)
         for u in range(chunk, n_units, CHUNKS):
-            of = slice(unit_indptr[u], unit_indptr[u + 1])
-            if of.start == of.stop:
+            if unit_indptr[u] == unit_indptr[u + 1]:
                 continue
             _gather_slopes(
-                weights[u], rows[of], places[of], levels, shown, level_pulls, hidden,
-                hidden_pulls, scale, slopes, bias_slopes,
+                weights, u, unit_indptr[u], unit_indptr[u + 1], rows, places, levels, shown,
+                level_pulls, hidden, hidden_pulls, scale, slopes, bias_slopes,
             )  # fmt: skip
             _to_increments(weights[u], slopes, weight_decay)
             for level in range(n_levels):

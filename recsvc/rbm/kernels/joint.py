@@ -198,55 +198,61 @@ def add_couplings(
             out[neighbours[place]] += strengths[place]
 
 
+@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+def _solve(matrix: Floats, ridge: np.float32, target: Floats, rounds: int, found: Floats) -> None:
+    """`found` = the solution of (matrix + ridge · I) b = target, by conjugate gradients from zero.
+
+    [Hestenes, Stiefel 1952]
+    """
+    n = target.size
+    left, ahead, through = target.copy(), target.copy(), np.empty(n, np.float32)
+    found[:] = 0.0
+    length = np.float32(0.0)
+    for a in range(n):
+        length += left[a] * left[a]
+    for _ in range(rounds):
+        if length < 1e-6:
+            break
+        curvature = np.float32(0.0)
+        for a in range(n):
+            reached = ridge * ahead[a]
+            for b in range(n):
+                reached += matrix[a, b] * ahead[b]
+            through[a] = reached
+            curvature += ahead[a] * reached
+        step = length / curvature
+        shorter = np.float32(0.0)
+        for a in range(n):
+            found[a] += step * ahead[a]
+            left[a] -= step * through[a]
+            shorter += left[a] * left[a]
+        for a in range(n):
+            ahead[a] = left[a] + (shorter / length) * ahead[a]
+        length = shorter
+
+
 @njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
 def solve_rows(
-    gram: Floats, neighbours: Numbers, regularisation: float, rounds: int, strengths: Floats
+    gram: Floats, neighbours: Numbers, ridges: Floats, rounds: int, strengths: Floats
 ) -> None:
-    """Ridge regression of each item on its own neighbours, by conjugate gradients.
+    """Ridge regression of each item on its own neighbours, for some λ at once.
 
-    Solves (G[s, s] + λI) b = G[s, i] for every item i with the neighbours s, starting from what
-    `strengths` holds [Hestenes, Stiefel 1952].
+    Solves (G[s, s] + λI) b = G[s, i] for every item i with the neighbours s, whose part of the gram
+    matrix is gathered once: that takes longer than a solution.
 
     gram        (n_items, n_items) how many users rated both
     neighbours  (n_items, n_neighbours)
-    strengths   (n_items, n_neighbours)
+    ridges      (n_ridges,) λ
+    strengths   (n_ridges, n_items, n_neighbours) out
     """
     n_items, n_neighbours = neighbours.shape
     for item in prange(n_items):
         own = neighbours[item]
         local = np.empty((n_neighbours, n_neighbours), np.float32)
+        target = np.empty(n_neighbours, np.float32)
         for a in range(n_neighbours):
+            target[a] = gram[own[a], item]
             for b in range(n_neighbours):
                 local[a, b] = gram[own[a], own[b]]
-            local[a, a] += np.float32(regularisation)
-        found = strengths[item]
-        left, ahead = np.empty(n_neighbours, np.float32), np.empty(n_neighbours, np.float32)
-        through = np.empty(n_neighbours, np.float32)
-        for a in range(n_neighbours):
-            reached = np.float32(0.0)
-            for b in range(n_neighbours):
-                reached += local[a, b] * found[b]
-            left[a] = gram[own[a], item] - reached
-            ahead[a] = left[a]
-        length = np.float32(0.0)
-        for a in range(n_neighbours):
-            length += left[a] * left[a]
-        for _ in range(rounds):
-            if length < 1e-6:
-                break
-            curvature = np.float32(0.0)
-            for a in range(n_neighbours):
-                reached = np.float32(0.0)
-                for b in range(n_neighbours):
-                    reached += local[a, b] * ahead[b]
-                through[a] = reached
-                curvature += ahead[a] * reached
-            step = length / curvature
-            shorter = np.float32(0.0)
-            for a in range(n_neighbours):
-                found[a] += step * ahead[a]
-                left[a] -= step * through[a]
-                shorter += left[a] * left[a]
-            for a in range(n_neighbours):
-                ahead[a] = left[a] + (shorter / length) * ahead[a]
-            length = shorter
+        for n in range(ridges.size):
+            _solve(local, ridges[n], target, rounds, strengths[n, item])

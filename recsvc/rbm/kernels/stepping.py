@@ -10,7 +10,6 @@ import numpy as np
 from numba import njit, prange
 
 from recsvc.rbm.kernels.arrays import Chain, Deal, Machine, Stride
-from recsvc.rbm.kernels.sampling import sum_inputs
 from recsvc.rbm.kernels.scalars import REORDERED
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
@@ -57,33 +56,62 @@ def _catch_up(
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
-def _step_weights(
-    weights: Floats, velocity: Floats, group_items: Numbers, group_starts: Ints, first: int,
-    last: int, rows: Numbers, data_levels: Levels, model_levels: Levels, data_hidden: Floats,
-    model_hidden: Floats, momentum: np.float32, rate: np.float32, drag: np.float32,
-    gradient: Floats,
+def _step_and_sum(
+    weights: Floats, velocity: Floats, group_items: Numbers, group_starts: Ints, rows: Numbers,
+    stepped: int, stepped_end: int, data_levels: Levels, model_levels: Levels,
+    data_hidden: Floats, model_hidden: Floats, momentum: np.float32, rate: np.float32,
+    drag: np.float32, summed: int, summed_end: int, n_steps: int, steps_taken: Ints,
+    maps: Floats, gradient: Floats, sums: Floats,
 ) -> None:  # fmt: skip
-    """Move the weights of some groups' items along the contrastive divergence.
+    """Go through the items of two batches in their order, each item while it is in the cache.
+
+    The groups stepped : stepped_end of the batch that was reconstructed move its items' weights;
+    the items of the groups summed : summed_end, of the batch to come, catch up with `n_steps` steps
+    and add to their users' sums.
 
     weights, velocity  (n_items, n_levels · n_hidden);  gradient (n_levels · n_hidden,) scratch
+    sums               (n_batch to come, n_hidden)
     """
-    n_hidden = data_hidden.shape[1]
-    for group in range(first, last):
-        item = group_items[group]
-        for j in range(gradient.size):
-            gradient[j] = ZERO
-        for k in range(group_starts[group], group_starts[group + 1]):
-            row = rows[k]
-            given, modelled = data_levels[k] * n_hidden, model_levels[k] * n_hidden
-            for j in range(n_hidden):
-                gradient[given + j] += data_hidden[row, j]
-            for j in range(n_hidden):
-                gradient[modelled + j] -= model_hidden[row, j]
-        for j in range(gradient.size):
-            weight = weights[item, j]
-            step = momentum * velocity[item, j] + rate * gradient[j] - drag * weight
-            velocity[item, j] = step
-            weights[item, j] = weight + step
+    n_hidden = sums.shape[1]
+    for row in range(sums.shape[0]):
+        for j in range(n_hidden):
+            sums[row, j] = ZERO
+    while stepped < stepped_end or summed < summed_end:
+        steps = stepped < stepped_end and (
+            summed == summed_end or group_items[stepped] <= group_items[summed]
+        )
+        item = group_items[stepped] if steps else group_items[summed]
+        if steps:
+            for j in range(gradient.size):
+                gradient[j] = ZERO
+            for k in range(group_starts[stepped], group_starts[stepped + 1]):
+                row = rows[k]
+                given, modelled = data_levels[k] * n_hidden, model_levels[k] * n_hidden
+                for j in range(n_hidden):
+                    gradient[given + j] += data_hidden[row, j]
+                for j in range(n_hidden):
+                    gradient[modelled + j] -= model_hidden[row, j]
+            for j in range(gradient.size):
+                weight = weights[item, j]
+                step = momentum * velocity[item, j] + rate * gradient[j] - drag * weight
+                velocity[item, j] = step
+                weights[item, j] = weight + step
+            stepped += 1
+        if summed < summed_end and group_items[summed] == item:
+            n_idle = 0 if steps else n_steps - steps_taken[item]
+            if n_idle > 0:
+                w_of_w, w_of_v, v_of_w, v_of_v = (
+                    maps[n_idle, 0], maps[n_idle, 1], maps[n_idle, 2], maps[n_idle, 3],
+                )  # fmt: skip
+                for j in range(gradient.size):
+                    weight, step = weights[item, j], velocity[item, j]
+                    weights[item, j] = w_of_w * weight + w_of_v * step
+                    velocity[item, j] = v_of_w * weight + v_of_v * step
+            for k in range(group_starts[summed], group_starts[summed + 1]):
+                row, level = rows[k], data_levels[k] * n_hidden
+                for j in range(n_hidden):
+                    sums[row, j] += weights[item, level + j]
+            summed += 1
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
@@ -109,47 +137,36 @@ def _step_biases(
 
 
 @njit(cache=True, nogil=True)
-def _step_chunk(
-    machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, stride: Stride
-) -> None:
-    """Step a chunk of items along a batch."""
-    n_batch = deal.starts[batch + 1] - deal.starts[batch]
-    first, last = deal.chunk_groups[batch, chunk], deal.chunk_groups[batch, chunk + 1]
-    rate = stride.learning_rate / np.float32(n_batch)
+def _step_and_look_chunk(
+    machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, stride: Stride,
+    maps: Floats, bias_maps: Floats,
+) -> None:  # fmt: skip
+    """Step a chunk's items along a batch, if there is one; look at them for the next, likewise."""
+    stepped = stepped_end = summed = summed_end = 0
+    rate, n_next = np.float32(0.0), 0
+    if batch >= 0:
+        rate = stride.learning_rate / np.float32(deal.starts[batch + 1] - deal.starts[batch])
+        stepped, stepped_end = deal.chunk_groups[batch, chunk], deal.chunk_groups[batch, chunk + 1]
+    if batch + 2 < deal.starts.size:
+        n_next = deal.starts[batch + 2] - deal.starts[batch + 1]
+        summed = deal.chunk_groups[batch + 1, chunk]
+        summed_end = deal.chunk_groups[batch + 1, chunk + 1]
     flat = (machine.weights.shape[0], machine.weights.shape[1] * machine.weights.shape[2])
-    _step_weights(
+    _step_and_sum(
         machine.weights.reshape(flat), machine.weights_velocity.reshape(flat), deal.group_items,
-        deal.group_starts, first, last, deal.rows, deal.levels, chain.model_levels,
+        deal.group_starts, deal.rows, stepped, stepped_end, deal.levels, chain.model_levels,
         chain.data_hidden, chain.model_hidden, stride.momentum, rate,
-        stride.learning_rate * stride.weight_decay, np.empty(flat[1], np.float32),
+        stride.learning_rate * stride.weight_decay, summed, summed_end, batch + 1,
+        chain.steps_taken, maps, np.empty(flat[1], np.float32), chain.sums[chunk, :n_next],
     )  # fmt: skip
     _step_biases(
         machine.visible_bias, machine.visible_velocity, deal.group_items, deal.group_starts,
-        first, last, deal.levels, chain.model_levels, stride.momentum, rate, batch + 1,
+        stepped, stepped_end, deal.levels, chain.model_levels, stride.momentum, rate, batch + 1,
         chain.steps_taken, chain.confusions[chunk],
     )  # fmt: skip
-
-
-@njit(cache=True, nogil=True)
-def _catch_up_and_sum(
-    machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, maps: Floats,
-    bias_maps: Floats,
-) -> None:  # fmt: skip
-    """Let a chunk's items that a batch rated catch up; sum up what they add to its users."""
-    n_batch = deal.starts[batch + 1] - deal.starts[batch]
-    first, last = deal.chunk_groups[batch, chunk], deal.chunk_groups[batch, chunk + 1]
-    flat = (machine.weights.shape[0], machine.weights.shape[1] * machine.weights.shape[2])
     _catch_up(
-        machine.weights.reshape(flat), machine.weights_velocity.reshape(flat), deal.group_items,
-        first, last, batch, chain.steps_taken, maps,
-    )  # fmt: skip
-    _catch_up(
-        machine.visible_bias, machine.visible_velocity, deal.group_items, first, last, batch,
-        chain.steps_taken, bias_maps,
-    )  # fmt: skip
-    sum_inputs(
-        machine.weights, deal.group_items, deal.group_starts, first, last, deal.rows, deal.levels,
-        chain.sums[chunk, :n_batch],
+        machine.visible_bias, machine.visible_velocity, deal.group_items, summed, summed_end,
+        batch + 1, chain.steps_taken, bias_maps,
     )  # fmt: skip
 
 
@@ -167,10 +184,7 @@ def step_and_look(
     batch  −1 to begin with the first one, without a step
     """
     for chunk in prange(deal.bounds.size - 1):
-        if batch >= 0:
-            _step_chunk(machine, deal, chain, batch, chunk, stride)
-        if batch + 2 < deal.starts.size:
-            _catch_up_and_sum(machine, deal, chain, batch + 1, chunk, maps, bias_maps)
+        _step_and_look_chunk(machine, deal, chain, batch, chunk, stride, maps, bias_maps)
 
 
 @njit(cache=True, nogil=True)
