@@ -1,6 +1,6 @@
 """Why the loss does not go down: of a training job, or of a curve from elsewhere."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi import Body as FromBody
@@ -13,9 +13,9 @@ from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
 from recsvc.rbm.diagnosis import Evidence, Finding, Severity
 from recsvc.service import diagnosing
+from recsvc.service.diagnosing import Diagnosis, Verdict
 
 MOST_EPOCHS = 100_000
-Verdict = Literal["healthy", "findings", "too_early"]
 
 router = APIRouter(prefix="/v1", tags=["training jobs"])
 
@@ -123,16 +123,8 @@ class CurveToDiagnose(Body):
 )
 def get_diagnosis(job_id: JobId, session: ReadingDep) -> JobDiagnosis:
     """Of a job that runs as of one that is over; what is healthy is said to be."""
-    found = diagnosing.diagnose_job(session, job_id)
-    verdict: Verdict = "findings" if found.findings else "healthy"
-    if not found.findings and found.n_epochs <= diagnosing.TELLING_EPOCHS:
-        verdict = "too_early"
-    return JobDiagnosis(
-        verdict=verdict,
-        findings=[FindingOut.of(finding) for finding in found.findings],
-        job_id=found.job.id,
-        state=JobState(found.job.state),
-    )
+    job, diagnosis = diagnosing.diagnose_job(session, job_id)
+    return JobDiagnosis(**_shown(diagnosis), job_id=job.id, state=JobState(job.state))
 
 
 @router.post(
@@ -142,8 +134,9 @@ def get_diagnosis(job_id: JobId, session: ReadingDep) -> JobDiagnosis:
 )
 def diagnose_curve(body: Annotated[CurveToDiagnose, FromBody()]) -> DiagnosisOut:
     """Nothing is stored. A check that lacks a column says nothing."""
-    findings = diagnosing.diagnose_curve(body.curves, body.hyperparameters)
-    verdict: Verdict = "findings" if findings else "healthy"
-    if not findings and len(body.curves) <= diagnosing.TELLING_EPOCHS:
-        verdict = "too_early"
-    return DiagnosisOut(verdict=verdict, findings=[FindingOut.of(finding) for finding in findings])
+    return DiagnosisOut(**_shown(diagnosing.diagnose_curve(body.curves, body.hyperparameters)))
+
+
+def _shown(diagnosis: Diagnosis) -> dict[str, Any]:
+    findings = [FindingOut.of(finding) for finding in diagnosis.findings]
+    return {"verdict": diagnosis.verdict, "findings": findings}

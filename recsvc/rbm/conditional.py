@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from recsvc.rbm import adam, joint, kernels, softmax, sparsity, units
 from recsvc.rbm.adam import Moments
 from recsvc.rbm.batches import Batch
+from recsvc.rbm.minibatches import Minibatch, minibatches
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.ratings import Floats, Ints, RatingMatrix
-from recsvc.rbm.softmax import Turn
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,11 @@ def learn_epoch(
 ) -> None:
     """Go through all ratings once, moving parameters and moments in place."""
     rate = learning_rate
-    for turn in softmax.turns(params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch):
-        side = hidden_side(params, turn.batch, hyper, seed=seed, epoch=epoch)
-        _move(params, moments, turn, side)
+    for minibatch in minibatches(
+        params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch
+    ):
+        side = hidden_side(params, minibatch.batch, hyper, seed=seed, epoch=epoch)
+        _move(params, moments, minibatch, side)
         sparsity.pull(params.hidden_bias, side.active, hyper, learning_rate=rate)
 
 
@@ -79,11 +81,11 @@ def hidden_side(
     return HiddenSide(kept, tempers, slopes, active * mask, active)
 
 
-def _move(params: Params, moments: Moments, turn: Turn, side: HiddenSide) -> None:
+def _move(params: Params, moments: Moments, minibatch: Minibatch, side: HiddenSide) -> None:
     """Take one step down the gradient, in place: log of the partition sum − what was rated."""
-    batch, step, items = turn.batch, turn.step, turn.items
+    batch, step, items = minibatch.batch, minibatch.step, minibatch.items
     share = np.float32(1.0 / batch.items.size)
-    slopes = softmax.slopes(turn.candidates, batch, side.hidden, turn.pool)
+    slopes = softmax.slopes(minibatch.candidates, batch, side.hidden, minibatch.pool)
     rated_weights = np.empty_like(side.hidden)
     nothing = np.zeros_like(params.hidden_bias)
     kernels.hidden_inputs(
@@ -93,7 +95,7 @@ def _move(params: Params, moments: Moments, turn: Turn, side: HiddenSide) -> Non
     by_bias = np.empty((items.size, params.visible_bias.shape[1]), dtype=np.float32)
     kernels.adam_step(
         params.weights, moments.mean.weights, moments.square.weights, items,
-        _places(items, turn.candidates.items), slopes.weights, slopes.bias,
+        _places(items, minibatch.candidates.items), slopes.weights, slopes.bias,
         batch.item_indptr, batch.rows, batch.places, batch.levels, side.kept,
         by_inputs * side.tempers[:, np.newaxis], -share * side.hidden, share,
         step.rate, step.epsilon, step.decay, step.mean_kept, step.square_kept, by_bias,

@@ -28,10 +28,11 @@ import numpy as np
 from recsvc.rbm import adam, joint, kernels, softmax, sparsity, units
 from recsvc.rbm.adam import AdamStep, Moments
 from recsvc.rbm.batches import Batch
+from recsvc.rbm.candidates import Candidates
 from recsvc.rbm.kernels import Keys
+from recsvc.rbm.minibatches import minibatches
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
-from recsvc.rbm.softmax import Candidates
 
 KEPT_FIELDS = 1 << 24  # of a batch: 64 MiB; where there are more, they are computed twice
 
@@ -65,12 +66,14 @@ def learn_epoch(
 ) -> None:
     """Go through all ratings once, moving parameters and moments in place."""
     rate = learning_rate
-    for turn in softmax.turns(params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch):
+    for minibatch in minibatches(
+        params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch
+    ):
         chain = dream(
-            params, turn.candidates, turn.batch, turn.pool,
+            params, minibatch.candidates, minibatch.batch, minibatch.pool,
             seed=seed, epoch=epoch, cd_steps=cd_steps,
         )  # fmt: skip
-        move(params, moments, turn.batch, chain, turn.items, turn.step)
+        move(params, moments, minibatch.batch, chain, minibatch.items, minibatch.step)
         sparsity.pull(params.hidden_bias, chain.data_hidden, hyper, learning_rate=rate)
 
 

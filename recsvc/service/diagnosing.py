@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from recsvc.db.jobs import JobQueue
 from recsvc.db.session import Session
@@ -15,6 +15,7 @@ from recsvc.rbm.training import EpochReport
 from recsvc.service.training_spec import TrainingSpec
 
 KIND = "training"
+Verdict = Literal["healthy", "findings", "too_early"]
 TELLING_EPOCHS = diagnosis.WARM_UP + 1  # fewer than follow tell nothing
 COLUMNS = tuple(field.name for field in fields(EpochReport))
 OVER = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
@@ -22,17 +23,23 @@ OVER = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The findings, in the order in which they are to be mended; none: healthy.
+    """The findings, in the order in which they are to be mended.
 
     n_epochs  that were looked at
     """
 
-    job: Job
     findings: Sequence[Finding]
     n_epochs: int
 
+    @property
+    def verdict(self) -> Verdict:
+        """Say healthy only of a curve that is long enough to tell."""
+        if self.findings:
+            return "findings"
+        return "healthy" if self.n_epochs > TELLING_EPOCHS else "too_early"
 
-def diagnose_job(session: Session, job_id: int) -> Diagnosis:
+
+def diagnose_job(session: Session, job_id: int) -> tuple[Job, Diagnosis]:
     """Diagnose a training job, running or over. Raises JobNotFound."""
     queue = JobQueue(session)
     job = queue.get(job_id, KIND)
@@ -49,12 +56,12 @@ def diagnose_job(session: Session, job_id: int) -> Diagnosis:
             is_over=job.state in OVER,
         )
     )
-    return Diagnosis(job, findings, len(epochs))
+    return job, Diagnosis(findings, len(epochs))
 
 
 def diagnose_curve(
     rows: Sequence[Mapping[str, float | None]], hyperparameters: Mapping[str, Any] | None
-) -> list[Finding]:
+) -> Diagnosis:
     """Diagnose a curve from elsewhere.
 
     hyperparameters  as far as they have counterparts here; without them no change is suggested
@@ -63,7 +70,7 @@ def diagnose_curve(
     hyper = None
     if hyperparameters is not None:
         hyper = Hyperparameters.chosen("user_rbm", dict(hyperparameters))
-    return diagnosis.diagnose(Run.of(rows, hyper=hyper))
+    return Diagnosis(diagnosis.diagnose(Run.of(rows, hyper=hyper)), len(rows))
 
 
 def _hyperparameters(job: Job) -> Hyperparameters:

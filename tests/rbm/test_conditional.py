@@ -1,17 +1,10 @@
-"""Learning of the joint machine: its steps against brute force, sampled or whole, and resumed."""
+"""Learning of the joint machine: its steps against brute force, sampled or whole."""
 
 import numpy as np
 import pytest
 
-from recsvc.rbm import (
-    adam,
-    checkpoint,
-    conditional,
-    inference,
-    joint,
-    kernels,
-    softmax,
-)
+from recsvc.rbm import adam, candidates, conditional, inference, joint
+from recsvc.rbm.minibatches import minibatches
 from recsvc.rbm.params import Hyperparameters, Params
 from tests import naive, naive_joint
 from tests.rbm.machines import (
@@ -63,7 +56,7 @@ def test_one_step_goes_down_the_brute_force_slope_of_the_conditional_likelihood(
     params, ratings, monkeypatch, n_chunks
 ):
     """The slope by central differences of the loss written out over all pairs."""
-    monkeypatch.setattr(softmax, "CHUNK_PAIRS", 45 // n_chunks)
+    monkeypatch.setattr(candidates, "CHUNK_PAIRS", 45 // n_chunks)
     hyper = hyper_of(dropout=0.3, batch_size=4, weight_decay=0.5)
     some = ratings.rows(USERS)
     moments = adam.Moments(params.zeros_like(), params.zeros_like())
@@ -96,7 +89,7 @@ def test_a_sampled_partition_sum_is_right_on_average_and_knows_what_is_popular(r
     params = random_params(rng, n_items=40, spread=0.2)
     hidden = rng.random((4, 7)).astype(np.float32)
     whole = np.exp(hidden @ params.weights.reshape(-1, 7).T + params.visible_bias.ravel()).sum(1)
-    sampling = softmax.Sampling.of(ratings, 12, rng=np.random.default_rng(0))
+    sampling = candidates.Sampling.of(ratings, 12, rng=np.random.default_rng(0))
 
     sums, drawn = [], np.zeros(40)
     for n in range(2000):
@@ -119,14 +112,14 @@ def test_a_step_with_sampled_candidates_goes_down_the_slope_of_their_sum(rng):
     params = random_params(rng, n_items=30, spread=0.3)
     moments = adam.Moments(params.zeros_like(), params.zeros_like())
     before = params.copy()
-    turns = softmax.turns(before, some, hyper, learning_rate=0.01, seed=3, epoch=1)
-    candidates = next(turns).candidates
-    turns.close()
+    epoch = minibatches(before, some, hyper, learning_rate=0.01, seed=3, epoch=1)
+    sample = next(epoch).candidates
+    epoch.close()
     counted = np.zeros(params.visible_bias.shape[0])
-    sampled = candidates.bias - before.visible_bias[candidates.items]
-    counted[candidates.items] = np.exp(sampled[:, 0])
+    sampled = sample.bias - before.visible_bias[sample.items]
+    counted[sample.items] = np.exp(sampled[:, 0])
     rated = set(some.items.tolist())
-    assert rated - set(candidates.items.tolist()), "there is something rated and not sampled"
+    assert rated - set(sample.items.tolist()), "there is something rated and not sampled"
 
     conditional.learn_epoch(params, moments, some, hyper, learning_rate=0.01, seed=3, epoch=1)
 
@@ -184,30 +177,6 @@ def test_the_second_step_remembers_the_first(params, ratings):
         )
         np.testing.assert_allclose(params.weights[place], moved, atol=2e-5)
         np.testing.assert_allclose(moments.square.weights[place], square, rtol=2e-2, atol=1e-12)
-
-
-def test_one_thread_or_two_learn_the_same_bits(rng):
-    ratings = random_ratings(rng, n_users=60, n_items=300)
-    hashes = []
-    for n_threads in (1, 2):
-        kernels.use_threads(n_threads)
-        *_, (_, state) = learn_joint(ratings, epochs=3, batch_size=16)
-        hashes.append(state.params.sha256())
-
-    assert hashes[0] == hashes[1]
-
-
-def test_training_taken_up_from_a_checkpoint_comes_to_the_same_bits(rng):
-    ratings = random_ratings(rng, n_users=40, n_items=30)
-    reached = [
-        checkpoint.write_state(state) for _, state in learn_joint(ratings, epochs=6, batch_size=8)
-    ]
-    taken_up = checkpoint.read_state(reached[3])
-
-    *_, (report, state) = learn_joint(ratings, epochs=6, batch_size=8, state=taken_up)
-
-    assert report.epoch == 6
-    assert checkpoint.write_state(state) == reached[6]
 
 
 def two_camps(n: int) -> list[dict[int, int]]:

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from recsvc.rbm import kernels
+from recsvc.rbm import checkpoint, kernels
 from recsvc.rbm.params import Hyperparameters, initial_params
 from recsvc.rbm.training import TrainerState, TrainingData, train
-from tests.rbm.machines import STARS, learn, random_ratings
+from tests.rbm.machines import STARS, learn, learn_joint, random_ratings
 
 HYPER = {"n_hidden": 24, "epochs": 6, "batch_size": 16, "momentum_epoch": 2, "final_cd_steps": 3}
 
@@ -129,3 +129,36 @@ def test_the_order_of_batches_is_another_in_every_epoch(data):
     velocities = [state.velocity.sha256() for _, state in curve]
 
     assert len(set(velocities)) == len(velocities)
+
+
+JOINT = [
+    {"objective": objective, "candidates": candidates, "final_cd_steps": 2}
+    for objective in ("conditional", "contrastive")
+    for candidates in (1000, 25)  # all items, and a sample
+]
+
+
+@pytest.mark.parametrize("how", JOINT)
+def test_a_joint_machine_learns_the_same_bits_with_one_thread_and_with_two(rng, how):
+    ratings, hashes = random_ratings(rng, n_users=60, n_items=300), []
+    try:
+        for n_threads in (1, 2):
+            kernels.use_threads(n_threads)
+            *_, (_, state) = learn_joint(ratings, epochs=3, batch_size=16, **how)
+            hashes.append((state.params.sha256(), state.square.sha256()))
+    finally:
+        kernels.use_threads(os.cpu_count() or 1)
+
+    assert hashes[0] == hashes[1]
+
+
+@pytest.mark.parametrize("how", JOINT)
+def test_a_joint_machine_taken_up_from_a_checkpoint_comes_to_the_same_bits(rng, how):
+    ratings, how = random_ratings(rng, n_users=40, n_items=30), {"batch_size": 8, **how}
+    reached = [checkpoint.write_state(state) for _, state in learn_joint(ratings, epochs=6, **how)]
+    taken_up = checkpoint.read_state(reached[3])
+
+    *_, (report, state) = learn_joint(ratings, epochs=6, state=taken_up, **how)
+
+    assert report.epoch == 6
+    assert checkpoint.write_state(state) == reached[6]

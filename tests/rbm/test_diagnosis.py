@@ -108,7 +108,8 @@ def test_training_that_left_the_numbers_is_told_with_its_epoch(ratings):
 
 
 def test_every_finding_has_its_heading_where_the_answer_points_to():
-    source = (ROOT / "recsvc/rbm/diagnosis.py").read_text(encoding="utf-8")
+    files = (ROOT / "recsvc/rbm/diagnosis").glob("*.py")
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
     page = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (\w+)$", page, re.MULTILINE)
 

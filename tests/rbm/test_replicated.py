@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from recsvc.rbm import adam, joint, kernels, replicated, softmax
+from recsvc.rbm import adam, candidates, joint, kernels, replicated
+from recsvc.rbm.candidates import Candidates
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.ratings import RatingMatrix
-from recsvc.rbm.softmax import Candidates
 from tests import naive, naive_joint, naive_replicated
 from tests.rbm.machines import (
     batch_of,
@@ -42,10 +42,8 @@ def hyper_of(**changes) -> Hyperparameters:
 def chain_of(params: Params, ratings: RatingMatrix, users, pool, *, cd_steps=1, seed=3, epoch=2):
     batch = batch_of(ratings, users)
     everything = np.arange(params.visible_bias.shape[0])
-    candidates = Candidates(everything, params.weights, params.visible_bias)
-    chain = replicated.dream(
-        params, candidates, batch, pool, seed=seed, epoch=epoch, cd_steps=cd_steps
-    )
+    every = Candidates(everything, params.weights, params.visible_bias)
+    chain = replicated.dream(params, every, batch, pool, seed=seed, epoch=epoch, cd_steps=cd_steps)
     return batch, chain
 
 
@@ -145,15 +143,15 @@ def means_of(batch, tempers, hidden) -> naive_replicated.Statistics:
 def test_pairs_are_drawn_as_often_as_the_softmax_says(
     params, pool, monkeypatch, chunk_pairs, kept_fields
 ):
-    monkeypatch.setattr(softmax, "CHUNK_PAIRS", chunk_pairs)
+    monkeypatch.setattr(candidates, "CHUNK_PAIRS", chunk_pairs)
     monkeypatch.setattr(replicated, "KEPT_FIELDS", kept_fields)
     n_draws = 200_000
     states = np.array([[1, 0, 1, 1, 0, 0, 1], [0, 1, 0, 0, 0, 1, 0]], np.float32)
-    candidates = Candidates(np.arange(9), params.weights, params.visible_bias)
+    every = Candidates(np.arange(9), params.weights, params.visible_bias)
     keys = np.array([naive.stream(3, 1, user) for user in (0, 1)], np.uint64)
     indptr = np.array([0, n_draws, 2 * n_draws])
 
-    pairs = replicated.draw_pairs(candidates, states, keys, np.array([7, 7]), indptr, pool)
+    pairs = replicated.draw_pairs(every, states, keys, np.array([7, 7]), indptr, pool)
 
     for case in (0, 1):
         shares = naive_joint.pair_shares(params, states[case].tolist()).ravel()
@@ -168,11 +166,11 @@ def test_pairs_are_drawn_as_often_as_the_softmax_says(
 def test_a_pair_that_is_nearly_certain_and_one_that_is_nearly_impossible_are_drawn_so(params, pool):
     bias = np.full((9, 5), -200.0, np.float32)
     bias[3, 2], bias[8, 4] = 300.0, 250.0
-    candidates = Candidates(np.arange(9), np.zeros_like(params.weights), bias)
+    every = Candidates(np.arange(9), np.zeros_like(params.weights), bias)
     keys = np.array([naive.stream(0, 1, 0)], np.uint64)
 
     pairs = replicated.draw_pairs(
-        candidates, np.ones((1, 7), np.float32), keys, np.array([0]), np.array([0, 1000]), pool
+        every, np.ones((1, 7), np.float32), keys, np.array([0]), np.array([0, 1000]), pool
     )
 
     assert set(pairs.tolist()) == {3 * 5 + 2}

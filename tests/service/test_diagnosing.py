@@ -10,7 +10,7 @@ from tests.service.shop import Shop
 
 def diagnosis_of(shop: Shop, job_id: int = 1) -> diagnosing.Diagnosis:
     with reading(shop.database) as session:
-        return diagnosing.diagnose_job(session, job_id)
+        return diagnosing.diagnose_job(session, job_id)[1]
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])

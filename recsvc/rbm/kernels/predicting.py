@@ -4,12 +4,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from recsvc.rbm.kernels.scalars import ONE, REORDERED
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels
-
-# Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
-REORDERED = {"reassoc", "contract", "nsz", "arcp"}
-
-ONE = np.float32(1.0)
 
 LEAST_ODDS = 1e-280
 GREATEST_ODDS = 1e280

@@ -1,0 +1,42 @@
+"""Why the loss does not go down: an error curve in, findings out.
+
+Checks run in a fixed order, from what spoils every other figure to what only spoils the list; each
+compares measured figures with a threshold that has a source: [H10], Hinton's practical guide; [SM],
+the default of a rule of SageMaker Debugger; [own], seen to part healthy runs from faulty ones
+(docs/diagnosis.md). A finding names its epochs, its evidence, a cause and one change to try.
+
+A curve from elsewhere does as well, as far as its columns go: a check that lacks one says nothing.
+"""
+
+from collections.abc import Callable
+
+from recsvc.rbm.diagnosis import hidden_units, objective, steps
+from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding, Severity
+from recsvc.rbm.diagnosis.run import WARM_UP, Run, Series
+
+CHECKS: tuple[Callable[[Run], Finding | None], ...] = (
+    steps.not_finite,
+    hidden_units.bad_start,
+    steps.rate_too_high,
+    steps.rate_too_low,
+    steps.not_moving,
+    steps.momentum_shock,
+    hidden_units.saturated,
+    objective.reconstruction_misleads,
+    objective.overfit,
+    objective.too_short,
+    objective.poor_list,
+)
+
+
+def diagnose(run: Run) -> list[Finding]:
+    """Give the findings in the order of the checks; none: healthy, as far as it was measured."""
+    found = [finding for check in CHECKS if (finding := check(run)) is not None]
+    if not any(finding.severity == "problem" for finding in found):
+        found += [finding for finding in [objective.no_decrease(run)] if finding is not None]
+    return found
+
+
+__all__ = [
+    "WARM_UP", "Change", "Evidence", "Finding", "Run", "Series", "Severity", "diagnose",
+]  # fmt: skip

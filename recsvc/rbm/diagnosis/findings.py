@@ -1,0 +1,42 @@
+"""What a diagnosis says: findings, their evidence, a change to try."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Severity = Literal["problem", "warning", "note"]
+
+
+class Evidence(NamedTuple):
+    """A figure beside what it must not pass, and who says so."""
+
+    metric: str
+    value: float
+    threshold: float
+    source: str
+
+
+class Change(NamedTuple):
+    """One hyperparameter to change."""
+
+    hyperparameter: str
+    before: float | str
+    to: float | str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong, since when, and what to do about it.
+
+    severity    problem: the model is spoilt; warning: it could be better; note: do not be misled
+    epochs      the first and the last that it speaks of
+    change      None where no hyperparameter is to blame
+    confidence  in [0, 1], that this is the cause
+    """
+
+    code: str
+    severity: Severity
+    epochs: tuple[int, int]
+    evidence: tuple[Evidence, ...]
+    cause: str
+    change: Change | None
+    confidence: float

@@ -1,0 +1,103 @@
+"""Checks of what is learned: of the loss, of the wrong curve, of the list."""
+
+import numpy as np
+
+from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding
+from recsvc.rbm.diagnosis.run import FLAT, PATIENCE, WARM_UP, Run, above
+
+OVERFIT = 0.1  # [SM] of the train loss
+WORSE_THAN_BEST = 0.01
+STILL_FALLING = NOTHING_LEARNED = 0.005
+FLAT_START = 20  # epochs for which the loss of a masked machine may stand still [own]
+STRONG_DECAY = 10.0  # times the usual
+
+
+def reconstruction_misleads(run: Run) -> Finding | None:
+    """Reconstruction says how far one step of the chain leads, not how well ratings are told."""
+    shown, loss = run.series("reconstruction_error"), run.series("validation_nll").after(0)
+    if min(shown.values.size, loss.values.size) <= PATIENCE:
+        return None
+    by_loss, by_shown = loss.gain(PATIENCE), shown.gain(PATIENCE)
+    rises = above(loss.values[-1], loss.values[-PATIENCE - 1])
+    epochs = int(loss.epochs[-PATIENCE]), int(loss.epochs[-1])
+    if by_shown < FLAT and by_loss > 10 * FLAT:
+        seen = Evidence("gain of reconstruction_error", by_shown, FLAT, "SM")
+        cause = "Reconstruction stands still while validation improves: watch validation_nll."
+        return Finding("wrong_curve", "note", epochs, (seen,), cause, None, 0.9)
+    if by_shown > FLAT and rises > WORSE_THAN_BEST:
+        seen = Evidence("rise of validation_nll", rises, WORSE_THAN_BEST, "own")
+        cause = "Reconstruction improves while validation gets worse: watch validation_nll."
+        return Finding("wrong_curve", "note", epochs, (seen,), cause, None, 0.9)
+    return None
+
+
+def overfit(run: Run) -> Finding | None:
+    """Validation gets worse and train does not follow."""
+    validation, train, loss = run.series("validation_nll"), run.series("train_nll"), run.loss
+    if loss.values.size <= WARM_UP or train.values.size != validation.values.size:
+        return None
+    first_gap, gap = (above(validation.values[at], train.values[at]) for at in (0, -1))
+    risen = above(loss.values[-1], loss.values.min())
+    if gap <= max(OVERFIT, first_gap) or risen <= WORSE_THAN_BEST:
+        return None
+    best = int(loss.epochs[np.argmin(loss.values)])
+    seen = (
+        Evidence("(validation − train) / train NLL", gap, OVERFIT, "SM"),
+        Evidence("loss above its least", risen, WORSE_THAN_BEST, "own"),
+    )
+    cause = f"It learns the train ratings by heart: validation was best at epoch {best}."
+    change = run.scaled("weight_decay", 3.0)
+    epochs = (best, int(loss.epochs[-1]))
+    return Finding("overfit", "warning", epochs, seen, cause, change, 0.8)
+
+
+def too_short(run: Run) -> Finding | None:
+    """The loss still falls at the end."""
+    loss, hyper = run.loss, run.hyper
+    if hyper is None or not run.is_over or loss.values.size <= hyper.epochs:
+        return None
+    if loss.values.size <= PATIENCE or np.argmin(loss.values) != loss.values.size - 1:
+        return None
+    gain = loss.gain(max(1, loss.values.size // 10))
+    if gain <= STILL_FALLING or hyper.learning_rate_schedule == "cosine":
+        return None
+    seen = Evidence("gain of the loss in the last tenth", gain, STILL_FALLING, "own")
+    cause = "The loss was still falling when the epochs ran out."
+    change = Change("epochs", float(hyper.epochs), float(2 * hyper.epochs))
+    epochs = int(loss.epochs[-max(1, loss.values.size // 10)]), int(loss.epochs[-1])
+    return Finding("too_short", "warning", epochs, (seen,), cause, change, 0.8)
+
+
+def no_decrease(run: Run) -> Finding | None:
+    """Tell what no other check explains; the hyperparameters tell the likeliest cause."""
+    loss, hyper = run.loss, run.hyper
+    flat_start = hyper.warm_up_epochs if hyper is not None else FLAT_START
+    if run.series("validation_ndcg").values.size:  # lists get better at once
+        flat_start = PATIENCE
+    if loss.values.size <= max(flat_start, PATIENCE) + 1:
+        return None
+    gain = loss.learned
+    if gain >= NOTHING_LEARNED:
+        return None
+    seen = Evidence("gain of the loss since epoch 0", gain, NOTHING_LEARNED, "own")
+    cause = "Nothing was learned beyond how often each level is given: steps are too few or short."
+    change, usual = run.scaled("learning_rate", 3.0), run.usual
+    if hyper is not None and hyper.weight_decay > STRONG_DECAY * usual.weight_decay:
+        cause = "Weights are pulled to zero faster than they learn."
+        change = run.scaled("weight_decay", 0.1)
+    elif hyper is not None and hyper.initial_weight == 0:
+        cause = "Equal weights learn the same: hidden units must begin different."
+        change = Change("initial_weight", 0.0, usual.initial_weight)
+    return Finding("no_decrease", "problem", loss.span, (seen,), cause, change, 0.5)
+
+
+def poor_list(run: Run) -> Finding | None:
+    """The most-rated items make a better list."""
+    ours = (run.metrics or {}).get("ndcg_at_10")
+    theirs = (run.baselines or {}).get("most_rated", {}).get("ndcg_at_10")
+    if ours is None or theirs is None or ours >= theirs or run.model_kind == "joint_rbm":
+        return None
+    seen = Evidence("validation nDCG@10", ours, theirs, "the list of the most-rated items")
+    cause = "Its lists are worse than that of the most-rated items, however well it rates."
+    change = Change("model_kind", run.model_kind, "joint_rbm")
+    return Finding("poor_list", "warning", run.loss.span, (seen,), cause, change, 0.7)

@@ -1,0 +1,135 @@
+"""What is diagnosed: an error curve, and what is known of who drew it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from recsvc.rbm.diagnosis.findings import Change
+from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.ratings import Doubles
+
+WARM_UP = 3  # epochs in which the first, large steps of fresh weights are as they should be
+PATIENCE = 10  # epochs: [SM] looks at ten steps
+FLAT = 0.001  # [SM] a tenth of a percent
+LEAST_LOSS, MOST = 1e-12, 1e100  # a curve from elsewhere may hold anything
+
+
+def above(now: float, before: float) -> float:
+    """By which share of `before` a figure is above it."""
+    return float((now - before) / max(abs(before), LEAST_LOSS))
+
+
+class Series(NamedTuple):
+    """One column of a curve, where it was measured."""
+
+    epochs: Doubles
+    values: Doubles
+
+    def after(self, epoch: int) -> "Series":
+        """Leave out the epochs up to this one."""
+        later = self.epochs > epoch
+        return Series(self.epochs[later], self.values[later])
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Give the first and the last epoch."""
+        return int(self.epochs[0]), int(self.epochs[-1])
+
+    @property
+    def learned(self) -> float:
+        """By which share the best is below the first."""
+        return -above(self.values[1:].min(), self.values[0])
+
+    def gain(self, n: int) -> float:
+        """By which share the best of the last n epochs is below the one before them."""
+        return -above(self.values[-n:].min(), self.values[-n - 1])
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is diagnosed.
+
+    columns      by name as `training.EpochReport` has them, finite epochs alone
+    spoilt_at    the first epoch with a figure, or a parameter, that was no finite number
+    hyper        None of a curve from elsewhere
+    model_kind   of machine; its usual hyperparameters are compared with
+    baselines    RMSE and nDCG@10 of methods that hardly learn, by name
+    metrics      of the finished model
+    is_over      whether no epoch will follow
+    """
+
+    columns: Mapping[str, Series]
+    spoilt_at: int | None = None
+    hyper: Hyperparameters | None = None
+    model_kind: ModelKind = "user_rbm"
+    baselines: Mapping[str, Mapping[str, float | None]] | None = None
+    metrics: Mapping[str, float | None] | None = None
+    is_over: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        rows: Iterable[Mapping[str, float | None]],
+        *,
+        diverged_at: int | None = None,
+        hyper: Hyperparameters | None = None,
+        model_kind: ModelKind = "user_rbm",
+        baselines: Mapping[str, Mapping[str, float | None]] | None = None,
+        metrics: Mapping[str, float | None] | None = None,
+        is_over: bool = True,
+    ) -> "Run":
+        """Read a curve, a row an epoch; a figure that was not measured is None or not there."""
+        found: dict[str, list[tuple[float, float]]] = {}
+        spoilt_at = diverged_at
+        for row in sorted(rows, key=_epoch):
+            measured = {name: float(figure) for name, figure in row.items() if figure is not None}
+            epoch = measured.pop("epoch")
+            if not np.isfinite(list(measured.values())).all():
+                spoilt_at = int(epoch) if spoilt_at is None else min(spoilt_at, int(epoch))
+                break
+            for name, figure in measured.items():
+                bounded = min(max(figure, -MOST), MOST)
+                found.setdefault(name, []).append((epoch, bounded))
+        columns = {name: Series(*np.array(points).T) for name, points in found.items()}
+        return cls(columns, spoilt_at, hyper, model_kind, baselines, metrics, is_over)
+
+    def series(self, name: str) -> Series:
+        """Give a column, empty where it was never measured."""
+        return self.columns.get(name, Series(np.empty(0), np.empty(0)))
+
+    @property
+    def loss(self) -> Series:
+        """Give what should fall: 1 − nDCG@10 of a kind that makes lists, else the NLL.
+
+        A joint machine learns what is chosen before how it is rated: its validation NLL may rise
+        for a while, or for good, while its lists get twice as good.
+        """
+        lists = self.series("validation_ndcg")
+        if lists.values.size:
+            return Series(lists.epochs, 1.0 - lists.values)
+        validation = self.series("validation_nll")
+        return validation if validation.values.size else self.series("train_nll")
+
+    @property
+    def ratio(self) -> Series:
+        """Give the update-to-weight ratio after the warm-up."""
+        return self.series("update_to_weight_ratio").after(WARM_UP)
+
+    @property
+    def usual(self) -> Hyperparameters:
+        """Give the defaults of the kind of machine."""
+        return Hyperparameters.defaults(self.model_kind)
+
+    def scaled(self, name: str, factor: float) -> Change | None:
+        """Suggest a hyperparameter times a factor, if it is known."""
+        if self.hyper is None:
+            return None
+        before = float(getattr(self.hyper, name))
+        return Change(name, before, float(f"{before * factor:.2g}"))
+
+
+def _epoch(row: Mapping[str, float | None]) -> float:
+    epoch = row.get("epoch")
+    return -1.0 if epoch is None else float(epoch)

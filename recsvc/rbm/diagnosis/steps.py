@@ -1,0 +1,107 @@
+"""Checks of how far each step goes."""
+
+import numpy as np
+
+from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding
+from recsvc.rbm.diagnosis.hidden_units import NEARLY_SATURATED, extremity
+from recsvc.rbm.diagnosis.run import FLAT, PATIENCE, WARM_UP, Run, above
+
+STEP_TOO_LONG, STEP_TOO_SHORT, STEP_WANTED = 1e-2, 1e-4, 1e-3  # [H10 section 7]
+STANDING_STILL, FAR_TOO_LONG = 1e-7, 0.2
+WORSE_THAN_START = 0.01
+SHOCK_EPOCHS, SHOCK = 3, 0.05
+STILL_FALLING = 0.005
+
+
+def not_finite(run: Run) -> Finding | None:
+    """A figure, or a parameter, is no finite number."""
+    if run.spoilt_at is None:
+        return None
+    seen = Evidence("epoch with a number that is not finite", run.spoilt_at, 0, "own")
+    cause = "Steps were so long that parameters left what numbers can hold."
+    at = (run.spoilt_at, run.spoilt_at)
+    change = run.scaled("learning_rate", 0.1)
+    return Finding("not_finite", "problem", at, (seen,), cause, change, 0.95)
+
+
+def rate_too_high(run: Run) -> Finding | None:
+    """Steps are long, and the loss went up by them, or the hidden units are jammed.
+
+    Long steps are as they should be while the loss falls by them.
+    """
+    ratio, loss = run.ratio, run.loss
+    if ratio.values.size < WARM_UP or loss.values.size < WARM_UP:
+        return None
+    step, worse = float(np.median(ratio.values)), above(loss.values[-1], loss.values[0])
+    extreme = extremity(run)
+    if step > FAR_TOO_LONG and extreme > NEARLY_SATURATED:
+        beside = Evidence("hidden_activity, or 1 − it", extreme, NEARLY_SATURATED, "own")
+    elif step > STEP_TOO_LONG and worse > WORSE_THAN_START:
+        beside = Evidence("last loss above the first", worse, WORSE_THAN_START, "own")
+    else:
+        return None
+    seen = (Evidence("update_to_weight_ratio", step, STEP_TOO_LONG, "H10"), beside)
+    cause = "Each step changes the weights by more than they have learned: the rate is too high."
+    change = run.scaled("learning_rate", 0.5 ** max(1, round(np.log2(step / STEP_WANTED))))
+    return Finding("rate_too_high", "problem", ratio.span, seen, cause, change, 0.85)
+
+
+def rate_too_low(run: Run) -> Finding | None:
+    """Steps are short and the loss has come to rest, or has not moved since the start."""
+    ratio, loss = run.ratio, run.loss
+    if ratio.values.size < WARM_UP or loss.values.size <= WARM_UP:
+        return None
+    step = float(np.median(ratio.values))
+    gain = loss.gain(min(PATIENCE, loss.values.size - 1))
+    if step <= STANDING_STILL:
+        return None
+    if step < STEP_TOO_SHORT and gain < STILL_FALLING:
+        seen = (
+            Evidence("update_to_weight_ratio", step, STEP_TOO_SHORT, "H10"),
+            Evidence("gain of the loss", gain, STILL_FALLING, "own"),
+        )
+    elif step < STEP_WANTED and loss.learned < FLAT:
+        seen = (
+            Evidence("update_to_weight_ratio", step, STEP_WANTED, "H10"),
+            Evidence("gain of the loss since epoch 0", loss.learned, FLAT, "SM"),
+        )
+    else:
+        return None
+    cause = "Steps are too short to get anywhere: the rate is too low."
+    factor = 10.0 ** min(3, max(1, round(np.log10(STEP_WANTED / step))))
+    change = run.scaled("learning_rate", factor)
+    return Finding("rate_too_low", "problem", ratio.span, seen, cause, change, 0.85)
+
+
+def not_moving(run: Run) -> Finding | None:
+    """The weights stand still."""
+    ratio = run.ratio
+    if ratio.values.size < WARM_UP or ratio.values[-WARM_UP:].max() > STANDING_STILL:
+        return None
+    largest = float(ratio.values[-WARM_UP:].max())
+    seen = Evidence("update_to_weight_ratio", largest, STANDING_STILL, "own")
+    cause = "The weights do not change at all: they began equal, or the rate is next to nothing."
+    change = run.scaled("learning_rate", 1000.0)
+    if run.hyper is not None and run.hyper.initial_weight == 0:
+        change = Change("initial_weight", 0.0, run.usual.initial_weight)
+    return Finding("not_moving", "problem", ratio.span, (seen,), cause, change, 0.9)
+
+
+def momentum_shock(run: Run) -> Finding | None:
+    """The loss jumps when the momentum rises."""
+    loss, hyper = run.loss, run.hyper
+    if hyper is None or hyper.momentum <= hyper.initial_momentum:
+        return None
+    at = hyper.momentum_epoch
+    calm = loss.values[loss.epochs == at]
+    shaken = loss.after(at).values[:SHOCK_EPOCHS]
+    if calm.size == 0 or shaken.size == 0:
+        return None
+    jump = above(shaken.max(), calm[0])
+    if jump <= SHOCK:
+        return None
+    seen = Evidence("jump of the loss", jump, SHOCK, "own")
+    cause = "The loss jumped when the momentum rose: the rate is too high for the full momentum."
+    change = run.scaled("learning_rate", 0.5)
+    epochs = (at, at + SHOCK_EPOCHS)
+    return Finding("momentum_shock", "warning", epochs, (seen,), cause, change, 0.7)
