@@ -12,7 +12,8 @@
     │   ├── AlreadyPublished
     │   ├── NothingToRollBackTo
     │   ├── VersionRetired
-    │   └── JobFinished
+    │   ├── JobFinished
+    │   └── NothingToChange
     ├── InvalidInput
     │   ├── MalformedRequest
     │   ├── InvalidId
@@ -20,6 +21,7 @@
     │   ├── ValueOffScale
     │   ├── InvalidCursor
     │   ├── UnknownHyperparameter
+    │   ├── UnknownFinding
     │   ├── InvalidHyperparameter
     │   └── InvalidScale
     ├── BodyTooLarge
@@ -181,6 +183,17 @@ class JobFinished(Conflict):
         )
 
 
+class NothingToChange(Conflict):
+    """No finding suggests a change"""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(
+            f"No finding of training job {job_id} suggests a change of its hyperparameters. "
+            f"GET /v1/training-jobs/{job_id}/diagnosis says what was found.",
+            job_id=job_id,
+        )
+
+
 class InvalidInput(RecsvcError):
     """Invalid input"""
 
@@ -243,6 +256,19 @@ class UnknownHyperparameter(InvalidInput):
         super().__init__(
             f"hyperparameters has {name!r}, which does not exist. Known: {', '.join(known)}.",
             field=f"hyperparameters.{name}",
+            known=known,
+        )
+
+
+class UnknownFinding(InvalidInput):
+    """No such finding with a change to apply"""
+
+    def __init__(self, job_id: int, code: str, known: list[str]) -> None:
+        super().__init__(
+            f"apply has {code!r}, which the diagnosis of training job {job_id} does not suggest a "
+            f"change for. It does for: {', '.join(known) or 'nothing'}.",
+            field="apply",
+            value=code,
             known=known,
         )
 

@@ -23,6 +23,7 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.NothingToRollBackTo(),
     errors.VersionRetired(1),
     errors.JobFinished(7, "succeeded"),
+    errors.NothingToChange(7),
     errors.MalformedRequest(
         "value is missing; send it.",
         errors=[{"field": "value", "detail": "value is missing; send it."}],
@@ -31,6 +32,7 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.InvalidRating("NaN"),
     errors.ValueOffScale(11, "1:5:1"),
     errors.InvalidCursor("page-2"),
+    errors.UnknownFinding(7, "too_high", ["rate_too_high", "overfit"]),
     errors.UnknownHyperparameter("n_hiden", ["n_hidden", "epochs"]),
     errors.InvalidHyperparameter("epochs", 0, "at least 1"),
     errors.InvalidScale("1:5", "it has no step"),

@@ -16,9 +16,11 @@ from recsvc.errors import (
     InvalidHyperparameter,
     JobFinished,
     JobNotFound,
+    NothingToChange,
+    UnknownFinding,
     UnknownHyperparameter,
 )
-from recsvc.service import jobs, training
+from recsvc.service import jobs, retrying, training
 from recsvc.service.training_spec import TrainingSpec
 
 router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
@@ -52,6 +54,17 @@ class TrainingRequest(Body):
     warm_start: bool = Field(False, description="Start from the published version's weights.")
 
 
+class Retry(Body):
+    """Which findings of the diagnosis are to be mended."""
+
+    apply: list[str] | None = Field(
+        None,
+        examples=[["rate_too_high"]],
+        min_length=1,
+        description="Codes of findings that suggest a change; all of them, if left out.",
+    )
+
+
 class ChoiceOut(Answer):
     """A hyperparameter's value, and why it was chosen."""
 
@@ -70,6 +83,9 @@ class TrainingJobOut(JobOut):
     validation_share: float = Field(examples=[0.1])
     publish: Publish
     warm_start: bool
+    retry_of: int | None = Field(
+        None, examples=[6], description="The job whose diagnosis suggested what is different."
+    )
     cancel_requested: bool
     phase: str | None = Field(None, description="What it is at while it runs.")
     epoch: int | None = Field(None, examples=[12])
@@ -108,6 +124,7 @@ def _links(job: Job) -> dict[str, str]:
         "diagnosis": f"{address}/diagnosis",
         "events": f"{address}/events",
         "cancel": f"{address}/cancel",
+        "retry": f"{address}/retry",
     }
     version = (job.result or {}).get("version")
     return links | ({"model": f"/v1/models/{version}"} if version else {})
@@ -127,7 +144,10 @@ def request_training(
 ) -> TrainingJobOut:
     """Answer at once; a worker does the training. Follow it at the Location."""
     spec = TrainingSpec(**body.model_dump())
-    job = training.request_training(session, spec=spec, now=now)
+    return _queued(training.request_training(session, spec=spec, now=now), response)
+
+
+def _queued(job: Job, response: Response) -> TrainingJobOut:
     response.headers["Location"] = f"/v1/training-jobs/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return TrainingJobOut.of(job)
@@ -169,3 +189,20 @@ async def get_training_job(
 def cancel_training(job_id: JobId, session: SessionDep, now: Now) -> TrainingJobOut:
     """A running job stops within two seconds; its error curve stays."""
     return TrainingJobOut.of(jobs.cancel_job(session, job_id, KIND, now=now))
+
+
+@router.post(
+    "/{job_id}/retry",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Try again, with the changes that the diagnosis suggests",
+    responses=answers.of(JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter),
+)
+def retry_training(
+    job_id: JobId,
+    response: Response,
+    session: SessionDep,
+    now: Now,
+    body: Annotated[Retry, FromBody()] = Retry(apply=None),  # noqa: B008 - never changed
+) -> TrainingJobOut:
+    """Queue a new job; the old one stays as it is, and goes on if it runs."""
+    return _queued(retrying.retry(session, job_id, body.apply, now=now), response)

@@ -82,7 +82,8 @@ def _make_home(home: Path) -> None:
 
 def _show(reached: Reached, material: Material) -> None:
     _import(reached, material)
-    trained = train.run(reached, {"publish": "always"} | material.training)
+    queued = reached.client.train(publish="always", **material.training)
+    trained = train.follow(reached, queued)
     if trained["state"] != "succeeded":
         train.print_outcome(trained)
         raise typer.Exit(1)

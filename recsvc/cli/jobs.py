@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 import typer
 from rich.text import Text
 
-from recsvc.cli import diagnose, output
+from recsvc.cli import diagnose, output, train
 from recsvc.cli.connection import Reached, reach
 from recsvc.cli.evaluate import print_evaluation
 from recsvc.client import ApiError, Job, Unreachable
@@ -110,6 +110,31 @@ def diagnose_job(job_id: JobId, url: output.Url = None, as_json: output.AsJson =
     with reach(url) as reached:
         found = reached.client.diagnosis(job_id)
     diagnose.show(found, as_json=as_json)
+
+
+@app.command("retry")
+def retry(
+    job_id: JobId,
+    apply: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Mend this finding alone; may be repeated."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Stay and show how it learns.")
+    ] = True,
+    url: output.Url = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Train once more, changed as the diagnosis of a training job suggests.
+
+    Example: `recsvc jobs retry 7 --apply rate_too_high`
+
+    Exit status 1 if the training fails or is cancelled.
+    """
+    with reach(url) as reached:
+        job = reached.client.retry(job_id, apply or None)
+        job = train.follow(reached, job, wait=wait)
+    train.conclude(job, wait=wait, as_json=as_json)
 
 
 @app.command("refusals")

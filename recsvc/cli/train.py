@@ -82,15 +82,8 @@ def train(
     if hyperparameters:
         spec["hyperparameters"] = hyperparameters
     with reach(url) as reached:
-        job = run(reached, spec, wait=wait)
-    if as_json:
-        output.print_json(job)
-    elif wait:
-        print_outcome(job)
-    else:
-        output.say(f"Training job {job['id']} is queued. Follow it: recsvc jobs show {job['id']}")
-    if job["state"] in ("failed", "cancelled"):
-        raise typer.Exit(1)
+        job = follow(reached, reached.client.train(**spec), wait=wait)
+    conclude(job, wait=wait, as_json=as_json)
 
 
 def parse(settings: list[str]) -> dict[str, Any]:
@@ -107,9 +100,20 @@ def parse(settings: list[str]) -> dict[str, Any]:
     return parsed
 
 
-def run(reached: Reached, spec: dict[str, object], *, wait: bool = True) -> Job:
-    """Queue a training job and, unless told not to, watch it until it is final."""
-    job = reached.client.train(**spec)
+def conclude(job: Job, *, wait: bool, as_json: bool) -> None:
+    """Say what became of a training job; exit status 1 if it failed or was cancelled."""
+    if as_json:
+        output.print_json(job)
+    elif wait:
+        print_outcome(job)
+    else:
+        output.say(f"Training job {job['id']} is queued. Follow it: recsvc jobs show {job['id']}")
+    if job["state"] in ("failed", "cancelled"):
+        raise typer.Exit(1)
+
+
+def follow(reached: Reached, job: Job, *, wait: bool = True) -> Job:
+    """Watch a queued training job until it is final, unless told not to."""
     if not wait:
         return job
     try:

@@ -201,6 +201,14 @@ class Client:
         """Say why a training job's loss does not go down: `verdict` and `findings`."""
         return self._http.json("GET", f"/v1/training-jobs/{job_id}/diagnosis")
 
+    def retry(self, job_id: int, apply: Iterable[str] | None = None) -> Job:
+        """Queue a training job anew, changed as its diagnosis suggests.
+
+        `apply`  codes of findings; all that suggest a change, if left out
+        """
+        body = {"apply": list(apply)} if apply is not None else {}
+        return cast(Job, self._http.json("POST", f"/v1/training-jobs/{job_id}/retry", body))
+
     def diagnose(self, curve: Iterable[Json], hyperparameters: Json | None = None) -> Json:
         """Diagnose a curve from elsewhere, an entry an epoch."""
         body = {"curves": list(curve), "hyperparameters": hyperparameters}

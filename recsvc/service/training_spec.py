@@ -18,6 +18,7 @@ class TrainingSpec:
     validation_share  of the ratings, on which epochs and versions are compared
     publish           "if_better" than the published version, by validation nDCG@10
     warm_start        begin at the published version's weights instead of at random ones
+    retry_of          the job whose diagnosis suggested the changes, if it was asked for so
     """
 
     hyperparameters: dict[str, Any] = field(default_factory=dict)
@@ -26,6 +27,7 @@ class TrainingSpec:
     validation_share: float = 0.1
     publish: Publish = "if_better"
     warm_start: bool = False
+    retry_of: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Give the form in which a job keeps it."""

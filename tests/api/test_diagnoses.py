@@ -92,3 +92,34 @@ def test_a_hyperparameter_that_is_none_is_refused(client):
     body = {"curves": [{"epoch": 1}], "hyperparameters": {"rate": 1}}
 
     assert client.post("/v1/diagnoses", json=body).status_code == 422
+
+
+def test_a_retry_is_a_new_job_with_the_suggested_changes(client, worker):
+    start(client, model_kind="user_rbm", seed=3, hyperparameters={"learning_rate": 1e-6})
+    lease = worker.claim()
+    for epoch in range(1, 9):
+        worker.epoch(lease, epoch, **SICK)
+
+    answer = client.post("/v1/training-jobs/1/retry", json={"apply": ["not_moving"]})
+    unknown = client.post("/v1/training-jobs/1/retry", json={"apply": ["overfit"]}).json()
+
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == "/v1/training-jobs/2"
+    job = answer.json()
+    assert (job["id"], job["retry_of"], job["state"], job["seed"]) == (2, 1, "queued", 3)
+    assert job["hyperparameters"] == {"learning_rate": 0.001}
+    assert client.get("/v1/training-jobs/1").json()["links"]["retry"] == "/v1/training-jobs/1/retry"
+    assert unknown["type"].endswith("/unknown-finding")
+    assert (unknown["field"], unknown["known"]) == ("apply", ["not_moving"])
+
+
+def test_without_a_finding_there_is_nothing_to_retry_with(client):
+    start(client)
+
+    refused = client.post("/v1/training-jobs/1/retry")
+
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith("/nothing-to-change")
+    assert "/v1/training-jobs/1/diagnosis" in refused.json()["detail"]
+    assert client.post("/v1/training-jobs/9/retry").status_code == 404
+    assert client.post("/v1/training-jobs/1/retry", json={"apply": []}).status_code == 422

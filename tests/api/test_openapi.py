@@ -22,8 +22,8 @@ from tests.conftest import ROOT
 APP = create_app(Settings(home=Path("/nowhere")))
 DOCUMENT: dict[str, Any] = APP.openapi()
 VERBS = (
-    "add|cancel|delete|diagnose|erase|explain|get|list|predict|publish|put|rank|recommend|request|rollback|"
-    "stream"
+    "add|cancel|delete|diagnose|erase|explain|get|list|predict|publish|put|rank|recommend|request|"
+    "retry|rollback|stream"
 )
 
 

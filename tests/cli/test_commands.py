@@ -152,6 +152,17 @@ def test_a_jobs_diagnosis_is_told_with_the_change_to_try(recsvc, trained):
     assert re.search(r"^problem bad start, epochs 0 to 0$", told.stdout, re.MULTILINE)
     assert "Try initial_weight 0.01 in place of 20.0." in told.stdout
 
+    again = data(
+        recsvc(
+            "jobs", "retry", number["id"], "--apply", "bad_start", "--url", trained.url, "--json"
+        )
+    )
+    assert again["state"] == "succeeded"
+    assert again["retry_of"] == number["id"]
+    assert again["hyperparameters"]["initial_weight"] == 0.01
+    cured = recsvc("jobs", "diagnose", again["id"], "--url", trained.url)
+    assert "bad start" not in cured.stdout
+
 
 def test_a_curve_from_a_file_is_diagnosed(recsvc, trained, tmp_path):
     sick, sound = tmp_path / "sick.csv", tmp_path / "sound.csv"
