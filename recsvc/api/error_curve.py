@@ -48,7 +48,26 @@ class Epoch(Answer):
         examples=[-110.9], description="Apart from the training one: overfitting."
     )
     update_to_weight_ratio: float | None = Field(examples=[0.001])
+    prediction_spread: float | None = Field(
+        examples=[0.55], description="Deviation of expected ratings over that of given ones."
+    )
+    kept_levels: float | None = Field(
+        examples=[0.48], description="Share of ratings that the Gibbs chain gave back unchanged."
+    )
     hidden_activity: float | None = Field(examples=[0.31], description="Mean of P(h = 1 | v).")
+    hidden_certainty: float | None = Field(
+        examples=[0.22], description="Mean of |P(h = 1 | v) − ½|."
+    )
+    saturated_units: float | None = Field(
+        examples=[0.02], description="Share of hidden units on, or off, for nearly everybody."
+    )
+    dead_units: float | None = Field(
+        examples=[0.0], description="Share of hidden units that say the same of everybody."
+    )
+    unit_similarity: float | None = Field(
+        examples=[0.61], description="Greatest |cosine| between the weights of two hidden units."
+    )
+    largest_weight: float | None = Field(examples=[1.7], description="Of all, without its sign.")
     learning_rate: float = Field(examples=[0.01])
     momentum: float = Field(examples=[0.9])
     cd_steps: int = Field(examples=[1])

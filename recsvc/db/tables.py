@@ -294,6 +294,13 @@ class TrainingEpoch(Base):
     cd_steps: Mapped[int]
     seconds: Mapped[float] = mapped_column(Float(53))
     validation_ndcg: Mapped[float | None] = mapped_column(Float(53))
+    prediction_spread: Mapped[float | None] = mapped_column(Float(53))
+    kept_levels: Mapped[float | None] = mapped_column(Float(53))
+    hidden_certainty: Mapped[float | None] = mapped_column(Float(53))
+    saturated_units: Mapped[float | None] = mapped_column(Float(53))
+    dead_units: Mapped[float | None] = mapped_column(Float(53))
+    unit_similarity: Mapped[float | None] = mapped_column(Float(53))
+    largest_weight: Mapped[float | None] = mapped_column(Float(53))
 
 
 class ModelVersion(Base):

@@ -8,9 +8,34 @@ from recsvc.rbm.machine import AnyPredictor, Machine
 from recsvc.rbm.monitored_lists import MonitoredLists
 from recsvc.rbm.params import Params
 from recsvc.rbm.ratings import Doubles, RatingMatrix
+from recsvc.rbm.unit_figures import UnitFigures
 
 MONITORED_USERS = 256
 MONITORED_RATINGS = 8192
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures(UnitFigures):
+    """What an epoch is judged by; it depends on the parameters alone.
+
+    train_nll               mean −log p(level | item, V) of train ratings, each left out of its own
+                            input
+    train_free_energy       mean free energy per rating of the monitored users' train ratings
+    validation_nll          the likelihood of validation ratings, given the user's train ratings
+    validation_rmse         of the expected rating, on the users' scale
+    validation_ndcg         nDCG@10 of up to 1,024 users' validation items, hidden units alone; None
+                            of a kind that only rates
+    validation_free_energy  free energy per rating of the monitored users' validation ratings
+    prediction_spread       standard deviation of the expected ratings over that of the given ones
+    """
+
+    train_nll: float | None
+    train_free_energy: float
+    validation_nll: float | None = None
+    validation_rmse: float | None = None
+    validation_ndcg: float | None = None
+    validation_free_energy: float | None = None
+    prediction_spread: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,10 +83,12 @@ class Monitor:
         rated = validation.select(validation.levels < values.size)
         return cls(machine, train, rated, values, lists, *subsets)
 
-    def measure(self, params: Params) -> "Figures":
+    def measure(self, params: Params) -> Figures:
         """Measure parameters; the same ones give the same figures."""
         hidden = self.machine.hidden_probabilities(params, self.subset)
-        nll, rmse = self._on_validation(params, self.machine.predictor(params, self.values.size))
+        nll, rmse, spread = self._on_validation(
+            params, self.machine.predictor(params, self.values.size)
+        )
         return Figures(
             validation_nll=nll,
             validation_rmse=rmse,
@@ -71,15 +98,16 @@ class Monitor:
             validation_free_energy=self._energy_per_rating(params, self.subset_validation)
             if self.subset_validation.n_ratings
             else None,
-            hidden_activity=float(hidden.mean()),
+            prediction_spread=spread,
+            **vars(UnitFigures.of(hidden, params)),
         )
 
     def _on_validation(
         self, params: Params, predictor: AnyPredictor
-    ) -> tuple[float, float] | tuple[None, None]:
-        """NLL and RMSE of validation ratings, each user folded in from their train ratings."""
+    ) -> tuple[float, float, float | None] | tuple[None, None, None]:
+        """NLL, RMSE and spread on validation ratings; users are folded in from train ratings."""
         if self.validation.n_ratings == 0:
-            return None, None
+            return None, None, None
         shares = predictor.level_probabilities(
             self.machine.hidden_probabilities(params, self.train),
             self.validation.users().astype(np.int64),
@@ -87,8 +115,10 @@ class Monitor:
             in_parallel=True,
         )
         given = self.validation.levels
-        errors = shares @ self.values - self.values[given]
-        return mean_nll(shares, given), float(np.sqrt(np.mean(np.square(errors))))
+        expected, values = shares @ self.values, self.values[given]
+        rmse = float(np.sqrt(np.mean(np.square(expected - values))))
+        spread = float(values.std())
+        return mean_nll(shares, given), rmse, float(expected.std()) / spread if spread else None
 
     def _train_nll(self, params: Params) -> float | None:
         """NLL of up to 8,192 train ratings of the monitored users, each left out of its input."""
@@ -101,19 +131,6 @@ class Monitor:
 
     def _energy_per_rating(self, params: Params, ratings: RatingMatrix) -> float:
         return float(self.machine.free_energy(params, ratings).sum() / ratings.n_ratings)
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What of `training.EpochReport` depends on the parameters alone."""
-
-    validation_nll: float | None
-    validation_rmse: float | None
-    validation_ndcg: float | None
-    train_nll: float | None
-    train_free_energy: float
-    validation_free_energy: float | None
-    hidden_activity: float
 
 
 def mean_nll(probabilities: Doubles, levels: np.ndarray) -> float:

@@ -151,6 +151,13 @@ class Hyperparameters:
         }
         return dataclasses.replace(cls.defaults(model_kind), **{**changes, **whole})
 
+    @classmethod
+    def nearest_allowed(cls, name: str, value: float) -> float:
+        """Give the value that a number may have and that is nearest to this one."""
+        field = next(field for field in dataclasses.fields(cls) if field.name == name)
+        bounded: float = min(max(value, field.metadata["least"]), field.metadata["most"])
+        return round(bounded) if field.type is int else bounded
+
     def as_dict(self) -> dict[str, Any]:
         """Give all of them by name."""
         return dataclasses.asdict(self)

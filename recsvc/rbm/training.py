@@ -1,8 +1,9 @@
 """The trainer: a generator of epochs whose state is a value that can be saved and taken up."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import inf, isfinite
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,39 +43,33 @@ class TrainingData:
         return self.values.size
 
 
-@dataclass(frozen=True)
-class EpochReport:
+@dataclass(frozen=True, kw_only=True)
+class EpochReport(Figures):
     """One point of the error curve. Epoch 0 is the machine before its first step.
 
-    validation_nll          mean −log p(level | item, the user's train ratings) of validation
-    validation_rmse         of the expected rating, on the users' scale
-    validation_ndcg         nDCG@10 of up to 1,024 users' validation items, hidden units alone; None
-                            of a kind that only rates
-    train_nll               the same likelihood of train ratings, each left out of its own input
     reconstruction_error    RMSE between ratings and their one-step reconstructions
-    train_free_energy       mean free energy per rating of the monitored users' train ratings
-    validation_free_energy  the same of their validation ratings
+    kept_levels             share of ratings that the chain gave back as they were
     update_to_weight_ratio  RMS of the epoch's last step over RMS of the weights
-    hidden_activity         mean P(h = 1) over monitored users and units
     """
 
     epoch: int
     learning_rate: float
     momentum: float
     cd_steps: int
-    train_nll: float | None
-    train_free_energy: float
-    hidden_activity: float
-    validation_nll: float | None = None
-    validation_rmse: float | None = None
-    validation_ndcg: float | None = None
-    validation_free_energy: float | None = None
     reconstruction_error: float | None = None
+    kept_levels: float | None = None
     update_to_weight_ratio: float | None = None
 
     def is_finite(self) -> bool:
         """Tell whether every figure that was measured is a number."""
         return all(isfinite(figure) for figure in vars(self).values() if figure is not None)
+
+
+class Reconstructions(NamedTuple):
+    """What the Gibbs chains of an epoch made of the ratings, as EpochReport has it."""
+
+    error: float | None = None
+    kept_levels: float | None = None
 
 
 @dataclass(frozen=True)
@@ -136,14 +131,15 @@ def train(
         epoch = state.epoch + 1
         now = pace(hyper, epoch, halvings=state.halvings)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
-            reconstruction_error = learn(state, data, hyper, now, seed=seed, epoch=epoch)
+            reconstructions = learn(state, data, hyper, now, seed=seed, epoch=epoch)
             if not state.params.is_finite():
                 raise Diverged(epoch, now.learning_rate)
             state, report = _judged(state, monitor, hyper, now, epoch=epoch)
             ratio = _last_step(state, now, model_kind) / _rms(state.params.weights)
         report = replace(
-            report, reconstruction_error=reconstruction_error, update_to_weight_ratio=ratio
-        )
+            report, update_to_weight_ratio=ratio,
+            reconstruction_error=reconstructions.error, kept_levels=reconstructions.kept_levels,
+        )  # fmt: skip
         if not report.is_finite():  # finite weights, but not their sums
             raise Diverged(epoch, now.learning_rate)
         yield report, state
@@ -157,17 +153,16 @@ def learn_epoch(
     *,
     seed: int,
     epoch: int,
-) -> float:
-    """Go through all train ratings once, moving the state's arrays; nothing is evaluated.
-
-    Returns the RMSE between the ratings and their reconstructions.
-    """
+) -> Reconstructions:
+    """Go through all train ratings once, moving the state's arrays; nothing is evaluated."""
     confusions = contrastive.learn_epoch(
         state.params, state.velocity, data.train, hyper, now, seed=seed, epoch=epoch
     )
     errors = np.subtract.outer(data.values, data.values)
     squared_error = np.einsum("gm,gm,gm->", confusions, errors, errors)
-    return float(np.sqrt(squared_error / data.train.n_ratings))
+    n_ratings = data.train.n_ratings
+    kept = float(np.trace(confusions) / n_ratings)
+    return Reconstructions(float(np.sqrt(squared_error / n_ratings)), kept)
 
 
 def learn_joint_epoch(
@@ -178,22 +173,23 @@ def learn_joint_epoch(
     *,
     seed: int,
     epoch: int,
-) -> None:
-    """Go through all train ratings once, moving the state's arrays; nothing is evaluated."""
+) -> Reconstructions:
+    """Do the same for a joint machine, which does not measure its reconstructions."""
     moments = adam.Moments(state.velocity, state.square)
     if hyper.objective == "contrastive":
         replicated.learn_epoch(
             state.params, moments, data.train, hyper,
             learning_rate=now.learning_rate, cd_steps=now.cd_steps, seed=seed, epoch=epoch,
         )  # fmt: skip
-        return
+        return Reconstructions()
     conditional.learn_epoch(
         state.params, moments, data.train, hyper,
         learning_rate=now.learning_rate, seed=seed, epoch=epoch,
     )  # fmt: skip
+    return Reconstructions()
 
 
-LEARNERS: dict[ModelKind, Callable[..., float | None]] = {
+LEARNERS: dict[ModelKind, Callable[..., Reconstructions]] = {
     "user_rbm": learn_epoch,
     "item_rbm": learn_epoch,
     "joint_rbm": learn_joint_epoch,
@@ -226,8 +222,7 @@ def _judged(
         )
     elif _is_flat(judged, hyper):
         judged = replace(judged, halvings=state.halvings + 1, halved_at=epoch)
-    report = EpochReport(epoch, now.learning_rate, now.momentum, now.cd_steps, **asdict(figures))
-    return judged, report
+    return judged, EpochReport(epoch=epoch, **vars(now), **vars(figures))
 
 
 def _is_better(figures: Figures, state: TrainerState) -> bool:

@@ -57,7 +57,7 @@ def test_a_curve_from_elsewhere_is_diagnosed_and_changes_are_suggested_if_asked_
     assert bare["findings"][0]["change"] is None
     assert told["verdict"] == "findings"
     assert told["findings"][0]["change"] == {
-        "hyperparameter": "learning_rate", "from": 0.5, "to": 500.0,
+        "hyperparameter": "learning_rate", "from": 0.5, "to": 100.0,
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ A curve from elsewhere does as well, as far as its columns go: a check that lack
 
 from collections.abc import Callable
 
-from recsvc.rbm.diagnosis import hidden_units, objective, steps
+from recsvc.rbm.diagnosis import hidden_units, objective, steps, weights
 from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding, Severity
 from recsvc.rbm.diagnosis.run import WARM_UP, Run, Series
 
@@ -22,17 +22,26 @@ CHECKS: tuple[Callable[[Run], Finding | None], ...] = (
     steps.not_moving,
     steps.momentum_shock,
     hidden_units.saturated,
+    hidden_units.dead_units,
+    hidden_units.twin_units,
     objective.reconstruction_misleads,
     objective.overfit,
     objective.too_short,
+    weights.exploding_weights,
+    weights.poor_mixing,
     objective.poor_list,
 )
 
 
 def diagnose(run: Run) -> list[Finding]:
-    """Give the findings in the order of the checks; none: healthy, as far as it was measured."""
-    found = [finding for check in CHECKS if (finding := check(run)) is not None]
-    if not any(finding.severity == "problem" for finding in found):
+    """Give the findings in the order of the checks; none: healthy, as far as it was measured.
+
+    Of a run that left the numbers, only how it began is told beside: the rest is its consequence.
+    """
+    checks = CHECKS if run.spoilt_at is None else CHECKS[:2]
+    found = [finding for check in checks if (finding := check(run)) is not None]
+    explained = any(one.severity == "problem" or one.code == "overfit" for one in found)
+    if not explained:
         found += [finding for finding in [objective.no_decrease(run)] if finding is not None]
     return found
 

@@ -8,8 +8,6 @@ from recsvc.rbm.diagnosis.run import FLAT, PATIENCE, WARM_UP, Run, above
 OVERFIT = 0.1  # [SM] of the train loss
 WORSE_THAN_BEST = 0.01
 STILL_FALLING = NOTHING_LEARNED = 0.005
-FLAT_START = 20  # epochs for which the loss of a masked machine may stand still [own]
-STRONG_DECAY = 10.0  # times the usual
 
 
 def reconstruction_misleads(run: Run) -> Finding | None:
@@ -70,8 +68,7 @@ def too_short(run: Run) -> Finding | None:
 
 def no_decrease(run: Run) -> Finding | None:
     """Tell what no other check explains; the hyperparameters tell the likeliest cause."""
-    loss, hyper = run.loss, run.hyper
-    flat_start = hyper.warm_up_epochs if hyper is not None else FLAT_START
+    loss, hyper, flat_start = run.loss, run.hyper, run.flat_start
     if run.series("validation_ndcg").values.size:  # lists get better at once
         flat_start = PATIENCE
     if loss.values.size <= max(flat_start, PATIENCE) + 1:
@@ -82,7 +79,7 @@ def no_decrease(run: Run) -> Finding | None:
     seen = Evidence("gain of the loss since epoch 0", gain, NOTHING_LEARNED, "own")
     cause = "Nothing was learned beyond how often each level is given: steps are too few or short."
     change, usual = run.scaled("learning_rate", 3.0), run.usual
-    if hyper is not None and hyper.weight_decay > STRONG_DECAY * usual.weight_decay:
+    if run.decays_too_much:
         cause = "Weights are pulled to zero faster than they learn."
         change = run.scaled("weight_decay", 0.1)
     elif hyper is not None and hyper.initial_weight == 0:

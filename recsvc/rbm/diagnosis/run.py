@@ -12,6 +12,8 @@ from recsvc.rbm.ratings import Doubles
 
 WARM_UP = 3  # epochs in which the first, large steps of fresh weights are as they should be
 PATIENCE = 10  # epochs: [SM] looks at ten steps
+FLAT_START = 20  # epochs for which the loss of a masked machine may stand still [own]
+STRONG_DECAY = 10.0  # times the usual
 FLAT = 0.001  # [SM] a tenth of a percent
 LEAST_LOSS, MOST = 1e-12, 1e100  # a curve from elsewhere may hold anything
 
@@ -118,16 +120,33 @@ class Run:
         return self.series("update_to_weight_ratio").after(WARM_UP)
 
     @property
+    def flat_start(self) -> int:
+        """Give the epochs in which small weights may still be growing apart."""
+        return self.hyper.warm_up_epochs if self.hyper is not None else FLAT_START
+
+    @property
+    def decays_too_much(self) -> bool:
+        """Tell whether weights are pulled to zero far harder than is usual."""
+        if self.hyper is None:
+            return False
+        return self.hyper.weight_decay > STRONG_DECAY * self.usual.weight_decay
+
+    @property
     def usual(self) -> Hyperparameters:
         """Give the defaults of the kind of machine."""
         return Hyperparameters.defaults(self.model_kind)
 
     def scaled(self, name: str, factor: float) -> Change | None:
-        """Suggest a hyperparameter times a factor, if it is known."""
+        """Suggest a hyperparameter times a factor, or its default in place of 0, as far as allowed.
+
+        None where it is not known, or already at its bound.
+        """
         if self.hyper is None:
             return None
         before = float(getattr(self.hyper, name))
-        return Change(name, before, float(f"{before * factor:.2g}"))
+        wanted = before * factor if before else float(getattr(self.usual, name))
+        to = float(Hyperparameters.nearest_allowed(name, float(f"{wanted:.2g}")))
+        return Change(name, before, to) if to != before else None
 
 
 def _epoch(row: Mapping[str, float | None]) -> float:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding
-from recsvc.rbm.diagnosis.hidden_units import NEARLY_SATURATED, extremity
+from recsvc.rbm.diagnosis.hidden_units import saturation
 from recsvc.rbm.diagnosis.run import FLAT, PATIENCE, WARM_UP, Run, above
 
 STEP_TOO_LONG, STEP_TOO_SHORT, STEP_WANTED = 1e-2, 1e-4, 1e-3  # [H10 section 7]
-STANDING_STILL, FAR_TOO_LONG = 1e-7, 0.2
+STANDING_STILL = 1e-7
 WORSE_THAN_START = 0.01
 SHOCK_EPOCHS, SHOCK = 3, 0.05
 STILL_FALLING = 0.005
@@ -33,16 +33,19 @@ def rate_too_high(run: Run) -> Finding | None:
     if ratio.values.size < WARM_UP or loss.values.size < WARM_UP:
         return None
     step, worse = float(np.median(ratio.values)), above(loss.values[-1], loss.values[0])
-    extreme = extremity(run)
-    if step > FAR_TOO_LONG and extreme > NEARLY_SATURATED:
-        beside = Evidence("hidden_activity, or 1 − it", extreme, NEARLY_SATURATED, "own")
-    elif step > STEP_TOO_LONG and worse > WORSE_THAN_START:
+    jammed = saturation(run)
+    if step <= STEP_TOO_LONG:
+        return None
+    if jammed is not None and jammed.value > jammed.threshold:
+        beside = jammed
+    elif worse > WORSE_THAN_START:
         beside = Evidence("last loss above the first", worse, WORSE_THAN_START, "own")
     else:
         return None
     seen = (Evidence("update_to_weight_ratio", step, STEP_TOO_LONG, "H10"), beside)
     cause = "Each step changes the weights by more than they have learned: the rate is too high."
-    change = run.scaled("learning_rate", 0.5 ** max(1, round(np.log2(step / STEP_WANTED))))
+    wanted = STEP_TOO_LONG if run.model_kind == "joint_rbm" else STEP_WANTED  # Adam's are longer
+    change = run.scaled("learning_rate", 0.5 ** max(1, round(np.log2(step / wanted))))
     return Finding("rate_too_high", "problem", ratio.span, seen, cause, change, 0.85)
 
 
