@@ -1,4 +1,4 @@
-"""The error curve tells how the hidden units and the weights are, for the diagnosis.
+"""The error curve tells how hidden units and weights are, and where training went back.
 
 Revision ID: 0007
 Revises: 0006
@@ -21,8 +21,10 @@ FIGURES = (
 def upgrade() -> None:
     for name in FIGURES:
         op.add_column("training_epoch", sa.Column(name, sa.Float(53)))
+    op.add_column("training_epoch", sa.Column("rollbacks", sa.Integer))
 
 
 def downgrade() -> None:
+    op.drop_column("training_epoch", "rollbacks")
     for name in reversed(FIGURES):
         op.drop_column("training_epoch", name)

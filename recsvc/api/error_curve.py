@@ -68,6 +68,9 @@ class Epoch(Answer):
         examples=[0.61], description="Greatest |cosine| between the weights of two hidden units."
     )
     largest_weight: float | None = Field(examples=[1.7], description="Of all, without its sign.")
+    rollbacks: int | None = Field(
+        examples=[0], description="Times that training diverged and went on from its best epoch."
+    )
     learning_rate: float = Field(examples=[0.01])
     momentum: float = Field(examples=[0.9])
     cd_steps: int = Field(examples=[1])

@@ -301,6 +301,7 @@ class TrainingEpoch(Base):
     dead_units: Mapped[float | None] = mapped_column(Float(53))
     unit_similarity: Mapped[float | None] = mapped_column(Float(53))
     largest_weight: Mapped[float | None] = mapped_column(Float(53))
+    rollbacks: Mapped[int | None]
 
 
 class ModelVersion(Base):

@@ -95,6 +95,7 @@ def write_state(state: TrainerState) -> bytes:
         "best_ndcg": state.best_ndcg.hex(),
         "halvings": state.halvings,
         "halved_at": state.halved_at,
+        "rollbacks": state.rollbacks,
     }
     return _write("trainer", arrays, facts)
 
@@ -117,6 +118,7 @@ def read_state(buffer: Buffer) -> TrainerState:
         best_ndcg=float.fromhex(facts["best_ndcg"]),
         halvings=facts["halvings"],
         halved_at=facts["halved_at"],
+        rollbacks=facts["rollbacks"],
     )
 
 

@@ -123,6 +123,9 @@ class Hyperparameters:
     )
     patience: int = _number(15, 1, 10_000, "epochs without a better one before the end")
     warm_up_epochs: int = _number(20, 0, 10_000, "first epochs, in which patience does not count")
+    rollbacks: int = _number(
+        3, 0, 10, "times that training which diverges goes on from its best epoch, at rate / 10"
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

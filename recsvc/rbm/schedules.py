@@ -6,6 +6,7 @@ from math import cos, pi
 from recsvc.rbm.params import Hyperparameters
 
 LAST_SHARE = 0.1  # of the learning rate, where it falls by a cosine
+AFTER_ROLLBACK = 0.1  # of the rate that made training diverge
 
 
 @dataclass(frozen=True)
@@ -17,17 +18,19 @@ class Pace:
     cd_steps: int
 
 
-def pace(hyper: Hyperparameters, epoch: int, *, halvings: int = 0) -> Pace:
+def pace(hyper: Hyperparameters, epoch: int, *, halvings: int = 0, rollbacks: int = 0) -> Pace:
     """Give the values of an epoch, counted from 1.
 
-    halvings  of "plateau", so far: see `training.TrainerState`
+    halvings   of "plateau", so far: see `training.TrainerState`
+    rollbacks  so far: each divides the rate by ten
 
     The momentum starts low, while the first gradients are large [H10 section 9]; the chain may
     be longer in the last third, when large weights mix slowly [S07 section 5].
     """
+    rate = hyper.learning_rate * AFTER_ROLLBACK**rollbacks
     late = epoch > hyper.epochs * 2 // 3
     return Pace(
-        learning_rate=hyper.learning_rate * _share_of_rate(hyper, epoch, halvings),
+        learning_rate=rate * _share_of_rate(hyper, epoch, halvings),
         momentum=hyper.initial_momentum if epoch <= hyper.momentum_epoch else hyper.momentum,
         cd_steps=max(hyper.cd_steps, hyper.final_cd_steps) if late else hyper.cd_steps,
     )

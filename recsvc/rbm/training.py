@@ -50,6 +50,8 @@ class EpochReport(Figures):
     reconstruction_error    RMSE between ratings and their one-step reconstructions
     kept_levels             share of ratings that the chain gave back as they were
     update_to_weight_ratio  RMS of the epoch's last step over RMS of the weights
+    rollbacks               how often so far training has diverged and gone back to its best epoch;
+                            an epoch that diverged has the figures of that one
     """
 
     epoch: int
@@ -59,6 +61,7 @@ class EpochReport(Figures):
     reconstruction_error: float | None = None
     kept_levels: float | None = None
     update_to_weight_ratio: float | None = None
+    rollbacks: int = 0
 
     def is_finite(self) -> bool:
         """Tell whether every figure that was measured is a number."""
@@ -80,6 +83,7 @@ class TrainerState:
     square    Adam's mean of their squares, zeros where the machine is masked
     halvings  how often the "plateau" schedule has halved the learning rate,
     halved_at the last time after this epoch
+    rollbacks how often training has diverged and gone on from its best epoch
 
     The arrays belong to the trainer, which overwrites them in the next epoch, all but the best
     parameters: save or copy them before asking for it.
@@ -95,6 +99,7 @@ class TrainerState:
     best_ndcg: float = -inf
     halvings: int = 0
     halved_at: int = 0
+    rollbacks: int = 0
 
     @classmethod
     def initial(cls, params: Params) -> "TrainerState":
@@ -117,9 +122,10 @@ def train(
     epochs, those of the warm-up not counted: by validation nDCG@10 of a joint machine, by
     validation NLL on ties and of the other kinds. Without validation ratings the last epoch is the
     best. The same state, data and seed give the same bits, whatever the number of threads.
-    Raises Diverged when a parameter stops being finite.
+    When a parameter stops being finite, training goes on from the best epoch at a tenth of the
+    rate, `hyper.rollbacks` times; then it raises Diverged.
     """
-    machine, learn = machine_of(model_kind), LEARNERS[model_kind]
+    machine = machine_of(model_kind)
     monitor = Monitor.of(
         machine, data.train, data.validation, data.values, seed=seed,
         first_liked=data.first_liked if model_kind == "joint_rbm" else None,
@@ -129,20 +135,42 @@ def train(
         yield report, state
     while state.epoch < hyper.epochs and not _stalled(state, hyper):
         epoch = state.epoch + 1
-        now = pace(hyper, epoch, halvings=state.halvings)
+        now = pace(hyper, epoch, halvings=state.halvings, rollbacks=state.rollbacks)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
-            reconstructions = learn(state, data, hyper, now, seed=seed, epoch=epoch)
-            if not state.params.is_finite():
+            reached = _after_epoch(state, data, hyper, now, monitor, seed, model_kind)
+        if reached is None:
+            if state.rollbacks == hyper.rollbacks or not state.best_params.is_finite():
                 raise Diverged(epoch, now.learning_rate)
-            state, report = _judged(state, monitor, hyper, now, epoch=epoch)
-            ratio = _last_step(state, now, model_kind) / _rms(state.params.weights)
-        report = replace(
-            report, update_to_weight_ratio=ratio,
-            reconstruction_error=reconstructions.error, kept_levels=reconstructions.kept_levels,
-        )  # fmt: skip
-        if not report.is_finite():  # finite weights, but not their sums
-            raise Diverged(epoch, now.learning_rate)
+            reached = _judged(_rolled_back(state, epoch), monitor, hyper, now, epoch=epoch)
+        state, report = reached
         yield report, state
+
+
+def _after_epoch(
+    state: TrainerState, data: TrainingData, hyper: Hyperparameters, now: Pace, monitor: Monitor,
+    seed: int, model_kind: ModelKind,
+) -> tuple[TrainerState, EpochReport] | None:  # fmt: skip
+    """Learn one epoch and measure it. None: parameters, or their sums, are no finite numbers."""
+    epoch = state.epoch + 1
+    reconstructions = LEARNERS[model_kind](state, data, hyper, now, seed=seed, epoch=epoch)
+    if not state.params.is_finite():
+        return None
+    ratio = _last_step(state, now, model_kind) / _rms(state.params.weights)
+    reached, report = _judged(state, monitor, hyper, now, epoch=epoch)
+    report = replace(
+        report, update_to_weight_ratio=ratio,
+        reconstruction_error=reconstructions.error, kept_levels=reconstructions.kept_levels,
+    )  # fmt: skip
+    return (reached, report) if report.is_finite() else None
+
+
+def _rolled_back(state: TrainerState, epoch: int) -> TrainerState:
+    """Stand at the best epoch again, at rest."""
+    rest = state.params.zeros_like(), state.params.zeros_like()
+    return replace(
+        state, params=state.best_params.copy(), velocity=rest[0], square=rest[1],
+        halved_at=epoch, rollbacks=state.rollbacks + 1,
+    )  # fmt: skip
 
 
 def learn_epoch(
@@ -222,7 +250,8 @@ def _judged(
         )
     elif _is_flat(judged, hyper):
         judged = replace(judged, halvings=state.halvings + 1, halved_at=epoch)
-    return judged, EpochReport(epoch=epoch, **vars(now), **vars(figures))
+    report = EpochReport(epoch=epoch, rollbacks=state.rollbacks, **vars(now), **vars(figures))
+    return judged, report
 
 
 def _is_better(figures: Figures, state: TrainerState) -> bool:

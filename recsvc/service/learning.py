@@ -16,7 +16,7 @@ from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.training import TrainerState
 from recsvc.service import completing, fitting
 from recsvc.service.context import Context
-from recsvc.service.fitting import Fit
+from recsvc.service.fitting import Fit, Lap
 from recsvc.service.judging import Split
 from recsvc.service.telling import Telling
 from recsvc.service.training_spec import TrainingSpec
@@ -103,6 +103,8 @@ class Learning:
         state, warnings = fitting.first_state(self.context, fit, data, resumed_at)
         self.warnings.extend(one for one in warnings if one not in self.warnings)
         for lap in fitting.laps(self.context, self.lease, fit, data, state):
+            if lap.state.rollbacks > state.rollbacks:
+                self.warnings.append(_went_back(lap))
             state = lap.state
             if fit.judged:
                 self.telling.epoch(lap)
@@ -121,3 +123,11 @@ class Learning:
             users=split.users,
             items=split.items,
         )
+
+
+def _went_back(lap: Lap) -> str:
+    rate = lap.report.learning_rate
+    return (
+        f"Training diverged in epoch {lap.report.epoch}, at a learning rate of {rate:g}: it went "
+        f"on from epoch {lap.state.best_epoch} at a tenth of it."
+    )

@@ -107,13 +107,22 @@ def test_weights_that_nothing_pulls_back_explode(ratings):
 
 
 def test_training_that_left_the_numbers_is_told_with_its_epoch(ratings):
-    run = run_of(ratings, learning_rate=100.0, weight_decay=10.0)
+    run = run_of(ratings, learning_rate=100.0, weight_decay=10.0, rollbacks=0)
     first = diagnose(run)[0]
 
     assert codes(run) == ["not_finite"], "whatever else there is follows from it"
     assert 1 <= run.spoilt_at <= 40
     assert first.epochs == (run.spoilt_at, run.spoilt_at)
     assert first.change == Change("learning_rate", 100.0, 10.0)
+
+
+def test_training_that_went_back_is_told_to_begin_where_it_went_on():
+    curve = rows(validation_nll=falling(30), rollbacks=[*[0] * 4, *[1] * 6, *[2] * 20])
+
+    (found,) = diagnose(Run.of(curve, hyper=Hyperparameters(learning_rate=50.0)))
+
+    assert (found.code, found.severity, found.epochs) == ("not_finite", "warning", (4, 10))
+    assert found.change == Change("learning_rate", 50.0, 0.5)
 
 
 def test_every_finding_has_its_heading_where_the_answer_points_to():

@@ -103,8 +103,12 @@ def test_huge_weights_never_become_not_a_number(ratings, rng, size):
 def test_parameters_that_explode_raise_diverged_and_nothing_before_it_is_infinite(ratings, rate):
     epochs = []
     chosen = Hyperparameters.chosen(
-        "user_rbm", {"learning_rate": rate, "weight_decay": 10.0, "n_hidden": 4, "batch_size": 3}
-    )
+        "user_rbm",
+        {
+            "learning_rate": rate, "weight_decay": 10.0, "n_hidden": 4, "batch_size": 3,
+            "rollbacks": 0,
+        },
+    )  # fmt: skip
     start = initial_params(ratings, 5, chosen, rng=np.random.default_rng(0))
     data = TrainingData(ratings, ratings, STARS)
     state = TrainerState.initial(start)

@@ -15,7 +15,7 @@ def diagnosis_of(shop: Shop, job_id: int = 1) -> diagnosing.Diagnosis:
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
 def test_a_job_that_diverged_is_told_a_smaller_rate_than_it_had(shop, model_kind):
-    asked = {"learning_rate": 100.0, "epochs": 50, "weight_decay": 10.0}
+    asked = {"learning_rate": 100.0, "epochs": 50, "weight_decay": 10.0, "rollbacks": 0}
     error = shop.fail(model_kind=model_kind, hyperparameters=asked)
 
     first, *_ = diagnosis_of(shop).findings

@@ -11,6 +11,8 @@ from tests.service.shop import NOON, SHORT, Shop
 
 TOO_LARGE = {"initial_weight": 20.0, "epochs": 5}
 
+DIVERGING = {"learning_rate": 100.0, "epochs": 50, "rollbacks": 0}
+
 
 def retry(shop: Shop, job_id: int = 1, apply: list[str] | None = None) -> TrainingSpec:
     with unit_of_work(shop.database) as session:
@@ -42,16 +44,16 @@ def test_a_spoilt_job_is_cured_by_what_its_diagnosis_suggests(shop):
 
 
 def test_a_job_that_diverged_is_tried_again_with_all_that_is_suggested(shop):
-    shop.fail(model_kind="joint_rbm", hyperparameters={"learning_rate": 100.0, "epochs": 50})
+    shop.fail(model_kind="joint_rbm", hyperparameters=DIVERGING)
 
     spec = retry(shop)
 
-    assert spec.hyperparameters == {**SHORT, "learning_rate": 10.0, "epochs": 50}
+    assert spec.hyperparameters == {**SHORT, **DIVERGING, "learning_rate": 10.0}
     assert spec.retry_of == 1
 
 
 def test_a_finding_that_is_not_there_is_refused_and_those_that_are_named(shop):
-    shop.fail(model_kind="joint_rbm", hyperparameters={"learning_rate": 100.0, "epochs": 50})
+    shop.fail(model_kind="joint_rbm", hyperparameters=DIVERGING)
 
     with pytest.raises(UnknownFinding, match=r"'overfit'.*It does for: not_finite"):
         retry(shop, apply=["overfit"])

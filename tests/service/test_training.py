@@ -449,7 +449,12 @@ def test_what_would_not_fit_in_memory_is_refused_before_anything_is_read(shop):
 def test_a_learning_rate_far_too_large_fails_with_a_smaller_one_to_try(shop, model_kind):
     error = shop.fail(
         model_kind=model_kind,
-        hyperparameters={"learning_rate": 100.0, "epochs": 50, "weight_decay": 10.0},
+        hyperparameters={
+            "learning_rate": 100.0,
+            "epochs": 50,
+            "weight_decay": 10.0,
+            "rollbacks": 0,
+        },
     )
 
     assert error["code"] == "diverged"
@@ -457,6 +462,20 @@ def test_a_learning_rate_far_too_large_fails_with_a_smaller_one_to_try(shop, mod
     assert f"learning_rate {error['learning_rate'] / 10:g}" in error["detail"]
     assert error["epoch"] >= 1
     assert len(shop.curve(1)) == error["epoch"]  # what came before is kept
+
+
+@pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
+def test_training_that_diverges_goes_on_slower_and_the_job_says_so(shop, model_kind):
+    result = shop.train(
+        model_kind=model_kind,
+        hyperparameters={"learning_rate": 100.0, "epochs": 12, "weight_decay": 10.0},
+    )
+
+    backs = [epoch.rollbacks for epoch in shop.curve(1)]
+    told = [one for one in result["warnings"] if one.startswith("Training diverged in epoch")]
+    assert backs[0] == 0 < backs[-1]
+    assert f"epoch {backs.index(1)}, at a learning rate of" in told[0]
+    assert len(told) == len(set(told)) >= backs[-1]
 
 
 def test_hyperparameters_are_refused_when_the_job_is_asked_for(shop):

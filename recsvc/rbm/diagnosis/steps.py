@@ -5,6 +5,7 @@ import numpy as np
 from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding
 from recsvc.rbm.diagnosis.hidden_units import saturation
 from recsvc.rbm.diagnosis.run import FLAT, PATIENCE, WARM_UP, Run, above
+from recsvc.rbm.schedules import AFTER_ROLLBACK
 
 STEP_TOO_LONG, STEP_TOO_SHORT, STEP_WANTED = 1e-2, 1e-4, 1e-3  # [H10 section 7]
 STANDING_STILL = 1e-7
@@ -14,14 +15,26 @@ STILL_FALLING = 0.005
 
 
 def not_finite(run: Run) -> Finding | None:
-    """A figure, or a parameter, is no finite number."""
+    """A figure, or a parameter, is no finite number, or was until training went back."""
     if run.spoilt_at is None:
-        return None
+        return _rolled_back(run)
     seen = Evidence("epoch with a number that is not finite", run.spoilt_at, 0, "own")
     cause = "Steps were so long that parameters left what numbers can hold."
     at = (run.spoilt_at, run.spoilt_at)
-    change = run.scaled("learning_rate", 0.1)
+    change = run.scaled("learning_rate", AFTER_ROLLBACK)
     return Finding("not_finite", "problem", at, (seen,), cause, change, 0.95)
+
+
+def _rolled_back(run: Run) -> Finding | None:
+    back = run.series("rollbacks")
+    if back.values.size == 0 or back.values[-1] == 0:
+        return None
+    seen = Evidence("rollbacks", float(back.values[-1]), 0, "own")
+    cause = "Steps left what numbers can hold: training went on from its best epoch, with less."
+    at = back.epochs[np.diff(back.values, prepend=0.0) > 0]
+    change = run.scaled("learning_rate", AFTER_ROLLBACK ** float(back.values[-1]))
+    epochs = int(at[0]), int(at[-1])
+    return Finding("not_finite", "warning", epochs, (seen,), cause, change, 0.95)
 
 
 def rate_too_high(run: Run) -> Finding | None:
