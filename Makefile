@@ -74,7 +74,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 
 lock: $(STAMP) ## Renew the three requirements locks (ARGS=--upgrade for newer versions)
-	$(COMPILE) --extra postgres --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) --extra postgres --extra plot --group dev pyproject.toml -o requirements.lock
 	$(COMPILE) --extra postgres --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
 	$(COMPILE) --group bench --constraint requirements.lock -o requirements-bench.lock
 

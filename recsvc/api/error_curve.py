@@ -1,4 +1,4 @@
-"""A training job's error curve: as JSON, as CSV, as a picture."""
+"""A training job's error curve: as JSON, as CSV, as a picture of it and of others."""
 
 import csv
 import io
@@ -10,12 +10,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from recsvc.api import answers, error_curve_svg
-from recsvc.api.deps import JobId, ReadingDep
+from recsvc.api import answers
+from recsvc.api.deps import LARGEST_KEY, JobId, ReadingDep
 from recsvc.api.schemas import Answer
+from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobState, TrainingEpoch
 from recsvc.errors import JobNotFound
-from recsvc.service import jobs
+from recsvc.plots import svg
+from recsvc.plots.figures import Figure
+from recsvc.plots.layout import MOST_JOBS, Curve, plot_of
+from recsvc.plots.panels import Span
+from recsvc.service import diagnosing, jobs
 
 router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
 
@@ -26,6 +31,13 @@ class CurveFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
     SVG = "svg"
+
+
+class Scale(StrEnum):
+    """How a picture's values stand on their axes."""
+
+    LINEAR = "linear"
+    LOG = "log"
 
 
 class Epoch(Answer):
@@ -109,15 +121,27 @@ def get_error_curve(
     job_id: JobId,
     session: ReadingDep,
     form: Annotated[CurveFormat, Query(alias="format")] = CurveFormat.JSON,
+    metric: Annotated[
+        list[Figure], Query(description="Of a picture: the figures to draw.", max_length=20)
+    ] = [],  # noqa: B006 - FastAPI copies it
+    beside: Annotated[
+        list[Annotated[int, Field(ge=1, le=LARGEST_KEY)]],
+        Query(description="Of a picture: jobs to draw beside this one.", max_length=MOST_JOBS - 1),
+    ] = [],  # noqa: B006 - FastAPI copies it
+    scale: Annotated[Scale, Query(description="Of a picture: its values' axes.")] = Scale.LINEAR,
 ) -> Response:
-    """Empty before the first epoch; kept whatever becomes of the job."""
+    """Empty before the first epoch; kept whatever becomes of the job.
+
+    A picture marks the best epoch and those that the diagnosis speaks of.
+    """
+    if form is CurveFormat.SVG:
+        drawn = [_drawn(session, one) for one in dict.fromkeys((job_id, *beside))]
+        plot = plot_of(drawn, metric, is_log=scale is Scale.LOG)
+        return Response(svg.draw(plot), media_type="image/svg+xml")
     job = jobs.get_job(session, job_id, "training")
     curve = _curve(job, jobs.error_curve(session, job_id))
-    match form:
-        case CurveFormat.CSV:
-            return Response(_as_csv(curve.epochs), media_type="text/csv; charset=utf-8")
-        case CurveFormat.SVG:
-            return Response(error_curve_svg.draw(**_drawn(curve)), media_type="image/svg+xml")
+    if form is CurveFormat.CSV:
+        return Response(_as_csv(curve.epochs), media_type="text/csv; charset=utf-8")
     return Response(curve.model_dump_json(), media_type="application/json")
 
 
@@ -155,30 +179,16 @@ def _as_csv(epochs: list[Epoch]) -> str:
     return text.getvalue()
 
 
-def _drawn(curve: ErrorCurve) -> dict[str, Any]:
-    def line(name: str) -> list[tuple[int, float | None]]:
-        return [(epoch.epoch, getattr(epoch, name)) for epoch in curve.epochs]
-
-    rmse = {
-        name.replace("_", " "): figures["rmse"]
-        for name, figures in (curve.baselines or {}).items()
-        if figures.get("rmse") is not None
-    }
-    ndcg = {
-        name.replace("_", " "): figures["ndcg_at_10"]
-        for name, figures in (curve.baselines or {}).items()
-        if figures.get("ndcg_at_10") is not None
-    }
-    lists = error_curve_svg.Panel("nDCG@10", {"validation": line("validation_ndcg")}, levels=ndcg)
-    return {
-        "title": f"Training job {curve.job_id} · {curve.state}",
-        "best_epoch": curve.best_epoch,
-        "panels": [
-            *([lists] if lists.values() else []),
-            error_curve_svg.Panel("RMSE", {"validation": line("validation_rmse")}, levels=rmse),
-            error_curve_svg.Panel(
-                "negative log-likelihood",
-                {"validation": line("validation_nll"), "training": line("train_nll")},
-            ),
-        ],
-    }
+def _drawn(session: Session, job_id: int) -> Curve:
+    """Give a job's curve as a plot wants it. Raises JobNotFound."""
+    job, diagnosis = diagnosing.diagnose_job(session, job_id)
+    curve = _curve(job, jobs.error_curve(session, job_id))
+    return Curve(
+        job_id,
+        curve.state,
+        [epoch.model_dump() for epoch in curve.epochs],
+        curve.best_epoch,
+        curve.baselines or {},
+        [Span(found.code, found.severity, found.epochs) for found in diagnosis.findings],
+        {name: job.spec.get(name) for name in ("model_kind", "seed")} | job.spec["hyperparameters"],
+    )

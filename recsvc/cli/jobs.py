@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 import typer
 from rich.text import Text
 
-from recsvc.cli import diagnose, output, train
+from recsvc.cli import diagnose, output, plot, train
 from recsvc.cli.connection import Reached, reach
 from recsvc.cli.evaluate import print_evaluation
 from recsvc.client import ApiError, Job, Unreachable
@@ -28,6 +28,7 @@ CURVE_COLUMNS = {
 }
 
 app = typer.Typer(no_args_is_help=True, help="List, show and cancel jobs; read their error curves.")
+app.command("plot")(plot.plot)
 
 
 @app.command("list")

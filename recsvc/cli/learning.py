@@ -8,9 +8,14 @@ from rich.live import Live
 from rich.text import Text
 
 from recsvc.cli import output
+from recsvc.cli.drawn import print_plot
 from recsvc.client import Job
+from recsvc.plots.figures import Figure
+from recsvc.plots.layout import Curve, plot_of
+from recsvc.plots.panels import Plot
 
 SHOWN_EPOCHS = 8
+LEFT_ROWS = 6  # of the curve that stays when the training is over
 COLUMNS = ("validation NLL", "validation RMSE", "train NLL", "seconds")
 
 
@@ -39,6 +44,16 @@ class Watching:
         trace: TracebackType | None,
     ) -> None:
         self._live.stop()
+        if kind is None and output.messages.is_terminal and len(self._epochs) > 1:
+            print_plot(output.messages, self.plot(), rows=LEFT_ROWS)
+
+    def plot(self) -> Plot:
+        """Draw what the best epoch goes by, as far as it has been seen."""
+        rated = (Figure.VALIDATION_NLL, Figure.TRAIN_NLL)
+        figures = (Figure.VALIDATION_NDCG,) if self._ranks() else rated
+        best, baselines = self._job.get("best_epoch"), self._job.get("baselines") or {}
+        curve = Curve(self._job["id"], self._job["state"], self._epochs, best, baselines)
+        return plot_of([curve], figures)
 
     def stands(self, job: Job) -> None:
         """Take in how far the job is."""

@@ -194,8 +194,16 @@ class Client:
 
     def error_curve(self, job_id: int) -> list[Json]:
         """Give a training job's figures, one entry an epoch."""
-        curve = self._http.json("GET", f"/v1/training-jobs/{job_id}/error-curve")
-        return cast(list[Json], curve["epochs"])
+        return cast(list[Json], self.curve(job_id)["epochs"])
+
+    def curve(self, job_id: int) -> Json:
+        """Give a training job's `epochs`, `best_epoch` and `baselines`."""
+        return self._http.json("GET", f"/v1/training-jobs/{job_id}/error-curve")
+
+    def picture(self, job_id: int, **query: object) -> str:
+        """Draw an error curve as SVG; `query` metric, beside, scale."""
+        path = f"/v1/training-jobs/{job_id}/error-curve"
+        return self._http.send("GET", path, params={"format": "svg", **query}).text
 
     def diagnosis(self, job_id: int) -> Json:
         """Say why a training job's loss does not go down: `verdict` and `findings`."""

@@ -43,8 +43,10 @@ class Job(TypedDict):
     counts: NotRequired[Json]
     phase: NotRequired[str | None]
     eta_seconds: NotRequired[float | None]
+    best_epoch: NotRequired[int | None]
     baselines: NotRequired[Json | None]
     choices: dict[str, Any] | None
+    hyperparameters: NotRequired[Json]
 
 
 class RecommendedItem(TypedDict):

@@ -1,5 +1,6 @@
 """Training jobs over HTTP: starting, looking, stopping, the error curve."""
 
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -164,7 +165,7 @@ def test_before_the_first_epoch_the_curve_is_empty(client):
 
     assert curve(client, "json").json()["epochs"] == []
     assert len(curve(client, "csv").text.splitlines()) == 1
-    assert "No figures yet" in curve(client, "svg").text
+    assert "No figures to draw." in curve(client, "svg").text
 
 
 def test_the_curve_has_the_figures_of_every_epoch(client, worker):
@@ -256,6 +257,37 @@ def test_the_curve_is_a_picture_that_names_what_it_shows(client, worker):
     assert "best: epoch 2, 0.9000" in words
     assert {"item mean 1.020", "global mean 1.120"} <= set(words)
     assert answer.text.count('class="level"') == 2
+
+
+def test_a_picture_shows_the_figures_that_are_named_and_what_the_diagnosis_speaks_of(
+    client, worker
+):
+    start(client, model_kind="user_rbm")
+    lease = worker.claim()
+    for epoch in range(1, 9):
+        worker.epoch(lease, epoch, update_to_weight_ratio=0.0, train_nll=1.4, validation_nll=1.4)
+    query = {"format": "svg", "metric": ["update_to_weight_ratio", "cd_steps"]}
+    answer = client.get("/v1/training-jobs/1/error-curve", params=query).text
+
+    assert {">update to weight ratio<", ">cd steps<", ">not_moving<"} <= set(
+        re.findall(r">[^<]+<", answer)
+    )
+    assert ">RMSE<" not in answer
+
+
+def test_jobs_are_drawn_beside_each_other_if_they_are_there(client, worker):
+    for seed in (7, 8):
+        start(client, seed=seed)
+        worker.train(epochs=3)
+    path = "/v1/training-jobs/2/error-curve?format=svg&scale=log&beside="
+    answer = client.get(f"{path}1").text
+
+    assert "a  job 2: seed 8" in answer
+    assert "b  job 1: seed 7" in answer
+    assert ">RMSE (logarithmic)<" in answer
+    assert client.get(f"{path}3").status_code == 404
+    assert client.get(f"{path}0").status_code == 422
+    assert client.get(path + "1&beside=".join(["1"] * 9)).status_code == 422
 
 
 def test_a_form_that_is_not_offered_is_refused(client):

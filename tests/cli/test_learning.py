@@ -4,6 +4,7 @@ import io
 
 from rich.console import Console
 
+from recsvc.cli import output
 from recsvc.cli.learning import Watching
 
 JOB = {"id": 7, "state": "running", "progress": 0.5, "baselines": {"item_mean": {"rmse": 1.02}}}
@@ -48,3 +49,31 @@ def test_lists_are_shown_where_nothing_is_rated():
 
     assert "0.2100" in shown
     assert "–" in shown
+
+
+def left_behind(monkeypatch, *epochs: dict) -> str:
+    console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
+    monkeypatch.setattr(output, "messages", console)
+    with Watching(JOB | {"best_epoch": 1}) as watching:
+        for epoch in epochs:
+            watching.learned(EPOCH | epoch, JOB | {"best_epoch": 1, "state": "succeeded"})
+    return console.file.getvalue()
+
+
+def test_a_curve_stays_in_the_terminal_when_the_training_is_over(monkeypatch):
+    shown = left_behind(monkeypatch, {}, {"epoch": 2, "validation_nll": 1.5})
+    _, _, plot = shown.rpartition("Training job 7 · succeeded")
+
+    assert "negative log-likelihood   v validation 1.5   t training 1.2" in plot
+    assert "▲ best: epoch 1" in plot
+    assert len(plot.splitlines()) == 1 + 2 + 6 + 2 + 1
+
+
+def test_a_kind_that_makes_lists_leaves_the_curve_of_its_lists(monkeypatch):
+    ranked = ({"validation_ndcg": 0.2}, {"epoch": 2, "validation_ndcg": 0.3})
+
+    assert "nDCG@10   v validation 0.3" in left_behind(monkeypatch, *ranked)
+
+
+def test_one_epoch_leaves_no_curve(monkeypatch):
+    assert "·" not in left_behind(monkeypatch, {})

@@ -1,0 +1,64 @@
+"""What of error curves is drawn."""
+
+import math
+
+from recsvc.api.error_curve import Epoch
+from recsvc.plots.figures import Figure
+from recsvc.plots.layout import Curve, plot_of
+from recsvc.plots.panels import Span
+
+NLL = [{"epoch": n, "validation_nll": 2.0 / (n + 1), "train_nll": 1.0 / (n + 1)} for n in range(5)]
+
+
+def names(*curves: Curve, figures=()) -> dict[str, list[str]]:
+    panels = plot_of(curves, figures).panels
+    return {panel.name: [line.key.name for line in panel.lines] for panel in panels}
+
+
+def test_every_figure_of_an_epoch_can_be_drawn():
+    assert set(Figure) == set(Epoch.model_fields) - {"epoch"}
+
+
+def test_what_has_no_figures_is_left_out_unless_it_is_named():
+    curve = Curve(7, "succeeded", NLL)
+
+    assert names(curve) == {"negative log-likelihood": ["validation", "training"]}
+    assert names(curve, figures=[Figure.SECONDS]) == {"seconds": ["training"]}
+    assert names(Curve(7, "queued", [])) == {"negative log-likelihood": ["validation", "training"]}
+
+
+def test_of_several_jobs_only_validation_is_drawn_unless_both_are_named():
+    two = Curve(7, "succeeded", NLL), Curve(9, "succeeded", NLL)
+
+    assert names(*two) == {"negative log-likelihood": ["job 7", "job 9"]}
+    both = plot_of(two, [Figure.TRAIN_NLL, Figure.VALIDATION_NLL]).panels[0].lines
+    assert [(line.key.mark, line.is_dashed) for line in both] == [
+        ("a", False), ("A", True), ("b", False), ("B", True),
+    ]  # fmt: skip
+
+
+def test_what_no_axis_can_show_is_a_gap():
+    values = [1.0, math.nan, math.inf, 1e200, 0.0, None]
+    rows = [{"epoch": n, "seconds": value} for n, value in enumerate(values)]
+
+    def drawn(**how: bool) -> list[float | None]:
+        panel = plot_of([Curve(7, "failed", rows)], [Figure.SECONDS], **how).panels[0]
+        return [value for _, value in panel.lines[0].points]
+
+    assert drawn() == [1.0, None, None, None, 0.0, None]
+    assert drawn(is_log=True) == [1.0, None, None, None, None, None]
+
+
+def test_an_epoch_that_only_a_finding_speaks_of_is_seen_too():
+    found = Span("not_finite", "problem", (8, 8))
+
+    assert plot_of([Curve(7, "failed", NLL, findings=[found])]).epochs() == (0, 8)
+
+
+def test_jobs_are_told_apart_by_what_differs_alone():
+    asked = [{"n_hidden": 8, "learning_rate": rate} for rate in (0.1, 0.2)]
+    jobs = [Curve(n, "succeeded", NLL, asked=one) for n, one in enumerate(asked, start=7)]
+
+    told = [key.name for key in plot_of(jobs).legend]
+
+    assert told == ["job 7: learning_rate 0.1", "job 8: learning_rate 0.2"]
