@@ -34,7 +34,7 @@ ALL = (
 )
 
 
-FULL = ("quality", "quality_ratings", "folding_in", "growth")
+FULL = ("quality", "quality_ratings", "folding_in", "growth", "diagnosis")
 
 
 def main() -> None:
