@@ -25,6 +25,7 @@ from recsvc.api import (
     ratings,
     recommendations,
     training_jobs,
+    training_previews,
     users,
 )
 from recsvc.api.addresses import Addresses
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     items.router,
     import_jobs.router,
     training_jobs.router,
+    training_previews.router,
     error_curve.router,
     diagnoses.router,
     events.router,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 import typer
 from rich.markup import escape
 
-from recsvc.cli import output
+from recsvc.cli import output, previews
 from recsvc.cli.connection import Reached, reach
 from recsvc.cli.figures import print_figures
 from recsvc.cli.learning import Watching
@@ -49,6 +49,10 @@ def train(
     warm_start: Annotated[
         bool, typer.Option("--warm-start", help="Go on from the published version's weights.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Look at the data, memory and time; queue nothing."),
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Stay and show how it learns.")
     ] = True,
@@ -68,8 +72,8 @@ def train(
 
     Example: `recsvc train --set n_hidden=200 --set learning_rate=0.02 --seed 7`
 
-    Exit status 1 if the training fails or is cancelled. Ctrl-C leaves the job in the queue of a
-    service at --url, which goes on with it.
+    Exit status 1 if the training fails or is cancelled, or would fail (--dry-run). Ctrl-C leaves
+    the job in the queue of a service at --url, which goes on with it.
     """
     spec: dict[str, object] = {
         "model_kind": kind,
@@ -82,6 +86,8 @@ def train(
     if hyperparameters:
         spec["hyperparameters"] = hyperparameters
     with reach(url) as reached:
+        if dry_run:
+            raise typer.Exit(previews.show(reached.client.validate(**spec), as_json=as_json))
         job = follow(reached, reached.client.train(**spec), wait=wait)
     conclude(job, wait=wait, as_json=as_json)
 

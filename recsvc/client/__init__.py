@@ -209,6 +209,10 @@ class Client:
         """Say why a training job's loss does not go down: `verdict` and `findings`."""
         return self._http.json("GET", f"/v1/training-jobs/{job_id}/diagnosis")
 
+    def validate(self, **spec: object) -> Json:
+        """Look at a training job before it is queued: its data, choices, memory and time."""
+        return self._http.json("POST", "/v1/training-jobs:validate", spec)
+
     def retry(self, job_id: int, apply: Iterable[str] | None = None) -> Job:
         """Queue a training job anew, changed as its diagnosis suggests.
 

@@ -50,7 +50,7 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     telling = Telling(context, lease, job.progress_note or {})
     telling.phase("reading ratings", job.progress)
     snapshot, snapshot_sha256 = snapshots.taken(context, lease, job)
-    scale = _scale(context, snapshot, spec)
+    scale = scale_of(context, snapshot, spec)
     split = split_of(snapshot, scale, share=spec.validation_share)
     hyper, choices = spec.suited(Shape.of(split.everything, scale.n_all_levels))
     baselines = baseline_figures(split)
@@ -80,10 +80,11 @@ def _refuse_too_much(context: Context, spec: TrainingSpec) -> None:
     local.refuse_what_does_not_fit(needed, limit_bytes=context.memory_limit_bytes)
 
 
-def _scale(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> RatingScale:
+def scale_of(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> RatingScale:
     """Give the declared or inferred scale of what can be learned from.
 
     A joint machine learns from interactions, too: each type that occurs gets a level.
+    Raises TooFewRatings, IdenticalRatings.
     """
     values = snapshot.values
     events = snapshot.events() if spec.model_kind == "joint_rbm" else ()

@@ -23,7 +23,7 @@ APP = create_app(Settings(home=Path("/nowhere")))
 DOCUMENT: dict[str, Any] = APP.openapi()
 VERBS = (
     "add|cancel|delete|diagnose|erase|explain|get|list|predict|publish|put|rank|recommend|request|"
-    "retry|rollback|stream"
+    "retry|rollback|stream|validate"
 )
 
 

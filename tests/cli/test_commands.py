@@ -77,6 +77,29 @@ def test_a_kind_that_makes_lists_says_how_good_they_are(recsvc, trained):
     assert re.search(r"^validation nDCG@10  \S+$", table, re.MULTILINE)
 
 
+def test_a_dry_run_shows_the_data_and_what_training_would_take(recsvc, trained):
+    asked = ("train", "--dry-run", "--url", trained.url)
+    n_jobs = recsvc("jobs", "list", "--url", trained.url).stdout.count("\n")
+
+    shown = recsvc(*asked)
+    told = json.loads(recsvc(*asked, "--json").stdout)
+
+    assert shown.returncode == 0
+    assert "Training would take about" in shown.stdout
+    assert f"{told['data']['n_ratings']:,} ratings" in " ".join(shown.stdout.split())
+    assert "lines refused" in " ".join(shown.stdout.split())
+    assert told["verdict"] in ("ready", "scarce")
+    assert recsvc("jobs", "list", "--url", trained.url).stdout.count("\n") == n_jobs
+
+
+def test_a_dry_run_of_a_job_that_would_fail_says_why_and_has_status_1(recsvc, tmp_path):
+    refused = recsvc("train", "--dry-run", home=tmp_path / "empty")
+
+    assert refused.returncode == 1
+    assert "training needs" in " ".join(refused.stderr.split())
+    assert "0 ratings and 0 interactions" in " ".join(refused.stdout.split())
+
+
 def test_a_hyperparameter_that_does_not_exist_is_one_line_and_status_1(recsvc, trained):
     told = recsvc("train", "--set", "n_hiden=4", "--url", trained.url)
 

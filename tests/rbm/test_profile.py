@@ -1,0 +1,147 @@
+"""A profile sees what is odd: planted in real ratings, counted to the last one."""
+
+import numpy as np
+import pytest
+
+from recsvc.rbm.profile import agreement_with_others, profile
+from recsvc.rbm.ratings import Vocabulary
+from recsvc.rbm.snapshot import Snapshot
+from tests.rbm.machines import STARS
+
+
+def snapshot(ratings, values=None) -> Snapshot:
+    names = (
+        Vocabulary([f"{letter}{n:05}" for n in range(size)])
+        for letter, size in (("u", ratings.n_users), ("i", ratings.n_items))
+    )
+    users = ratings.users().astype(np.int32)
+    given = STARS[ratings.levels] if values is None else values
+    return Snapshot(*names, users, ratings.items.astype(np.int32), given)
+
+
+@pytest.fixture(scope="module")
+def movies(movielens) -> Snapshot:
+    return snapshot(movielens("u.data"))
+
+
+def with_values(movies: Snapshot, change) -> Snapshot:
+    """The same ratings, of which `change(users, values)` has changed some."""
+    values = movies.values.copy()
+    change(movies.user_numbers, values)
+    facts = movies.users, movies.items, movies.user_numbers, movies.item_numbers
+    return Snapshot(*facts, values)
+
+
+def remark(of: Snapshot, code: str):
+    (found,) = [one for one in profile(of).remarks if one.code == code]
+    return found
+
+
+def test_movielens_is_as_it_is_known(movies):
+    found = profile(movies)
+
+    assert (found.n_users, found.n_items, found.n_ratings) == (943, 1682, 100_000)
+    assert found.missing_share == pytest.approx(1 - 100_000 / (943 * 1682))
+    assert found.ratings_per_user == 65
+    assert found.levels == {1.0: 6110, 2.0: 11370, 3.0: 27145, 4.0: 34174, 5.0: 21201}
+    assert [one.code for one in found.remarks] == ["contrary_raters", "cold_items"]
+    assert remark(movies, "cold_items").count == np.sum(np.bincount(movies.item_numbers) < 5)
+
+
+def test_users_who_always_give_the_same_are_constant(movies):
+    def always_three(users, values):
+        values[np.isin(users, [3, 40])] = 3.0
+
+    found = remark(with_values(movies, always_three), "constant_raters")
+
+    assert (found.count, found.examples) == (2, ("u00003", "u00040"))
+    assert found.share == pytest.approx(2 / 943)
+
+
+def test_a_scale_that_is_turned_over_is_seen_in_who_disagrees(movies):
+    turned = np.arange(0, 943, 20)
+
+    def turn(users, values):
+        some = np.isin(users, turned)
+        values[some] = 6.0 - values[some]
+
+    before = set(remark(movies, "contrary_raters").examples)
+    after = remark(with_values(movies, turn), "contrary_raters")
+
+    assert after.count > 15 > 3 == remark(movies, "contrary_raters").count
+    numbers = {int(user[1:]) for user in set(after.examples) - before}
+    assert numbers
+    assert numbers <= set(turned.tolist())
+
+
+def test_agreement_is_the_correlation_with_the_mean_of_the_others(movies):
+    agreement = agreement_with_others(movies, np.bincount(movies.user_numbers))
+
+    for user in (0, 12, 404):
+        own = movies.user_numbers == user
+        pairs = []
+        for item, value in zip(movies.item_numbers[own], movies.values[own], strict=True):
+            others = movies.values[(movies.item_numbers == item) & ~own]
+            if others.size:
+                pairs.append((value, others.mean()))
+        assert agreement[user] == pytest.approx(np.corrcoef(np.array(pairs).T)[0, 1])
+
+
+def test_a_user_who_rates_everything_is_suspicious():
+    rng = np.random.default_rng(0)
+    users = np.concatenate([np.repeat(np.arange(200), rng.integers(8, 15, 200)), [200] * 900])
+    items = np.concatenate([rng.integers(0, 900, users.size - 900), np.arange(900)])
+    names = (
+        Vocabulary([f"u{n:03}" for n in range(201)]),
+        Vocabulary([f"i{n:03}" for n in range(900)]),
+    )
+    values = rng.integers(1, 6, users.size).astype(float)
+
+    found = remark(
+        Snapshot(*names, users.astype(np.int32), items.astype(np.int32), values),
+        "suspicious_raters",
+    )
+
+    assert (found.count, found.examples) == (1, ("u200",))
+
+
+@pytest.mark.parametrize("odd", [50.0, -7.0])
+def test_values_far_outside_are_outliers_and_the_ends_of_a_scale_are_not(movies, odd):
+    def mistype(users, values):
+        values[::1000] = odd
+
+    found = remark(with_values(movies, mistype), "outliers")
+
+    assert (found.count, found.share, found.examples) == (100, 0.001, (f"{odd:g}",))
+    assert "RECSVC_RATING_SCALE" in found.training
+
+
+def test_nearly_one_level_is_told(movies):
+    def praise(users, values):
+        values[np.arange(values.size) % 20 > 0] = 5.0
+
+    found = remark(with_values(movies, praise), "level_imbalance")
+
+    assert found.examples == ("5",)
+    assert found.share > 0.95
+
+
+def test_a_shop_without_ratings_has_a_profile_of_its_interactions():
+    users, items = Vocabulary(["a", "b"]), Vocabulary(["x", "y"])
+    nothing = np.empty(0, np.int32)
+    events = np.array([0, 0, 1], np.int32), np.array([0, 1, 0], np.int32)
+    types = np.zeros(3, np.uint8)
+
+    found = profile(Snapshot(users, items, nothing, nothing, np.empty(0), *events, types))
+
+    assert (found.n_ratings, found.n_interactions, found.levels) == (0, 3, {})
+    assert found.missing_share == 0.25
+    assert [one.code for one in found.remarks] == ["cold_users", "cold_items"]
+
+
+def test_nothing_at_all_has_a_profile_too():
+    nothing, none = np.empty(0, np.int32), Vocabulary([])
+
+    found = profile(Snapshot(none, none, nothing, nothing, np.empty(0)))
+
+    assert (found.n_users, found.missing_share, found.remarks) == (0, 1.0, ())

@@ -1,0 +1,83 @@
+"""A preview tells what a job would do, and the job then does it; nothing is written."""
+
+import pytest
+
+from recsvc.db.session import reading
+from recsvc.db.tables import Job
+from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
+from recsvc.service.previewing import Preview, preview
+from recsvc.service.training_spec import TrainingSpec
+from tests.service.shop import SHORT, Shop
+from tests.service.test_importing import upload
+
+
+def look(shop: Shop, **spec: object) -> Preview:
+    return preview(shop.context, TrainingSpec(**spec))
+
+
+def test_what_is_chosen_is_what_the_job_then_chooses(shop):
+    asked = {"n_hidden": 4, "rating_epochs": 0}
+    seen = look(shop, hyperparameters={**SHORT, **asked})
+
+    shop.train(hyperparameters=asked)
+
+    assert seen.problem is None
+    note = shop.job(1).progress_note
+    assert {name: one._asdict() for name, one in seen.choices.items()} == note["choices"]
+    assert seen.hyperparameters["n_hidden"] == 4
+    assert seen.seconds > 0
+    assert 0 < seen.needed_bytes < seen.available_bytes == 2_000_000_000
+    assert seen.ratings_per_parameter == pytest.approx(120 / (12 * 2 * 4))
+    assert not seen.is_scarce
+    assert look(shop).is_scarce, "256 hidden units for 120 ratings"
+
+
+def test_nothing_is_written(shop):
+    look(shop)
+
+    with reading(shop.database) as session:
+        assert session.query(Job).count() == 0
+    assert shop.on_the_shelf() == set()
+
+
+def test_what_a_job_would_fail_with_is_told_before(shop):
+    shop.configure(memory_limit_bytes=100_000_000)
+
+    told = look(shop, hyperparameters={"n_hidden": 4096})
+
+    assert told.problem.code() == "not-enough-memory"
+    assert told.needed_bytes > told.available_bytes == 100_000_000
+    with pytest.raises(UnknownHyperparameter):
+        look(shop, hyperparameters={"n_hiden": 3})
+    with pytest.raises(InvalidHyperparameter):
+        look(shop, hyperparameters={"epochs": 0})
+
+
+def test_too_little_and_too_equal_data_are_told_with_what_there_is(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    nothing = look(shop)
+    assert (nothing.problem.code(), nothing.data.n_ratings) == ("too-few-ratings", 0)
+    shop.rate({"user_id": f"u{n:02}", "item_id": f"i{n % 5}", "value": 3.0} for n in range(40))
+
+    equal = look(shop)
+
+    assert equal.problem.code() == "identical-ratings"
+    assert (equal.seconds, equal.choices) == (None, None)
+    assert [one.code for one in equal.data.remarks] == ["level_imbalance", "cold_users"]
+
+
+def test_what_an_upsert_hides_is_told_from_the_accounts_of_imports(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    lines = [f"u{n},i{n % 4},{1 + n % 5}" for n in range(30)]
+    file = "\n".join(["user,item,rating", *lines])
+    for content, dry_run in (
+        (file, False), ("\n".join([file, "u0,i0,4", "u1,i1,lots"]), False), (file, True),
+    ):  # fmt: skip
+        upload(shop.context, content.encode(), dry_run=dry_run)
+        shop.carry_out(shop.claim())
+
+    told = look(shop)
+
+    assert told.data.n_ratings == 30
+    assert (told.imported.duplicates, told.imported.conflicts) == (30, 1)
+    assert sum(told.imported.refused.values()) == 1
