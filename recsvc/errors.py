@@ -36,7 +36,9 @@
     │   ├── TooFewRatings
     │   ├── IdenticalRatings
     │   ├── NotEnoughMemory
-    │   └── Diverged
+    │   ├── Diverged
+    │   ├── Hopeless
+    │   └── ChangeNotKept
     ├── EvaluationFailed
     │   ├── NothingHeldOut
     │   └── RatingsLeaked
@@ -394,6 +396,30 @@ class Diverged(TrainingFailed):
             f"{learning_rate:g}. Train again with learning_rate {learning_rate / 10:g}.",
             epoch=epoch,
             learning_rate=learning_rate,
+        )
+
+
+class Hopeless(TrainingFailed):
+    """Training was stopped: it would not have got better"""
+
+    def __init__(self, epoch: int, finding: str) -> None:
+        super().__init__(
+            f"The same problem, {finding}, was found in each of the last epochs. Autopilot stopped "
+            "training and queued it again with the change that the diagnosis suggests: see "
+            "next_job_id.",
+            epoch=epoch,
+            finding=finding,
+        )
+
+
+class ChangeNotKept(TrainingFailed):
+    """The change that autopilot tried did not help"""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(
+            f"By epoch {epoch} the loss was no lower than without the change. Autopilot undid it "
+            "and tried the next one, if the diagnosis suggests another: see next_job_id.",
+            epoch=epoch,
         )
 
 

@@ -1,58 +1,41 @@
 """Print how well faults are found on one half of the bank; see the package."""
 
 import argparse
+import os
 from collections import defaultdict
-from dataclasses import dataclass
+from multiprocessing import get_context
 
-from benchmarks.diagnosis import sagemaker
-from benchmarks.diagnosis.bank import Case, faulty_cases, sound_cases
-from benchmarks.diagnosis.training import run_of
+from benchmarks.diagnosis.bank import faulty_cases, sound_cases
+from benchmarks.diagnosis.outcomes import Outcome, outcome
 from benchmarks.progress import steps
-from recsvc.rbm.diagnosis import diagnose
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was said of a case; codes and severities in the order in which they are told."""
-
-    case: Case
-    codes: tuple[str, ...]
-    severities: tuple[str, ...]
-    rules: tuple[str, ...]
-
-    @property
-    def is_found(self) -> bool:
-        """Tell whether anything was said that is more than a note."""
-        return any(severity != "note" for severity in self.severities)
-
-    @property
-    def is_named(self) -> bool:
-        """Tell whether one of the first two names the fault's cause."""
-        told = [code for code, severity in zip(self.codes, self.severities, strict=True)
-                if severity != "note"]  # fmt: skip
-        return self.case.fault is not None and any(c in self.case.fault.codes for c in told[:2])
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--half", choices=("calibration", "held back"), default="held back")
-    options.add_argument("--verbose", action="store_true", help="a line for each case")
     told = options.parse_args()
     cases = sound_cases(told.half) + faulty_cases(told.half)
+    os.environ["NUMBA_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
     outcomes = []
-    with steps(told.half, len(cases)) as step:
-        for case in cases:
-            outcomes.append(outcome(case))
-            step(f"{case.name} -> {', '.join(outcomes[-1].codes) or 'healthy'}")
+    processes = get_context("spawn").Pool(os.cpu_count())
+    with processes as pool, steps(told.half, len(cases)) as step:
+        for one in pool.imap(outcome, cases):
+            outcomes.append(one)
+            step(line(one))
     print(table(outcomes))
 
 
-def outcome(case: Case) -> Outcome:
-    run, rows = run_of(case)
-    found = diagnose(run)
-    rules = sagemaker.fired(rows, diverged=run.spoilt_at is not None)
-    codes, severities = tuple(one.code for one in found), tuple(one.severity for one in found)
-    return Outcome(case, codes, severities, tuple(rules))
+def line(one: Outcome) -> str:
+    told = f"{one.case.name} -> {', '.join(one.codes) or 'healthy'}"
+    if one.case.fault is None:
+        return told
+    goes_by = "nll" if one.case.kind == "user_rbm" else "ndcg"
+    figures = " / ".join(
+        f"{figures[goes_by]:.4f}" if figures else "-"
+        for figures in (one.before, one.after, one.sound)
+    )
+    changes = ", ".join(f"{name} {to}" for name, to in one.changes)
+    return f"{told} | {figures} | {changes}"
 
 
 def table(outcomes: list[Outcome]) -> str:
@@ -60,12 +43,16 @@ def table(outcomes: list[Outcome]) -> str:
     for one in outcomes:
         if one.case.fault is not None:
             by_fault[one.case.fault.name].append(one)
-    lines = ["| fault | runs | found | cause in the top two | told |", "|---|---:|---:|---:|---|"]
+    lines = [
+        "| fault | runs | found | cause in the top two | harmless | cured | told first |",
+        "|---|---:|---:|---:|---:|---:|---|",
+    ]
     for name, some in by_fault.items():
         told = sorted({one.codes[0] if one.codes else "healthy" for one in some})
         lines.append(
             f"| {name} | {len(some)} | {sum(one.is_found for one in some)} | "
-            f"{sum(one.is_named for one in some)} | {', '.join(told)} |"
+            f"{sum(one.is_named for one in some)} | {sum(one.is_harmless for one in some)} | "
+            f"{sum(one.is_cured for one in some)} | {', '.join(told)} |"
         )
     faulty = [one for one in outcomes if one.case.fault is not None]
     sound = [one for one in outcomes if one.case.fault is None]
@@ -73,7 +60,10 @@ def table(outcomes: list[Outcome]) -> str:
     lines += [
         "",
         f"{len(faulty)} faulty runs: recall {share(faulty, 'is_found')}, cause in the top two "
-        f"{share(faulty, 'is_named')}. {len(sound)} sound runs: {len(alarms)} with a problem, "
+        f"{share(faulty, 'is_named')}, within 2 % of the sound run before "
+        f"{share(faulty, 'is_harmless')} and after autopilot {share(faulty, 'is_cured')} "
+        f"(by NLL alone {share(faulty, 'is_cured_by_nll')}). "
+        f"{len(sound)} sound runs: {len(alarms)} with a problem, "
         f"{sum(one.is_found for one in sound)} with a problem or a warning.",
         "",
         "| | recall | precision | F1 |",

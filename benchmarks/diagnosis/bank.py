@@ -8,11 +8,12 @@ from recsvc.rbm.params import ModelKind
 
 Half = Literal["calibration", "held back"]
 DATA: dict[Half, tuple[str, ...]] = {
-    "calibration": ("ml-100k", "goodbooks"),
-    "held back": ("ml-1m", "movietweetings"),
+    "calibration": ("ml-100k",),
+    "held back": ("ml-1m, some users", "ml-1m, others"),
 }
-SEEDS: dict[Half, tuple[int, ...]] = {"calibration": (0, 1, 2), "held back": (10, 11, 12)}
-USERS = {"goodbooks": 1_000, "ml-1m": 1_000, "movietweetings": 1_000}  # as many are taken
+SEEDS: dict[Half, tuple[int, ...]] = {
+    "calibration": (0, 1, 2, 3, 4, 5), "held back": (10, 11, 12),
+}  # fmt: skip
 EPOCHS: dict[ModelKind, int] = {"user_rbm": 60, "joint_rbm": 24}
 SOUND: dict[ModelKind, tuple[dict[str, object], ...]] = {
     "user_rbm": (

@@ -2,18 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from benchmarks.diagnosis import spoiling
 from recsvc.rbm.params import Hyperparameters, ModelKind, Params
-from recsvc.rbm.ratings import RatingMatrix
+from recsvc.rbm.snapshot import Snapshot
 
 BOTH: tuple[ModelKind, ...] = ("user_rbm", "joint_rbm")
 MASKED: tuple[ModelKind, ...] = ("user_rbm",)
 
 Asked = Callable[[Hyperparameters, float], dict[str, object]]
 Start = Callable[[Params, float], Params]
-Spoil = Callable[[RatingMatrix, float, np.random.Generator], RatingMatrix]
+Spoil = Callable[[Snapshot, float, np.random.Generator], Snapshot]
+
+
+def nothing_asked(usual: Hyperparameters, strength: float) -> dict[str, object]:
+    return {}
+
+
+def as_begun(params: Params, strength: float) -> Params:
+    return params
+
+
+def as_given(ratings: Snapshot, strength: float, rng: np.random.Generator) -> Snapshot:
+    return ratings
 
 
 @dataclass(frozen=True)
@@ -24,9 +38,10 @@ class Fault:
     calibration  strengths on the half that thresholds are chosen on
     held_back    strengths on the other half, none of them the same
     asked        hyperparameters of that strength; of the kind's defaults
-    start        what becomes of the first parameters
-    spoil        what becomes of the train ratings
+    start        what becomes of the first parameters: as if begun at a spoilt version's weights
+    spoil        what becomes of the ratings
     frozen       whether the weights are put back after each epoch
+    leaks        whether the strength is a share of the validation ratings to learn from
     """
 
     name: str
@@ -34,83 +49,104 @@ class Fault:
     calibration: tuple[float, ...]
     held_back: tuple[float, ...]
     kinds: tuple[ModelKind, ...] = BOTH
-    asked: Asked = lambda usual, strength: {}
-    start: Start = lambda params, strength: params
-    spoil: Spoil = lambda ratings, strength, rng: ratings
+    asked: Asked = nothing_asked
+    start: Start = as_begun
+    spoil: Spoil = as_given
     frozen: bool = False
+    leaks: bool = False
 
 
 def times(name: str) -> Asked:
-    def asked(usual: Hyperparameters, strength: float) -> dict[str, object]:
-        wanted = getattr(usual, name) * strength
-        return {name: Hyperparameters.nearest_allowed(name, wanted)}
-
-    return asked
+    return partial(_times, name)
 
 
-def to(name: str) -> Asked:
-    return lambda usual, strength: {
-        name: int(strength) if isinstance(getattr(usual, name), int) else strength
-    }
+def _times(name: str, usual: Hyperparameters, strength: float) -> dict[str, object]:
+    wanted = getattr(usual, name) * strength
+    return {name: Hyperparameters.nearest_allowed(name, wanted)}
+
+
+def to(name: str, **beside: object) -> Asked:
+    return partial(_to, name, beside)
+
+
+def _to(
+    name: str, beside: dict[str, object], usual: Hyperparameters, strength: float
+) -> dict[str, object]:
+    whole = isinstance(getattr(usual, name), int)
+    return {name: int(strength) if whole else strength, **beside}
 
 
 def shock(usual: Hyperparameters, strength: float) -> dict[str, object]:
     return {"momentum": strength, "learning_rate": 5 * usual.learning_rate}
 
 
-def equal_weights(params: Params, strength: float) -> Params:
-    return replace(params, weights=np.full_like(params.weights, strength))
+def undecayed(usual: Hyperparameters, strength: float) -> dict[str, object]:
+    return {"weight_decay": 0.0, "learning_rate": strength * usual.learning_rate, "epochs": 120}
 
 
 def scaled_biases(params: Params, strength: float) -> Params:
     return replace(params, visible_bias=(strength * params.visible_bias).astype(np.float32))
 
 
-def shuffled(ratings: RatingMatrix, share: float, rng: np.random.Generator) -> RatingMatrix:
-    """Deal the levels of a share of the ratings anew."""
-    levels = ratings.levels.copy()
-    some = np.flatnonzero(rng.random(levels.size) < share)
-    levels[some] = levels[rng.permutation(some)]
-    return replace(ratings, levels=levels)
+def jammed_units(params: Params, strength: float) -> Params:
+    return replace(params, hidden_bias=np.full_like(params.hidden_bias, strength))
 
 
-def turned_over(ratings: RatingMatrix, share: float, rng: np.random.Generator) -> RatingMatrix:
-    """Let a share of the users rate on a scale that runs the other way."""
-    turned = (rng.random(ratings.n_users) < share)[ratings.users()]
-    top = ratings.levels.max()
-    return replace(ratings, levels=np.where(turned, top - ratings.levels, ratings.levels))
+def not_a_number(params: Params, strength: float) -> Params:
+    weights = params.weights.copy()
+    weights.flat[int(strength)] = np.nan
+    return replace(params, weights=weights)
 
 
-def one_level(ratings: RatingMatrix, share: float, rng: np.random.Generator) -> RatingMatrix:
-    """Let a share of the ratings be the highest."""
-    high = rng.random(ratings.n_ratings) < share
-    return replace(ratings, levels=np.where(high, ratings.levels.max(), ratings.levels))
-
-
+HIGH, LOW = ("rate_too_high", "not_finite"), ("rate_too_low", "no_decrease", "not_moving")
 FAULTS = (
-    Fault("rate too high", ("rate_too_high", "not_finite"), (10, 100), (20, 200),
-          asked=times("learning_rate")),
-    Fault("rate too low", ("rate_too_low", "no_decrease", "not_moving"), (1e-2, 1e-3),
-          (5e-3, 5e-4), asked=times("learning_rate")),
+    Fault("rate × 10", HIGH, (10,), (15,), asked=times("learning_rate")),
+    Fault("rate × 100", HIGH, (100,), (60, 200), asked=times("learning_rate")),
+    Fault("rate / 100", LOW, (1e-2,), (5e-3,), asked=times("learning_rate")),
+    Fault("rate / 1,000", LOW, (1e-3,), (5e-4,), asked=times("learning_rate")),
     Fault("first weights 0", ("twin_units", "not_moving"), (0.0,), (0.0,), MASKED,
           asked=to("initial_weight")),
     Fault("first weights equal", ("twin_units",), (0.01, 0.1), (0.03, 0.2), MASKED,
-          start=equal_weights),
+          asked=to("initial_weight", initialisation="constant")),
     Fault("first weights huge", ("bad_start",), (1.0, 5.0), (2.0, 10.0),
           asked=to("initial_weight")),
-    Fault("biases not base rates", ("bad_start",), (0.0, -1.0), (3.0, -0.5), start=scaled_biases),
+    Fault("biases zero", ("bad_start",), (0.0,), (0.1,), start=scaled_biases),
+    Fault("biases far off", ("bad_start",), (-1.0, 5.0), (3.0, -0.5), start=scaled_biases),
+    Fault("a weight is NaN", ("not_finite",), (7,), (70_001,), start=not_a_number),
+    Fault("hidden units jammed", ("saturated", "dead_units", "bad_start"), (20.0, -20.0),
+          (15.0, -30.0), MASKED, start=jammed_units),
+    Fault("sparsity beyond sense", ("saturated", "dead_units"), (0.005,), (0.99,), MASKED,
+          asked=to("sparsity_target", sparsity_cost=100.0)),
     Fault("decay too strong", ("dead_units", "twin_units", "no_decrease"), (300, 1000),
           (500, 2000), MASKED, asked=times("weight_decay")),
-    Fault("momentum shock", ("momentum_shock", "rate_too_high", "not_finite"), (0.99,), (0.98,),
-          MASKED, asked=shock),
+    Fault("no decay", ("overfit", "exploding_weights", "rate_too_high"), (10,), (8,), MASKED,
+          asked=undecayed),
+    Fault("momentum shock", ("momentum_shock", *HIGH), (0.99,), (0.98,), MASKED, asked=shock),
     Fault("batches of one", ("rate_too_high",), (1,), (2,), MASKED, asked=to("batch_size")),
-    Fault("one batch of all", ("no_decrease", "rate_too_low", "too_short"), (100_000,), (50_000,),
-          MASKED, asked=to("batch_size")),
+    Fault("one batch of all", (*LOW, "too_short"), (100_000,), (50_000,), MASKED,
+          asked=to("batch_size")),
     Fault("too many hidden units", ("overfit", "dead_units", "twin_units"), (1000,), (1500,),
           MASKED, asked=to("n_hidden")),
-    Fault("too few epochs", ("too_short",), (25,), (30,), MASKED, asked=to("epochs")),
-    Fault("frozen weights", ("not_moving", "no_decrease"), (0.0,), (0.0,), frozen=True),
-    Fault("shuffled ratings", ("no_decrease", "overfit"), (1.0,), (0.9,), MASKED, spoil=shuffled),
-    Fault("scale turned over", ("odd_users",), (0.1,), (0.05,), spoil=turned_over),
-    Fault("nearly one level", ("level_imbalance",), (0.95,), (0.9,), spoil=one_level),
+    Fault("too few hidden units", ("too_few_units", "no_decrease"), (1, 3), (2, 4),
+          asked=to("n_hidden")),
+    Fault("too few epochs", ("too_short",), (25,), (28,), MASKED, asked=to("epochs")),
+    Fault("no patience", ("stopped_too_soon",), (1, 5), (2, 4), MASKED,
+          asked=to("patience", warm_up_epochs=0)),
+    Fault("frozen weights", LOW, (0.0,), (0.0,), frozen=True),
+    Fault("leaked validation", ("too_good",), (1.0,), (0.9,), leaks=True),
+    Fault("shuffled ratings", ("no_agreement", "no_decrease", "overfit"), (1.0,), (0.9,),
+          spoil=spoiling.shuffled),
+    Fault("scale turned over", ("contrary_raters",), (0.1,), (0.15,), spoil=spoiling.turned_over),
+    Fault("two scales, 5 % of rows", ("mixed_scales",), (20.0,), (10.0,),
+          spoil=spoiling.other_scale),
+    Fault("counts, not scaled", ("unscaled_counts",), (2.0,), (1.7, 2.5), spoil=spoiling.counts),
+    Fault("outliers", ("outliers",), (99.0,), (999.0, -1.0), spoil=spoiling.outliers),
+    Fault("nearly one level", ("level_imbalance",), (0.95,), (0.9,), spoil=spoiling.one_level),
+    Fault("constant raters", ("constant_raters",), (0.2,), (0.1,), spoil=spoiling.constant_raters),
+    Fault("random raters", ("random_raters",), (0.3,), (0.2,), spoil=spoiling.random_raters),
+    Fault("bots", ("suspicious_raters", "random_raters"), (0.01,), (0.005, 0.02),
+          spoil=spoiling.bots),
+    Fault("users twice", ("duplicate_users",), (0.2,), (0.1,), spoil=spoiling.copies),
+    Fault("few users", ("few_users",), (40,), (60,), spoil=spoiling.few_users),
+    Fault("few ratings a user", ("cold_users",), (3,), (4,), spoil=spoiling.few_ratings),
 )  # fmt: skip

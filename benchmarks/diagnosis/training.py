@@ -9,91 +9,194 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.data import data_set, random_split
-from benchmarks.diagnosis.bank import EPOCHS, USERS, Case
+from benchmarks.data import data_set
+from benchmarks.diagnosis.bank import EPOCHS, Case
+from benchmarks.diagnosis.faults import as_begun
 from recsvc.errors import Diverged
+from recsvc.rbm import autopilot
 from recsvc.rbm.baselines import Biases
+from recsvc.rbm.cleaning import without_odd
 from recsvc.rbm.diagnosis import Run
+from recsvc.rbm.evaluation import by_hash
 from recsvc.rbm.machine import machine_of
-from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.ratings import RatingMatrix
+from recsvc.rbm.monitoring import Monitor
+from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.profile import profile
+from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.suiting import Shape, suited
 from recsvc.rbm.training import TrainerState, TrainingData, train
 
 ROOT = Path(__file__).parents[2]
-LEAST_RATINGS = 20
+N_USERS = 1_000
+OF_NO_EFFECT = {"diagnosis", "autopilot.py"}
 CACHE = ROOT / "benchmarks" / ".cache" / "diagnosis"
 
 
-def run_of(case: Case) -> tuple[Run, list[dict[str, Any]]]:
-    """Give what is diagnosed, and the error curve's rows for the rules of others."""
-    known = CACHE / f"{sha256(f'{case.name} {model_code()}'.encode()).hexdigest()[:24]}.json"
+Told = dict[str, Any]
+
+
+def told_of(
+    case: Case, changes: dict[str, Any] | None = None, *, before: Run | None = None
+) -> Told:
+    """Give what came of a case, changed as a diagnosis suggests; trained once, then remembered.
+
+    before  the run that the changes are to mend: training stops where they do not
+    """
+    key = f"{case.name} {changes or {}} {model_code()}"
+    if before is not None:
+        key += Path(autopilot.__file__).read_text()
+    known = CACHE / f"{sha256(key.encode()).hexdigest()[:24]}.json"
     if not known.is_file():
         known.parent.mkdir(parents=True, exist_ok=True)
-        known.write_text(json.dumps(trained(case)))
-    told = json.loads(known.read_text())
-    run = Run.of(
+        told = json.dumps(trained(case, changes or {}, before))
+        known.write_text(told)
+    return json.loads(known.read_text())
+
+
+def run_of(case: Case, told: Told, changes: dict[str, Any] | None = None) -> Run:
+    """Give what is diagnosed of a case, trained with these changes."""
+    return Run.of(
         told["rows"], diverged_at=told["diverged_at"], model_kind=case.kind,
         hyper=Hyperparameters(**told["hyper"]), baselines=told["baselines"],
+        remarks=told["remarks"], began_warm=began_warm(case, changes or {}),
     )  # fmt: skip
-    return run, told["rows"]
 
 
-def trained(case: Case) -> dict[str, Any]:
-    ratings, values = sample(case.data)
-    learn, validation = random_split(ratings, seed=case.seed, test_share=0.1)
-    hyper = hyperparameters(case, learn, values.size)
-    rng = np.random.default_rng([case.seed, 0])
-    if case.fault is not None:
-        learn = case.fault.spoil(learn, case.strength, np.random.default_rng(case.seed))
-    first = machine_of(case.kind).initial_params(learn, values.size, hyper, rng=rng)
-    if case.fault is not None:
-        first = case.fault.start(first, case.strength)
-    frozen = first.weights.copy() if case.fault is not None and case.fault.frozen else None
-    rows, diverged_at = [], None
-    data, state = TrainingData(learn, validation, values), TrainerState.initial(first)
+def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
+    fault, ratings = case.fault, sample(case.data)
+    if fault is not None:
+        ratings = fault.spoil(ratings, case.strength, np.random.default_rng(case.seed))
+    if changes.get("leave_out") == "odd":
+        ratings = without_odd(ratings)
+    remarks = {one.code: one.share for one in profile(ratings).remarks}
+    scale = RatingScale.infer(ratings.values)
+    matrix = ratings.matrix(scale)
+    learn, validation = split(matrix, ratings, case.seed)
+    hyper = hyperparameters(case, learn, scale.n_levels, changes)
+    first = first_params(case, learn, scale.n_levels, hyper, changes)
+    if fault is not None and fault.leaks:
+        leaked = np.random.default_rng(case.seed).random(validation.n_ratings) < case.strength
+        learn = with_ratings(learn, validation.select(leaked))
+    data = TrainingData(learn, validation, np.array(scale.values))
+    rows, diverged_at, params = followed(case, data, hyper, first, before)
+    rmse = rmse_of_item_means(learn, validation, data.values)
+    return {
+        "rows": rows, "diverged_at": diverged_at, "hyper": hyper.as_dict(), "remarks": remarks,
+        "baselines": {"item_mean": {"rmse": rmse}},
+        "on_sound": figures_on_sound_ratings(case, data, params),
+    }  # fmt: skip
+
+
+def followed(
+    case: Case, data: TrainingData, hyper: Hyperparameters, first: Params, before: Run | None
+) -> tuple[list[Told], int | None, Params]:
+    """Train to the end, or to where a change has not helped; give the best parameters, too."""
+    rows: list[Told] = []
+    state, frozen = TrainerState.initial(first), None
+    if case.fault is not None and case.fault.frozen:
+        frozen = first.weights.copy()
+    compared_at = autopilot.compared_at(hyper, before) if before is not None else None
     try:
         for report, reached in train(
             data, hyper, seed=case.seed, state=state, model_kind=case.kind
         ):
             rows.append(asdict(report))
+            state = reached
             if frozen is not None:
-                reached.params.weights[...] = frozen
+                state.params.weights[...] = frozen
+            if before is not None and report.epoch == compared_at:
+                now = Run.of(rows, hyper=hyper, model_kind=case.kind)
+                if not autopilot.is_better(now, before, epoch=report.epoch):
+                    break
     except Diverged as error:
-        diverged_at = error.facts["epoch"]
-    return {
-        "rows": rows, "diverged_at": diverged_at, "hyper": hyper.as_dict(),
-        "baselines": {"item_mean": {"rmse": rmse_of_item_means(learn, validation, values)}},
-    }  # fmt: skip
+        return rows, error.facts["epoch"], state.best_params
+    return rows, None, state.best_params
 
 
-def hyperparameters(case: Case, learn: RatingMatrix, n_levels: int) -> Hyperparameters:
+def first_params(
+    case: Case, learn: RatingMatrix, n_levels: int, hyper: Hyperparameters, changes: dict[str, Any]
+) -> Params:
+    rng = np.random.default_rng([case.seed, 0])
+    first = machine_of(case.kind).initial_params(learn, n_levels, hyper, rng=rng)
+    return case.fault.start(first, case.strength) if began_warm(case, changes) else first
+
+
+def began_warm(case: Case, changes: dict[str, Any]) -> bool:
+    """Tell whether it begins at given parameters, spoilt ones; a retry may draw them anew."""
+    is_given = case.fault is not None and case.fault.start is not as_begun
+    return is_given and "warm_start" not in changes
+
+
+def figures_on_sound_ratings(
+    case: Case, data: TrainingData, params: Params
+) -> dict[str, float] | None:
+    """Validation NLL and nDCG@10 of the ratings before the fault, which its cure is judged by.
+
+    None where the levels are no more the same.
+    """
+    ratings = sample(case.data)
+    scale = RatingScale.infer(ratings.values)
+    if not np.array_equal(data.values, np.array(scale.values)):
+        return None
+    sound = TrainingData(*split(ratings.matrix(scale), ratings, case.seed), data.values)
+    monitor = Monitor.of(
+        machine_of(case.kind), sound.train, sound.validation, sound.values, seed=case.seed,
+        first_liked=sound.first_liked if case.kind == "joint_rbm" else None,
+    )  # fmt: skip
+    with np.errstate(all="ignore"):
+        figures = monitor.measure(params)
+    nll, ndcg = figures.validation_nll, figures.validation_ndcg
+    if nll is None or not np.isfinite(nll):
+        return None
+    return {"nll": nll, "ndcg": -1.0 if ndcg is None else ndcg}
+
+
+def split(matrix: RatingMatrix, ratings: Snapshot, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
+    """Divide: a user and an item are on the same side in whatever else has happened."""
+    parts = by_hash(matrix, ratings.users, ratings.items, share=0.1, seed=seed)
+    return parts.train, parts.test
+
+
+def with_ratings(learn: RatingMatrix, more: RatingMatrix) -> RatingMatrix:
+    return RatingMatrix.build(
+        np.append(learn.users(), more.users()), np.append(learn.items, more.items),
+        np.append(learn.levels, more.levels), shape=(learn.n_users, learn.n_items),
+    )  # fmt: skip
+
+
+def hyperparameters(
+    case: Case, learn: RatingMatrix, n_levels: int, changes: dict[str, Any]
+) -> Hyperparameters:
     shape = Shape.of(learn, n_levels)
     asked = {"epochs": EPOCHS[case.kind], **dict(case.sound)}
     usual, _ = suited(case.kind, shape, asked)
     if case.fault is not None:
         asked |= case.fault.asked(usual, case.strength)
+    asked |= {name: to for name, to in changes.items() if name != "warm_start"}
     return suited(case.kind, shape, asked)[0]
 
 
 @cache
-def sample(name: str) -> tuple[RatingMatrix, np.ndarray]:
-    """Give a data set, or so many of its users with the items that they rated, and the values.
+def sample(name: str) -> Snapshot:
+    """Give MovieLens 100K, or a thousand users of MovieLens 1M with the items that they rated.
 
-    Of 3,000 users with a dozen ratings each nothing can be learned but what is popular, so that
-    no run is sound: users have twenty ratings at least, as MovieLens has them.
+    Of goodbooks and MovieTweetings a thousand users, even five thousand, are too few ratings an
+    item for a masked machine to learn anything: no run is sound.
     """
-    data = data_set(name)
+    whole, _, which = name.partition(", ")
+    data = data_set(whole)
     ratings, values = data.ratings, np.array(data.scale.values)
-    if name in USERS:
-        users = np.flatnonzero(np.diff(ratings.indptr) >= LEAST_RATINGS)
-        users = np.random.default_rng(0).permutation(users)[: USERS[name]]
-        some = ratings.rows(np.sort(users))
-        items, numbers = np.unique(some.items, return_inverse=True)
-        ratings = RatingMatrix.build(
-            some.users(), numbers, some.levels, shape=(some.n_users, items.size)
-        )
-    return ratings, values
+    if which:
+        users = np.random.default_rng(0).permutation(ratings.n_users)
+        first = N_USERS * ("some users", "others").index(which)
+        ratings = ratings.rows(np.sort(users[first : first + N_USERS]))
+    rated, items = np.unique(ratings.items, return_inverse=True)
+    return Snapshot(
+        Vocabulary(tuple(f"u{number:05}" for number in range(ratings.n_users))),
+        Vocabulary(tuple(f"i{number:05}" for number in range(rated.size))),
+        ratings.users(), items.astype(np.int32), values[ratings.levels],
+    )  # fmt: skip
 
 
 def rmse_of_item_means(learn: RatingMatrix, validation: RatingMatrix, values: np.ndarray) -> float:
@@ -106,6 +209,6 @@ def model_code() -> str:
     """Hash the code that training depends on; the diagnosis is not part of it."""
     digest = sha256()
     for file in sorted((ROOT / "recsvc" / "rbm").rglob("*.py")):
-        if "diagnosis" not in file.parts:
+        if not OF_NO_EFFECT & {*file.parts, file.name}:
             digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -27,6 +27,7 @@ router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
 
 KIND = "training"
 RETRY_SECONDS = 1
+TOLD = ("phase", "epoch", "epochs", "eta_seconds", "next_job_id")
 
 ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Publish = Literal["if_better", "never", "always"]
@@ -52,6 +53,9 @@ class TrainingRequest(Body):
     )
     publish: Publish = "if_better"
     warm_start: bool = Field(False, description="Start from the published version's weights.")
+    autopilot: bool = Field(
+        False, description="Follow the diagnosis: try its changes, keep those that help."
+    )
 
 
 class Retry(Body):
@@ -74,6 +78,21 @@ class ChoiceOut(Answer):
     )
 
 
+class TryOut(Answer):
+    """A change that autopilot tries."""
+
+    hyperparameter: str = Field(examples=["learning_rate"])
+    before: float | str = Field(examples=[2.0], serialization_alias="from")
+    to: float | str = Field(examples=[0.03])
+
+
+class TriedOut(TryOut):
+    """A change that autopilot has tried, with a job of its own."""
+
+    job_id: int = Field(examples=[8])
+    kept: bool = Field(description="Whether the loss was lower with it.")
+
+
 class TrainingJobOut(JobOut):
     """A training job: what was asked, and how far it is."""
 
@@ -85,6 +104,14 @@ class TrainingJobOut(JobOut):
     warm_start: bool
     retry_of: int | None = Field(
         None, examples=[6], description="The job whose diagnosis suggested what is different."
+    )
+    autopilot: bool
+    trying: TryOut | None = Field(None, description="The change that autopilot tries with it.")
+    tried: list[TriedOut] = Field(
+        default_factory=list, description="What autopilot has tried before, the oldest first."
+    )
+    next_job_id: int | None = Field(
+        None, examples=[9], description="The job with which autopilot goes on after this one."
     )
     cancel_requested: bool
     phase: str | None = Field(None, description="What it is at while it runs.")
@@ -103,12 +130,12 @@ class TrainingJobOut(JobOut):
     def of(cls, job: Job) -> "TrainingJobOut":
         """Show a training job."""
         note, result = job.progress_note or {}, job.result or {}
-        told = {name: note.get(name) for name in ("phase", "epoch", "epochs", "eta_seconds")}
+        told = {name: note.get(name) for name in TOLD}
         fields = job_fields(job)
         fields["links"] |= _links(job)
         return cls(
             **fields,
-            **job.spec,
+            **{"autopilot": False, **job.spec},
             **told,
             cancel_requested=job.cancel_requested,
             best_epoch=result.get("best_epoch", note.get("best_epoch")),

@@ -50,7 +50,7 @@ async def answer_job(
     headers = {"ETag": _etag(job), "Cache-Control": "no-cache"}
     if _matches(known, job):
         return Response(status_code=304, headers=headers)
-    body = show(job).model_dump_json()
+    body = show(job).model_dump_json(by_alias=True)
     return Response(body, headers=headers, media_type="application/json")
 
 

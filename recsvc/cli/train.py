@@ -49,6 +49,10 @@ def train(
     warm_start: Annotated[
         bool, typer.Option("--warm-start", help="Go on from the published version's weights.")
     ] = False,
+    autopilot: Annotated[
+        bool,
+        typer.Option("--autopilot", help="Follow the diagnosis; keep the changes that help."),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Look at the data, memory and time; queue nothing."),
@@ -81,6 +85,7 @@ def train(
         "validation_share": validation_share,
         "publish": publish,
         "warm_start": warm_start,
+        "autopilot": autopilot,
     }
     hyperparameters = parse(settings or [])
     if hyperparameters:
@@ -123,7 +128,12 @@ def follow(reached: Reached, job: Job, *, wait: bool = True) -> Job:
     if not wait:
         return job
     try:
-        return _watched(reached, job)
+        job = _watched(reached, job)
+        while (next_id := job.get("next_job_id")) is not None:
+            job = reached.client.job("training", next_id)
+            output.note(piloted(job))
+            job = _watched(reached, job)
+        return job
     except KeyboardInterrupt:
         output.note(f"Training job {job['id']} was left as it is: recsvc jobs show {job['id']}")
         raise
@@ -141,8 +151,30 @@ def _watched(reached: Reached, job: Job) -> Job:
     return reached.client.job("training", job["id"])
 
 
+def piloted(job: Job) -> str:
+    """Say what autopilot tries with a job."""
+    trying = job.get("trying") or {}
+    change = f"{trying['hyperparameter']} {trying['from']} → {trying['to']}"
+    return f"Autopilot tries {change}: training job {job['id']}."
+
+
+def _print_tried(job: Job) -> None:
+    tried = [*job.get("tried", [])]
+    if (trying := job.get("trying")) is not None:
+        kept = (job["error"] or {}).get("code", "hopeless") == "hopeless"
+        tried.append({**trying, "job_id": job["id"], "kept": kept})
+    if tried:
+        rows = [
+            (one["job_id"], f"{one['hyperparameter']} {one['from']} → {one['to']}",
+             "kept" if one["kept"] else "undone")
+            for one in tried
+        ]  # fmt: skip
+        output.print_table(("job", "change", "autopilot"), rows)
+
+
 def print_outcome(job: Job) -> None:
     """Say what a finished training came to."""
+    _print_tried(job)
     error, result = job["error"], cast(dict[str, Any], job["result"] or {})
     if error is not None:
         output.note(f"[red]{error.get('title')}.[/] {escape(error.get('detail', ''))}")

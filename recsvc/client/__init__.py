@@ -159,7 +159,8 @@ class Client:
     def train(self, **spec: object) -> Job:
         """Queue a training job.
 
-        `spec`  hyperparameters, model_kind, seed, validation_share, publish, warm_start
+        `spec`  hyperparameters, model_kind, seed, validation_share, publish, warm_start,
+        autopilot
         """
         return cast(Job, self._http.json("POST", "/v1/training-jobs", spec))
 

@@ -47,6 +47,9 @@ class Job(TypedDict):
     baselines: NotRequired[Json | None]
     choices: dict[str, Any] | None
     hyperparameters: NotRequired[Json]
+    trying: NotRequired[Json | None]
+    tried: NotRequired[list[Json]]
+    next_job_id: NotRequired[int | None]
 
 
 class RecommendedItem(TypedDict):

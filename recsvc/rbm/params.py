@@ -13,8 +13,9 @@ from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 
 ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Schedule = Literal["constant", "step", "cosine", "plateau"]
-Initialisation = Literal["normal", "glorot"]
+Initialisation = Literal["normal", "glorot", "constant"]
 Objective = Literal["conditional", "contrastive"]
+LeaveOut = Literal["nobody", "odd"]
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ class Hyperparameters:
     initialisation: Initialisation = dataclasses.field(
         default="normal",
         metadata={
-            "choices": ("normal", "glorot"),
-            "help": "normal: N(0, initial_weight); glorot: scaled to the ratings of a user",
+            "choices": ("normal", "glorot", "constant"),
+            "help": "normal: N(0, initial_weight); glorot: scaled to the ratings of a user; "
+            "constant: initial_weight, to see that equal units stay equal",
         },
     )
     learning_rate_schedule: Schedule = dataclasses.field(
@@ -120,6 +122,13 @@ class Hyperparameters:
     )
     rating_epochs: int = _number(
         40, 0, 10_000, "passes of the machines that predict ratings, 0 for none (joint_rbm)"
+    )
+    leave_out: LeaveOut = dataclasses.field(
+        default="nobody",
+        metadata={
+            "choices": ("nobody", "odd"),
+            "help": "odd: values off the scale and odd raters are not learned from",
+        },
     )
     patience: int = _number(15, 1, 10_000, "epochs without a better one before the end")
     warm_up_epochs: int = _number(20, 0, 10_000, "first epochs, in which patience does not count")
@@ -222,6 +231,8 @@ def initial_weights(
         ratings_per_user = ratings.n_ratings / max(1, ratings.n_users)
         deviation = float(np.sqrt(2.0 / (ratings_per_user + hyper.n_hidden)))
     shape = (ratings.n_items, n_levels, hyper.n_hidden)
+    if hyper.initialisation == "constant":
+        return np.full(shape, deviation, dtype=np.float32)
     weights = rng.standard_normal(shape, dtype=np.float32)
     weights *= np.float32(deviation)
     return weights

@@ -6,7 +6,7 @@ from typing import Any
 
 from recsvc.db.jobs import JobQueue, Lease
 from recsvc.db.session import reading, unit_of_work
-from recsvc.db.tables import Job, JobState
+from recsvc.db.tables import Job, JobKind, JobState
 from recsvc.errors import LeaseLost, NotReady, RecsvcError
 from recsvc.service.context import Context
 
@@ -58,5 +58,9 @@ def _finish(
 ) -> JobState:
     with unit_of_work(context.database) as session:
         now = datetime.now(UTC)
-        JobQueue(session).finish(lease, state, now=now, result=result, error=error)
+        job = JobQueue(session).finish(lease, state, now=now, result=result, error=error)
+        if job.kind == JobKind.TRAINING:
+            from recsvc.service import piloting
+
+            piloting.follow(session, job, now=now)
     return state

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from recsvc.db.jobs import JobQueue
 from recsvc.db.session import Session
-from recsvc.db.tables import Job, JobState
+from recsvc.db.tables import Job, JobState, TrainingEpoch
 from recsvc.errors import Diverged
 from recsvc.rbm import diagnosis
 from recsvc.rbm.diagnosis import Finding, Run
@@ -41,22 +41,30 @@ class Diagnosis:
 
 def diagnose_job(session: Session, job_id: int) -> tuple[Job, Diagnosis]:
     """Diagnose a training job, running or over. Raises JobNotFound."""
-    queue = JobQueue(session)
-    job = queue.get(job_id, KIND)
-    epochs = queue.error_curve(job_id)
+    job = JobQueue(session).get(job_id, KIND)
+    run = run_of(session, job)
+    return job, Diagnosis(diagnosis.diagnose(run), run.n_epochs)
+
+
+def run_of(session: Session, job: Job) -> Run:
+    """Give what is known of a training job, running or over."""
     error, result, note = job.error or {}, job.result or {}, job.progress_note or {}
-    findings = diagnosis.diagnose(
-        Run.of(
-            [{name: getattr(epoch, name) for name in COLUMNS} for epoch in epochs],
-            diverged_at=error.get("epoch") if error.get("code") == Diverged.code() else None,
-            hyper=_hyperparameters(job),
-            model_kind=job.spec["model_kind"],
-            baselines=result.get("baselines", note.get("baselines")),
-            metrics=result.get("metrics"),
-            is_over=job.state in OVER,
-        )
+    return Run.of(
+        rows_of(JobQueue(session).error_curve(job.id)),
+        diverged_at=error.get("epoch") if error.get("code") == Diverged.code() else None,
+        hyper=_hyperparameters(job),
+        model_kind=job.spec["model_kind"],
+        baselines=result.get("baselines", note.get("baselines")),
+        metrics=result.get("metrics"),
+        remarks=note.get("remarks"),
+        is_over=job.state in OVER,
+        began_warm=bool(job.spec["warm_start"]),
     )
-    return job, Diagnosis(findings, len(epochs))
+
+
+def rows_of(epochs: Sequence[TrainingEpoch]) -> list[dict[str, Any]]:
+    """Give an error curve as rows, without the times that it took."""
+    return [{name: getattr(epoch, name) for name in COLUMNS} for epoch in epochs]
 
 
 def diagnose_curve(

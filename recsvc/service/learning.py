@@ -11,6 +11,7 @@ from recsvc.db.jobs import Lease
 from recsvc.db.tables import Job
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
+from recsvc.rbm.diagnosis import Run
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.training import TrainerState
@@ -18,6 +19,7 @@ from recsvc.service import completing, fitting
 from recsvc.service.context import Context
 from recsvc.service.fitting import Fit, Lap
 from recsvc.service.judging import Split
+from recsvc.service.piloting import Pilot
 from recsvc.service.telling import Telling
 from recsvc.service.training_spec import TrainingSpec
 
@@ -55,7 +57,7 @@ class Learning:
     warnings: list[str] = field(default_factory=list)
 
     def learned(self) -> Learned:
-        """Learn. Raises Diverged, LeaseLost, ShelfError."""
+        """Learn. Raises Diverged, Hopeless, ChangeNotKept, LeaseLost, ShelfError."""
         twice = self.spec.model_kind == "joint_rbm" and self.split.validation.n_ratings > 0
         self.telling.fits = 2 if twice else 1
         judged, sha256, resumed_at = self._kept(), self.job.judged_sha256, None
@@ -102,15 +104,30 @@ class Learning:
         data = fit.data()
         state, warnings = fitting.first_state(self.context, fit, data, resumed_at)
         self.warnings.extend(one for one in warnings if one not in self.warnings)
+        pilot = self._pilot(fit)
         for lap in fitting.laps(self.context, self.lease, fit, data, state):
             if lap.state.rollbacks > state.rollbacks:
                 self.warnings.append(_went_back(lap))
             state = lap.state
             if fit.judged:
                 self.telling.epoch(lap)
+                if pilot is not None:
+                    pilot.look(lap.report)
             else:
                 self.telling.last_epoch(lap, fit.hyper.epochs)
         return state
+
+    def _pilot(self, fit: Fit) -> Pilot | None:
+        """Give who looks at the curve, where one is asked for."""
+        if not (self.spec.autopilot and fit.judged):
+            return None
+        note = self.telling.note
+        run = Run.of(
+            [], hyper=self.hyper, model_kind=self.spec.model_kind,
+            baselines=note.get("baselines"), remarks=note.get("remarks"),
+            began_warm=self.spec.warm_start,
+        )  # fmt: skip
+        return Pilot.of(self.context, self.job, run)
 
     def _model(self, params: Params) -> Model:
         """Give the model with these parameters; it answers from all ratings."""

@@ -12,12 +12,13 @@ from recsvc.db.session import Session, reading
 from recsvc.engine.memory import available_bytes, needed_bytes
 from recsvc.engine.speed import estimated_seconds, product_rate
 from recsvc.errors import NotEnoughMemory, TrainingFailed
+from recsvc.rbm.cleaning import without_odd
 from recsvc.rbm.profile import DataProfile, profile
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.suiting import Choice, Shape
 from recsvc.service import importing, snapshots
 from recsvc.service.context import Context
-from recsvc.service.training import scale_of
+from recsvc.service.training import foreseen_bytes, scale_of
 from recsvc.service.training_spec import TrainingSpec
 
 LOOKED_AT_IMPORTS = 100
@@ -65,9 +66,11 @@ class Preview:
 
 def preview(context: Context, spec: TrainingSpec) -> Preview:
     """Look. Raises UnknownHyperparameter, InvalidHyperparameter."""
-    spec.chosen()
+    hyper = spec.chosen()
     with reading(context.database) as session:
         snapshot, imported = snapshots.of_database(session), _imported(session)
+    if hyper.leave_out == "odd":
+        snapshot = without_odd(snapshot)
     data = profile(snapshot)
     try:
         shape = _shape(context, snapshot, spec)
@@ -75,10 +78,11 @@ def preview(context: Context, spec: TrainingSpec) -> Preview:
         return Preview(problem, data, imported)
     hyper, choices = spec.suited(shape)
     needed = needed_bytes(**shape._asdict(), model_kind=spec.model_kind, hyper=hyper)
+    refused_by = max(needed, foreseen_bytes(context, spec))
     limit = context.memory_limit_bytes
     available = available_bytes() if limit is None else limit
     return Preview(
-        NotEnoughMemory(needed, available) if needed > available else None,
+        NotEnoughMemory(refused_by, available) if refused_by > available else None,
         data, imported, hyper.as_dict(), choices,
         shape.n_ratings / (shape.n_items * shape.n_levels * hyper.n_hidden),
         needed, available,

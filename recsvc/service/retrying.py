@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
 
 from recsvc.db.session import Session
 from recsvc.db.tables import Job
 from recsvc.errors import NothingToChange, UnknownFinding
 from recsvc.rbm.diagnosis import Change, Finding
-from recsvc.rbm.params import ModelKind
 from recsvc.service import diagnosing, training
 from recsvc.service.training_spec import TrainingSpec
 
@@ -24,7 +22,8 @@ def retry(session: Session, job_id: int, apply: Sequence[str] | None, *, now: da
     """
     job, diagnosis = diagnosing.diagnose_job(session, job_id)
     changes = _changes(job_id, diagnosis.findings, apply)
-    spec = replace(_changed(TrainingSpec.from_dict(job.spec), changes), retry_of=job_id)
+    spec = TrainingSpec.from_dict(job.spec).changed(changes)
+    spec = replace(spec, retry_of=job_id, trying=None, tried=[])
     return training.request_training(session, spec=spec, now=now)
 
 
@@ -37,14 +36,3 @@ def _changes(job_id: int, findings: Sequence[Finding], apply: Sequence[str] | No
     if not chosen:
         raise NothingToChange(job_id)
     return chosen
-
-
-def _changed(spec: TrainingSpec, changes: Sequence[Change]) -> TrainingSpec:
-    """Apply changes; of two to one hyperparameter, that of the first finding.
-
-    Another kind of machine begins with its own defaults: rates of one kind say nothing of another.
-    """
-    by_name = {change.hyperparameter: change.to for change in reversed(changes)}
-    if (kind := by_name.get("model_kind")) is not None:
-        return replace(spec, model_kind=cast(ModelKind, kind), hyperparameters={})
-    return replace(spec, hyperparameters={**spec.hyperparameters, **by_name})

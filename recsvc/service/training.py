@@ -15,6 +15,8 @@ from recsvc.db.tables import Job
 from recsvc.engine import local
 from recsvc.engine.memory import needed_bytes
 from recsvc.errors import IdenticalRatings, TooFewRatings
+from recsvc.rbm.cleaning import without_odd
+from recsvc.rbm.profile import profile
 from recsvc.rbm.ratings import RatingScale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.suiting import Shape
@@ -50,6 +52,9 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     telling = Telling(context, lease, job.progress_note or {})
     telling.phase("reading ratings", job.progress)
     snapshot, snapshot_sha256 = snapshots.taken(context, lease, job)
+    if spec.chosen().leave_out == "odd":
+        snapshot = without_odd(snapshot)
+    telling.note["remarks"] = {one.code: one.share for one in profile(snapshot).remarks}
     scale = scale_of(context, snapshot, spec)
     split = split_of(snapshot, scale, share=spec.validation_share)
     hyper, choices = spec.suited(Shape.of(split.everything, scale.n_all_levels))
@@ -70,14 +75,19 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
 
 def _refuse_too_much(context: Context, spec: TrainingSpec) -> None:
     """Refuse, before anything is read, a job that would not fit in memory."""
+    needed = foreseen_bytes(context, spec)
+    local.refuse_what_does_not_fit(needed, limit_bytes=context.memory_limit_bytes)
+
+
+def foreseen_bytes(context: Context, spec: TrainingSpec) -> int:
+    """Estimate the memory a job needs from counts alone; ten levels where no scale is declared."""
     with reading(context.database) as session:
         n_ratings = ratings.count_ratings(session) + interactions.count_interactions(session)
         n_users, n_items = ratings.count_users(session), items.count_items(session)
     scale = context.rating_scale
     shape = Shape(n_users, n_items, n_ratings, scale.n_levels if scale else LIKELY_LEVELS)
     hyper, _ = spec.suited(shape)
-    needed = needed_bytes(**shape._asdict(), model_kind=spec.model_kind, hyper=hyper)
-    local.refuse_what_does_not_fit(needed, limit_bytes=context.memory_limit_bytes)
+    return needed_bytes(**shape._asdict(), model_kind=spec.model_kind, hyper=hyper)
 
 
 def scale_of(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> RatingScale:

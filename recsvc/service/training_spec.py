@@ -1,9 +1,11 @@
 """What somebody asks of a training job."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, cast
 
 from recsvc.rbm import suiting
+from recsvc.rbm.diagnosis import Change
 from recsvc.rbm.params import Hyperparameters, ModelKind
 from recsvc.rbm.suiting import Choice, Shape
 
@@ -19,6 +21,9 @@ class TrainingSpec:
     publish           "if_better" than the published version, by validation nDCG@10
     warm_start        begin at the published version's weights instead of at random ones
     retry_of          the job whose diagnosis suggested the changes, if it was asked for so
+    autopilot         follow the diagnosis: see `recsvc.service.piloting`
+    trying            the change that autopilot tries with this job
+    tried             what it has tried before, oldest first
     """
 
     hyperparameters: dict[str, Any] = field(default_factory=dict)
@@ -28,6 +33,9 @@ class TrainingSpec:
     publish: Publish = "if_better"
     warm_start: bool = False
     retry_of: int | None = None
+    autopilot: bool = False
+    trying: dict[str, Any] | None = None
+    tried: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the form in which a job keeps it."""
@@ -37,6 +45,21 @@ class TrainingSpec:
     def from_dict(cls, spec: dict[str, Any]) -> "TrainingSpec":
         """Read a job's `spec`."""
         return cls(**spec)
+
+    def changed(self, changes: Sequence[Change]) -> "TrainingSpec":
+        """Apply changes; of two to one hyperparameter, that of the first finding.
+
+        Another kind of machine begins with its own defaults: rates of one kind say nothing of
+        another.
+        """
+        by_name = {change.hyperparameter: change.to for change in reversed(changes)}
+        if by_name.pop("warm_start", None) is not None:
+            return replace(self, warm_start=False).changed(
+                [change for change in changes if change.hyperparameter != "warm_start"]
+            )
+        if (kind := by_name.get("model_kind")) is not None:
+            return replace(self, model_kind=cast(ModelKind, kind), hyperparameters={})
+        return replace(self, hyperparameters={**self.hyperparameters, **by_name})
 
     def chosen(self) -> Hyperparameters:
         """Give all hyperparameters. Raises UnknownHyperparameter, InvalidHyperparameter."""

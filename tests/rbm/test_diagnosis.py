@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 
 from recsvc.errors import Diverged
-from recsvc.rbm.diagnosis import Change, Run, diagnose
+from recsvc.rbm.diagnosis import Change, Run, data, diagnose
 from recsvc.rbm.machine import machine_of
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS
 
 ROOT = Path(__file__).resolve().parents[2]
-BELOW = ("rate_too_low", "no_decrease")  # their figures fall short; those of others go beyond
+BELOW = (
+    "rate_too_low",
+    "no_decrease",
+    "stopped_too_soon",
+)  # their figures fall short; those of others go beyond
 RATE = Hyperparameters().learning_rate
 
 
@@ -72,6 +76,10 @@ def test_healthy_training_has_no_problem_at_any_time(ratings, kind, epochs, seed
         ({"initial_weight": 0.0}, "twin_units", "initial_weight"),
         ({"weight_decay": 10.0}, "dead_units", "weight_decay"),
         ({"batch_size": 1000}, "no_decrease", "learning_rate"),
+        ({"batch_size": 50_000}, "no_decrease", "batch_size"),
+        ({"learning_rate": 10 * RATE}, "rate_too_high", "learning_rate"),
+        ({"initial_weight": 0.05, "initialisation": "constant"}, "twin_units", "initialisation"),
+        ({"patience": 1, "warm_up_epochs": 0}, "stopped_too_soon", "warm_up_epochs"),
     ],
 )
 def test_a_fault_is_named_first_and_its_cure_with_it(ratings, fault, code, cure):
@@ -84,6 +92,9 @@ def test_a_fault_is_named_first_and_its_cure_with_it(ratings, fault, code, cure)
     if cure in fault:
         usual, before = getattr(Hyperparameters(), cure), fault[cure]
         assert first.change.before == before
+        if isinstance(usual, str):
+            assert first.change.to == usual
+            return
         assert abs(math.log(first.change.to + 1e-9) - math.log(usual)) < abs(
             math.log(before + 1e-9) - math.log(usual)
         )
@@ -125,14 +136,14 @@ def test_training_that_went_back_is_told_to_begin_where_it_went_on():
     assert found.change == Change("learning_rate", 50.0, 0.5)
 
 
-def test_every_finding_has_its_heading_where_the_answer_points_to():
+def test_every_finding_has_a_page_where_the_answer_points_to():
     files = (ROOT / "recsvc/rbm/diagnosis").glob("*.py")
     source = "".join(file.read_text(encoding="utf-8") for file in files)
-    page = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
-    headings = re.findall(r"^## (\w+)$", page, re.MULTILINE)
+    pages = {page.stem for page in (ROOT / "docs/diagnosis").glob("*.md")}
+    listed = re.findall(r"\]\(diagnosis/(\w+)\.md\)", (ROOT / "docs/diagnosis.md").read_text())
 
-    assert set(headings) == set(re.findall(r'Finding\("(\w+)"', source))
-    assert len(headings) == 16
+    assert pages == set(listed) == {*re.findall(r'Finding\("(\w+)"', source), *data.CAUSES}
+    assert len(listed) == 31
 
 
 # ------------------------------------------------------------------- curves made by hand
@@ -208,6 +219,30 @@ def test_weights_that_stand_still_are_told_apart_from_slow_ones():
 
     assert codes(Run.of(still)) == ["not_moving"]
     assert codes(Run.of(slow)) == ["rate_too_low"]
+
+
+def test_weights_that_something_puts_back_are_told_though_steps_are_made():
+    steps = {"validation_nll": falling(12), "update_to_weight_ratio": [None, *[0.02] * 11]}
+    frozen = rows(**steps, largest_weight=[0.05] * 12)
+    free = rows(**steps, largest_weight=[0.05 + 1e-6 * n for n in range(12)])
+
+    (found,) = diagnose(Run.of(frozen, hyper=Hyperparameters()))
+
+    assert (found.code, found.change) == ("not_moving", None)
+    assert codes(Run.of(free)) == []
+
+
+def test_a_spoilt_version_to_begin_at_is_blamed_on_the_warm_start():
+    jammed = rows(validation_nll=falling(12), saturated_units=[0.4, *[0.0] * 11])
+    spoilt = rows(validation_nll=[math.nan])
+
+    for curve, code in ((jammed, "bad_start"), (spoilt, "not_finite")):
+        warm, cold = (
+            diagnose(Run.of(curve, hyper=Hyperparameters(), began_warm=began))[0]
+            for began in (True, False)
+        )
+        assert (warm.code, warm.change) == (code, Change("warm_start", "true", "false"))
+        assert (cold.code, cold.change) == (code, None)
 
 
 def test_a_jump_when_the_momentum_rises_is_a_shock():

@@ -82,6 +82,14 @@ def test_normal_weights_have_the_deviation_asked_for(rng):
     assert abs(weights.mean()) < 1e-3
 
 
+def test_constant_weights_are_all_the_initial_one(rng):
+    hyper = Hyperparameters(initialisation="constant", initial_weight=0.3, n_hidden=3)
+
+    weights = initial_weights(random_ratings(rng), 5, hyper, rng=rng)
+
+    assert set(weights.ravel().tolist()) == {np.float32(0.3)}
+
+
 def test_glorot_weights_are_scaled_to_the_ratings_of_a_user(rng):
     ratings = random_ratings(rng, n_users=50, n_items=200)
     hyper = Hyperparameters(initialisation="glorot", n_hidden=60)

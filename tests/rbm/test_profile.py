@@ -1,9 +1,12 @@
 """A profile sees what is odd: planted in real ratings, counted to the last one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recsvc.rbm.profile import agreement_with_others, profile
+from recsvc.rbm.profile.values import of_another_scale
 from recsvc.rbm.ratings import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 from tests.rbm.machines import STARS
@@ -37,6 +40,74 @@ def remark(of: Snapshot, code: str):
     return found
 
 
+def test_a_second_scale_is_seen_whoever_uses_it(movies):
+    def percent(users, values):
+        values[users % 20 == 0] *= 20
+
+    found = remark(with_values(movies, percent), "mixed_scales")
+
+    assert found.count == np.count_nonzero(movies.user_numbers % 20 == 0)
+    assert found.examples == ("20", "40", "60", "80", "100")
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0, 2, 3, 4, 10], [1.0, 2, 3], [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]]
+)
+def test_one_scale_with_gaps_is_no_second_one(values):
+    given = np.repeat(np.array(values), [90, *[10] * (len(values) - 1)])
+
+    assert not of_another_scale(given).any()
+
+
+def test_counts_are_not_taken_for_opinions(movies):
+    def counted(users, values):
+        values[:] = np.exp(2.5 * np.random.default_rng(0).standard_normal(values.size)).round() + 1
+
+    changed = with_values(movies, counted)
+
+    assert remark(changed, "unscaled_counts").count == np.count_nonzero(
+        changed.values > 20 * np.median(changed.values)
+    )
+    assert not of_another_scale(changed.values).any()
+
+
+def test_a_user_who_is_another_again_is_seen_once(movies):
+    n_users = len(movies.users)
+    ids = Vocabulary([*movies.users.ids, "v00000", "v00001"])
+    of_two = movies.user_numbers < 2
+    again = replace(
+        movies,
+        users=ids,
+        user_numbers=np.append(movies.user_numbers, movies.user_numbers[of_two] + n_users),
+        item_numbers=np.append(movies.item_numbers, movies.item_numbers[of_two]),
+        values=np.append(movies.values, movies.values[of_two]),
+    )
+    last = again.user_numbers == n_users + 1
+    again.values[np.flatnonzero(last)[0]] += 1  # no more the same, to the last rating
+
+    assert remark(again, "duplicate_users").examples == ("v00000",)
+
+
+def test_ratings_in_another_order_than_their_rows_agree_with_nobody(movies):
+    def shuffled(users, values):
+        np.random.default_rng(0).shuffle(values)
+
+    assert remark(with_values(movies, shuffled), "no_agreement").share > 0.5
+
+
+def test_few_users_are_told(movies):
+    kept = movies.user_numbers < 99
+    few = replace(
+        movies,
+        users=Vocabulary(movies.users.ids[:99]),
+        user_numbers=movies.user_numbers[kept],
+        item_numbers=movies.item_numbers[kept],
+        values=movies.values[kept],
+    )
+
+    assert remark(few, "few_users").count == 99
+
+
 def test_movielens_is_as_it_is_known(movies):
     found = profile(movies)
 
@@ -44,7 +115,8 @@ def test_movielens_is_as_it_is_known(movies):
     assert found.missing_share == pytest.approx(1 - 100_000 / (943 * 1682))
     assert found.ratings_per_user == 65
     assert found.levels == {1.0: 6110, 2.0: 11370, 3.0: 27145, 4.0: 34174, 5.0: 21201}
-    assert [one.code for one in found.remarks] == ["contrary_raters", "cold_items"]
+    assert [one.code for one in found.remarks] == ["random_raters", "contrary_raters", "cold_items"]
+    assert remark(movies, "random_raters").count == 1
     assert remark(movies, "cold_items").count == np.sum(np.bincount(movies.item_numbers) < 5)
 
 
@@ -105,6 +177,57 @@ def test_a_user_who_rates_everything_is_suspicious():
     assert (found.count, found.examples) == (1, ("u200",))
 
 
+def with_crawlers(movies: Snapshot, n_items: int, give) -> Snapshot:
+    """The same, and before them three who rate as many of the items as `give(rng, n)` tells."""
+    rng = np.random.default_rng(0)
+    items = [rng.permutation(len(movies.items))[:n_items] for _ in range(3)]
+    return Snapshot(
+        Vocabulary(["a0", "a1", "a2", *movies.users.ids]),
+        movies.items,
+        np.concatenate([np.repeat([0, 1, 2], n_items), movies.user_numbers + 3]).astype(np.int32),
+        np.concatenate([*items, movies.item_numbers]).astype(np.int32),
+        np.concatenate([give(rng, 3 * n_items), movies.values]),
+    )
+
+
+def test_crawlers_of_the_whole_catalogue_are_suspicious_among_real_people(movies):
+    crawled = with_crawlers(movies, 1600, lambda _rng, n: np.full(n, 5.0))
+    busy = with_crawlers(movies, 740, lambda _rng, n: np.full(n, 5.0))
+
+    assert remark(crawled, "suspicious_raters").examples == ("a0", "a1", "a2")
+    random = {one.code: one.examples for one in profile(crawled).remarks}.get("random_raters", ())
+    assert not {"a0", "a1", "a2"} & set(random), "all fives are constant, not random"
+    assert "suspicious_raters" not in [one.code for one in profile(busy).remarks]
+
+
+def test_whoever_rates_at_random_is_found_among_real_people(movies):
+    def at_random(rng, n):
+        return rng.integers(1, 6, n).astype(float)
+
+    found = remark(with_crawlers(movies, 800, at_random), "random_raters")
+    few = remark(with_crawlers(movies, 150, at_random), "random_raters")
+
+    assert found.examples[:3] == ("a0", "a1", "a2")
+    assert found.count <= 4
+    assert not {"a0", "a1", "a2"} & set(few.examples), "fewer than 200 ratings may be chance"
+
+
+@pytest.mark.parametrize(("n_items", "n_full"), [(120, 30), (60, 1)])
+def test_who_rates_all_is_not_suspicious_if_all_do_or_the_catalogue_is_small(n_items, n_full):
+    users, items = (grid.ravel().astype(np.int32) for grid in np.mgrid[0:30, 0:n_items])
+    kept = (users < n_full) | ((items + users) % 4 == 0)
+    users, items = users[kept], items[kept]
+    names = (
+        Vocabulary([f"u{n:02}" for n in range(30)]),
+        Vocabulary([f"i{n:03}" for n in range(n_items)]),
+    )
+    values = np.random.default_rng(0).integers(1, 6, users.size).astype(float)
+
+    assert "suspicious_raters" not in {
+        one.code for one in profile(Snapshot(*names, users, items, values)).remarks
+    }
+
+
 @pytest.mark.parametrize("odd", [50.0, -7.0])
 def test_values_far_outside_are_outliers_and_the_ends_of_a_scale_are_not(movies, odd):
     def mistype(users, values):
@@ -136,7 +259,7 @@ def test_a_shop_without_ratings_has_a_profile_of_its_interactions():
 
     assert (found.n_ratings, found.n_interactions, found.levels) == (0, 3, {})
     assert found.missing_share == 0.25
-    assert [one.code for one in found.remarks] == ["cold_users", "cold_items"]
+    assert [one.code for one in found.remarks] == ["few_users", "cold_users", "cold_items"]
 
 
 def test_nothing_at_all_has_a_profile_too():

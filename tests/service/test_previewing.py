@@ -5,6 +5,7 @@ import pytest
 from recsvc.db.session import reading
 from recsvc.db.tables import Job
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
+from recsvc.service import training
 from recsvc.service.previewing import Preview, preview
 from recsvc.service.training_spec import TrainingSpec
 from tests.service.shop import SHORT, Shop
@@ -53,6 +54,21 @@ def test_what_a_job_would_fail_with_is_told_before(shop):
         look(shop, hyperparameters={"epochs": 0})
 
 
+def test_a_job_is_refused_for_memory_in_the_preview_just_when_it_is_by_the_worker(shop):
+    large = {"n_hidden": 4096, "rating_epochs": 0}
+    spec = TrainingSpec(hyperparameters={**SHORT, **large})
+    limit = training.foreseen_bytes(shop.context, spec)
+    assert preview(shop.context, spec).needed_bytes < limit - 1, "two levels, where ten were likely"
+
+    shop.configure(memory_limit_bytes=limit - 1)
+    told = preview(shop.context, spec)
+    assert told.problem.as_dict() == shop.fail(hyperparameters=large)
+
+    shop.configure(memory_limit_bytes=limit)
+    assert preview(shop.context, spec).problem is None
+    shop.train(hyperparameters=large)
+
+
 def test_too_little_and_too_equal_data_are_told_with_what_there_is(database, tmp_path):
     shop = Shop(database, tmp_path)
     nothing = look(shop)
@@ -63,7 +79,11 @@ def test_too_little_and_too_equal_data_are_told_with_what_there_is(database, tmp
 
     assert equal.problem.code() == "identical-ratings"
     assert (equal.seconds, equal.choices) == (None, None)
-    assert [one.code for one in equal.data.remarks] == ["level_imbalance", "cold_users"]
+    assert [one.code for one in equal.data.remarks] == [
+        "level_imbalance",
+        "few_users",
+        "cold_users",
+    ]
 
 
 def test_what_an_upsert_hides_is_told_from_the_accounts_of_imports(database, tmp_path):

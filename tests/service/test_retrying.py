@@ -62,7 +62,7 @@ def test_a_finding_that_is_not_there_is_refused_and_those_that_are_named(shop):
 
 
 def test_what_is_healthy_is_not_changed(shop):
-    shop.train(hyperparameters={"epochs": 2, "rating_epochs": 0})
+    shop.train(hyperparameters={"n_hidden": 8, "epochs": 2, "rating_epochs": 0})
 
     with pytest.raises(NothingToChange):
         retry(shop)
@@ -75,7 +75,15 @@ def test_the_first_of_two_changes_counts_and_another_kind_begins_with_its_own_de
     slower, slowest = (Change("learning_rate", 4.0, to) for to in (0.4, 0.04))
     joint = Change("model_kind", "user_rbm", "joint_rbm")
 
-    assert retrying._changed(spec, [slower, slowest]).hyperparameters == {
+    assert spec.changed([slower, slowest]).hyperparameters == {
         "learning_rate": 0.4, "n_hidden": 5,
     }  # fmt: skip
-    assert retrying._changed(spec, [slower, joint]) == TrainingSpec({}, "joint_rbm")
+    assert spec.changed([slower, joint]) == TrainingSpec({}, "joint_rbm")
+
+
+def test_a_job_that_began_at_spoilt_weights_is_tried_again_from_random_ones():
+    spec = TrainingSpec({"n_hidden": 5}, "user_rbm", warm_start=True)
+    cold = Change("warm_start", "true", "false")
+
+    assert spec.changed([cold]) == TrainingSpec({"n_hidden": 5}, "user_rbm")
+    assert spec.changed([cold, Change("n_hidden", 5.0, 9.0)]).hyperparameters == {"n_hidden": 9.0}

@@ -10,13 +10,15 @@ A curve from elsewhere does as well, as far as its columns go: a check that lack
 
 from collections.abc import Callable
 
-from recsvc.rbm.diagnosis import hidden_units, objective, steps, weights
+from recsvc.rbm.diagnosis import data, hidden_units, objective, steps, weights
 from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding, Severity
 from recsvc.rbm.diagnosis.run import WARM_UP, Run, Series
 
+START: tuple[Callable[[Run], Finding | None], ...] = (hidden_units.bad_start,)
 CHECKS: tuple[Callable[[Run], Finding | None], ...] = (
-    steps.not_finite,
-    hidden_units.bad_start,
+    objective.too_good,
+    *START,
+    hidden_units.equal_start,
     steps.rate_too_high,
     steps.rate_too_low,
     steps.not_moving,
@@ -24,9 +26,11 @@ CHECKS: tuple[Callable[[Run], Finding | None], ...] = (
     hidden_units.saturated,
     hidden_units.dead_units,
     hidden_units.twin_units,
+    hidden_units.too_few_units,
     objective.reconstruction_misleads,
     objective.overfit,
     objective.too_short,
+    objective.stopped_too_soon,
     weights.exploding_weights,
     weights.poor_mixing,
     objective.poor_list,
@@ -38,8 +42,11 @@ def diagnose(run: Run) -> list[Finding]:
 
     Of a run that left the numbers, only how it began is told beside: the rest is its consequence.
     """
-    checks = CHECKS if run.spoilt_at is None else CHECKS[:2]
-    found = [finding for check in checks if (finding := check(run)) is not None]
+    finite = steps.not_finite(run)
+    checks = CHECKS if run.spoilt_at is None else START
+    found = [] if finite is None else [finite]
+    found += data.findings(run)
+    found += [finding for check in checks if (finding := check(run)) is not None]
     explained = any(one.severity == "problem" or one.code == "overfit" for one in found)
     if not explained:
         found += [finding for finding in [objective.no_decrease(run)] if finding is not None]

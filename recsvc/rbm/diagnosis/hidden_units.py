@@ -1,15 +1,29 @@
 """Checks of the start and of the hidden units."""
 
-from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding, Severity
+from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding
 from recsvc.rbm.diagnosis.run import WARM_UP, Run
 
 SATURATED, TWINS = 0.95, 0.99
-MOST_UNITS = 0.5
+MANY_UNITS, MOST_UNITS = 0.25, 0.5
 WORSE_THAN_ITEM_MEANS = 1.05
+FEW_UNITS = 8
 
 
 def bad_start(run: Run) -> Finding | None:
-    """Epoch 0 predicts worse than the items' own means."""
+    """Epoch 0 predicts worse than the items' own means, or its hidden units are jammed."""
+    seen = _far_off(run) or _jammed_at_first(run)
+    if seen is None:
+        return None
+    cause = "The machine begins where it cannot learn from: its first weights are too large."
+    change = run.begun_cold()
+    if change is not None:
+        cause = "The machine begins at an earlier version's weights, and these are spoilt."
+    elif run.hyper is not None and run.hyper.initial_weight > run.usual.initial_weight:
+        change = run.as_usual("initial_weight")
+    return Finding("bad_start", "problem", (0, 0), (seen,), cause, change, 0.9)
+
+
+def _far_off(run: Run) -> Evidence | None:
     rmse = run.series("validation_rmse")
     known = (run.baselines or {}).get("item_mean", {}).get("rmse")
     if rmse.values.size == 0 or rmse.epochs[0] != 0 or not known:
@@ -17,15 +31,15 @@ def bad_start(run: Run) -> Finding | None:
     times = float(rmse.values[0] / known)
     if times <= WORSE_THAN_ITEM_MEANS:
         return None
-    seen = Evidence(
-        "validation_rmse of epoch 0 over that of item means", times, WORSE_THAN_ITEM_MEANS, "own"
-    )
-    cause = "The machine begins worse than the items' own means: its first weights are too large."
-    change = None
-    usual = run.usual.initial_weight
-    if run.hyper is not None and run.hyper.initial_weight > usual:
-        change = Change("initial_weight", run.hyper.initial_weight, usual)
-    return Finding("bad_start", "problem", (0, 0), (seen,), cause, change, 0.9)
+    metric = "validation_rmse of epoch 0 over that of item means"
+    return Evidence(metric, times, WORSE_THAN_ITEM_MEANS, "own")
+
+
+def _jammed_at_first(run: Run) -> Evidence | None:
+    jammed = run.series("saturated_units")
+    if jammed.values.size == 0 or jammed.epochs[0] != 0 or jammed.values[0] <= MANY_UNITS:
+        return None
+    return Evidence("saturated_units of epoch 0", float(jammed.values[0]), MANY_UNITS, "own")
 
 
 def saturated(run: Run) -> Finding | None:
@@ -33,7 +47,7 @@ def saturated(run: Run) -> Finding | None:
     jammed = saturation(run)
     if jammed is None or jammed.value <= jammed.threshold:
         return None
-    cause = "Most hidden units are on for nearly everybody, or off: they tell no users apart."
+    cause = "Many hidden units are on for nearly everybody, or off: they tell no users apart."
     change = None
     if run.hyper is not None:
         change = Change("sparsity_target", run.hyper.sparsity_target, 0.2)
@@ -45,7 +59,7 @@ def saturation(run: Run) -> Evidence | None:
     """Tell how many hidden units are jammed; of a curve from elsewhere, their mean activity."""
     jammed = run.series("saturated_units").values
     if jammed.size:
-        return Evidence("saturated_units", float(jammed[-1]), MOST_UNITS, "own")
+        return Evidence("saturated_units", float(jammed[-1]), MANY_UNITS, "own")
     activity = run.series("hidden_activity").values
     if activity.size:
         extreme = float(max(activity[-1], 1.0 - activity[-1]))
@@ -63,21 +77,54 @@ def dead_units(run: Run) -> Finding | None:
     change = run.scaled("n_hidden", 1.0 - 0.9 * float(dead.values[-1]))
     if run.decays_too_much:
         cause = "Weights are pulled to zero faster than they learn: hidden units stay asleep."
-        change = run.scaled("weight_decay", 0.1)
+        change = run.as_usual("weight_decay")
     return Finding("dead_units", "problem", dead.span, (seen,), cause, change, 0.7)
 
 
-def twin_units(run: Run) -> Finding | None:
-    """Two hidden units have the same weights, and keep them: they count as one."""
-    alike = run.series("unit_similarity").after(WARM_UP)
-    if alike.values.size < WARM_UP or alike.values[-WARM_UP:].min() <= TWINS:
+def too_few_units(run: Run) -> Finding | None:
+    """There is no room for what ratings could tell."""
+    hyper = run.hyper
+    if hyper is None or hyper.n_hidden >= FEW_UNITS:
         return None
-    seen = Evidence("unit_similarity", float(alike.values[-1]), TWINS, "own")
+    seen = Evidence("n_hidden", hyper.n_hidden, FEW_UNITS, "own")
+    cause = "A handful of hidden units cannot hold what tells users apart."
+    change = Change("n_hidden", float(hyper.n_hidden), float(run.usual.n_hidden))
+    epochs = (0, run.last_epoch)
+    return Finding("too_few_units", "warning", epochs, (seen,), cause, change, 0.7)
+
+
+def equal_start(run: Run) -> Finding | None:
+    """Hidden units began with the same weights, and keep them."""
+    change = _begun_equal(run)
+    if change is None or not (alike := _alike(run)):
+        return None
+    cause = "Hidden units began equal, and what begins equal learns the same for ever."
+    return Finding("twin_units", "problem", (0, run.last_epoch), alike, cause, change, 0.9)
+
+
+def twin_units(run: Run) -> Finding | None:
+    """Two hidden units have come to the same weights, and keep them: they count as one."""
+    if _begun_equal(run) is not None or not (alike := _alike(run)):
+        return None
     cause = "Hidden units have learned the same: there are more than the ratings can tell apart."
     change = run.scaled("n_hidden", 0.5)
-    severity: Severity = "warning"
-    if run.hyper is not None and run.hyper.initial_weight < run.usual.initial_weight:
-        cause = "Hidden units began equal, and what begins equal learns the same for ever."
-        change = Change("initial_weight", run.hyper.initial_weight, run.usual.initial_weight)
-        severity = "problem"
-    return Finding("twin_units", severity, alike.span, (seen,), cause, change, 0.8)
+    epochs = run.series("unit_similarity").after(WARM_UP).span
+    return Finding("twin_units", "warning", epochs, alike, cause, change, 0.8)
+
+
+def _alike(run: Run) -> tuple[Evidence, ...]:
+    alike = run.series("unit_similarity").after(WARM_UP)
+    if alike.values.size < WARM_UP or alike.values[-WARM_UP:].min() <= TWINS:
+        return ()
+    return (Evidence("unit_similarity", float(alike.values[-1]), TWINS, "own"),)
+
+
+def _begun_equal(run: Run) -> Change | None:
+    """Give what made all first weights equal, if anything did."""
+    if run.hyper is None:
+        return None
+    if run.hyper.initialisation == "constant":
+        return run.as_usual("initialisation")
+    if run.hyper.initial_weight < run.usual.initial_weight:
+        return run.as_usual("initial_weight")
+    return None

@@ -3,11 +3,15 @@
 import numpy as np
 
 from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding
-from recsvc.rbm.diagnosis.run import FLAT, PATIENCE, WARM_UP, Run, above
+from recsvc.rbm.diagnosis.run import FLAT, LEAST_LOSS, PATIENCE, WARM_UP, Run, above
 
 OVERFIT = 0.1  # [SM] of the train loss
 WORSE_THAN_BEST = 0.01
 STILL_FALLING = NOTHING_LEARNED = 0.005
+MANY_TIMES = 10
+FAR_MORE_UNITS = 4
+LISTS_NOT_LEARNED = 0.02  # sound ones come 19 % nearer to the ideal
+TOO_GOOD = 1.0
 
 
 def reconstruction_misleads(run: Run) -> Finding | None:
@@ -45,8 +49,23 @@ def overfit(run: Run) -> Finding | None:
     )
     cause = f"It learns the train ratings by heart: validation was best at epoch {best}."
     change = run.scaled("weight_decay", 3.0)
+    if run.hyper is not None and run.hyper.n_hidden > FAR_MORE_UNITS * run.usual.n_hidden:
+        change = run.as_usual("n_hidden")
     epochs = (best, int(loss.epochs[-1]))
     return Finding("overfit", "warning", epochs, seen, cause, change, 0.8)
+
+
+def too_good(run: Run) -> Finding | None:
+    """Validation ratings are told better than train ratings: they were learned from, too."""
+    validation, train = run.series("validation_nll"), run.series("train_nll")
+    if validation.values.size <= WARM_UP or train.values.size != validation.values.size:
+        return None
+    share = float(validation.values[-1] / max(train.values[-1], LEAST_LOSS))
+    if share >= TOO_GOOD:
+        return None
+    seen = Evidence("validation / train NLL", share, TOO_GOOD, "own")
+    cause = "Validation ratings are told better than train ratings: they are among them."
+    return Finding("too_good", "problem", validation.span, (seen,), cause, None, 0.8)
 
 
 def too_short(run: Run) -> Finding | None:
@@ -56,35 +75,54 @@ def too_short(run: Run) -> Finding | None:
         return None
     if loss.values.size <= PATIENCE or np.argmin(loss.values) != loss.values.size - 1:
         return None
-    gain = loss.gain(max(1, loss.values.size // 10))
+    last = max(PATIENCE, loss.values.size // 10)
+    gain = loss.gain(last)
     if gain <= STILL_FALLING or hyper.learning_rate_schedule == "cosine":
         return None
-    seen = Evidence("gain of the loss in the last tenth", gain, STILL_FALLING, "own")
+    seen = Evidence("gain of the loss in the last ten epochs", gain, STILL_FALLING, "own")
     cause = "The loss was still falling when the epochs ran out."
     change = Change("epochs", float(hyper.epochs), float(2 * hyper.epochs))
-    epochs = int(loss.epochs[-max(1, loss.values.size // 10)]), int(loss.epochs[-1])
+    epochs = int(loss.epochs[-last]), int(loss.epochs[-1])
     return Finding("too_short", "warning", epochs, (seen,), cause, change, 0.8)
+
+
+def stopped_too_soon(run: Run) -> Finding | None:
+    """Patience ran out while small weights were still growing apart."""
+    loss, hyper = run.loss, run.hyper
+    if hyper is None or not run.is_over or loss.values.size == 0 or loss.values.size > hyper.epochs:
+        return None
+    last, wanted = int(loss.epochs[-1]), run.usual.warm_up_epochs
+    change = run.as_usual("patience")
+    if hyper.warm_up_epochs < wanted:
+        change = run.as_usual("warm_up_epochs")
+    if change is None or last > 2 * wanted or loss.learned > NOTHING_LEARNED:
+        return None
+    seen = Evidence("epochs before patience ran out", last, 2 * wanted, "own")
+    cause = "Patience ran out while the first weights were still growing apart."
+    return Finding("stopped_too_soon", "problem", loss.span, (seen,), cause, change, 0.8)
 
 
 def no_decrease(run: Run) -> Finding | None:
     """Tell what no other check explains; the hyperparameters tell the likeliest cause."""
-    loss, hyper, flat_start = run.loss, run.hyper, run.flat_start
-    if run.series("validation_ndcg").values.size:  # lists get better at once
-        flat_start = PATIENCE
-    if loss.values.size <= max(flat_start, PATIENCE) + 1:
+    loss, hyper = run.loss, run.hyper
+    if loss.values.size <= max(run.flat_start, PATIENCE) + 1:
         return None
     gain = loss.learned
-    if gain >= NOTHING_LEARNED:
+    least = LISTS_NOT_LEARNED if run.makes_lists else NOTHING_LEARNED
+    if gain >= least:
         return None
-    seen = Evidence("gain of the loss since epoch 0", gain, NOTHING_LEARNED, "own")
+    seen = Evidence("gain of the loss since epoch 0", gain, least, "own")
     cause = "Nothing was learned beyond how often each level is given: steps are too few or short."
     change, usual = run.scaled("learning_rate", 3.0), run.usual
     if run.decays_too_much:
         cause = "Weights are pulled to zero faster than they learn."
-        change = run.scaled("weight_decay", 0.1)
+        change = run.as_usual("weight_decay")
     elif hyper is not None and hyper.initial_weight == 0:
         cause = "Equal weights learn the same: hidden units must begin different."
         change = Change("initial_weight", 0.0, usual.initial_weight)
+    elif hyper is not None and hyper.batch_size > MANY_TIMES * usual.batch_size:
+        cause = "Batches are so large that an epoch makes next to no steps."
+        change = run.as_usual("batch_size")
     return Finding("no_decrease", "problem", loss.span, (seen,), cause, change, 0.5)
 
 

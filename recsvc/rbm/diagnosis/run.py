@@ -14,6 +14,7 @@ WARM_UP = 3  # epochs in which the first, large steps of fresh weights are as th
 PATIENCE = 10  # epochs: [SM] looks at ten steps
 FLAT_START = 20  # epochs for which the loss of a masked machine may stand still [own]
 STRONG_DECAY = 10.0  # times the usual
+FAR_OFF = 3.0  # times the usual rate, or a part of it
 FLAT = 0.001  # [SM] a tenth of a percent
 LEAST_LOSS, MOST = 1e-12, 1e100  # a curve from elsewhere may hold anything
 
@@ -42,7 +43,7 @@ class Series(NamedTuple):
     @property
     def learned(self) -> float:
         """By which share the best is below the first."""
-        return -above(self.values[1:].min(), self.values[0])
+        return -above(self.values[1:].min(initial=np.inf), self.values[0])
 
     def gain(self, n: int) -> float:
         """By which share the best of the last n epochs is below the one before them."""
@@ -59,7 +60,10 @@ class Run:
     model_kind   of machine; its usual hyperparameters are compared with
     baselines    RMSE and nDCG@10 of methods that hardly learn, by name
     metrics      of the finished model
+    remarks      of the data profile, by code: the share of users, items or ratings that they are on
     is_over      whether no epoch will follow
+    began_warm   whether it began at an earlier version's weights
+    n_epochs     that were looked at
     """
 
     columns: Mapping[str, Series]
@@ -68,7 +72,10 @@ class Run:
     model_kind: ModelKind = "user_rbm"
     baselines: Mapping[str, Mapping[str, float | None]] | None = None
     metrics: Mapping[str, float | None] | None = None
+    remarks: Mapping[str, float] | None = None
     is_over: bool = True
+    began_warm: bool = False
+    n_epochs: int = 0
 
     @classmethod
     def of(
@@ -80,12 +87,15 @@ class Run:
         model_kind: ModelKind = "user_rbm",
         baselines: Mapping[str, Mapping[str, float | None]] | None = None,
         metrics: Mapping[str, float | None] | None = None,
+        remarks: Mapping[str, float] | None = None,
         is_over: bool = True,
+        began_warm: bool = False,
     ) -> "Run":
         """Read a curve, a row an epoch; a figure that was not measured is None or not there."""
         found: dict[str, list[tuple[float, float]]] = {}
         spoilt_at = diverged_at
-        for row in sorted(rows, key=_epoch):
+        in_order = sorted(rows, key=_epoch)
+        for row in in_order:
             measured = {name: float(figure) for name, figure in row.items() if figure is not None}
             epoch = measured.pop("epoch")
             if not np.isfinite(list(measured.values())).all():
@@ -95,11 +105,19 @@ class Run:
                 bounded = min(max(figure, -MOST), MOST)
                 found.setdefault(name, []).append((epoch, bounded))
         columns = {name: Series(*np.array(points).T) for name, points in found.items()}
-        return cls(columns, spoilt_at, hyper, model_kind, baselines, metrics, is_over)
+        return cls(
+            columns, spoilt_at, hyper, model_kind, baselines, metrics, remarks, is_over,
+            began_warm, len(in_order),
+        )  # fmt: skip
 
     def series(self, name: str) -> Series:
         """Give a column, empty where it was never measured."""
         return self.columns.get(name, Series(np.empty(0), np.empty(0)))
+
+    @property
+    def last_epoch(self) -> int:
+        """Give the last epoch of which anything was measured."""
+        return max((series.span[1] for series in self.columns.values()), default=0)
 
     @property
     def loss(self) -> Series:
@@ -115,13 +133,20 @@ class Run:
         return validation if validation.values.size else self.series("train_nll")
 
     @property
+    def makes_lists(self) -> bool:
+        """Tell whether its lists are measured."""
+        return self.series("validation_ndcg").values.size > 0
+
+    @property
     def ratio(self) -> Series:
         """Give the update-to-weight ratio after the warm-up."""
         return self.series("update_to_weight_ratio").after(WARM_UP)
 
     @property
     def flat_start(self) -> int:
-        """Give the epochs in which small weights may still be growing apart."""
+        """Give the epochs in which small weights may still be growing apart; lists do not wait."""
+        if self.makes_lists:
+            return 0
         return self.hyper.warm_up_epochs if self.hyper is not None else FLAT_START
 
     @property
@@ -135,6 +160,25 @@ class Run:
     def usual(self) -> Hyperparameters:
         """Give the defaults of the kind of machine."""
         return Hyperparameters.defaults(self.model_kind)
+
+    def begun_cold(self) -> Change | None:
+        """Suggest first weights drawn at random, where they were an earlier version's."""
+        return Change("warm_start", "true", "false") if self.began_warm else None
+
+    def as_usual(self, name: str) -> Change | None:
+        """Suggest a hyperparameter's default. None where it is not known, or is the default."""
+        if self.hyper is None:
+            return None
+        before, to = getattr(self.hyper, name), getattr(self.usual, name)
+        return Change(name, before, to) if before != to else None
+
+    def rescaled_rate(self, factor: float) -> Change | None:
+        """Suggest a learning rate: the usual one, where the present one is far off on that side."""
+        if self.hyper is not None:
+            off = self.usual.learning_rate / self.hyper.learning_rate
+            if (off > FAR_OFF and factor > 1) or (off < 1 / FAR_OFF and factor < 1):
+                return self.as_usual("learning_rate")
+        return self.scaled("learning_rate", factor)
 
     def scaled(self, name: str, factor: float) -> Change | None:
         """Suggest a hyperparameter times a factor, or its default in place of 0, as far as allowed.

@@ -2,12 +2,15 @@
 
 import numpy as np
 
-from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding
+from recsvc.rbm.diagnosis.findings import Evidence, Finding
 from recsvc.rbm.diagnosis.hidden_units import saturation
-from recsvc.rbm.diagnosis.run import FLAT, PATIENCE, WARM_UP, Run, above
+from recsvc.rbm.diagnosis.run import PATIENCE, WARM_UP, Run, above
 from recsvc.rbm.schedules import AFTER_ROLLBACK
 
 STEP_TOO_LONG, STEP_TOO_SHORT, STEP_WANTED = 1e-2, 1e-4, 1e-3  # [H10 section 7]
+HEALTHY, HEALTHY_ADAM = 0.01, 0.034  # steps of sound runs; a joint machine's are Adam's
+FAR_TOO_LONG = 2.5  # times that
+NEXT_TO_NOTHING = 0.01
 STANDING_STILL = 1e-7
 WORSE_THAN_START = 0.01
 SHOCK_EPOCHS, SHOCK = 3, 0.05
@@ -22,6 +25,8 @@ def not_finite(run: Run) -> Finding | None:
     cause = "Steps were so long that parameters left what numbers can hold."
     at = (run.spoilt_at, run.spoilt_at)
     change = run.scaled("learning_rate", AFTER_ROLLBACK)
+    if run.spoilt_at == 0:
+        cause, change = "It begins at parameters that are no finite numbers.", run.begun_cold()
     return Finding("not_finite", "problem", at, (seen,), cause, change, 0.95)
 
 
@@ -46,19 +51,21 @@ def rate_too_high(run: Run) -> Finding | None:
     if ratio.values.size < WARM_UP or loss.values.size < WARM_UP:
         return None
     step, worse = float(np.median(ratio.values)), above(loss.values[-1], loss.values[0])
-    jammed = saturation(run)
+    risen, jammed = above(loss.values[-1], loss.values.min()), saturation(run)
     if step <= STEP_TOO_LONG:
         return None
     if jammed is not None and jammed.value > jammed.threshold:
         beside = jammed
     elif worse > WORSE_THAN_START:
         beside = Evidence("last loss above the first", worse, WORSE_THAN_START, "own")
+    elif step > FAR_TOO_LONG * HEALTHY and not run.makes_lists and risen > WORSE_THAN_START:
+        beside = Evidence("last loss above its least", risen, WORSE_THAN_START, "own")
     else:
         return None
     seen = (Evidence("update_to_weight_ratio", step, STEP_TOO_LONG, "H10"), beside)
     cause = "Each step changes the weights by more than they have learned: the rate is too high."
     wanted = STEP_TOO_LONG if run.model_kind == "joint_rbm" else STEP_WANTED  # Adam's are longer
-    change = run.scaled("learning_rate", 0.5 ** max(1, round(np.log2(step / wanted))))
+    change = run.rescaled_rate(0.5 ** max(1, round(np.log2(step / wanted))))
     return Finding("rate_too_high", "problem", ratio.span, seen, cause, change, 0.85)
 
 
@@ -69,6 +76,7 @@ def rate_too_low(run: Run) -> Finding | None:
         return None
     step = float(np.median(ratio.values))
     gain = loss.gain(min(PATIENCE, loss.values.size - 1))
+    wanted = HEALTHY_ADAM if run.makes_lists else HEALTHY
     if step <= STANDING_STILL:
         return None
     if step < STEP_TOO_SHORT and gain < STILL_FALLING:
@@ -76,30 +84,36 @@ def rate_too_low(run: Run) -> Finding | None:
             Evidence("update_to_weight_ratio", step, STEP_TOO_SHORT, "H10"),
             Evidence("gain of the loss", gain, STILL_FALLING, "own"),
         )
-    elif step < STEP_WANTED and loss.learned < FLAT:
+    elif step < wanted / 3 and loss.learned < NEXT_TO_NOTHING:
         seen = (
-            Evidence("update_to_weight_ratio", step, STEP_WANTED, "H10"),
-            Evidence("gain of the loss since epoch 0", loss.learned, FLAT, "SM"),
+            Evidence("update_to_weight_ratio", step, wanted / 3, "own"),
+            Evidence("gain of the loss since epoch 0", loss.learned, NEXT_TO_NOTHING, "own"),
         )
     else:
         return None
     cause = "Steps are too short to get anywhere: the rate is too low."
-    factor = 10.0 ** min(3, max(1, round(np.log10(STEP_WANTED / step))))
-    change = run.scaled("learning_rate", factor)
+    change = run.rescaled_rate(wanted / step)
     return Finding("rate_too_low", "problem", ratio.span, seen, cause, change, 0.85)
 
 
 def not_moving(run: Run) -> Finding | None:
-    """The weights stand still."""
-    ratio = run.ratio
-    if ratio.values.size < WARM_UP or ratio.values[-WARM_UP:].max() > STANDING_STILL:
+    """The weights stand still, whether steps are made or not."""
+    ratio, largest = run.ratio, run.series("largest_weight").after(0)
+    if ratio.values.size < WARM_UP:
         return None
-    largest = float(ratio.values[-WARM_UP:].max())
-    seen = Evidence("update_to_weight_ratio", largest, STANDING_STILL, "own")
     cause = "The weights do not change at all: they began equal, or the rate is next to nothing."
+    longest = float(ratio.values[-WARM_UP:].max())
+    seen = Evidence("update_to_weight_ratio", longest, STANDING_STILL, "own")
     change = run.scaled("learning_rate", 1000.0)
     if run.hyper is not None and run.hyper.initial_weight == 0:
-        change = Change("initial_weight", 0.0, run.usual.initial_weight)
+        change = run.as_usual("initial_weight")
+    if longest > STANDING_STILL:
+        moved = float(np.ptp(largest.values)) if largest.values.size > WARM_UP else 1.0
+        if moved > 0:
+            return None
+        seen = Evidence("change of largest_weight since epoch 1", moved, 0.0, "own")
+        cause = "Steps are made and the weights do not change: something puts them back."
+        change = None
     return Finding("not_moving", "problem", ratio.span, (seen,), cause, change, 0.9)
 
 

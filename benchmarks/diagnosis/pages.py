@@ -1,0 +1,78 @@
+"""Draw, for the page of each finding, a run that shows it beside the run after autopilot.
+
+    .venv/bin/python -m benchmarks.diagnosis.pages
+
+Runs are those of the calibration half, trained before by `python -m benchmarks.diagnosis --half
+calibration`. A page's part from "## Seen" on is written anew.
+"""
+
+from benchmarks.diagnosis.bank import Case, faulty_cases
+from benchmarks.diagnosis.outcomes import piloted
+from benchmarks.diagnosis.training import ROOT, Told, run_of, told_of
+from recsvc.plots.figures import Figure
+from recsvc.plots.layout import Curve, plot_of
+from recsvc.plots.panels import Span
+from recsvc.plots.svg import draw
+from recsvc.rbm.diagnosis import diagnose
+from recsvc.rbm.diagnosis.run import Run
+
+FOLDER = ROOT / "docs" / "diagnosis"
+SEEN = "\n## Seen\n"
+DATA = "ml-100k"
+
+
+def main() -> None:
+    shown: dict[str, Case] = {}
+    for case in faulty_cases("calibration"):
+        if case.data == DATA:
+            for place, code in enumerate(codes(run_of(case, told_of(case)))):
+                if place == 0 or code not in shown:
+                    shown.setdefault(code, case)
+    for code, case in shown.items():
+        page = FOLDER / f"{code}.md"
+        if page.is_file():
+            page.write_text(page.read_text().split(SEEN)[0] + SEEN + seen(code, case))
+    for page in sorted(FOLDER.glob("*.md")):
+        if page.stem not in shown:
+            print(f"no run of {DATA} shows {page.stem}")
+
+
+def seen(code: str, case: Case) -> str:
+    """Draw both runs, and say what they are."""
+    assert case.fault is not None
+    before = told_of(case)
+    after, changes = piloted(case, before)
+    told = [before] if after is before else [before, after]
+    picture = FOLDER / "pictures" / f"{code}.svg"
+    picture.parent.mkdir(exist_ok=True)
+    figure = Figure.VALIDATION_NDCG if case.kind == "joint_rbm" else Figure.VALIDATION_NLL
+    figures = (figure, Figure.TRAIN_NLL) if figure is Figure.VALIDATION_NLL else (figure,)
+    curves = [curve(n, case, one, n == 1) for n, one in enumerate(told, 1)]
+    picture.write_text(draw(plot_of(curves, figures if len(told) == 1 else (figure,))))
+    name, best = ("nDCG@10", max) if case.kind == "joint_rbm" else ("NLL", min)
+    reached = [best(one[figure] for one in run["rows"]) for run in told]
+    asked = ", ".join(f"`{name}` {to}" for name, to in changes.items())
+    said = (
+        f"MovieLens 100K, `{case.kind}`, {case.fault.name} ({case.strength:g}): best validation "
+        f"{name} {reached[0]:.4f}"
+    )
+    if changes:
+        said += f"; with {asked}, as autopilot found, {reached[-1]:.4f}"
+    else:
+        said += "; no change that was suggested made it better"
+    return f"{said}.\n\n![The error curve before and after](pictures/{code}.svg)\n"
+
+
+def curve(number: int, case: Case, told: Told, is_first: bool) -> Curve:
+    found = diagnose(run_of(case, told)) if is_first else []
+    findings = [Span(one.code, one.severity, one.epochs) for one in found]
+    hyper = told["hyper"]
+    return Curve(number, "succeeded", told["rows"], findings=findings, asked=hyper)
+
+
+def codes(run: Run) -> list[str]:
+    return [one.code for one in diagnose(run)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Changes tried by themselves: which one next, and whether it is kept.
+
+The first finding's change is tried on a short run. It is kept, and the run goes on, if its loss is
+below that of the run before it at the same epoch; else the next finding's change is tried.
+"""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from recsvc.rbm.diagnosis import Change, Finding, Run
+from recsvc.rbm.diagnosis.run import PATIENCE
+from recsvc.rbm.params import Hyperparameters
+
+MOST_TRIES = 6
+HOPELESS_EPOCHS = 5
+ENOUGH_EPOCHS = 10  # to tell a cause from its consequences
+
+Tried = tuple[str, float | str]
+
+
+def next_change(findings: Sequence[Finding], tried: Collection[Tried]) -> Change | None:
+    """Give the first change that is worth a try and was not tried; a note suggests none.
+
+    Another kind of machine answers another question: it is not tried unasked.
+    """
+    for finding in findings:
+        change = finding.change
+        if change is None or finding.severity == "note" or change.hyperparameter == "model_kind":
+            continue
+        if (change.hyperparameter, change.to) not in tried:
+            return change
+    return None
+
+
+def compared_at(hyper: Hyperparameters, before: Run) -> int:
+    """Give the epoch at which a changed run is compared with the one before it.
+
+    By then its flat start is over, and so is the time in which the one before got any better.
+    """
+    loss = before.loss
+    best = int(loss.epochs[np.argmin(loss.values)]) if loss.values.size else 0
+    flat_start = 0 if before.makes_lists else max(before.flat_start, hyper.warm_up_epochs)
+    return min(hyper.epochs, max(flat_start, best) + PATIENCE)
+
+
+def is_better(changed: Run, before: Run, *, epoch: int) -> bool:
+    """Tell whether the best loss up to an epoch is below that of the run before the change."""
+    ours, theirs = (_best(run, epoch) for run in (changed, before))
+    return ours < theirs
+
+
+def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:
+    """Tell whether the same problem, whose cure is known, stood in each of the latest epochs.
+
+    latest  findings after each epoch, the first included
+    """
+    if len(latest) < ENOUGH_EPOCHS:
+        return False
+    curable = (
+        {one.code for one in found if one.severity == "problem" and one.change is not None}
+        for found in latest[-HOPELESS_EPOCHS:]
+    )
+    return bool(set.intersection(*curable))
+
+
+def _best(run: Run, epoch: int) -> float:
+    so_far = run.loss.values[run.loss.epochs <= epoch]
+    return float(so_far.min()) if so_far.size else np.inf

@@ -1,0 +1,41 @@
+"""Ratings without those that would be learned from wrongly, for who asks for it: leave_out=odd."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from recsvc.rbm.profile import raters
+from recsvc.rbm.profile.remarks import Which
+from recsvc.rbm.profile.values import MANY_VALUES, far_out, of_another_scale
+from recsvc.rbm.snapshot import Snapshot
+
+
+def without_odd(snapshot: Snapshot) -> Snapshot:
+    """Leave out values off the scale, then all ratings by raters who are odd; ids stay.
+
+    Odd is who rates against all others, at random, as another does, far more than anybody, or
+    always the same: as the data profile has them. Interactions stay.
+    """
+    on_scale = _kept(snapshot, ~odd_values(snapshot))
+    return _kept(on_scale, ~raters.odd(raters.counted(on_scale))[on_scale.user_numbers])
+
+
+def odd_values(snapshot: Snapshot) -> Which:
+    """Tell which values lie on another scale than most, or far from all others; (n_ratings,).
+
+    Of amounts, which have no scale, none are odd.
+    """
+    values = snapshot.values
+    odd = of_another_scale(values)
+    if values.size and np.unique(values[~odd]).size <= MANY_VALUES:
+        odd |= far_out(values)
+    return odd
+
+
+def _kept(snapshot: Snapshot, kept: Which) -> Snapshot:
+    return replace(
+        snapshot,
+        user_numbers=snapshot.user_numbers[kept],
+        item_numbers=snapshot.item_numbers[kept],
+        values=snapshot.values[kept],
+    )

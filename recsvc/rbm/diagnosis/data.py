@@ -1,0 +1,70 @@
+"""Checks of what was learned from: the remarks of the data profile, where they spoil a model."""
+
+from typing import NamedTuple
+
+from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding, Severity
+from recsvc.rbm.diagnosis.run import Run
+
+
+class Cause(NamedTuple):
+    """What a remark on more than a share of the users, or ratings, means for the loss.
+
+    can_leave_out  whether leave_out=odd leaves out what it remarks on
+    """
+
+    share: float
+    severity: Severity
+    cause: str
+    can_leave_out: bool = False
+
+
+CAUSES = {
+    "mixed_scales": Cause(
+        0.0, "problem", "Ratings are given on two scales: one opinion becomes two levels.", True
+    ),
+    "unscaled_counts": Cause(
+        0.0, "warning", "The values are counts or amounts, which say little of what is liked."
+    ),
+    "outliers": Cause(0.0, "warning", "A few values lie far outside and stretch the scale.", True),
+    "level_imbalance": Cause(
+        0.0, "warning", "Nearly all ratings are the same: there is little to tell apart."
+    ),
+    "no_agreement": Cause(
+        0.0, "problem", "Ratings have nothing to do with what others think of the same items: "
+        "their rows may have been mixed up."
+    ),
+    "duplicate_users": Cause(
+        0.005, "warning", "Users are there twice: validation ratings of one are known from the "
+        "other.", True
+    ),
+    "constant_raters": Cause(
+        0.03, "warning", "Many users always give the same: their ratings tell nothing.", True
+    ),
+    "suspicious_raters": Cause(
+        0.002, "warning", "Users who did far more than all others pull the weights to them.", True
+    ),
+    "random_raters": Cause(
+        0.01, "warning", "Users who rate at random blur what the weights learn.", True
+    ),
+    "contrary_raters": Cause(
+        0.02, "warning", "Users rate against all others: their scale may be turned over.", True
+    ),
+    "few_users": Cause(0.0, "warning", "There are too few users to learn from."),
+    "cold_users": Cause(0.5, "warning", "Most users have told too little to be learned from."),
+}  # fmt: skip
+
+
+def findings(run: Run) -> list[Finding]:
+    """Tell which remarks go beyond what a sound data set has."""
+    remarks, epochs = run.remarks or {}, (0, run.last_epoch)
+    found = []
+    for code, cause in CAUSES.items():
+        share = remarks.get(code, 0.0)
+        if share <= cause.share:
+            continue
+        seen = Evidence(f"share of {code}", share, cause.share, "own")
+        change = None
+        if cause.can_leave_out and run.hyper is not None and run.hyper.leave_out == "nobody":
+            change = Change("leave_out", "nobody", "odd")
+        found.append(Finding(code, cause.severity, epochs, (seen,), cause.cause, change, 0.7))
+    return found

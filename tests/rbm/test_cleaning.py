@@ -1,0 +1,74 @@
+"""Odd ratings are left out to the last one, and no other."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recsvc.rbm.cleaning import without_odd
+from recsvc.rbm.profile import profile
+from recsvc.rbm.ratings import RatingScale, Vocabulary
+from recsvc.rbm.snapshot import Snapshot
+from tests.rbm.machines import STARS
+
+ODD = {
+    "mixed_scales", "outliers", "duplicate_users", "constant_raters", "suspicious_raters",
+    "random_raters", "contrary_raters",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def movies(movielens) -> Snapshot:
+    ratings = movielens("u.data")
+    users, items = (
+        Vocabulary([f"{letter}{n:05}" for n in range(size)])
+        for letter, size in (("u", ratings.n_users), ("i", ratings.n_items))
+    )
+    numbers = ratings.users().astype(np.int32), ratings.items.astype(np.int32)
+    return Snapshot(users, items, *numbers, STARS[ratings.levels])
+
+
+def left_out(before: Snapshot, after: Snapshot) -> set[int]:
+    """Users of whom nothing is left."""
+    return set(before.user_numbers.tolist()) - set(after.user_numbers.tolist())
+
+
+def test_of_movielens_only_its_few_odd_raters_are_left_out(movies):
+    cleaned = without_odd(movies)
+
+    assert len(left_out(movies, cleaned)) == 4  # three contrary ones, and one at random
+    assert (cleaned.users, cleaned.items) == (movies.users, movies.items)
+    assert not ODD & {one.code for one in profile(cleaned).remarks}
+
+
+def test_values_off_the_scale_go_and_their_users_stay(movies):
+    values = movies.values.copy()
+    values[::50] *= 20
+    values[7] = 999.0
+
+    cleaned = without_odd(replace(movies, values=values))
+
+    assert RatingScale.infer(cleaned.values).values == (1.0, 2.0, 3.0, 4.0, 5.0)
+    assert cleaned.values.size > 0.97 * movies.values.size
+
+
+def test_of_amounts_none_is_off_the_scale(movies):
+    rng = np.random.default_rng(0)
+    amounts = replace(movies, values=np.exp(2 * rng.standard_normal(movies.values.size)))
+
+    kept = without_odd(amounts)
+
+    assert kept.values.max() == amounts.values.max()
+
+
+def test_a_bot_is_left_out_whatever_it_rated(movies):
+    n_items, bot = len(movies.items), len(movies.users)
+    with_bot = replace(
+        movies,
+        users=Vocabulary([*movies.users.ids, "v"]),
+        user_numbers=np.append(movies.user_numbers, np.full(n_items, bot, np.int32)),
+        item_numbers=np.append(movies.item_numbers, np.arange(n_items, dtype=np.int32)),
+        values=np.append(movies.values, np.full(n_items, 5.0)),
+    )
+
+    assert bot in left_out(with_bot, without_odd(with_bot))

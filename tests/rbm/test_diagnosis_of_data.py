@@ -1,0 +1,73 @@
+"""Faults of the data are told from the data profile, beyond what a sound data set has."""
+
+import numpy as np
+import pytest
+
+from recsvc.rbm.diagnosis import Change, Run, data, diagnose
+from recsvc.rbm.params import Hyperparameters
+
+CURVE = [
+    {"epoch": n, "validation_nll": 1.4 - 0.002 * n, "train_nll": 1.35 - 0.002 * n}
+    for n in range(40)
+]
+
+
+def codes(remarks=None, rows=CURVE, **hyper) -> list[str]:
+    usual = {"learning_rate_schedule": "cosine", "epochs": 39}
+    return [one.code for one in found(remarks, rows, **{**usual, **hyper})]
+
+
+def found(remarks=None, rows=CURVE, **hyper):
+    return diagnose(Run.of(rows, hyper=Hyperparameters(**hyper), remarks=remarks))
+
+
+def test_what_sound_data_sets_have_is_no_finding():
+    movielens = {"random_raters": 0.0018, "contrary_raters": 0.0032, "cold_items": 0.2}
+    goodbooks = {"constant_raters": 0.0034, "contrary_raters": 0.0011, "cold_users": 0.33}
+
+    assert codes(movielens) == codes(goodbooks) == codes(None) == []
+
+
+@pytest.mark.parametrize("code", data.CAUSES)
+def test_more_than_that_is_one(code):
+    (one,) = found({code: 0.9}, learning_rate_schedule="cosine", epochs=39)
+
+    assert (one.code, one.epochs) == (code, (0, 39))
+    assert one.evidence[0].value == 0.9 > one.evidence[0].threshold
+    assert one.change in (None, Change("leave_out", "nobody", "odd"))
+
+
+def test_what_is_left_out_already_is_not_suggested_again():
+    (one,) = found(
+        {"contrary_raters": 0.1}, learning_rate_schedule="cosine", epochs=39, leave_out="odd"
+    )
+
+    assert one.change is None
+
+
+def test_data_come_before_what_follows_from_them_and_after_what_is_no_number():
+    spoilt = [*CURVE, {"epoch": 40, "validation_nll": np.nan}]
+
+    assert codes({"mixed_scales": 0.05}, spoilt)[:2] == ["not_finite", "mixed_scales"]
+
+
+def test_validation_told_better_than_train_is_too_good():
+    leaked = [row | {"validation_nll": 0.99 * row["train_nll"]} for row in CURVE]
+    barely = [row | {"validation_nll": 1.01 * row["train_nll"]} for row in CURVE]
+
+    assert "too_good" in codes(None, leaked)
+    assert codes(None, barely) == []
+
+
+def test_a_handful_of_hidden_units_is_too_few():
+    assert codes(None, n_hidden=7) == ["too_few_units"]
+    assert codes(None, n_hidden=8) == []
+
+
+def test_patience_that_ends_in_the_flat_start_ended_too_soon():
+    flat = [{"epoch": n, "validation_nll": 1.4} for n in range(7)]
+    impatient = {"warm_up_epochs": 0, "patience": 5}
+
+    assert codes(None, flat, **impatient) == ["stopped_too_soon"]
+    assert codes(None, flat, epochs=6, warm_up_epochs=0) == []  # it was asked for so
+    assert codes(None, CURVE[:7], **impatient) == []  # it had learned something
