@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +13,17 @@ from recsvc.db import rating_bulk, settling
 from recsvc.db.keys import keys_used, made_item_keys, made_user_keys
 from recsvc.db.session import Session
 from recsvc.db.settling import Rows, Written
-from recsvc.db.tables import Item, Rating, User
+from recsvc.db.tables import MICROSECOND, Item, Rating, User
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
 
 WORTH_A_GAMBLE = 1000  # ratings
+DAY = timedelta(days=1) // MICROSECOND
+BY_DAY = (
+    "SELECT rated_at / :day, COUNT(*), SUM(value), SUM(value * value) "
+    "FROM rating GROUP BY 1 ORDER BY 1"
+)
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,18 @@ def all_ratings(session: Session) -> Iterator[tuple[Ints, Ints, Doubles]]:
             block["item_key"].astype(np.int64),
             block["value"].astype(np.float64),
         )
+
+
+def by_day(session: Session) -> tuple[Ints, Ints, Doubles, Doubles]:
+    """Give (days since 1970, counts, sums, sums of squares) of the values given on each, by day."""
+    rows = session.execute(text(BY_DAY), {"day": DAY}).all()
+    days, counts, sums, squares = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return (
+        np.array(days, dtype=np.int64),
+        np.array(counts, dtype=np.int64),
+        np.array(sums, dtype=np.float64),
+        np.array(squares, dtype=np.float64),
+    )
 
 
 def all_user_ids(session: Session) -> tuple[Ints, list[str]]:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from recsvc.db import ratings
 from recsvc.db.jobs import JobQueue
 from recsvc.db.session import Session, reading
 from recsvc.engine.memory import available_bytes, needed_bytes
 from recsvc.engine.speed import estimated_seconds, product_rate
 from recsvc.errors import NotEnoughMemory, TrainingFailed
 from recsvc.rbm.cleaning import without_odd
-from recsvc.rbm.profile import DataProfile, profile
+from recsvc.rbm.profile import DataProfile, Days, profile
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.suiting import Choice, Shape
 from recsvc.service import importing, snapshots
@@ -69,9 +70,10 @@ def preview(context: Context, spec: TrainingSpec) -> Preview:
     hyper = spec.chosen()
     with reading(context.database) as session:
         snapshot, imported = snapshots.of_database(session), _imported(session)
+        days = Days(*ratings.by_day(session))
     if hyper.leave_out == "odd":
         snapshot = without_odd(snapshot)
-    data = profile(snapshot)
+    data = profile(snapshot, days)
     try:
         shape = _shape(context, snapshot, spec)
     except TrainingFailed as problem:

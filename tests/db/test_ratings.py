@@ -198,3 +198,22 @@ def test_two_writers_of_the_same_ratings_at_once_both_succeed(database):
 
     assert sum(one.received for one in written) == 4 * len(rows)
     assert len(all_of(database)) == len({row[:2] for row in rows})
+
+
+def test_ratings_are_added_up_by_the_day_they_were_given(database):
+    day = 86_400 * 10**6
+    write(database, [
+        ("u", "i", 3.0, 5 * day), ("u", "j", 1.5, 6 * day - 1), ("v", "i", 2.0, 20_000 * day),
+    ])  # fmt: skip
+
+    with reading(database) as session:
+        days, counts, sums, squares = ratings.by_day(session)
+
+    assert days.tolist() == [5, 20_000]
+    assert counts.tolist() == [2, 1]
+    assert (sums.tolist(), squares.tolist()) == ([4.5, 2.0], [11.25, 4.0])
+
+
+def test_without_ratings_there_is_no_day(database):
+    with reading(database) as session:
+        assert [column.size for column in ratings.by_day(session)] == [0, 0, 0, 0]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsvc.rbm.profile import agreement_with_others, profile
+from recsvc.rbm.profile import Days, agreement_with_others, profile
 from recsvc.rbm.profile.values import of_another_scale
 from recsvc.rbm.ratings import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
@@ -33,6 +33,10 @@ def with_values(movies: Snapshot, change) -> Snapshot:
     change(movies.user_numbers, values)
     facts = movies.users, movies.items, movies.user_numbers, movies.item_numbers
     return Snapshot(*facts, values)
+
+
+def codes(of: Snapshot) -> set[str]:
+    return {one.code for one in profile(of).remarks}
 
 
 def remark(of: Snapshot, code: str):
@@ -247,6 +251,69 @@ def test_nearly_one_level_is_told(movies):
 
     assert found.examples == ("5",)
     assert found.share > 0.95
+
+
+@pytest.mark.parametrize(("share", "is_odd"), [(0.9, False), (0.91, True)])
+def test_a_level_is_too_many_from_ninety_percent_on(movies, share, is_odd):
+    def praise(users, values):
+        values[:] = np.where(np.arange(values.size) < share * values.size, 5, np.minimum(values, 4))
+
+    assert ("level_imbalance" in codes(with_values(movies, praise))) == is_odd
+
+
+@pytest.mark.parametrize(("share", "are_few"), [(0.009, True), (0.02, False)])
+def test_many_values_far_outside_are_no_slips(movies, share, are_few):
+    def mistype(users, values):
+        odd = int(share * values.size)
+        values[:odd] = 40 + np.arange(odd) % 7
+
+    told = [one for one in profile(with_values(movies, mistype)).remarks if one.code == "outliers"]
+
+    assert [one.examples for one in told] == [("40", "41", "42", "43", "44")] * are_few
+
+
+def test_five_examples_are_enough(movies):
+    assert [len(one.examples) for one in profile(movies).remarks if one.count > 5] == [5]
+    assert remark(movies, "cold_items").count == 333
+
+
+def test_who_views_and_buys_is_not_cold(movies):
+    cold = remark(movies, "cold_items")
+    number = movies.items.ids.index(cold.examples[0])
+    viewers = np.arange(5, dtype=np.int32)
+    viewed, types = np.full(5, number, np.int32), np.zeros(5, np.uint8)
+    with_views = replace(movies, event_users=viewers, event_items=viewed, event_types=types)
+
+    told = remark(with_views, "cold_items")
+
+    assert (told.count, cold.examples[0] in told.examples) == (cold.count - 1, False)
+
+
+def by_day(times, values) -> Days:
+    days, which = np.unique(times.astype(int) // 86_400, return_inverse=True)
+    return Days(days, np.bincount(which), np.bincount(which, values), np.bincount(which, values**2))
+
+
+def test_the_same_words_of_another_meaning_are_drift(movies, data_dir):
+    _, _, values, times = np.loadtxt(data_dir / "ml-100k" / "u.data").T
+    stricter = np.where(times > np.quantile(times, 0.9), np.maximum(1, values - 1), values)
+
+    as_given = profile(movies, by_day(times, values))
+    (drift,) = [one for one in profile(movies, by_day(times, stricter)).remarks
+                if one.code == "drift"]  # fmt: skip
+
+    assert "drift" not in {one.code for one in as_given.remarks}
+    assert (drift.count, drift.share) == (9359, 0.09359)
+    assert drift.examples == ("1998-04-01 to 1998-04-22: mean 2.63",)
+
+
+def test_ratings_of_one_day_or_of_one_value_do_not_drift(movies):
+    noon = np.full(movies.values.size, 43_200)
+
+    for values in (movies.values, np.full(noon.size, 3.3)):
+        assert "drift" not in {one.code for one in profile(movies, by_day(noon, values)).remarks}
+        spread = by_day(np.arange(noon.size), np.full(noon.size, 3.3))
+        assert "drift" not in {one.code for one in profile(movies, spread).remarks}
 
 
 def test_a_shop_without_ratings_has_a_profile_of_its_interactions():

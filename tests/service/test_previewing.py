@@ -30,6 +30,7 @@ def test_what_is_chosen_is_what_the_job_then_chooses(shop):
     assert 0 < seen.needed_bytes < seen.available_bytes == 2_000_000_000
     assert seen.ratings_per_parameter == pytest.approx(120 / (12 * 2 * 4))
     assert not seen.is_scarce
+    assert not look(shop, hyperparameters={**SHORT, "n_hidden": 40}).is_scarce, "one for eight"
     assert look(shop).is_scarce, "256 hidden units for 120 ratings"
 
 
@@ -86,18 +87,31 @@ def test_too_little_and_too_equal_data_are_told_with_what_there_is(database, tmp
     ]
 
 
+def test_ratings_that_changed_their_meaning_are_told(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    lines = [f"u{n % 10},i{n // 10},{1 + n % 3 + 5 * (n >= 270)},{n * 86_400}" for n in range(300)]
+    file = "\n".join(["user,item,rating,timestamp", *lines])
+    upload(shop.context, file.encode(), dry_run=False)
+    shop.carry_out(shop.claim())
+
+    (drift,) = [one for one in look(shop).data.remarks if one.code == "drift"]
+
+    assert (drift.count, drift.examples) == (30, ("1970-09-28 to 1970-10-27: mean 7.00",))
+
+
 def test_what_an_upsert_hides_is_told_from_the_accounts_of_imports(database, tmp_path):
     shop = Shop(database, tmp_path)
     lines = [f"u{n},i{n % 4},{1 + n % 5}" for n in range(30)]
     file = "\n".join(["user,item,rating", *lines])
     for content, dry_run in (
-        (file, False), ("\n".join([file, "u0,i0,4", "u1,i1,lots"]), False), (file, True),
+        (file, False), (f"{file}\nu0,i0,4\nu1,i1,lots", False), (f"{file}\nu1,i1,no", True),
+        ("user,item,rating,timestamp\nu0,i0,5,1", False),
     ):  # fmt: skip
         upload(shop.context, content.encode(), dry_run=dry_run)
         shop.carry_out(shop.claim())
 
     told = look(shop)
 
-    assert told.data.n_ratings == 30
-    assert (told.imported.duplicates, told.imported.conflicts) == (30, 1)
+    assert told.data.n_ratings == 30, "the file that was only looked at wrote nothing"
+    assert (told.imported.duplicates, told.imported.conflicts) == (30, 2)
     assert sum(told.imported.refused.values()) == 1

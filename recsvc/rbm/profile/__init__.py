@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.rbm.profile import raters, values
+from recsvc.rbm.profile import raters, times, values
 from recsvc.rbm.profile.raters import agreement_with_others
 from recsvc.rbm.profile.remarks import Remark
+from recsvc.rbm.profile.times import Days
 from recsvc.rbm.snapshot import Snapshot
 
 LOOKS = (*values.LOOKS, *raters.LOOKS)
@@ -37,20 +38,21 @@ class DataProfile:
     remarks: tuple[Remark, ...]
 
 
-def profile(snapshot: Snapshot) -> DataProfile:
-    """Look at all ratings."""
+def profile(snapshot: Snapshot, days: Days | None = None) -> DataProfile:
+    """Look at all ratings, and at their days, which a snapshot does not know."""
     n_users, n_items = len(snapshot.users), len(snapshot.items)
     counted = raters.counted(snapshot)
     by_user, of_item = counted.by_user, counted.of_item
     values, counts = np.unique(snapshot.values, return_counts=True)
     n_ratings, n_events = snapshot.values.size, snapshot.event_users.size
+    looks = [look(counted) for look in LOOKS] + [None if days is None else times.drift(days)]
     return DataProfile(
         n_users, n_items, n_ratings, n_events,
         missing_share=1.0 - _pairs(snapshot) / max(1, n_users * n_items),
         ratings_per_user=float(np.median(by_user)) if n_users else 0.0,
         ratings_per_item=float(np.median(of_item)) if n_items else 0.0,
         levels=dict(zip(values.tolist(), counts.tolist(), strict=True)),
-        remarks=tuple(remark for look in LOOKS if (remark := look(counted)) is not None),
+        remarks=tuple(remark for remark in looks if remark is not None),
     )  # fmt: skip
 
 
@@ -62,4 +64,4 @@ def _pairs(snapshot: Snapshot) -> int:
     return int(np.union1d(rated, chosen).size) if chosen.size else rated.size
 
 
-__all__ = ["DataProfile", "Remark", "agreement_with_others", "profile"]
+__all__ = ["DataProfile", "Days", "Remark", "agreement_with_others", "profile"]
