@@ -285,9 +285,10 @@ def test_the_items_likeliest_to_be_liked_are_those_of_the_twin(machine, rng, n):
         )  # fmt: skip
 
         row = naive.row_of(ratings, user)
-        expected = naive.top_liked(params, row, first_liked, most, left_out, n)
+        with_next = naive.top_liked(params, row, first_liked, most, left_out, n + 1)
+        expected = with_next[:n]
         np.testing.assert_allclose(scores[:found], [score for _, score in expected], rtol=1e-4)
-        if not has_close_calls(expected):
+        if not has_close_calls(with_next):  # the first one left out may be as good as the last
             assert out[:found].tolist() == [item for item, _ in expected]
 
 
