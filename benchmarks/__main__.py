@@ -26,6 +26,7 @@ PICTURES = HERE.parent / "docs" / "pictures"
 ALL = (
     "training_speed",
     "training_memory",
+    "monitoring_cost",
     "import_speed",
     "serving",
     "demo_time",

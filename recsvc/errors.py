@@ -6,6 +6,7 @@
     │   ├── ItemNotFound
     │   ├── RatingNotFound
     │   ├── JobNotFound
+    │   ├── EpochNotWatched
     │   ├── ModelVersionNotFound
     │   └── RouteNotFound
     ├── Conflict
@@ -61,6 +62,7 @@ heading for each class.
 """
 
 import re
+from collections.abc import Sequence
 
 
 class RecsvcError(Exception):
@@ -122,6 +124,18 @@ class JobNotFound(NotFound):
         super().__init__(
             f"There is no {kind} job {job_id}. List them at /v1/{kind}-jobs.", job_id=job_id
         )
+
+
+class EpochNotWatched(NotFound):
+    """No look was taken at this epoch"""
+
+    def __init__(self, job_id: int, epoch: int, watched: Sequence[int]) -> None:
+        nearest = min(watched, key=lambda one: abs(one - epoch), default=None)
+        remedy = "None was yet." if nearest is None else f"The nearest that was is {nearest}."
+        super().__init__(
+            f"Epoch {epoch} of training job {job_id} was not looked at. {remedy}",
+            job_id=job_id, epoch=epoch, nearest=nearest,
+        )  # fmt: skip
 
 
 class ModelVersionNotFound(NotFound):
@@ -391,6 +405,7 @@ class Diverged(TrainingFailed):
     """Training diverged"""
 
     def __init__(self, epoch: int, learning_rate: float) -> None:
+        self.epoch = epoch
         super().__init__(
             f"A parameter stopped being finite in epoch {epoch} at learning rate "
             f"{learning_rate:g}. Train again with learning_rate {learning_rate / 10:g}.",

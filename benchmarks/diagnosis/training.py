@@ -19,8 +19,8 @@ from recsvc.rbm.cleaning import without_odd
 from recsvc.rbm.diagnosis import Run
 from recsvc.rbm.evaluation import by_hash
 from recsvc.rbm.machine import machine_of
-from recsvc.rbm.monitoring import Monitor
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.monitoring import Monitor, mean_nll
+from recsvc.rbm.params import Hyperparameters, Params, base_rates
 from recsvc.rbm.profile import profile
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
@@ -29,7 +29,7 @@ from recsvc.rbm.training import TrainerState, TrainingData, train
 
 ROOT = Path(__file__).parents[2]
 N_USERS = 1_000
-OF_NO_EFFECT = {"diagnosis", "autopilot.py"}
+OF_NO_EFFECT = {"diagnosis", "autopilot.py", "watching.py"}
 CACHE = ROOT / "benchmarks" / ".cache" / "diagnosis"
 
 
@@ -80,10 +80,9 @@ def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
         learn = with_ratings(learn, validation.select(leaked))
     data = TrainingData(learn, validation, np.array(scale.values))
     rows, diverged_at, params = followed(case, data, hyper, first, before)
-    rmse = rmse_of_item_means(learn, validation, data.values)
     return {
         "rows": rows, "diverged_at": diverged_at, "hyper": hyper.as_dict(), "remarks": remarks,
-        "baselines": {"item_mean": {"rmse": rmse}},
+        "baselines": {"item_mean": item_means(learn, validation, data.values)},
         "on_sound": figures_on_sound_ratings(case, data, params),
     }  # fmt: skip
 
@@ -199,9 +198,13 @@ def sample(name: str) -> Snapshot:
     )  # fmt: skip
 
 
-def rmse_of_item_means(learn: RatingMatrix, validation: RatingMatrix, values: np.ndarray) -> float:
+def item_means(learn: RatingMatrix, validation: RatingMatrix, values: np.ndarray) -> Told:
     means = Biases.fit(learn, values).item_means[validation.items]
-    return float(np.sqrt(np.mean(np.square(means - values[validation.levels]))))
+    shares = base_rates(learn, values.size)[validation.items]
+    return {
+        "rmse": float(np.sqrt(np.mean(np.square(means - values[validation.levels])))),
+        "nll": mean_nll(shares, validation.levels),
+    }
 
 
 @cache

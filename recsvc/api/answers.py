@@ -17,6 +17,7 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.ItemNotFound("book/7"),
     errors.RatingNotFound("u42", "book/7"),
     errors.JobNotFound(7, "training"),
+    errors.EpochNotWatched(7, 65, [64, 66]),
     errors.ModelVersionNotFound(3),
     errors.RouteNotFound("/v1/user"),
     errors.AlreadyPublished(3),

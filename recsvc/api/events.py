@@ -10,11 +10,13 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from recsvc.api import answers
 from recsvc.api.deps import LARGEST_KEY, ContextDep, JobId, ReadingDep
+from recsvc.api.diagnoses import FindingOut
 from recsvc.api.error_curve import Epoch
 from recsvc.api.training_jobs import TrainingJobOut
 from recsvc.db.session import Session, reading
 from recsvc.db.tables import JobEvent
 from recsvc.errors import JobNotFound, MalformedRequest
+from recsvc.rbm.diagnosis import Finding
 from recsvc.service import jobs
 from recsvc.service.context import Context
 
@@ -63,9 +65,11 @@ async def stream_training_events(
     job_id: Annotated[int, Depends(_existing, scope="function")],
     seen: Annotated[int, Depends(_seen)],
 ) -> AsyncIterator[ServerSentEvent]:
-    """`epoch` with its figures, `state`, and `done` with the finished job, which ends the stream.
+    """`epoch` with its figures, `state`, `done` with the finished job, which ends the stream.
 
-    What happened before is told first. While nothing happens a comment keeps the connection.
+    `finding` tells what a diagnosis has found that it had not found before; a later one may not
+    find it any more. What happened before is told first. While nothing happens a comment keeps
+    the connection.
     """
     done = False
     while not done:
@@ -84,9 +88,10 @@ def _after(context: Context, job_id: int, seen: int) -> list[ServerSentEvent]:
 
 
 def _figures(session: Session, job_id: int, happened: Sequence[JobEvent]) -> dict[int, Epoch]:
-    if not any(event.name == "epoch" for event in happened):
+    told = [event.epoch for event in happened if event.epoch is not None]
+    if not told:
         return {}
-    curve = jobs.error_curve(session, job_id)
+    curve = jobs.error_curve(session, job_id, first=min(told))
     return {row.epoch: Epoch.model_validate(row) for row in curve}
 
 
@@ -94,6 +99,9 @@ def _told(session: Session, event: JobEvent, figures: dict[int, Epoch]) -> Serve
     data: Any = {"state": event.state}
     if event.name == "epoch":
         data = figures[event.epoch or 0]
+    elif event.finding is not None:
+        found = FindingOut.of(Finding.from_dict(event.finding))
+        data = found.model_dump(mode="json", by_alias=True)
     elif event.name == "done":
         data = TrainingJobOut.of(jobs.get_job(session, event.job_id, KIND))
     return ServerSentEvent(event=event.name, id=str(event.id), data=data)

@@ -149,6 +149,7 @@ def _links(job: Job) -> dict[str, str]:
     links = {
         "error_curve": f"{address}/error-curve",
         "diagnosis": f"{address}/diagnosis",
+        "monitors": f"{address}/monitors",
         "events": f"{address}/events",
         "cancel": f"{address}/cancel",
         "retry": f"{address}/retry",

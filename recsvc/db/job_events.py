@@ -4,8 +4,9 @@ A job's events are written by whoever holds the job's row, one at a time: their 
 the order in which they become visible.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -32,6 +33,14 @@ class JobEvents:
         told = select(JobEvent.id).where(JobEvent.job_id == job.id, JobEvent.epoch == epoch)
         if self._session.scalar(told) is None:
             self._add(JobEvent(job_id=job.id, name="epoch", epoch=epoch, created_at=now))
+
+    def finding(self, job: Job, finding: Mapping[str, Any], now: datetime) -> None:
+        """Tell a finding; one of its `code` is told once."""
+        told = select(JobEvent.finding).where(JobEvent.job_id == job.id, JobEvent.name == "finding")
+        codes = {one["code"] for one in self._session.scalars(told) if one is not None}
+        if finding["code"] not in codes:
+            event = JobEvent(job_id=job.id, name="finding", finding=dict(finding), created_at=now)
+            self._add(event)
 
     def after(self, job_id: int, event_id: int, *, limit: int) -> Sequence[JobEvent]:
         """Give up to `limit` events of the job that came after the one with that id."""

@@ -139,6 +139,10 @@ class JobQueue:
         self._session.merge(TrainingEpoch(job_id=job.id, **figures))
         self._events.epoch(job, figures["epoch"], now)
 
+    def add_finding(self, lease: Lease, finding: Mapping[str, Any], *, now: datetime) -> None:
+        """Tell what a diagnosis found while the job runs; `finding` has its `code`."""
+        self._events.finding(self._held(lease), finding, now)
+
     def finish(
         self,
         lease: Lease,
@@ -192,9 +196,11 @@ class JobQueue:
             jobs = jobs.where(Job.id < before)
         return self._session.scalars(jobs).all()
 
-    def error_curve(self, job_id: int) -> Sequence[TrainingEpoch]:
-        """Give a training job's epochs so far, in order."""
-        curve = select(TrainingEpoch).where(TrainingEpoch.job_id == job_id)
+    def error_curve(self, job_id: int, *, first: int = 0) -> Sequence[TrainingEpoch]:
+        """Give a training job's epochs so far, from the `first` on, in order."""
+        curve = select(TrainingEpoch).where(
+            TrainingEpoch.job_id == job_id, TrainingEpoch.epoch >= first
+        )
         return self._session.scalars(curve.order_by(TrainingEpoch.epoch)).all()
 
     def unfinished(self) -> Sequence[Job]:

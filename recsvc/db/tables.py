@@ -246,8 +246,9 @@ class JobEvent(Base):
 
     __tablename__ = "job_event"
     __table_args__ = (
-        CheckConstraint("name IN ('epoch', 'state', 'done')", name="name_known"),
+        CheckConstraint("name IN ('epoch', 'state', 'done', 'finding')", name="name_known"),
         CheckConstraint("(name = 'epoch') = (epoch IS NOT NULL)", name="epoch_iff_named"),
+        CheckConstraint("(name = 'finding') = (finding IS NOT NULL)", name="finding_iff_named"),
         Index(
             "uq_job_event_epoch",
             "job_id",
@@ -266,6 +267,7 @@ class JobEvent(Base):
     epoch: Mapped[int | None]
     state: Mapped[str | None]
     created_at: Mapped[datetime]
+    finding: Mapped[dict[str, Any] | None]
 
 
 class TrainingEpoch(Base):
@@ -302,6 +304,27 @@ class TrainingEpoch(Base):
     unit_similarity: Mapped[float | None] = mapped_column(Float(53))
     largest_weight: Mapped[float | None] = mapped_column(Float(53))
     rollbacks: Mapped[int | None]
+
+
+class TrainingMonitor(Base):
+    """A look inside a machine after an epoch of a training job.
+
+    `activity` is P(h = 1) in 255ths, a byte a unit, the units of one case after those of another;
+    `weights` and `updates` have `zeros` and `counts` by order of magnitude.
+    """
+
+    __tablename__ = "training_monitor"
+    __table_args__ = (CheckConstraint("n_cases > 0 AND n_units > 0", name="something_is_shown"),)
+
+    job_id: Mapped[int] = mapped_column(
+        BigKey, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True
+    )
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    n_cases: Mapped[int]
+    n_units: Mapped[int]
+    activity: Mapped[bytes]
+    weights: Mapped[dict[str, Any]]
+    updates: Mapped[dict[str, Any]]
 
 
 class ModelVersion(Base):

@@ -41,5 +41,5 @@ class Figure(StrEnum):
 
 
 PANELS = {"ndcg": "nDCG@10", "nll": "negative log-likelihood", "rmse": "RMSE"}
-BASELINES = {"nDCG@10": "ndcg_at_10", "RMSE": "rmse"}
+BASELINES = {"nDCG@10": "ndcg_at_10", "negative log-likelihood": "nll", "RMSE": "rmse"}
 USUAL = tuple(Figure)[:5]

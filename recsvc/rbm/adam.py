@@ -45,10 +45,16 @@ class AdamStep:
         )
 
 
+def steps(mean: Floats, square: Floats) -> Floats:
+    """Mean / √square: Adam's last steps, in units of the learning rate."""
+    root: Floats = np.sqrt(square)
+    taken: Floats = np.divide(mean, root + np.float32(EPSILON))
+    return taken
+
+
 def step_size(mean: Floats, square: Floats) -> float:
-    """RMS of mean / √square: how large Adam's last step was, in units of the learning rate."""
-    steps = mean / (np.sqrt(square) + np.float32(EPSILON))
-    return float(np.sqrt(np.mean(np.square(steps, dtype=np.float64))))
+    """RMS of Adam's last steps, in units of the learning rate."""
+    return float(np.sqrt(np.mean(np.square(steps(mean, square), dtype=np.float64))))
 
 
 def move(

@@ -52,7 +52,7 @@ def run_of(session: Session, job: Job) -> Run:
     return Run.of(
         rows_of(JobQueue(session).error_curve(job.id)),
         diverged_at=error.get("epoch") if error.get("code") == Diverged.code() else None,
-        hyper=_hyperparameters(job),
+        hyper=hyperparameters(job),
         model_kind=job.spec["model_kind"],
         baselines=result.get("baselines", note.get("baselines")),
         metrics=result.get("metrics"),
@@ -81,7 +81,7 @@ def diagnose_curve(
     return Diagnosis(diagnosis.diagnose(Run.of(rows, hyper=hyper)), len(rows))
 
 
-def _hyperparameters(job: Job) -> Hyperparameters:
+def hyperparameters(job: Job) -> Hyperparameters:
     """Give what the job trains with: what was asked for, what its data's shape decided."""
     spec = TrainingSpec.from_dict(job.spec)
     choices = (job.progress_note or {}).get("choices") or {}

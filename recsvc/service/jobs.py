@@ -31,9 +31,9 @@ def cancel_job(session: Session, job_id: int, kind: str, *, now: datetime) -> Jo
     return JobQueue(session).request_cancel(job_id, kind, now=now)
 
 
-def error_curve(session: Session, job_id: int) -> Sequence[TrainingEpoch]:
-    """Give a training job's epochs so far, in order."""
-    return JobQueue(session).error_curve(job_id)
+def error_curve(session: Session, job_id: int, *, first: int = 0) -> Sequence[TrainingEpoch]:
+    """Give a training job's epochs so far, from the `first` on, in order."""
+    return JobQueue(session).error_curve(job_id, first=first)
 
 
 def events_after(

@@ -15,9 +15,11 @@ from recsvc.rbm.diagnosis import Run
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.training import TrainerState
+from recsvc.rbm.watching import Watch
 from recsvc.service import completing, fitting
 from recsvc.service.context import Context
 from recsvc.service.fitting import Fit, Lap
+from recsvc.service.growing import GrowingRun
 from recsvc.service.judging import Split
 from recsvc.service.piloting import Pilot
 from recsvc.service.telling import Telling
@@ -104,30 +106,35 @@ class Learning:
         data = fit.data()
         state, warnings = fitting.first_state(self.context, fit, data, resumed_at)
         self.warnings.extend(one for one in warnings if one not in self.warnings)
-        pilot = self._pilot(fit)
-        for lap in fitting.laps(self.context, self.lease, fit, data, state):
-            if lap.state.rollbacks > state.rollbacks:
-                self.warnings.append(_went_back(lap))
-            state = lap.state
-            if fit.judged:
-                self.telling.epoch(lap)
-                if pilot is not None:
-                    pilot.look(lap.report)
-            else:
+        if not fit.judged:
+            for lap in fitting.laps(self.context, self.lease, fit, data, state):
+                state = self._stepped(state, lap)
                 self.telling.last_epoch(lap, fit.hyper.epochs)
+            return state
+        growing = GrowingRun.of(self.context, self.job, self._known())
+        watch = Watch.of(self.spec.model_kind, data.train, seed=self.spec.seed)
+        pilot = Pilot.of(self.context, self.spec) if self.spec.autopilot else None
+        for lap in fitting.laps(self.context, self.lease, fit, data, state):
+            state = self._stepped(state, lap)
+            growing.add(lap.report)
+            self.telling.epoch(lap, growing, watch)
+            if pilot is not None:
+                pilot.look(growing, lap.report.epoch)
         return state
 
-    def _pilot(self, fit: Fit) -> Pilot | None:
-        """Give who looks at the curve, where one is asked for."""
-        if not (self.spec.autopilot and fit.judged):
-            return None
+    def _stepped(self, state: TrainerState, lap: Lap) -> TrainerState:
+        if lap.state.rollbacks > state.rollbacks:
+            self.warnings.append(_went_back(lap))
+        return lap.state
+
+    def _known(self) -> Run:
+        """Give what is known of the run but for its curve."""
         note = self.telling.note
-        run = Run.of(
+        return Run.of(
             [], hyper=self.hyper, model_kind=self.spec.model_kind,
             baselines=note.get("baselines"), remarks=note.get("remarks"),
             began_warm=self.spec.warm_start,
         )  # fmt: skip
-        return Pilot.of(self.context, self.job, run)
 
     def _model(self, params: Params) -> Model:
         """Give the model with these parameters; it answers from all ratings."""

@@ -6,7 +6,7 @@ stopped, too. Whenever a job ends, the next change is queued in the transaction 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,9 @@ from recsvc.db.tables import Job, JobState
 from recsvc.errors import ChangeNotKept, Hopeless
 from recsvc.rbm import autopilot
 from recsvc.rbm.diagnosis import Change, Finding, Run, diagnose
-from recsvc.rbm.training import EpochReport
 from recsvc.service import diagnosing
 from recsvc.service.context import Context
+from recsvc.service.growing import GrowingRun
 from recsvc.service.training_spec import TrainingSpec
 
 KIND = "training"
@@ -30,43 +30,34 @@ class Pilot:
     """Looks at a running job after every epoch.
 
     before  the run that its change is to mend, None of the first
-    rows    of its error curve so far
-    run     what is known of it, but for its curve
     latest  findings of the latest epochs
     """
 
     before: Run | None
-    rows: list[dict[str, Any]]
-    run: Run
     latest: list[Sequence[Finding]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, context: Context, job: Job, run: Run) -> "Pilot":
-        """Take up a job where it is; of the run, all but its curve is known."""
-        spec = TrainingSpec.from_dict(job.spec)
+    def of(cls, context: Context, spec: TrainingSpec) -> "Pilot":
+        """Take up a job where it is."""
+        if spec.trying is None or spec.retry_of is None:
+            return cls(None)
         with reading(context.database) as session:
-            queue, before = JobQueue(session), None
-            if spec.trying is not None and spec.retry_of is not None:
-                before = diagnosing.run_of(session, queue.get(spec.retry_of, KIND))
-            return cls(before, diagnosing.rows_of(queue.error_curve(job.id)), run)
+            before = JobQueue(session).get(spec.retry_of, KIND)
+            return cls(diagnosing.run_of(session, before))
 
-    def look(self, report: EpochReport) -> None:
+    def look(self, growing: GrowingRun, epoch: int) -> None:
         """Raise ChangeNotKept or Hopeless where there is no use in going on."""
-        self.rows = [row for row in self.rows if row["epoch"] < report.epoch] + [asdict(report)]
-        is_last = self.run.hyper is not None and report.epoch == self.run.hyper.epochs
-        if report.epoch % max(1, len(self.rows) // LOOKS_AT_MOST) or is_last:
+        hyper, n_rows = growing.known.hyper, len(growing.rows)
+        is_last = hyper is not None and epoch == hyper.epochs
+        if epoch % max(1, n_rows // LOOKS_AT_MOST) or is_last:
             return
-        now = replace(
-            Run.of(self.rows, hyper=self.run.hyper, model_kind=self.run.model_kind),
-            baselines=self.run.baselines, remarks=self.run.remarks, is_over=False,
-            began_warm=self.run.began_warm,
-        )  # fmt: skip
+        now = growing.run()
         self.latest = [*self.latest, diagnose(now)][-autopilot.ENOUGH_EPOCHS :]
         hopeless = autopilot.is_hopeless(self.latest)
-        if (hopeless or self._is_time(now, report.epoch)) and not self._helps(now, report.epoch):
-            raise ChangeNotKept(report.epoch)
+        if (hopeless or self._is_time(now, epoch)) and not self._helps(now, epoch):
+            raise ChangeNotKept(epoch)
         if hopeless:
-            raise Hopeless(report.epoch, self.latest[-1][0].code)
+            raise Hopeless(epoch, self.latest[-1][0].code)
 
     def _is_time(self, now: Run, epoch: int) -> bool:
         """Tell whether the change can be judged by now."""

@@ -1,13 +1,18 @@
 """What a running training job says of itself: its phase, its epochs, and how far it is."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from recsvc.db.jobs import JobQueue, Lease
+from recsvc.db.monitors import Monitors
 from recsvc.db.session import unit_of_work
+from recsvc.rbm.diagnosis import diagnose
+from recsvc.rbm.watching import Watch, is_watched
+from recsvc.service import announcing, monitoring
 from recsvc.service.context import Context
 from recsvc.service.fitting import Lap
+from recsvc.service.growing import GrowingRun
 
 
 @dataclass
@@ -16,16 +21,24 @@ class Telling:
 
     note    what is known already and stays: it is written with every step
     fits    how many times the machine is fitted
+    told    codes of findings
     """
 
     context: Context
     lease: Lease
     note: dict[str, Any]
     fits: int = 1
+    told: set[str] = field(default_factory=set)
 
-    def epoch(self, lap: Lap) -> None:
-        """Add a point to the error curve."""
-        report = lap.report
+    def epoch(self, lap: Lap, growing: GrowingRun, watch: Watch) -> None:
+        """Add a point to the error curve; of some epochs a look inside, and what is found by then.
+
+        growing  with this epoch
+        """
+        report, seen, findings = lap.report, None, []
+        if is_watched(report.epoch):
+            seen = watch.look(lap.state, report.learning_rate)
+            findings = [one for one in diagnose(growing.run()) if one.code not in self.told]
         self.note |= {"epoch": report.epoch, "best_epoch": lap.state.best_epoch}
         with unit_of_work(self.context.database) as session:
             jobs = JobQueue(session)
@@ -34,6 +47,10 @@ class Telling:
             share = report.epoch / self.note["epochs"] / self.fits
             told = {"phase": "training", "eta_seconds": lap.eta and lap.eta * self.fits}
             jobs.progress(self.lease, share, {**self.note, **told})
+            if seen is not None:
+                Monitors(session).add(self.lease.job_id, report.epoch, monitoring.as_columns(seen))
+            announcing.announce(session, self.lease, findings)
+        self.told.update(one.code for one in findings)
 
     def last_epoch(self, lap: Lap, epochs: int) -> None:
         """Say how far the last fit is, whose epochs make no curve."""

@@ -14,13 +14,13 @@ from recsvc.db.session import Session, reading
 from recsvc.db.tables import Job
 from recsvc.engine import local
 from recsvc.engine.memory import needed_bytes
-from recsvc.errors import IdenticalRatings, TooFewRatings
+from recsvc.errors import IdenticalRatings, TooFewRatings, TrainingFailed
 from recsvc.rbm.cleaning import without_odd
 from recsvc.rbm.profile import profile
 from recsvc.rbm.ratings import RatingScale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.suiting import Shape
-from recsvc.service import releasing, snapshots
+from recsvc.service import announcing, releasing, snapshots
 from recsvc.service.context import Context
 from recsvc.service.judging import baseline_figures, split_of
 from recsvc.service.learning import Learning
@@ -41,12 +41,22 @@ def request_training(session: Session, *, spec: TrainingSpec, now: datetime) -> 
 
 
 def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
-    """Train, evaluate, and publish if asked to; give the job's result.
+    """Train, evaluate, and publish if asked to; tell what is found, give the job's result.
 
     Raises TrainingFailed for ratings that cannot be learned from, LeaseLost.
     """
     if (released := releasing.already_released(context, job)) is not None:
         return released
+    try:
+        result = _trained(context, lease, job)
+    except TrainingFailed as failure:
+        announcing.announce_last(context, lease, failure=failure)
+        raise
+    announcing.announce_last(context, lease, metrics=result["metrics"])
+    return result
+
+
+def _trained(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     spec = TrainingSpec.from_dict(job.spec)
     _refuse_too_much(context, spec)
     telling = Telling(context, lease, job.progress_note or {})

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from recsvc.db.jobs import JobQueue, Lease, lease_of
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
+from recsvc.rbm.diagnosis import Finding
 
 SPEC = {"hyperparameters": {"n_hidden": 8}, "seed": 7, "publish": "never"}
 BASELINES = {
@@ -49,6 +50,10 @@ class Worker:
         note["baselines"] = BASELINES
         self._write(lambda queue: queue.add_epoch(lease, figures, now=self._now))
         self._write(lambda queue: queue.progress(lease, epoch / 4, note))
+
+    def find(self, lease: Lease, finding: Finding) -> None:
+        found = finding.as_dict()
+        self._write(lambda queue: queue.add_finding(lease, found, now=self._now))
 
     def finish(self, lease: Lease, state=JobState.SUCCEEDED, **how) -> None:
         how = how or {"result": RESULT | {"baselines": BASELINES}}

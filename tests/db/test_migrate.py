@@ -235,12 +235,17 @@ INTERACTION = {
     "updated_at": "1",
 }
 ITEM = {"item_id": "'i2'", "created_at": "1", "updated_at": "1"}
+LOOK = {
+    "job_id": "1", "epoch": "0", "n_cases": "1", "n_units": "1", "activity": "'x'",
+    "weights": "'{}'", "updates": "'{}'",
+}  # fmt: skip
 REFUSAL = {"job_id": "1", "line": "1", "code": "'c'", "detail": "'d'"}
 PUBLISHED = {"published_at": "1"}
 POSSIBLE = {
     "job": JOB | RUNNING | {"attempt": "1"},
     "job_event": EVENT,
     "training_epoch": EPOCH,
+    "training_monitor": LOOK,
     "model_version": VERSION,
     "rating": RATING,
     "interaction": INTERACTION | {"quantity": "0.5"},
@@ -260,7 +265,10 @@ IMPOSSIBLE = {
     "a failed job that does not say why": ("job", JOB | {"state": "'failed'", "finished_at": "1"}),
     "progress beyond the end": ("job", JOB | {"progress": "1.1"}),
     "more attempts than claims": ("job", JOB | {"attempt": "1"}),
-    "an event of no known name": ("job_event", EVENT | {"name": "'finding'"}),
+    "an event of no known name": ("job_event", EVENT | {"name": "'finished'"}),
+    "a finding that finds nothing": ("job_event", EVENT | {"name": "'finding'"}),
+    "a look at nobody": ("training_monitor", LOOK | {"n_cases": "0"}),
+    "a look inside no job": ("training_monitor", LOOK | {"job_id": "7"}),
     "an epoch event without an epoch": ("job_event", EVENT | {"name": "'epoch'"}),
     "an epoch of no job": ("training_epoch", EPOCH | {"job_id": "7"}),
     "a negative epoch": ("training_epoch", EPOCH | {"epoch": "-1"}),

@@ -245,6 +245,33 @@ def test_a_spoilt_version_to_begin_at_is_blamed_on_the_warm_start():
         assert (cold.code, cold.change) == (code, None)
 
 
+@pytest.mark.parametrize("name", ["rmse", "nll"])
+def test_a_start_that_is_worse_than_the_items_own_ratings_is_a_bad_one(name):
+    baselines = {"item_mean": {"rmse": 2.0, "nll": 2.0} | {name: 1.9}}
+    as_good = rows(**{f"validation_{name}": falling(12)})
+
+    first, *_ = diagnose(Run.of(as_good, baselines=baselines))
+
+    assert (first.code, first.evidence[0].threshold) == ("bad_start", 1.05)
+    assert first.evidence[0].value == pytest.approx(2.0 / 1.9)
+    baselines["item_mean"][name] = 1.91
+    assert "bad_start" not in codes(Run.of(as_good, baselines=baselines))
+
+
+def test_validation_that_gains_more_than_training_has_leaked():
+    train = falling(30, 0.01)
+    leaked = [1.05 * nll * (1 - 0.001 * at) for at, nll in enumerate(train)]
+    better = [0.99 * nll for nll in train]
+    sound = [1.05 * nll * (1 - 0.0004 * at) for at, nll in enumerate(train)]
+
+    told = [
+        [(one.code, one.severity) for one in diagnose(Run.of(curve))]
+        for curve in (rows(validation_nll=one, train_nll=train) for one in (leaked, better, sound))
+    ]
+
+    assert told == [[("too_good", "warning")], [("too_good", "problem")], []]
+
+
 def test_a_jump_when_the_momentum_rises_is_a_shock():
     hyper = Hyperparameters(momentum_epoch=5)
     nll = [*falling(6), 2.2, 2.0, *falling(20, 0.02)]

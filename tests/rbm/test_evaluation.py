@@ -11,6 +11,7 @@ from recsvc.rbm.baselines import Biases, Ease
 from recsvc.rbm.evaluation import RankingFigures, rating_figures
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.model import Model
+from recsvc.rbm.params import base_rates
 from recsvc.rbm.ratings import RatingScale, Vocabulary
 from tests import naive
 from tests.rbm.machines import STARS, learn, random_params, random_ratings, ratings_of
@@ -275,6 +276,8 @@ def test_baselines_stand_beside_with_the_same_figures(divided):
     assert told["user_item_bias"] == {
         "rmse": pytest.approx(np.sqrt(np.mean(off**2))), "mae": pytest.approx(np.abs(off).mean()),
     }  # fmt: skip
+    shares = base_rates(train, 5)[test.items, test.levels]
+    assert told["item_mean"]["nll"] == pytest.approx(-np.log(shares).mean())
     most_rated = evaluation.most_rated_figures(train, test, users, n=5, first_liked=3)
     assert told["most_rated"] == most_rated.as_dict()
     scores = Ease.fit(train).scores

@@ -1,7 +1,8 @@
 """What a diagnosis says: findings, their evidence, a change to try."""
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
 
 Severity = Literal["problem", "warning", "note"]
 
@@ -40,3 +41,15 @@ class Finding:
     cause: str
     change: Change | None
     confidence: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "Finding":
+        """Read what `as_dict` gave, before JSON or after."""
+        evidence = tuple(Evidence(*one) for one in told["evidence"])
+        change = told["change"] and Change(*told["change"])
+        first, last = told["epochs"]
+        return cls(**{**told, "epochs": (first, last), "evidence": evidence, "change": change})

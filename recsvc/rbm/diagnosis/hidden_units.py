@@ -5,12 +5,12 @@ from recsvc.rbm.diagnosis.run import WARM_UP, Run
 
 SATURATED, TWINS = 0.95, 0.99
 MANY_UNITS, MOST_UNITS = 0.25, 0.5
-WORSE_THAN_ITEM_MEANS = 1.05
+WORSE_THAN_ITEMS = 1.05
 FEW_UNITS = 8
 
 
 def bad_start(run: Run) -> Finding | None:
-    """Epoch 0 predicts worse than the items' own means, or its hidden units are jammed."""
+    """Epoch 0 predicts worse than the items' own ratings, or its hidden units are jammed."""
     seen = _far_off(run) or _jammed_at_first(run)
     if seen is None:
         return None
@@ -24,15 +24,17 @@ def bad_start(run: Run) -> Finding | None:
 
 
 def _far_off(run: Run) -> Evidence | None:
-    rmse = run.series("validation_rmse")
-    known = (run.baselines or {}).get("item_mean", {}).get("rmse")
-    if rmse.values.size == 0 or rmse.epochs[0] != 0 or not known:
-        return None
-    times = float(rmse.values[0] / known)
-    if times <= WORSE_THAN_ITEM_MEANS:
-        return None
-    metric = "validation_rmse of epoch 0 over that of item means"
-    return Evidence(metric, times, WORSE_THAN_ITEM_MEANS, "own")
+    """Predictions of epoch 0 are worse than what each item's own ratings say without a machine."""
+    known = (run.baselines or {}).get("item_mean", {})
+    for name in ("rmse", "nll"):
+        first, theirs = run.series(f"validation_{name}"), known.get(name)
+        if first.values.size == 0 or first.epochs[0] != 0 or not theirs:
+            continue
+        times = float(first.values[0] / theirs)
+        if times > WORSE_THAN_ITEMS:
+            metric = f"validation_{name} of epoch 0 over that of the items' own ratings"
+            return Evidence(metric, times, WORSE_THAN_ITEMS, "own")
+    return None
 
 
 def _jammed_at_first(run: Run) -> Evidence | None:

@@ -7,6 +7,8 @@ import numpy as np
 from recsvc.rbm.baselines import Biases, Ease
 from recsvc.rbm.evaluation.lists import LIST_LENGTH, RankingFigures, ranking_figures
 from recsvc.rbm.evaluation.ratings import errors
+from recsvc.rbm.monitoring import mean_nll
+from recsvc.rbm.params import base_rates
 from recsvc.rbm.ratings import Ints, RatingMatrix, RatingScale
 
 
@@ -20,6 +22,8 @@ def baseline_figures(
     with_ease: bool,
 ) -> dict[str, dict[str, Any]]:
     """Measure global mean, item mean and user + item bias; the most-rated list and EASE.
+
+    The item mean has an NLL, too: that of each item's own shares of levels.
 
     users      those whose lists are measured
     with_ease  its time grows with the cube of the number of items, its memory with the square
@@ -44,10 +48,13 @@ def _of_ratings(
 ) -> dict[str, dict[str, Any]]:
     predictions = Biases.fit(train, values).predictions(test.users(), test.items)
     given = values[test.levels]
-    return {
+    figures = {
         name: dict(zip(("rmse", "mae"), errors(expected, given), strict=True))
         for name, expected in predictions.items()
     }
+    shares = base_rates(train, values.size)[test.items]
+    figures["item_mean"]["nll"] = mean_nll(shares, test.levels)
+    return figures
 
 
 def most_rated_figures(

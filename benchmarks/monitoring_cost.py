@@ -1,0 +1,82 @@
+"""What watching a machine costs, beside the training that it watches.
+
+    .venv/bin/python -m benchmarks monitoring_cost
+
+MovieLens 1M, a whole fit with all defaults. Watching is all that is measured of an epoch but its
+validation ratings and lists, the looks inside the machine, and the diagnosis of the curve so far;
+each is timed on the machine as it is after its last epoch, the best of ten, and counted as often
+as the fit has done it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from benchmarks import ours
+from benchmarks.data import data_set
+from benchmarks.progress import steps
+from recsvc.rbm.diagnosis import Run, diagnose
+from recsvc.rbm.machine import machine_of
+from recsvc.rbm.monitoring import Monitor
+from recsvc.rbm.params import ModelKind
+from recsvc.rbm.suiting import Shape, suited
+from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.watching import Watch, is_watched
+
+KINDS: tuple[ModelKind, ...] = ("joint_rbm", "user_rbm")
+AT_MOST = 0.01
+
+
+def main() -> None:
+    print("| MovieLens 1M, defaults | epochs | fit, s | figures, ms | look, ms | diagnosis, ms | |")
+    print("|---|---:|---:|---:|---:|---:|---|")
+    with steps("watched", len(KINDS)) as step:
+        for kind in KINDS:
+            print(row(kind), flush=True)
+            step(kind)
+
+
+def row(kind: ModelKind) -> str:
+    data = data_set("ml-1m")
+    split = ours.division(data.ratings, data.scale, seed=0)
+    hyper, _ = suited(kind, Shape.of(data.ratings, data.scale.n_all_levels), {})
+    values = np.array(data.scale.values)
+    first = machine_of(kind).initial_params(
+        split.train, values.size, hyper, rng=np.random.default_rng([0, 0])
+    )
+    learned = TrainingData(split.train, split.validation, values, data.scale.first_liked)
+    state, rows = TrainerState.initial(first), []
+    began = time.perf_counter()
+    for report, reached in train(learned, hyper, seed=0, state=state, model_kind=kind):
+        state = reached
+        rows.append(asdict(report))
+    took = time.perf_counter() - began
+
+    nothing = split.validation.select(np.zeros(split.validation.n_ratings, bool))
+    monitor = Monitor.of(machine_of(kind), split.train, split.validation, values, seed=0)
+    unjudged = replace(monitor, validation=nothing)
+    watch = Watch.of(kind, split.train, seed=0)
+    figures = seconds(lambda: unjudged.measure(state.params))
+    look = seconds(lambda: watch.look(state, report.learning_rate))
+    told = seconds(lambda: diagnose(Run.of(rows, hyper=hyper, model_kind=kind)))
+    n_watched = sum(is_watched(one["epoch"]) for one in rows)
+    share = (len(rows) * figures + n_watched * (look + told)) / took
+    costs = " | ".join(f"{1000 * cost:.1f}" for cost in (figures, look, told))
+    note = f"{100 * share:.2f} % of the fit (at most {100 * AT_MOST:.0f} %)"
+    return f"| {kind} | {len(rows) - 1} | {took:.1f} | {costs} | {note} |"
+
+
+def seconds(act: Callable[[], object]) -> float:
+    """Give the shortest of ten times."""
+    times = []
+    for _ in range(10):
+        began = time.perf_counter()
+        act()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+if __name__ == "__main__":
+    main()
