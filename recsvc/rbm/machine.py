@@ -19,23 +19,26 @@ class Machine:
     """The functions of one kind; their arguments and answers are those of `units`.
 
     predictor      of parameters and the number of levels that are ratings
-    leave_one_out  p(level | V without that rating) of the ratings at some places of a matrix
+    leave_one_out  p(level | V without that rating) of the ratings at some places of a matrix, by a
+                   predictor and the hidden probabilities of the matrix' cases
     """
 
     initial_params: Callable[..., Params]
     hidden_probabilities: Callable[[Params, RatingMatrix], Floats]
     free_energy: Callable[[Params, RatingMatrix], Doubles]
     predictor: Callable[[Params, int], AnyPredictor]
-    leave_one_out: Callable[[Params, RatingMatrix, Ints, int], Doubles]
+    leave_one_out: Callable[..., Doubles]
 
 
 def _masked_predictor(params: Params, _: int) -> Predictor:
     return Predictor.of(params)
 
 
-def _masked_leave_one_out(params: Params, ratings: RatingMatrix, places: Ints, _: int) -> Doubles:
-    return Predictor.of(params).leave_one_out_probabilities(
-        units.hidden_probabilities(params, ratings),
+def _masked_leave_one_out(
+    predictor: Predictor, hidden: Floats, ratings: RatingMatrix, places: Ints
+) -> Doubles:
+    return predictor.leave_one_out_probabilities(
+        hidden,
         ratings.users()[places].astype(np.int64),
         ratings.items[places].astype(np.int64),
         ratings.levels[places],
@@ -43,10 +46,10 @@ def _masked_leave_one_out(params: Params, ratings: RatingMatrix, places: Ints, _
 
 
 def _joint_leave_one_out(
-    params: Params, ratings: RatingMatrix, places: Ints, n_levels: int
+    predictor: JointPredictor, _: Floats, ratings: RatingMatrix, places: Ints
 ) -> Doubles:
     cases = ratings.users()[places].astype(np.int64)
-    return JointPredictor(params, n_levels).leave_one_out_probabilities(ratings, cases, places)
+    return predictor.leave_one_out_probabilities(ratings, cases, places)
 
 
 MASKED = Machine(

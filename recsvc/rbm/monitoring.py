@@ -7,11 +7,11 @@ import numpy as np
 from recsvc.rbm.machine import AnyPredictor, Machine
 from recsvc.rbm.monitored_lists import MonitoredLists
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import Doubles, RatingMatrix
+from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
 from recsvc.rbm.unit_figures import UnitFigures
 
 MONITORED_USERS = 256
-MONITORED_RATINGS = 8192
+MONITORED_RATINGS = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +86,13 @@ class Monitor:
     def measure(self, params: Params) -> Figures:
         """Measure parameters; the same ones give the same figures."""
         hidden = self.machine.hidden_probabilities(params, self.subset)
-        nll, rmse, spread = self._on_validation(
-            params, self.machine.predictor(params, self.values.size)
-        )
+        predictor = self.machine.predictor(params, self.values.size)
+        nll, rmse, spread = self._on_validation(params, predictor)
         return Figures(
             validation_nll=nll,
             validation_rmse=rmse,
             validation_ndcg=self.lists.ndcg(params) if self.lists else None,
-            train_nll=self._train_nll(params),
+            train_nll=self._train_nll(predictor, hidden),
             train_free_energy=self._energy_per_rating(params, self.subset),
             validation_free_energy=self._energy_per_rating(params, self.subset_validation)
             if self.subset_validation.n_ratings
@@ -120,13 +119,13 @@ class Monitor:
         spread = float(values.std())
         return mean_nll(shares, given), rmse, float(expected.std()) / spread if spread else None
 
-    def _train_nll(self, params: Params) -> float | None:
-        """NLL of up to 8,192 train ratings of the monitored users, each left out of its input."""
+    def _train_nll(self, predictor: AnyPredictor, hidden: Floats) -> float | None:
+        """NLL of up to 2,048 train ratings of the monitored users, each left out of its input."""
         rated = np.flatnonzero(self.subset.levels < self.values.size)
         if rated.size == 0:
             return None
         places = rated[:: max(1, rated.size // MONITORED_RATINGS)]
-        shares = self.machine.leave_one_out(params, self.subset, places, self.values.size)
+        shares = self.machine.leave_one_out(predictor, hidden, self.subset, places)
         return mean_nll(shares, self.subset.levels[places])
 
     def _energy_per_rating(self, params: Params, ratings: RatingMatrix) -> float:
