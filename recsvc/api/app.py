@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 
 import recsvc
 from recsvc.api import (
+    dashboard,
     diagnoses,
     error_curve,
     evaluation_jobs,
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     metrics.router,
     problem_pages.router,
+    dashboard.router,
 )
 
 
@@ -79,6 +81,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=recsvc.__version__,
         summary="Ratings and interactions in, recommendations out.",
         lifespan=_lifespan,
+        docs_url=None,  # ours needs no CDN: see dashboard
+        redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
     )

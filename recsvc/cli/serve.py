@@ -67,6 +67,7 @@ def announce(listening: socket.socket, settings: Settings) -> None:
     url = address(listening)
     typer.echo(f"recsvc {recsvc.__version__} is ready.")
     typer.echo(f"  API            {url}")
+    typer.echo(f"  dashboard      {url}/")
     typer.echo(f"  documentation  {url}/docs")
     typer.echo(f"  data           {settings.home.resolve()}")
 

@@ -1,0 +1,19 @@
+"""The dashboard: one page, its modules and its styles. It reads the public API and nothing else."""
+
+from fastapi import APIRouter, Request, Response
+
+from recsvc.api.dashboard import assets, policies
+
+router = APIRouter()
+
+
+@router.get("/")
+async def get_dashboard(request: Request) -> Response:
+    """Answer with the page; which of its views is shown stands behind the address's #."""
+    return assets.answer(request, assets.OWN, "index.html", policies.DASHBOARD)
+
+
+@router.get("/dashboard/static/{name:path}")
+async def get_dashboard_file(request: Request, name: str) -> Response:
+    """Answer with a module, a style sheet or the icon."""
+    return assets.answer(request, assets.OWN, name)

@@ -1,0 +1,239 @@
+// Error curves as lines over epochs, with levels to compare with and the best epochs marked.
+import { fill, freshId, h } from "../dom.js";
+import { number } from "../format.js";
+import { EDGE, drawAxes, drawHighlight, drawLevels, drawMarks } from "./furniture.js";
+import { handle } from "./handling.js";
+import { colours, extent, line, placeOf, prepared } from "./paint.js";
+import { scale } from "./ticks.js";
+
+const DASHES = [6, 4];
+const ROOM = 0.06;
+const MARK = 7; // half of a mark, which may stand on an edge
+
+/**
+ * One picture. `show` takes lines {key, name, colour, isDashed, xs, ys}, levels {name, value}
+ * and marks {x, name, colour}.
+ */
+export class LineChart {
+  constructor(title, shared) {
+    this.title = title;
+    this.shared = shared;
+    this.lines = [];
+    this.levels = [];
+    this.marks = [];
+    this.hidden = new Set();
+    this.drag = null;
+    this.nDrawn = 0;
+    this.build();
+  }
+
+  build() {
+    const keysId = freshId("keys");
+    this.base = h("canvas", { "aria-hidden": "true" });
+    this.over = h("canvas", { "aria-hidden": "true" });
+    this.plot = h("div", { class: "plot", tabindex: "0", role: "application", "aria-roledescription": "chart", "aria-describedby": keysId }, this.base, this.over);
+    this.legend = h("ul", { class: "legend" });
+    this.readout = h("span", { class: "readout" });
+    this.spoken = h("p", { class: "unseen", "aria-live": "polite" });
+    this.element = h(
+      "figure",
+      { class: "chart" },
+      h("figcaption", {}, h("h3", {}, this.title), this.legend, this.readout),
+      this.plot,
+      h("p", { class: "unseen", id: keysId }, "Arrow keys go from epoch to epoch, plus and minus zoom, 0 shows all, L changes the scale."),
+      this.spoken,
+    );
+    handle(this.plot, this.shared, {
+      epochAt: (at) => this.x?.back(at) ?? 0,
+      drawDrag: (from, to) => {
+        this.drag = from === null ? null : [from, to];
+        this.drawOver();
+      },
+      step: (epoch, way) => this.step(epoch, way),
+      say: () => fill(this.spoken, this.told()),
+    });
+    this.onWindow = () => this.later();
+    this.onPointer = () => this.drawOver();
+    this.shared.addEventListener("window", this.onWindow);
+    this.shared.addEventListener("pointer", this.onPointer);
+    this.resized = new ResizeObserver(() => this.later());
+    this.resized.observe(this.plot);
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.dark.addEventListener("change", this.onWindow);
+  }
+
+  /** Let go of what it listens to. */
+  close() {
+    this.shared.removeEventListener("window", this.onWindow);
+    this.shared.removeEventListener("pointer", this.onPointer);
+    this.resized.disconnect();
+    this.dark.removeEventListener("change", this.onWindow);
+  }
+
+  /** Show other lines, or the same ones grown. */
+  show({ lines, levels = [], marks = [] }) {
+    const known = this.lines.map((one) => one.key).join();
+    Object.assign(this, { lines, levels, marks });
+    if (known !== lines.map((one) => one.key).join()) this.drawLegend();
+    this.later();
+  }
+
+  /** Draw once before the next frame, however often it was asked for. */
+  later() {
+    if (this.isWaiting) return;
+    this.isWaiting = true;
+    requestAnimationFrame(() => {
+      this.isWaiting = false;
+      this.draw();
+    });
+  }
+
+  drawLegend() {
+    const entry = (one) =>
+      h(
+        "li",
+        {},
+        h(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(!this.hidden.has(one.key)),
+            onclick: (event) => {
+              if (!this.hidden.delete(one.key)) this.hidden.add(one.key);
+              event.currentTarget.setAttribute("aria-pressed", String(!this.hidden.has(one.key)));
+              this.later();
+            },
+          },
+          h("span", { class: `swatch${one.isDashed ? " dashed" : ""}`, style: { color: `var(--${one.colour})` } }),
+          one.name,
+        ),
+      );
+    fill(this.legend, this.lines.map(entry));
+  }
+
+  get visible() {
+    return this.lines.filter((one) => one.xs.length && !this.hidden.has(one.key));
+  }
+
+  draw() {
+    const { clientWidth: width, clientHeight: height } = this.plot;
+    if (!width || !height) return;
+    const context = prepared(this.base, width, height);
+    const colour = colours(this.plot);
+    const { isLog } = this.shared;
+    const [from, to] = this.shared.shown;
+    this.x = scale(from, to, EDGE.left, width - EDGE.right);
+    const parts = this.visible.map((one) => this.part(one, from, to));
+    const [low, high] = this.range(parts, isLog);
+    this.y = scale(low, high, height - EDGE.bottom, EDGE.top, isLog);
+    const frame = { context, colour, width, height, x: this.x, y: this.y };
+    drawHighlight(frame, this.shared.highlight);
+    drawAxes(frame, { from, to, low, high, isLog });
+    context.save();
+    context.beginPath();
+    context.rect(EDGE.left - MARK, 0, width - EDGE.left - EDGE.right + 2 * MARK, height);
+    context.clip();
+    drawLevels(frame, this.levels, [low, high]);
+    for (const part of parts) this.drawLine(context, colour, part, isLog);
+    drawMarks(frame, this.marks, this.visible);
+    context.restore();
+    this.nDrawn += 1;
+    this.plot.dataset.drawn = String(this.nDrawn);
+    this.plot.dataset.points = String(parts.reduce((sum, part) => sum + Math.max(0, part.last - part.first + 1), 0));
+    this.plot.setAttribute("aria-label", this.summary());
+    this.drawOver();
+  }
+
+  part(one, from, to) {
+    const first = Math.max(0, placeOf(one.xs, from) - 1);
+    const last = Math.min(one.xs.length - 1, placeOf(one.xs, to));
+    return { ...one, first, last };
+  }
+
+  range(parts, isLog) {
+    const found = parts.map(({ ys, first, last }) => extent(ys, first, last, isLog)).filter(Boolean);
+    if (!this.shared.window) {
+      for (const { value } of this.levels) if (!isLog || value > 0) found.push([value, value]);
+    }
+    if (!found.length) return isLog ? [0.1, 1] : [0, 1];
+    const low = Math.min(...found.map((one) => one[0]));
+    const high = Math.max(...found.map((one) => one[1]));
+    if (isLog) {
+      const room = Math.max((high / low) ** ROOM, 1.01);
+      return [low / room, high * room];
+    }
+    const room = (high - low) * ROOM || Math.abs(high) * ROOM || 1;
+    return [low - room, high + room];
+  }
+
+  drawLine(context, colour, part, isLog) {
+    context.strokeStyle = colour(part.colour);
+    context.lineWidth = part.isThin ? 1 : 1.75;
+    context.lineJoin = "round";
+    context.setLineDash(part.isDashed ? DASHES : []);
+    line(context, { ...part, x: this.x, y: this.y, isLog });
+    context.setLineDash([]);
+  }
+
+  drawOver() {
+    if (!this.x) return;
+    const { clientWidth: width, clientHeight: height } = this.plot;
+    const context = prepared(this.over, width, height);
+    const colour = colours(this.plot);
+    if (this.drag) {
+      const [from, to] = this.drag;
+      context.globalAlpha = 0.15;
+      context.fillStyle = colour("accent");
+      context.fillRect(Math.min(from, to), EDGE.top, Math.abs(to - from), height - EDGE.top - EDGE.bottom);
+      context.globalAlpha = 1;
+    }
+    const { pointer } = this.shared;
+    fill(this.readout, pointer === null ? "" : this.told());
+    if (pointer === null) return;
+    const at = this.x(pointer);
+    if (at < EDGE.left || at > width - EDGE.right + 1) return;
+    context.strokeStyle = colour("quiet");
+    context.beginPath();
+    context.moveTo(at, EDGE.top);
+    context.lineTo(at, height - EDGE.bottom);
+    context.stroke();
+    for (const { one, value } of this.pointedAt()) {
+      context.fillStyle = colour(one.colour);
+      context.beginPath();
+      context.arc(at, this.y(value), 3.5, 0, 7);
+      context.fill();
+    }
+  }
+
+  pointedAt() {
+    const found = [];
+    for (const one of this.visible) {
+      const place = placeOf(one.xs, this.shared.pointer);
+      if (one.xs[place] === this.shared.pointer && Number.isFinite(one.ys[place])) found.push({ one, value: one.ys[place] });
+    }
+    return found;
+  }
+
+  /** The epoch that lies `way` epochs from the one nearest to `epoch`. */
+  step(epoch, way) {
+    const [first, last] = this.shared.all;
+    return Math.min(Math.max(Math.round(epoch) + way, first), last);
+  }
+
+  told() {
+    const [from, to] = this.shared.shown.map(Math.round);
+    if (this.shared.pointer === null) return `Epochs ${from} to ${to}.`;
+    const said = this.pointedAt().map(({ one, value }) => `${one.name} ${number(value)}`);
+    return `epoch ${this.shared.pointer}: ${said.join(", ") || "nothing measured"}`;
+  }
+
+  summary() {
+    const isMeasured = Number.isFinite;
+    const said = this.visible.map(({ name, xs, ys }) => {
+      const [first, last] = [ys.findIndex(isMeasured), ys.findLastIndex(isMeasured)];
+      if (first < 0) return `${name}: nothing measured`;
+      return `${name} from ${number(ys[first])} in epoch ${xs[first]} to ${number(ys[last])} in epoch ${xs[last]}`;
+    });
+    return `${this.title}${this.shared.isLog ? ", logarithmic" : ""}. ${said.join("; ") || "No epoch yet"}.`;
+  }
+}

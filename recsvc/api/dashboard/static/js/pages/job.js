@@ -1,0 +1,98 @@
+// One training job: its error curves as they grow, what the diagnosis says, what was decided.
+import { get } from "../api.js";
+import { h } from "../dom.js";
+import { Curve } from "../figures.js";
+import { Beside } from "../job/beside.js";
+import { Facts } from "../job/facts.js";
+import { Findings } from "../job/findings.js";
+import { follow, seldom } from "../job/following.js";
+import { Head } from "../job/head.js";
+import { Pictures } from "../job/pictures.js";
+import { section } from "../parts.js";
+import { note } from "../router.js";
+
+const RENEW_MS = 1000;
+const OVER = ["succeeded", "failed", "cancelled"];
+
+/** Draw the page of a job and follow the job to its end. */
+export async function show(page, { which, settings, signal, entitle, note: modelChanged }) {
+  const address = `v1/training-jobs/${which}`;
+  const [job, answer] = await Promise.all([get(address, { signal }), get(`${address}/error-curve`, { signal })]);
+  const curve = new Curve(answer);
+  const asked = settings.get("beside") ?? (job.retry_of ? String(job.retry_of) : "");
+  const seen = { beside: asked, figures: settings.get("figures") || "", log: settings.get("log") || "" };
+  const noted = (changes) => note(`jobs/${job.id}`, Object.assign(seen, changes));
+
+  const head = new Head();
+  const facts = new Facts();
+  const beside = new Beside(job.id, asked.split(",").map(Number).filter(Boolean), {
+    signal,
+    changed: () => {
+      noted({ beside: beside.ids.join(",") });
+      draw();
+    },
+  });
+  const pins = h("div");
+  const pictures = new Pictures({ chosen: seen.figures ? seen.figures.split(",") : null, isLog: seen.log === "1", noted, pinned: pins });
+  const findings = new Findings(job.id, pictures.shared);
+  pins.append(findings.pins);
+  signal.addEventListener("abort", () => {
+    pictures.close();
+    findings.close();
+  });
+
+  const draw = () => {
+    beside.drawPlaces();
+    pictures.show([curve, ...beside.all()]);
+    facts.show(curve);
+  };
+  const told = (now) => {
+    entitle(`Job ${now.id}, ${now.state}`);
+    head.show(now);
+    facts.tell(now);
+  };
+  const diagnose = async () => findings.show(await get(`${address}/diagnosis`, { signal }));
+  const renew = seldom(async () => told(await get(address, { signal })), RENEW_MS, signal);
+  const diagnoseSoon = seldom(diagnose, RENEW_MS, signal);
+
+  page.append(
+    head.element,
+    h("div", { class: "job" }, section("Error curve", beside.element, pictures.element, facts.element), section("Diagnosis", findings.cards)),
+  );
+  await Promise.all([beside.begin(), diagnose()]);
+  told(job);
+  draw();
+  if (OVER.includes(job.state)) return;
+
+  let isWaiting = false;
+  const drawSoon = () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(() => {
+      isWaiting = false;
+      if (!signal.aborted) draw();
+    });
+  };
+  follow(
+    job.id,
+    {
+      line: (isUp) => head.connected(isUp),
+      epoch: (row) => {
+        curve.add(row);
+        drawSoon();
+        renew();
+        diagnoseSoon();
+      },
+      state: renew,
+      finding: diagnoseSoon,
+      done: async (last) => {
+        told(last);
+        curve.take(await get(`${address}/error-curve`, { signal }));
+        draw();
+        await diagnose();
+        modelChanged();
+      },
+    },
+    signal,
+  );
+}

@@ -1,0 +1,113 @@
+"""A stranger's path, and what becomes of a curve while somebody watches it."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from recsvc.db.tables import JobState
+from tests.dashboard.conftest import PATIENCE_MS, Open, Quiet, Shop, eventually
+
+
+def points(page: Page) -> int:
+    """Count the points of the first picture that are in sight."""
+    return int(page.locator(".plot").first.get_attribute("data-points") or 0)
+
+
+def job_number(page: Page) -> int:
+    page.wait_for_url(re.compile(r"#/jobs/\d+"))
+    return int(re.search(r"#/jobs/(\d+)", page.url)[1])
+
+
+def test_a_stranger_sees_why_the_loss_does_not_go_down_and_cures_it(shop: Shop, page_of_shop: Open):
+    page = page_of_shop()
+    page.get_by_role("link", name="New training job").click()
+    page.get_by_label("model_kind").select_option("user_rbm")
+    page.get_by_label("learning_rate").fill("2.0")  # a hundred times the default
+    page.get_by_label("epochs").fill("12")
+    page.get_by_label("n_hidden").fill("20")
+    page.get_by_role("button", name="Start training").click()
+    sick = job_number(page)
+
+    expect(page.locator(".badge")).to_have_text("running", timeout=PATIENCE_MS)
+    eventually(page, lambda: points(page) >= 4)
+    seen_early = points(page)
+    card = page.locator("article.finding", has_text="rate too high")
+    expect(card).to_be_visible(timeout=PATIENCE_MS)
+    expect(card).to_contain_text("update to weight ratio")
+    expect(card).to_contain_text("above 0.01")
+    expect(page.locator(".pin", has_text="rate too high")).to_be_visible()
+    expect(page.locator(".badge")).to_have_text("succeeded", timeout=PATIENCE_MS)
+    assert points(page) > seen_early
+
+    card.get_by_role("button", name="Apply and retry").click()
+    page.wait_for_url(re.compile(rf"beside={sick}"))
+    cured = job_number(page)
+
+    assert cured > sick
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"job {cured}")
+    expect(page.locator(".badge")).to_have_text("succeeded", timeout=PATIENCE_MS)
+    legend = page.locator(".legend").first
+    expect(legend).to_contain_text(f"job {cured} validation")
+    expect(legend).to_contain_text(f"job {sick} validation")
+    expect(page.locator("article.finding", has_text="rate too high")).to_have_count(0)
+    asked = shop.client.job("training", cured)
+    assert asked["hyperparameters"]["learning_rate"] == 0.02
+    assert asked["retry_of"] == sick
+
+
+def test_a_curve_grows_by_every_epoch_that_is_told(quiet: Quiet, page_of: Open):
+    job = quiet.queue(model_kind="user_rbm")
+    lease = quiet.worker.claim()
+    quiet.worker.epoch(lease, 1)
+    page = page_of(f"#/jobs/{job}")
+    plot = page.locator(".plot").first
+    expect(plot).to_have_attribute("data-points", "2")  # of validation and of training
+
+    for epoch in (2, 3):
+        quiet.worker.epoch(lease, epoch)
+        expect(plot).to_have_attribute("data-points", str(2 * epoch))
+
+    expect(page.locator("div.running")).to_contain_text("epoch 3 of 4 · 2 s left")
+    quiet.worker.finish(lease)
+    expect(page.locator(".badge")).to_have_text("succeeded")
+    expect(page).to_have_title(f"Job {job}, succeeded · recsvc")
+
+
+def test_a_failed_job_tells_why_in_the_services_own_words(quiet: Quiet, page_of: Open):
+    job = quiet.queue(model_kind="user_rbm")
+    error = {"code": "too-few-ratings", "title": "Too few ratings", "detail": "There are only 3."}
+    quiet.worker.finish(quiet.worker.claim(), JobState.FAILED, error=error)
+
+    page = page_of(f"#/jobs/{job}")
+
+    expect(page.get_by_role("alert")).to_contain_text("Too few ratings")
+    expect(page.get_by_role("alert")).to_contain_text("There are only 3.")
+
+
+def test_a_job_is_cancelled_only_after_a_question(quiet: Quiet, page_of: Open):
+    job = quiet.queue()
+    page = page_of(f"#/jobs/{job}")
+
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Go back").click()
+    assert quiet.http.get(f"/v1/training-jobs/{job}").json()["state"] == "queued"
+
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel the job").click()
+    expect(page.locator(".badge")).to_have_text("cancelled")
+
+
+def test_what_the_service_refuses_is_told_in_its_words(quiet: Quiet, page_of: Open):
+    page = page_of("#/jobs/new")
+    page.get_by_label("learning_rate").fill("-1")
+
+    page.get_by_role("button", name="Start training").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("learning_rate")
+    assert quiet.http.get("/v1/training-jobs").json()["items"] == []
+
+
+def test_a_job_that_is_not_there_is_told(page_of: Open):
+    page = page_of("#/jobs/77")
+
+    expect(page.get_by_role("alert")).to_contain_text("77")
