@@ -15,8 +15,9 @@ const MARK = 7; // half of a mark, which may stand on an edge
  * and marks {x, name, colour}.
  */
 export class LineChart {
-  constructor(title, shared) {
+  constructor(title, shared, { hasLegend = true } = {}) {
     this.title = title;
+    this.hasLegend = hasLegend;
     this.shared = shared;
     this.lines = [];
     this.levels = [];
@@ -38,7 +39,7 @@ export class LineChart {
     this.element = h(
       "figure",
       { class: "chart" },
-      h("figcaption", {}, h("h3", {}, this.title), this.legend, this.readout),
+      h("figcaption", {}, h("h3", {}, this.title), this.hasLegend && this.legend, this.readout),
       this.plot,
       h("p", { class: "unseen", id: keysId }, "Arrow keys go from epoch to epoch, plus and minus zoom, 0 shows all, L changes the scale."),
       this.spoken,

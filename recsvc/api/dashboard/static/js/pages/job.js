@@ -7,11 +7,13 @@ import { Facts } from "../job/facts.js";
 import { Findings } from "../job/findings.js";
 import { follow, seldom } from "../job/following.js";
 import { Head } from "../job/head.js";
+import { Monitors } from "../job/monitors.js";
 import { Pictures } from "../job/pictures.js";
 import { section } from "../parts.js";
 import { note } from "../router.js";
 
 const RENEW_MS = 1000;
+const WATCH_MS = 3000;
 const OVER = ["succeeded", "failed", "cancelled"];
 
 /** Draw the page of a job and follow the job to its end. */
@@ -55,11 +57,15 @@ export async function show(page, { which, settings, signal, entitle, note: model
   const renew = seldom(async () => told(await get(address, { signal })), RENEW_MS, signal);
   const diagnoseSoon = seldom(diagnose, RENEW_MS, signal);
 
+  const monitors = new Monitors(job.id, signal);
+  const watchSoon = seldom(() => monitors.renew(), WATCH_MS, signal);
+
   page.append(
     head.element,
     h("div", { class: "job" }, section("Error curve", beside.element, pictures.element, facts.element), section("Diagnosis", findings.cards)),
+    monitors.element,
   );
-  await Promise.all([beside.begin(), diagnose()]);
+  await Promise.all([beside.begin(), diagnose(), monitors.renew()]);
   told(job);
   draw();
   if (OVER.includes(job.state)) return;
@@ -82,6 +88,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
         drawSoon();
         renew();
         diagnoseSoon();
+        watchSoon();
       },
       state: renew,
       finding: diagnoseSoon,
@@ -89,7 +96,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
         told(last);
         curve.take(await get(`${address}/error-curve`, { signal }));
         draw();
-        await diagnose();
+        await Promise.all([diagnose(), monitors.renew()]);
         modelChanged();
       },
     },

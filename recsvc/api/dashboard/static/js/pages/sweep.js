@@ -1,0 +1,149 @@
+// One sweep: its trials' curves over each other, what they differ in, and what mattered most.
+import { get, post } from "../api.js";
+import { LineChart } from "../charts/line-chart.js";
+import { Shared } from "../charts/shared.js";
+import { fill, h, say } from "../dom.js";
+import { Curve, PICTURES } from "../figures.js";
+import * as as from "../format.js";
+import { badge, button, confirmed, heading, section, table } from "../parts.js";
+import { link } from "../router.js";
+
+const LOOK_AGAIN_MS = 3000;
+const OVER = ["succeeded", "failed", "cancelled"];
+
+/** Draw the page, and look again until the sweep is over. */
+export async function show(page, { which, signal, entitle }) {
+  const title = h("span");
+  const actions = h("span", { class: "actions" });
+  const about = h("p", { class: "about" });
+  const shared = new Shared();
+  const curves = new Map();
+  const rows = h("div");
+  const sensitivity = h("div");
+  let sweep = await get(`v1/sweeps/${which}`, { signal });
+  const picture = PICTURES.find((one) => one.figures[0] === sweep.metric);
+  const chart = new LineChart(picture.title, shared, { hasLegend: false });
+  const log = button("Log scale", () => shared.setLog(!shared.isLog));
+  const reset = button("Show all epochs", () => shared.zoom(null));
+  let lookedAt = null;
+
+  const drawChart = () => {
+    const shown = sweep.trials.filter((one) => curves.has(one.job_id));
+    const ends = shown.map((one) => curves.get(one.job_id).epochs.at(-1) || 0);
+    shared.reach(0, Math.max(5, ...ends));
+    const lines = shown.map((one) => line(one, curves.get(one.job_id), sweep, lookedAt));
+    chart.show({ lines: lines.sort((a, b) => a.rank - b.rank), levels: [], marks: [] });
+  };
+  const look = (jobId) => {
+    lookedAt = jobId;
+    drawChart();
+  };
+  const draw = () => {
+    entitle(`Sweep ${sweep.id}, ${sweep.state}`);
+    fill(title, `Sweep ${sweep.id} `, badge(sweep.state));
+    fill(actions, sweep.state === "running" && button("Cancel", () => cancel(sweep)));
+    fill(about, aboutOf(sweep));
+    fill(rows, trials(sweep, look));
+    fill(sensitivity, sweep.sensitivity?.length > 0 && section("What mattered most", bars(sweep.sensitivity)));
+    drawChart();
+  };
+  page.append(heading(title, actions), about, section("Trials", h("div", { class: "tools" }, log, reset), chart.element, rows), sensitivity);
+  signal.addEventListener("abort", () => chart.close());
+  await readCurves(sweep, curves, signal);
+  draw();
+  const timer = setInterval(async () => {
+    if (OVER.includes(sweep.state)) return clearInterval(timer);
+    if (document.hidden) return undefined;
+    try {
+      sweep = await get(`v1/sweeps/${which}`, { signal });
+      await readCurves(sweep, curves, signal);
+      draw();
+    } catch (error) {
+      if (!signal.aborted) console.warn(`Not renewed: ${error.message}`);
+    }
+    return undefined;
+  }, LOOK_AGAIN_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+}
+
+/** Read the curves that are not there in full yet. */
+async function readCurves(sweep, curves, signal) {
+  const wanted = sweep.trials.filter((one) => one.state !== "queued" && !curves.get(one.job_id)?.isWhole);
+  await Promise.all(
+    wanted.map(async (one) => {
+      const answer = await get(`v1/training-jobs/${one.job_id}/error-curve`, { signal });
+      const curve = curves.get(one.job_id) || new Curve(answer);
+      curve.take(answer);
+      curve.isWhole = OVER.includes(answer.state);
+      curves.set(one.job_id, curve);
+    }),
+  );
+}
+
+function line(trial, curve, sweep, lookedAt) {
+  const isBest = trial.job_id === sweep.best_job_id;
+  const isLookedAt = trial.job_id === lookedAt;
+  return {
+    key: String(trial.job_id),
+    name: `job ${trial.job_id} (${as.asked(trial)})`,
+    colour: isLookedAt ? "series-2" : isBest ? "series-1" : "mute",
+    isThin: !isBest && !isLookedAt,
+    rank: isLookedAt ? 2 : isBest ? 1 : 0,
+    xs: curve.epochs,
+    ys: curve.values(sweep.metric),
+  };
+}
+
+function trials(sweep, look) {
+  const names = [...new Set(sweep.trials.flatMap((one) => Object.keys(one.hyperparameters)))];
+  const columns = [{ title: "Job", numeric: true }, ...names.map((title) => ({ title, numeric: true })), { title: "State" }, { title: "Best", numeric: true }, { title: "Best epoch", numeric: true, minor: true }, { title: "Epochs", numeric: true, minor: true }];
+  const row = (one) => ({
+    attributes: {
+      class: one.job_id === sweep.best_job_id ? "best" : null,
+      onpointerenter: () => look(one.job_id),
+      onpointerleave: () => look(null),
+      onfocusin: () => look(one.job_id),
+      onfocusout: () => look(null),
+    },
+    cells: [
+      h("a", { href: link(`jobs/${one.job_id}`, { beside: sweep.best_job_id === one.job_id ? "" : sweep.best_job_id }) }, one.job_id),
+      ...names.map((name) => (one.hyperparameters[name] === undefined ? as.NOTHING : as.plain(one.hyperparameters[name]))),
+      [badge(one.state), one.stopped_early && h("span", { class: "quiet" }, " stopped early")],
+      as.figure(one.best),
+      as.number(one.best_epoch),
+      as.number(one.epochs),
+    ],
+  });
+  return table("Trials", columns, sweep.trials.map(row));
+}
+
+function bars(sensitivity) {
+  return h(
+    "ul",
+    { class: "bars named" },
+    sensitivity.map(({ hyperparameter, share }) =>
+      h(
+        "li",
+        {},
+        h("span", { class: "bar-name" }, hyperparameter),
+        h("span", { class: "bar-room" }, h("span", { class: "bar-length", style: { width: `${100 * share}%` } })),
+        h("span", { class: "bar-value" }, `${as.percent(share)} of the spread`),
+      ),
+    ),
+  );
+}
+
+function aboutOf(sweep) {
+  const over = sweep.trials.filter((one) => OVER.includes(one.state)).length;
+  return [
+    `${as.words(sweep.kind)} of ${sweep.trials.length} trials, ${over} of them over`,
+    sweep.best_job_id && [" · best: ", h("a", { href: link(`jobs/${sweep.best_job_id}`) }, `job ${sweep.best_job_id}`)],
+    sweep.best_model_version && [", ", h("a", { href: link("models", { beside: sweep.best_model_version }) }, `model version ${sweep.best_model_version}`)],
+  ];
+}
+
+async function cancel(sweep) {
+  if (!(await confirmed(`Cancel sweep ${sweep.id}?`, "Its jobs stop within two seconds; what they have measured stays.", "Cancel the sweep"))) return;
+  await post(`v1/sweeps/${sweep.id}/cancel`);
+  say(`Sweep ${sweep.id} is being cancelled.`);
+}

@@ -1,0 +1,120 @@
+"""Charts under a hand: zoom by pointer and by keys, scale, legend, what is drawn beside."""
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.dashboard.conftest import Open, Quiet
+
+
+@pytest.fixture
+def drawn(quiet: Quiet, page_of: Open) -> Page:
+    """The page of a job of forty epochs that is over, another one of ten beside it."""
+    for epochs in (10, 40):
+        quiet.queue(model_kind="user_rbm", seed=epochs)
+        quiet.worker.train(epochs)
+    page = page_of("#/jobs/2?beside=1")
+    expect(plot(page)).to_have_attribute("data-points", "100")
+    return page
+
+
+def plot(page: Page) -> Locator:
+    return page.locator(".plot").first
+
+
+def drag(page: Page, place: Locator, start: float, end: float) -> None:
+    box = place.bounding_box()
+    across = [box["x"] + share * box["width"] for share in (start, end)]
+    page.mouse.move(across[0], box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(across[1], box["y"] + 80, steps=4)
+    page.mouse.up()
+
+
+def test_dragging_shows_some_epochs_and_a_double_click_all(drawn: Page):
+    reset = drawn.get_by_role("button", name="Show all epochs")
+    expect(reset).to_be_disabled()
+
+    drag(drawn, plot(drawn), 0.5, 0.7)
+    expect(reset).to_be_enabled()
+    assert int(plot(drawn).get_attribute("data-points")) < 60
+
+    plot(drawn).dblclick()
+    expect(plot(drawn)).to_have_attribute("data-points", "100")
+    expect(reset).to_be_disabled()
+
+
+def test_keys_do_all_that_a_pointer_can(drawn: Page):
+    plot(drawn).focus()
+    for key in ("End", "Home", "ArrowRight", "ArrowRight"):
+        drawn.keyboard.press(key)
+    readout = drawn.locator(".readout").first
+    expect(readout).to_contain_text("epoch 2: job 2 validation 1.2")
+    expect(readout).to_contain_text("job 1 validation 1.2")
+
+    drawn.keyboard.press("+")
+    drawn.keyboard.press("+")
+    expect(plot(drawn)).not_to_have_attribute("data-points", "100")
+    drawn.keyboard.press("0")
+    expect(plot(drawn)).to_have_attribute("data-points", "100")
+
+    drawn.keyboard.press("l")
+    expect(drawn.get_by_role("button", name="Log scale")).to_have_attribute("aria-pressed", "true")
+    assert "log=1" in drawn.url
+
+
+def test_a_picture_is_told_in_words(drawn: Page):
+    said = plot(drawn).get_attribute("aria-label")
+
+    assert said.startswith("Negative log-likelihood. job 2 validation from 1.3 in epoch 1 to 5")
+    assert "job 1 training from 1.5 in epoch 1 to 0.15 in epoch 10" in said
+
+
+def test_a_line_can_be_hidden(drawn: Page):
+    drawn.get_by_role("button", name="job 1 validation").click()
+
+    expect(plot(drawn)).to_have_attribute("data-points", "90")
+
+
+def test_figures_and_jobs_beside_are_kept_in_the_address(drawn: Page):
+    drawn.get_by_role("button", name="RMSE").click()
+    drawn.get_by_role("button", name="Leave out job 1").click()
+    expect(drawn.locator(".pictures .chart")).to_have_count(2)
+    assert "beside" not in drawn.url
+
+    drawn.reload()
+
+    expect(drawn.locator(".pictures h3")).to_have_text(["Negative log-likelihood", "RMSE"])
+    drawn.get_by_label("Number of a job to draw beside").fill("1")
+    drawn.get_by_role("button", name="Draw beside").click()
+    expect(drawn.locator(".legend").first).to_contain_text("job 1 validation")
+    assert "beside=1" in drawn.url
+
+
+def test_jobs_are_compared_from_the_list(drawn: Page):
+    drawn.goto(drawn.url.split("#")[0] + "#/jobs")
+    for job in (1, 2):
+        drawn.get_by_label(f"Compare job {job}").check()
+    drawn.get_by_role("button", name="Compare").click()
+
+    expect(drawn.get_by_role("heading", level=1)).to_contain_text("Training job 2")
+    expect(drawn.locator(".legend").first).to_contain_text("job 1 validation")
+
+
+def test_a_finding_leads_from_its_pin_to_its_card(drawn: Page):
+    card = drawn.locator("article.finding").first
+    name = drawn.locator(".pin").first.inner_text()
+
+    drawn.locator(".pin").first.click()
+
+    expect(card).to_be_focused()
+    assert card.inner_text().lower().startswith(name.lower())
+
+
+def test_the_curve_stands_in_a_table_too(drawn: Page):
+    drawn.get_by_text("The curve as a table").click()
+
+    rows = drawn.get_by_role("region", name="Epochs of job 2").locator("tbody tr")
+    expect(rows).to_have_count(40)
+    expect(rows.first).to_contain_text("40")
+    expect(rows.last).to_contain_text("1.3000")
+    expect(drawn.get_by_role("link", name="CSV", exact=True)).to_be_visible()
