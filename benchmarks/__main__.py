@@ -32,6 +32,7 @@ ALL = (
     "demo_time",
     "ratings",
     "lists",
+    "dashboard",
 )
 
 

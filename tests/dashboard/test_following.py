@@ -1,11 +1,15 @@
 """A stranger's path, and what becomes of a curve while somebody watches it."""
 
 import re
+from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from recsvc.db.session import Database
 from recsvc.db.tables import JobState
-from tests.dashboard.conftest import PATIENCE_MS, Open, Quiet, Shop, eventually
+from tests.acceptance.conftest import Site
+from tests.api.playing import Worker
+from tests.dashboard.conftest import PATIENCE_MS, Open, Quiet, Shop, eventually, opening
 
 
 def points(page: Page) -> int:
@@ -111,3 +115,42 @@ def test_a_job_that_is_not_there_is_told(page_of: Open):
     page = page_of("#/jobs/77")
 
     expect(page.get_by_role("alert")).to_contain_text("77")
+
+
+def test_a_restart_of_the_service_is_told_and_nothing_is_missed(chromium: Browser, tmp_path: Path):
+    site = Site(tmp_path / "home")
+    client = site.serve("--no-worker")
+    port = client.base_url.rsplit(":", 1)[1]
+    database = Database(f"sqlite:///{site.home}/recsvc.sqlite3")
+    worker = Worker(database)
+    job = client.train(model_kind="user_rbm")
+    lease = worker.claim()
+    worker.epoch(lease, 1)
+    with opening(chromium, client.base_url) as open_:
+        page = open_(f"#/jobs/{job['id']}")
+        plot = page.locator(".plot").first
+        expect(plot).to_have_attribute("data-points", "2")
+
+        site.served[0].stop()
+        expect(page.get_by_text("The line is down")).to_be_visible()
+        worker.epoch(lease, 2)
+        site.serve("--no-worker", "--port", port)
+
+        expect(plot).to_have_attribute("data-points", "4", timeout=PATIENCE_MS)
+        expect(page.get_by_text("The line is down")).to_be_hidden()
+    database.close()
+    site.close()
+
+
+def test_a_line_that_a_proxy_refused_is_asked_for_again(quiet: Quiet, page_of: Open):
+    job = quiet.queue(model_kind="user_rbm")
+    lease = quiet.worker.claim()
+    page = page_of("#/jobs")
+    page.route("**/events", lambda route: route.fulfill(status=502, body="Bad gateway"))
+
+    page.goto(f"{quiet.url}/#/jobs/{job}")
+    expect(page.get_by_text("The line is down")).to_be_visible()
+    page.unroute("**/events")
+    quiet.worker.epoch(lease, 1)
+
+    expect(page.locator(".plot").first).to_have_attribute("data-points", "2", timeout=20_000)

@@ -6,7 +6,7 @@ export const PICTURES = [
   { id: "nll", title: "Negative log-likelihood", figures: ["validation_nll", "train_nll"] },
   { id: "rmse", title: "RMSE", figures: ["validation_rmse"], baseline: "rmse" },
   { id: "reconstruction", title: "Reconstruction error", figures: ["reconstruction_error"] },
-  { id: "free_energy", title: "Free energy of a rating", figures: ["validation_free_energy", "train_free_energy"] },
+  { id: "free_energy", title: "Free energy", figures: ["validation_free_energy", "train_free_energy"] },
   { id: "update", title: "Update to weight ratio", figures: ["update_to_weight_ratio"] },
   { id: "units", title: "Hidden units", figures: ["saturated_units", "dead_units"] },
   { id: "activity", title: "Hidden activity", figures: ["hidden_activity", "hidden_certainty"] },

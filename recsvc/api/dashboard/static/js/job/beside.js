@@ -20,7 +20,7 @@ export class Beside {
     this.signal = signal;
     this.places = h("ul", { class: "beside" });
     this.told = h("div");
-    this.element = h("div", { class: "tools" }, this.places, this.form(), this.told);
+    this.element = h("div", { class: "chips" }, this.places, this.form(), this.told);
     signal.addEventListener("abort", () => clearTimeout(this.timer));
   }
 

@@ -26,7 +26,8 @@ export class Pictures {
     this.log = toggle("Log scale", isLog, (on) => this.shared.setLog(on));
     this.reset = h("button", { type: "button", class: "chip", disabled: true, onclick: () => this.shared.zoom(null) }, "Show all epochs");
     this.grid = h("div", { class: "pictures" });
-    this.element = h("div", {}, h("div", { class: "tools" }, this.choice, h("span", { class: "chips" }, this.log, this.reset)), pinned, this.grid);
+    this.tools = h("span", { class: "chips aside" }, this.log, this.reset);
+    this.element = h("div", {}, this.choice, pinned, this.grid);
     this.shared.addEventListener("window", () => {
       this.reset.disabled = this.shared.window === null;
       this.log.setAttribute("aria-pressed", String(this.shared.isLog));

@@ -62,7 +62,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
 
   page.append(
     head.element,
-    h("div", { class: "job" }, section("Error curve", beside.element, pictures.element, facts.element), section("Diagnosis", findings.cards)),
+    h("div", { class: "job" }, section("Error curve", h("div", { class: "tools" }, beside.element, pictures.tools), pictures.element, facts.element), section("Diagnosis", findings.cards)),
     monitors.element,
   );
   await Promise.all([beside.begin(), diagnose(), monitors.renew()]);
