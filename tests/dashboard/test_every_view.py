@@ -86,6 +86,13 @@ def test_the_question_before_publishing_is_accessible_too(page_of: Open, quiet: 
     assert serious(page) == []
 
 
+@pytest.mark.parametrize("path", ["#/nowhere", "#/%", "#/constructor", "#/job", "#/jobs/x"])
+def test_an_address_of_nothing_is_told(page_of: Open, path):
+    page = page_of(path)
+
+    expect(page.locator(".empty, .problem")).to_be_visible()
+
+
 def test_dark_is_dark_and_light_is_light(page_of: Open):
     def ground(*, dark: bool) -> str:
         return page_of("#/jobs", dark=dark).evaluate("getComputedStyle(document.body).background")

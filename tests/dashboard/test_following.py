@@ -77,6 +77,21 @@ def test_a_curve_grows_by_every_epoch_that_is_told(quiet: Quiet, page_of: Open):
     expect(page).to_have_title(f"Job {job}, succeeded · recsvc")
 
 
+def test_the_list_goes_on_while_something_in_it_has_the_focus(quiet: Quiet, page_of: Open):
+    quiet.queue()
+    page = page_of("#/jobs")
+    page.get_by_label("Compare job 1").check()
+    expect(page.get_by_role("button", name="Compare")).to_be_disabled()
+
+    quiet.queue()
+
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.get_by_label("Compare job 1")).to_be_focused()
+    expect(page.get_by_label("Compare job 1")).to_be_checked()
+    page.get_by_label("Compare job 2").check()
+    expect(page.get_by_role("button", name="Compare")).to_be_enabled()
+
+
 def test_a_failed_job_tells_why_in_the_services_own_words(quiet: Quiet, page_of: Open):
     job = quiet.queue(model_kind="user_rbm")
     error = {"code": "too-few-ratings", "title": "Too few ratings", "detail": "There are only 3."}

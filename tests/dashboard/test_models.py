@@ -42,6 +42,17 @@ def test_a_version_is_published_and_rolled_back_after_a_question(two: Quiet, pag
     assert published(two) == [2]
 
 
+def test_what_somebody_else_has_published_meanwhile_is_told(two: Quiet, page_of: Open):
+    page = page_of("#/models")
+    expect(row(page, 1)).to_contain_text("Publish")
+    two.http.post("/v1/models/1/publish")
+
+    row(page, 1).get_by_role("button", name="Publish").click()
+    page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("Model version 1 already answers")
+
+
 def test_cards_stand_side_by_side(two: Quiet, page_of: Open):
     page = page_of("#/models")
     for version in (1, 2):

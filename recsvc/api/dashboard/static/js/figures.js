@@ -1,4 +1,5 @@
 // The figures of an error curve: which belong in one picture, and which baselines compare.
+import { placeOf } from "./charts/paint.js";
 
 /** Pictures of an error curve. The first of two figures is drawn solid, the second dashed. */
 export const PICTURES = [
@@ -50,9 +51,8 @@ export class Curve {
 
   /** Add an epoch, or put it in the place of what was told of it before. */
   add(row) {
-    const last = this.epochs.at(-1);
-    const place = last === undefined || row.epoch > last ? this.epochs.length : this.epochs.indexOf(row.epoch);
-    if (place < 0) return;
+    const place = placeOf(this.epochs, row.epoch);
+    if (place < this.epochs.length && this.epochs[place] !== row.epoch) return;
     this.epochs[place] = row.epoch;
     this.rows[place] = row;
     for (const { figures } of PICTURES) {

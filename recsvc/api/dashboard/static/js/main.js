@@ -48,7 +48,7 @@ async function show(route, wasAsked) {
 function pageOf(name, which) {
   if (which === "new") return "new";
   if (which && (name === "jobs" || name === "sweeps")) return name.slice(0, -1);
-  return name in PAGES && name !== "job" && name !== "sweep" ? name : "";
+  return ["jobs", "sweeps", "models", "data", "recommendations"].includes(name) ? name : "";
 }
 
 function entitle(title) {

@@ -3,7 +3,15 @@
 /** Read the address: its parts, and the settings after the question mark. */
 export function here() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { parts: path.split("/").filter(Boolean).map(decodeURIComponent), settings: new URLSearchParams(query) };
+  return { parts: path.split("/").filter(Boolean).map(decoded), settings: new URLSearchParams(query) };
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // no address of ours: it will be told that there is no such page
+  }
 }
 
 /** The address of a page. Settings that are empty are left out. */

@@ -1,6 +1,7 @@
 // A training job followed by its server-sent events, over every break of the line.
 import { address } from "../api.js";
 
+const SLACK = 3; // times as long as it took
 const AGAIN_AFTER_MS = [1000, 2000, 5000, 15000];
 
 /**
@@ -41,7 +42,7 @@ export function follow(jobId, hear, signal) {
   open();
 }
 
-/** Run `act` at most once in `ms`, and once more after the last call in between. */
+/** Run `act` at most once in `ms`, less often where it takes long, and once more after the last call. */
 export function seldom(act, ms, signal) {
   let timer = null;
   let last = 0;
@@ -49,12 +50,13 @@ export function seldom(act, ms, signal) {
   return () => {
     if (timer !== null || signal.aborted) return;
     timer = setTimeout(async () => {
+      const began = Date.now();
       try {
         await act();
       } catch (error) {
         if (!signal.aborted) console.warn(`Not renewed: ${error.message}`);
       }
-      last = Date.now();
+      last = Date.now() + SLACK * (Date.now() - began);
       timer = null;
     }, Math.max(0, last + ms - Date.now()));
   };

@@ -73,6 +73,6 @@ function outcome(job) {
     {},
     spent,
     version && ["It made ", h("a", { href: link("models", { beside: version }) }, `model version ${version}`), published ? ", published" : ", not published", reason ? `: ${reason}.` : "."],
-    (job.result?.warnings || []).map((one) => h("span", { class: "warned" }, ` ${typeof one === "string" ? one : one.detail || as.words(one.code || "")}`)),
+    (job.result?.warnings || []).map((one) => h("span", { class: "warned" }, ` ${one}`)),
   );
 }

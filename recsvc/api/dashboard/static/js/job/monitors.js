@@ -37,7 +37,8 @@ export class Monitors {
   /** Read what is watched by now. While the newest epoch is looked at, it moves along. */
   async renew() {
     const asked = this.isNewest ? "" : `?epoch=${this.epochs[Number(this.slider.value)]}`;
-    const seen = await find(this.address + asked, { signal: this.signal });
+    let seen = await find(this.address + asked, { signal: this.signal });
+    if (seen === null && asked) seen = await find(this.address, { signal: this.signal }); // thinned out
     if (seen === null || !seen.epochs.length) return;
     this.epochs = seen.epochs;
     this.slider.max = String(seen.epochs.length - 1);
@@ -89,13 +90,14 @@ function magnitudes({ edges, zeros, counts }, epochs, what) {
   const totals = counts.map((column, n) => column.reduce((sum, one) => sum + one, zeros[n]) || 1);
   const most = counts.reduce((high, column, n) => Math.max(high, ...column.map((one) => one / totals[n])), 0) || 1;
   const share = (bin, n) => counts[n][bin] / totals[n];
+  const first = Math.max(0, counts.findIndex((column) => column.some((one) => one > 0)));
   const last = counts.length - 1;
   return {
     values: Array.from({ length: nBins }, (_, bin) => counts.map((_column, n) => Math.sqrt(share(bin, n) / most))),
     rows: edges.slice(0, nBins).flatMap((edge, at) => (Number.isInteger(edge / MAGNITUDES_EVERY) ? [{ at: at - 0.5, label: `1e${edge}` }] : [])),
     columns: spread(epochs),
     told: (bin, n) => `epoch ${epochs[n]}: ${percent(share(bin, n))} of the ${what} from ${power(edges[bin])} to ${power(edges[bin + 1])}`,
-    summary: `Half of the ${what} are smaller than ${power(median(edges, zeros[0], counts[0]))} in epoch ${epochs[0]}, than ${power(median(edges, zeros[last], counts[last]))} in epoch ${epochs[last]}; ${percent(zeros[last] / totals[last])} are zero there.`,
+    summary: `Half of the ${what} are smaller than ${power(median(edges, zeros[first], counts[first]))} in epoch ${epochs[first]}, than ${power(median(edges, zeros[last], counts[last]))} in epoch ${epochs[last]}; ${percent(zeros[last] / totals[last])} are zero there.`,
   };
 }
 

@@ -60,11 +60,9 @@ export async function show(page, { which, settings, signal, entitle, note: model
   const monitors = new Monitors(job.id, signal);
   const watchSoon = seldom(() => monitors.renew(), WATCH_MS, signal);
 
-  page.append(
-    head.element,
-    h("div", { class: "job" }, section("Error curve", h("div", { class: "tools" }, beside.element, pictures.tools), pictures.element, facts.element), section("Diagnosis", findings.cards)),
-    monitors.element,
-  );
+  const curves = section("Error curve", h("div", { class: "tools" }, beside.element, pictures.tools), pictures.element, facts.element);
+  const diagnosis = section("Diagnosis", findings.cards);
+  page.append(head.element, h("div", { class: "job" }, h("div", { class: "stack" }, curves, monitors.element), diagnosis));
   await Promise.all([beside.begin(), diagnose(), monitors.renew()]);
   told(job);
   draw();

@@ -32,6 +32,7 @@ export async function show(page, { settings, signal, entitle }) {
     go(`jobs/${first}`, { beside: beside.join(",") });
   });
   compare.disabled = true;
+  compare.title = `Tick two to ${MOST_BESIDE} jobs`;
   page.append(
     heading("Training jobs", compare, h("a", { class: "button main", href: link("jobs/new") }, "New training job")),
     list,
@@ -45,17 +46,25 @@ export async function show(page, { settings, signal, entitle }) {
 function watch(asking, draw, list, signal) {
   let last = "";
   const timer = setInterval(async () => {
-    if (document.hidden || list.contains(document.activeElement)) return;
+    if (document.hidden) return;
     try {
       const found = await get(asking, { signal });
       const seen = JSON.stringify(found);
-      if (seen !== last) draw(found);
+      if (seen !== last) keepingFocus(list, () => draw(found));
       last = seen;
     } catch (error) {
       if (!signal.aborted) fill(list, problem(error));
     }
   }, LOOK_AGAIN_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
+}
+
+/** Draw anew, and give the focus back to what stands in the place of what had it. */
+function keepingFocus(list, draw) {
+  const name = (element) => element.getAttribute("aria-label") || element.getAttribute("href");
+  const had = list.contains(document.activeElement) ? name(document.activeElement) : null;
+  draw();
+  if (had) [...list.querySelectorAll("[aria-label], a")].find((one) => name(one) === had)?.focus();
 }
 
 function tableOf(jobs, chosen, compare) {

@@ -28,6 +28,7 @@ export async function show(page, { settings, signal, entitle, note }) {
   const cards = new Map();
   let chosen = (settings.get("beside") || "").split(",").map(Number).filter(Boolean).slice(0, MOST_BESIDE);
   const list = h("div", { class: "panel" });
+  const told = h("div");
   const beside = h("div", { "aria-live": "polite" });
 
   const choose = async (version, isOn) => {
@@ -38,6 +39,7 @@ export async function show(page, { settings, signal, entitle, note }) {
   };
   const act = async (path, said) => {
     await post(path);
+    fill(told);
     say(said);
     note();
     await load();
@@ -54,7 +56,7 @@ export async function show(page, { settings, signal, entitle, note }) {
     if (!found.items.length) return fill(list, nothing());
     fill(
       list,
-      table("Model versions, newest first", COLUMNS, found.items.map((card) => row(card, chosen, choose, act))),
+      table("Model versions, newest first", COLUMNS, found.items.map((card) => row(card, { chosen, choose, act, told }))),
       found.next_cursor && h("p", {}, h("a", { class: "button plain", href: link("models", { cursor: found.next_cursor }) }, "Older")),
     );
     for (const version of chosen) if (!cards.has(version)) cards.set(version, await get(`v1/models/${version}`, { signal }));
@@ -66,12 +68,12 @@ export async function show(page, { settings, signal, entitle, note }) {
     if (await confirmed("Go back to the version published before?", "Every API process answers with it within a second; no request fails meanwhile.", "Roll back")) {
       await act("v1/models/rollback", "Rolled back.");
     }
-  });
-  page.append(heading("Model versions", back), list, beside);
+  }, { told });
+  page.append(heading("Model versions", back), told, list, beside);
   await load();
 }
 
-function row(card, chosen, choose, act) {
+function row(card, { chosen, choose, act, told }) {
   const publish = async () => {
     const question = `Let version ${card.version} answer?`;
     const means = "Every API process answers with it within a second; no request fails meanwhile. Rolling back undoes it.";
@@ -87,7 +89,7 @@ function row(card, chosen, choose, act) {
     as.figure(card.metrics.validation_nll),
     h("a", { href: link(`jobs/${card.job_id}`) }, card.job_id),
     as.time(card.created_at),
-    !card.published && !card.retired_at && button("Publish", publish),
+    !card.published && !card.retired_at && button("Publish", publish, { told }),
   ];
 }
 
