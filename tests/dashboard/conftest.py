@@ -68,7 +68,7 @@ class Watched:
         return page
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(NOT_FOUND):
+        if message.type == "error" and not message.text.startswith(NOT_FOUND):
             self.faults.append(f"console: {message.text}")
 
     def _request(self, request: Request) -> None:

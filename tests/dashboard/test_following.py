@@ -71,7 +71,7 @@ def test_a_curve_grows_by_every_epoch_that_is_told(quiet: Quiet, page_of: Open):
         quiet.worker.epoch(lease, epoch)
         expect(plot).to_have_attribute("data-points", str(2 * epoch))
 
-    expect(page.locator("div.running")).to_contain_text("epoch 3 of 4 · 2 s left")
+    expect(page.locator("div.underway")).to_contain_text("epoch 3 of 4 · 2 s left")
     quiet.worker.finish(lease)
     expect(page.locator(".badge")).to_have_text("succeeded")
     expect(page).to_have_title(f"Job {job}, succeeded · recsvc")

@@ -10,7 +10,7 @@ export class Head {
   constructor() {
     this.title = h("span");
     this.actions = h("span", { class: "actions" });
-    this.progress = h("div", { class: "running" });
+    this.progress = h("div", { class: "underway" });
     this.about = h("p", { class: "about" });
     this.line = h("p", { class: "quiet", role: "status" });
     this.element = h("div", { class: "head" }, heading(this.title, this.actions), this.about, this.progress, this.line);

@@ -9,7 +9,7 @@ import { follow, seldom } from "../job/following.js";
 import { Head } from "../job/head.js";
 import { Monitors } from "../job/monitors.js";
 import { Pictures } from "../job/pictures.js";
-import { section } from "../parts.js";
+import { problem, section } from "../parts.js";
 import { note } from "../router.js";
 
 const RENEW_MS = 1000;
@@ -63,9 +63,12 @@ export async function show(page, { which, settings, signal, entitle, note: model
   const curves = section("Error curve", h("div", { class: "tools" }, beside.element, pictures.tools), pictures.element, facts.element);
   const diagnosis = section("Diagnosis", findings.cards);
   page.append(head.element, h("div", { class: "job" }, h("div", { class: "stack" }, curves, monitors.element), diagnosis));
-  await Promise.all([beside.begin(), diagnose(), monitors.renew()]);
   told(job);
   draw();
+  const troubles = (error) => signal.aborted || page.append(problem(error));
+  beside.begin().then(draw, troubles);
+  diagnose().catch(troubles);
+  monitors.renew().catch(troubles);
   if (OVER.includes(job.state)) return;
 
   let isWaiting = false;
@@ -76,6 +79,13 @@ export async function show(page, { which, settings, signal, entitle, note: model
       isWaiting = false;
       if (!signal.aborted) draw();
     });
+  };
+  const finish = async (last) => {
+    told(last);
+    curve.take(await get(`${address}/error-curve`, { signal }));
+    draw();
+    await Promise.all([diagnose(), monitors.renew()]);
+    modelChanged();
   };
   follow(
     job.id,
@@ -90,13 +100,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
       },
       state: renew,
       finding: diagnoseSoon,
-      done: async (last) => {
-        told(last);
-        curve.take(await get(`${address}/error-curve`, { signal }));
-        draw();
-        await Promise.all([diagnose(), monitors.renew()]);
-        modelChanged();
-      },
+      done: (last) => finish(last).catch(troubles),
     },
     signal,
   );
