@@ -8,12 +8,14 @@
     │   ├── JobNotFound
     │   ├── EpochNotWatched
     │   ├── ModelVersionNotFound
+    │   ├── SweepNotFound
     │   └── RouteNotFound
     ├── Conflict
     │   ├── AlreadyPublished
     │   ├── NothingToRollBackTo
     │   ├── VersionRetired
     │   ├── JobFinished
+    │   ├── SweepFinished
     │   └── NothingToChange
     ├── InvalidInput
     │   ├── MalformedRequest
@@ -24,6 +26,7 @@
     │   ├── UnknownHyperparameter
     │   ├── UnknownFinding
     │   ├── InvalidHyperparameter
+    │   ├── InvalidSweep
     │   └── InvalidScale
     ├── BodyTooLarge
     ├── UnsupportedMedia
@@ -39,7 +42,8 @@
     │   ├── NotEnoughMemory
     │   ├── Diverged
     │   ├── Hopeless
-    │   └── ChangeNotKept
+    │   ├── ChangeNotKept
+    │   └── StoppedEarly
     ├── EvaluationFailed
     │   ├── NothingHeldOut
     │   └── RatingsLeaked
@@ -147,6 +151,15 @@ class ModelVersionNotFound(NotFound):
         )
 
 
+class SweepNotFound(NotFound):
+    """No such sweep"""
+
+    def __init__(self, sweep_id: int) -> None:
+        super().__init__(
+            f"There is no sweep {sweep_id}. List them at /v1/sweeps.", sweep_id=sweep_id
+        )
+
+
 class RouteNotFound(NotFound):
     """No such address"""
 
@@ -196,6 +209,16 @@ class JobFinished(Conflict):
             f"Job {job_id} is {state}; only a queued or running job can be cancelled.",
             job_id=job_id,
             state=state,
+        )
+
+
+class SweepFinished(Conflict):
+    """Sweep is already finished"""
+
+    def __init__(self, sweep_id: int) -> None:
+        super().__init__(
+            f"All trials of sweep {sweep_id} are over; there is nothing left to cancel.",
+            sweep_id=sweep_id,
         )
 
 
@@ -299,6 +322,13 @@ class InvalidHyperparameter(InvalidInput):
             value=value,
             allowed=allowed,
         )
+
+
+class InvalidSweep(InvalidInput):
+    """Sweep cannot be made"""
+
+    def __init__(self, field: str, value: object, remedy: str) -> None:
+        super().__init__(f"{field} is {value}; {remedy}", field=field, value=value)
 
 
 class InvalidScale(InvalidInput):
@@ -435,6 +465,21 @@ class ChangeNotKept(TrainingFailed):
             f"By epoch {epoch} the loss was no lower than without the change. Autopilot undid it "
             "and tried the next one, if the diagnosis suggests another: see next_job_id.",
             epoch=epoch,
+        )
+
+
+class StoppedEarly(TrainingFailed):
+    """Training was stopped: most of its sweep was better by then"""
+
+    def __init__(self, sweep_id: int, epoch: int, metric: str, best: float) -> None:
+        super().__init__(
+            f"By epoch {epoch} its best {metric}, {best:.4g}, was worse than the median of the "
+            f"other trials of sweep {sweep_id}. Set early_stopping to false to train all to their "
+            "end.",
+            sweep_id=sweep_id,
+            epoch=epoch,
+            metric=metric,
+            best=best,
         )
 
 

@@ -19,11 +19,13 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.JobNotFound(7, "training"),
     errors.EpochNotWatched(7, 65, [64, 66]),
     errors.ModelVersionNotFound(3),
+    errors.SweepNotFound(3),
     errors.RouteNotFound("/v1/user"),
     errors.AlreadyPublished(3),
     errors.NothingToRollBackTo(),
     errors.VersionRetired(1),
     errors.JobFinished(7, "succeeded"),
+    errors.SweepFinished(3),
     errors.NothingToChange(7),
     errors.MalformedRequest(
         "value is missing; send it.",
@@ -36,6 +38,7 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.UnknownFinding(7, "too_high", ["rate_too_high", "overfit"]),
     errors.UnknownHyperparameter("n_hiden", ["n_hidden", "epochs"]),
     errors.InvalidHyperparameter("epochs", 0, "at least 1"),
+    errors.InvalidSweep("random.trials", 5000, "a sweep has at most 200 trials. Ask for fewer."),
     errors.InvalidScale("1:5", "it has no step"),
     errors.BodyTooLarge(64_000_000),
     errors.UnsupportedMedia(

@@ -19,6 +19,7 @@ TAGS = [
     {"name": "users", "description": "Erase what is known of a user."},
     {"name": "import jobs", "description": "Ratings and interactions from a file, with a report."},
     {"name": "training jobs", "description": "Learn a model; watch its error curve."},
+    {"name": "sweeps", "description": "Many training jobs side by side, and the best of them."},
     {"name": "evaluation jobs", "description": "How good a model version is, measured again."},
     {"name": "models", "description": "Model versions: cards, publishing, rolling back."},
     {"name": "recommendations", "description": "What a user would like; how they would rate it."},

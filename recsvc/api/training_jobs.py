@@ -33,7 +33,21 @@ ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Publish = Literal["if_better", "never", "always"]
 
 
-class TrainingRequest(Body):
+class TrainingBase(Body):
+    """What several training jobs of a sweep can have in common."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    model_kind: ModelKind = "joint_rbm"
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="The same seed gives the same weights.")
+    validation_share: float = Field(
+        0.1, gt=0, le=0.5, allow_inf_nan=False, description="Share of the ratings to check against."
+    )
+    warm_start: bool = Field(False, description="Start from the published version's weights.")
+
+
+class TrainingRequest(TrainingBase):
     """What to learn, and how. Everything has a default."""
 
     model_config = ConfigDict(
@@ -45,14 +59,7 @@ class TrainingRequest(Body):
         },
     )
 
-    hyperparameters: dict[str, Any] = Field(default_factory=dict)
-    model_kind: ModelKind = "joint_rbm"
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="The same seed gives the same weights.")
-    validation_share: float = Field(
-        0.1, gt=0, le=0.5, allow_inf_nan=False, description="Share of the ratings to check against."
-    )
     publish: Publish = "if_better"
-    warm_start: bool = Field(False, description="Start from the published version's weights.")
     autopilot: bool = Field(
         False, description="Follow the diagnosis: try its changes, keep those that help."
     )

@@ -46,9 +46,15 @@ class JobQueue:
         self._events = JobEvents(session)
 
     def enqueue(
-        self, kind: str, *, spec: Mapping[str, Any], now: datetime, priority: int = 100
+        self,
+        kind: str,
+        *,
+        spec: Mapping[str, Any],
+        now: datetime,
+        priority: int = 100,
+        sweep_id: int | None = None,
     ) -> Job:
-        """Add a job; the smallest priority is claimed first."""
+        """Add a job, perhaps of a sweep; the smallest priority is claimed first."""
         job = Job(
             kind=JobKind(kind),
             state=JobState.QUEUED,
@@ -56,6 +62,7 @@ class JobQueue:
             priority=priority,
             created_at=now,
             scheduled_at=now,
+            sweep_id=sweep_id,
         )
         self._session.add(job)
         self._session.flush()

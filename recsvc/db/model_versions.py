@@ -1,12 +1,12 @@
 """Model versions and their publications, through one session."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 
 from recsvc.db.session import Session
-from recsvc.db.tables import ModelVersion, Publication
+from recsvc.db.tables import Job, ModelVersion, Publication
 from recsvc.errors import ModelVersionNotFound
 
 
@@ -73,11 +73,19 @@ class ModelVersions:
         self._session.flush()
         return publication
 
-    def beyond(self, keep: int, *, but: int | None) -> Sequence[ModelVersion]:
-        """Give the versions not yet retired that are older than the newest `keep`, one excepted."""
+    def beyond(self, keep: int, *, but: Collection[int]) -> Sequence[ModelVersion]:
+        """Give the versions not yet retired that are not among the newest `keep`, some excepted.
+
+        A sweep's versions that were never published are not counted: many at once would push out
+        all others.
+        """
+        counted = or_(
+            ModelVersion.version.in_(select(Publication.version)),
+            ModelVersion.job_id.in_(select(Job.id).where(Job.sweep_id.is_(None))),
+        )
         newest = (
             select(ModelVersion.version)
-            .where(ModelVersion.retired_at.is_(None))
+            .where(ModelVersion.retired_at.is_(None), counted)
             .order_by(ModelVersion.version.desc())
             .limit(keep)
         )
@@ -86,6 +94,4 @@ class ModelVersions:
             .where(ModelVersion.retired_at.is_(None), ModelVersion.version.not_in(newest))
             .order_by(ModelVersion.version)
         )
-        if but is not None:
-            older = older.where(ModelVersion.version != but)
-        return self._session.scalars(older).all()
+        return self._session.scalars(older.where(ModelVersion.version.not_in(but))).all()

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from recsvc.db.session import Session
-from recsvc.db.tables import FINAL_STATES, Job, ModelVersion
+from recsvc.db.tables import FINAL_STATES, Job, ModelVersion, Sweep
 
 
 def referenced_objects(session: Session) -> set[str]:
@@ -15,6 +15,8 @@ def referenced_objects(session: Session) -> set[str]:
     jobs = select(Job.checkpoint_sha256, Job.judged_sha256, Job.snapshot_sha256, Job.spec)
     for *objects, spec in session.execute(jobs.where(_unfinished)):
         wanted |= {*objects, spec.get("upload_sha256")}
+    shared = select(Sweep.snapshot_sha256).join(Job, Job.sweep_id == Sweep.id).where(_unfinished)
+    wanted.update(session.scalars(shared))
     return wanted - {None}
 
 

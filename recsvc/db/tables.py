@@ -184,6 +184,23 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Sweep(Base):
+    """Training jobs that belong together: what was asked, and the ratings that all of them read."""
+
+    __tablename__ = "sweep"
+    __table_args__ = (
+        CheckConstraint("kind IN ('grid', 'random', 'rate_range')", name="kind_known"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, Identity(), primary_key=True)
+    kind: Mapped[str]
+    spec: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    cancelled_at: Mapped[datetime | None]
+    snapshot_sha256: Mapped[str | None]
+
+
 FINAL_STATES = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -239,6 +256,7 @@ class Job(Base):
     snapshot_sha256: Mapped[str | None]
     checkpoint_sha256: Mapped[str | None]
     judged_sha256: Mapped[str | None]
+    sweep_id: Mapped[int | None] = mapped_column(BigKey, ForeignKey("sweep.id"), index=True)
 
 
 class JobEvent(Base):

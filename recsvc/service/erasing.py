@@ -43,7 +43,7 @@ def versions_trained_on(session: Session, context: Context, user_id: str) -> lis
 
     One whose checkpoint cannot be read counts too: nobody can say that it does not know the user.
     """
-    shelved = ModelVersions(session).beyond(0, but=None)
+    shelved = ModelVersions(session).beyond(0, but=())
     return [
         version.version
         for version in shelved

@@ -22,6 +22,7 @@ from recsvc.service.fitting import Fit, Lap
 from recsvc.service.growing import GrowingRun
 from recsvc.service.judging import Split
 from recsvc.service.piloting import Pilot
+from recsvc.service.stopping import Stopping
 from recsvc.service.telling import Telling
 from recsvc.service.training_spec import TrainingSpec
 
@@ -59,7 +60,7 @@ class Learning:
     warnings: list[str] = field(default_factory=list)
 
     def learned(self) -> Learned:
-        """Learn. Raises Diverged, Hopeless, ChangeNotKept, LeaseLost, ShelfError."""
+        """Learn. Raises Diverged, Hopeless, ChangeNotKept, StoppedEarly, LeaseLost, ShelfError."""
         twice = self.spec.model_kind == "joint_rbm" and self.split.validation.n_ratings > 0
         self.telling.fits = 2 if twice else 1
         judged, sha256, resumed_at = self._kept(), self.job.judged_sha256, None
@@ -114,12 +115,15 @@ class Learning:
         growing = GrowingRun.of(self.context, self.job, self._known())
         watch = Watch.of(self.spec.model_kind, data.train, seed=self.spec.seed)
         pilot = Pilot.of(self.context, self.spec) if self.spec.autopilot else None
+        stopping = Stopping.of(self.context, self.job, self.hyper)
         for lap in fitting.laps(self.context, self.lease, fit, data, state):
             state = self._stepped(state, lap)
             growing.add(lap.report)
             self.telling.epoch(lap, growing, watch)
             if pilot is not None:
                 pilot.look(growing, lap.report.epoch)
+            if stopping is not None:
+                stopping.look(lap.report.epoch)
         return state
 
     def _stepped(self, state: TrainerState, lap: Lap) -> TrainerState:

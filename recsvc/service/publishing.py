@@ -1,6 +1,6 @@
 """Which model version answers. Each function is one step of the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from recsvc.db.model_versions import ModelVersions
@@ -69,15 +69,18 @@ def list_models(
     return ModelVersions(session).page(before=before, limit=limit)
 
 
-def versions_to_retire(session: Session, keep: int) -> Sequence[ModelVersion]:
+def versions_to_retire(
+    session: Session, keep: int, *, but: Collection[int] = ()
+) -> Sequence[ModelVersion]:
     """Give the versions whose weights may go: not the newest `keep`, nor the published one.
 
+    but  others that stay
     Nobody publishes one of them before this transaction ends: set `retired_at` in it.
     """
     versions = ModelVersions(session)
     versions.take_turns()
     present = versions.present()
-    return versions.beyond(keep, but=present.version if present else None)
+    return versions.beyond(keep, but={*but, *([present.version] if present else [])})
 
 
 def _with_weights(version: ModelVersion) -> ModelVersion:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from recsvc.db.references import referenced_objects
 from recsvc.db.session import reading, unit_of_work
-from recsvc.service import publishing
+from recsvc.service import publishing, sweep_views
 from recsvc.service.context import Context
 from recsvc.store import Shelf
 
@@ -14,10 +14,12 @@ GRACE = timedelta(hours=1)  # between an object's arrival and the row that point
 def clear(context: Context, *, now: datetime, grace: timedelta = GRACE) -> int:
     """Retire the versions beyond `shelf_keep` and remove the objects that nothing points at.
 
-    The published version is never retired. Gives the number of objects removed.
+    The published version is never retired, nor is the best of each of the latest sweeps.
+    Gives the number of objects removed.
     """
     with unit_of_work(context.database) as session:
-        for version in publishing.versions_to_retire(session, context.shelf_keep):
+        bests = sweep_views.best_versions(session, context.shelf_keep)
+        for version in publishing.versions_to_retire(session, context.shelf_keep, but=bests):
             version.retired_at = now
     with reading(context.database) as session:
         wanted = referenced_objects(session)

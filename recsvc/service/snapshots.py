@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from recsvc.db import interactions, ratings
 from recsvc.db.jobs import JobQueue, Lease
 from recsvc.db.session import Session, reading, unit_of_work
+from recsvc.db.sweeps import Sweeps
 from recsvc.db.tables import Job
 from recsvc.rbm import checkpoint
 from recsvc.rbm.ratings import Vocabulary
@@ -25,12 +26,31 @@ def taken(context: Context, lease: Lease, job: Job) -> tuple[Snapshot, str]:
     if job.snapshot_sha256 is not None:
         buffer = context.shelf.map(job.snapshot_sha256)
         return checkpoint.read_snapshot(buffer), job.snapshot_sha256
-    with reading(context.database) as session:
-        snapshot = of_database(session)
-    sha256 = context.shelf.put(checkpoint.write_snapshot(snapshot))
+    sha256 = _shared(context, job)
+    if sha256 is None:
+        with reading(context.database) as session:
+            snapshot = of_database(session)
+        sha256 = context.shelf.put(checkpoint.write_snapshot(snapshot))
     with unit_of_work(context.database) as session:
-        JobQueue(session).snapshot_taken(lease, sha256)
-    return snapshot, sha256
+        sha256 = _agreed(session, lease, job, sha256)
+    return checkpoint.read_snapshot(context.shelf.map(sha256)), sha256
+
+
+def _shared(context: Context, job: Job) -> str | None:
+    """Give the snapshot that another trial of the job's sweep has taken."""
+    if job.sweep_id is None:
+        return None
+    with reading(context.database) as session:
+        return Sweeps(session).get(job.sweep_id).snapshot_sha256
+
+
+def _agreed(session: Session, lease: Lease, job: Job, sha256: str) -> str:
+    """Remember the job's snapshot; of a sweep's trials, all have that of the first to get here."""
+    if job.sweep_id is not None:
+        sweep = Sweeps(session).get(job.sweep_id, locked=True)
+        sha256 = sweep.snapshot_sha256 = sweep.snapshot_sha256 or sha256
+    JobQueue(session).snapshot_taken(lease, sha256)
+    return sha256
 
 
 def of_database(session: Session) -> Snapshot:

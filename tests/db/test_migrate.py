@@ -154,6 +154,24 @@ def test_a_version_from_before_two_fits_was_judged_as_it_answers(empty_database)
         assert numbers(connection, "job") == numbers(connection, "model_version") == [1]
 
 
+def test_jobs_stay_as_they_are_when_sweeps_come_and_go(empty_database):
+    migrate.move(empty_database, "0008")
+    with empty_database.engine.begin() as connection:
+        for table in ("job", "job_event", "training_epoch"):
+            insert(connection, table, POSSIBLE[table])
+
+    migrate.upgrade(empty_database)
+    with empty_database.engine.begin() as connection:
+        insert(connection, "sweep", SWEEP)
+        insert(connection, "job", JOB | {"sweep_id": "1"})
+    migrate.downgrade(empty_database, "0008")
+
+    with empty_database.engine.begin() as connection:
+        assert numbers(connection, "job") == [1, 2]
+        assert numbers(connection, "job_event") == numbers(connection, "training_epoch") == [1]
+    assert "sweep" not in inspect(empty_database.engine).get_table_names()
+
+
 def numbers(connection, table: str) -> list[int]:
     """The first column's, which numbers the rows."""
     return sorted(connection.execute(text(f"SELECT * FROM {table}")).scalars())
@@ -214,6 +232,7 @@ JOB = {
     "scheduled_at": "1",
 }
 RUNNING = {"state": "'running'", "claimed_by": "'w'", "lease_expires_at": "9", "fence": "1"}
+SWEEP = {"kind": "'grid'", "spec": "'{}'", "created_at": "1"}
 VERSION = {
     "job_id": "1",
     "model_kind": "'user_rbm'",
@@ -246,6 +265,7 @@ POSSIBLE = {
     "job_event": EVENT,
     "training_epoch": EPOCH,
     "training_monitor": LOOK,
+    "sweep": SWEEP,
     "model_version": VERSION,
     "rating": RATING,
     "interaction": INTERACTION | {"quantity": "0.5"},
@@ -263,6 +283,8 @@ IMPOSSIBLE = {
     "a running job that nobody holds": ("job", JOB | RUNNING | {"claimed_by": "NULL"}),
     "a running job without a lease": ("job", JOB | RUNNING | {"lease_expires_at": "NULL"}),
     "a failed job that does not say why": ("job", JOB | {"state": "'failed'", "finished_at": "1"}),
+    "a job of no sweep that there is": ("job", JOB | {"sweep_id": "7"}),
+    "a sweep of no known kind": ("sweep", SWEEP | {"kind": "'genetic'"}),
     "progress beyond the end": ("job", JOB | {"progress": "1.1"}),
     "more attempts than claims": ("job", JOB | {"attempt": "1"}),
     "an event of no known name": ("job_event", EVENT | {"name": "'finished'"}),

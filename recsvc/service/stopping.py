@@ -1,0 +1,59 @@
+"""Early stopping: a sweep's trial that most of the others are ahead of is not trained on."""
+
+from dataclasses import dataclass
+
+from recsvc.db.session import reading
+from recsvc.db.sweeps import Sweeps
+from recsvc.db.tables import Job
+from recsvc.errors import StoppedEarly
+from recsvc.rbm import sweeping
+from recsvc.rbm.params import Hyperparameters
+from recsvc.service import sweep_views
+from recsvc.service.context import Context
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """Looks at a trial after every epoch.
+
+    grace  epochs in which it is not stopped: rating-only machines are flat in their warm-up
+    """
+
+    context: Context
+    sweep_id: int
+    job_id: int
+    grace: int
+
+    @classmethod
+    def of(cls, context: Context, job: Job, hyper: Hyperparameters) -> "Stopping | None":
+        """Take up a job; None where it is not to be stopped."""
+        if job.sweep_id is None:
+            return None
+        with reading(context.database) as session:
+            if not Sweeps(session).get(job.sweep_id).spec["early_stopping"]:
+                return None
+        rates_only = job.spec["model_kind"] != "joint_rbm"
+        grace = max(sweeping.GRACE_EPOCHS, hyper.warm_up_epochs if rates_only else 0)
+        return cls(context, job.sweep_id, job.id, grace)
+
+    def look(self, epoch: int) -> None:
+        """Raise StoppedEarly where there is no use in going on."""
+        if epoch <= self.grace:
+            return
+        with reading(self.context.database) as session:
+            sweeps = Sweeps(session)
+            bests = sweeps.bests(self.sweep_id)
+            metric = sweep_views.metric_of(sweeps.trials(self.sweep_id), bests)
+            figures = [
+                sweep_views.figure_of(one, metric)
+                for one in sweeps.others(self.sweep_id, but=self.job_id, epoch=epoch)
+            ]
+        own = sweep_views.figure_of(bests[self.job_id], metric)
+        if own is not None and sweeping.is_hopeless(
+            own,
+            [figure for figure in figures if figure is not None],
+            epoch=epoch,
+            grace=self.grace,
+            higher_is_better=metric == "validation_ndcg",
+        ):
+            raise StoppedEarly(self.sweep_id, epoch, metric, own)

@@ -1,0 +1,135 @@
+"""Sweeps: many training jobs that differ in some hyperparameters, asked for and cancelled at once.
+
+A trial is an ordinary training job that is never published by itself. All of them are queued in
+one transaction, have the same seed and split, and read the same snapshot, that of the first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from recsvc.db.jobs import JobQueue
+from recsvc.db.session import Session
+from recsvc.db.sweeps import Sweeps
+from recsvc.db.tables import FINAL_STATES, Sweep
+from recsvc.errors import InvalidSweep, JobFinished, SweepFinished
+from recsvc.rbm import sweeping
+from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.sweeping import Between, Values
+from recsvc.service.training_spec import TrainingSpec
+
+KIND = "training"
+SweepKind = Literal["grid", "random", "rate_range"]
+FEWEST_TRIALS, MOST_TRIALS = 2, 200
+SHORT = {
+    "epochs": 5, "rollbacks": 0, "learning_rate_schedule": "constant",
+    "neighbours": 0, "rating_epochs": 0,
+}  # fmt: skip
+WHOLE = {field.name for field in fields(Hyperparameters) if field.type is int}
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """What somebody asked for.
+
+    asked           of a grid: hyperparameter → values; of random: trials, seed, over; of a rate
+                    range: low, high, trials
+    base            what all trials have in common
+    early_stopping  end trials that most others are ahead of
+    """
+
+    kind: SweepKind
+    asked: Mapping[str, Any]
+    base: TrainingSpec
+    early_stopping: bool = True
+
+    def trials(self) -> list[Values]:
+        """Give what each trial has of its own. Raises InvalidSweep."""
+        if self.kind == "grid":
+            _check_number("grid", sweeping.grid_size(self.asked))
+            return sweeping.grid(self.asked)
+        low, high, number = (self.asked.get(name) for name in ("low", "high", "trials"))
+        _check_number(f"{self.kind}.trials", cast(int, number))
+        if self.kind == "random":
+            over = {name: _among(name, given) for name, given in self.asked["over"].items()}
+            return sweeping.drawn(over, trials=cast(int, number), seed=self.asked["seed"])
+        _check_bounds("rate_range", cast(float, low), cast(float, high), is_log=True)
+        rates = sweeping.rates(cast(float, low), cast(float, high), cast(int, number))
+        return [{"learning_rate": rate} for rate in rates]
+
+    def of_trial(self, values: Values) -> TrainingSpec:
+        """Give what a trial's job is asked for."""
+        own = dict(values)
+        kind = cast(ModelKind, own.pop("model_kind", self.base.model_kind))
+        short = SHORT if self.kind == "rate_range" else {}
+        hyperparameters = {**short, **self.base.hyperparameters, **own}
+        return replace(self.base, model_kind=kind, hyperparameters=hyperparameters, publish="never")
+
+
+def request_sweep(session: Session, spec: SweepSpec, *, now: datetime) -> Sweep:
+    """Queue all trials of a sweep.
+
+    Raises InvalidSweep, UnknownHyperparameter, InvalidHyperparameter; then nothing is queued.
+    """
+    trials = spec.trials()
+    asked = [spec.of_trial(values) for values in trials]
+    for one in asked:
+        one.chosen()
+    kept = {
+        "asked": dict(spec.asked),
+        "base": asdict(spec.base),
+        "over": list(trials[0]),
+        "early_stopping": spec.early_stopping and spec.kind != "rate_range",
+    }
+    sweep = Sweeps(session).add(Sweep(kind=spec.kind, spec=kept, created_at=now))
+    queue = JobQueue(session)
+    for one in asked:
+        queue.enqueue(KIND, spec=one.as_dict(), now=now, sweep_id=sweep.id)
+    return sweep
+
+
+def cancel_sweep(session: Session, sweep_id: int, *, now: datetime) -> Sweep:
+    """End a sweep's queued trials at once; running ones stop within two seconds.
+
+    Asking twice is the same. Raises SweepNotFound, SweepFinished.
+    """
+    sweeps, queue = Sweeps(session), JobQueue(session)
+    sweep = sweeps.get(sweep_id, locked=True)
+    going_on = [job for job in sweeps.trials(sweep_id) if job.state not in FINAL_STATES]
+    if sweep.cancelled_at is not None:
+        return sweep
+    if not going_on:
+        raise SweepFinished(sweep_id)
+    for job in going_on:
+        try:
+            queue.request_cancel(job.id, KIND, now=now)
+        except JobFinished:  # in this moment
+            continue
+    sweep.cancelled_at = now
+    return sweep
+
+
+def _among(name: str, given: Mapping[str, Any] | Sequence[Any]) -> Between | Sequence[Any]:
+    """Read from what a random sweep draws a hyperparameter."""
+    if not isinstance(given, Mapping):
+        return given
+    is_log = given["scale"] == "log"
+    _check_bounds(f"random.over.{name}", given["low"], given["high"], is_log=is_log)
+    return Between(given["low"], given["high"], is_log, name in WHOLE)
+
+
+def _check_bounds(field: str, low: float, high: float, *, is_log: bool) -> None:
+    if is_log and low <= 0:
+        raise InvalidSweep(f"{field}.low", low, "on a logarithmic scale it must be above 0.")
+    if low >= high:
+        raise InvalidSweep(f"{field}.low", low, f"it must be below high, which is {high:g}.")
+
+
+def _check_number(field: str, n_trials: int) -> None:
+    if not FEWEST_TRIALS <= n_trials <= MOST_TRIALS:
+        raise InvalidSweep(
+            field, n_trials,
+            f"a sweep has {FEWEST_TRIALS} to {MOST_TRIALS} trials. Ask for another number, or "
+            "try other values.",
+        )  # fmt: skip

@@ -1,0 +1,106 @@
+"""What a sweep is made of, on cases whose right answer can be seen."""
+
+import numpy as np
+import pytest
+
+from recsvc.rbm import sweeping
+from recsvc.rbm.sweeping import Between
+
+
+def test_a_grid_is_every_combination():
+    over = {"learning_rate": [0.1, 0.2], "n_hidden": [5, 10, 20]}
+
+    made = sweeping.grid(over)
+
+    assert len(made) == sweeping.grid_size(over) == 6
+    assert made[:2] == [
+        {"learning_rate": 0.1, "n_hidden": 5},
+        {"learning_rate": 0.1, "n_hidden": 10},
+    ]
+
+
+def test_draws_lie_between_and_the_same_seed_draws_the_same():
+    over = {"learning_rate": Between(0.001, 1, True, False), "n_hidden": Between(5, 9, False, True)}
+
+    made = sweeping.drawn(over, trials=400, seed=3)
+
+    assert made == sweeping.drawn(over, trials=400, seed=3)
+    assert made != sweeping.drawn(over, trials=400, seed=4)
+    drawn_rates = np.array([trial["learning_rate"] for trial in made])
+    assert drawn_rates.min() >= 0.001
+    assert drawn_rates.max() <= 1
+    assert np.median(drawn_rates) == pytest.approx(10**-1.5, rel=0.4)
+    assert {trial["n_hidden"] for trial in made} == {5, 6, 7, 8, 9}
+
+
+def test_a_list_is_drawn_from():
+    made = sweeping.drawn({"model_kind": ["user_rbm", "item_rbm"]}, trials=20, seed=0)
+
+    assert {trial["model_kind"] for trial in made} == {"user_rbm", "item_rbm"}
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "epoch", "higher", "hopeless"),
+    [
+        (0.1, [0.2, 0.3, 0.4], 6, True, True),
+        (0.3, [0.2, 0.3, 0.4], 6, True, False),  # as good as the median
+        (0.1, [0.2, 0.3, 0.4], 5, True, False),  # still in its grace
+        (0.1, [0.2, 0.3], 6, True, False),  # too few to compare with
+        (1.5, [1.1, 1.2, 1.3], 6, False, True),
+        (1.0, [1.1, 1.2, 1.3], 6, False, False),
+    ],
+)
+def test_worse_than_the_median_of_the_others_is_hopeless(own, others, epoch, higher, hopeless):
+    told = sweeping.is_hopeless(own, others, epoch=epoch, grace=5, higher_is_better=higher)
+
+    assert told is hopeless
+
+
+def test_in_a_grid_the_planted_effect_takes_its_share():
+    trials = sweeping.grid({"learning_rate": [0.1, 0.2, 0.3], "n_hidden": [5, 10], "seed": [0, 1]})
+    effects = {0.1: 0, 0.2: 2, 0.3: 4, 5: 0, 10: 1}
+    figures = [effects[one["learning_rate"]] + effects[one["n_hidden"]] for one in trials]
+
+    shares = sweeping.sensitivity(trials, figures)
+
+    between_rates, between_sizes = 8 / 3, 1 / 4  # variances of (0, 2, 4) and of (0, 1)
+    total = between_rates + between_sizes
+    assert shares == pytest.approx(
+        {"learning_rate": between_rates / total, "n_hidden": between_sizes / total, "seed": 0}
+    )
+    assert list(shares) == ["learning_rate", "n_hidden", "seed"]
+
+
+def test_in_random_trials_the_planted_effect_is_found_and_the_idle_one_has_next_to_none():
+    between = Between(0, 1, False, False)
+    trials = sweeping.drawn({"works": between, "idle": between}, trials=60, seed=1)
+
+    shares = sweeping.sensitivity(trials, [-((one["works"] - 0.5) ** 2) for one in trials])
+
+    assert shares["works"] > 0.6  # no rank correlation would see a peak
+    assert shares["idle"] < 0.1
+
+
+@pytest.mark.parametrize("figures", [[], [1.0], [1.0, 1.0]])
+def test_where_nothing_differs_nothing_is_explained(figures):
+    assert sweeping.sensitivity([{"n_hidden": 5}, {"n_hidden": 6}][: len(figures)], figures) == {}
+
+
+def test_rates_rise_by_the_same_factor():
+    assert sweeping.rates(0.001, 1, 4) == pytest.approx([0.001, 0.01, 0.1, 1])
+
+
+def test_a_range_test_suggests_the_steepest_rate_well_below_divergence():
+    found = sweeping.rate_range(
+        [0.001, 0.01, 0.1, 0.2, 1, 10],
+        [[2, 1.999], [2, 1.8], [2, 1.4], [2, 1.2], [2, 2.5], [2, float("nan")]],
+    )
+
+    assert (found.falls_from, found.falls_to, found.diverges_at) == (0.01, 0.2, 1)
+    assert found.learning_rate == 0.2
+    near = sweeping.rate_range([0.1, 0.5, 1], [[2, 1.5], [2, 1.0], [2]])
+    assert near.learning_rate == pytest.approx(0.333)
+
+
+def test_where_the_loss_falls_at_no_rate_none_is_suggested():
+    assert sweeping.rate_range([0.1, 1], [[2, 2.1], [2]]) is None

@@ -1,0 +1,191 @@
+"""Sweeps: trials are ordinary jobs, the best is kept, hopeless ones are stopped."""
+
+import pytest
+
+from recsvc.db.session import reading, unit_of_work
+from recsvc.db.tables import JobState
+from recsvc.errors import InvalidHyperparameter, InvalidSweep, SweepFinished, UnknownHyperparameter
+from recsvc.service import shelving, sweep_views, sweeping
+from recsvc.service.sweeping import SweepSpec
+from recsvc.service.training_spec import TrainingSpec
+from tests.service.shop import NOON, SHORT, Shop, two_camps
+
+RATES = {"learning_rate": [0.02, 0.1]}
+
+
+def ask(shop: Shop, kind="grid", asked=None, early_stopping=True, **hyper) -> int:
+    base = TrainingSpec(hyperparameters={**SHORT, **hyper}, model_kind="user_rbm")
+    spec = SweepSpec(kind, asked or RATES, base, early_stopping)
+    with unit_of_work(shop.database) as session:
+        return sweeping.request_sweep(session, spec, now=NOON).id
+
+
+def work(shop: Shop, n_jobs: int) -> None:
+    for _ in range(n_jobs):
+        shop.carry_out(shop.claim())
+
+
+def look(shop: Shop, sweep_id: int) -> sweep_views.Standing:
+    with reading(shop.database) as session:
+        return sweep_views.get_sweep(session, sweep_id)
+
+
+def test_a_grid_is_one_job_a_combination_and_none_is_published(shop):
+    sweep_id = ask(shop, asked={"learning_rate": [0.02, 0.1], "n_hidden": [2, 4]})
+    assert look(shop, sweep_id).state == "queued"
+
+    work(shop, 1)
+    assert look(shop, sweep_id).state == "running"
+    work(shop, 3)
+
+    found = look(shop, sweep_id)
+    assert (found.state, found.metric) == ("succeeded", "validation_nll")
+    assert [trial.hyperparameters for trial in found.trials] == [
+        {"learning_rate": rate, "n_hidden": n} for rate in (0.02, 0.1) for n in (2, 4)
+    ]
+    assert shop.published() is None
+    assert set(found.sensitivity) == {"learning_rate", "n_hidden"}
+    assert {shop.job(one.job_id).spec["seed"] for one in found.trials} == {0}
+
+
+def test_the_best_has_the_least_loss_at_its_best_epoch_and_can_be_published(shop):
+    found = None
+    sweep_id = ask(shop)
+    work(shop, 2)
+    found = look(shop, sweep_id)
+
+    losses = {
+        one.job_id: [e.validation_nll for e in shop.curve(one.job_id)] for one in found.trials
+    }
+    best = min(found.trials, key=lambda one: min(losses[one.job_id]))
+    assert found.best_job_id == best.job_id
+    for one in found.trials:
+        assert one.best == min(losses[one.job_id]) == losses[one.job_id][one.best_epoch]
+    shop.publish(found.best_model_version)
+    assert shop.card(shop.published()).job_id == best.job_id
+
+
+def test_all_trials_read_the_ratings_that_the_first_has_read(shop):
+    ask(shop)
+    work(shop, 1)
+    shop.rate(two_camps(first_user=40))
+    work(shop, 1)
+
+    assert len({version.snapshot_sha256 for version in shop.versions()}) == 1
+
+
+def test_the_best_is_kept_on_the_shelf_and_the_others_push_nothing_out(shop):
+    shop.configure(shelf_keep=1)
+    earlier = shop.train(model_kind="user_rbm", publish="never")["version"]
+    sweep_id = ask(
+        shop,
+        asked={"learning_rate": [0.1, 1e-6, 1e-7]},
+        early_stopping=False,
+        epochs=30,
+        patience=30,
+    )
+    for _ in range(3):
+        work(shop, 1)
+        shelving.clear(shop.context, now=NOON)
+
+    best = look(shop, sweep_id).best_model_version
+    assert best == earlier + 1  # the first of the sweep, two more came after it
+    kept = [one.version for one in shop.versions() if one.retired_at is None]
+    assert kept == [earlier, best]
+    shop.publish(best)
+
+
+def test_a_hopeless_trial_is_stopped_and_keeps_its_curve(shop):
+    asked = {"learning_rate": [0.1, 0.11, 0.12, 1e-9]}
+    sweep_id = ask(shop, asked=asked, epochs=30, patience=30)
+    work(shop, 4)
+
+    found = look(shop, sweep_id)
+    *good, bad = found.trials
+    assert [one.stopped_early for one in found.trials] == [False, False, False, True]
+    assert (bad.state, bad.epochs) == ("failed", 6)
+    assert shop.job(bad.job_id).error["code"] == "stopped-early"
+    assert len(shop.curve(bad.job_id)) == 7
+    assert all(one.epochs == 30 for one in good)
+    assert found.state == "succeeded"
+
+
+def test_in_its_warm_up_no_trial_is_stopped(shop):
+    asked = {"learning_rate": [0.1, 0.11, 0.12, 1e-9]}
+    sweep_id = ask(shop, asked=asked, epochs=14, warm_up_epochs=12, patience=30)
+    work(shop, 4)
+
+    assert look(shop, sweep_id).trials[-1].epochs == 13
+
+
+def test_without_early_stopping_every_trial_ends_by_itself(shop):
+    asked = {"learning_rate": [0.1, 0.11, 0.12, 1e-9]}
+    sweep_id = ask(shop, asked=asked, epochs=10, patience=30, early_stopping=False)
+    work(shop, 4)
+
+    assert {one.state for one in look(shop, sweep_id).trials} == {"succeeded"}
+
+
+def test_random_trials_are_drawn_again_alike(shop):
+    between = {"low": 0.01, "high": 1.0, "scale": "log"}
+    asked = {"trials": 5, "seed": 3, "over": {"learning_rate": between, "n_hidden": [2, 4]}}
+
+    first, second = (look(shop, ask(shop, "random", asked)) for _ in range(2))
+
+    swept = [one.hyperparameters for one in first.trials]
+    assert swept == [one.hyperparameters for one in second.trials]
+    assert len({one["learning_rate"] for one in swept}) == 5
+
+
+def test_a_rate_range_is_short_and_suggests_a_rate(shop):
+    asked = {"low": 1e-5, "high": 1.0, "trials": 4}
+    base = TrainingSpec(hyperparameters={"n_hidden": 4, "batch_size": 5}, model_kind="user_rbm")
+    with unit_of_work(shop.database) as session:
+        spec = SweepSpec("rate_range", asked, base)
+        sweep_id = sweeping.request_sweep(session, spec, now=NOON).id
+    assert look(shop, sweep_id).suggestion is None
+    work(shop, 4)
+
+    found = look(shop, sweep_id)
+    assert {one.epochs for one in found.trials} == {5}
+    assert 1e-5 < found.suggestion["learning_rate"] <= 1.0
+    assert found.best_model_version is None
+
+
+def test_cancelling_ends_what_is_queued_and_asks_what_runs_to_stop(shop):
+    sweep_id = ask(shop)
+    lease = shop.claim()
+    with unit_of_work(shop.database) as session:
+        sweeping.cancel_sweep(session, sweep_id, now=NOON)
+
+    assert look(shop, sweep_id).state == "cancelled"
+    assert shop.job(lease.job_id).cancel_requested
+    assert look(shop, sweep_id).trials[1].state == JobState.CANCELLED
+
+
+def test_a_sweep_that_is_over_cannot_be_cancelled(shop):
+    sweep_id = ask(shop)
+    work(shop, 2)
+
+    with unit_of_work(shop.database) as session, pytest.raises(SweepFinished):
+        sweeping.cancel_sweep(session, sweep_id, now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "error"),
+    [
+        ("grid", {"learning_rate": [0.1]}, InvalidSweep),
+        ("grid", {"n_hidden": list(range(1, 21)), "batch_size": list(range(1, 21))}, InvalidSweep),
+        ("grid", {"n_hiden": [1, 2]}, UnknownHyperparameter),
+        ("grid", {"n_hidden": [8, 0]}, InvalidHyperparameter),
+        ("rate_range", {"low": 0.0, "high": 1.0, "trials": 4}, InvalidSweep),
+        ("rate_range", {"low": 2.0, "high": 1.0, "trials": 4}, InvalidSweep),
+        ("random", {"trials": 201, "seed": 0, "over": {"n_hidden": [1, 2]}}, InvalidSweep),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_before_anything_is_queued(shop, kind, asked, error):
+    with pytest.raises(error):
+        ask(shop, kind, asked)
+
+    with reading(shop.database) as session:
+        assert sweep_views.list_sweeps(session) == []
