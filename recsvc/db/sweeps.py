@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, update
 
 from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, Job, ModelVersion, Sweep, TrainingEpoch
@@ -48,6 +48,10 @@ class Sweeps:
         if before is not None:
             sweeps = sweeps.where(Sweep.id < before)
         return self._session.scalars(sweeps).all()
+
+    def forget_snapshots(self) -> None:
+        """Let trials that have not begun take one of their own, which the others then read."""
+        self._session.execute(update(Sweep).values(snapshot_sha256=None))
 
     def trials(self, sweep_id: int) -> Sequence[Job]:
         """Give a sweep's jobs in the order in which they were queued."""

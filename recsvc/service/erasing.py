@@ -6,6 +6,7 @@ from datetime import datetime
 from recsvc.db import users
 from recsvc.db.model_versions import ModelVersions
 from recsvc.db.session import Session
+from recsvc.db.sweeps import Sweeps
 from recsvc.errors import CheckpointUnreadable, ObjectCorrupt, ObjectMissing, UserNotFound
 from recsvc.rbm import checkpoint
 from recsvc.service.context import Context
@@ -28,6 +29,7 @@ class Receipt:
 def erase_user(session: Session, context: Context, user_id: str, *, now: datetime) -> Receipt:
     """Delete a user and all that is stored of them for good. Raises UserNotFound.
 
+    Trials of a sweep that have not begun read the ratings anew: the shared ones have the user.
     Models learn anew only when they are trained again; train, then let `shelf_keep` retire those
     of the receipt.
     """
@@ -35,6 +37,7 @@ def erase_user(session: Session, context: Context, user_id: str, *, now: datetim
     erased = users.erase(session, user_id)
     if erased is None:
         raise UserNotFound(user_id)
+    Sweeps(session).forget_snapshots()
     return Receipt(user_id, erased.n_ratings, erased.n_interactions, now, versions)
 
 

@@ -16,6 +16,7 @@ VIEWS = [
     pytest.param("#/jobs/new", "form", id="new-job"),
     pytest.param("#/jobs/{job}", ".plot[data-drawn]", id="job"),
     pytest.param("#/jobs/{job}?figures=nll,rmse,units,rate&log=1", ".plot[data-drawn]", id="log"),
+    pytest.param("#/sweeps", "main", id="sweeps"),
     pytest.param("#/models", "table", id="models"),
     pytest.param("#/models?beside=1", "text=Calibration error", id="card"),
     pytest.param("#/data", ".bars", id="data"),

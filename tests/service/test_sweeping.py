@@ -5,7 +5,7 @@ import pytest
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, InvalidSweep, SweepFinished, UnknownHyperparameter
-from recsvc.service import shelving, sweep_views, sweeping
+from recsvc.service import erasing, shelving, sweep_views, sweeping
 from recsvc.service.sweeping import SweepSpec
 from recsvc.service.training_spec import TrainingSpec
 from tests.service.shop import NOON, SHORT, Shop, two_camps
@@ -72,6 +72,18 @@ def test_all_trials_read_the_ratings_that_the_first_has_read(shop):
     work(shop, 1)
 
     assert len({version.snapshot_sha256 for version in shop.versions()}) == 1
+
+
+def test_a_trial_that_begins_after_a_user_was_erased_learns_nothing_from_them(shop):
+    ask(shop, asked={"learning_rate": [0.02, 0.05, 0.1]})
+    work(shop, 1)
+    with unit_of_work(shop.database) as session:
+        erasing.erase_user(session, shop.context, "u03", now=NOON)
+    work(shop, 2)
+
+    assert shop.card(1).n_users == 12
+    assert [shop.card(version).n_users for version in (2, 3)] == [11, 11]
+    assert shop.card(2).snapshot_sha256 == shop.card(3).snapshot_sha256
 
 
 def test_the_best_is_kept_on_the_shelf_and_the_others_push_nothing_out(shop):
