@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from recsvc.errors import Diverged
 from recsvc.rbm.diagnosis import Change, Run, data, diagnose
 from recsvc.rbm.machine import machine_of
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.training import EpochReport, TrainerState, TrainingData, train
 from tests.rbm.machines import STARS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,7 @@ BELOW = (
     "stopped_too_soon",
 )  # their figures fall short; those of others go beyond
 RATE = Hyperparameters().learning_rate
+COLUMNS = [field.name for field in fields(EpochReport) if field.name != "epoch"]
 
 
 @pytest.fixture(scope="module")
@@ -321,6 +322,17 @@ def test_lists_below_the_most_rated_want_a_kind_that_makes_lists():
 
     assert found.change == Change("model_kind", "user_rbm", "joint_rbm")
     assert diagnose(Run.of(curve, model_kind="joint_rbm", **facts)) == []
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5, 40])
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_curve_of_one_column_is_looked_at_as_far_as_it_goes(name, n):
+    curve = rows(**{name: falling(n)})
+
+    for used in (None, Hyperparameters(epochs=20)):
+        for kind in ("user_rbm", "joint_rbm"):
+            told = diagnose(Run.of(curve, hyper=used, model_kind=kind))
+            assert all(math.isfinite(one.value) for found in told for one in found.evidence)
 
 
 @pytest.mark.parametrize("figure", [0.0, -1.0, 1e308, -1e308, 5e-324])

@@ -48,7 +48,7 @@ def test_what_the_datas_shape_decided_is_what_is_compared_with(shop):
     shop.train(hyperparameters={"n_hidden": 4, "rating_epochs": 0})
     choices = shop.job(1).progress_note["choices"]
 
-    hyper = diagnosing._hyperparameters(shop.job(1))
+    hyper = diagnosing.hyperparameters(shop.job(1))
 
     assert hyper.candidates == choices["candidates"]["value"] != 6000
     assert hyper.n_hidden == 4

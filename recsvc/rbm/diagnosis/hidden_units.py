@@ -53,7 +53,8 @@ def saturated(run: Run) -> Finding | None:
     change = None
     if run.hyper is not None:
         change = Change("sparsity_target", run.hyper.sparsity_target, 0.2)
-    epochs = run.series("hidden_activity").span
+    shown = run.series("saturated_units")
+    epochs = (shown if shown.values.size else run.series("hidden_activity")).span
     return Finding("saturated", "problem", epochs, (jammed,), cause, change, 0.6)
 
 

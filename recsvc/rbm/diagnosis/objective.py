@@ -38,7 +38,7 @@ def reconstruction_misleads(run: Run) -> Finding | None:
 def overfit(run: Run) -> Finding | None:
     """Validation gets worse and train does not follow."""
     validation, train, loss = run.series("validation_nll"), run.series("train_nll"), run.loss
-    if loss.values.size <= WARM_UP or train.values.size != validation.values.size:
+    if loss.values.size <= WARM_UP or not 0 < train.values.size == validation.values.size:
         return None
     first_gap, gap = (above(validation.values[at], train.values[at]) for at in (0, -1))
     risen = above(loss.values[-1], loss.values.min())
