@@ -63,16 +63,6 @@ def hidden_probabilities(params: Params, ratings: RatingMatrix) -> Floats:
     return units.sigmoid(hidden_inputs(params, ratings))
 
 
-def free_energy(params: Params, ratings: RatingMatrix) -> Doubles:
-    """F(V) = −Σ_n visible_bias[a_n] − Σ_j softplus(x_j), one number a user [SH09]."""
-    rated_bias = params.visible_bias[ratings.items, ratings.levels].astype(np.float64)
-    before = np.concatenate([[0.0], np.cumsum(rated_bias)])
-    bias_sums = before[ratings.indptr[1:]] - before[ratings.indptr[:-1]]
-    inputs = hidden_inputs(params, ratings).astype(np.float64)
-    energies: Doubles = -bias_sums - np.logaddexp(0.0, inputs).sum(axis=1)
-    return energies
-
-
 def pair_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
     """Log p(i, r | h) of all pairs with r from `first_level` on, but for the same constant.
 

@@ -18,16 +18,21 @@ AnyPredictor = Predictor | JointPredictor
 class Machine:
     """The functions of one kind; their arguments and answers are those of `units`.
 
+    Given its hidden inputs, either kind believes and weighs a user alike.
+
     predictor      of parameters and the number of levels that are ratings
     leave_one_out  p(level | V without that rating) of the ratings at some places of a matrix, by a
                    predictor and the hidden probabilities of the matrix' cases
     """
 
     initial_params: Callable[..., Params]
-    hidden_probabilities: Callable[[Params, RatingMatrix], Floats]
-    free_energy: Callable[[Params, RatingMatrix], Doubles]
+    hidden_inputs: Callable[[Params, RatingMatrix], Floats]
     predictor: Callable[[Params, int], AnyPredictor]
     leave_one_out: Callable[..., Doubles]
+
+    def hidden_probabilities(self, params: Params, ratings: RatingMatrix) -> Floats:
+        """P(h = 1 | V) of every user, (n_users, n_hidden)."""
+        return units.sigmoid(self.hidden_inputs(params, ratings))
 
 
 def _masked_predictor(params: Params, _: int) -> Predictor:
@@ -54,15 +59,13 @@ def _joint_leave_one_out(
 
 MASKED = Machine(
     params.initial_params,
-    units.hidden_probabilities,
-    units.free_energy,
+    units.hidden_inputs,
     _masked_predictor,
     _masked_leave_one_out,
 )
 JOINT = Machine(
     joint.initial_params,
-    joint.hidden_probabilities,
-    joint.free_energy,
+    joint.hidden_inputs,
     JointPredictor,
     _joint_leave_one_out,
 )

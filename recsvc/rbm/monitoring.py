@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsvc.rbm import units
 from recsvc.rbm.machine import AnyPredictor, Machine
 from recsvc.rbm.monitored_lists import MonitoredLists
 from recsvc.rbm.params import Params
@@ -12,6 +13,7 @@ from recsvc.rbm.unit_figures import UnitFigures
 
 MONITORED_USERS = 256
 MONITORED_RATINGS = 2048
+WEIGHED_USERS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +22,12 @@ class Figures(UnitFigures):
 
     train_nll               mean −log p(level | item, V) of train ratings, each left out of its own
                             input
-    train_free_energy       mean free energy per rating of the monitored users' train ratings
+    train_free_energy       mean free energy per rating of up to 64 users' train ratings
     validation_nll          the likelihood of validation ratings, given the user's train ratings
     validation_rmse         of the expected rating, on the users' scale
     validation_ndcg         nDCG@10 of up to 1,024 users' validation items, hidden units alone; None
                             of a kind that only rates
-    validation_free_energy  free energy per rating of the monitored users' validation ratings
+    validation_free_energy  free energy per rating of the same users' validation ratings
     prediction_spread       standard deviation of the expected ratings over that of the given ones
     """
 
@@ -48,7 +50,7 @@ class Monitor:
     values      (n_levels,) what the levels of ratings stand for; interactions have higher levels
     lists       whose lists are measured, None for a kind that only rates
     subset      the train ratings of up to 256 users, for the figures that need no more
-    subset_validation  the validation ratings of the same users
+    weighed     the train and the validation ratings of up to 64 of them, for the free energies
     """
 
     machine: Machine
@@ -57,7 +59,7 @@ class Monitor:
     values: Doubles
     lists: MonitoredLists | None
     subset: RatingMatrix
-    subset_validation: RatingMatrix
+    weighed: tuple[RatingMatrix, RatingMatrix]
 
     @classmethod
     def of(
@@ -76,12 +78,13 @@ class Monitor:
         """
         users = np.flatnonzero(np.diff(train.indptr))
         chosen = np.random.default_rng([seed, 0, 1]).permutation(users)[:MONITORED_USERS]
-        subsets = train.rows(chosen), validation.rows(chosen)
+        subset, few = train.rows(chosen), chosen[:WEIGHED_USERS]
         lists = None
         if first_liked is not None:
             lists = MonitoredLists.of(train, validation, first_liked, seed=seed)
         rated = validation.select(validation.levels < values.size)
-        return cls(machine, train, rated, values, lists, *subsets)
+        weighed = train.rows(few), validation.rows(few)
+        return cls(machine, train, rated, values, lists, subset, weighed)
 
     def measure(self, params: Params) -> Figures:
         """Measure parameters; the same ones give the same figures."""
@@ -93,9 +96,9 @@ class Monitor:
             validation_rmse=rmse,
             validation_ndcg=self.lists.ndcg(params) if self.lists else None,
             train_nll=self._train_nll(predictor, hidden),
-            train_free_energy=self._energy_per_rating(params, self.subset),
-            validation_free_energy=self._energy_per_rating(params, self.subset_validation)
-            if self.subset_validation.n_ratings
+            train_free_energy=self._energy_per_rating(params, self.weighed[0]),
+            validation_free_energy=self._energy_per_rating(params, self.weighed[1])
+            if self.weighed[1].n_ratings
             else None,
             prediction_spread=spread,
             **vars(UnitFigures.of(hidden, params)),
@@ -129,7 +132,8 @@ class Monitor:
         return mean_nll(shares, self.subset.levels[places])
 
     def _energy_per_rating(self, params: Params, ratings: RatingMatrix) -> float:
-        return float(self.machine.free_energy(params, ratings).sum() / ratings.n_ratings)
+        inputs = self.machine.hidden_inputs(params, ratings)
+        return float(units.free_energy(params, ratings, inputs).sum() / ratings.n_ratings)
 
 
 def mean_nll(probabilities: Doubles, levels: np.ndarray) -> float:

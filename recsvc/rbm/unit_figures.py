@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsvc.rbm import kernels
 from recsvc.rbm.params import Params
 from recsvc.rbm.ratings import Floats
 
@@ -43,8 +44,14 @@ class UnitFigures:
             saturated_units=float(jammed.mean()),
             dead_units=float((hidden.std(axis=0) < ASLEEP).mean()),
             unit_similarity=unit_similarity(params.weights),
-            largest_weight=float(max(params.weights.max(), -params.weights.min())),
+            largest_weight=largest_magnitude(params.weights),
         )
+
+
+def largest_magnitude(weights: Floats) -> float:
+    """Max |w| of contiguous weights, in one pass over them."""
+    bits = np.array(kernels.largest_magnitude(weights.reshape(-1).view(np.int32)), np.int32)
+    return float(bits.view(np.float32))
 
 
 def unit_similarity(weights: Floats) -> float:

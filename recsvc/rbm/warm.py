@@ -76,7 +76,7 @@ def _use_once(
         nothing = np.zeros(N_ITEMS, dtype=np.bool_)
         rated, _ = ratings.row(0)
         inference.top_liked(either, 2, left_out=nothing, hidden=hidden, user=0, rated=rated)
-    units.free_energy(params, data.train)
+    units.free_energy(params, data.train, units.hidden_inputs(params, data.train))
 
 
 def _numbered(prefix: str, n: int) -> Vocabulary:

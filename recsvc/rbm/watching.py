@@ -16,7 +16,7 @@ from recsvc.rbm.training import TrainerState
 
 MOST_CASES, MOST_UNITS = 64, 64
 MOST_WEIGHTS = 1 << 14  # looked at, evenly spread; a histogram of more looks the same
-EVERY_EPOCH_UNTIL = 64
+EVERY_EPOCH_UNTIL = 16
 EDGES: Doubles = np.linspace(-8.0, 2.0, 41)  # log₁₀ of magnitudes
 
 
@@ -89,9 +89,9 @@ class Watch:
 
 
 def is_watched(epoch: int) -> bool:
-    """Tell whether an epoch is looked at: the first 64, half of the next 64, a quarter of 128.
+    """Tell whether an epoch is looked at: the first 16, half of the next 16, a quarter of 32.
 
-    And so on: a job of ten thousand epochs is looked at about three hundred times.
+    And so on: a job of ten thousand epochs is looked at about ninety times.
     """
     every = 1
     while epoch >= EVERY_EPOCH_UNTIL * every:

@@ -38,12 +38,12 @@ def test_numbers_beyond_the_edges_are_in_the_outermost_bins():
 def test_all_early_epochs_are_watched_and_late_ones_more_and_more_rarely():
     watched = [epoch for epoch in range(10_001) if is_watched(epoch)]
 
-    assert watched[:65] == list(range(65))
-    assert watched[65:68] == [66, 68, 70]
-    assert 100 in watched
-    assert 101 not in watched
-    assert all(after - before <= max(1, after // 32) for before, after in pairwise(watched))
-    assert len(watched) < 350
+    assert watched[:17] == list(range(17))
+    assert watched[17:20] == [18, 20, 22]
+    assert 100 not in watched
+    assert 104 in watched
+    assert all(after - before <= max(1, after // 8) for before, after in pairwise(watched))
+    assert len(watched) < 100
 
 
 @pytest.mark.parametrize("n_hidden", [1, 2, 63, 64, 65, 100, 1000])

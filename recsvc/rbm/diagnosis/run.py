@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -96,15 +97,14 @@ class Run:
         spoilt_at = diverged_at
         in_order = sorted(rows, key=_epoch)
         for row in in_order:
-            measured = {name: float(figure) for name, figure in row.items() if figure is not None}
-            epoch = measured.pop("epoch")
-            if not np.isfinite(list(measured.values())).all():
+            measured = {name: figure for name, figure in row.items() if figure is not None}
+            epoch = float(measured.pop("epoch"))
+            if not all(map(isfinite, measured.values())):
                 spoilt_at = int(epoch) if spoilt_at is None else min(spoilt_at, int(epoch))
                 break
             for name, figure in measured.items():
-                bounded = min(max(figure, -MOST), MOST)
-                found.setdefault(name, []).append((epoch, bounded))
-        columns = {name: Series(*np.array(points).T) for name, points in found.items()}
+                found.setdefault(name, []).append((epoch, figure))
+        columns = {name: _series(points) for name, points in found.items()}
         return cls(
             columns, spoilt_at, hyper, model_kind, baselines, metrics, remarks, is_over,
             began_warm, len(in_order),
@@ -191,6 +191,11 @@ class Run:
         wanted = before * factor if before else float(getattr(self.usual, name))
         to = float(Hyperparameters.nearest_allowed(name, float(f"{wanted:.2g}")))
         return Change(name, before, to) if to != before else None
+
+
+def _series(points: list[tuple[float, float]]) -> Series:
+    epochs, values = np.array(points, dtype=np.float64).T
+    return Series(epochs, np.clip(values, -MOST, MOST))
 
 
 def _epoch(row: Mapping[str, float | None]) -> float:

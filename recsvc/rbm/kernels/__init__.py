@@ -35,6 +35,7 @@ from recsvc.rbm.kernels.learning import (
     gather_rows,
     group_by_item,
     hidden_inputs,
+    largest_magnitude,
     stream,
     streams,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "hidden_inputs",
     "idle_maps",
     "keep_some",
+    "largest_magnitude",
     "lay_out",
     "leave_one_out_probabilities",
     "level_fields",

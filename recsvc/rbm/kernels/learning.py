@@ -12,6 +12,8 @@ Keys = NDArray[np.uint64]
 # Items are dealt to threads like cards: how many were rated often differs less between hands.
 CHUNKS = 64
 
+MAGNITUDE = np.int32(0x7FFFFFFF)
+
 
 @njit(cache=True, nogil=True)
 def stream(seed: int, epoch: int, case: int) -> np.uint64:
@@ -50,6 +52,25 @@ def hidden_inputs(
         out[user] = hidden_bias
         rated = slice(indptr[user], indptr[user + 1])
         _add_rated_weights(weights, items[rated], levels[rated], out[user])
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def largest_magnitude(bits: NDArray[np.int32]) -> np.int32:
+    """Greatest of float32 numbers without their signs, as bits; NaN is above infinity.
+
+    Magnitudes have the order of their bits [IEEE 754], and whole numbers are compared in lanes.
+
+    bits  (n,) the numbers, viewed as int32
+    """
+    found = np.zeros(CHUNKS, np.int32)
+    apart = (bits.size + CHUNKS - 1) // CHUNKS
+    for chunk in prange(CHUNKS):
+        largest = np.int32(0)
+        for n in range(chunk * apart, min((chunk + 1) * apart, bits.size)):
+            largest = max(largest, bits[n] & MAGNITUDE)
+        found[chunk] = largest
+    greatest: np.int32 = found.max()
+    return greatest
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED)
