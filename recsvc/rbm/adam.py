@@ -52,11 +52,6 @@ def steps(mean: Floats, square: Floats) -> Floats:
     return taken
 
 
-def step_size(mean: Floats, square: Floats) -> float:
-    """RMS of Adam's last steps, in units of the learning rate."""
-    return float(np.sqrt(np.mean(np.square(steps(mean, square), dtype=np.float64))))
-
-
 def move(
     bias: Floats,
     moments: Moments,

@@ -50,7 +50,7 @@ class Monitor:
     values      (n_levels,) what the levels of ratings stand for; interactions have higher levels
     lists       whose lists are measured, None for a kind that only rates
     subset      the train ratings of up to 256 users, for the figures that need no more
-    weighed     the train and the validation ratings of up to 64 of them, for the free energies
+    weighed     the train and the validation ratings of the first 64 of them, for the free energies
     """
 
     machine: Machine
@@ -88,7 +88,8 @@ class Monitor:
 
     def measure(self, params: Params) -> Figures:
         """Measure parameters; the same ones give the same figures."""
-        hidden = self.machine.hidden_probabilities(params, self.subset)
+        inputs = self.machine.hidden_inputs(params, self.subset)
+        hidden = units.sigmoid(inputs)
         predictor = self.machine.predictor(params, self.values.size)
         nll, rmse, spread = self._on_validation(params, predictor)
         return Figures(
@@ -96,12 +97,10 @@ class Monitor:
             validation_rmse=rmse,
             validation_ndcg=self.lists.ndcg(params) if self.lists else None,
             train_nll=self._train_nll(predictor, hidden),
-            train_free_energy=self._energy_per_rating(params, self.weighed[0]),
-            validation_free_energy=self._energy_per_rating(params, self.weighed[1])
-            if self.weighed[1].n_ratings
-            else None,
+            train_free_energy=_energy_per_rating(params, self.weighed[0], inputs[:WEIGHED_USERS]),
+            validation_free_energy=self._validation_energy(params),
             prediction_spread=spread,
-            **vars(UnitFigures.of(hidden, params)),
+            **vars(UnitFigures.of(hidden, params.weights)),
         )
 
     def _on_validation(
@@ -131,9 +130,15 @@ class Monitor:
         shares = self.machine.leave_one_out(predictor, hidden, self.subset, places)
         return mean_nll(shares, self.subset.levels[places])
 
-    def _energy_per_rating(self, params: Params, ratings: RatingMatrix) -> float:
-        inputs = self.machine.hidden_inputs(params, ratings)
-        return float(units.free_energy(params, ratings, inputs).sum() / ratings.n_ratings)
+    def _validation_energy(self, params: Params) -> float | None:
+        ratings = self.weighed[1]
+        if ratings.n_ratings == 0:
+            return None
+        return _energy_per_rating(params, ratings, self.machine.hidden_inputs(params, ratings))
+
+
+def _energy_per_rating(params: Params, ratings: RatingMatrix, inputs: Floats) -> float:
+    return float(units.free_energy(params, ratings, inputs).sum() / ratings.n_ratings)
 
 
 def mean_nll(probabilities: Doubles, levels: np.ndarray) -> float:

@@ -3,12 +3,13 @@
 import dataclasses
 from dataclasses import dataclass
 from hashlib import sha256
-from math import ceil
+from math import ceil, isfinite
 from typing import Any, Literal
 
 import numpy as np
 
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
+from recsvc.rbm import kernels
 from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 
 ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
@@ -45,7 +46,16 @@ class Params:
 
     def is_finite(self) -> bool:
         """Tell whether no number has become infinite or NaN."""
-        return all(bool(np.isfinite(array).all()) for array in self.arrays().values())
+        return isfinite(self.largest_weight()) and self.has_finite_biases()
+
+    def has_finite_biases(self) -> bool:
+        """Tell the same of the biases alone."""
+        return bool(np.isfinite(self.visible_bias).all() and np.isfinite(self.hidden_bias).all())
+
+    def largest_weight(self) -> float:
+        """Max |W|; infinite or NaN where one of them is."""
+        bits = kernels.largest_magnitude(self.weights.reshape(-1).view(np.int32))
+        return float(np.array(bits, dtype=np.int32).view(np.float32))
 
     def sha256(self) -> str:
         """Give the hash of the arrays' bytes: equal for equal weights, whatever the file."""

@@ -16,6 +16,7 @@ from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix, RatingScale
 from recsvc.rbm.schedules import Pace, pace, plateau_epochs
 
 AS_THE_SCALE_HAS_IT = -1
+STEPPED_WEIGHTS = 1024  # of each hidden unit, to tell the length of a step
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class EpochReport(Figures):
 
     reconstruction_error    RMSE between ratings and their one-step reconstructions
     kept_levels             share of ratings that the chain gave back as they were
-    update_to_weight_ratio  RMS of the epoch's last step over RMS of the weights
+    update_to_weight_ratio  RMS of the epoch's last step over RMS of the weights, on up to 1,024
+                            weights of each hidden unit, evenly spread over items and levels
+    largest_weight          max |W|
     rollbacks               how often so far training has diverged and gone back to its best epoch;
                             an epoch that diverged has the figures of that one
     """
@@ -58,6 +61,7 @@ class EpochReport(Figures):
     learning_rate: float
     momentum: float
     cd_steps: int
+    largest_weight: float
     reconstruction_error: float | None = None
     kept_levels: float | None = None
     update_to_weight_ratio: float | None = None
@@ -131,7 +135,10 @@ def train(
         first_liked=data.first_liked if model_kind == "joint_rbm" else None,
     )  # fmt: skip
     if state.epoch == 0:
-        state, report = _judged(state, monitor, hyper, Pace(0.0, 0.0, 0), epoch=0)
+        state, report = _judged(
+            state, monitor, hyper, Pace(0.0, 0.0, 0),
+            epoch=0, largest_weight=state.params.largest_weight(),
+        )  # fmt: skip
         yield report, state
     while state.epoch < hyper.epochs and not _stalled(state, hyper):
         epoch = state.epoch + 1
@@ -141,7 +148,9 @@ def train(
         if reached is None:
             if state.rollbacks == hyper.rollbacks or not state.best_params.is_finite():
                 raise Diverged(epoch, now.learning_rate)
-            reached = _judged(_rolled_back(state, epoch), monitor, hyper, now, epoch=epoch)
+            back = _rolled_back(state, epoch)
+            largest = back.params.largest_weight()
+            reached = _judged(back, monitor, hyper, now, epoch=epoch, largest_weight=largest)
         state, report = reached
         yield report, state
 
@@ -153,12 +162,12 @@ def _after_epoch(
     """Learn one epoch and measure it. None: parameters, or their sums, are no finite numbers."""
     epoch = state.epoch + 1
     reconstructions = LEARNERS[model_kind](state, data, hyper, now, seed=seed, epoch=epoch)
-    if not state.params.is_finite():
+    largest = state.params.largest_weight()  # one look at all weights tells this, too
+    if not (isfinite(largest) and state.params.has_finite_biases()):
         return None
-    ratio = _last_step(state, now, model_kind) / _rms(state.params.weights)
-    reached, report = _judged(state, monitor, hyper, now, epoch=epoch)
+    reached, report = _judged(state, monitor, hyper, now, epoch=epoch, largest_weight=largest)
     report = replace(
-        report, update_to_weight_ratio=ratio,
+        report, update_to_weight_ratio=update_to_weight_ratio(state, now.learning_rate, model_kind),
         reconstruction_error=reconstructions.error, kept_levels=reconstructions.kept_levels,
     )  # fmt: skip
     return (reached, report) if report.is_finite() else None
@@ -234,8 +243,9 @@ def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
 
 
 def _judged(
-    state: TrainerState, monitor: Monitor, hyper: Hyperparameters, now: Pace, *, epoch: int
-) -> tuple[TrainerState, EpochReport]:
+    state: TrainerState, monitor: Monitor, hyper: Hyperparameters, now: Pace, *,
+    epoch: int, largest_weight: float,
+) -> tuple[TrainerState, EpochReport]:  # fmt: skip
     """Measure the parameters and remember them if they are the best so far."""
     figures = monitor.measure(state.params)
     judged = replace(state, epoch=epoch)
@@ -250,7 +260,10 @@ def _judged(
         )
     elif _is_flat(judged, hyper):
         judged = replace(judged, halvings=state.halvings + 1, halved_at=epoch)
-    report = EpochReport(epoch=epoch, rollbacks=state.rollbacks, **vars(now), **vars(figures))
+    report = EpochReport(
+        epoch=epoch, rollbacks=state.rollbacks, largest_weight=largest_weight,
+        **vars(now), **vars(figures),
+    )  # fmt: skip
     return judged, report
 
 
@@ -269,16 +282,23 @@ def _is_flat(state: TrainerState, hyper: Hyperparameters) -> bool:
     return waits and state.epoch - last >= plateau_epochs(hyper)
 
 
-def _last_step(state: TrainerState, now: Pace, model_kind: ModelKind) -> float:
-    """RMS of the last change of the weights."""
-    if model_kind != "joint_rbm":
-        return _rms(state.velocity.weights)
-    size = adam.step_size(state.velocity.weights, state.square.weights)
-    return now.learning_rate * size
+def update_to_weight_ratio(
+    state: TrainerState, learning_rate: float, model_kind: ModelKind
+) -> float:
+    """RMS of the last step, taken at this learning rate, over RMS of the weights."""
+    weights, step = _some(state.params.weights), _some(state.velocity.weights)
+    if model_kind == "joint_rbm":
+        step = learning_rate * adam.steps(step, _some(state.square.weights))
+    return _rms(step) / _rms(weights)
+
+
+def _some(weights: Floats) -> Floats:
+    """Take up to 1,024 items and levels, evenly spread, of all hidden units, (n, n_hidden)."""
+    flat = weights.reshape(-1, weights.shape[-1])
+    return flat[:: -(-len(flat) // STEPPED_WEIGHTS) or 1]
 
 
 def _rms(array: Floats) -> float:
     """Root mean square; 0 for nothing, tiny instead of 0 where it divides."""
-    flat = array.ravel()
-    squares = np.einsum("i,i->", flat, flat, dtype=np.float64)  # a float32 square may overflow
-    return float(np.sqrt(squares / flat.size) + np.finfo(np.float32).tiny)
+    squares = np.square(array, dtype=np.float64).mean()  # a float32 square may overflow
+    return float(np.sqrt(squares) + np.finfo(np.float32).tiny)

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.rbm import kernels
-from recsvc.rbm.params import Params
 from recsvc.rbm.ratings import Floats
 
 SATURATED = 0.95  # mean P(h = 1), or 1 − it
@@ -23,7 +21,6 @@ class UnitFigures:
     dead_units        share of units whose standard deviation over users is below .01
     unit_similarity   greatest |cosine| between the weights of two units, on 128 weights of each; 1
                       where both have none
-    largest_weight    max |W|
     """
 
     hidden_activity: float
@@ -31,11 +28,13 @@ class UnitFigures:
     saturated_units: float
     dead_units: float
     unit_similarity: float
-    largest_weight: float
 
     @classmethod
-    def of(cls, hidden: Floats, params: Params) -> "UnitFigures":
-        """Measure; hidden (n_users, n_hidden) are P(h = 1) of the monitored users."""
+    def of(cls, hidden: Floats, weights: Floats) -> "UnitFigures":
+        """Measure; hidden (n_users, n_hidden) are P(h = 1) of the monitored users.
+
+        weights  (n_items, n_levels, n_hidden)
+        """
         means = hidden.mean(axis=0)
         jammed = np.maximum(means, 1.0 - means) > SATURATED
         return cls(
@@ -43,15 +42,8 @@ class UnitFigures:
             hidden_certainty=float(np.abs(hidden - 0.5).mean()),
             saturated_units=float(jammed.mean()),
             dead_units=float((hidden.std(axis=0) < ASLEEP).mean()),
-            unit_similarity=unit_similarity(params.weights),
-            largest_weight=largest_magnitude(params.weights),
+            unit_similarity=unit_similarity(weights),
         )
-
-
-def largest_magnitude(weights: Floats) -> float:
-    """Max |w| of contiguous weights, in one pass over them."""
-    bits = np.array(kernels.largest_magnitude(weights.reshape(-1).view(np.int32)), np.int32)
-    return float(bits.view(np.float32))
 
 
 def unit_similarity(weights: Floats) -> float:

@@ -149,3 +149,23 @@ def test_copies_and_zeros_share_no_memory(params):
             assert not np.shares_memory(one, two)
             assert (one.shape, one.dtype) == (two.shape, two.dtype)
     assert all((array == 0).all() for array in params.zeros_like().arrays().values())
+
+
+@pytest.mark.parametrize("n_weights", [1, 63, 64, 65, 5_000])
+def test_the_largest_weight_is_the_one_farthest_from_zero(n_weights):
+    params = random_params(
+        np.random.default_rng(n_weights), n_items=n_weights, n_levels=1, n_hidden=1
+    )
+
+    assert params.largest_weight() == np.abs(params.weights).max()
+
+
+@pytest.mark.parametrize("name", ["weights", "visible_bias", "hidden_bias"])
+@pytest.mark.parametrize("number", [np.nan, -np.nan, np.inf, -np.inf])
+def test_one_number_that_is_none_makes_parameters_unusable(name, number):
+    params = random_params(np.random.default_rng(0))
+    assert params.is_finite()
+
+    getattr(params, name).flat[-1] = number
+
+    assert not params.is_finite()
