@@ -9,10 +9,10 @@ from recsvc.rbm.params import ModelKind
 Half = Literal["calibration", "held back"]
 DATA: dict[Half, tuple[str, ...]] = {
     "calibration": ("ml-100k",),
-    "held back": ("ml-1m, some users", "ml-1m, others"),
+    "held back": ("ml-1m, third thousand", "ml-1m, fourth thousand"),
 }
 SEEDS: dict[Half, tuple[int, ...]] = {
-    "calibration": (0, 1, 2, 3, 4, 5), "held back": (10, 11, 12),
+    "calibration": (0, 1, 2, 3, 4, 5), "held back": (20, 21, 22),
 }  # fmt: skip
 EPOCHS: dict[ModelKind, int] = {"user_rbm": 60, "joint_rbm": 24}
 SOUND: dict[ModelKind, tuple[dict[str, object], ...]] = {

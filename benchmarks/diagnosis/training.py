@@ -29,6 +29,7 @@ from recsvc.rbm.training import TrainerState, TrainingData, train
 
 ROOT = Path(__file__).parents[2]
 N_USERS = 1_000
+THOUSANDS = ("first thousand", "second thousand", "third thousand", "fourth thousand")
 OF_NO_EFFECT = {"diagnosis", "autopilot.py", "watching.py"}
 CACHE = ROOT / "benchmarks" / ".cache" / "diagnosis"
 
@@ -70,10 +71,10 @@ def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
     if changes.get("leave_out") == "odd":
         ratings = without_odd(ratings)
     remarks = {one.code: one.share for one in profile(ratings).remarks}
-    scale = RatingScale.infer(ratings.values)
-    matrix = ratings.matrix(scale)
-    learn, validation = split(matrix, ratings, case.seed)
-    hyper = hyperparameters(case, learn, scale.n_levels, changes)
+    asked = asked_of(case, changes)
+    scale = RatingScale.infer(ratings.values, asked.get("scaling", "quantiles"))
+    learn, validation = split(ratings.matrix(scale), ratings, case.seed)
+    hyper, _ = suited(case.kind, Shape.of(learn, scale.n_levels), asked)
     first = first_params(case, learn, scale.n_levels, hyper, changes)
     if fault is not None and fault.leaks:
         leaked = np.random.default_rng(case.seed).random(validation.n_ratings) < case.strength
@@ -83,7 +84,7 @@ def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
     return {
         "rows": rows, "diverged_at": diverged_at, "hyper": hyper.as_dict(), "remarks": remarks,
         "baselines": {"item_mean": item_means(learn, validation, data.values)},
-        "on_sound": figures_on_sound_ratings(case, data, params),
+        "on_sound": figures_on_sound_ratings(case, ratings, data, params),
     }  # fmt: skip
 
 
@@ -128,17 +129,20 @@ def began_warm(case: Case, changes: dict[str, Any]) -> bool:
 
 
 def figures_on_sound_ratings(
-    case: Case, data: TrainingData, params: Params
+    case: Case, ratings: Snapshot, data: TrainingData, params: Params
 ) -> dict[str, float] | None:
     """Validation NLL and nDCG@10 of the ratings before the fault, which its cure is judged by.
 
-    None where the levels are no more the same.
+    Where the levels are no more the same likelihoods do not compare. The lists of a joint machine
+    do, which are of who rated what, if that is still so; of any other machine there is nothing.
     """
-    ratings = sample(case.data)
-    scale = RatingScale.infer(ratings.values)
-    if not np.array_equal(data.values, np.array(scale.values)):
+    before = sample(case.data)
+    scale = RatingScale.infer(before.values)
+    sound, as_before = data, np.array_equal(data.values, np.array(scale.values))
+    if as_before:
+        sound = TrainingData(*split(before.matrix(scale), before, case.seed), data.values)
+    elif case.kind != "joint_rbm" or not same_pairs(ratings, before):
         return None
-    sound = TrainingData(*split(ratings.matrix(scale), ratings, case.seed), data.values)
     monitor = Monitor.of(
         machine_of(case.kind), sound.train, sound.validation, sound.values, seed=case.seed,
         first_liked=sound.first_liked if case.kind == "joint_rbm" else None,
@@ -148,7 +152,14 @@ def figures_on_sound_ratings(
     nll, ndcg = figures.validation_nll, figures.validation_ndcg
     if nll is None or not np.isfinite(nll):
         return None
-    return {"nll": nll, "ndcg": -1.0 if ndcg is None else ndcg}
+    return {"nll": nll if as_before else np.inf, "ndcg": -1.0 if ndcg is None else ndcg}
+
+
+def same_pairs(ratings: Snapshot, before: Snapshot) -> bool:
+    """Tell whether the same users rated the same items."""
+    return np.array_equal(ratings.user_numbers, before.user_numbers) and np.array_equal(
+        ratings.item_numbers, before.item_numbers
+    )
 
 
 def split(matrix: RatingMatrix, ratings: Snapshot, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
@@ -164,21 +175,17 @@ def with_ratings(learn: RatingMatrix, more: RatingMatrix) -> RatingMatrix:
     )  # fmt: skip
 
 
-def hyperparameters(
-    case: Case, learn: RatingMatrix, n_levels: int, changes: dict[str, Any]
-) -> Hyperparameters:
-    shape = Shape.of(learn, n_levels)
-    asked = {"epochs": EPOCHS[case.kind], **dict(case.sound)}
-    usual, _ = suited(case.kind, shape, asked)
+def asked_of(case: Case, changes: dict[str, Any]) -> dict[str, Any]:
+    """Give the hyperparameters that are asked for; faults are times the kind's defaults."""
+    asked: dict[str, Any] = {"epochs": EPOCHS[case.kind], **dict(case.sound)}
     if case.fault is not None:
-        asked |= case.fault.asked(usual, case.strength)
-    asked |= {name: to for name, to in changes.items() if name != "warm_start"}
-    return suited(case.kind, shape, asked)[0]
+        asked |= case.fault.asked(Hyperparameters.defaults(case.kind), case.strength)
+    return asked | {name: to for name, to in changes.items() if name != "warm_start"}
 
 
 @cache
 def sample(name: str) -> Snapshot:
-    """Give MovieLens 100K, or a thousand users of MovieLens 1M with the items that they rated.
+    """Give MovieLens 100K, or some thousand users of MovieLens 1M with the items they rated.
 
     Of goodbooks and MovieTweetings a thousand users, even five thousand, are too few ratings an
     item for a masked machine to learn anything: no run is sound.
@@ -188,7 +195,7 @@ def sample(name: str) -> Snapshot:
     ratings, values = data.ratings, np.array(data.scale.values)
     if which:
         users = np.random.default_rng(0).permutation(ratings.n_users)
-        first = N_USERS * ("some users", "others").index(which)
+        first = N_USERS * THOUSANDS.index(which)
         ratings = ratings.rows(np.sort(users[first : first + N_USERS]))
     rated, items = np.unique(ratings.items, return_inverse=True)
     return Snapshot(

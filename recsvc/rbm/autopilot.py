@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from recsvc.rbm.diagnosis import Change, Finding, Run
-from recsvc.rbm.diagnosis.run import PATIENCE
+from recsvc.rbm.diagnosis.run import LEAST_LOSS, PATIENCE
 from recsvc.rbm.params import Hyperparameters
 
 MOST_TRIES = 6
@@ -45,8 +45,14 @@ def compared_at(hyper: Hyperparameters, before: Run) -> int:
 
 
 def is_better(changed: Run, before: Run, *, epoch: int) -> bool:
-    """Tell whether the best loss up to an epoch is below that of the run before the change."""
+    """Tell whether the best loss up to an epoch is below that of the run before the change.
+
+    Where values became other levels, likelihoods do not compare; then it is the share of its first
+    loss, that of the items' own means, that a run still has (1 − R² of McFadden, 1974).
+    """
     ours, theirs = (_best(run, epoch) for run in (changed, before))
+    if not before.makes_lists and _scaling(changed) != _scaling(before):
+        ours, theirs = ours / _first(changed), theirs / _first(before)
     return ours < theirs
 
 
@@ -62,6 +68,14 @@ def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:
         for found in latest[-HOPELESS_EPOCHS:]
     )
     return bool(set.intersection(*curable))
+
+
+def _scaling(run: Run) -> str | None:
+    return run.hyper.scaling if run.hyper is not None else None
+
+
+def _first(run: Run) -> float:
+    return max(float(run.loss.values[0]), LEAST_LOSS) if run.loss.values.size else 1.0
 
 
 def _best(run: Run, epoch: int) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm import kernels
+from recsvc.rbm.binning import Scaling
 from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 
 ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
@@ -138,6 +139,14 @@ class Hyperparameters:
         metadata={
             "choices": ("nobody", "odd"),
             "help": "odd: values off the scale and odd raters are not learned from",
+        },
+    )
+    scaling: Scaling = dataclasses.field(
+        default="quantiles",
+        metadata={
+            "choices": ("quantiles", "logarithms", "widths"),
+            "help": "more than 20 different values become ten levels: of equal counts; of equal "
+            "width in their logarithm; of equal width, unscaled",
         },
     )
     patience: int = _number(15, 1, 10_000, "epochs without a better one before the end")

@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from recsvc.rbm.binning import Scaling, edges_of
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -15,7 +17,6 @@ Numbers = NDArray[np.int32]
 Levels = NDArray[np.uint8]
 
 MAX_DISTINCT_VALUES = 20
-N_QUANTILE_LEVELS = 10
 LIKED_SHARE = 0.4
 NO_LEVEL = -1
 EVENT_TYPES = ("view", "cart", "purchase")  # what the numbers of `Snapshot.event_types` stand for
@@ -102,16 +103,15 @@ class RatingScale:
         return cls(tuple(round(first + n * step, 10) for n in range(n_steps + 1)))
 
     @classmethod
-    def infer(cls, values: Doubles) -> "RatingScale":
-        """Take the distinct values where they are few, else bin them by quantile.
+    def infer(cls, values: Doubles, scaling: Scaling = "quantiles") -> "RatingScale":
+        """Take the distinct values where they are few, else bin them as `binning` has it.
 
-        More than 20 distinct values make 10 bins of about equal counts; a bin stands for the mean
-        of its ratings.
+        More than 20 distinct values make up to 10 bins; a bin stands for the mean of its ratings.
         """
         distinct = np.unique(values)
         if distinct.size <= MAX_DISTINCT_VALUES:
             return cls(tuple(distinct.tolist()))
-        edges = _quantile_edges(values, distinct)
+        edges = edges_of(values, distinct, scaling)
         bins = np.searchsorted(edges, values, side="right")
         least = np.append(distinct[0], edges)
         greatest = np.append(distinct[np.searchsorted(distinct, edges) - 1], distinct[-1])
@@ -245,11 +245,3 @@ class RatingMatrix:
         """Give how often each item got each level, (n_items, n_levels)."""
         cells = self.items.astype(np.int64) * n_levels + self.levels
         return np.bincount(cells, minlength=self.n_items * n_levels).reshape(-1, n_levels)
-
-
-def _quantile_edges(values: Doubles, distinct: Doubles) -> Doubles:
-    """Give the values at which the bins after the first begin; no bin is empty."""
-    shares = np.arange(1, N_QUANTILE_LEVELS) / N_QUANTILE_LEVELS
-    edges = np.unique(np.quantile(values, shares, method="higher"))
-    above_least = edges[edges > distinct[0]]
-    return above_least if above_least.size else distinct[1:2]

@@ -76,6 +76,7 @@ def request_sweep(session: Session, spec: SweepSpec, *, now: datetime) -> Sweep:
     asked = [spec.of_trial(values) for values in trials]
     for one in asked:
         one.chosen()
+    _check_scalings(spec, asked)
     kept = {
         "asked": dict(spec.asked),
         "base": asdict(spec.base),
@@ -124,6 +125,19 @@ def _check_bounds(field: str, low: float, high: float, *, is_log: bool) -> None:
         raise InvalidSweep(f"{field}.low", low, "on a logarithmic scale it must be above 0.")
     if low >= high:
         raise InvalidSweep(f"{field}.low", low, f"it must be below high, which is {high:g}.")
+
+
+def _check_scalings(spec: SweepSpec, asked: Sequence[TrainingSpec]) -> None:
+    """Refuse to compare the likelihoods of other levels: the fewer there are, the higher."""
+    scalings = sorted({one.chosen().scaling for one in asked})
+    rating_only = [one.model_kind for one in asked if one.model_kind != "joint_rbm"]
+    if len(scalings) > 1 and rating_only:
+        field = "random.over.scaling" if spec.kind == "random" else "grid.scaling"
+        raise InvalidSweep(
+            field, ", ".join(scalings),
+            f"a {rating_only[0]} is judged by its likelihood, and that of other levels does not "
+            "compare. Sweep it with model_kind joint_rbm, whose lists do.",
+        )  # fmt: skip
 
 
 def _check_number(field: str, n_trials: int) -> None:

@@ -74,13 +74,25 @@ def _trained(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
         "baselines": baselines,
         "choices": {name: choice._asdict() for name, choice in choices.items()},
     }
-    learning = Learning(context, lease, job, spec, hyper, split, telling)
+    learning = Learning(
+        context, lease, job, spec, hyper, split, telling, _idle_choices(spec, scale)
+    )
     learned = learning.learned()
     telling.phase("evaluating", 1.0)
     candidate = Candidate(
         spec, hyper, split, baselines, snapshot_sha256, learned, learning.warnings
     )
     return releasing.release(context, lease, candidate)
+
+
+def _idle_choices(spec: TrainingSpec, scale: RatingScale) -> list[str]:
+    """Warn of what was asked for and changes nothing."""
+    if "scaling" not in spec.hyperparameters or scale.edges or not scale.values:
+        return []
+    return [
+        f"scaling had no effect: each of the {scale.n_levels} values of the scale is a level of "
+        "its own. It is for more than twenty different values where no scale is declared."
+    ]
 
 
 def _refuse_too_much(context: Context, spec: TrainingSpec) -> None:
@@ -116,4 +128,5 @@ def scale_of(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> Rating
         raise IdenticalRatings(float(values[0]))
     if values.size == 0:
         return RatingScale((), (), events)
-    return replace(context.rating_scale or RatingScale.infer(values), events=events)
+    inferred = context.rating_scale or RatingScale.infer(values, spec.chosen().scaling)
+    return replace(inferred, events=events)

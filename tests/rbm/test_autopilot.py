@@ -66,6 +66,14 @@ def test_a_change_is_kept_if_the_best_so_far_is_better_at_the_same_epoch():
     assert not autopilot.is_better(run(2.0, 1.4, 1.4, 1.4), before, epoch=3)
 
 
+def test_likelihoods_of_other_levels_are_compared_by_what_is_left_of_their_first():
+    crude, fine = run(0.2, 0.19, scaling="widths"), run(2.0, 1.8)
+
+    assert autopilot.is_better(fine, crude, epoch=1)
+    assert not autopilot.is_better(run(2.0, 1.91), crude, epoch=1)
+    assert not autopilot.is_better(fine, run(0.2, 0.19), epoch=1), "of the same levels they do"
+
+
 def test_whatever_can_be_measured_is_better_than_what_never_was():
     spoilt = Run.of([{"epoch": 0, "validation_nll": float("nan")}])
 

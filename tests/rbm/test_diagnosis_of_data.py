@@ -37,6 +37,15 @@ def test_more_than_that_is_one(code):
     assert one.change in (None, Change("leave_out", "nobody", "odd"))
 
 
+def test_counts_that_were_left_unscaled_are_to_be_scaled():
+    usual = {"learning_rate_schedule": "cosine", "epochs": 39}
+    (unscaled,) = found({"unscaled_counts": 0.1}, scaling="widths", **usual)
+    (scaled,) = found({"unscaled_counts": 0.1}, **usual)
+
+    assert unscaled.change == Change("scaling", "widths", "quantiles")
+    assert scaled.change is None
+
+
 def test_what_is_left_out_already_is_not_suggested_again():
     (one,) = found(
         {"contrary_raters": 0.1}, learning_rate_schedule="cosine", epochs=39, leave_out="odd"

@@ -1,8 +1,11 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsvc.rbm.binning import Scaling
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 
 ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
@@ -149,11 +152,11 @@ def test_ties_at_the_greatest_value_leave_no_bin_empty(rng):
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(st.lists(finite, min_size=1, max_size=60))
-def test_any_finite_ratings_have_a_scale_with_no_empty_level_below_the_bins(values):
+@given(st.lists(finite, min_size=1, max_size=60), st.sampled_from(get_args(Scaling)))
+def test_any_finite_ratings_have_a_scale_with_no_empty_level_below_the_bins(values, scaling):
     """However large, however close together."""
     given_values = np.array(values)
-    scale = RatingScale.infer(given_values)
+    scale = RatingScale.infer(given_values, scaling)
 
     levels = scale.levels(given_values)
 
@@ -161,6 +164,32 @@ def test_any_finite_ratings_have_a_scale_with_no_empty_level_below_the_bins(valu
     assert (levels[np.argsort(given_values)][1:] >= levels[np.argsort(given_values)][:-1]).all()
     if scale.edges:
         assert np.bincount(levels, minlength=scale.n_levels).min() > 0
+
+
+def test_unscaled_values_are_cut_into_ten_stretches_of_the_same_width():
+    assert RatingScale.infer(np.arange(101.0), "widths").edges == tuple(range(10, 100, 10))
+    assert RatingScale.infer(np.append(np.arange(30.0), 1000.0), "widths").edges == (1000.0,)
+
+
+def test_logarithms_are_cut_into_stretches_of_the_same_factor():
+    values = np.expm1(np.linspace(0, 10, 101))
+
+    scale = RatingScale.infer(values, "logarithms")
+
+    np.testing.assert_allclose(np.log1p(scale.edges), range(1, 10), atol=0.11)
+    assert np.ptp(np.bincount(scale.levels(values))) <= 2
+
+
+def test_logarithms_know_numbers_below_zero():
+    scale = RatingScale.infer(np.arange(-1000.0, 1001.0), "logarithms")
+
+    assert [edge for edge in scale.edges if edge < 0] == [-250, -62, -14, -2]
+    assert [edge for edge in scale.edges if edge > 0] == [3, 15, 63, 251]
+
+
+@pytest.mark.parametrize("scaling", get_args(Scaling))
+def test_few_values_are_levels_of_their_own_however_they_are_scaled(scaling):
+    assert RatingScale.infer(np.array([1.0, 5.0, 500.0]), scaling).values == (1.0, 5.0, 500.0)
 
 
 @given(st.sets(st.integers(-1000, 1000), min_size=1, max_size=20))

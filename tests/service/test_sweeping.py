@@ -192,6 +192,7 @@ def test_a_sweep_that_is_over_cannot_be_cancelled(shop):
         ("grid", {"n_hidden": [8, 0]}, InvalidHyperparameter),
         ("rate_range", {"low": 0.0, "high": 1.0, "trials": 4}, InvalidSweep),
         ("rate_range", {"low": 2.0, "high": 1.0, "trials": 4}, InvalidSweep),
+        ("grid", {"scaling": ["quantiles", "widths"]}, InvalidSweep),
         ("random", {"trials": 201, "seed": 0, "over": {"n_hidden": [1, 2]}}, InvalidSweep),
     ],
 )

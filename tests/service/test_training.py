@@ -188,6 +188,27 @@ def test_an_inferred_scale_is_kept_with_the_model(shop):
     assert shop.card(1).rating_scale["values"] == [1, 2.5, 5]
 
 
+def test_many_values_are_levels_as_scaling_says(shop):
+    shop.rate(
+        {"user_id": f"u{n % 12:02}", "item_id": f"many{n // 12}", "value": 2.0 ** (n % 40)}
+        for n in range(120)
+    )
+    by_counts, by_width = (
+        shop.train(hyperparameters={"scaling": scaling})["version"]
+        for scaling in ("quantiles", "widths")
+    )
+
+    assert shop.model(by_counts).scale.n_levels > shop.model(by_width).scale.n_levels
+    assert shop.model(by_width).scale.values[-1] == pytest.approx(2.0**39)
+
+
+def test_scaling_that_has_no_effect_says_so(shop):
+    (warning,) = shop.train(hyperparameters={"scaling": "widths"})["warnings"]
+
+    assert warning.startswith("scaling had no effect: each of the 2 values of the scale is a level")
+    assert shop.train()["warnings"] == []
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(shop):
     first, again, other = (shop.train(seed=seed) for seed in (1, 1, 2))
 

@@ -63,8 +63,14 @@ def findings(run: Run) -> list[Finding]:
         if share <= cause.share:
             continue
         seen = Evidence(f"share of {code}", share, cause.share, "own")
-        change = None
-        if cause.can_leave_out and run.hyper is not None and run.hyper.leave_out == "nobody":
-            change = Change("leave_out", "nobody", "odd")
+        change = _change(code, cause, run)
         found.append(Finding(code, cause.severity, epochs, (seen,), cause.cause, change, 0.7))
     return found
+
+
+def _change(code: str, cause: Cause, run: Run) -> Change | None:
+    if code == "unscaled_counts":
+        return run.as_usual("scaling")
+    if cause.can_leave_out and run.hyper is not None and run.hyper.leave_out == "nobody":
+        return Change("leave_out", "nobody", "odd")
+    return None
