@@ -15,7 +15,7 @@ from benchmarks.diagnosis.faults import as_begun
 from recsvc.errors import Diverged
 from recsvc.rbm import autopilot
 from recsvc.rbm.baselines import Biases
-from recsvc.rbm.cleaning import without_odd
+from recsvc.rbm.cleaning import cleaned
 from recsvc.rbm.diagnosis import Run
 from recsvc.rbm.evaluation import by_hash
 from recsvc.rbm.machine import machine_of
@@ -68,10 +68,9 @@ def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
     fault, ratings = case.fault, sample(case.data)
     if fault is not None:
         ratings = fault.spoil(ratings, case.strength, np.random.default_rng(case.seed))
-    if changes.get("leave_out") == "odd":
-        ratings = without_odd(ratings)
-    remarks = {one.code: one.share for one in profile(ratings).remarks}
     asked = asked_of(case, changes)
+    ratings = cleaned(ratings, asked.get("leave_out", "nobody"))
+    remarks = {one.code: one.share for one in profile(ratings).remarks}
     scale = RatingScale.infer(ratings.values, asked.get("scaling", "quantiles"))
     learn, validation = split(ratings.matrix(scale), ratings, case.seed)
     hyper, _ = suited(case.kind, Shape.of(learn, scale.n_levels), asked)

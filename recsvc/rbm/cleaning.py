@@ -1,23 +1,28 @@
-"""Ratings without those that would be learned from wrongly, for who asks for it: leave_out=odd."""
+"""Ratings without those that would be learned from wrongly, for who asks for it: leave_out."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from recsvc.rbm.params import LeaveOut
 from recsvc.rbm.profile import raters
 from recsvc.rbm.profile.remarks import Which
 from recsvc.rbm.profile.values import MANY_VALUES, far_out, of_another_scale
 from recsvc.rbm.snapshot import Snapshot
 
 
-def without_odd(snapshot: Snapshot) -> Snapshot:
+def cleaned(snapshot: Snapshot, leave_out: LeaveOut) -> Snapshot:
     """Leave out values off the scale, then all ratings by raters who are odd; ids stay.
 
     Odd is who rates against all others, at random, as another does, far more than anybody, or
     always the same: as the data profile has them. Interactions stay.
     """
-    on_scale = _kept(snapshot, ~odd_values(snapshot))
-    return _kept(on_scale, ~raters.odd(raters.counted(on_scale))[on_scale.user_numbers])
+    if leave_out in ("odd_values", "odd"):
+        snapshot = _kept(snapshot, ~odd_values(snapshot))
+    if leave_out in ("odd_raters", "odd"):
+        odd = raters.odd(raters.counted(snapshot))
+        snapshot = _kept(snapshot, ~odd[snapshot.user_numbers])
+    return snapshot
 
 
 def odd_values(snapshot: Snapshot) -> Which:

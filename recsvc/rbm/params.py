@@ -17,7 +17,7 @@ ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Schedule = Literal["constant", "step", "cosine", "plateau"]
 Initialisation = Literal["normal", "glorot", "constant"]
 Objective = Literal["conditional", "contrastive"]
-LeaveOut = Literal["nobody", "odd"]
+LeaveOut = Literal["nobody", "odd_values", "odd_raters", "odd"]
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ class Hyperparameters:
     leave_out: LeaveOut = dataclasses.field(
         default="nobody",
         metadata={
-            "choices": ("nobody", "odd"),
-            "help": "odd: values off the scale and odd raters are not learned from",
+            "choices": ("nobody", "odd_values", "odd_raters", "odd"),
+            "help": "whom not to learn from: values off the scale, odd raters, odd: both",
         },
     )
     scaling: Scaling = dataclasses.field(

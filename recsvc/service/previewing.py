@@ -13,7 +13,7 @@ from recsvc.db.session import Session, reading
 from recsvc.engine.memory import available_bytes, needed_bytes
 from recsvc.engine.speed import estimated_seconds, product_rate
 from recsvc.errors import NotEnoughMemory, TrainingFailed
-from recsvc.rbm.cleaning import without_odd
+from recsvc.rbm.cleaning import cleaned
 from recsvc.rbm.profile import DataProfile, Days, profile
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.suiting import Choice, Shape
@@ -71,8 +71,7 @@ def preview(context: Context, spec: TrainingSpec) -> Preview:
     with reading(context.database) as session:
         snapshot, imported = snapshots.of_database(session), _imported(session)
         days = Days(*ratings.by_day(session))
-    if hyper.leave_out == "odd":
-        snapshot = without_odd(snapshot)
+    snapshot = cleaned(snapshot, hyper.leave_out)
     data = profile(snapshot, days)
     try:
         shape = _shape(context, snapshot, spec)

@@ -15,7 +15,7 @@ from recsvc.db.tables import Job
 from recsvc.engine import local
 from recsvc.engine.memory import needed_bytes
 from recsvc.errors import IdenticalRatings, TooFewRatings, TrainingFailed
-from recsvc.rbm.cleaning import without_odd
+from recsvc.rbm.cleaning import cleaned
 from recsvc.rbm.profile import profile
 from recsvc.rbm.ratings import RatingScale
 from recsvc.rbm.snapshot import Snapshot
@@ -62,8 +62,7 @@ def _trained(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     telling = Telling(context, lease, job.progress_note or {})
     telling.phase("reading ratings", job.progress)
     snapshot, snapshot_sha256 = snapshots.taken(context, lease, job)
-    if spec.chosen().leave_out == "odd":
-        snapshot = without_odd(snapshot)
+    snapshot = cleaned(snapshot, spec.chosen().leave_out)
     telling.note["remarks"] = {one.code: one.share for one in profile(snapshot).remarks}
     scale = scale_of(context, snapshot, spec)
     split = split_of(snapshot, scale, share=spec.validation_share)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsvc.rbm.cleaning import without_odd
+from recsvc.rbm.cleaning import cleaned
 from recsvc.rbm.profile import profile
 from recsvc.rbm.ratings import RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
@@ -34,11 +34,11 @@ def left_out(before: Snapshot, after: Snapshot) -> set[int]:
 
 
 def test_of_movielens_only_its_few_odd_raters_are_left_out(movies):
-    cleaned = without_odd(movies)
+    kept = cleaned(movies, "odd")
 
-    assert len(left_out(movies, cleaned)) == 4  # three contrary ones, and one at random
-    assert (cleaned.users, cleaned.items) == (movies.users, movies.items)
-    assert not ODD & {one.code for one in profile(cleaned).remarks}
+    assert len(left_out(movies, kept)) == 4  # three contrary ones, and one at random
+    assert (kept.users, kept.items) == (movies.users, movies.items)
+    assert not ODD & {one.code for one in profile(kept).remarks}
 
 
 def test_values_off_the_scale_go_and_their_users_stay(movies):
@@ -46,17 +46,18 @@ def test_values_off_the_scale_go_and_their_users_stay(movies):
     values[::50] *= 20
     values[7] = 999.0
 
-    cleaned = without_odd(replace(movies, values=values))
+    kept = cleaned(replace(movies, values=values), "odd_values")
 
-    assert RatingScale.infer(cleaned.values).values == (1.0, 2.0, 3.0, 4.0, 5.0)
-    assert cleaned.values.size > 0.97 * movies.values.size
+    assert RatingScale.infer(kept.values).values == (1.0, 2.0, 3.0, 4.0, 5.0)
+    assert left_out(movies, kept) == set()
+    assert kept.values.size > 0.97 * movies.values.size
 
 
 def test_of_amounts_none_is_off_the_scale(movies):
     rng = np.random.default_rng(0)
     amounts = replace(movies, values=np.exp(2 * rng.standard_normal(movies.values.size)))
 
-    kept = without_odd(amounts)
+    kept = cleaned(amounts, "odd")
 
     assert kept.values.max() == amounts.values.max()
 
@@ -71,4 +72,8 @@ def test_a_bot_is_left_out_whatever_it_rated(movies):
         values=np.append(movies.values, np.full(n_items, 5.0)),
     )
 
-    assert bot in left_out(with_bot, without_odd(with_bot))
+    assert bot in left_out(with_bot, cleaned(with_bot, "odd_raters"))
+
+
+def test_nobody_is_left_out_unasked(movies):
+    assert cleaned(movies, "nobody") is movies

@@ -38,7 +38,7 @@ def _duplicate_users(counted: Counted) -> Remark | None:
         f"They gave the same {RATES_ENOUGH} ratings or more as another user, to the last one: one "
         "person under several ids, or data sent twice?",
         "What they say counts as often as they are there, and validation ratings of one are known "
-        "from the other: figures are too good. Leave them out: leave_out=odd.",
+        "from the other: figures are too good. Leave them out: leave_out=odd_raters.",
     )  # fmt: skip
 
 
@@ -82,8 +82,8 @@ def _suspicious_raters(counted: Counted) -> Remark | None:
         counted, "suspicious_raters", are_suspicious(counted),
         "They did far more than all others, or rated nearly all items: a program, or a shared "
         "account?",
-        "A user's pull on the weights grows with their ratings. Leave them out, leave_out=odd, or "
-        "erase those who are no people: DELETE /v1/users/{user_id}.",
+        "A user's pull on the weights grows with their ratings. Leave them out, "
+        "leave_out=odd_raters, or erase those who are no people: DELETE /v1/users/{user_id}.",
     )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def _random_raters(counted: Counted) -> Remark | None:
         f"Their {RATES_MUCH} ratings or more go neither with nor against the others': given by a "
         "program, or without a look?",
         "Their ratings blur what the weights learn, the more of them the more. Leave them out, "
-        "leave_out=odd, or erase those who are no people: DELETE /v1/users/{user_id}.",
+        "leave_out=odd_raters, or erase those who are no people: DELETE /v1/users/{user_id}.",
     )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def _contrary_raters(counted: Counted) -> Remark | None:
         counted, "contrary_raters", are_contrary(counted),
         "They like what others do not, and the reverse: is their scale turned over?",
         "They pull the weights the other way. Look whether 1 is best where they come from, and "
-        "turn their ratings over before they are sent; or leave them out, leave_out=odd.",
+        "turn their ratings over before they are sent; or leave them out, leave_out=odd_raters.",
     )  # fmt: skip
 
 

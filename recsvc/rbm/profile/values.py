@@ -22,7 +22,7 @@ def _mixed_scales(counted: Counted) -> Remark | None:
         "mixed_scales", "ratings", int(odd.sum()), float(odd.mean()), examples,
         "Most ratings are given on one scale, and these on a multiple of it.",
         "Each value becomes a level of its own, so that the same opinion is two. Bring them to one "
-        "scale, or have them left out: leave_out=odd.",
+        "scale, or have them left out: leave_out=odd_values.",
     )  # fmt: skip
 
 
