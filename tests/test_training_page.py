@@ -3,10 +3,12 @@
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from recsvc.api.error_curve import Epoch
+from recsvc.rbm.binning import Scaling
 from recsvc.rbm.params import Hyperparameters
 
 PAGE = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
@@ -24,8 +26,21 @@ def test_every_schedule_of_the_learning_rate_has_a_line():
     assert set(schedule.metadata["choices"]) - IN_TABLES == set()
 
 
+def test_every_scaling_has_a_line():
+    assert set(get_args(Scaling)) - IN_TABLES == set()
+
+
 @pytest.mark.parametrize(
-    "name", ["patience", "warm_up_epochs", "cd_steps", "final_cd_steps", "sparsity_target"]
+    "name",
+    [
+        "patience",
+        "warm_up_epochs",
+        "cd_steps",
+        "final_cd_steps",
+        "sparsity_target",
+        "scaling",
+        "leave_out",
+    ],
 )
 def test_what_can_be_chosen_there_is_named(name):
     assert f"`{name}`" in PAGE

@@ -12,6 +12,7 @@ from recsvc.api import (
     error_curve,
     evaluation_jobs,
     events,
+    finding_pages,
     health,
     import_jobs,
     interactions,
@@ -64,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     metrics.router,
     problem_pages.router,
+    finding_pages.router,
     dashboard.router,
 )
 

@@ -53,7 +53,7 @@ class FindingOut(Answer):
     cause: str
     change: ChangeOut | None = Field(description="Null where no hyperparameter is to blame.")
     confidence: float = Field(ge=0, le=1)
-    docs: str = Field(examples=["docs/diagnosis/rate_too_high.md"])
+    docs: str = Field(examples=["/diagnosis/rate_too_high"], description="A page about it.")
 
     @classmethod
     def of(cls, finding: Finding) -> "FindingOut":
@@ -69,7 +69,7 @@ class FindingOut(Answer):
             cause=finding.cause,
             change=change,
             confidence=finding.confidence,
-            docs=f"docs/diagnosis/{finding.code}.md",
+            docs=f"/diagnosis/{finding.code}",
         )
 
 

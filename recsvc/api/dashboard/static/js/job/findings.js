@@ -65,7 +65,7 @@ export class Findings {
           h("span", {}, one.change.hyperparameter, " ", h("del", {}, plain(one.change.from)), " → ", h("ins", {}, plain(one.change.to))),
           button("Apply and retry", () => this.retry([one.code]), { kind: "main" }),
         ),
-      h("p", { class: "quiet" }, `Sure to ${percent(one.confidence)}.`),
+      h("p", { class: "quiet" }, `Sure to ${percent(one.confidence)}. `, h("a", { href: one.docs.slice(1), target: "_blank", rel: "noopener" }, `More about ${words(one.code)}`)),
     );
     const look = () => this.shared.look(spanOf(one));
     const away = () => this.shared.look(null);

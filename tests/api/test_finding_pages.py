@@ -1,0 +1,51 @@
+"""What `docs` of a finding opens: Markdown for programs, a page with its picture for browsers."""
+
+import re
+
+import pytest
+
+from recsvc.rbm.diagnosis.data import CAUSES
+from tests.conftest import ROOT
+
+PAGES = sorted((ROOT / "docs/diagnosis").glob("*.md"))
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_program_gets_the_page_as_it_is_kept(client, page):
+    answer = client.get(f"/diagnosis/{page.stem}")
+
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert answer.text == page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_browser_gets_html_that_names_only_what_is_there(client, page):
+    address = f"/diagnosis/{page.stem}"
+    answer = client.get(address, headers=BROWSER)
+
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert f"<h1>{page.stem}</h1>" in answer.text
+    named = re.findall(r'(?:src|href)="([^"#]+)"', answer.text)
+    joined = [str(answer.url.join(name)) for name in named]
+    assert [one for one in joined if client.get(one).status_code != 200] == []
+
+
+def test_a_finding_of_the_data_has_a_page_too(client):
+    assert [code for code in CAUSES if client.get(f"/diagnosis/{code}").status_code != 200] == []
+
+
+@pytest.mark.parametrize("name", ["bad_luck", "pictures/bad_luck.svg", "..%2Fproblems"])
+def test_what_is_no_finding_is_an_unknown_address(client, name):
+    answer = client.get(f"/diagnosis/{name}")
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "/problems/route-not-found"
+
+
+def test_a_problem_is_explained_to_a_browser_in_html(client):
+    answer = client.get("/problems/value-off-scale", headers=BROWSER)
+
+    assert "<h2>value-off-scale</h2>" in answer.text
+    assert "RECSVC_RATING_SCALE" in answer.text
