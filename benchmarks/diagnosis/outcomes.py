@@ -79,18 +79,19 @@ def outcome(case: Case) -> Outcome:
 def piloted(case: Case, told: Told) -> tuple[Told, dict[str, Any]]:
     """Follow the advice as autopilot does; give the run it ends at, and the changes it kept."""
     changes: dict[str, Any] = {}
-    tried: set[autopilot.Tried] = set()
+    tried: list[tuple[autopilot.Tried, bool]] = []
     for _ in range(autopilot.MOST_TRIES):
         run = run_of(case, told, changes)
-        change = autopilot.next_change(diagnose(run), tried)
+        change = autopilot.next_change(diagnose(run), autopilot.not_again(tried))
         if change is None:
             break
-        tried.add((change.hyperparameter, change.to))
         asked = {**changes, change.hyperparameter: change.to}
         next_told = told_of(case, asked, before=run)
         changed = run_of(case, next_told, asked)
         epoch = autopilot.compared_at(changed.hyper or run.usual, run)
-        if autopilot.is_better(changed, run, epoch=epoch):
+        kept = autopilot.is_better(changed, run, epoch=epoch)
+        tried.append(((change.hyperparameter, change.to), kept))
+        if kept:
             told, changes = next_told, asked
     return told, changes
 

@@ -13,6 +13,7 @@ from recsvc.rbm.diagnosis.run import LEAST_LOSS, PATIENCE
 from recsvc.rbm.params import Hyperparameters
 
 MOST_TRIES = 6
+LEAST_GAIN = 1e-6  # a smaller one is rounding
 HOPELESS_EPOCHS = 5
 ENOUGH_EPOCHS = 10  # to tell a cause from its consequences
 
@@ -31,6 +32,17 @@ def next_change(findings: Sequence[Finding], tried: Collection[Tried]) -> Change
         if (change.hyperparameter, change.to) not in tried:
             return change
     return None
+
+
+def not_again(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
+    """Give what need not be tried: what was kept, and what has failed since the last of those.
+
+    What failed before it may help now.
+
+    tried  each change and whether it was kept, the oldest first
+    """
+    last_kept = max((place for place, (_, kept) in enumerate(tried) if kept), default=-1)
+    return [change for place, (change, kept) in enumerate(tried) if kept or place > last_kept]
 
 
 def compared_at(hyper: Hyperparameters, before: Run) -> int:
@@ -53,7 +65,7 @@ def is_better(changed: Run, before: Run, *, epoch: int) -> bool:
     ours, theirs = (_best(run, epoch) for run in (changed, before))
     if not before.makes_lists and _scaling(changed) != _scaling(before):
         ours, theirs = ours / _first(changed), theirs / _first(before)
-    return ours < theirs
+    return ours < (1.0 - LEAST_GAIN) * theirs
 
 
 def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:

@@ -99,5 +99,5 @@ def follow(session: Session, job: Job, *, now: datetime) -> Job | None:
 def _next(findings: Sequence[Finding], tried: Sequence[dict[str, Any]]) -> Change | None:
     if len(tried) >= autopilot.MOST_TRIES:
         return None
-    known = [(one["hyperparameter"], one["to"]) for one in tried]
-    return autopilot.next_change(findings, known)
+    known = [((one["hyperparameter"], one["to"]), one["kept"]) for one in tried]
+    return autopilot.next_change(findings, autopilot.not_again(known))

@@ -26,6 +26,14 @@ def test_the_first_change_that_was_not_tried_is_next():
     assert autopilot.next_change(found, [("learning_rate", 0.02), ("n_hidden", 100.0)]) is None
 
 
+def test_what_failed_may_be_tried_again_once_something_else_was_kept():
+    one, two, three = ("n_hidden", 100), ("momentum", 0.9), ("epochs", 40)
+
+    assert autopilot.not_again([(one, False), (two, False)]) == [one, two]
+    assert autopilot.not_again([(one, False), (two, True), (three, False)]) == [two, three]
+    assert autopilot.not_again([]) == []
+
+
 def test_the_same_hyperparameter_may_be_changed_further():
     assert autopilot.next_change([finding(SLOWER)], [("learning_rate", 0.2)]) == SLOWER
 
@@ -63,6 +71,7 @@ def test_a_change_is_kept_if_the_best_so_far_is_better_at_the_same_epoch():
 
     assert autopilot.is_better(run(2.0, 1.4), before, epoch=1)
     assert not autopilot.is_better(run(2.0, 1.5), before, epoch=1)
+    assert not autopilot.is_better(run(2.0, 1.5 - 1e-9), before, epoch=1), "rounding is no gain"
     assert not autopilot.is_better(run(2.0, 1.4, 1.4, 1.4), before, epoch=3)
 
 

@@ -56,8 +56,10 @@ def test_what_was_tried_is_written_down_and_not_tried_again(shop):
     assert last.tried[0] == {
         "hyperparameter": "initial_weight", "before": 20.0, "to": 0.01, "job_id": 2, "kept": True,
     }  # fmt: skip
-    tried = [(one["hyperparameter"], one["to"]) for one in [*last.tried, last.trying]]
-    assert len(set(tried)) == len(tried) <= 6
+    kept = [(one["hyperparameter"], one["to"]) for one in last.tried if one["kept"]]
+    assert len(set(kept)) == len(kept)
+    assert (last.trying["hyperparameter"], last.trying["to"]) not in kept
+    assert len(last.tried) < 6
 
 
 def test_a_change_that_does_not_help_is_undone(shop):
