@@ -7,7 +7,7 @@ from fastapi import Body as FromBody
 from pydantic import AfterValidator, Field
 
 from recsvc.api import answers
-from recsvc.api.deps import JobId, ReadingDep
+from recsvc.api.deps import JobId, Now, ReadingDep
 from recsvc.api.schemas import Answer, Body
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
@@ -121,9 +121,9 @@ class CurveToDiagnose(Body):
     summary="Ask why the loss does not go down",
     responses=answers.of(JobNotFound),
 )
-def get_diagnosis(job_id: JobId, session: ReadingDep) -> JobDiagnosis:
+def get_diagnosis(job_id: JobId, session: ReadingDep, now: Now) -> JobDiagnosis:
     """Of a job that runs as of one that is over; what is healthy is said to be."""
-    job, diagnosis = diagnosing.diagnose_job(session, job_id)
+    job, diagnosis = diagnosing.diagnose_job(session, job_id, now=now)
     return JobDiagnosis(**_shown(diagnosis), job_id=job.id, state=JobState(job.state))
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from recsvc.api import answers
-from recsvc.api.deps import LARGEST_KEY, JobId, ReadingDep
+from recsvc.api.deps import LARGEST_KEY, JobId, Now, ReadingDep
 from recsvc.api.schemas import Answer
 from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobState, TrainingEpoch
@@ -120,6 +121,7 @@ class ErrorCurve(Answer):
 def get_error_curve(
     job_id: JobId,
     session: ReadingDep,
+    now: Now,
     form: Annotated[CurveFormat, Query(alias="format")] = CurveFormat.JSON,
     metric: Annotated[
         list[Figure], Query(description="Of a picture: the figures to draw.", max_length=20)
@@ -135,7 +137,7 @@ def get_error_curve(
     A picture marks the best epoch and those that the diagnosis speaks of.
     """
     if form is CurveFormat.SVG:
-        drawn = [_drawn(session, one) for one in dict.fromkeys((job_id, *beside))]
+        drawn = [_drawn(session, one, now) for one in dict.fromkeys((job_id, *beside))]
         plot = plot_of(drawn, metric, is_log=scale is Scale.LOG)
         return Response(svg.draw(plot), media_type="image/svg+xml")
     job = jobs.get_job(session, job_id, "training")
@@ -179,9 +181,9 @@ def _as_csv(epochs: list[Epoch]) -> str:
     return text.getvalue()
 
 
-def _drawn(session: Session, job_id: int) -> Curve:
+def _drawn(session: Session, job_id: int, now: datetime) -> Curve:
     """Give a job's curve as a plot wants it. Raises JobNotFound."""
-    job, diagnosis = diagnosing.diagnose_job(session, job_id)
+    job, diagnosis = diagnosing.diagnose_job(session, job_id, now=now)
     curve = _curve(job, jobs.error_curve(session, job_id))
     return Curve(
         job_id,

@@ -52,6 +52,11 @@ class JobEvents:
         newest = select(func.max(JobEvent.id)).where(JobEvent.job_id == job_id)
         return self._session.scalar(newest) or 0
 
+    def last_at(self, job_id: int) -> datetime | None:
+        """Give when the job's newest event was written, None where there is none."""
+        newest = select(func.max(JobEvent.created_at)).where(JobEvent.job_id == job_id)
+        return self._session.scalar(newest)
+
     def _add(self, event: JobEvent) -> None:
         self._session.add(event)
         self._session.flush()

@@ -31,6 +31,10 @@ class Shape(NamedTuple):
         """Measure a matrix whose rows are users."""
         return cls(ratings.n_users, ratings.n_items, ratings.n_ratings, n_levels)
 
+    def ratings_per_parameter(self, n_hidden: int) -> float:
+        """Tell how much there is to learn each weight from."""
+        return self.n_ratings / max(1, self.n_items * self.n_levels * n_hidden)
+
 
 class Choice(NamedTuple):
     """A value that was chosen, and why."""

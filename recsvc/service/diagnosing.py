@@ -1,9 +1,11 @@
 """Why a training job's loss does not go down: its curve, hyperparameters and baselines, read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any, Literal
 
+from recsvc.db.job_events import JobEvents
 from recsvc.db.jobs import JobQueue
 from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobState, TrainingEpoch
@@ -15,6 +17,7 @@ from recsvc.rbm.training import EpochReport
 from recsvc.service.training_spec import TrainingSpec
 
 KIND = "training"
+EPOCHS_PHASE = "training"
 Verdict = Literal["healthy", "findings", "too_early"]
 TELLING_EPOCHS = diagnosis.WARM_UP + 1  # fewer than follow tell nothing
 COLUMNS = tuple(field.name for field in fields(EpochReport))
@@ -39,17 +42,25 @@ class Diagnosis:
         return "healthy" if self.n_epochs > TELLING_EPOCHS else "too_early"
 
 
-def diagnose_job(session: Session, job_id: int) -> tuple[Job, Diagnosis]:
+def diagnose_job(session: Session, job_id: int, *, now: datetime) -> tuple[Job, Diagnosis]:
     """Diagnose a training job, running or over. Raises JobNotFound."""
     job = JobQueue(session).get(job_id, KIND)
-    run = run_of(session, job)
+    run = replace(run_of(session, job), idle_seconds=_idle_seconds(session, job, now))
     return job, Diagnosis(diagnosis.diagnose(run), run.n_epochs)
+
+
+def _idle_seconds(session: Session, job: Job, now: datetime) -> float:
+    """Tell for how long a job that goes through epochs has told nothing."""
+    if job.state != JobState.RUNNING or (job.progress_note or {}).get("phase") != EPOCHS_PHASE:
+        return 0.0
+    last = JobEvents(session).last_at(job.id)
+    return (now - last).total_seconds() if last is not None else 0.0
 
 
 def run_of(session: Session, job: Job) -> Run:
     """Give what is known of a training job, running or over."""
     error, result, note = job.error or {}, job.result or {}, job.progress_note or {}
-    return Run.of(
+    run = Run.of(
         rows_of(JobQueue(session).error_curve(job.id)),
         diverged_at=error.get("epoch") if error.get("code") == Diverged.code() else None,
         hyper=hyperparameters(job),
@@ -60,6 +71,7 @@ def run_of(session: Session, job: Job) -> Run:
         is_over=job.state in OVER,
         began_warm=bool(job.spec["warm_start"]),
     )
+    return replace(run, ratings_per_parameter=note.get("ratings_per_parameter"))
 
 
 def rows_of(epochs: Sequence[TrainingEpoch]) -> list[dict[str, Any]]:

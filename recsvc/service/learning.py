@@ -5,7 +5,7 @@ which epoch is best, how strong couplings are, and what the model is worth; that
 and beside later versions. The second fit repeats it with all ratings, and answers.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from recsvc.db.jobs import Lease
 from recsvc.db.tables import Job
@@ -134,11 +134,12 @@ class Learning:
     def _known(self) -> Run:
         """Give what is known of the run but for its curve."""
         note = self.telling.note
-        return Run.of(
+        run = Run.of(
             [], hyper=self.hyper, model_kind=self.spec.model_kind,
             baselines=note.get("baselines"), remarks=note.get("remarks"),
             began_warm=self.spec.warm_start,
         )  # fmt: skip
+        return replace(run, ratings_per_parameter=note.get("ratings_per_parameter"))
 
     def _model(self, params: Params) -> Model:
         """Give the model with these parameters; it answers from all ratings."""

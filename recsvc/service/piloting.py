@@ -82,7 +82,7 @@ def follow(session: Session, job: Job, *, now: datetime) -> Job | None:
         kept = (job.error or {}).get("code", Hopeless.code()) == Hopeless.code()
         base = job if kept else JobQueue(session).get(spec.retry_of, KIND)
         tried.append({**spec.trying, "job_id": job.id, "kept": kept})
-    _, diagnosis = diagnosing.diagnose_job(session, base.id)
+    _, diagnosis = diagnosing.diagnose_job(session, base.id, now=now)
     change = _next(diagnosis.findings, tried)
     if change is None:
         return None

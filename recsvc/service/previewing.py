@@ -85,7 +85,7 @@ def preview(context: Context, spec: TrainingSpec) -> Preview:
     return Preview(
         NotEnoughMemory(refused_by, available) if refused_by > available else None,
         data, imported, hyper.as_dict(), choices,
-        shape.n_ratings / (shape.n_items * shape.n_levels * hyper.n_hidden),
+        shape.ratings_per_parameter(hyper.n_hidden),
         needed, available,
         estimated_seconds(shape, spec.model_kind, hyper, rate=product_rate()),
     )  # fmt: skip

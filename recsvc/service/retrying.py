@@ -20,7 +20,7 @@ def retry(session: Session, job_id: int, apply: Sequence[str] | None, *, now: da
     Raises JobNotFound, UnknownFinding, NothingToChange; InvalidHyperparameter for a change that
     goes beyond what is allowed.
     """
-    job, diagnosis = diagnosing.diagnose_job(session, job_id)
+    job, diagnosis = diagnosing.diagnose_job(session, job_id, now=now)
     changes = _changes(job_id, diagnosis.findings, apply)
     spec = TrainingSpec.from_dict(job.spec).changed(changes)
     spec = replace(spec, retry_of=job_id, trying=None, tried=[])

@@ -9,7 +9,7 @@ from recsvc.db.monitors import Monitors
 from recsvc.db.session import unit_of_work
 from recsvc.rbm.diagnosis import diagnose
 from recsvc.rbm.watching import Watch, is_watched
-from recsvc.service import announcing, monitoring
+from recsvc.service import announcing, diagnosing, monitoring
 from recsvc.service.context import Context
 from recsvc.service.fitting import Lap
 from recsvc.service.growing import GrowingRun
@@ -45,7 +45,10 @@ class Telling:
             figures = {**asdict(report), "seconds": lap.seconds}
             jobs.add_epoch(self.lease, figures, now=datetime.now(UTC))
             share = report.epoch / self.note["epochs"] / self.fits
-            told = {"phase": "training", "eta_seconds": lap.eta and lap.eta * self.fits}
+            told = {
+                "phase": diagnosing.EPOCHS_PHASE,
+                "eta_seconds": lap.eta and lap.eta * self.fits,
+            }
             jobs.progress(self.lease, share, {**self.note, **told})
             if seen is not None:
                 Monitors(session).add(self.lease.job_id, report.epoch, monitoring.as_columns(seen))

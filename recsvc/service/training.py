@@ -66,12 +66,14 @@ def _trained(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     telling.note["remarks"] = {one.code: one.share for one in profile(snapshot).remarks}
     scale = scale_of(context, snapshot, spec)
     split = split_of(snapshot, scale, share=spec.validation_share)
-    hyper, choices = spec.suited(Shape.of(split.everything, scale.n_all_levels))
+    shape = Shape.of(split.everything, scale.n_all_levels)
+    hyper, choices = spec.suited(shape)
     baselines = baseline_figures(split)
     telling.note |= {
         "epochs": hyper.epochs,
         "baselines": baselines,
         "choices": {name: choice._asdict() for name, choice in choices.items()},
+        "ratings_per_parameter": shape.ratings_per_parameter(hyper.n_hidden),
     }
     learning = Learning(
         context, lease, job, spec, hyper, split, telling, _idle_choices(spec, scale)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +144,34 @@ def test_every_finding_has_a_page_where_the_answer_points_to():
     listed = re.findall(r"\]\(diagnosis/(\w+)\.md\)", (ROOT / "docs/diagnosis.md").read_text())
 
     assert pages == set(listed) == {*re.findall(r'Finding\("(\w+)"', source), *data.CAUSES}
-    assert len(listed) == 31
+    assert len(listed) == 34
+
+
+@pytest.mark.parametrize(("spread", "told"), [(0.09, True), (0.11, False)])
+def test_predictions_that_are_all_alike_after_the_flat_start_are_told(spread, told):
+    curve = rows(validation_nll=falling(30), prediction_spread=[0.5] * 25 + [spread] * 5)
+
+    assert ("constant_predictions" in codes(Run.of(curve))) is told
+    assert "constant_predictions" not in codes(Run.of(curve[:20])), (
+        "small weights say little at first"
+    )
+
+
+def test_a_machine_far_bigger_than_its_data_is_told_a_size():
+    run = Run.of(rows(validation_nll=falling(30)), hyper=Hyperparameters(n_hidden=1000))
+
+    (found,) = diagnose(replace(run, ratings_per_parameter=0.003))
+
+    assert (found.code, found.change) == ("too_little_data", Change("n_hidden", 1000.0, 200.0))
+    assert diagnose(replace(run, ratings_per_parameter=0.016)) == []
+
+
+def test_a_run_that_has_gone_quiet_has_stalled_unless_it_is_over():
+    quiet = replace(Run.of(rows(validation_nll=falling(5)), is_over=False), idle_seconds=1801.0)
+
+    assert [one.code for one in diagnose(quiet)] == ["stalled"]
+    assert diagnose(replace(quiet, is_over=True)) == []
+    assert diagnose(replace(quiet, idle_seconds=1799.0)) == []
 
 
 # ------------------------------------------------------------------- curves made by hand

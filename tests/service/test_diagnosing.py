@@ -1,16 +1,18 @@
 """Diagnosis of jobs: what the database knows of them is what is diagnosed."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from recsvc.db.session import reading
 from recsvc.errors import JobNotFound
 from recsvc.service import diagnosing
-from tests.service.shop import Shop
+from tests.service.shop import NOON, Shop
 
 
-def diagnosis_of(shop: Shop, job_id: int = 1) -> diagnosing.Diagnosis:
+def diagnosis_of(shop: Shop, job_id: int = 1, now: datetime = NOON) -> diagnosing.Diagnosis:
     with reading(shop.database) as session:
-        return diagnosing.diagnose_job(session, job_id)[1]
+        return diagnosing.diagnose_job(session, job_id, now=now)[1]
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
@@ -52,6 +54,35 @@ def test_what_the_datas_shape_decided_is_what_is_compared_with(shop):
 
     assert hyper.candidates == choices["candidates"]["value"] != 6000
     assert hyper.n_hidden == 4
+
+
+def test_a_job_without_an_epoch_for_half_an_hour_has_stalled(shop):
+    told = []
+
+    def look(epoch: int) -> None:
+        if epoch == 3:
+            told.extend(stalled(shop, timedelta(minutes=minutes)) for minutes in (29, 31))
+
+    job_id = shop.ask(model_kind="user_rbm")
+    shop.carry_out(shop.claim(), shop.watched(lambda _: look(len(shop.curve(job_id)))))
+
+    assert told[:2] == [False, True]
+    assert not stalled(shop, timedelta(days=1)), "a job that is over waits for nothing"
+
+
+def stalled(shop: Shop, later: timedelta) -> bool:
+    found = diagnosis_of(shop, now=datetime.now(UTC) + later).findings
+    return "stalled" in [one.code for one in found]
+
+
+def test_how_many_ratings_there_are_for_each_weight_is_known_of_a_job(shop):
+    shop.train(model_kind="user_rbm", hyperparameters={"n_hidden": 400, "epochs": 1})
+
+    (found,) = [one for one in diagnosis_of(shop).findings if one.code == "too_little_data"]
+
+    n_ratings = len(shop.model(1).users) * 10
+    assert found.evidence[0].value == pytest.approx(n_ratings / (12 * 2 * 400))
+    assert found.change.to < 400
 
 
 def test_a_job_that_is_not_there_is_not_diagnosed(shop):

@@ -26,7 +26,8 @@ def first_nll(shop: Shop, job_id: int) -> float:
 
 def codes(shop: Shop, job_id: int) -> list[str]:
     with reading(shop.database) as session:
-        return [found.code for found in diagnosing.diagnose_job(session, job_id)[1].findings]
+        _, diagnosis = diagnosing.diagnose_job(session, job_id, now=NOON)
+        return [found.code for found in diagnosis.findings]
 
 
 def test_a_spoilt_job_is_cured_by_what_its_diagnosis_suggests(shop):

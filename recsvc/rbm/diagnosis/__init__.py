@@ -33,7 +33,10 @@ CHECKS: tuple[Callable[[Run], Finding | None], ...] = (
     objective.stopped_too_soon,
     weights.exploding_weights,
     weights.poor_mixing,
+    objective.constant_predictions,
+    hidden_units.too_little_data,
     objective.poor_list,
+    steps.stalled,
 )
 
 

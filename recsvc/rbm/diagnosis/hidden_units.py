@@ -7,6 +7,7 @@ SATURATED, TWINS = 0.95, 0.99
 MANY_UNITS, MOST_UNITS = 0.25, 0.5
 WORSE_THAN_ITEMS = 1.05
 FEW_UNITS = 8
+SCARCE = 0.015  # ratings a parameter; sound runs of the bank have .025 and more
 
 
 def bad_start(run: Run) -> Finding | None:
@@ -94,6 +95,21 @@ def too_few_units(run: Run) -> Finding | None:
     change = Change("n_hidden", float(hyper.n_hidden), float(run.usual.n_hidden))
     epochs = (0, run.last_epoch)
     return Finding("too_few_units", "warning", epochs, (seen,), cause, change, 0.7)
+
+
+def too_little_data(run: Run) -> Finding | None:
+    """There are far more parameters than ratings to learn them from."""
+    ratio = run.ratings_per_parameter
+    if ratio is None or ratio >= SCARCE:
+        return None
+    seen = Evidence("ratings per parameter", ratio, SCARCE, "own")
+    cause = "There are far more weights than ratings to learn them from: the machine is too big."
+    change = None
+    if run.hyper is not None and run.hyper.n_hidden > FEW_UNITS:
+        fewer = max(FEW_UNITS, round(run.hyper.n_hidden * ratio / SCARCE))
+        change = Change("n_hidden", float(run.hyper.n_hidden), float(fewer))
+    epochs = (0, run.last_epoch)
+    return Finding("too_little_data", "warning", epochs, (seen,), cause, change, 0.5)
 
 
 def equal_start(run: Run) -> Finding | None:

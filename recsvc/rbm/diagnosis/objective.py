@@ -12,6 +12,7 @@ MANY_TIMES = 10
 FAR_MORE_UNITS = 4
 LISTS_NOT_LEARNED = 0.02  # sound ones come 19 % nearer to the ideal
 TOO_GOOD = 1.0
+SAME_FOR_ALL = 0.1  # of the deviation of the given ratings
 NEARER = 0.015  # sound runs have .001, leaked ones .06 and more
 MUCH_LEARNED = 0.05
 
@@ -135,6 +136,18 @@ def no_decrease(run: Run) -> Finding | None:
         cause = "Batches are so large that an epoch makes next to no steps."
         change = run.as_usual("batch_size")
     return Finding("no_decrease", "problem", loss.span, (seen,), cause, change, 0.5)
+
+
+def constant_predictions(run: Run) -> Finding | None:
+    """Everything is predicted to be rated about the same, long after the start."""
+    spread = run.series("prediction_spread").after(run.flat_start)
+    if spread.values.size < WARM_UP or spread.values[-WARM_UP:].max() >= SAME_FOR_ALL:
+        return None
+    metric = "deviation of predictions over that of ratings"
+    seen = Evidence(metric, float(spread.values[-1]), SAME_FOR_ALL, "own")
+    cause = "Everything is predicted about the same: biases are off, and no weight tells more."
+    change = run.begun_cold() or run.rescaled_rate(3.0)
+    return Finding("constant_predictions", "problem", spread.span, (seen,), cause, change, 0.6)
 
 
 def poor_list(run: Run) -> Finding | None:

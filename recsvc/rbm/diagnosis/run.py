@@ -65,6 +65,8 @@ class Run:
     is_over      whether no epoch will follow
     began_warm   whether it began at an earlier version's weights
     n_epochs     that were looked at
+    ratings_per_parameter  as many as there are to learn each parameter from
+    idle_seconds           since the last epoch of a run that goes on
     """
 
     columns: Mapping[str, Series]
@@ -77,6 +79,8 @@ class Run:
     is_over: bool = True
     began_warm: bool = False
     n_epochs: int = 0
+    ratings_per_parameter: float | None = None
+    idle_seconds: float = 0.0
 
     @classmethod
     def of(

@@ -15,6 +15,7 @@ STANDING_STILL = 1e-7
 WORSE_THAN_START = 0.01
 SHOCK_EPOCHS, SHOCK = 3, 0.05
 STILL_FALLING = 0.005
+STALLED_SECONDS = 1800.0  # [SM]
 
 
 def not_finite(run: Run) -> Finding | None:
@@ -40,6 +41,16 @@ def _rolled_back(run: Run) -> Finding | None:
     change = run.scaled("learning_rate", AFTER_ROLLBACK ** float(back.values[-1]))
     epochs = int(at[0]), int(at[-1])
     return Finding("not_finite", "warning", epochs, (seen,), cause, change, 0.95)
+
+
+def stalled(run: Run) -> Finding | None:
+    """No epoch has come for half an hour, though the run goes on."""
+    if run.is_over or run.idle_seconds <= STALLED_SECONDS:
+        return None
+    seen = Evidence("seconds since the last epoch", run.idle_seconds, STALLED_SECONDS, "SM")
+    cause = "No epoch has come for long: its worker hangs, or the machine has too much to do."
+    at = (run.last_epoch, run.last_epoch)
+    return Finding("stalled", "problem", at, (seen,), cause, None, 0.7)
 
 
 def rate_too_high(run: Run) -> Finding | None:
