@@ -84,6 +84,10 @@ def undecayed(usual: Hyperparameters, strength: float) -> dict[str, object]:
     return {"weight_decay": 0.0, "learning_rate": strength * usual.learning_rate, "epochs": 120}
 
 
+def grown_for_long(usual: Hyperparameters, strength: float) -> dict[str, object]:
+    return {"weight_decay": 0.0, "learning_rate": strength, "epochs": 500, "patience": 1000}
+
+
 def unscaled(usual: Hyperparameters, strength: float) -> dict[str, object]:
     return {"scaling": "widths"}
 
@@ -159,4 +163,13 @@ FAULTS = (
     Fault("users twice", ("duplicate_users",), (0.2,), (0.08, 0.3), spoil=spoiling.copies),
     Fault("few users", ("few_users",), (40,), (50, 70), spoil=spoiling.few_users),
     Fault("few ratings a user", ("cold_users",), (3,), (2, 4), spoil=spoiling.few_ratings),
+)  # fmt: skip
+# Rare ones, for the pages about findings alone: no half of the bank has them.
+SHOWN = (
+    Fault("a rate next to nothing", ("not_moving",), (1e-9,), (), MASKED,
+          asked=to("learning_rate")),
+    Fault("no decay in 500 epochs, rate", ("exploding_weights", "poor_mixing"), (0.15,), (), MASKED,
+          asked=grown_for_long),
+    Fault("biases zero, rate", ("constant_predictions",), (2e-6,), (), MASKED,
+          asked=to("learning_rate"), start=lambda params, _: scaled_biases(params, 0.0)),
 )  # fmt: skip

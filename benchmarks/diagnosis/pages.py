@@ -7,6 +7,7 @@ calibration`. A page's part from "## Seen" on is written anew.
 """
 
 from benchmarks.diagnosis.bank import Case, faulty_cases
+from benchmarks.diagnosis.faults import SHOWN
 from benchmarks.diagnosis.outcomes import piloted
 from benchmarks.diagnosis.training import ROOT, Told, run_of, told_of
 from recsvc.plots.figures import Figure
@@ -23,11 +24,12 @@ DATA = "ml-100k"
 
 def main() -> None:
     shown: dict[str, Case] = {}
-    for case in faulty_cases("calibration"):
-        if case.data == DATA:
-            for place, code in enumerate(codes(run_of(case, told_of(case)))):
-                if place == 0 or code not in shown:
-                    shown.setdefault(code, case)
+    for case in cases():
+        assert case.fault is not None
+        for code in codes(run_of(case, told_of(case))):
+            before = shown.get(code)
+            if before is None or (code in case.fault.codes and code not in causes(before)):
+                shown[code] = case
     for code, case in shown.items():
         page = FOLDER / f"{code}.md"
         if page.is_file():
@@ -35,6 +37,21 @@ def main() -> None:
     for page in sorted(FOLDER.glob("*.md")):
         if page.stem not in shown:
             print(f"no run of {DATA} shows {page.stem}")
+
+
+def cases() -> list[Case]:
+    """Give the runs to choose from; of those whose cause a finding is, the first shows it."""
+    rare = [
+        Case("calibration", DATA, kind, 0, fault, strength)
+        for fault in SHOWN
+        for kind in fault.kinds
+        for strength in fault.calibration
+    ]
+    return [case for case in faulty_cases("calibration") if case.data == DATA] + rare
+
+
+def causes(case: Case) -> tuple[str, ...]:
+    return case.fault.codes if case.fault is not None else ()
 
 
 def seen(code: str, case: Case) -> str:

@@ -1,7 +1,7 @@
 """Train a case of the bank and give its run; what was trained is kept until the model changes."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -57,23 +57,31 @@ def told_of(
 
 def run_of(case: Case, told: Told, changes: dict[str, Any] | None = None) -> Run:
     """Give what is diagnosed of a case, trained with these changes."""
-    return Run.of(
-        told["rows"], diverged_at=told["diverged_at"], model_kind=case.kind,
-        hyper=Hyperparameters(**told["hyper"]), baselines=told["baselines"],
-        remarks=told["remarks"], began_warm=began_warm(case, changes or {}),
+    hyper = Hyperparameters(**told["hyper"])
+    ratings, scale = given(case, changes or {})
+    shape = Shape(len(ratings.users), len(ratings.items), ratings.values.size, scale.n_levels)
+    run = Run.of(
+        told["rows"], diverged_at=told["diverged_at"], model_kind=case.kind, hyper=hyper,
+        baselines=told["baselines"], remarks=told["remarks"],
+        began_warm=began_warm(case, changes or {}),
     )  # fmt: skip
+    return replace(run, ratings_per_parameter=shape.ratings_per_parameter(hyper.n_hidden))
+
+
+def given(case: Case, changes: dict[str, Any]) -> tuple[Snapshot, RatingScale]:
+    """Give the ratings as the fault and the changes leave them, and their scale."""
+    asked, ratings = asked_of(case, changes), sample(case.data)
+    if case.fault is not None:
+        ratings = case.fault.spoil(ratings, case.strength, np.random.default_rng(case.seed))
+    ratings = cleaned(ratings, asked.get("leave_out", "nobody"))
+    return ratings, RatingScale.infer(ratings.values, asked.get("scaling", "quantiles"))
 
 
 def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
-    fault, ratings = case.fault, sample(case.data)
-    if fault is not None:
-        ratings = fault.spoil(ratings, case.strength, np.random.default_rng(case.seed))
-    asked = asked_of(case, changes)
-    ratings = cleaned(ratings, asked.get("leave_out", "nobody"))
+    fault, (ratings, scale) = case.fault, given(case, changes)
     remarks = {one.code: one.share for one in profile(ratings).remarks}
-    scale = RatingScale.infer(ratings.values, asked.get("scaling", "quantiles"))
     learn, validation = split(ratings.matrix(scale), ratings, case.seed)
-    hyper, _ = suited(case.kind, Shape.of(learn, scale.n_levels), asked)
+    hyper, _ = suited(case.kind, Shape.of(learn, scale.n_levels), asked_of(case, changes))
     first = first_params(case, learn, scale.n_levels, hyper, changes)
     if fault is not None and fault.leaks:
         leaked = np.random.default_rng(case.seed).random(validation.n_ratings) < case.strength
