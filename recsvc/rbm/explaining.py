@@ -91,8 +91,8 @@ def _liked(model: Model, hidden: Floats, listed: Ints) -> Doubles:
     asked = np.tile(listed, len(hidden))
     shares = model.predictor.level_probabilities(hidden, cases, asked)
     liked = shares[:, model.scale.first_liked :].sum(axis=1).reshape(len(hidden), -1)
-    least: Doubles = np.maximum(liked, np.finfo(np.float64).tiny)
-    return least
+    above_zero: Doubles = np.maximum(liked, np.finfo(np.float64).tiny)
+    return above_zero
 
 
 def _coupling_effects(model: Model, items: Numbers, listed: Ints) -> Doubles:
