@@ -222,6 +222,13 @@ def liked_probability(params: Params, row: Row, item: int, first_liked: int) -> 
     return math.fsum(level_probabilities(params, row, item)[first_liked:])
 
 
+def liking_effect(params: Params, row: Row, place: int, item: int, first_liked: int) -> float:
+    """What row[place] adds to log P(level ≥ first_liked | V) of an item, by taking it out of V."""
+    others = row[:place] + row[place + 1 :]
+    now, without = (liked_probability(params, own, item, first_liked) for own in (row, others))
+    return math.log(now) - math.log(without)
+
+
 def top_liked(
     params: Params,
     row: Row,

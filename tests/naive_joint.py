@@ -108,3 +108,32 @@ def list_scores(
     scores = np.log(shares[:, first_liked:].sum(axis=1))
     field = sum(couplings[item] for item, _ in row)
     return scores + scale * math.sqrt(evidence(len(row))) * field
+
+
+def list_score(
+    params: Params, row: Row, item: int, couplings: np.ndarray, scale: float, first_liked: int
+) -> float:
+    """The score of one item as it stands in a list: nothing is subtracted for the other pairs."""
+    states = hidden(params, row)
+    fields = [
+        float(bias) + math.fsum(h * float(w) for h, w in zip(states, weights, strict=True))
+        for bias, weights in zip(params.visible_bias[item], params.weights[item], strict=True)
+    ]
+    chosen = math.log(math.fsum(math.exp(field) for field in fields[first_liked:]))
+    coupled = math.fsum(float(couplings[other, item]) for other, _ in row)
+    return chosen + scale * math.sqrt(evidence(len(row))) * coupled
+
+
+def effect(
+    params: Params,
+    row: Row,
+    place: int,
+    item: int,
+    couplings: np.ndarray,
+    scale: float,
+    first_liked: int,
+) -> float:
+    """What row[place] adds to an item's score: asked twice, the second time without the rating."""
+    more = couplings, scale, first_liked
+    others = row[:place] + row[place + 1 :]
+    return list_score(params, row, item, *more) - list_score(params, others, item, *more)

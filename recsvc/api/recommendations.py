@@ -21,6 +21,7 @@ from recsvc.errors import (
     ValueOffScale,
 )
 from recsvc.service.answering import Answering
+from recsvc.service.explaining import MOST_REASONS, add_reasons, stored_ratings
 from recsvc.service.rating_fields import checked_value
 from recsvc.service.recommending import Known, RankedList, recommend
 from recsvc.service.serving import Serving
@@ -35,6 +36,23 @@ QUICK_MULTIPLICATIONS = 3_000_000  # ranked within a millisecond; more is done i
 N = Annotated[int, Query(ge=1, le=MOST, description="Length of the list.")]
 Exclude = Annotated[list[str], Query(max_length=MOST, description="Items that must not come.")]
 IncludeRated = Annotated[bool, Query(description="Let items rated or bought come back.")]
+EXPLAIN = "Say for each item which ratings and interactions brought it here."
+Explain = Annotated[bool, Query(description=EXPLAIN)]
+
+
+class ReasonOut(Answer):
+    """A rating or an interaction of the user that speaks for an item."""
+
+    item_id: str = Field(examples=["50"])
+    rating: float | None = Field(
+        examples=[5], description="As the user gave it; null for an interaction."
+    )
+    type: Literal["view", "cart", "purchase"] | None = Field(
+        examples=[None], description="Of an interaction; null for a rating."
+    )
+    effect: float = Field(
+        gt=0, examples=[0.83], description="What the score would lose without it."
+    )
 
 
 class RecommendationOut(Answer):
@@ -47,6 +65,12 @@ class RecommendationOut(Answer):
         examples=[4.4], description="On your scale; null for an item that the model does not know."
     )
     source: Literal["model", "popular"]
+    because: list[ReasonOut] = Field(
+        default_factory=list,
+        max_length=MOST_REASONS,
+        description="Where `explain` asks for it: the strongest reasons, strongest first. None for "
+        "a popular item, and none by an item_rbm.",
+    )
 
 
 class RecommendationsOut(Answer):
@@ -84,6 +108,7 @@ class RecommendationsRequest(Body):
     n: int = Field(10, ge=1, le=MOST)
     exclude: list[str] = Field(default_factory=list, max_length=MOST)
     include_rated: bool = False
+    explain: bool = Field(False, description=EXPLAIN)
 
 
 @router.get(
@@ -99,6 +124,7 @@ async def get_recommendations(
     n: N = 10,
     exclude: Exclude = [],  # noqa: B006 - FastAPI copies defaults
     include_rated: IncludeRated = False,
+    explain: Explain = False,
 ) -> Response:
     """Fold in the ratings and interactions as they are now and rank everything else.
 
@@ -108,12 +134,16 @@ async def get_recommendations(
     answering = serving.answering()
 
     def work() -> RankedList:
-        known = Known.stored(answering, serving.histories.of(user_id))
-        return recommend(
+        history = serving.histories.of(user_id)
+        known = Known.stored(answering, history)
+        ranked = recommend(
             answering, user_id, known, n=n, include_rated=include_rated, exclude=exclude
         )
+        if explain:
+            ranked = add_reasons(answering, known, stored_ratings(answering, history), ranked)
+        return ranked
 
-    ranked = await _done(serving, answering, work)
+    ranked = await _done(serving, answering, work, in_thread=explain)
     return _answer(request, user_id, answering, ranked)
 
 
@@ -139,20 +169,25 @@ async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -
     def work() -> RankedList:
         known = Known.given(answering, ratings, events)
         exclude = set(body.exclude) | (set() if body.include_rated else done)
-        return recommend(
+        ranked = recommend(
             answering, None, known, n=body.n, include_rated=body.include_rated, exclude=exclude
         )
+        return add_reasons(answering, known, ratings, ranked) if body.explain else ranked
 
-    ranked = await _done(serving, answering, work)
+    ranked = await _done(serving, answering, work, in_thread=body.explain)
     return _answer(request, None, answering, ranked)
 
 
-async def _done(serving: Serving, answering: Answering, work: Callable[[], T]) -> T:
+async def _done(
+    serving: Serving, answering: Answering, work: Callable[[], T], *, in_thread: bool
+) -> T:
     """Work here if it takes less than a millisecond, in a thread if it would keep others waiting.
 
-    Measured in benchmarks/RESULTS.md: a hop to a thread costs more than a quick answer does.
+    Measured in benchmarks/RESULTS.md: a hop to a thread costs more than a quick answer does. An
+    explanation goes to a thread: of 300 ratings it takes more than a millisecond.
     """
-    if serving.reads_quickly and answering.multiplications <= QUICK_MULTIPLICATIONS:
+    is_quick = serving.reads_quickly and answering.multiplications <= QUICK_MULTIPLICATIONS
+    if is_quick and not in_thread:
         return work()
     return await to_thread.run_sync(work)
 

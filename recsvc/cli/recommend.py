@@ -1,12 +1,15 @@
 """`recsvc recommend`: what somebody may like."""
 
+from functools import cache, partial
 from typing import Annotated, Any
 
 import typer
 
 from recsvc.cli import output
 from recsvc.cli.connection import Reached, reach
-from recsvc.client import ApiError, Recommendations
+from recsvc.client import ApiError, Reason, Recommendations
+
+DONE = {"view": "viewed", "cart": "in the cart", "purchase": "bought"}
 
 
 def recommend(
@@ -15,6 +18,9 @@ def recommend(
     include_rated: Annotated[
         bool, typer.Option("--include-rated", help="Items that the user has rated as well.")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which of their ratings brought each item here.")
+    ] = False,
     url: output.Url = None,
     as_json: output.AsJson = False,
 ) -> None:
@@ -22,7 +28,8 @@ def recommend(
 
     An unknown user gets what is popular, and the answer says so.
     """
-    query = {"include_rated": "true"} if include_rated else {}
+    asked = {"include_rated": include_rated, "explain": explain}
+    query = {name: "true" for name, wanted in asked.items() if wanted}
     with reach(url) as reached:
         answer = reached.client.recommendations(user_id, n, **query)
         if as_json:
@@ -32,22 +39,32 @@ def recommend(
 
 
 def print_recommendations(reached: Reached, answer: Recommendations) -> None:
-    """Print the ranked items, with their titles where they have any."""
+    """Print the ranked items, with their titles and reasons where they have any."""
+    titled = cache(partial(title, reached))
     rows = [
         (
             place,
             item["item_id"],
-            title(reached, item["item_id"]),
+            titled(item["item_id"]),
             item.get("expected_rating"),
             item["source"],
+            "\n".join(_reason(titled(one["item_id"]), one) for one in item.get("because", [])),
         )
         for place, item in enumerate(answer["items"], start=1)
     ]
-    output.print_table(("", "item", "title", "expected rating", "source"), rows)
+    columns = ("", "item", "title", "expected rating", "source", "because of")
+    is_explained = any(item.get("because") for item in answer["items"])
+    n_columns = len(columns) if is_explained else len(columns) - 1
+    output.print_table(columns[:n_columns], [row[:n_columns] for row in rows])
     version = answer.get("model_version")
     output.say(f"By model version {version}." if version else "No model is published yet.")
     if answer.get("shortfall"):
         output.say(f"Fewer than asked for: {answer['shortfall']}")
+
+
+def _reason(title: str | None, reason: Reason) -> str:
+    done = DONE[reason["type"]] if reason["type"] else f"rated {reason['rating']:g}"
+    return f"{title or reason['item_id']}, {done}: +{reason['effect']:.2f}"
 
 
 def title(reached: Reached, item_id: str) -> str | None:

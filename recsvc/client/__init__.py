@@ -19,6 +19,7 @@ from recsvc.client.answers import (
     Event,
     Job,
     Json,
+    Reason,
     Recommendations,
     RecommendedItem,
     Refusal,
@@ -34,6 +35,7 @@ __all__ = [
     "Event",
     "Job",
     "Json",
+    "Reason",
     "Recommendations",
     "RecommendedItem",
     "Refusal",
@@ -264,7 +266,7 @@ class Client:
         return self._http.json("POST", "/v1/models/rollback")
 
     def recommendations(self, user_id: str, n: int = 10, **query: object) -> Recommendations:
-        """Give the top n for a stored user; an unknown one gets popular items."""
+        """Give the top n for a stored user; `query` exclude, include_rated, explain."""
         path = f"/v1/users/{_segment(user_id)}/recommendations"
         return cast(Recommendations, self._http.json("GET", path, params={"n": n, **query}))
 
@@ -279,6 +281,7 @@ class Client:
         """Give the top n for somebody who is not stored.
 
         From ratings `{item_id, value}` and interactions `{item_id, type}`: an anonymous cart.
+        `more` exclude, include_rated, explain.
         """
         body = {"ratings": list(ratings), "interactions": list(interactions), "n": n, **more}
         return cast(Recommendations, self._http.json("POST", "/v1/recommendations", body))

@@ -52,13 +52,23 @@ class Job(TypedDict):
     next_job_id: NotRequired[int | None]
 
 
+class Reason(TypedDict):
+    """What a user did that speaks for an item: a rating, or a `type` of interaction."""
+
+    item_id: str
+    rating: float | None
+    type: Literal["view", "cart", "purchase"] | None
+    effect: float
+
+
 class RecommendedItem(TypedDict):
-    """One place of a ranked answer."""
+    """One place of a ranked answer; `because` comes where `explain` was asked."""
 
     item_id: str
     score: float
     expected_rating: float | None
     source: Literal["model", "popular"]
+    because: NotRequired[list[Reason]]
 
 
 class Recommendations(TypedDict):

@@ -43,6 +43,17 @@ class Couplings:
         kernels.add_couplings(self.indptr, self.neighbours, self.strengths, items, field)
         return field
 
+    def between(self, items: Numbers, others: Ints) -> Floats:
+        """J[l, i] of every item l and each of the others i, none of which comes twice.
+
+        returns  (n_items, n_others)
+        """
+        places = np.full(self.indptr.size - 1, -1, dtype=np.int64)
+        places[others] = np.arange(others.size)
+        found = np.zeros((items.size, others.size), dtype=np.float32)
+        kernels.pick_couplings(self.indptr, self.neighbours, self.strengths, items, places, found)
+        return found
+
 
 @dataclass(frozen=True)
 class Neighbourhoods:

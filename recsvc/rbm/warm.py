@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from recsvc.rbm import checkpoint, evaluation, inference, raters, units
+from recsvc.rbm import checkpoint, evaluation, explaining, inference, raters, units
 from recsvc.rbm.couplings import Neighbourhoods
 from recsvc.rbm.folded import Folded
 from recsvc.rbm.machine import machine_of
@@ -76,6 +76,8 @@ def _use_once(
         nothing = np.zeros(N_ITEMS, dtype=np.bool_)
         rated, _ = ratings.row(0)
         inference.top_liked(either, 2, left_out=nothing, hidden=hidden, user=0, rated=rated)
+        reasons = explaining.effects(either, *ratings.row(0), either.all_items)
+        explaining.strongest(reasons[:, 0], 1, left_out=either.all_items[:1])
     units.free_energy(params, data.train, units.hidden_inputs(params, data.train))
 
 

@@ -27,6 +27,17 @@ def test_rated_items_come_back_where_they_are_asked_for(shop):
     assert set(ids(answer)) & shop.rated("405")
 
 
+def test_each_item_says_which_of_the_users_ratings_brought_it_here(shop):
+    rated = {rating["item_id"]: rating["value"] for rating in shop.client.ratings("196")}
+
+    answer = shop.client.recommendations("196", 20, explain="true")
+
+    assert ids(answer) == ids(shop.client.recommendations("196", 20))
+    reasons = [reason for item in answer["items"] for reason in item["because"]]
+    assert 20 < len(reasons) <= 60
+    assert all(rated[reason["item_id"]] == reason["rating"] for reason in reasons)
+
+
 def test_a_new_rating_changes_the_next_answer_without_training(shop):
     before = shop.client.recommendations("22", 10)
     loved = before["items"][0]["item_id"]

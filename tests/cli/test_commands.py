@@ -232,6 +232,28 @@ def test_recommendations_are_a_table_or_json(recsvc, trained):
     assert "By model version" in table.stdout
 
 
+def test_reasons_stand_beside_each_recommendation_with_titles(recsvc, trained, client):
+    asked = ("recommend", "reader-001", "-n", 3, "--explain", "--url", trained.url)
+    answer = data(recsvc(*asked, "--json"))
+    best = answer["items"][0]["because"][0]
+    client.put_item(best["item_id"], title="The Quiet Harbour")
+
+    table = recsvc(*asked)
+
+    shown = f"The Quiet Harbour, rated {best['rating']:g}: +{best['effect']:.2f}"
+    assert shown in table.stdout
+    reasons = [reason for item in answer["items"] for reason in item["because"]]
+    assert table.stdout.count(", rated ") == len(reasons)
+    assert "because" not in recsvc(*asked[:4], "--url", trained.url).stdout
+
+
+def test_who_is_unknown_gets_no_reasons(recsvc, trained):
+    asked = ("recommend", "nobody", "--explain", "--url", trained.url)
+
+    assert {len(item["because"]) for item in data(recsvc(*asked, "--json"))["items"]} == {0}
+    assert "because" not in recsvc(*asked).stdout
+
+
 def test_the_published_model_is_marked_and_cannot_be_published_twice(recsvc, trained):
     models = data(recsvc("models", "list", "--url", trained.url, "--json"))
     (published,) = (model["version"] for model in models if model["published"])

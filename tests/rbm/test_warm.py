@@ -21,6 +21,7 @@ compile_kernels()
 before = compiled()
 
 from recsvc.db.session import Database
+from recsvc.service.explaining import add_reasons, stored_ratings
 from recsvc.service.recommending import Known, predict, recommend
 from recsvc.service.serving import Serving
 from tests.service.shop import Shop, two_camps
@@ -34,8 +35,10 @@ for model_kind in ("user_rbm", "item_rbm", "joint_rbm"):
     serving.look()
     answering = serving.answering()
     for user_id in ("u03", "nobody"):
-        known = Known.stored(answering, serving.histories.of(user_id))
-        recommend(answering, user_id, known, n=5)
+        history = serving.histories.of(user_id)
+        known = Known.stored(answering, history)
+        ranked = recommend(answering, user_id, known, n=5)
+        add_reasons(answering, known, stored_ratings(answering, history), ranked)
         predict(answering, user_id, known, ["i03", "i04", "unknown"])
     recommend(answering, None, Known.given(answering, {"i00": 5.0}), n=5)
 assert sum(before.values()) > 0

@@ -27,6 +27,7 @@ from recsvc.rbm.kernels.joint import (
     level_fields,
     level_fields_in_parallel,
     pair_fields,
+    pick_couplings,
     solve_rows,
 )
 from recsvc.rbm.kernels.learning import (
@@ -89,6 +90,7 @@ __all__ = [
     "level_probabilities",
     "level_probabilities_in_parallel",
     "pair_fields",
+    "pick_couplings",
     "regress",
     "sample_hidden",
     "sample_levels",

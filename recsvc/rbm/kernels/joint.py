@@ -198,6 +198,22 @@ def add_couplings(
             out[neighbours[place]] += strengths[place]
 
 
+@njit(cache=True, nogil=True)
+def pick_couplings(
+    indptr: Ints, neighbours: Numbers, strengths: Floats, items: Numbers, columns: Ints, out: Floats
+) -> None:
+    """out[n, columns[i]] = J[items[n], i] for the items i that have a column.
+
+    indptr   as in `add_couplings`
+    columns  (n_items,) −1 for an item that has none
+    """
+    for n in range(items.size):
+        for place in range(indptr[items[n]], indptr[items[n] + 1]):
+            column = columns[neighbours[place]]
+            if column >= 0:
+                out[n, column] = strengths[place]
+
+
 @njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
 def _solve(matrix: Floats, ridge: np.float32, target: Floats, rounds: int, found: Floats) -> None:
     """`found` = the solution of (matrix + ridge · I) b = target, by conjugate gradients from zero.

@@ -1,15 +1,17 @@
-// Why an item comes: which ratings speak for it, and how the user would rate it.
+// Why an item comes: what speaks for it, and how the user would rate it.
 import { h } from "../dom.js";
 import * as as from "../format.js";
 
-/** The ratings that moved an item up or down the list, the strongest first. */
+const DONE = { view: "viewed", cart: "in the cart", purchase: "bought" };
+
+/** What the user did that moved an item up the list, the strongest first, and by how much. */
 export function reasons(because, titles) {
   if (!because.length) return as.NOTHING;
   return h(
     "ul",
     { class: "reasons" },
     because.map((one) =>
-      h("li", {}, titles.get(one.item_id) || one.item_id, h("span", { class: "quiet" }, ` rated ${as.number(one.rating)}, ${one.effect >= 0 ? "+" : "−"}${as.number(Math.abs(one.effect), 2)}`)),
+      h("li", {}, titles.get(one.item_id) || one.item_id, h("span", { class: "quiet" }, ` ${DONE[one.type] || `rated ${as.number(one.rating)}`}, +${as.number(one.effect, 2)}`)),
     ),
   );
 }

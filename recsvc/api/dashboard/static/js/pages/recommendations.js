@@ -71,7 +71,7 @@ function columns(explained) {
     { title: "Place", numeric: true },
     { title: "Item" },
     { title: "Would rate", numeric: true },
-    { title: "How likely each rating is", minor: true },
+    { title: "Likely ratings", minor: true },
     ...(explained ? [{ title: "Because of" }] : []),
     { title: "From", minor: true },
     { title: "Score", numeric: true, minor: true },
