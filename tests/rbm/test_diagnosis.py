@@ -162,8 +162,8 @@ def test_a_machine_far_bigger_than_its_data_is_told_a_size():
 
     (found,) = diagnose(replace(run, ratings_per_parameter=0.003))
 
-    assert (found.code, found.change) == ("too_little_data", Change("n_hidden", 1000.0, 200.0))
-    assert diagnose(replace(run, ratings_per_parameter=0.016)) == []
+    assert (found.code, found.change) == ("too_little_data", Change("n_hidden", 1000.0, 150.0))
+    assert diagnose(replace(run, ratings_per_parameter=0.021)) == []
 
 
 def test_a_run_that_has_gone_quiet_has_stalled_unless_it_is_over():

@@ -7,7 +7,7 @@ SATURATED, TWINS = 0.95, 0.99
 MANY_UNITS, MOST_UNITS = 0.25, 0.5
 WORSE_THAN_ITEMS = 1.05
 FEW_UNITS = 8
-SCARCE = 0.015  # ratings a parameter; sound runs of the bank have .025 and more
+SCARCE = 0.02  # ratings a parameter; sound runs of the bank have .037 and more, faulty ones .012
 
 
 def bad_start(run: Run) -> Finding | None:
