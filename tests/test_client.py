@@ -165,6 +165,40 @@ def test_a_file_is_imported_and_its_job_waited_for(client: Client, tmp_path: Pat
     assert [rating["item_id"] for rating in client.ratings("erna")] == ["solaris"]
 
 
+def test_a_sweep_is_requested_looked_at_and_cancelled(client: Client):
+    base = {"model_kind": "user_rbm", "seed": 7}
+    sweep = client.request_sweep(grid={"n_hidden": [2, 4]}, base=base, early_stopping=False)
+    job = client.job("training", sweep["trials"][1]["job_id"])
+
+    assert (job["seed"], job["hyperparameters"]) == (7, {"n_hidden": 4})
+    assert (sweep["kind"], sweep["early_stopping"]) == ("grid", False)
+    assert client.sweep(sweep["id"])["id"] == sweep["id"]
+    cancelled = client.cancel_sweep(sweep["id"])
+    assert cancelled["state"] in ("cancelled", "failed")
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_trials"),
+    [
+        ({"random": {"trials": 3, "over": {"momentum": {"low": 0.1, "high": 0.9}}}}, 3),
+        ({"rate_range": {"low": 0.01, "high": 1, "trials": 4}}, 4),
+    ],
+    ids=["random", "rate_range"],
+)
+def test_sweeps_of_each_kind_are_listed_newest_first(client: Client, asked: dict, n_trials: int):
+    sweep = client.request_sweep(**asked)
+
+    newest = next(client.sweeps())
+
+    assert (newest["id"], newest["kind"]) == (sweep["id"], next(iter(asked)))
+    assert len(newest["trials"]) == n_trials
+
+
+def test_a_sweep_of_nothing_is_refused(client: Client):
+    with pytest.raises(ApiError, match="give exactly one of grid, random and rate_range"):
+        client.request_sweep()
+
+
 def test_an_erased_user_has_no_ratings_left(client: Client):
     client.rate("fritz", "solaris", 5)
 

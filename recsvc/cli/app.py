@@ -16,6 +16,7 @@ from recsvc.cli import (
     models,
     recommend,
     serve,
+    sweeps,
     train,
     worker,
 )
@@ -35,6 +36,7 @@ app.command("worker")(worker.worker)
 app.command("import")(importing.import_files)
 app.command("train")(train.train)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(sweeps.app, name="sweep")
 app.command("recommend")(recommend.recommend)
 app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate.evaluate)

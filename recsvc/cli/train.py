@@ -105,7 +105,7 @@ def parse(settings: list[str]) -> dict[str, Any]:
         if not (name and equals):
             raise typer.BadParameter(f"{setting!r} is not NAME=VALUE.", param_hint="--set")
         try:
-            parsed[name] = json.loads(text)
+            parsed[name] = json.loads(text, parse_constant=str)  # NaN is no JSON
         except json.JSONDecodeError:
             parsed[name] = text
     return parsed

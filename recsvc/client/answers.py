@@ -61,6 +61,35 @@ class Reason(TypedDict):
     effect: float
 
 
+class Trial(TypedDict):
+    """One training job of a sweep; `hyperparameters` are those swept, `best` of its metric."""
+
+    job_id: int
+    hyperparameters: dict[str, int | float | str]
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    epochs: int
+    best_epoch: int | None
+    best: float | None
+    stopped_early: bool
+
+
+class Sweep(TypedDict):
+    """Training jobs side by side: the best of them, and how much each hyperparameter matters."""
+
+    id: int
+    kind: Literal["grid", "random", "rate_range"]
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    created_at: str
+    metric: Literal["validation_ndcg", "validation_nll"]
+    early_stopping: bool
+    trials: list[Trial]
+    best_job_id: int | None
+    best_model_version: int | None
+    sensitivity: list[Json]
+    suggestion: Json | None
+    links: dict[str, str]
+
+
 class RecommendedItem(TypedDict):
     """One place of a ranked answer; `because` comes where `explain` was asked."""
 

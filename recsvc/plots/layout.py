@@ -31,14 +31,19 @@ class Curve:
 
 
 def plot_of(
-    curves: Sequence[Curve], figures: Iterable[Figure] = (), *, is_log: bool = False
+    curves: Sequence[Curve],
+    figures: Iterable[Figure] = (),
+    *,
+    is_log: bool = False,
+    ceiling: float = math.inf,
 ) -> Plot:
     """Lay out curves, one or several beside each other.
 
     figures  those to draw; if none is named, the usual ones that there are
+    ceiling  lines that go higher are cut off there
     """
     chosen = tuple(dict.fromkeys(figures))
-    panels = _panels(curves, chosen or _usual(curves), is_log=is_log)
+    panels = _panels(curves, chosen or _usual(curves), is_log=is_log, ceiling=ceiling)
     if not chosen:
         panels = [panel for panel in panels if panel.values()] or panels[1:2]  # the likelihood's
     several = len(curves) > 1
@@ -63,7 +68,9 @@ def _usual(curves: Sequence[Curve]) -> tuple[Figure, ...]:
     return tuple(one for one in USUAL if not (several and one is Figure.TRAIN_NLL))
 
 
-def _panels(curves: Sequence[Curve], figures: Sequence[Figure], *, is_log: bool) -> list[Panel]:
+def _panels(
+    curves: Sequence[Curve], figures: Sequence[Figure], *, is_log: bool, ceiling: float
+) -> list[Panel]:
     groups: dict[str, list[Figure]] = {}
     for figure in figures:
         groups.setdefault(figure.panel, []).append(figure)
@@ -77,7 +84,8 @@ def _panels(curves: Sequence[Curve], figures: Sequence[Figure], *, is_log: bool)
                     sorted(group, key=lambda one: one.line, reverse=True)
                 )
             ],
-            _levels(curves[0], name, is_log=is_log),
+            _levels(curves[0], name, is_log=is_log, ceiling=ceiling),
+            ceiling,
         )
         for name, group in groups.items()
     ]
@@ -99,14 +107,14 @@ def _line(
     return Line(Key(letter, f"job{n + 1}", name), points, best, is_dashed=is_second)
 
 
-def _levels(curve: Curve, panel: str, *, is_log: bool) -> dict[str, float]:
+def _levels(curve: Curve, panel: str, *, is_log: bool, ceiling: float) -> dict[str, float]:
     named = BASELINES.get(panel)
     levels = {
         name.replace("_", " "): drawable(figures.get(named), is_log=is_log)
         for name, figures in curve.baselines.items()
         if named
     }
-    return {name: value for name, value in levels.items() if value is not None}
+    return {name: value for name, value in levels.items() if value is not None and value <= ceiling}
 
 
 def drawable(value: float | None, *, is_log: bool = False) -> float | None:

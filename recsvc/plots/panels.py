@@ -1,5 +1,6 @@
 """What a plot consists of, whoever draws it: panels of lines, and spans of epochs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -42,16 +43,24 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines with a common axis, and levels to compare them with: name → value."""
+    """Lines with a common axis, and levels to compare them with: name → value.
+
+    ceiling  lines that go higher are cut off there, so that the others can be told apart
+    """
 
     name: str
     lines: Sequence[Line]
     levels: Mapping[str, float] = field(default_factory=dict)
+    ceiling: float = math.inf
 
     def values(self) -> list[float]:
         """Give every value that must be seen; none where no line has any."""
-        on_lines = [value for line in self.lines for value in line.values()]
+        on_lines = [min(value, self.ceiling) for line in self.lines for value in line.values()]
         return [*on_lines, *self.levels.values()] if on_lines else []
+
+    def is_cut(self) -> bool:
+        """Tell whether a line goes higher than the ceiling."""
+        return any(value > self.ceiling for line in self.lines for value in line.values())
 
 
 @dataclass(frozen=True)

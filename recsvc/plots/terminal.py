@@ -39,7 +39,9 @@ def _axis(panel: Panel, *, is_log: bool) -> Axis | None:
 
 def _head(panel: Panel, width: int, *, is_log: bool) -> list[Row]:
     """Name the panel and its lines with their last values, in as many rows as it takes."""
-    named = [Cell(panel.name + (" (logarithmic)" if is_log else ""), "name")]
+    scale = " (logarithmic)" if is_log else ""
+    cut = f" (cut off at {panel.ceiling:.5g})" if panel.is_cut() else ""
+    named = [Cell(panel.name + scale + cut, "name")]
     for line in panel.lines:
         values = line.values()
         last = f" {values[-1]:.5g}" if values else ""

@@ -15,7 +15,7 @@ from recsvc.db.sweeps import Sweeps
 from recsvc.db.tables import FINAL_STATES, Sweep
 from recsvc.errors import InvalidSweep, JobFinished, SweepFinished
 from recsvc.rbm import sweeping
-from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.params import KIND_DEFAULTS, Hyperparameters
 from recsvc.rbm.sweeping import Between, Values
 from recsvc.service.training_spec import TrainingSpec
 
@@ -59,9 +59,12 @@ class SweepSpec:
         return [{"learning_rate": rate} for rate in rates]
 
     def of_trial(self, values: Values) -> TrainingSpec:
-        """Give what a trial's job is asked for."""
+        """Give what a trial's job is asked for. Raises InvalidSweep."""
         own = dict(values)
-        kind = cast(ModelKind, own.pop("model_kind", self.base.model_kind))
+        kind = own.pop("model_kind", self.base.model_kind)
+        if kind not in KIND_DEFAULTS:
+            known = ", ".join(KIND_DEFAULTS)
+            raise InvalidSweep(f"{self.kind}.model_kind", kind, f"it must be one of {known}.")
         short = SHORT if self.kind == "rate_range" else {}
         hyperparameters = {**short, **self.base.hyperparameters, **own}
         return replace(self.base, model_kind=kind, hyperparameters=hyperparameters, publish="never")

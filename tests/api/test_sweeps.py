@@ -49,6 +49,7 @@ def test_the_best_trial_is_the_one_with_the_least_loss(client, worker):
         ({"random": {"trials": 5000, "over": {"n_hidden": [1, 2]}}}, "random.trials"),
         ({"rate_range": {"low": 0.0}}, "rate_range.low"),
         ({"grid": {"n_hiden": [1, 2]}}, "hyperparameters.n_hiden"),
+        ({"grid": {"model_kind": ["user_rbm", "rbm"]}}, "grid.model_kind"),
     ],
 )
 def test_what_cannot_be_swept_is_named_and_nothing_is_queued(client, body, field):

@@ -7,7 +7,17 @@ import pytest
 
 pytestmark = pytest.mark.acceptance
 
-COMMANDS = ["serve", "worker", "import", "train", "jobs", "recommend", "models", "evaluate"]
+COMMANDS = [
+    "serve",
+    "worker",
+    "import",
+    "train",
+    "jobs",
+    "sweep",
+    "recommend",
+    "models",
+    "evaluate",
+]
 COMMANDS += ["diagnose", "demo"]
 
 
@@ -107,6 +117,13 @@ def test_a_hyperparameter_that_does_not_exist_is_one_line_and_status_1(recsvc, t
     assert told.stdout == ""
     assert told.stderr.startswith("error: No such hyperparameter: hyperparameters has 'n_hiden'")
     assert told.stderr.count("\n") == 1
+
+
+def test_what_is_no_number_for_json_is_refused_as_a_word(recsvc, trained):
+    told = recsvc("train", "--set", "learning_rate=NaN", "--url", trained.url)
+
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    assert "learning_rate is 'NaN'; it must be a number" in told.stderr
 
 
 def test_a_setting_without_a_value_is_wrong_usage(recsvc):

@@ -30,6 +30,19 @@ async ([name, low, high, count]) => {
 }
 """
 
+# The ends of the axis of values, for a line that stays low and one that goes high.
+ENDS = """
+async ([ceiling, isLog]) => {
+  const { LineChart } = await import("/dashboard/static/js/charts/line-chart.js");
+  const { Shared } = await import("/dashboard/static/js/charts/shared.js");
+  const known = { key: "", name: "", xs: [0, 1], first: 0, last: 1 };
+  const lines = [[1, 2], [1, 100]].map((ys) => ({ ...known, ys }));
+  const chart = new LineChart("Loss", new Shared());
+  chart.show({ lines, ceiling: ceiling ?? undefined });
+  return chart.range(lines, isLog);
+}
+"""
+
 
 @pytest.fixture
 def page(page_of: Open) -> Page:
@@ -87,3 +100,9 @@ def test_ticks_of_magnitudes_are_above_zero_and_within(page: Page, low: float, h
     assert found == sorted(found)
     assert 2 <= len(found) <= 12
     assert all(low <= tick <= high for tick in found)
+
+
+def test_a_ceiling_cuts_off_what_goes_higher_but_on_a_log_scale(page: Page):
+    assert page.evaluate(ENDS, [3, False]) == pytest.approx([0.88, 3.12])
+    assert page.evaluate(ENDS, [None, False])[1] > 100
+    assert page.evaluate(ENDS, [3, True])[1] > 100

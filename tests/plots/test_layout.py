@@ -55,6 +55,19 @@ def test_an_epoch_that_only_a_finding_speaks_of_is_seen_too():
     assert plot_of([Curve(7, "failed", NLL, findings=[found])]).epochs() == (0, 8)
 
 
+def test_a_line_that_goes_above_the_ceiling_is_cut_off_and_levels_there_are_left_out():
+    diverging = [{"epoch": n, "validation_nll": 2.0 * 10**n} for n in range(3)]
+    baselines = {"global_mean": {"nll": 2.5}, "item_mean": {"nll": 9.0}}
+    curves = Curve(7, "succeeded", NLL, baselines=baselines), Curve(9, "succeeded", diverging)
+
+    (panel,) = plot_of(curves, [Figure.VALIDATION_NLL], ceiling=3.0).panels
+    (whole,) = plot_of(curves, [Figure.VALIDATION_NLL]).panels
+
+    assert (max(panel.values()), panel.is_cut()) == (3.0, True)
+    assert panel.levels == {"global mean": 2.5}
+    assert (max(whole.values()), whole.is_cut()) == (200.0, False)
+
+
 def test_jobs_are_told_apart_by_what_differs_alone():
     asked = [{"n_hidden": 8, "learning_rate": rate} for rate in (0.1, 0.2)]
     jobs = [Curve(n, "succeeded", NLL, asked=one) for n, one in enumerate(asked, start=7)]

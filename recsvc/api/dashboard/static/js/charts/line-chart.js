@@ -12,7 +12,7 @@ const MARK = 7; // half of a mark, which may stand on an edge
 
 /**
  * One picture. `show` takes lines {key, name, colour, isDashed, xs, ys}, levels {name, value}
- * and marks {x, name, colour}.
+ * and marks {x, name, colour}. What goes above `ceiling` leaves the picture, but on a log scale.
  */
 export class LineChart {
   constructor(title, shared, { hasLegend = true } = {}) {
@@ -22,6 +22,7 @@ export class LineChart {
     this.lines = [];
     this.levels = [];
     this.marks = [];
+    this.ceiling = Infinity;
     this.hidden = new Set();
     this.drag = null;
     this.nDrawn = 0;
@@ -72,9 +73,9 @@ export class LineChart {
   }
 
   /** Show other lines, or the same ones grown. */
-  show({ lines, levels = [], marks = [] }) {
+  show({ lines, levels = [], marks = [], ceiling = Infinity }) {
     const known = this.lines.map((one) => one.key).join();
-    Object.assign(this, { lines, levels, marks });
+    Object.assign(this, { lines, levels, marks, ceiling });
     if (known !== lines.map((one) => one.key).join()) this.drawLegend();
     this.later();
   }
@@ -158,11 +159,12 @@ export class LineChart {
     }
     if (!found.length) return isLog ? [0.1, 1] : [0, 1];
     const low = Math.min(...found.map((one) => one[0]));
-    const high = Math.max(...found.map((one) => one[1]));
+    let high = Math.max(...found.map((one) => one[1]));
     if (isLog) {
       const room = Math.max((high / low) ** ROOM, 1.01);
       return [low / room, high * room];
     }
+    high = Math.max(low, Math.min(high, this.ceiling));
     const room = (high - low) * ROOM || Math.abs(high) * ROOM || 1;
     return [low - room, high + room];
   }

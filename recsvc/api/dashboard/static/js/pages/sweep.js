@@ -10,9 +10,11 @@ import { link } from "../router.js";
 
 const LOOK_AGAIN_MS = 3000;
 const OVER = ["succeeded", "failed", "cancelled"];
+const PUBLISHING = "Every API process answers with it within a second; no request fails meanwhile. Rolling back undoes it.";
+const LEAST_ROOM = 0.005; // above the worst trial, as a share of its figure
 
 /** Draw the page, and look again until the sweep is over. */
-export async function show(page, { which, signal, entitle }) {
+export async function show(page, { which, signal, entitle, note }) {
   const title = h("span");
   const actions = h("span", { class: "actions" });
   const about = h("p", { class: "about" });
@@ -20,36 +22,56 @@ export async function show(page, { which, signal, entitle }) {
   const curves = new Map();
   const rows = h("div");
   const sensitivity = h("div");
+  const hint = h("p", { class: "quiet" });
   let sweep = await get(`v1/sweeps/${which}`, { signal });
   const picture = PICTURES.find((one) => one.figures[0] === sweep.metric);
   const chart = new LineChart(picture.title, shared, { hasLegend: false });
   const log = button("Log scale", () => shared.setLog(!shared.isLog));
   const reset = button("Show all epochs", () => shared.zoom(null));
   let lookedAt = null;
+  let isPublished = false;
 
   const drawChart = () => {
     const shown = sweep.trials.filter((one) => curves.has(one.job_id));
     const ends = shown.map((one) => curves.get(one.job_id).epochs.at(-1) || 0);
     shared.reach(0, Math.max(5, ...ends));
     const lines = shown.map((one) => line(one, curves.get(one.job_id), sweep, lookedAt));
-    chart.show({ lines: lines.sort((a, b) => a.rank - b.rank), levels: [], marks: [] });
+    const ceiling = ceilingOf(sweep);
+    const isCut = lines.some(({ ys }) => ys.some((value) => value > ceiling));
+    chart.show({ lines: lines.sort((a, b) => a.rank - b.rank), ceiling });
+    fill(
+      hint,
+      !isRangeTest(sweep) && "The best trial is in colour. ",
+      "Point at a row to see its curve. ",
+      isCut && "What goes higher is on the log scale.",
+    );
   };
   const look = (jobId) => {
     lookedAt = jobId;
     drawChart();
   };
+  const publish = async () => {
+    const question = `Let model version ${sweep.best_model_version}, of the best trial, answer?`;
+    if (!(await confirmed(question, PUBLISHING, "Publish"))) return;
+    await post(`v1/models/${sweep.best_model_version}/publish`);
+    say(`Version ${sweep.best_model_version} answers.`);
+    isPublished = true;
+    note();
+    draw();
+  };
   const draw = () => {
     entitle(`Sweep ${sweep.id}, ${sweep.state}`);
     fill(title, `Sweep ${sweep.id} `, badge(sweep.state));
-    fill(actions, sweep.state === "running" && button("Cancel", () => cancel(sweep)));
+    fill(actions, ...actionsOf(sweep, { isPublished, publish }));
     fill(about, aboutOf(sweep));
     fill(rows, trials(sweep, look));
-    fill(sensitivity, sweep.sensitivity?.length > 0 && section("What mattered most", bars(sweep.sensitivity)));
+    fill(sensitivity, sweep.sensitivity.length > 0 && !isRangeTest(sweep) && section("What mattered most", bars(sweep.sensitivity)));
     drawChart();
   };
-  page.append(heading(title, actions), about, section("Trials", h("div", { class: "tools" }, log, reset), chart.element, rows), sensitivity);
+  page.append(heading(title, actions), about, section("Trials", h("div", { class: "tools" }, log, reset), chart.element, hint, rows), sensitivity);
   signal.addEventListener("abort", () => chart.close());
   await readCurves(sweep, curves, signal);
+  isPublished = await answers(sweep, signal);
   draw();
   const timer = setInterval(async () => {
     if (OVER.includes(sweep.state)) return clearInterval(timer);
@@ -57,6 +79,7 @@ export async function show(page, { which, signal, entitle }) {
     try {
       sweep = await get(`v1/sweeps/${which}`, { signal });
       await readCurves(sweep, curves, signal);
+      isPublished = await answers(sweep, signal);
       draw();
     } catch (error) {
       if (!signal.aborted) console.warn(`Not renewed: ${error.message}`);
@@ -80,8 +103,32 @@ async function readCurves(sweep, curves, signal) {
   );
 }
 
+/** Leave as much room above the worst trial as lies below it: a rate that diverges would press the others into one line. */
+function ceilingOf(sweep) {
+  const bests = sweep.trials.map((one) => one.best).filter((best) => best !== null);
+  if (sweep.metric === "validation_ndcg" || !bests.length) return Infinity;
+  const worst = Math.max(...bests);
+  return worst + Math.max(worst - Math.min(...bests), LEAST_ROOM * worst);
+}
+
+function isRangeTest(sweep) {
+  return sweep.kind === "rate_range";
+}
+
+/** Whether the model of the best trial is the one that answers. */
+async function answers(sweep, signal) {
+  return sweep.best_model_version !== null && (await get(`v1/models/${sweep.best_model_version}`, { signal })).published;
+}
+
+function actionsOf(sweep, { isPublished, publish }) {
+  return [
+    !OVER.includes(sweep.state) && button("Cancel", () => cancel(sweep)),
+    OVER.includes(sweep.state) && sweep.best_model_version !== null && (isPublished ? badge("published") : button("Publish the best", publish, { kind: "main" })),
+  ];
+}
+
 function line(trial, curve, sweep, lookedAt) {
-  const isBest = trial.job_id === sweep.best_job_id;
+  const isBest = isTheBest(trial, sweep);
   const isLookedAt = trial.job_id === lookedAt;
   return {
     key: String(trial.job_id),
@@ -94,12 +141,16 @@ function line(trial, curve, sweep, lookedAt) {
   };
 }
 
+function isTheBest(trial, sweep) {
+  return trial.job_id === sweep.best_job_id && !isRangeTest(sweep);
+}
+
 function trials(sweep, look) {
   const names = [...new Set(sweep.trials.flatMap((one) => Object.keys(one.hyperparameters)))];
-  const columns = [{ title: "Job", numeric: true }, ...names.map((title) => ({ title, numeric: true })), { title: "State" }, { title: "Best", numeric: true }, { title: "Best epoch", numeric: true, minor: true }, { title: "Epochs", numeric: true, minor: true }];
+  const columns = [{ title: "Job", numeric: true }, ...names.map((title) => ({ title, numeric: sweep.trials.every((one) => typeof one.hyperparameters[title] === "number") })), { title: "Best", numeric: true }, { title: "State" }, { title: "Best epoch", numeric: true, minor: true }, { title: "Epochs", numeric: true, minor: true }];
   const row = (one) => ({
     attributes: {
-      class: one.job_id === sweep.best_job_id ? "best" : null,
+      class: isTheBest(one, sweep) ? "best" : null,
       onpointerenter: () => look(one.job_id),
       onpointerleave: () => look(null),
       onfocusin: () => look(one.job_id),
@@ -108,8 +159,8 @@ function trials(sweep, look) {
     cells: [
       h("a", { href: link(`jobs/${one.job_id}`, { beside: sweep.best_job_id === one.job_id ? "" : sweep.best_job_id }) }, one.job_id),
       ...names.map((name) => (one.hyperparameters[name] === undefined ? as.NOTHING : as.plain(one.hyperparameters[name]))),
-      [badge(one.state), one.stopped_early && h("span", { class: "quiet" }, " stopped early")],
       as.figure(one.best),
+      one.stopped_early ? h("span", { class: "badge" }, "stopped early") : badge(one.state),
       as.number(one.best_epoch),
       as.number(one.epochs),
     ],
@@ -137,9 +188,15 @@ function aboutOf(sweep) {
   const over = sweep.trials.filter((one) => OVER.includes(one.state)).length;
   return [
     `${as.words(sweep.kind)} of ${sweep.trials.length} trials, ${over} of them over`,
-    sweep.best_job_id && [" · best: ", h("a", { href: link(`jobs/${sweep.best_job_id}`) }, `job ${sweep.best_job_id}`)],
+    sweep.best_job_id && !isRangeTest(sweep) && [" · best: ", h("a", { href: link(`jobs/${sweep.best_job_id}`) }, `job ${sweep.best_job_id}`)],
+    sweep.suggestion && suggested(sweep.suggestion),
     sweep.best_model_version && [", ", h("a", { href: link("models", { beside: sweep.best_model_version }) }, `model version ${sweep.best_model_version}`)],
   ];
+}
+
+function suggested({ learning_rate: rate, falls_from: from, falls_to: to, diverges_at: ends }) {
+  const rises = ends === null ? "" : `, and rises from ${as.plain(ends)} on`;
+  return ` · the loss falls at learning rates from ${as.plain(from)} to ${as.plain(to)}${rises}; suggested: ${as.plain(rate)}`;
 }
 
 async function cancel(sweep) {

@@ -1,0 +1,200 @@
+"""Jobs and sweeps: the part of the client that has work done, and follows it."""
+
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+from recsvc.client.answers import FINAL_STATES, Event, Job, Json, Refusal, Sweep
+from recsvc.client.http import Connection, Unreachable
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+UPLOAD_SECONDS = 600.0
+LONG_POLL_SECONDS = 20
+
+
+class JobsClient:
+    """A connection to one service, its jobs and its sweeps.
+
+    base_url  where the service answers
+    uds       path of a Unix socket to use instead of the network
+    timeout   seconds to wait for any one answer
+    patience  seconds that may be spent on trying again, when nobody answers or the service says
+              503 with Retry-After; only calls that may be repeated without harm are
+    """
+
+    def __init__(
+        self,
+        base_url: str = DEFAULT_URL,
+        *,
+        uds: str | None = None,
+        timeout: float = 30.0,
+        patience: float = 20.0,
+    ) -> None:
+        self._http = Connection(base_url, uds, timeout, patience)
+        self.base_url = self._http.base_url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # Jobs
+
+    def import_file(
+        self,
+        file: BinaryIO,
+        name: str,
+        *,
+        format: str = "auto",  # noqa: A002 - as the API names it
+        dry_run: bool = False,
+    ) -> Job:
+        """Upload a file of ratings, interactions or both, and queue its import."""
+        answer = self._http.send(
+            "POST",
+            "/v1/import-jobs",
+            files={"file": (name, file, "application/octet-stream")},
+            data={"format": format, "dry_run": str(dry_run).lower()},
+            timeout=UPLOAD_SECONDS,
+        )
+        return cast(Job, answer.json())
+
+    def refusals(self, job_id: int) -> Iterator[Refusal]:
+        """Give every refused line of an import."""
+        pages = self._http.pages(f"/v1/import-jobs/{job_id}/refusals")
+        return (cast(Refusal, refusal) for refusal in pages)
+
+    def train(self, **spec: object) -> Job:
+        """Queue a training job.
+
+        `spec`  hyperparameters, model_kind, seed, validation_share, publish, warm_start,
+        autopilot
+        """
+        return cast(Job, self._http.json("POST", "/v1/training-jobs", spec))
+
+    def evaluate(self, version: int, *, n: int = 10, n_users: int | None = 2000) -> Job:
+        """Queue an evaluation of a model version on the ratings that its training held out.
+
+        `n_users`  whose lists of n are measured; None: everybody
+        """
+        path = f"/v1/models/{version}/evaluation"
+        return cast(Job, self._http.json("POST", path, {"n": n, "n_users": n_users}))
+
+    def jobs(self, kind: str) -> Iterator[Job]:
+        """Give all `training`, `import` or `evaluation` jobs, the newest first."""
+        return (cast(Job, job) for job in self._http.pages(f"/v1/{kind}-jobs"))
+
+    def job(self, kind: str, job_id: int, *, wait: int = 0) -> Job:
+        """Give a job; with `wait`, as soon as it changes or so many seconds later."""
+        params = {"wait": wait} if wait else None
+        return cast(Job, self._http.json("GET", f"/v1/{kind}-jobs/{job_id}", params=params))
+
+    def finished(self, job: Job, *, timeout: float = float("inf")) -> Job:
+        """Wait until a job is final, at most `timeout` seconds; give it as it stands then."""
+        deadline = time.monotonic() + timeout
+        while job["state"] not in FINAL_STATES and time.monotonic() < deadline:
+            wait = max(1, int(min(LONG_POLL_SECONDS, deadline - time.monotonic())))
+            job = self.job(job["kind"], job["id"], wait=wait)
+        return job
+
+    def cancel(self, job: Job) -> Job:
+        """Ask a job to stop; what it has done so far stays."""
+        return cast(Job, self._http.json("POST", f"/v1/{job['kind']}-jobs/{job['id']}/cancel"))
+
+    def error_curve(self, job_id: int) -> list[Json]:
+        """Give a training job's figures, one entry an epoch."""
+        return cast(list[Json], self.curve(job_id)["epochs"])
+
+    def curve(self, job_id: int) -> Json:
+        """Give a training job's `epochs`, `best_epoch` and `baselines`."""
+        return self._http.json("GET", f"/v1/training-jobs/{job_id}/error-curve")
+
+    def picture(self, job_id: int, **query: object) -> str:
+        """Draw an error curve as SVG; `query` metric, beside, scale."""
+        path = f"/v1/training-jobs/{job_id}/error-curve"
+        return self._http.send("GET", path, params={"format": "svg", **query}).text
+
+    def diagnosis(self, job_id: int) -> Json:
+        """Say why a training job's loss does not go down: `verdict` and `findings`."""
+        return self._http.json("GET", f"/v1/training-jobs/{job_id}/diagnosis")
+
+    def validate(self, **spec: object) -> Json:
+        """Look at a training job before it is queued: its data, choices, memory and time."""
+        return self._http.json("POST", "/v1/training-jobs:validate", spec)
+
+    def retry(self, job_id: int, apply: Iterable[str] | None = None) -> Job:
+        """Queue a training job anew, changed as its diagnosis suggests.
+
+        `apply`  codes of findings; all that suggest a change, if left out
+        """
+        body = {"apply": list(apply)} if apply is not None else {}
+        return cast(Job, self._http.json("POST", f"/v1/training-jobs/{job_id}/retry", body))
+
+    def diagnose(self, curve: Iterable[Json], hyperparameters: Json | None = None) -> Json:
+        """Diagnose a curve from elsewhere, an entry an epoch."""
+        body = {"curves": list(curve), "hyperparameters": hyperparameters}
+        return self._http.json("POST", "/v1/diagnoses", body)
+
+    def events(self, job_id: int, *, after: str = "") -> Iterator[Event]:
+        """Give a training job's events as they happen, from the one after id `after`, until done.
+
+        A broken stream is taken up again where it broke, as often as the patience allows.
+        """
+        deadline = time.monotonic() + self._http.patience
+        while True:
+            try:
+                for event in self._http.stream(f"/v1/training-jobs/{job_id}/events", after):
+                    yield event
+                    if event.name == "done":
+                        return
+                    after, deadline = event.id or after, time.monotonic() + self._http.patience
+            except Unreachable:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
+
+    # Sweeps
+
+    def request_sweep(
+        self,
+        *,
+        grid: Json | None = None,
+        random: Json | None = None,
+        rate_range: Json | None = None,
+        base: Json | None = None,
+        early_stopping: bool = True,
+    ) -> Sweep:
+        """Queue the training jobs of a sweep: of exactly one of the first three.
+
+        grid            hyperparameter → values; every combination of them is a trial
+        random          {trials, seed, over}; over: hyperparameter → values or {low, high, scale}
+        rate_range      {low, high, trials}: short trials at learning rates between the two
+        base            what all have in common: model_kind, hyperparameters, seed, …
+        early_stopping  stop trials that are worse than the median of the others
+        """
+        asked = {"grid": grid, "random": random, "rate_range": rate_range, "base": base}
+        body = {name: value for name, value in asked.items() if value is not None}
+        answer = self._http.json("POST", "/v1/sweeps", body | {"early_stopping": early_stopping})
+        return cast(Sweep, answer)
+
+    def sweeps(self) -> Iterator[Sweep]:
+        """Give the sweeps, the newest first."""
+        return (cast(Sweep, sweep) for sweep in self._http.pages("/v1/sweeps"))
+
+    def sweep(self, sweep_id: int) -> Sweep:
+        """Give a sweep as it stands: its trials, the best of them, what made the difference."""
+        return cast(Sweep, self._http.json("GET", f"/v1/sweeps/{sweep_id}"))
+
+    def cancel_sweep(self, sweep_id: int) -> Sweep:
+        """Ask all trials of a sweep to stop; their curves stay."""
+        return cast(Sweep, self._http.json("POST", f"/v1/sweeps/{sweep_id}/cancel"))

@@ -1,0 +1,90 @@
+"""How trials look while they learn, drawn as on a terminal."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from recsvc.cli import output
+from recsvc.cli.trials import Watching, ranked
+
+
+def trial(number: int, state: str = "queued", best: float | None = None, **more: object) -> dict:
+    known = {"hyperparameters": {"learning_rate": number / 1000}, "stopped_early": False}
+    epochs = {"epochs": 0 if best is None else 9, "best_epoch": None if best is None else 4}
+    return known | epochs | {"job_id": number, "state": state, "best": best} | more
+
+
+def sweep(*trials: dict, kind: str = "grid", metric: str = "validation_nll") -> dict:
+    known = {"id": 3, "kind": kind, "state": "running", "metric": metric, "best_job_id": 1}
+    return known | {"trials": list(trials), "sensitivity": []}
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Show a sweep on a terminal of so many lines; give what is on it."""
+
+    def see(shown: dict, height: int = 40) -> str:
+        console = Console(
+            file=io.StringIO(), width=100, height=height, force_terminal=True, color_system=None
+        )
+        monkeypatch.setattr(output, "messages", console)
+        with Watching(shown) as watching:
+            watching.stands(shown)
+            watching._live.refresh()
+            return console.file.getvalue()[len("\x1b[?25l") :]
+
+    return see
+
+
+def lines(seen: str) -> list[str]:
+    return seen.rpartition("Sweep 3")[2].splitlines()
+
+
+def test_every_trial_has_a_line_with_its_state_its_epochs_and_its_best(seen):
+    shown = seen(sweep(trial(1, "succeeded", 1.25), trial(2, "running", 1.5), trial(3)))
+
+    assert lines(shown)[0] == ", a grid: running, 1 of 3 over"
+    assert [line.split() for line in lines(shown)[2:5]] == [
+        ["1", "0.001", "succeeded", "9", "1.2500", "4", "best"],
+        ["2", "0.002", "running", "9", "1.5000", "4"],
+        ["3", "0.003", "queued", "0", "–", "–"],
+    ]
+
+
+def test_where_there_is_no_room_those_that_learn_are_seen_and_then_the_best(seen):
+    over = [trial(n, "succeeded", 1 + n / 100) for n in range(1, 30)]
+
+    shown = lines(seen(sweep(*reversed(over), trial(40, "running", 2.0), trial(41)), height=9))
+
+    assert [line.split()[0] for line in shown[2:6]] == ["40", "1", "2", "3"]
+    assert shown[6] == "and 27 more"
+
+
+def test_a_trial_that_was_stopped_early_is_said_to_be(seen):
+    assert "stopped early" in seen(sweep(trial(1, "failed", 1.4, stopped_early=True)))
+
+
+def test_words_stand_where_numbers_would(seen):
+    word = trial(1, hyperparameters={"leave_out": "odd", "learning_rate": 1e-05})
+
+    assert lines(seen(sweep(word)))[2].split()[:3] == ["1", "odd", "1e-05"]
+
+
+def test_those_that_made_a_model_come_first_and_the_better_before_the_worse():
+    trials = (
+        trial(1, "failed", 1.1),
+        trial(2, "succeeded", 1.4),
+        trial(3),
+        trial(4, "succeeded", 1.3),
+    )
+
+    assert [one["job_id"] for one in ranked(sweep(*trials))] == [4, 2, 1, 3]
+    by_lists = ranked(sweep(*trials, metric="validation_ndcg"))
+    assert [one["job_id"] for one in by_lists] == [2, 4, 1, 3]
+
+
+def test_a_range_test_stays_in_the_order_of_its_rates():
+    trials = trial(1, "succeeded", 1.4), trial(2, "succeeded", 1.3)
+
+    assert [one["job_id"] for one in ranked(sweep(*trials, kind="rate_range"))] == [1, 2]
