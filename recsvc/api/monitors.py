@@ -45,7 +45,7 @@ class HiddenActivity(Answer):
 
 
 class Histograms(Answer):
-    """How many of up to 16,384 numbers had which order of magnitude, a row for each epoch."""
+    """How many of up to 8,192 numbers had which order of magnitude, a row for each epoch."""
 
     edges: list[float] = Field(
         examples=[[-8.0, -7.75]],

@@ -8,7 +8,7 @@ from recsvc.rbm import units
 from recsvc.rbm.machine import AnyPredictor, Machine
 from recsvc.rbm.monitored_lists import MonitoredLists
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix
+from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
 from recsvc.rbm.unit_figures import UnitFigures
 
 MONITORED_USERS = 256
@@ -50,6 +50,7 @@ class Monitor:
     values      (n_levels,) what the levels of ratings stand for; interactions have higher levels
     lists       whose lists are measured, None for a kind that only rates
     subset      the train ratings of up to 256 users, for the figures that need no more
+    places      which of those ratings are told from the user's others, up to 4,095
     weighed     the train and the validation ratings of the first 64 of them, for the free energies
     """
 
@@ -59,6 +60,7 @@ class Monitor:
     values: Doubles
     lists: MonitoredLists | None
     subset: RatingMatrix
+    places: Ints
     weighed: tuple[RatingMatrix, RatingMatrix]
 
     @classmethod
@@ -83,8 +85,10 @@ class Monitor:
         if first_liked is not None:
             lists = MonitoredLists.of(train, validation, first_liked, seed=seed)
         rated = validation.select(validation.levels < values.size)
+        told = np.flatnonzero(subset.levels < values.size)
+        places = told[:: max(1, told.size // MONITORED_RATINGS)]
         weighed = train.rows(few), validation.rows(few)
-        return cls(machine, train, rated, values, lists, subset, weighed)
+        return cls(machine, train, rated, values, lists, subset, places, weighed)
 
     def measure(self, params: Params) -> Figures:
         """Measure parameters; the same ones give the same figures."""
@@ -122,13 +126,11 @@ class Monitor:
         return mean_nll(shares, given), rmse, float(expected.std()) / spread if spread else None
 
     def _train_nll(self, predictor: AnyPredictor, hidden: Floats) -> float | None:
-        """NLL of up to 2,048 train ratings of the monitored users, each left out of its input."""
-        rated = np.flatnonzero(self.subset.levels < self.values.size)
-        if rated.size == 0:
+        """NLL of some train ratings of the monitored users, each left out of its input."""
+        if self.places.size == 0:
             return None
-        places = rated[:: max(1, rated.size // MONITORED_RATINGS)]
-        shares = self.machine.leave_one_out(predictor, hidden, self.subset, places)
-        return mean_nll(shares, self.subset.levels[places])
+        shares = self.machine.leave_one_out(predictor, hidden, self.subset, self.places)
+        return mean_nll(shares, self.subset.levels[self.places])
 
     def _validation_energy(self, params: Params) -> float | None:
         ratings = self.weighed[1]

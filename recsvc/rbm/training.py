@@ -16,7 +16,7 @@ from recsvc.rbm.ratings import Doubles, Floats, RatingMatrix, RatingScale
 from recsvc.rbm.schedules import Pace, pace, plateau_epochs
 
 AS_THE_SCALE_HAS_IT = -1
-STEPPED_WEIGHTS = 1024  # of each hidden unit, to tell the length of a step
+STEPPED_WEIGHTS = 512  # of each hidden unit, to tell the length of a step
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class EpochReport(Figures):
 
     reconstruction_error    RMSE between ratings and their one-step reconstructions
     kept_levels             share of ratings that the chain gave back as they were
-    update_to_weight_ratio  RMS of the epoch's last step over RMS of the weights, on up to 1,024
+    update_to_weight_ratio  RMS of the epoch's last step over RMS of the weights, on up to 512
                             weights of each hidden unit, evenly spread over items and levels
     largest_weight          max |W|
     rollbacks               how often so far training has diverged and gone back to its best epoch;
@@ -293,12 +293,13 @@ def update_to_weight_ratio(
 
 
 def _some(weights: Floats) -> Floats:
-    """Take up to 1,024 items and levels, evenly spread, of all hidden units, (n, n_hidden)."""
+    """Take up to 512 items and levels, evenly spread, of all hidden units, (n, n_hidden)."""
     flat = weights.reshape(-1, weights.shape[-1])
     return flat[:: -(-len(flat) // STEPPED_WEIGHTS) or 1]
 
 
 def _rms(array: Floats) -> float:
     """Root mean square; 0 for nothing, tiny instead of 0 where it divides."""
-    squares = np.square(array, dtype=np.float64).mean()  # a float32 square may overflow
-    return float(np.sqrt(squares) + np.finfo(np.float32).tiny)
+    wide = array.astype(np.float64).ravel()  # a float32 square may overflow
+    squares = np.einsum("i,i->", wide, wide)  # one thread: a product of two would not add up alike
+    return float(np.sqrt(squares / wide.size) + np.finfo(np.float32).tiny)

@@ -15,14 +15,14 @@ from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, RatingMatrix
 from recsvc.rbm.training import TrainerState
 
 MOST_CASES, MOST_UNITS = 64, 64
-MOST_WEIGHTS = 1 << 14  # looked at, evenly spread; a histogram of more looks the same
+MOST_WEIGHTS = 1 << 13  # looked at, evenly spread; a histogram of more looks the same
 EVERY_EPOCH_UNTIL = 16
 EDGES: Doubles = np.linspace(-8.0, 2.0, 41)  # log₁₀ of magnitudes
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many of up to 16,384 numbers have which order of magnitude.
+    """How many of up to 8,192 numbers have which order of magnitude.
 
     zeros   how many are zero
     counts  (40,) how many have a log₁₀ of their magnitude between two of EDGES; the first and the
