@@ -128,8 +128,11 @@ def test_curves_grow_while_trials_learn_and_a_queued_sweep_can_be_cancelled(
         quiet.worker.epoch(lease, epoch)
     plot = page.locator(".plot")
     eventually(page, lambda: plot.get_attribute("data-points") == "2")
+    first = rows(page).first.get_by_role("link")
+    first.focus()
     quiet.worker.finish(lease, JobState.FAILED, error={"code": "stopped-early", "title": "…"})
     expect(rows(page).first).to_contain_text("stopped early", timeout=10_000)
+    expect(first).to_be_focused()
 
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel the sweep").click()

@@ -29,6 +29,14 @@ export function add(element, ...children) {
   element.append(...present(children));
 }
 
+/** Draw anew, and give the focus back to what stands in the place of what had it. */
+export function keepingFocus(place, draw) {
+  const name = (element) => element.getAttribute("aria-label") || element.getAttribute("href");
+  const had = place.contains(document.activeElement) ? name(document.activeElement) : null;
+  draw();
+  if (had) [...place.querySelectorAll("[aria-label], a")].find((one) => name(one) === had)?.focus();
+}
+
 /** Text that is there for screen readers alone. */
 export function unseen(text) {
   return h("span", { class: "unseen" }, text);

@@ -1,6 +1,6 @@
 // All training jobs, newest first, a page at a time; those that run are looked at again and again.
 import { get } from "../api.js";
-import { fill, h } from "../dom.js";
+import { fill, h, keepingFocus } from "../dom.js";
 import * as as from "../format.js";
 import { badge, button, curl, empty, heading, problem, table } from "../parts.js";
 import { go, link } from "../router.js";
@@ -57,14 +57,6 @@ function watch(asking, draw, list, signal) {
     }
   }, LOOK_AGAIN_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
-}
-
-/** Draw anew, and give the focus back to what stands in the place of what had it. */
-function keepingFocus(list, draw) {
-  const name = (element) => element.getAttribute("aria-label") || element.getAttribute("href");
-  const had = list.contains(document.activeElement) ? name(document.activeElement) : null;
-  draw();
-  if (had) [...list.querySelectorAll("[aria-label], a")].find((one) => name(one) === had)?.focus();
 }
 
 function tableOf(jobs, chosen, compare) {

@@ -2,7 +2,7 @@
 import { get, post } from "../api.js";
 import { LineChart } from "../charts/line-chart.js";
 import { Shared } from "../charts/shared.js";
-import { fill, h, say } from "../dom.js";
+import { fill, h, keepingFocus, say } from "../dom.js";
 import { Curve, PICTURES } from "../figures.js";
 import * as as from "../format.js";
 import { badge, button, confirmed, heading, section, table } from "../parts.js";
@@ -64,7 +64,7 @@ export async function show(page, { which, signal, entitle, note }) {
     fill(title, `Sweep ${sweep.id} `, badge(sweep.state));
     fill(actions, ...actionsOf(sweep, { isPublished, publish }));
     fill(about, aboutOf(sweep));
-    fill(rows, trials(sweep, look));
+    keepingFocus(rows, () => fill(rows, trials(sweep, look)));
     fill(sensitivity, sweep.sensitivity.length > 0 && !isRangeTest(sweep) && section("What mattered most", bars(sweep.sensitivity)));
     drawChart();
   };
