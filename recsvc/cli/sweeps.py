@@ -75,8 +75,8 @@ def grid(
     Compare sizes, too:
     `recsvc sweep grid learning_rate=0.01,0.02 n_hidden=50,100,200 --kind user_rbm`
 
-    Compare words:
-    `recsvc sweep grid leave_out=nobody,odd`
+    Compare scaled with unscaled data:
+    `recsvc sweep grid scaling=quantiles,widths`
 
     All trials read the same ratings; none is published by itself. At the end they are shown beside
     each other, the best first. Ctrl-C leaves the trials in the queue of a service at --url, which

@@ -197,7 +197,7 @@ def test_a_detached_sweep_is_queued_and_says_how_to_follow_it(played):
     ("asked", "said"),
     [
         (("grid", "n_hiden=1,2"), "No such hyperparameter: hyperparameters has 'n_hiden'"),
-        (("grid", "leave_out=nobody,even"), "leave_out is 'even'; it must be one of nobody, odd."),
+        (("grid", "scaling=quantiles,even"), "scaling is 'even'; it must be one of quantiles, "),
         (("grid", "learning_rate=nan,1"), "learning_rate is 'nan'; it must be a number"),
         (("grid", "n_hidden=5"), "grid is 1; a sweep has 2 to 200 trials."),
         (("grid", "model_kind=user_rbm,rbm"), "model_kind is rbm; it must be one of user_rbm, "),
