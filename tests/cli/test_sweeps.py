@@ -342,6 +342,15 @@ def test_no_sweep_yet_says_how_to_begin(recsvc, tmp_path):
     assert told.stdout.startswith("No sweep yet. Start with: recsvc sweep grid ")
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """Let children hear it, though these tests were started in the background, where none does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_leaves_the_sweep_as_it_is_and_says_how_to_look_and_to_stop_it(played):
     sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
     played.learn(1.5, 1.4)
@@ -352,7 +361,10 @@ def test_ctrl_c_leaves_the_sweep_as_it_is_and_says_how_to_look_and_to_stop_it(pl
     ) as following:
         first = following.stderr.readline()
         following.send_signal(signal.SIGINT)
-        _, said = following.communicate(timeout=20)
+        try:
+            _, said = following.communicate(timeout=20)
+        finally:
+            following.kill()
 
     assert re.match(r"trial 1 of 2, job \d+, n_hidden 2: succeeded, validation NLL 1.4000", first)
     assert following.returncode == 130
