@@ -1,6 +1,6 @@
 """Does the diagnosis find what is wrong, and leave alone what is not? Faults put into training.
 
-    .venv/bin/python -m benchmarks diagnosis
+    .venv/bin/python -m benchmarks.diagnosis
 
 bank.py says which runs there are and on which half each lies: thresholds are chosen on one, and
 what is printed is measured on the other, which differs by data set, seed and strength of the fault.
