@@ -9,10 +9,10 @@ from recsvc.rbm.params import ModelKind
 Half = Literal["calibration", "held back"]
 DATA: dict[Half, tuple[str, ...]] = {
     "calibration": ("ml-100k",),
-    "held back": ("ml-1m, third thousand", "ml-1m, fourth thousand"),
+    "held back": ("ml-1m, fifth thousand", "ml-1m, sixth thousand"),
 }
 SEEDS: dict[Half, tuple[int, ...]] = {
-    "calibration": (0, 1, 2, 3, 4, 5), "held back": (20, 21, 22),
+    "calibration": (0, 1, 2, 3, 4, 5), "held back": (30, 31, 32),
 }  # fmt: skip
 EPOCHS: dict[ModelKind, int] = {"user_rbm": 60, "joint_rbm": 24}
 SOUND: dict[ModelKind, tuple[dict[str, object], ...]] = {

@@ -147,7 +147,7 @@ FAULTS = (
           spoil=spoiling.shuffled),
     Fault("scale turned over", ("contrary_raters",), (0.1,), (0.08, 0.2),
           spoil=spoiling.turned_over),
-    Fault("two scales, 5 % of rows", ("mixed_scales",), (20.0,), (6.0, 50.0),
+    Fault("two scales, 5 % of rows", ("mixed_scales",), (20.0,), (7.0, 30.0),
           spoil=spoiling.other_scale),
     Fault("counts, not scaled", ("unscaled_counts",), (2.0,), (1.5, 3.0), BOTH[::-1],
           asked=unscaled, spoil=spoiling.counts),

@@ -15,21 +15,21 @@ from benchmarks.diagnosis.faults import as_begun
 from recsvc.errors import Diverged
 from recsvc.rbm import autopilot
 from recsvc.rbm.baselines import Biases
-from recsvc.rbm.cleaning import cleaned
+from recsvc.rbm.cleaning import cleaned, without_odd
 from recsvc.rbm.diagnosis import Run
 from recsvc.rbm.evaluation import by_hash
 from recsvc.rbm.machine import machine_of
-from recsvc.rbm.monitoring import Monitor, mean_nll
+from recsvc.rbm.monitoring import mean_nll
 from recsvc.rbm.params import Hyperparameters, Params, base_rates
 from recsvc.rbm.profile import profile
 from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.suiting import Shape, suited
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.training import TrainerState, TrainingData, monitor_of, train
 
 ROOT = Path(__file__).parents[2]
 N_USERS = 1_000
-THOUSANDS = ("first thousand", "second thousand", "third thousand", "fourth thousand")
+THOUSANDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 OF_NO_EFFECT = {"diagnosis", "autopilot.py", "watching.py"}
 CACHE = ROOT / "benchmarks" / ".cache" / "diagnosis"
 
@@ -65,7 +65,11 @@ def run_of(case: Case, told: Told, changes: dict[str, Any] | None = None) -> Run
         baselines=told["baselines"], remarks=told["remarks"],
         began_warm=began_warm(case, changes or {}),
     )  # fmt: skip
-    return replace(run, ratings_per_parameter=shape.ratings_per_parameter(hyper.n_hidden))
+    return replace(
+        run,
+        ratings_per_parameter=shape.ratings_per_parameter(hyper.n_hidden),
+        loss_without=told["loss_without"],
+    )
 
 
 def given(case: Case, changes: dict[str, Any]) -> tuple[Snapshot, RatingScale]:
@@ -91,6 +95,7 @@ def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
     return {
         "rows": rows, "diverged_at": diverged_at, "hyper": hyper.as_dict(), "remarks": remarks,
         "baselines": {"item_mean": item_means(learn, validation, data.values)},
+        "loss_without": losses_without(case, ratings, scale, data, params),
         "on_sound": figures_on_sound_ratings(case, ratings, data, params),
     }  # fmt: skip
 
@@ -119,6 +124,19 @@ def followed(
     except Diverged as error:
         return rows, error.facts["epoch"], state.best_params
     return rows, None, state.best_params
+
+
+def losses_without(
+    case: Case, ratings: Snapshot, scale: RatingScale, data: TrainingData, params: Params
+) -> dict[str, float]:
+    """Give what a try that leaves ratings out is compared with, by what it leaves out."""
+    losses: dict[str, float] = {}
+    for choice, left in without_odd(ratings).items():
+        _, validation = split(left.matrix(scale), left, case.seed)
+        on_left = replace(data, validation=validation)
+        with np.errstate(all="ignore"):
+            losses[choice] = autopilot.loss_of(params, on_left, case.kind, seed=case.seed)
+    return losses
 
 
 def first_params(
@@ -150,12 +168,8 @@ def figures_on_sound_ratings(
         sound = TrainingData(*split(before.matrix(scale), before, case.seed), data.values)
     elif case.kind != "joint_rbm" or not same_pairs(ratings, before):
         return None
-    monitor = Monitor.of(
-        machine_of(case.kind), sound.train, sound.validation, sound.values, seed=case.seed,
-        first_liked=sound.first_liked if case.kind == "joint_rbm" else None,
-    )  # fmt: skip
     with np.errstate(all="ignore"):
-        figures = monitor.measure(params)
+        figures = monitor_of(sound, case.kind, seed=case.seed).measure(params)
     nll, ndcg = figures.validation_nll, figures.validation_ndcg
     if nll is None or not np.isfinite(nll):
         return None
@@ -202,7 +216,7 @@ def sample(name: str) -> Snapshot:
     ratings, values = data.ratings, np.array(data.scale.values)
     if which:
         users = np.random.default_rng(0).permutation(ratings.n_users)
-        first = N_USERS * THOUSANDS.index(which)
+        first = N_USERS * THOUSANDS.index(which.removesuffix(" thousand"))
         ratings = ratings.rows(np.sort(users[first : first + N_USERS]))
     rated, items = np.unique(ratings.items, return_inverse=True)
     return Snapshot(

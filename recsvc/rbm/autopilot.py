@@ -10,7 +10,8 @@ import numpy as np
 
 from recsvc.rbm.diagnosis import Change, Finding, Run
 from recsvc.rbm.diagnosis.run import LEAST_LOSS, PATIENCE
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.params import Hyperparameters, ModelKind, Params
+from recsvc.rbm.training import TrainingData, monitor_of
 
 MOST_TRIES = 6
 LEAST_GAIN = 1e-6  # a smaller one is rounding
@@ -59,13 +60,22 @@ def compared_at(hyper: Hyperparameters, before: Run) -> int:
 def is_better(changed: Run, before: Run, *, epoch: int) -> bool:
     """Tell whether the best loss up to an epoch is below that of the run before the change.
 
-    Where values became other levels, likelihoods do not compare; then it is the share of its first
-    loss, that of the items' own means, that a run still has (1 − R² of McFadden, 1974).
+    Where ratings were left out, the run before is measured on those that both have. Where values
+    became other levels, likelihoods do not compare; then it is the share of its first loss, that of
+    the items' own means, that a run still has (1 − R² of McFadden, 1974).
     """
-    ours, theirs = (_best(run, epoch) for run in (changed, before))
-    if not before.makes_lists and _scaling(changed) != _scaling(before):
+    ours, theirs = _best(changed, epoch), _best(before, epoch)
+    if _differ("leave_out", changed, before) and before.loss_without is not None:
+        theirs = before.loss_without.get(_chosen("leave_out", changed), theirs)
+    if not before.makes_lists and _differ("scaling", changed, before):
         ours, theirs = ours / _first(changed), theirs / _first(before)
     return ours < (1.0 - LEAST_GAIN) * theirs
+
+
+def loss_of(params: Params, data: TrainingData, model_kind: ModelKind, *, seed: int) -> float:
+    """Give what a run with these parameters is compared by, on this data."""
+    figures = monitor_of(data, model_kind, seed=seed).measure(params)
+    return float(Run.of([{"epoch": 0, **vars(figures)}]).loss.values[0])
 
 
 def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:
@@ -82,8 +92,12 @@ def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:
     return bool(set.intersection(*curable))
 
 
-def _scaling(run: Run) -> str | None:
-    return run.hyper.scaling if run.hyper is not None else None
+def _differ(hyperparameter: str, run: Run, other: Run) -> bool:
+    return _chosen(hyperparameter, run) != _chosen(hyperparameter, other)
+
+
+def _chosen(hyperparameter: str, run: Run) -> str:
+    return str(getattr(run.hyper or run.usual, hyperparameter))
 
 
 def _first(run: Run) -> float:

@@ -1,6 +1,7 @@
 """Ratings without those that would be learned from wrongly, for who asks for it: leave_out."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 
@@ -23,6 +24,12 @@ def cleaned(snapshot: Snapshot, leave_out: LeaveOut) -> Snapshot:
         odd = raters.odd(raters.counted(snapshot))
         snapshot = _kept(snapshot, ~odd[snapshot.user_numbers])
     return snapshot
+
+
+def without_odd(snapshot: Snapshot) -> dict[LeaveOut, Snapshot]:
+    """Give what each choice leaves, by choice; those that leave out nothing are not there."""
+    left = {choice: cleaned(snapshot, choice) for choice in get_args(LeaveOut)}
+    return {choice: one for choice, one in left.items() if one.values.size < snapshot.values.size}
 
 
 def odd_values(snapshot: Snapshot) -> Which:

@@ -129,11 +129,7 @@ def train(
     When a parameter stops being finite, training goes on from the best epoch at a tenth of the
     rate, `hyper.rollbacks` times; then it raises Diverged.
     """
-    machine = machine_of(model_kind)
-    monitor = Monitor.of(
-        machine, data.train, data.validation, data.values, seed=seed,
-        first_liked=data.first_liked if model_kind == "joint_rbm" else None,
-    )  # fmt: skip
+    monitor = monitor_of(data, model_kind, seed=seed)
     if state.epoch == 0:
         state, report = _judged(
             state, monitor, hyper, Pace(0.0, 0.0, 0),
@@ -153,6 +149,14 @@ def train(
             reached = _judged(back, monitor, hyper, now, epoch=epoch, largest_weight=largest)
         state, report = reached
         yield report, state
+
+
+def monitor_of(data: TrainingData, model_kind: ModelKind, *, seed: int) -> Monitor:
+    """Give what measures every epoch of a run on this data."""
+    return Monitor.of(
+        machine_of(model_kind), data.train, data.validation, data.values, seed=seed,
+        first_liked=data.first_liked if model_kind == "joint_rbm" else None,
+    )  # fmt: skip
 
 
 def _after_epoch(

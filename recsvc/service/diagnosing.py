@@ -71,7 +71,11 @@ def run_of(session: Session, job: Job) -> Run:
         is_over=job.state in OVER,
         began_warm=bool(job.spec["warm_start"]),
     )
-    return replace(run, ratings_per_parameter=note.get("ratings_per_parameter"))
+    return replace(
+        run,
+        ratings_per_parameter=note.get("ratings_per_parameter"),
+        loss_without=note.get("loss_without"),
+    )
 
 
 def rows_of(epochs: Sequence[TrainingEpoch]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from recsvc.rbm import checkpoint
 from recsvc.rbm.diagnosis import Run
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training import TrainerState
 from recsvc.rbm.watching import Watch
 from recsvc.service import completing, fitting
@@ -55,6 +56,7 @@ class Learning:
     job: Job
     spec: TrainingSpec
     hyper: Hyperparameters
+    snapshot: Snapshot
     split: Split
     telling: Telling
     warnings: list[str] = field(default_factory=list)
@@ -114,16 +116,20 @@ class Learning:
             return state
         growing = GrowingRun.of(self.context, self.job, self._known())
         watch = Watch.of(self.spec.model_kind, data.train, seed=self.spec.seed)
-        pilot = Pilot.of(self.context, self.spec) if self.spec.autopilot else None
+        pilot = None
+        if self.spec.autopilot:
+            pilot = Pilot.of(self.context, self.spec, self.snapshot, self.telling)
         stopping = Stopping.of(self.context, self.job, self.hyper)
         for lap in fitting.laps(self.context, self.lease, fit, data, state):
             state = self._stepped(state, lap)
             growing.add(lap.report)
             self.telling.epoch(lap, growing, watch)
             if pilot is not None:
-                pilot.look(growing, lap.report.epoch)
+                pilot.look(growing, fit, lap)
             if stopping is not None:
                 stopping.look(lap.report.epoch)
+        if pilot is not None:
+            pilot.end(growing, fit, state.best_params)
         return state
 
     def _stepped(self, state: TrainerState, lap: Lap) -> TrainerState:

@@ -15,10 +15,16 @@ from recsvc.db.session import Session, reading
 from recsvc.db.tables import Job, JobState
 from recsvc.errors import ChangeNotKept, Hopeless
 from recsvc.rbm import autopilot
+from recsvc.rbm.cleaning import without_odd
 from recsvc.rbm.diagnosis import Change, Finding, Run, diagnose
+from recsvc.rbm.params import Params
+from recsvc.rbm.snapshot import Snapshot
 from recsvc.service import diagnosing
 from recsvc.service.context import Context
+from recsvc.service.fitting import Fit, Lap
 from recsvc.service.growing import GrowingRun
+from recsvc.service.judging import split_of
+from recsvc.service.telling import Telling
 from recsvc.service.training_spec import TrainingSpec
 
 KIND = "training"
@@ -29,44 +35,77 @@ LOOKS_AT_MOST = 100  # of a long curve
 class Pilot:
     """Looks at a running job after every epoch.
 
-    before  the run that its change is to mend, None of the first
-    latest  findings of the latest epochs
+    before    the run that its change is to mend, None of the first
+    snapshot  the ratings that it learns from and is measured on
+    judged    whether its change is known to help
+    latest    findings of the latest epochs
     """
 
     before: Run | None
+    snapshot: Snapshot
+    telling: Telling
+    judged: bool = False
     latest: list[Sequence[Finding]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, context: Context, spec: TrainingSpec) -> "Pilot":
+    def of(
+        cls, context: Context, spec: TrainingSpec, snapshot: Snapshot, telling: Telling
+    ) -> "Pilot":
         """Take up a job where it is."""
         if spec.trying is None or spec.retry_of is None:
-            return cls(None)
+            return cls(None, snapshot, telling)
         with reading(context.database) as session:
             before = JobQueue(session).get(spec.retry_of, KIND)
-            return cls(diagnosing.run_of(session, before))
+            return cls(diagnosing.run_of(session, before), snapshot, telling)
 
-    def look(self, growing: GrowingRun, epoch: int) -> None:
+    def look(self, growing: GrowingRun, fit: Fit, lap: Lap) -> None:
         """Raise ChangeNotKept or Hopeless where there is no use in going on."""
-        hyper, n_rows = growing.known.hyper, len(growing.rows)
-        is_last = hyper is not None and epoch == hyper.epochs
-        if epoch % max(1, n_rows // LOOKS_AT_MOST) or is_last:
+        epoch, epochs = lap.report.epoch, fit.hyper.epochs
+        if self.before is not None and epoch >= autopilot.compared_at(fit.hyper, self.before):
+            self._judge(growing.run(), epoch)
+        if epoch % max(1, len(growing.rows) // LOOKS_AT_MOST) or epoch == epochs:
             return
         now = growing.run()
         self.latest = [*self.latest, diagnose(now)][-autopilot.ENOUGH_EPOCHS :]
-        hopeless = autopilot.is_hopeless(self.latest)
-        if (hopeless or self._is_time(now, epoch)) and not self._helps(now, epoch):
-            raise ChangeNotKept(epoch)
-        if hopeless:
+        if autopilot.is_hopeless(self.latest):
+            self._judge(now, epoch)
+            self._measure_without(fit, lap.state.best_params, epoch / epochs)
             raise Hopeless(epoch, self.latest[-1][0].code)
 
-    def _is_time(self, now: Run, epoch: int) -> bool:
-        """Tell whether the change can be judged by now."""
-        if self.before is None or now.hyper is None:
-            return False
-        return epoch == autopilot.compared_at(now.hyper, self.before)
+    def end(self, growing: GrowingRun, fit: Fit, best: Params) -> None:
+        """Judge a run that ended before it was time to. Raises ChangeNotKept."""
+        if self.before is not None:
+            self._judge(growing.run(), autopilot.compared_at(fit.hyper, self.before))
+        self._measure_without(fit, best, 1.0)
 
-    def _helps(self, now: Run, epoch: int) -> bool:
-        return self.before is None or autopilot.is_better(now, self.before, epoch=epoch)
+    def _judge(self, now: Run, epoch: int) -> None:
+        if self.before is None or self.judged:
+            return
+        if not autopilot.is_better(now, self.before, epoch=epoch):
+            raise ChangeNotKept(now.last_epoch)
+        self.judged = True
+
+    def _measure_without(self, fit: Fit, best: Params, share: float) -> None:
+        """Write down what a run that leaves ratings out will be compared with."""
+        losses = losses_without(self.snapshot, fit, best)
+        if losses:
+            self.telling.note["loss_without"] = losses
+            self.telling.phase("measuring without odd ratings", share / self.telling.fits)
+
+
+def losses_without(snapshot: Snapshot, fit: Fit, params: Params) -> dict[str, float]:
+    """Give the loss on the validation ratings that each choice of leave_out leaves, by choice.
+
+    A choice that leaves out nothing is not there, nor one that leaves nothing to measure on.
+    """
+    spec = fit.spec
+    losses: dict[str, float] = {}
+    for choice, left in without_odd(snapshot).items():
+        validation = split_of(left, fit.split.scale, share=spec.validation_share).validation
+        if validation.n_ratings > 0:
+            data = replace(fit, validation=validation).data()
+            losses[choice] = autopilot.loss_of(params, data, spec.model_kind, seed=spec.seed)
+    return losses
 
 
 def follow(session: Session, job: Job, *, now: datetime) -> Job | None:

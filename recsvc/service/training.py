@@ -76,7 +76,7 @@ def _trained(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
         "ratings_per_parameter": shape.ratings_per_parameter(hyper.n_hidden),
     }
     learning = Learning(
-        context, lease, job, spec, hyper, split, telling, _idle_choices(spec, scale)
+        context, lease, job, spec, hyper, snapshot, split, telling, _idle_choices(spec, scale)
     )
     learned = learning.learned()
     telling.phase("evaluating", 1.0)

@@ -1,10 +1,16 @@
 """Autopilot: which change is tried, when it is compared, and whether it is kept."""
 
+from dataclasses import asdict, replace
+
+import numpy as np
 import pytest
 
 from recsvc.rbm import autopilot
 from recsvc.rbm.diagnosis import Change, Evidence, Finding, Run
+from recsvc.rbm.machine import machine_of
 from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.training import TrainerState, TrainingData, train
+from tests.rbm.machines import STARS, movielens_100k
 
 SLOWER, WIDER = Change("learning_rate", 2.0, 0.02), Change("n_hidden", 2.0, 100.0)
 
@@ -81,6 +87,33 @@ def test_likelihoods_of_other_levels_are_compared_by_what_is_left_of_their_first
     assert autopilot.is_better(fine, crude, epoch=1)
     assert not autopilot.is_better(run(2.0, 1.91), crude, epoch=1)
     assert not autopilot.is_better(fine, run(0.2, 0.19), epoch=1), "of the same levels they do"
+
+
+def test_where_ratings_were_left_out_the_run_before_is_measured_on_what_is_left():
+    before = replace(run(1.0, 0.8), loss_without={"odd_raters": 1.2, "odd": 1.1})
+
+    assert autopilot.is_better(run(1.3, 1.15, leave_out="odd_raters"), before, epoch=1)
+    assert not autopilot.is_better(run(1.3, 1.15, leave_out="odd"), before, epoch=1)
+    assert not autopilot.is_better(run(1.3, 1.15), before, epoch=1), "none was left out"
+    assert autopilot.is_better(run(0.7, leave_out="odd_values"), before, epoch=1)
+    assert not autopilot.is_better(run(1.3, 0.9, leave_out="odd"), run(0.8), epoch=1)
+
+
+@pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
+def test_the_loss_that_runs_are_compared_by_is_that_of_the_curve(kind, data_dir):
+    parts = [movielens_100k(data_dir, name) for name in ("u1.base", "u1.test")]
+    if kind == "item_rbm":
+        parts = [part.transposed() for part in parts]
+    data = TrainingData(*parts, STARS)
+    hyper = Hyperparameters.chosen(kind, {"epochs": 2, "n_hidden": 4})
+    first = machine_of(kind).initial_params(data.train, 5, hyper, rng=np.random.default_rng(0))
+
+    for report, state in train(
+        data, hyper, seed=1, state=TrainerState.initial(first), model_kind=kind
+    ):
+        loss = autopilot.loss_of(state.params, data, kind, seed=1)
+        curve = Run.of([asdict(report)], model_kind=kind).loss
+        assert curve.values.tolist() == [loss]
 
 
 def test_whatever_can_be_measured_is_better_than_what_never_was():

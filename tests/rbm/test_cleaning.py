@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsvc.rbm.cleaning import cleaned
+from recsvc.rbm.cleaning import cleaned, without_odd
 from recsvc.rbm.profile import profile
 from recsvc.rbm.ratings import RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
@@ -51,6 +51,31 @@ def test_values_off_the_scale_go_and_their_users_stay(movies):
     assert RatingScale.infer(kept.values).values == (1.0, 2.0, 3.0, 4.0, 5.0)
     assert left_out(movies, kept) == set()
     assert kept.values.size > 0.97 * movies.values.size
+
+
+def test_where_most_are_content_the_others_are_not_odd(movies):
+    """Four of five reviews of many a shop are five stars: there is no range between quartiles."""
+    rng = np.random.default_rng(0)
+    content = np.where(rng.random(movies.values.size) < 0.8, 5.0, movies.values)
+    mistyped = content.copy()
+    mistyped[::500] = 50.0
+
+    assert cleaned(replace(movies, values=content), "odd_values").values.size == content.size
+    kept = cleaned(replace(movies, values=mistyped), "odd_values").values
+    assert kept.tolist() == np.delete(content, np.s_[::500]).tolist()
+
+
+def test_each_choice_that_leaves_anything_out_tells_what_it_leaves(movies):
+    values = movies.values.copy()
+    values[:9] = 999.0
+    spoilt = replace(movies, values=values)
+
+    left = without_odd(spoilt)
+
+    assert list(left) == ["odd_values", "odd_raters", "odd"]
+    for choice, one in left.items():
+        np.testing.assert_array_equal(one.values, cleaned(spoilt, choice).values)
+    assert without_odd(left["odd"]) == {}
 
 
 def test_of_amounts_none_is_off_the_scale(movies):

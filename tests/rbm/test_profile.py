@@ -44,18 +44,27 @@ def remark(of: Snapshot, code: str):
     return found
 
 
-def test_a_second_scale_is_seen_whoever_uses_it(movies):
+@pytest.mark.parametrize("times", [6, 20])
+def test_a_second_scale_is_seen_whoever_uses_it(movies, times):
     def percent(users, values):
-        values[users % 20 == 0] *= 20
+        values[users % 20 == 0] *= times
 
     found = remark(with_values(movies, percent), "mixed_scales")
 
     assert found.count == np.count_nonzero(movies.user_numbers % 20 == 0)
-    assert found.examples == ("20", "40", "60", "80", "100")
+    assert found.examples == tuple(str(times * star) for star in range(1, 6))
 
 
 @pytest.mark.parametrize(
-    "values", [[1.0, 2, 3, 4, 10], [1.0, 2, 3], [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]]
+    "values",
+    [
+        [1.0, 2, 3, 4, 10],
+        [1.0, 2, 3],
+        [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5],
+        [1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+        [0.0, 1, 2, 3, 4, 5],
+        [1.0, 2, 3, 4, 5, 6, 12, 20],
+    ],
 )
 def test_one_scale_with_gaps_is_no_second_one(values):
     given = np.repeat(np.array(values), [90, *[10] * (len(values) - 1)])
@@ -241,6 +250,13 @@ def test_values_far_outside_are_outliers_and_the_ends_of_a_scale_are_not(movies,
 
     assert (found.count, found.share, found.examples) == (100, 0.001, (f"{odd:g}",))
     assert "RECSVC_RATING_SCALE" in found.training
+
+
+def test_where_most_are_content_the_others_are_no_outliers(movies):
+    def praise(users, values):
+        values[np.arange(values.size) % 5 > 0] = 5.0
+
+    assert "outliers" not in codes(with_values(movies, praise))
 
 
 def test_nearly_one_level_is_told(movies):

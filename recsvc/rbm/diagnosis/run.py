@@ -67,6 +67,8 @@ class Run:
     n_epochs     that were looked at
     ratings_per_parameter  as many as there are to learn each parameter from
     idle_seconds           since the last epoch of a run that goes on
+    loss_without           loss of the best epoch on the validation ratings that a choice of
+                           leave_out leaves, by choice
     """
 
     columns: Mapping[str, Series]
@@ -81,6 +83,7 @@ class Run:
     n_epochs: int = 0
     ratings_per_parameter: float | None = None
     idle_seconds: float = 0.0
+    loss_without: Mapping[str, float] | None = None
 
     @classmethod
     def of(

@@ -10,6 +10,7 @@ FAR_OUT = 3.0  # interquartile ranges beyond a quartile [Tukey 1977]
 RARE = 0.01  # share of the ratings
 MAIN_SCALE = 0.7  # share of the ratings that are given on the scale that most users mean
 NEXT_VALUE = 1.8  # times the highest of it; the next of the same scale is nearer
+WHOLE_SCALE = 3  # values; as many others that are multiples of them are no coincidence
 LONG_TAIL, MANY_VALUES = 20.0, 20  # times the median; distinct values
 
 
@@ -30,20 +31,28 @@ def of_another_scale(values: Doubles) -> Which:
     """Tell which values lie on a multiple of the scale that most of them lie on."""
     nothing = np.zeros(values.size, dtype=np.bool_)
     distinct, counts = np.unique(values, return_counts=True)
-    if distinct.size < 4 or distinct[0] < 0:  # two values a scale
+    if distinct.size > 2 * MANY_VALUES or distinct[:1].min(initial=0) < 0:
         return nothing
-    main = np.flatnonzero(
-        (np.cumsum(counts)[:-1] >= MAIN_SCALE * values.size)
-        & (distinct[1:] > NEXT_VALUE * distinct[:-1])
-    )
-    if main.size == 0 or not 1 <= main[0] <= distinct.size - 3:
-        return nothing
-    own, others = distinct[: main[0] + 1], distinct[main[0] + 1 :]
+    for last in np.flatnonzero(np.cumsum(counts) >= MAIN_SCALE * values.size):
+        own, others = distinct[: last + 1], distinct[last + 1 :]
+        if _is_multiple(others, own):
+            far: Which = values >= others[0]
+            return far
+    return nothing
+
+
+def _is_multiple(others: Doubles, own: Doubles) -> bool:
+    """Tell whether all others are values of a scale times the same number.
+
+    The next values of one and the same scale would be nearer; or fewer than its own.
+    """
+    if min(own.size, others.size) < 2:
+        return False
+    is_apart = others[0] > NEXT_VALUE * own[-1]
+    is_whole = others.size == own.size >= WHOLE_SCALE
     as_own = others / (others[-1] / own[-1])
-    if not np.isclose(as_own[:, np.newaxis], own).any(axis=1).all():
-        return nothing
-    far: Which = values >= others[0]
-    return far
+    are_own = np.isclose(as_own[:, np.newaxis], own).any(axis=1).all()
+    return bool((is_apart or is_whole) and are_own)
 
 
 def _unscaled_counts(counted: Counted) -> Remark | None:
@@ -66,10 +75,10 @@ def _outliers(counted: Counted) -> Remark | None:
     values = counted.snapshot.values
     if values.size == 0:
         return None
-    low, high = np.quantile(values, [0.25, 0.75])
     odd = far_out(values)
     if not 0 < odd.mean() < RARE:  # of values that many give, the range is to blame
         return None
+    low, high = _middle(values)
     examples = tuple(f"{value:g}" for value in np.unique(values[odd])[:EXAMPLES])
     return Remark(
         "outliers", "ratings", int(odd.sum()), float(odd.mean()), examples,
@@ -94,10 +103,18 @@ def _level_imbalance(counted: Counted) -> Remark | None:
 
 def far_out(values: Doubles) -> Which:
     """Tell which values lie more than three interquartile ranges beyond a quartile."""
-    low, high = np.quantile(values, [0.25, 0.75])
+    low, high = _middle(values)
     reach = FAR_OUT * (high - low)
     far: Which = (values < low - reach) | (values > high + reach)
     return far
+
+
+def _middle(values: Doubles) -> tuple[float, float]:
+    """Give the quartiles; where half of the values are the same, what all but a few lie between."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    if low == high:
+        low, high = np.quantile(values, [RARE, 1 - RARE])
+    return float(low), float(high)
 
 
 LOOKS = (_mixed_scales, _unscaled_counts, _outliers, _level_imbalance)
