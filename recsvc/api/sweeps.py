@@ -156,7 +156,9 @@ class SweepOut(Answer):
     best_model_version: int | None = Field(
         examples=[4], description="Ready for POST /v1/models/{version}/publish."
     )
-    sensitivity: list[SensitivityOut] = Field(description="The most telling first.")
+    sensitivity: list[SensitivityOut] = Field(
+        description="The most telling first; none of which so few trials tell nothing."
+    )
     suggestion: SuggestionOut | None = Field(description="Of a `rate_range` that is over.")
     links: dict[str, str] = Field(examples=[{"self": "/v1/sweeps/3"}])
 

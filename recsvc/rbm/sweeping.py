@@ -14,7 +14,7 @@ Values = dict[str, Any]  # of the hyperparameters swept, of one trial
 
 GRACE_EPOCHS = 5
 LEAST_OTHERS = 3
-MOST_BINS = 4
+MOST_BINS, LEAST_IN_A_BIN = 4, 3
 WORTHWHILE_FALL = 0.1  # of the largest one
 BELOW_DIVERGENCE = 3.0
 RISE = 1e-3
@@ -98,34 +98,48 @@ def sensitivity(trials: Sequence[Values], figures: Sequence[float]) -> dict[str,
     full grid a group is a value. Values that hardly repeat are put into quantile bins, and what
     chance makes of so few trials is taken off (Kelley's epsilon squared, 1935).
 
-    returns  the largest first; nothing for fewer than two trials, or where all came out alike
+    returns  the largest first, without those of which so few trials tell nothing; nothing for fewer
+             than two trials, or where all came out alike
     """
     measured = np.asarray(figures, dtype=np.float64)
     total = float(np.square(measured - measured.mean()).sum()) if measured.size else 0.0
     if measured.size < 2 or total == 0.0:
         return {}
-    shares = {
-        name: _explained([trial[name] for trial in trials], measured, total) for name in trials[0]
-    }
+    shares = {}
+    for name in trials[0]:
+        values = [trial[name] for trial in trials]
+        is_alone = len(trials[0]) == 1
+        share = _explained(values, measured, total, are_groups=is_alone or _repeat(values))
+        if share is not None:
+            shares[name] = share
     return dict(sorted(shares.items(), key=lambda entry: -entry[1]))
 
 
-def _explained(values: Sequence[Any], figures: Doubles, total: float) -> float:
-    distinct = sorted(set(values), key=lambda value: (str(type(value)), value))
-    binned = len(distinct) > max(2, len(values) // 2) and len(values) > 2 * MOST_BINS
-    if binned and all(isinstance(value, int | float) for value in distinct):
+def _repeat(values: Sequence[Any]) -> bool:
+    return len(set(values)) <= max(2, len(values) // 2)
+
+
+def _explained(
+    values: Sequence[Any], figures: Doubles, total: float, *, are_groups: bool
+) -> float | None:
+    """Give the share; None where values are no groups, and cannot be put into any.
+
+    are_groups  whether trials of the same value are a group
+    """
+    n = figures.size
+    n_bins = min(MOST_BINS, n // LEAST_IN_A_BIN)
+    if are_groups:
+        distinct = sorted(set(values), key=lambda value: (str(type(value)), value))
+        groups = np.array([distinct.index(value) for value in values])
+    elif n_bins > 1 and all(isinstance(value, int | float) for value in values):
         numbers = np.asarray(values, dtype=np.float64)
-        edges = np.quantile(numbers, np.arange(1, MOST_BINS) / MOST_BINS)
+        edges = np.quantile(numbers, np.arange(1, n_bins) / n_bins)
         groups = np.searchsorted(edges, numbers, side="right")
     else:
-        binned = False
-        groups = np.array([distinct.index(value) for value in values])
-    within = sum(
-        float(np.square(figures[groups == group] - figures[groups == group].mean()).sum())
-        for group in np.unique(groups)
-    )
-    n, k = figures.size, np.unique(groups).size
-    lucky = (k - 1) * within / (n - k) if binned and n > k else 0.0
+        return None
+    members = [figures[groups == group] for group in np.unique(groups)]
+    within = sum(float(np.square(one - one.mean()).sum()) for one in members)
+    lucky = 0.0 if are_groups else (len(members) - 1) * within / (n - len(members))
     return float(np.clip((total - within - lucky) / total, 0.0, 1.0))
 
 

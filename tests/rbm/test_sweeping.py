@@ -81,6 +81,26 @@ def test_in_random_trials_the_planted_effect_is_found_and_the_idle_one_has_next_
     assert shares["idle"] < 0.1
 
 
+def test_of_a_few_random_trials_none_is_said_to_explain_everything():
+    """Eight different values of each would be eight groups of one, in which nothing varies."""
+    between = Between(0, 1, False, False)
+    trials = sweeping.drawn({"works": between, "idle": between}, trials=8, seed=1)
+    figures = [one["works"] for one in trials]
+
+    shares = sweeping.sensitivity(trials, figures)
+
+    assert shares["works"] > 0.5 > 0.2 > shares["idle"]
+    assert sweeping.sensitivity(trials[:5], figures[:5]) == {}
+    named = [{**one, "objective": f"objective {n}"} for n, one in enumerate(trials)]
+    assert "objective" not in sweeping.sensitivity(named, figures)
+
+
+def test_what_alone_was_swept_explains_everything():
+    trials = sweeping.grid({"learning_rate": [0.1, 0.2, 0.3]})
+
+    assert sweeping.sensitivity(trials, [1.0, 2.0, 2.5]) == {"learning_rate": 1.0}
+
+
 @pytest.mark.parametrize("figures", [[], [1.0], [1.0, 1.0]])
 def test_where_nothing_differs_nothing_is_explained(figures):
     assert sweeping.sensitivity([{"n_hidden": 5}, {"n_hidden": 6}][: len(figures)], figures) == {}
