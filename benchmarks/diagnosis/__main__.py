@@ -6,6 +6,7 @@ from collections import defaultdict
 from multiprocessing import get_context
 
 from benchmarks.diagnosis.bank import faulty_cases, sound_cases
+from benchmarks.diagnosis.faults import Fault
 from benchmarks.diagnosis.outcomes import Outcome, outcome
 from benchmarks.progress import steps
 
@@ -42,16 +43,17 @@ def table(outcomes: list[Outcome]) -> str:
     by_fault = defaultdict(list)
     for one in outcomes:
         if one.case.fault is not None:
-            by_fault[one.case.fault.name].append(one)
+            by_fault[one.case.fault].append(one)
     lines = [
-        "| fault | runs | found | cause in the top two | harmless | cured | told first |",
-        "|---|---:|---:|---:|---:|---:|---|",
+        "| fault | runs | found | named | precision | harmless | cured | told first |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
     ]
-    for name, some in by_fault.items():
+    for fault, some in by_fault.items():
         told = sorted({one.codes[0] if one.codes else "healthy" for one in some})
         lines.append(
-            f"| {name} | {len(some)} | {sum(one.is_found for one in some)} | "
-            f"{sum(one.is_named for one in some)} | {sum(one.is_harmless for one in some)} | "
+            f"| {fault.name} | {len(some)} | {sum(one.is_found for one in some)} | "
+            f"{sum(one.is_named for one in some)} | {precision(fault, outcomes)} | "
+            f"{sum(one.is_harmless for one in some)} | "
             f"{sum(one.is_cured for one in some)} | {', '.join(told)} |"
         )
     faulty = [one for one in outcomes if one.case.fault is not None]
@@ -74,6 +76,13 @@ def table(outcomes: list[Outcome]) -> str:
                sum(bool(one.rules) for one in sound)),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def precision(fault: Fault, outcomes: list[Outcome]) -> str:
+    """Of all runs that are told this cause, the share whose cause it is."""
+    told = [one for one in outcomes if one.names(fault)]
+    right = [one for one in told if one.case.fault and set(fault.codes) & set(one.case.fault.codes)]
+    return f"{len(right) / len(told):.2f}" if told else "–"
 
 
 def share(some: list[Outcome], what: str) -> str:

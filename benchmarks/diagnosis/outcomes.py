@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks.diagnosis import sagemaker
 from benchmarks.diagnosis.bank import Case
+from benchmarks.diagnosis.faults import Fault
 from benchmarks.diagnosis.training import Told, run_of, told_of
 from recsvc.rbm import autopilot
 from recsvc.rbm.diagnosis import diagnose
@@ -39,9 +40,13 @@ class Outcome:
     @property
     def is_named(self) -> bool:
         """Tell whether one of the first two names the fault's cause."""
+        return self.case.fault is not None and self.names(self.case.fault)
+
+    def names(self, fault: Fault) -> bool:
+        """Tell whether one of the first two findings that are no notes is of this fault."""
         told = [code for code, severity in zip(self.codes, self.severities, strict=True)
                 if severity != "note"]  # fmt: skip
-        return self.case.fault is not None and any(c in self.case.fault.codes for c in told[:2])
+        return any(code in fault.codes for code in told[:2])
 
     @property
     def is_harmless(self) -> bool:
