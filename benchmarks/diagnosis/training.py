@@ -135,7 +135,9 @@ def losses_without(
         _, validation = split(left.matrix(scale), left, case.seed)
         on_left = replace(data, validation=validation)
         with np.errstate(all="ignore"):
-            losses[choice] = autopilot.loss_of(params, on_left, case.kind, seed=case.seed)
+            loss = autopilot.loss_of(params, on_left, case.kind, seed=case.seed)
+        if loss is not None:
+            losses[choice] = loss
     return losses
 
 

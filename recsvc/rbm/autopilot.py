@@ -72,10 +72,13 @@ def is_better(changed: Run, before: Run, *, epoch: int) -> bool:
     return ours < (1.0 - LEAST_GAIN) * theirs
 
 
-def loss_of(params: Params, data: TrainingData, model_kind: ModelKind, *, seed: int) -> float:
-    """Give what a run with these parameters is compared by, on this data."""
+def loss_of(
+    params: Params, data: TrainingData, model_kind: ModelKind, *, seed: int
+) -> float | None:
+    """Give what a run with these parameters is compared by, on this data; None if no number."""
     figures = monitor_of(data, model_kind, seed=seed).measure(params)
-    return float(Run.of([{"epoch": 0, **vars(figures)}]).loss.values[0])
+    loss = Run.of([{"epoch": 0, **vars(figures)}]).loss.values
+    return float(loss[0]) if loss.size else None
 
 
 def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:

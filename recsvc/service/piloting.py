@@ -102,9 +102,12 @@ def losses_without(snapshot: Snapshot, fit: Fit, params: Params) -> dict[str, fl
     losses: dict[str, float] = {}
     for choice, left in without_odd(snapshot).items():
         validation = split_of(left, fit.split.scale, share=spec.validation_share).validation
-        if validation.n_ratings > 0:
-            data = replace(fit, validation=validation).data()
-            losses[choice] = autopilot.loss_of(params, data, spec.model_kind, seed=spec.seed)
+        if validation.n_ratings == 0:
+            continue
+        data = replace(fit, validation=validation).data()
+        loss = autopilot.loss_of(params, data, spec.model_kind, seed=spec.seed)
+        if loss is not None:
+            losses[choice] = loss
     return losses
 
 

@@ -10,7 +10,7 @@ from recsvc.rbm.diagnosis import Change, Evidence, Finding, Run
 from recsvc.rbm.machine import machine_of
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training import TrainerState, TrainingData, train
-from tests.rbm.machines import STARS, movielens_100k
+from tests.rbm.machines import STARS, movielens_100k, random_params
 
 SLOWER, WIDER = Change("learning_rate", 2.0, 0.02), Change("n_hidden", 2.0, 100.0)
 
@@ -114,6 +114,15 @@ def test_the_loss_that_runs_are_compared_by_is_that_of_the_curve(kind, data_dir)
         loss = autopilot.loss_of(state.params, data, kind, seed=1)
         curve = Run.of([asdict(report)], model_kind=kind).loss
         assert curve.values.tolist() == [loss]
+
+
+def test_parameters_that_are_no_numbers_have_no_loss(data_dir):
+    ratings = movielens_100k(data_dir, "u1.base")
+    params = random_params(np.random.default_rng(0), n_items=ratings.n_items)
+    params.weights[...] = np.nan
+    data = TrainingData(ratings, movielens_100k(data_dir, "u1.test"), STARS)
+
+    assert autopilot.loss_of(params, data, "user_rbm", seed=0) is None
 
 
 def test_whatever_can_be_measured_is_better_than_what_never_was():
