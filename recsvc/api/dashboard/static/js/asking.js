@@ -1,4 +1,5 @@
 // What a training job or a sweep of them is asked for: fields, and what was typed into them.
+import { Problem } from "./api.js";
 import { fill, h } from "./dom.js";
 import { problem } from "./parts.js";
 
@@ -42,6 +43,11 @@ export function base(form) {
   for (const name of Object.keys(NUMBERS)) if (data.get(name).trim()) asked[name] = typed(data.get(name));
   if (data.has("warm_start")) asked.warm_start = true;
   return asked;
+}
+
+/** The same as settings of an address, of a form or of a job that was asked for. */
+export function settingsOf({ model_kind, seed, validation_share, warm_start, hyperparameters }) {
+  return { model_kind, seed, validation_share, warm_start: warm_start || "", ...hyperparameters };
 }
 
 /** A field of a form with its name above it. */
@@ -92,4 +98,9 @@ export function sends(form, start, told, send) {
       start.disabled = false;
     }
   });
+}
+
+/** What is told where a form cannot be sent as it is. */
+export function notSent(detail) {
+  return new Problem(0, { title: "Nothing was sent", detail });
 }

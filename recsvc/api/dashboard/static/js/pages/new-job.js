@@ -1,10 +1,10 @@
 // A new training job: what is asked for, looked at before it is queued.
 import { post } from "../api.js";
-import { COMMON, base, choice, field, othersField, sends, tick, usualFields, warmField } from "../asking.js";
+import { COMMON, base, choice, field, othersField, sends, settingsOf, tick, usualFields, warmField } from "../asking.js";
 import { fill, h, say } from "../dom.js";
 import * as as from "../format.js";
 import { button, facts, heading, section } from "../parts.js";
-import { go } from "../router.js";
+import { go, link } from "../router.js";
 import { profile } from "./data.js";
 
 const PUBLISH = { if_better: "if its lists are better", never: "never", always: "always" };
@@ -24,11 +24,20 @@ export async function show(page, { settings, signal, entitle }) {
     go(`jobs/${job.id}`);
   });
   page.append(
-    heading("New training job"),
+    heading("New training job", sweeping(form)),
     h("p", { class: "about" }, "Nothing need be chosen: what is left empty is decided by the shape of your data."),
     section("What is asked for", form, told),
     preview,
   );
+}
+
+/** The way to a sweep, which what is typed goes along. */
+function sweeping(form) {
+  const way = h("a", { class: "button plain" }, "Compare several: new sweep");
+  const aim = () => way.setAttribute("href", link("sweeps/new", settingsOf(base(form))));
+  form.addEventListener("input", aim);
+  aim();
+  return way;
 }
 
 function formOf(settings) {
