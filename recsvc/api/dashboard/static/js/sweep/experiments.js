@@ -16,7 +16,8 @@ const EXAMPLES = { grid: "n_hidden = 50, 100, 200\nmomentum = 0.5, 0.9", random:
  * The experiments, in two columns.
  *
  * An experiment is {title, means, label, fields, asked}: `asked` reads what it tries from its form.
- * Some have `follows`, which is told what all trials have in common, and `adds`, which says more of the jobs.
+ * Some have `follows`, which is told what all trials have in common, `adds`, which says more of the
+ * jobs, or `runsToTheEnd`, where stopping trials early means nothing.
  */
 export function experiments() {
   return [
