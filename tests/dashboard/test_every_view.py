@@ -17,6 +17,7 @@ VIEWS = [
     pytest.param("#/jobs/{job}", ".plot[data-drawn]", id="job"),
     pytest.param("#/jobs/{job}?figures=nll,rmse,units,rate&log=1", ".plot[data-drawn]", id="log"),
     pytest.param("#/sweeps", "main", id="sweeps"),
+    pytest.param("#/sweeps/new", "form", id="new-sweep"),
     pytest.param("#/models", "table", id="models"),
     pytest.param("#/models?beside=1", "text=Calibration error", id="card"),
     pytest.param("#/data", ".bars", id="data"),
@@ -69,7 +70,9 @@ def test_a_view_is_no_wider_than_a_phone(page_of_shop: Open, job, path, drawn):
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
-@pytest.mark.parametrize("path", ["#/jobs", "#/models", "#/data", "#/recommendations?user=ada"])
+@pytest.mark.parametrize(
+    "path", ["#/jobs", "#/sweeps", "#/models", "#/data", "#/recommendations?user=ada"]
+)
 def test_a_view_of_nothing_says_what_to_do_next(page_of: Open, path):
     page = page_of(path)
 

@@ -7,7 +7,8 @@ import { begin } from "./router.js";
 const PAGES = {
   jobs: () => import("./pages/jobs.js"),
   job: () => import("./pages/job.js"),
-  new: () => import("./pages/new-job.js"),
+  "new-job": () => import("./pages/new-job.js"),
+  "new-sweep": () => import("./pages/new-sweep.js"),
   sweeps: () => import("./pages/sweeps.js"),
   sweep: () => import("./pages/sweep.js"),
   models: () => import("./pages/models.js"),
@@ -46,8 +47,7 @@ async function show(route, wasAsked) {
 }
 
 function pageOf(name, which) {
-  if (which === "new") return "new";
-  if (which && (name === "jobs" || name === "sweeps")) return name.slice(0, -1);
+  if (which && (name === "jobs" || name === "sweeps")) return `${which === "new" ? "new-" : ""}${name.slice(0, -1)}`;
   return ["jobs", "sweeps", "models", "data", "recommendations"].includes(name) ? name : "";
 }
 

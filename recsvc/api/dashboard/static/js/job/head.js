@@ -1,5 +1,6 @@
 // The top of a job's page: its state, how far it is, what it belongs to, and stopping it.
 import { post } from "../api.js";
+import { settingsOf } from "../asking.js";
 import { fill, h, say } from "../dom.js";
 import * as as from "../format.js";
 import { badge, button, confirmed, heading } from "../parts.js";
@@ -22,7 +23,7 @@ export class Head {
     const isOver = ["succeeded", "failed", "cancelled"].includes(job.state);
     if (this.state !== `${job.state} ${job.cancel_requested}`) {
       this.state = `${job.state} ${job.cancel_requested}`;
-      fill(this.actions, !isOver && !job.cancel_requested && button("Cancel", () => cancel(job)));
+      fill(this.actions, !isOver && !job.cancel_requested && button("Cancel", () => cancel(job)), sweeping(job));
       fill(this.about, aboutOf(job));
     }
     fill(this.progress, !isOver && bar(job), isOver && outcome(job));
@@ -38,6 +39,10 @@ async function cancel(job) {
   if (!(await confirmed(`Cancel job ${job.id}?`, "It stops within two seconds. Its error curve stays; no model comes of it.", "Cancel the job"))) return;
   await post(`v1/training-jobs/${job.id}/cancel`);
   say(`Job ${job.id} is being cancelled.`);
+}
+
+function sweeping(job) {
+  return h("a", { class: "button plain", href: link("sweeps/new", settingsOf(job)) }, "New sweep from this");
 }
 
 function aboutOf(job) {

@@ -1,17 +1,12 @@
 // A new training job: what is asked for, looked at before it is queued.
 import { post } from "../api.js";
+import { COMMON, base, choice, field, othersField, sends, settingsOf, tick, usualFields, warmField } from "../asking.js";
 import { fill, h, say } from "../dom.js";
 import * as as from "../format.js";
-import { button, facts, heading, problem, section } from "../parts.js";
-import { go } from "../router.js";
+import { button, facts, heading, section } from "../parts.js";
+import { go, link } from "../router.js";
 import { profile } from "./data.js";
 
-const COMMON = ["learning_rate", "epochs", "n_hidden", "batch_size"];
-const KINDS = {
-  joint_rbm: "what people choose and how they rate it; makes lists",
-  user_rbm: "how users rate",
-  item_rbm: "how items are rated",
-};
 const PUBLISH = { if_better: "if its lists are better", never: "never", always: "always" };
 
 /** Draw the form. `settings` may fill it: the name of a hyperparameter, model_kind, seed. */
@@ -23,74 +18,44 @@ export async function show(page, { settings, signal, entitle }) {
   const look = button("Look before", async () => draw(preview, form, await post("v1/training-jobs:validate", body(form), { signal })), { told });
   const start = h("button", { class: "button main" }, "Start training");
   form.append(h("div", { class: "actions wide" }, start, look));
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    start.disabled = true;
-    fill(told);
-    try {
-      const job = await post("v1/training-jobs", body(form));
-      say(`Job ${job.id} is queued.`);
-      go(`jobs/${job.id}`);
-    } catch (error) {
-      fill(told, problem(error));
-    } finally {
-      start.disabled = false;
-    }
+  sends(form, start, told, async () => {
+    const job = await post("v1/training-jobs", body(form));
+    say(`Job ${job.id} is queued.`);
+    go(`jobs/${job.id}`);
   });
   page.append(
-    heading("New training job"),
+    heading("New training job", sweeping(form)),
     h("p", { class: "about" }, "Nothing need be chosen: what is left empty is decided by the shape of your data."),
     section("What is asked for", form, told),
     preview,
   );
 }
 
+/** The way to a sweep, which what is typed goes along. */
+function sweeping(form) {
+  const way = h("a", { class: "button plain" }, "Compare several: new sweep");
+  const aim = () => way.setAttribute("href", link("sweeps/new", settingsOf(base(form))));
+  form.addEventListener("input", aim);
+  aim();
+  return way;
+}
+
 function formOf(settings) {
-  const number = (name, placeholder) => field(name, h("input", { name, inputmode: "decimal", value: settings.get(name) || "", placeholder, autocomplete: "off" }));
   return h(
     "form",
     { class: "asking" },
-    field("model_kind", choice("model_kind", KINDS, settings.get("model_kind") || "joint_rbm"), "double"),
-    COMMON.map((name) => number(name, "")),
-    number("seed", "0"),
-    number("validation_share", "0.1"),
+    usualFields(settings),
     field("publish", choice("publish", PUBLISH, "if_better")),
-    field("Other hyperparameters, one a line", h("textarea", { name: "others", rows: "3", placeholder: "momentum = 0.5\nsparsity_target = 0.1" }), "wide"),
+    othersField(settings),
     tick("autopilot", "autopilot: follow the diagnosis, keep what helps"),
-    tick("warm_start", "warm_start: begin at the published weights"),
+    warmField(settings),
   );
 }
 
-function field(name, input, kind = null) {
-  return h("label", { class: kind }, name, input);
-}
-
-function choice(name, options, chosen) {
-  return h("select", { name }, Object.entries(options).map(([value, means]) => h("option", { value, selected: value === chosen }, `${value}: ${means}`)));
-}
-
-function tick(name, label) {
-  return h("label", { class: "tick double" }, h("input", { type: "checkbox", name }), label);
-}
-
-/** The body of the request: only what was filled in, numbers as numbers. */
+/** The body of the request. */
 function body(form) {
   const data = new FormData(form);
-  const hyperparameters = {};
-  for (const name of COMMON) if (data.get(name).trim()) hyperparameters[name] = typed(data.get(name));
-  for (const line of data.get("others").split("\n")) {
-    const [name, value] = line.split("=").map((part) => part.trim());
-    if (name) hyperparameters[name] = typed(value ?? "");
-  }
-  const asked = { model_kind: data.get("model_kind"), publish: data.get("publish"), hyperparameters };
-  for (const name of ["seed", "validation_share"]) if (data.get(name).trim()) asked[name] = typed(data.get(name));
-  for (const name of ["autopilot", "warm_start"]) if (data.has(name)) asked[name] = true;
-  return asked;
-}
-
-function typed(text) {
-  const value = text.trim();
-  return value !== "" && Number.isFinite(Number(value)) ? Number(value) : value;
+  return { ...base(form), publish: data.get("publish"), ...(data.has("autopilot") && { autopilot: true }) };
 }
 
 function draw(place, form, seen) {

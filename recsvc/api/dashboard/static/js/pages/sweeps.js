@@ -2,7 +2,7 @@
 import { get } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as as from "../format.js";
-import { badge, empty, heading, table } from "../parts.js";
+import { badge, curl, empty, heading, table } from "../parts.js";
 import { link } from "../router.js";
 
 const COLUMNS = [
@@ -21,10 +21,10 @@ export async function show(page, { settings, signal, entitle }) {
   entitle("Sweeps");
   const cursor = settings.get("cursor");
   const list = h("div", { class: "panel" });
-  page.append(heading("Sweeps"), list);
+  page.append(heading("Sweeps", h("a", { class: "button main", href: link("sweeps/new") }, "New sweep")), list);
   const found = await get(`v1/sweeps?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal });
   if (!found.items.length) {
-    fill(list, empty("No sweep yet. POST /v1/sweeps starts one: many training jobs that differ in what is to be compared. The API page shows how."));
+    fill(list, empty("No sweep yet: several jobs that differ in what is to be compared. Press “New sweep” – or, in a terminal:", curl("v1/sweeps", { grid: { learning_rate: [0.002, 0.006, 0.02] } })));
     return;
   }
   fill(

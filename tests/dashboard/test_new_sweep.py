@@ -1,0 +1,382 @@
+"""A new sweep in the browser: three experiments of one press each, and anything else."""
+
+import re
+from typing import Any, get_args
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from recsvc.rbm.params import Hyperparameters, ModelKind
+from tests.dashboard.conftest import PATIENCE_MS, PHONE, Open, Quiet, Shop
+from tests.dashboard.test_every_view import press_until, serious
+
+RATES = "Compare learning rates"
+SCALINGS = "Compare scaled with unscaled data"
+RANGE = "Find the range of learning rates"
+ANYTHING = "Try anything else"
+PRESSED = {
+    RATES: "Compare learning rates",
+    SCALINGS: "Compare scalings",
+    RANGE: "Find the range",
+    ANYTHING: "Start the sweep",
+}
+
+
+def panel(page: Page, experiment: str) -> Locator:
+    return page.get_by_role("region", name=experiment)
+
+
+def rates_of(page: Page) -> Locator:
+    return panel(page, RATES).get_by_role("textbox")
+
+
+def press(page: Page, experiment: str) -> None:
+    panel(page, experiment).get_by_role("button", name=PRESSED[experiment]).click()
+
+
+def try_(page: Page, lines: str, *, way: str = "grid") -> None:
+    """Fill in the free form."""
+    place = panel(page, ANYTHING)
+    place.get_by_label("How values are combined").select_option(way)
+    place.get_by_label("Hyperparameters and their values").fill(lines)
+
+
+def sent(page: Page, experiment: str) -> dict[str, Any]:
+    """Press, wait for the sweep's page, and give what was sent."""
+    with page.expect_request("**/v1/sweeps") as asked:
+        press(page, experiment)
+    page.wait_for_url("**#/sweeps/1")
+    body: dict[str, Any] = asked.value.post_data_json
+    return body
+
+
+def queued(quiet: Quiet) -> list[dict[str, Any]]:
+    """What each trial of the only sweep has of its own."""
+    (sweep,) = quiet.http.get("/v1/sweeps").json()["items"]
+    return [trial["hyperparameters"] for trial in sweep["trials"]]
+
+
+def jobs(quiet: Quiet) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = quiet.http.get("/v1/training-jobs?limit=200").json()["items"]
+    return found[::-1]
+
+
+def says(page: Page, experiment: str, told: str) -> None:
+    expect(panel(page, experiment).locator("output")).to_have_text(told)
+
+
+def test_learning_rates_are_compared_by_one_press(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    says(page, RATES, "Queues 5 jobs.")
+
+    body = sent(page, RATES)
+
+    rates = [0.0006, 0.0018, 0.006, 0.018, 0.06]
+    assert body == {
+        "grid": {"learning_rate": rates},
+        "base": {"model_kind": "joint_rbm"},
+    }
+    assert queued(quiet) == [{"learning_rate": rate} for rate in rates]
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Sweep 1")
+
+
+def test_the_list_of_learning_rates_can_be_edited(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    rates_of(page).fill("0.002, 0.02,2e-1")
+    says(page, RATES, "Queues 3 jobs.")
+    page.get_by_label("model_kind").select_option("user_rbm")
+
+    sent(page, RATES)
+
+    assert queued(quiet) == [{"learning_rate": rate} for rate in (0.002, 0.02, 0.2)]
+    assert {job["model_kind"] for job in jobs(quiet)} == {"user_rbm"}
+
+
+@pytest.mark.parametrize("kind", get_args(ModelKind))
+def test_learning_rates_lie_around_the_default_of_the_kind(page_of: Open, kind: ModelKind):
+    page = page_of("#/sweeps/new")
+
+    page.get_by_label("model_kind").select_option(kind)
+
+    default = Hyperparameters.defaults(kind).learning_rate
+    expect(rates_of(page)).to_have_value(around(default))
+
+
+def test_learning_rates_lie_around_the_one_that_was_given(page_of: Open):
+    page = page_of("#/sweeps/new")
+    rates = rates_of(page)
+
+    page.get_by_label("learning_rate", exact=True).fill("0.5")
+    expect(rates).to_have_value(around(0.5))
+    page.get_by_label("learning_rate", exact=True).fill("")
+
+    expect(rates).to_have_value(around(0.006))
+
+
+def around(rate: float) -> str:
+    return ", ".join(f"{rate * factor:g}" for factor in (0.1, 0.3, 1, 3, 10))
+
+
+def test_scaled_data_are_compared_with_unscaled_by_one_press(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    says(page, SCALINGS, "Queues 2 jobs.")
+
+    body = sent(page, SCALINGS)
+
+    assert body == {
+        "grid": {"scaling": ["quantiles", "widths"]},
+        "base": {"model_kind": "joint_rbm"},
+    }
+    assert queued(quiet) == [{"scaling": "quantiles"}, {"scaling": "widths"}]
+
+
+def test_scalings_can_be_ticked(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    panel(page, SCALINGS).get_by_label("logarithms").check()
+    says(page, SCALINGS, "Queues 3 jobs.")
+
+    sent(page, SCALINGS)
+
+    assert [own["scaling"] for own in queued(quiet)] == ["quantiles", "logarithms", "widths"]
+
+
+def test_a_range_of_learning_rates_is_tested_by_one_press(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    says(page, RANGE, "Queues 8 jobs of 5 epochs each.")
+    page.get_by_label("early_stopping").uncheck()
+
+    body = sent(page, RANGE)
+
+    assert body == {"rate_range": {}, "base": {"model_kind": "joint_rbm"}}
+    rates = [own["learning_rate"] for own in queued(quiet)]
+    assert (len(rates), rates[0], rates[-1]) == (8, 1e-5, 10)
+    assert {job["hyperparameters"]["epochs"] for job in jobs(quiet)} == {5}
+
+
+def test_the_range_and_its_epochs_can_be_chosen(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new?epochs=3")
+    place = panel(page, RANGE)
+    place.get_by_label("Lowest rate").fill("0.001")
+    place.get_by_label("Highest rate").fill("0.1")
+    place.get_by_label("Trials").fill("3")
+    says(page, RANGE, "Queues 3 jobs of 3 epochs each.")
+
+    sent(page, RANGE)
+
+    assert queued(quiet) == [{"learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
+    assert {job["hyperparameters"]["epochs"] for job in jobs(quiet)} == {3}
+
+
+def test_a_grid_of_anything_sends_what_was_typed(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    page.get_by_label("epochs").fill("7")
+    page.get_by_label("seed", exact=True).fill("11")
+    page.get_by_label("validation_share").fill("0.2")
+    page.get_by_label("Other hyperparameters").fill("momentum = 0.5\nobjective=contrastive\n")
+    page.get_by_label("warm_start").check()
+    page.get_by_label("early_stopping").uncheck()
+    try_(page, "n_hidden = 50, 100\n\ninitialisation = normal,glorot , constant")
+    says(page, ANYTHING, "Queues 6 jobs.")
+
+    body = sent(page, ANYTHING)
+
+    common = {"epochs": 7, "momentum": 0.5, "objective": "contrastive"}
+    assert body == {
+        "grid": {"n_hidden": [50, 100], "initialisation": ["normal", "glorot", "constant"]},
+        "base": {
+            "model_kind": "joint_rbm",
+            "hyperparameters": common,
+            "seed": 11,
+            "validation_share": 0.2,
+            "warm_start": True,
+        },
+        "early_stopping": False,
+    }
+    assert len(queued(quiet)) == 6
+    for job, own in zip(jobs(quiet), queued(quiet), strict=True):
+        assert job["hyperparameters"] == common | own
+        assert (job["seed"], job["validation_share"], job["warm_start"]) == (11, 0.2, True)
+
+
+def test_kinds_of_model_are_compared_like_anything_else(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    try_(page, "model_kind = user_rbm, item_rbm")
+
+    sent(page, ANYTHING)
+
+    assert [job["model_kind"] for job in jobs(quiet)] == ["user_rbm", "item_rbm"]
+
+
+def test_random_draws_send_ranges_and_lists(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    try_(
+        page,
+        "learning_rate = 0.001..1:log\nmomentum = 0..0.9\nn_hidden = 50, 100",
+        way="random",
+    )
+    says(page, ANYTHING, "Queues 20 jobs.")
+    panel(page, ANYTHING).get_by_label("Trials").fill("4")
+    panel(page, ANYTHING).get_by_label("Seed of draws").fill("9")
+    says(page, ANYTHING, "Queues 4 jobs.")
+
+    body = sent(page, ANYTHING)
+
+    assert body["random"] == {
+        "over": {
+            "learning_rate": {"low": 0.001, "high": 1, "scale": "log"},
+            "momentum": {"low": 0, "high": 0.9},
+            "n_hidden": [50, 100],
+        },
+        "trials": 4,
+        "seed": 9,
+    }
+    assert len(queued(quiet)) == 4
+    assert all(0.001 <= own["learning_rate"] <= 1 for own in queued(quiet))
+
+
+def test_random_draws_are_as_many_as_it_says_where_nothing_is_said(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    try_(page, "n_hidden = 5..50", way="random")
+    says(page, ANYTHING, "Queues 20 jobs.")
+
+    body = sent(page, ANYTHING)
+
+    assert body["random"] == {"over": {"n_hidden": {"low": 5, "high": 50}}}
+    assert len(queued(quiet)) == 20
+
+
+# experiment, what is typed in the free form, and what the service says of it
+REFUSALS = [
+    pytest.param(ANYTHING, "n_hiden = 1, 2", "hyperparameters has 'n_hiden'", id="name"),
+    pytest.param(ANYTHING, "n_hidden = -1, 2", "n_hidden is -1", id="value"),
+    pytest.param(ANYTHING, "n_hidden = 50", "a sweep has 2 to 200 trials", id="one"),
+    pytest.param(ANYTHING, "", "grid is {}", id="nothing"),
+    pytest.param(SCALINGS, "", "a user_rbm is judged by its likelihood", id="scaling"),
+]
+
+
+@pytest.mark.parametrize(("experiment", "typed", "why"), REFUSALS)
+def test_what_the_service_refuses_is_told_at_the_form_in_its_words(
+    quiet: Quiet, page_of: Open, experiment: str, typed: str, why: str
+):
+    page = page_of("#/sweeps/new?model_kind=user_rbm")
+    try_(page, typed)
+
+    press(page, experiment)
+
+    expect(panel(page, experiment).get_by_role("alert")).to_contain_text(why)
+    expect(page.get_by_role("alert")).to_have_count(1)
+    assert quiet.http.get("/v1/sweeps").json()["items"] == []
+    assert serious(page) == []
+
+
+# what is typed, how values are combined, and what the page says of it
+MISTYPED = [
+    pytest.param("n_hidden", "grid", "“n_hidden” does not say what to try", id="no-values"),
+    pytest.param("= 5, 6", "grid", "“5, 6” does not say what to try", id="no-name"),
+    pytest.param("n_hidden = 1,,2", "grid", "in which a value is missing", id="gap"),
+    pytest.param("n_hidden = 1,2\nn_hidden = 3", "grid", "n_hidden is there twice", id="twice"),
+    pytest.param("n_hidden = 1..9", "grid", "a range, and a grid has none", id="range"),
+    pytest.param("n_hidden = 1..many", "random", "A range is two numbers", id="bound"),
+    pytest.param("n_hidden = 1..9:cubic", "random", "A range is two numbers", id="scale"),
+]
+
+
+@pytest.mark.parametrize(("typed", "way", "why"), MISTYPED)
+def test_what_cannot_be_read_is_told_and_not_sent(
+    quiet: Quiet, page_of: Open, typed: str, way: str, why: str
+):
+    page = page_of("#/sweeps/new")
+    try_(page, typed, way=way)
+    says(page, ANYTHING, "Queues no job yet.")
+
+    press(page, ANYTHING)
+
+    alert = panel(page, ANYTHING).get_by_role("alert")
+    expect(alert).to_contain_text("Nothing was sent")
+    expect(alert).to_contain_text(why)
+    assert quiet.http.get("/v1/sweeps").json()["items"] == []
+
+
+def test_what_was_refused_can_be_mended_and_sent_again(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps/new")
+    try_(page, "n_hidden = none, 2")
+    press(page, ANYTHING)
+    expect(page.get_by_role("alert")).to_contain_text("n_hidden")
+
+    try_(page, "n_hidden = 1, 2")
+    sent(page, ANYTHING)
+
+    assert queued(quiet) == [{"n_hidden": 1}, {"n_hidden": 2}]
+
+
+def test_a_job_is_the_base_of_a_new_sweep(quiet: Quiet, page_of: Open):
+    own = {"learning_rate": 0.05, "n_hidden": 9, "objective": "contrastive", "momentum": 0.25}
+    asked = {"model_kind": "item_rbm", "seed": 4, "validation_share": 0.3, "warm_start": True}
+    job = quiet.queue(hyperparameters=own, **asked)
+    page = page_of(f"#/jobs/{job}")
+
+    page.get_by_role("link", name="New sweep from this").click()
+    says(page, RATES, "Queues 5 jobs.")
+    expect(rates_of(page)).to_have_value(around(0.05))
+    body = sent(page, RATES)
+
+    assert body["base"] == asked | {"hyperparameters": own}
+
+
+def test_what_was_typed_for_a_job_goes_along_to_a_new_sweep(page_of: Open):
+    page = page_of("#/jobs/new")
+    page.get_by_label("model_kind").select_option("user_rbm")
+    page.get_by_label("epochs").fill("9")
+    page.get_by_label("Other hyperparameters").fill("momentum=0.3\npatience=4")
+
+    page.get_by_role("link", name="new sweep").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("New sweep")
+    expect(page.get_by_label("model_kind")).to_have_value("user_rbm")
+    expect(page.get_by_label("epochs")).to_have_value("9")
+    others = page.get_by_label("Other hyperparameters")
+    expect(others).to_have_value("momentum = 0.3\npatience = 4\n")
+
+
+def test_a_sweep_is_started_by_keys_alone(quiet: Quiet, page_of: Open):
+    page = page_of("#/sweeps")
+    page.get_by_role("link", name="New sweep").wait_for()
+
+    press_until(page, "Tab", "New sweep")
+    page.keyboard.press("Enter")
+    panel(page, RATES).wait_for()
+    press_until(page, "Tab", "Learning rates")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("0.1, 0.2")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**#/sweeps/1")
+    assert queued(quiet) == [{"learning_rate": 0.1}, {"learning_rate": 0.2}]
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_whole_form_is_accessible_and_no_wider_than_a_phone(page_of: Open, dark):
+    page = page_of("#/sweeps/new", dark=dark, size=PHONE)
+    try_(page, "n_hidden = 1.." + "9" * 80, way="random")
+    expect(panel(page, ANYTHING).get_by_label("Seed of draws")).to_be_visible()
+    press(page, ANYTHING)
+    expect(page.get_by_role("alert")).to_be_visible()
+
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+def test_a_sweep_from_the_form_comes_to_its_end(page_of_shop: Open, shop: Shop):
+    page = page_of_shop("#/sweeps/new?model_kind=user_rbm&n_hidden=4&epochs=2")
+    rates_of(page).fill("0.01, 0.02")
+
+    press(page, RATES)
+
+    page.wait_for_url(re.compile(r"#/sweeps/\d+$"))
+    number = int(page.url.rsplit("/", 1)[1])
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_contain_text(f"Sweep {number} succeeded", timeout=PATIENCE_MS)
+    trials = shop.client.sweep(number)["trials"]
+    assert [trial["hyperparameters"]["learning_rate"] for trial in trials] == [0.01, 0.02]
