@@ -6,7 +6,6 @@ from collections import defaultdict
 from multiprocessing import get_context
 
 from benchmarks.diagnosis.bank import faulty_cases, sound_cases
-from benchmarks.diagnosis.faults import Fault
 from benchmarks.diagnosis.outcomes import Outcome, outcome
 from benchmarks.progress import steps
 
@@ -43,16 +42,16 @@ def table(outcomes: list[Outcome]) -> str:
     by_fault = defaultdict(list)
     for one in outcomes:
         if one.case.fault is not None:
-            by_fault[one.case.fault].append(one)
+            by_fault[one.case.fault.name].append(one)
     lines = [
         "| fault | runs | found | named | precision | harmless | cured | told first |",
         "|---|---:|---:|---:|---:|---:|---:|---|",
     ]
-    for fault, some in by_fault.items():
+    for name, some in by_fault.items():
         told = sorted({one.codes[0] if one.codes else "healthy" for one in some})
         lines.append(
-            f"| {fault.name} | {len(some)} | {sum(one.is_found for one in some)} | "
-            f"{sum(one.is_named for one in some)} | {precision(fault, outcomes)} | "
+            f"| {name} | {len(some)} | {sum(one.is_found for one in some)} | "
+            f"{sum(one.is_named for one in some)} | {precision(some, outcomes)} | "
             f"{sum(one.is_harmless for one in some)} | "
             f"{sum(one.is_cured for one in some)} | {', '.join(told)} |"
         )
@@ -78,8 +77,10 @@ def table(outcomes: list[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def precision(fault: Fault, outcomes: list[Outcome]) -> str:
-    """Of all runs that are told this cause, the share whose cause it is."""
+def precision(some: list[Outcome], outcomes: list[Outcome]) -> str:
+    """Of all runs that are told the cause of some, the share whose cause it is."""
+    fault = some[0].case.fault
+    assert fault is not None
     told = [one for one in outcomes if one.names(fault)]
     right = [one for one in told if one.case.fault and set(fault.codes) & set(one.case.fault.codes)]
     return f"{len(right) / len(told):.2f}" if told else "–"
