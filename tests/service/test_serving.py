@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from recsvc.errors import ModelUnreadable, NoModelPublished
 from recsvc.service.recommending import Known, recommend
-from recsvc.service.serving import Serving
+from recsvc.service.serving import LOOK_SECONDS, Serving
 from tests.conftest import eventually
 from tests.service.shop import two_camps
 
@@ -253,6 +253,10 @@ def test_a_started_process_notices_by_itself_and_stops_when_told(shop):
         serving.stop()
 
     assert "serving" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_process_looks_often_enough_to_notice_within_a_second():
+    assert LOOK_SECONDS < 1
 
 
 def test_a_process_that_was_never_started_can_be_stopped(shop):
