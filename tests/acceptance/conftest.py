@@ -5,9 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +17,12 @@ from recsvc.client import Client, Job
 from recsvc.config import Settings
 from recsvc.service.demo import generate
 from tests.cli.conftest import RECSVC, Served, environment, start_serving
+from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.worker.conftest import is_alive
 
 if TYPE_CHECKING:
     from tests.acceptance.shop import Shop
 
-PATIENCE_SECONDS = 240  # for what takes seconds on a machine that does nothing else
 SHORT = {"n_hidden": 16, "epochs": 12}
 
 
@@ -51,7 +50,7 @@ class Site:
     def serve(self, *options: str) -> Client:
         """Start `recsvc serve`; give a client of it."""
         self.served.append(start_serving(self.home, *options, **self.settings))
-        self.clients.append(Client(self.served[-1].url, timeout=60, patience=0))
+        self.clients.append(Client(self.served[-1].url, timeout=PATIENCE_SECONDS, patience=0))
         return self.clients[-1]
 
     def work(self) -> subprocess.Popen:
@@ -71,6 +70,22 @@ class Site:
     def job_processes(self) -> list[int]:
         """Find the processes in which `recsvc worker` carries out jobs."""
         return [pid for worker in self.workers for pid in _children(worker.pid)]
+
+    def in_every_process(self, holds: Callable[[], object], *, n_processes: int) -> None:
+        """Wait until something holds whichever API process is asked, one after the other.
+
+        `holds` opens a connection of its own: only who is not frozen can accept it.
+        """
+        eventually(lambda: len(self.api_processes()) == n_processes)
+        for pid in self.api_processes():
+            with frozen(other for other in self.api_processes() if other != pid):
+                eventually(holds)
+
+    def api_processes(self) -> list[int]:
+        """Find those of the service started last; each shares its figures in a file."""
+        parent = self.served[-1].process.pid
+        files = (self.home / "metrics").glob(f"{parent}-*.json")
+        return [int(file.stem.partition("-")[2]) for file in files]
 
     def close(self) -> None:
         """Leave no process behind, whatever a test did."""
@@ -93,6 +108,22 @@ class Site:
         except OSError:
             return False
         return f"RECSVC_HOME={self.home}".encode() in variables
+
+
+@contextmanager
+def frozen(pids: Iterable[int]) -> Iterator[None]:
+    """Let processes stand still."""
+    stopped = list(pids)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for pid in stopped:
+            stat = Path(f"/proc/{pid}/stat")
+            eventually(lambda stat=stat: stat.read_text().rpartition(")")[2].split()[0] == "T")
+        yield
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
 
 
 def _children(worker: int) -> list[int]:
@@ -177,19 +208,19 @@ def imported(client: Client, file: Path) -> Job:
 
 
 def trained(client: Client, *, seconds: float = PATIENCE_SECONDS, **spec: object) -> Job:
-    """Train quickly and publish, if nothing else is asked for; wait until all answer with it."""
+    """Train quickly and publish, if nothing else is asked for; wait until it answers."""
     defaults = {"hyperparameters": SHORT, "publish": "always"}
     job = succeeded(client, client.train(**defaults | spec), seconds=seconds)
     if job["result"]["published"]:
-        eventually(lambda: answers_with(client, job["result"]["version"]), seconds=20)
+        eventually(lambda: answers_with(client, job["result"]["version"]))
     return job
 
 
 def answers_with(client: Client, version: int) -> bool:
-    """Tell whether a version answers, whichever process is asked."""
+    """Tell whether a version answers, over a connection of its own."""
     url = f"{client.base_url}/v1/users/nobody/recommendations?n=1"
-    answers = (httpx2.get(url, timeout=30) for _ in range(6))  # a connection for each
-    return all(answer.json().get("model_version") == version for answer in answers)
+    answer = httpx2.get(url, timeout=PATIENCE_SECONDS)
+    return bool(answer.json().get("model_version") == version)
 
 
 def fill(client: Client, n_users: int = 150) -> None:
@@ -200,15 +231,6 @@ def fill(client: Client, n_users: int = 150) -> None:
     ]
     report = client.send_ratings(ratings)
     assert report["accepted"] == len(ratings)
-
-
-def eventually(holds: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> float:
-    """Wait for something to become true; give the seconds that it took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < seconds, "it did not come about"
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def ids(answer: dict) -> list[str]:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsvc.client import Client, Job
-from tests.acceptance.conftest import Site, imported, trained
+from tests.acceptance.conftest import Site, answers_with, imported, trained
 
+N_PROCESSES = 2
 SPEC = {"hyperparameters": {"n_hidden": 24, "epochs": 15}, "seed": 5}
 
 
@@ -28,12 +29,14 @@ class Shop:
 
 def opened(site: Site, data: Path) -> Shop:
     """Import ml-100k by upload, describe its items and train a first version."""
-    client = site.serve("--workers", "2")
+    client = site.serve("--workers", str(N_PROCESSES))
     importing = imported(client, data / "u.data")
     titles = read_titles(data / "u.item")
     described = [{"item_id": item_id, "title": title} for item_id, title in titles.items()]
     assert client.send_items(described)["accepted"] == len(titles)
     training = trained(client, **SPEC | {"publish": "if_better"})
+    version = training["result"]["version"]
+    site.in_every_process(lambda: answers_with(client, version), n_processes=N_PROCESSES)
     return Shop(site, client, titles, importing, training)
 
 

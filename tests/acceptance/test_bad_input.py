@@ -54,7 +54,7 @@ def state_of(client: Client) -> tuple:
 
 
 def send(client: Client, method: str, path: str, **options) -> httpx2.Response:
-    return httpx2.request(method, f"{client.base_url}{path}", timeout=60, **options)
+    return httpx2.request(method, f"{client.base_url}{path}", timeout=PATIENCE_SECONDS, **options)
 
 
 def refused(answer: httpx2.Response, status: int, code: str) -> dict:

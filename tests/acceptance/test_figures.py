@@ -21,7 +21,7 @@ from tests.acceptance.conftest import imported, trained
 pytestmark = pytest.mark.acceptance
 
 SEED, N = 0, 10
-SECONDS_TO_LEARN = 1500
+SECONDS_TO_LEARN = 6000
 
 
 def written(data: DataSet, ratings: RatingMatrix, place: Path) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from recsvc.client import ApiError
 from recsvc.service import shelving
 from recsvc.service.context import open_context
-from tests.acceptance.conftest import eventually, fill, trained
+from tests.acceptance.conftest import PATIENCE_SECONDS, eventually, fill, trained
 
 pytestmark = pytest.mark.acceptance
 
@@ -29,7 +29,7 @@ def test_the_last_five_versions_and_the_published_one_stay_and_the_others_go(mak
         client.rate("one-more", f"book-{number + 1:03}", 4)  # each snapshot is another one
         trained(client, hyperparameters=TINY, seed=number, publish="never")
 
-    eventually(lambda: client.model(2)["retired_at"], seconds=30)
+    eventually(lambda: client.model(2)["retired_at"])
     cards = {card["version"]: card for card in client.models()}
 
     assert [number for number, card in cards.items() if card["retired_at"]] == [2]
@@ -54,7 +54,7 @@ def test_the_last_five_versions_and_the_published_one_stay_and_the_others_go(mak
         for name in ("checkpoint_sha256", "judged_sha256", "snapshot_sha256")
     }
     assert client.publish(3)["published"]
-    eventually(lambda: client.recommendations("one-more")["model_version"] == 3, seconds=10)
+    eventually(lambda: client.recommendations("one-more")["model_version"] == 3)
 
 
 def test_a_corrupt_checkpoint_is_told_by_its_sha256_and_the_published_model_goes_on(make_site):
@@ -63,12 +63,12 @@ def test_a_corrupt_checkpoint_is_told_by_its_sha256_and_the_published_model_goes
     fill(client)
     good, bad = (trained(client, seed=seed)["result"]["version"] for seed in (1, 2))
     client.publish(good)
-    eventually(lambda: client.recommendations("reader-001")["model_version"] == good, seconds=10)
+    eventually(lambda: client.recommendations("reader-001")["model_version"] == good)
     sha256 = client.model(bad)["checkpoint_sha256"]
     flip_a_byte(site.home / "shelf" / sha256[:2] / sha256)
 
     client.publish(bad)
-    eventually(lambda: sha256 in model_check(client.base_url)["reason"], seconds=10)
+    eventually(lambda: sha256 in model_check(client.base_url)["reason"])
 
     check = model_check(client.base_url)
     assert check["ok"]
@@ -91,7 +91,7 @@ def test_a_corrupt_checkpoint_is_told_by_its_sha256_and_the_published_model_goes
     client.rate("reader-001", "book-001", 4)  # all else works
 
     client.rollback()
-    eventually(lambda: model_check(client.base_url)["ok"], seconds=10)
+    eventually(lambda: model_check(client.base_url)["ok"])
     assert client.recommendations("reader-001")["model_version"] == good
 
 
@@ -102,5 +102,5 @@ def flip_a_byte(file: Path) -> None:
 
 
 def model_check(url: str) -> dict:
-    checks = httpx2.get(f"{url}/readyz", timeout=30).json()["checks"]
+    checks = httpx2.get(f"{url}/readyz", timeout=PATIENCE_SECONDS).json()["checks"]
     return next(check for check in checks if check["name"] == "model")

@@ -3,17 +3,25 @@
 import os
 import signal
 import threading
-import time
 from contextlib import suppress
 
 import pytest
 
-from recsvc.client import ApiError, Client, Unreachable
-from tests.acceptance.conftest import PATIENCE_SECONDS, eventually, fill, succeeded, trained
+from recsvc.client import ApiError, Client, Job, Unreachable
+from tests.acceptance.conftest import (
+    PATIENCE_SECONDS,
+    Site,
+    eventually,
+    fill,
+    succeeded,
+    trained,
+)
 from tests.worker.conftest import assert_gone
 
 pytestmark = pytest.mark.acceptance
 
+EPOCHS = 60
+TRIES = 10  # a job may have learned it all before its worker is told to stop
 ENDLESS = {"hyperparameters": {"epochs": 10_000, "patience": 10_000}, "publish": "never"}
 
 
@@ -30,22 +38,23 @@ def test_kill_9_of_the_service_in_mid_training_leaves_no_process_behind(make_sit
     client = site.serve("--workers", workers)
     fill(client)
     job_id = training(client)
-    following = threading.Thread(target=follow, args=(site.served[0].url, job_id))
+    hears = threading.Event()
+    following = threading.Thread(target=follow, args=(site.served[0].url, job_id, hears))
     following.start()  # an answer under way must not keep a process alive
-    time.sleep(0.5)
+    assert hears.wait(PATIENCE_SECONDS)
     family = site.processes()
 
     site.served[0].process.kill()
 
     assert len(family) >= 3 + int(workers)  # parent, worker, child, API processes
-    eventually(lambda: not site.processes(), seconds=2)
+    eventually(lambda: not site.processes())
     following.join()
 
 
-def follow(url: str, job_id: int) -> None:
-    with suppress(Unreachable), Client(url, patience=0) as client:
+def follow(url: str, job_id: int, hears: threading.Event) -> None:
+    with suppress(Unreachable), Client(url, timeout=PATIENCE_SECONDS, patience=0) as client:
         for _ in client.events(job_id):
-            pass
+            hears.set()
 
 
 def test_kill_9_of_a_worker_in_mid_training_leaves_no_process_behind(make_site):
@@ -61,26 +70,19 @@ def test_kill_9_of_a_worker_in_mid_training_leaves_no_process_behind(make_site):
     worker.wait()
 
     assert len(children) == 1
-    eventually(lambda: not set(site.processes()) - api, seconds=2)
+    eventually(lambda: not set(site.processes()) - api)
 
 
 def test_sigterm_hands_the_job_back_and_another_worker_finishes_it_to_the_same_weights(site):
     client = site.serve("--no-worker")
-    first = site.work()
+    site.work()
     fill(client)
-    spec = {"hyperparameters": {"n_hidden": 100, "epochs": 300, "patience": 300}}
+    spec = {"hyperparameters": {"n_hidden": 100, "epochs": EPOCHS, "patience": EPOCHS}}
     undisturbed = trained(client, **spec)["result"]["weights_sha256"]
-    job_id = training(client, **spec)
-    child = site.job_processes()
 
-    first.terminate()
+    job = stopped_in_training(site, client, spec)
 
-    assert first.wait(5) == 0
-    assert_gone(child, seconds=1)
-    job = client.job("training", job_id)
     assert (job["state"], job["attempt"]) == ("queued", 0)
-    learned = len(client.error_curve(job_id))
-    assert learned < 301
 
     site.work()
     job = succeeded(client, job)
@@ -88,21 +90,37 @@ def test_sigterm_hands_the_job_back_and_another_worker_finishes_it_to_the_same_w
     assert job["attempt"] == 1
 
 
-def test_a_job_cancelled_over_http_stops_within_two_seconds_and_its_curve_stays(site):
+def stopped_in_training(site: Site, client: Client, spec: dict[str, object]) -> Job:
+    """Tell the worker to stop while it trains; give the job as it stands then."""
+    for _ in range(TRIES):
+        job_id = training(client, **spec)
+        child = site.job_processes()
+        site.workers[-1].terminate()
+        assert site.workers[-1].wait(PATIENCE_SECONDS) == 0
+        assert_gone(child)
+        job = client.job("training", job_id)
+        if job["state"] != "succeeded" and len(client.error_curve(job_id)) <= EPOCHS:
+            return job
+        site.work()
+    raise AssertionError("every job had learned it all before its worker was told to stop")
+
+
+def test_a_job_cancelled_over_http_stops_soon_and_its_curve_stays(site):
     client = site.serve("--no-worker")
     site.work()
     fill(client)
     job_id = training(client)
     (child,) = site.job_processes()
-    began = time.monotonic()
 
     answer = client.cancel(client.job("training", job_id))
+    learned = len(client.error_curve(job_id))
     job = client.finished(answer, timeout=PATIENCE_SECONDS)
 
-    assert time.monotonic() - began < 2
     assert job["state"] == "cancelled"
-    assert_gone([child], seconds=0.5)
+    assert_gone([child])
     curve = client.error_curve(job_id)
+    quickest = min(point["seconds"] for point in curve[1:])
+    assert (len(curve) - learned) * quickest < 2  # seconds of the job's own work
     assert [point["epoch"] for point in curve] == list(range(len(curve)))
     assert len(curve) > 3
     with pytest.raises(ApiError) as refused:
@@ -118,4 +136,4 @@ def test_a_worker_stopped_while_it_waits_ends_at_once(make_site):
 
     os.kill(worker.pid, signal.SIGTERM)
 
-    assert worker.wait(5) == 0
+    assert worker.wait(PATIENCE_SECONDS) == 0

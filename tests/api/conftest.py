@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,14 +115,6 @@ def a_version(session: Session, *, now: datetime = NOON, **others: object) -> Mo
         "created_at": now,
     }
     return publishing.add_version(session, ModelVersion(**(card | others)))
-
-
-def until(happens: Callable[[], bool], *, seconds: float = 20) -> None:
-    """Wait for something that another thread brings about."""
-    deadline = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def publish_a_trained_model(client: TestClient, context: Context, **asked: object) -> None:

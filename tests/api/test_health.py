@@ -1,6 +1,6 @@
 """Alive is one thing, ready another."""
 
-import shutil
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
@@ -8,7 +8,8 @@ from sqlalchemy import make_url
 from recsvc.db.migrate import downgrade
 from recsvc.db.session import unit_of_work
 from recsvc.service import publishing
-from tests.api.conftest import a_version, publish_a_trained_model, until
+from tests.api.conftest import a_version, publish_a_trained_model
+from tests.conftest import eventually
 
 
 def reasons(answer) -> dict[str, tuple[bool, str]]:
@@ -20,14 +21,15 @@ def lose_the_database(context, settings, request):
     """Take the database away under the running app."""
 
     def lose():
-        context.database.engine.dispose()
-        if context.database.dialect == "sqlite":
-            shutil.rmtree(make_url(settings.database_url).database.rpartition("/")[0])
+        if context.database.dialect == "sqlite":  # in one blow: a thread looks into it meanwhile
+            folder = Path(make_url(settings.database_url).database).parent
+            folder.rename(folder.with_name(f"{folder.name}-lost"))
         else:
             run = request.getfixturevalue("_postgresql_template")
             name = make_url(settings.database_url).database
             run(f"DROP DATABASE {name} WITH (FORCE)")
             request.addfinalizer(lambda: run(f"CREATE DATABASE {name}"))
+        context.database.engine.dispose()
 
     return lose
 
@@ -43,7 +45,7 @@ def test_a_service_without_a_model_is_ready_to_take_ratings(client):
 
 def test_a_published_model_is_ready_once_this_process_answers_from_it(client, context):
     publish_a_trained_model(client, context)
-    until(lambda: "answers" in reasons(client.get("/readyz"))["model"][1])
+    eventually(lambda: "answers" in reasons(client.get("/readyz"))["model"][1])
 
     assert client.get("/readyz").status_code == 200
     assert reasons(client.get("/readyz"))["model"] == (True, "version 1 answers")
@@ -52,7 +54,7 @@ def test_a_published_model_is_ready_once_this_process_answers_from_it(client, co
 def test_a_published_model_that_cannot_be_loaded_is_not_ready(client, context, now):
     with unit_of_work(context.database) as session:
         publishing.publish(session, a_version(session).version, now=now)
-    until(lambda: client.get("/readyz").status_code == 503)
+    eventually(lambda: client.get("/readyz").status_code == 503)
 
     answer = client.get("/readyz")
 
@@ -62,10 +64,10 @@ def test_a_published_model_that_cannot_be_loaded_is_not_ready(client, context, n
 
 def test_an_earlier_model_goes_on_answering_when_a_new_one_cannot_be_loaded(client, context, now):
     publish_a_trained_model(client, context)
-    until(lambda: "answers" in reasons(client.get("/readyz"))["model"][1])
+    eventually(lambda: "answers" in reasons(client.get("/readyz"))["model"][1])
     with unit_of_work(context.database) as session:
         publishing.publish(session, a_version(session).version, now=now)
-    until(lambda: "cannot be loaded" in reasons(client.get("/readyz"))["model"][1])
+    eventually(lambda: "cannot be loaded" in reasons(client.get("/readyz"))["model"][1])
 
     assert client.get("/readyz").status_code == 200
     assert "version 1 answers" in reasons(client.get("/readyz"))["model"][1]

@@ -13,7 +13,9 @@ import pytest
 
 from recsvc.client import Client
 from recsvc.service.demo import generate
+from tests.conftest import PATIENCE_SECONDS
 
+OF_THE_TESTER = ("RECSVC_", "FORCE_COLOR", "TTY_", "LINES", "PYTHONIOENCODING", "PYTHONUTF8")
 RECSVC = (sys.executable, "-m", "recsvc.cli")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -28,11 +30,11 @@ class Served:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RECSVC_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OF_THE_TESTER)}
     return kept | {"RECSVC_HOME": str(home), "COLUMNS": "160", "NO_COLOR": "1"} | settings
 
 
@@ -45,7 +47,8 @@ def start_serving(home: Path, *options: str, **settings: str) -> Served:
             stderr=log,
             text=True,
         )
-    url = next(line.split()[1] for line in process.stdout if line.strip().startswith("API"))
+    url = next((line.split()[1] for line in process.stdout if line.strip().startswith("API")), None)
+    assert url, home.with_name(f"{home.name}.log").read_text()
     return Served(process, url, home)
 
 
@@ -84,7 +87,7 @@ def recsvc(tmp_path_factory: pytest.TempPathFactory) -> Run:
             env=environment(home, **settings),
             capture_output=True,
             text=True,
-            timeout=300,  # a machine that is busy may have to compile the kernels first
+            timeout=2 * PATIENCE_SECONDS,  # the kernels may have to be compiled first
             check=False,
         )
 

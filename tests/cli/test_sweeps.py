@@ -5,14 +5,17 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
 from recsvc.client import Client
+from recsvc.db.jobs import Lease
 from recsvc.db.session import Database
 from recsvc.db.tables import JobState
 from tests.api.playing import Worker
 from tests.cli.conftest import RECSVC, Run, Served, environment, start_serving
+from tests.conftest import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.acceptance
 
@@ -46,9 +49,19 @@ class Played:
         with Client(self.url) as client:
             return client.job("training", number)
 
-    def learn(self, *losses: float, figure: str = "validation_nll", **how: object) -> None:
-        """Take the next trial, and have it measure a loss an epoch."""
-        lease = self._worker.claim()
+    def claim(self) -> Lease:
+        """Take the next trial."""
+        return self._worker.claim()
+
+    def learn(
+        self,
+        *losses: float,
+        figure: str = "validation_nll",
+        lease: Lease | None = None,
+        **how: object,
+    ) -> None:
+        """Have the next trial, or the one that was taken, measure a loss an epoch."""
+        lease = lease or self.claim()
         for epoch, loss in enumerate(losses, start=1):
             self._worker.epoch(lease, epoch, **{figure: loss})
         self._worker.finish(lease, **how)
@@ -97,14 +110,11 @@ def first_columns(table: str, heading: str) -> list[list[str]]:
 # What a real worker makes of it
 
 
-def test_a_trial_that_begins_or_ends_is_a_line_on_stderr(grid):
-    assert re.search(
-        r"^trial 1 of 2, job \d+, learning_rate 0.002: running$", grid.stderr, re.MULTILINE
-    )
-    ended = (
-        r"^trial 2 of 2, job \d+, learning_rate 0.2: succeeded, validation NLL 1\.\d{4} in epoch"
-    )
-    assert re.search(ended, grid.stderr, re.MULTILINE)
+def test_a_trial_that_has_ended_is_a_line_on_stderr(grid):
+    for number, rate in ((1, "0.002"), (2, "0.2")):
+        ended = rf"trial {number} of 2, job \d+, learning_rate {rate}: succeeded"
+        figures = r"validation NLL 1\.\d{4} in epoch"
+        assert re.search(rf"^{ended}, {figures}", grid.stderr, re.MULTILINE)
 
 
 def test_in_the_end_the_trials_are_a_table_with_the_best_first(grid, trained):
@@ -342,6 +352,30 @@ def test_no_sweep_yet_says_how_to_begin(recsvc, tmp_path):
     assert told.stdout.startswith("No sweep yet. Start with: recsvc sweep grid ")
 
 
+@contextmanager
+def followed(played: Played, sweep: dict) -> Iterator[subprocess.Popen[str]]:
+    """`recsvc sweep show --follow`, which is not waited for longer than the test takes."""
+    command = [*RECSVC, "sweep", "show", str(sweep["id"]), "--follow", "--url", played.url]
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment(played.home), **pipes) as following:
+        try:
+            yield following
+        finally:
+            following.kill()
+
+
+def test_a_trial_that_begins_is_a_line_on_stderr_and_one_that_ends_another(played):
+    sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
+    lease = played.claim()
+    with followed(played, sweep) as following:
+        began = following.stderr.readline()
+        played.learn(1.5, 1.4, lease=lease)
+        ended = following.stderr.readline()
+
+    assert re.fullmatch(r"trial 1 of 2, job \d+, n_hidden 2: running\n", began)
+    assert re.match(r"trial 1 of 2, job \d+, n_hidden 2: succeeded, validation NLL 1.4000", ended)
+
+
 @pytest.fixture
 def hears_ctrl_c():
     """Let children hear it, though these tests were started in the background, where none does."""
@@ -354,17 +388,10 @@ def hears_ctrl_c():
 def test_ctrl_c_leaves_the_sweep_as_it_is_and_says_how_to_look_and_to_stop_it(played):
     sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
     played.learn(1.5, 1.4)
-    command = [*RECSVC, "sweep", "show", str(sweep["id"]), "--follow", "--url", played.url]
-
-    with subprocess.Popen(
-        command, env=environment(played.home), stderr=subprocess.PIPE, text=True
-    ) as following:
+    with followed(played, sweep) as following:
         first = following.stderr.readline()
         following.send_signal(signal.SIGINT)
-        try:
-            _, said = following.communicate(timeout=20)
-        finally:
-            following.kill()
+        _, said = following.communicate(timeout=PATIENCE_SECONDS)
 
     assert re.match(r"trial 1 of 2, job \d+, n_hidden 2: succeeded, validation NLL 1.4000", first)
     assert following.returncode == 130

@@ -14,16 +14,25 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from recsvc.api.app import create_app
 from recsvc.client import Client
 from recsvc.service.context import Context
+from tests import conftest
 from tests.acceptance.conftest import Site, imported, trained
 from tests.acceptance.shop import read_titles
 from tests.api.conftest import serving, settings_for
 from tests.api.playing import Worker
-from tests.conftest import go_without
+from tests.conftest import PATIENCE_SECONDS, go_without
 
 FLAGS = [
     "--no-sandbox",
@@ -37,7 +46,8 @@ FLAGS = [
 ]
 DESKTOP = {"width": 1360, "height": 900}
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 240_000  # for what takes seconds on a machine that does nothing else
+PATIENCE_MS = 1000 * PATIENCE_SECONDS
+expect.set_options(timeout=PATIENCE_MS)
 NOT_FOUND = "Failed to load resource"  # the browser's word for an answer that the page expects
 
 
@@ -48,7 +58,9 @@ def chromium() -> Iterator[Browser]:
     if executable is None:
         go_without("no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=FLAGS, timeout=PATIENCE_MS
+        )
         yield browser
         browser.close()
 
@@ -93,6 +105,7 @@ def opening(chromium: Browser, url: str) -> Iterator[Open]:
     def open_(path: str = "", *, dark: bool = False, size: dict[str, int] = DESKTOP) -> Page:
         scheme = "dark" if dark else "light"
         context = chromium.new_context(viewport=size, color_scheme=scheme, base_url=url)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = watched.watch(context.new_page())
         page.goto(f"{url}/{path}")
@@ -127,13 +140,18 @@ class Quiet:
         assert answer.status_code == 202, answer.text
         return int(answer.json()["id"])
 
+    def answers_with(self, version: int) -> None:
+        """Wait until a version answers, which a page that is opened before would not notice."""
+        told = f"version {version} answers"
+        conftest.eventually(lambda: told in self.http.get("/readyz").text)
+
 
 @pytest.fixture
 def quiet(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Quiet]:
     place = tmp_path / "recsvc.sqlite3"
     shutil.copy(migrated_sqlite, place)
     app = create_app(settings_for(f"sqlite:///{place}", tmp_path / "home"))
-    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as http:
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=PATIENCE_SECONDS) as http:
         context = app.state.context
         yield Quiet(url, http, Worker(context.database), context)
 

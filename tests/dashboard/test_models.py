@@ -1,9 +1,12 @@
 """Model versions in the browser: compare, publish, roll back; and what they recommend."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.conftest import publish_a_trained_model
+from tests.conftest import eventually
 from tests.dashboard.conftest import Open, Quiet
 
 
@@ -12,6 +15,7 @@ def two(quiet: Quiet) -> Quiet:
     """A service of two model versions, of which the second answers."""
     for seed in (1, 2):
         publish_a_trained_model(quiet.http, quiet.context, model_kind="user_rbm", seed=seed)
+    quiet.answers_with(2)
     return quiet
 
 
@@ -65,7 +69,7 @@ def test_cards_stand_side_by_side(two: Quiet, page_of: Open):
     for card in cards.values():
         nll = f"{card['metrics']['validation_nll']:.4f}"
         expect(figures.locator("tr", has_text="NLL")).to_contain_text(nll)
-    assert "beside=1%2C2" in page.url
+    expect(page).to_have_url(re.compile("beside=1%2C2"))
 
 
 def test_nothing_to_roll_back_to_is_told(page_of: Open):
@@ -79,6 +83,8 @@ def test_nothing_to_roll_back_to_is_told(page_of: Open):
 
 def test_a_users_list_is_the_services(two: Quiet, page_of: Open):
     two.http.put("/v1/items/i3", json={"title": "The <b>Quiet</b> Harbour"})
+    all_of_them = "/v1/users/u1/recommendations?n=10&include_rated=true"
+    eventually(lambda: "Harbour" in two.http.get(all_of_them).text)
     page = page_of("#/recommendations")
 
     page.get_by_label("User id").fill("u1")
@@ -91,7 +97,7 @@ def test_a_users_list_is_the_services(two: Quiet, page_of: Open):
     for place, item in enumerate(asked):
         expect(rows.nth(place)).to_contain_text(item["title"] or item["item_id"])
         expect(rows.nth(place)).to_contain_text(f"{item['expected_rating']:.2f}")
-    assert page.url.endswith("#/recommendations?user=u1&n=3")
+    expect(page).to_have_url(re.compile(r"#/recommendations\?user=u1&n=3$"))
     rated = page.get_by_role("region", name="Ratings of this user")
     stored = two.http.get("/v1/users/u1/ratings").json()["items"]
     expect(rated.locator("tbody tr")).to_have_count(len(stored))

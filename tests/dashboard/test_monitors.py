@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.conftest import PATIENCE_SECONDS
 from tests.dashboard.conftest import Open, Shop
 
 
@@ -16,7 +17,7 @@ def job(shop: Shop) -> int:
 
 
 def asked(shop: Shop, path: str) -> dict[str, Any]:
-    return httpx2.get(shop.url + path).json()
+    return httpx2.get(shop.url + path, timeout=PATIENCE_SECONDS).json()
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_a_curve_of_ten_thousand_epochs_is_drawn_whole_and_zoomed_into(
 ):
     page = page_of(f"#/jobs/{long_job}")
     plot = page.locator(".plot").first
-    expect(plot).to_have_attribute("data-points", str(2 * EPOCHS), timeout=30_000)
+    expect(plot).to_have_attribute("data-points", str(2 * EPOCHS))
     assert page.evaluate("document.querySelectorAll('*').length") < 1500
 
     plot.focus()

@@ -18,6 +18,7 @@ def camps(quiet: Quiet) -> Quiet:
     ]
     quiet.http.post("/v1/interactions", json={"interactions": carts})
     publish_a_trained_model(quiet.http, quiet.context, model_kind="joint_rbm")
+    quiet.answers_with(1)
     for number in range(10):
         quiet.http.put(f"/v1/items/i{number}", json={"title": f"Volume {number}"})
     return quiet

@@ -14,9 +14,10 @@ from recsvc.db.tables import InteractionType
 from recsvc.errors import DatabaseUnavailable
 from recsvc.rbm.ratings import EVENT_TYPES
 from recsvc.service import cataloguing, rating
-from tests.conftest import NOON
+from tests.conftest import NOON, PATIENCE_SECONDS, eventually
 from tests.db import test_interactions
 
+WAIT_MS = 1000 * PATIENCE_SECONDS
 VIEW = list(InteractionType).index(InteractionType.VIEW)
 
 
@@ -168,10 +169,9 @@ def test_a_connection_that_has_died_is_replaced(database, histories):
         thread.join()
     if is_postgresql(database):
         others = "datname = current_database() AND pid <> pg_backend_pid()"
+        terminated = f"SELECT pg_terminate_backend(pid, {WAIT_MS}) FROM pg_stat_activity"
         with unit_of_work(database) as session:
-            session.execute(
-                text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
-            )
+            assert all(session.scalars(text(f"{terminated} WHERE {others}")))
     else:
         for connection in histories._idle:
             connection.close()
@@ -217,10 +217,8 @@ def test_closing_leaves_no_connection_and_reading_on_opens_another(database_url)
         with alone.connect() as connection:
             others = "datname = current_database() AND pid <> pg_backend_pid()"
             query = text(f"SELECT count(*) FROM pg_stat_activity WHERE {others}")
-            for _ in range(100):  # a server takes a moment to see a client go
-                if connection.execute(query).scalar_one() == 0:
-                    break
-            assert connection.execute(query).scalar_one() == 0
+            # a server takes a moment to see a client go
+            eventually(lambda: connection.execute(query).scalar_one() == 0)
         alone.dispose()
 
     assert ratings_of("u", histories) == {}

@@ -1,14 +1,14 @@
 """A process keeps answering from the version that is published."""
 
 import threading
-import time
 
 import pytest
 from sqlalchemy import event
 
 from recsvc.errors import ModelUnreadable, NoModelPublished
 from recsvc.service.recommending import Known, recommend
-from recsvc.service.serving import Serving
+from recsvc.service.serving import LOOK_SECONDS, Serving
+from tests.conftest import eventually
 from tests.service.shop import two_camps
 
 
@@ -157,22 +157,16 @@ def test_going_back_ends_the_trouble(shop, serving):
 def test_no_error_ends_the_looking(shop, serving):
     shop.train()
     serving.start()
-    shop.train(seed=2, publish="always")
+    shop.train(seed=2, publish="never")
     sha256 = shop.card(2).checkpoint_sha256
     whole = shop.place(sha256).read_bytes()
     to_a_folder(shop, sha256)
-    wait_until(lambda: serving.trouble is not None)
+    shop.publish(2)
+    eventually(lambda: serving.trouble is not None)
 
     shop.place(sha256).rmdir()
     shop.place(sha256).write_bytes(whole)
-    wait_until(lambda: serving.answering().version == 2)
-
-
-def wait_until(happens, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(lambda: serving.answering().version == 2)
 
 
 def test_a_changed_catalogue_shows_after_one_look(shop, serving):
@@ -254,11 +248,15 @@ def test_a_started_process_notices_by_itself_and_stops_when_told(shop):
     try:
         assert serving.answering().version == 1
         shop.train(seed=2, publish="always")
-        wait_until(lambda: serving.answering().version == 2, seconds=10)
+        eventually(lambda: serving.answering().version == 2)
     finally:
         serving.stop()
 
     assert "serving" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_process_looks_often_enough_to_notice_within_a_second():
+    assert LOOK_SECONDS < 1
 
 
 def test_a_process_that_was_never_started_can_be_stopped(shop):

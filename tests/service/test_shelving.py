@@ -9,7 +9,7 @@ from recsvc.service import publishing, shelving
 from recsvc.service.context import Context
 
 NOW = datetime.now(UTC)
-LATER = NOW + timedelta(days=2)  # the tests before may have taken more than an hour
+LATER = NOW + timedelta(days=1)  # objects are as old as the test, which may run hours after this
 LEASE = {"worker": "w", "now": NOW, "lease_seconds": 60, "max_attempts": 3}
 
 

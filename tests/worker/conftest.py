@@ -17,6 +17,7 @@ from recsvc.db.jobs import JobQueue
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import Job
 from recsvc.service import jobs
+from tests.conftest import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 1.5
@@ -31,11 +32,21 @@ class House:
     def __init__(self, database: Database, home: Path) -> None:
         self.database = database
         self.home = home
+        self.gate = home.with_name("gate")
+        self.lease_seconds = LEASE_SECONDS
         self.workers: list[subprocess.Popen] = []
 
     def enqueue(self, **spec) -> int:
         with unit_of_work(self.database) as session:
             return JobQueue(session).enqueue("training", spec=spec, now=datetime.now(UTC)).id
+
+    def enqueue_halting(self, *, halt: int, to: int) -> int:
+        """Queue a count that stands still after a number until the gate is opened, or for ever.
+
+        So whatever a test does then, it does it before the job is over. Who resumes the count
+        begins behind that number, and halts no more.
+        """
+        return self.enqueue(**FOREVER | {"to": to, "halt": halt, "gate": str(self.gate)})
 
     def start(self, *, once: bool = False, use_cases: str = TINY) -> subprocess.Popen:
         options = f"once={once}, use_cases={use_cases!r}"
@@ -50,14 +61,14 @@ class House:
 
     def run(self) -> None:
         """Let a worker carry out all that is due."""
-        assert self.start(once=True).wait(60) == 0
+        assert self.start(once=True).wait(PATIENCE_SECONDS) == 0
 
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in os.environ if not name.startswith("NUMBA_")}
         return kept | {
             "RECSVC_HOME": str(self.home),
             "RECSVC_DATABASE_URL": self.database.url,
-            "RECSVC_LEASE_SECONDS": str(LEASE_SECONDS),
+            "RECSVC_LEASE_SECONDS": str(self.lease_seconds),
             "RECSVC_TRAINING_THREADS": "2",
             "RECSVC_MAX_ATTEMPTS": "2",
         }
@@ -70,8 +81,8 @@ class House:
         with unit_of_work(self.database) as session:
             jobs.cancel_job(session, job_id, "training", now=datetime.now(UTC))
 
-    def wait(self, until: Callable[[Job], bool], *, seconds: float = 30, job_id: int = 1) -> Job:
-        deadline = time.monotonic() + seconds
+    def wait(self, until: Callable[[Job], bool], *, job_id: int = 1) -> Job:
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not until(job := self.job(job_id)):
             assert time.monotonic() < deadline, f"{job.state} {job.progress_note} {job.error}"
             time.sleep(0.02)
@@ -121,14 +132,16 @@ def is_alive(pid: int) -> bool:
 
 def descendants(pid: int) -> list[int]:
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child), *descendants(int(child))]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end meanwhile
+            for child in children.read_text().split():
+                found += [int(child), *descendants(int(child))]
     return found
 
 
-def assert_gone(pids: list[int], *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def assert_gone(pids: list[int]) -> None:
+    """Wait until processes have ended that would not do so by themselves."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while left := [pid for pid in pids if is_alive(pid)]:
         assert time.monotonic() < deadline, f"still alive: {left}"
         time.sleep(0.01)

@@ -2,18 +2,18 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from recsvc.db.session import Database, reading
+from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.service import jobs
+from tests.conftest import PATIENCE_SECONDS
+from tests.db.test_jobs import fall_silent
 from tests.worker.conftest import (
     FOREVER,
-    LEASE_SECONDS,
     House,
     assert_gone,
     descendants,
@@ -31,33 +31,34 @@ def test_a_killed_worker_leaves_no_process_behind(house, do):
 
     worker.kill()
 
-    assert_gone(family, seconds=1)
+    assert_gone(family)
 
 
 def test_another_worker_takes_over_from_a_killed_one(house):
-    house.enqueue(**FOREVER | {"to": 25})
+    house.enqueue_halting(halt=5, to=25)
     first = house.start()
     house.wait_for_count(5)
     first.kill()
     house.start()
 
     job = house.wait(state_is("succeeded"))
-    assert job.result["started_from"] >= 5
+    assert job.result["started_from"] == 5
     assert job.fence == 2
     with reading(house.database) as session:
         assert [point.epoch for point in jobs.error_curve(session, 1)] == list(range(1, 26))
 
 
 def test_a_killed_job_is_resumed_at_once(house):
-    house.enqueue(**FOREVER | {"to": 25})
+    house.lease_seconds = 2 * PATIENCE_SECONDS  # nobody waits until it runs out
+    house.enqueue_halting(halt=5, to=25)
     house.start()
     pid = house.wait_for_count(5)
 
     os.kill(pid, signal.SIGKILL)
 
-    house.wait(lambda job: job.fence == 2, seconds=LEASE_SECONDS)
     job = house.wait(state_is("succeeded"))
-    assert job.result["started_from"] >= 5
+    assert job.fence == 2
+    assert job.result["started_from"] == 5
 
 
 def test_a_job_killed_before_any_checkpoint_is_given_up_after_its_attempts(house):
@@ -75,18 +76,22 @@ def test_a_job_killed_before_any_checkpoint_is_given_up_after_its_attempts(house
 
 
 def test_a_frozen_worker_that_thaws_is_refused(house):
-    house.enqueue(do="count", to=8, pause=0.3)  # frozen in a pause, not within a transaction
+    house.lease_seconds = 6 * PATIENCE_SECONDS  # frozen, neither process is within a transaction
+    house.enqueue_halting(halt=2, to=40)
     frozen = house.start()
     counting = house.wait_for_count(2)
     for pid in (frozen.pid, counting):
         os.kill(pid, signal.SIGSTOP)
+    with unit_of_work(house.database) as session:
+        fall_silent(session, 1)
     house.start()
     house.wait(lambda job: job.fence == 2 and job.progress_note["pid"] != counting)
 
+    house.gate.touch()
     for pid in (counting, frozen.pid):
         os.kill(pid, signal.SIGCONT)
 
-    assert_gone([counting], seconds=2)
+    assert_gone([counting])
     job = house.wait(state_is("succeeded"))
     assert job.fence == 2
     assert job.result["pid"] != counting
@@ -104,19 +109,20 @@ def postgresql_house(new_postgresql_database, tmp_path) -> Iterator[House]:
 
 def test_a_worker_goes_on_after_its_database_was_away(postgresql_house, postgresql_server):
     house = postgresql_house
-    house.enqueue(**FOREVER | {"to": 25})
+    house.enqueue_halting(halt=3, to=25)
     worker = house.start()
-    house.wait_for_count(3)
+    counting = house.wait_for_count(3)
     house.database.close()
 
     with shut(postgresql_server, house.database.engine.url.database):
-        time.sleep(1)
+        house.gate.touch()
+        assert_gone([counting])
         assert worker.poll() is None
 
     job = house.wait(state_is("succeeded"))
-    assert job.result["started_from"] >= 3
+    assert job.result["started_from"] == 3
     worker.terminate()
-    assert worker.wait(3) == 0
+    assert worker.wait(PATIENCE_SECONDS) == 0
 
 
 @contextmanager

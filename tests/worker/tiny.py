@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from recsvc.db.jobs import JobQueue, Lease
@@ -21,7 +22,11 @@ def use_case(kind: str) -> UseCase:
 
 
 def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
-    """Do what the specification says: count (to, pause), refuse, fall_over, exit or spin."""
+    """Do what the specification says: count, refuse, fall_over, exit or spin.
+
+    To count takes `to` and may take `pause`, seconds after each number, and `halt`: the number
+    after which to wait for the file `gate`, but not where the count begins behind it.
+    """
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "count": lambda: count(context, lease, job),
         "refuse": lambda: refuse(),
@@ -42,6 +47,8 @@ def count(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
             queue.progress(lease, number / job.spec["to"], {"count": number, "pid": os.getpid()})
             queue.add_epoch(lease, {"epoch": number, **FIGURES}, now=datetime.now(UTC))
         time.sleep(job.spec.get("pause", 0))
+        while number == job.spec.get("halt") and not Path(job.spec["gate"]).exists():
+            time.sleep(0.01)
     return {
         "started_from": started_from,
         "pid": os.getpid(),

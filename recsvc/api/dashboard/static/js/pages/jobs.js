@@ -39,12 +39,13 @@ export async function show(page, { settings, signal, entitle }) {
   );
   const draw = (found) => fill(list, found.items.length ? [tableOf(found.items, chosen, compare), turning(found, cursor)] : nothing());
   const asking = `v1/training-jobs?limit=${ON_A_PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`;
-  draw(await get(asking, { signal }));
-  watch(asking, draw, list, signal);
+  const found = await get(asking, { signal });
+  draw(found);
+  watch(asking, draw, list, signal, JSON.stringify(found));
 }
 
-function watch(asking, draw, list, signal) {
-  let last = "";
+function watch(asking, draw, list, signal, shown) {
+  let last = shown;
   const timer = setInterval(async () => {
     if (document.hidden) return;
     try {
@@ -54,6 +55,7 @@ function watch(asking, draw, list, signal) {
       last = seen;
     } catch (error) {
       if (!signal.aborted) fill(list, problem(error));
+      last = ""; // what is shown now is the trouble
     }
   }, LOOK_AGAIN_MS);
   signal.addEventListener("abort", () => clearInterval(timer));

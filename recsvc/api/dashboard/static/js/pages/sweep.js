@@ -30,6 +30,7 @@ export async function show(page, { which, signal, entitle, note }) {
   const reset = button("Show all epochs", () => shared.zoom(null));
   let lookedAt = null;
   let isPublished = false;
+  let offered = "";
 
   const drawChart = () => {
     const shown = sweep.trials.filter((one) => curves.has(one.job_id));
@@ -62,7 +63,9 @@ export async function show(page, { which, signal, entitle, note }) {
   const draw = () => {
     entitle(`Sweep ${sweep.id}, ${sweep.state}`);
     fill(title, `Sweep ${sweep.id} `, badge(sweep.state));
-    fill(actions, ...actionsOf(sweep, { isPublished, publish }));
+    const offers = OVER.includes(sweep.state) ? `${sweep.best_model_version} ${isPublished}` : "cancelling";
+    if (offers !== offered) fill(actions, ...actionsOf(sweep, { isPublished, publish }));
+    offered = offers; // a button that is just pressed must not be replaced
     fill(about, aboutOf(sweep));
     keepingFocus(rows, () => fill(rows, trials(sweep, look)));
     fill(sensitivity, sweep.sensitivity.length > 0 && !isRangeTest(sweep) && section("What mattered most", bars(sweep.sensitivity)));
