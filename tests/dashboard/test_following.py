@@ -61,7 +61,6 @@ def test_a_stranger_sees_why_the_loss_does_not_go_down_and_cures_it(shop: Shop, 
     expect(page.locator(".pin", has_text="rate too high")).to_be_visible()
     eventually(page, lambda: points(page) > max(seen_early, 2 * COMPARED_EPOCHS))
     cancel(page)
-    page.reload()  # a job that is over draws no card anew while its button is pressed
 
     card.get_by_role("button", name="Apply and retry").click()
     page.wait_for_url(re.compile(rf"beside={sick}"))
@@ -97,6 +96,26 @@ def test_a_curve_grows_by_every_epoch_that_is_told(quiet: Quiet, page_of: Open):
     quiet.worker.finish(lease)
     expect(page.locator(".badge")).to_have_text("succeeded")
     expect(page).to_have_title(f"Job {job}, succeeded · recsvc")
+
+
+def test_what_is_pressed_stays_while_a_finding_goes_on(quiet: Quiet, page_of: Open):
+    sick = quiet.queue(model_kind="user_rbm", hyperparameters={"learning_rate": 2.0})
+    lease = quiet.worker.claim()
+    for epoch in range(1, 7):
+        quiet.worker.epoch(lease, epoch, update_to_weight_ratio=0.5)
+    page = page_of(f"#/jobs/{sick}")
+    card = page.locator("article.finding", has_text="rate too high")
+    expect(card).to_contain_text("epochs 4 to 6")
+
+    card.get_by_role("button", name="Apply and retry").hover()
+    page.mouse.down()
+    quiet.worker.epoch(lease, 7, update_to_weight_ratio=0.5)
+    expect(card).to_contain_text("epochs 4 to 7")
+    page.mouse.up()
+
+    page.wait_for_url(re.compile(rf"beside={sick}"))
+    asked = quiet.http.get(f"/v1/training-jobs/{job_number(page)}").json()
+    assert asked["hyperparameters"]["learning_rate"] == 0.02
 
 
 def test_the_list_goes_on_while_something_in_it_has_the_focus(quiet: Quiet, page_of: Open):

@@ -20,6 +20,15 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Put other children into an element; those that are there already stay, pressed or focused as they are. */
+export function arrange(element, ...children) {
+  const wanted = present(children);
+  for (const child of [...element.childNodes]) if (!wanted.includes(child)) child.remove();
+  wanted.forEach((child, n) => {
+    if (element.childNodes[n] !== child) element.insertBefore(child, element.childNodes[n] ?? null);
+  });
+}
+
 function present(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }

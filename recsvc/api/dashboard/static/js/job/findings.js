@@ -1,7 +1,7 @@
 // What the diagnosis says: cards to read and to act on, and pins at the epochs that they speak of.
 import { post } from "../api.js";
 import { EDGE } from "../charts/furniture.js";
-import { fill, h, say } from "../dom.js";
+import { arrange, fill, h, say } from "../dom.js";
 import { number, percent, plain, words } from "../format.js";
 import { button } from "../parts.js";
 import { go } from "../router.js";
@@ -24,6 +24,8 @@ export class Findings {
     this.jobId = jobId;
     this.shared = shared;
     this.found = [];
+    this.drawn = new Map();
+    this.all = h("p", {}, button("Apply all and retry", () => this.retry(null)));
     this.cards = h("div", { class: "findings", "aria-live": "polite" });
     this.pins = h("div", { class: "pins", hidden: true, role: "group", "aria-label": "Findings at their epochs" });
     for (const type of ["window", "reach"]) shared.addEventListener(type, () => this.place());
@@ -38,59 +40,63 @@ export class Findings {
     this.seen = seen;
     this.found = diagnosis.findings;
     const several = diagnosis.findings.filter((one) => one.change).length > 1;
-    fill(
+    const shown = diagnosis.findings.map((one) => this.kept(one));
+    arrange(
       this.cards,
       VERDICTS[diagnosis.verdict] && h("p", { class: `verdict ${diagnosis.verdict}` }, VERDICTS[diagnosis.verdict]),
-      diagnosis.findings.map((one) => this.card(one)),
+      shown.map(({ card }) => card),
       several && h("p", { class: "quiet" }, "Mend the first one first: the others may follow from it."),
-      several && h("p", {}, button("Apply all and retry", () => this.retry(null))),
+      several && this.all,
     );
-    fill(this.pins, diagnosis.findings.map((one) => this.pin(one)));
+    arrange(this.pins, shown.map(({ pin }) => pin));
     this.pins.hidden = !diagnosis.findings.length;
     this.place();
   }
 
-  card(one) {
-    const evidence = [one.evidence, ...one.further_evidence];
+  /** The card and the pin of a finding. While it suggests the same they stay: one may just be pressed. */
+  kept(one) {
+    const key = JSON.stringify([one.code, one.severity, one.change]);
+    if (!this.drawn.has(key)) this.drawn.set(key, this.draw(one));
+    const drawn = this.drawn.get(key);
+    drawn.tell(one);
+    return drawn;
+  }
+
+  draw({ code, severity, change, docs }) {
+    let latest = null;
+    const [epochs, sureness] = [h("span", { class: "epochs" }), h("span")];
+    const [cause, evidence] = [h("p"), h("ul", { class: "evidence" })];
+    const look = () => this.shared.look(spanOf(latest));
+    const away = () => this.shared.look(null);
     const card = h(
       "article",
-      { class: `finding ${one.severity}`, id: this.idOf(one), tabindex: "-1" },
-      h("h3", {}, words(one.code), h("span", { class: "severity" }, one.severity), h("span", { class: "epochs" }, epochsOf(one))),
-      h("p", {}, one.cause),
-      h("ul", { class: "evidence" }, evidence.map((each) => h("li", {}, told(each)))),
-      one.change &&
+      { class: `finding ${severity}`, id: this.idOf({ code }), tabindex: "-1", onpointerenter: look, onfocusin: look, onpointerleave: away, onfocusout: away },
+      h("h3", {}, words(code), h("span", { class: "severity" }, severity), epochs),
+      cause,
+      evidence,
+      change &&
         h(
           "p",
           { class: "change" },
-          h("span", {}, one.change.hyperparameter, " ", h("del", {}, plain(one.change.from)), " → ", h("ins", {}, plain(one.change.to))),
-          button("Apply and retry", () => this.retry([one.code]), { kind: "main" }),
+          h("span", {}, change.hyperparameter, " ", h("del", {}, plain(change.from)), " → ", h("ins", {}, plain(change.to))),
+          button("Apply and retry", () => this.retry([code]), { kind: "main" }),
         ),
-      h("p", { class: "quiet" }, `Sure to ${percent(one.confidence)}. `, h("a", { href: one.docs.slice(1), target: "_blank", rel: "noopener" }, `More about ${words(one.code)}`)),
+      h("p", { class: "quiet" }, sureness, h("a", { href: docs.slice(1), target: "_blank", rel: "noopener" }, `More about ${words(code)}`)),
     );
-    const look = () => this.shared.look(spanOf(one));
-    const away = () => this.shared.look(null);
-    for (const type of ["pointerenter", "focusin"]) card.addEventListener(type, look);
-    for (const type of ["pointerleave", "focusout"]) card.addEventListener(type, away);
-    return card;
-  }
-
-  pin(one) {
-    return h(
-      "button",
-      {
-        type: "button",
-        class: `pin ${one.severity}`,
-        title: `${words(one.code)}: ${epochsOf(one)}`,
-        onclick: () => {
-          const card = document.getElementById(this.idOf(one));
-          card.focus();
-          card.scrollIntoView({ block: "nearest" });
-        },
-        onpointerenter: () => this.shared.look(spanOf(one)),
-        onpointerleave: () => this.shared.look(null),
-      },
-      words(one.code),
-    );
+    const reveal = () => {
+      card.focus();
+      card.scrollIntoView({ block: "nearest" });
+    };
+    const pin = h("button", { type: "button", class: `pin ${severity}`, onclick: reveal, onpointerenter: look, onpointerleave: away }, words(code));
+    const tell = (one) => {
+      latest = one;
+      fill(epochs, epochsOf(one));
+      fill(cause, one.cause);
+      fill(evidence, [one.evidence, ...one.further_evidence].map((each) => h("li", {}, told(each))));
+      fill(sureness, `Sure to ${percent(one.confidence)}. `);
+      pin.title = `${words(code)}: ${epochsOf(one)}`;
+    };
+    return { card, pin, tell };
   }
 
   /** Put each pin at its epochs, in the first row where it has room. */
