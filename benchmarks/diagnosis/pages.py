@@ -75,6 +75,10 @@ def seen(code: str, case: Case) -> str:
     )
     if changes:
         said += f"; with {asked}, as autopilot found, {reached[-1]:.4f}"
+        left = before["loss_without"].get(changes.get("leave_out"))
+        if left is not None:
+            left = 1.0 - left if case.kind == "joint_rbm" else left
+            said += f", where on the same ratings, those that are left, it was {left:.4f} before"
     else:
         said += "; no change that was suggested made it better"
     return f"{said}.\n\n![The error curve before and after](pictures/{code}.svg)\n"

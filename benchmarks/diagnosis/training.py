@@ -30,7 +30,7 @@ from recsvc.rbm.training import TrainerState, TrainingData, monitor_of, train
 ROOT = Path(__file__).parents[2]
 N_USERS = 1_000
 THOUSANDS = ("first", "second", "third", "fourth", "fifth", "sixth")
-OF_NO_EFFECT = {"diagnosis", "autopilot.py", "watching.py"}
+OF_NO_EFFECT = {"diagnosis", "autopilot.py", "sweeping.py", "watching.py"}
 CACHE = ROOT / "benchmarks" / ".cache" / "diagnosis"
 
 
