@@ -105,10 +105,10 @@ def sensitivity(trials: Sequence[Values], figures: Sequence[float]) -> dict[str,
     total = float(np.square(measured - measured.mean()).sum()) if measured.size else 0.0
     if measured.size < 2 or total == 0.0:
         return {}
+    tried = {name: [trial[name] for trial in trials] for name in trials[0]}
+    is_alone = sum(len(set(values)) > 1 for values in tried.values()) == 1
     shares = {}
-    for name in trials[0]:
-        values = [trial[name] for trial in trials]
-        is_alone = len(trials[0]) == 1
+    for name, values in tried.items():
         share = _explained(values, measured, total, are_groups=is_alone or _repeat(values))
         if share is not None:
             shares[name] = share

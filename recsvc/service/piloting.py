@@ -61,7 +61,7 @@ class Pilot:
     def look(self, growing: GrowingRun, fit: Fit, lap: Lap) -> None:
         """Raise ChangeNotKept or Hopeless where there is no use in going on."""
         epoch, epochs = lap.report.epoch, fit.hyper.epochs
-        if self.before is not None and epoch >= autopilot.compared_at(fit.hyper, self.before):
+        if self._is_due(fit, epoch):
             self._judge(growing.run(), epoch)
         if epoch % max(1, len(growing.rows) // LOOKS_AT_MOST) or epoch == epochs:
             return
@@ -77,6 +77,12 @@ class Pilot:
         if self.before is not None:
             self._judge(growing.run(), autopilot.compared_at(fit.hyper, self.before))
         self._measure_without(fit, best, 1.0)
+
+    def _is_due(self, fit: Fit, epoch: int) -> bool:
+        """Tell whether the change can be judged by now, and was not yet."""
+        if self.before is None or self.judged:
+            return False
+        return epoch >= autopilot.compared_at(fit.hyper, self.before)
 
     def _judge(self, now: Run, epoch: int) -> None:
         if self.before is None or self.judged:

@@ -96,9 +96,12 @@ def test_of_a_few_random_trials_none_is_said_to_explain_everything():
 
 
 def test_what_alone_was_swept_explains_everything():
-    trials = sweeping.grid({"learning_rate": [0.1, 0.2, 0.3]})
+    for beside in ({}, {"n_hidden": [50]}):
+        trials = sweeping.grid({"learning_rate": [0.1, 0.2, 0.3], **beside})
 
-    assert sweeping.sensitivity(trials, [1.0, 2.0, 2.5]) == {"learning_rate": 1.0}
+        shares = sweeping.sensitivity(trials, [1.0, 2.0, 2.5])
+
+        assert shares == {"learning_rate": 1.0, **dict.fromkeys(beside, 0.0)}
 
 
 @pytest.mark.parametrize("figures", [[], [1.0], [1.0, 1.0]])
