@@ -43,8 +43,8 @@ class House:
     def enqueue_halting(self, *, halt: int, to: int) -> int:
         """Queue a count that stands still after a number until the gate is opened, or for ever.
 
-        So whatever a test does then, it does it before the job is over. Who resumes the count
-        begins behind that number, and halts no more.
+        So whatever a test does then, it does it before the job is over. Who claims the job again
+        halts nowhere, wherever the count was left.
         """
         return self.enqueue(**FOREVER | {"to": to, "halt": halt, "gate": str(self.gate)})
 

@@ -25,7 +25,7 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     """Do what the specification says: count, refuse, fall_over, exit or spin.
 
     To count takes `to` and may take `pause`, seconds after each number, and `halt`: the number
-    after which to wait for the file `gate`, but not where the count begins behind it.
+    after which who claimed the job first waits for the file `gate`.
     """
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "count": lambda: count(context, lease, job),
@@ -47,7 +47,8 @@ def count(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
             queue.progress(lease, number / job.spec["to"], {"count": number, "pid": os.getpid()})
             queue.add_epoch(lease, {"epoch": number, **FIGURES}, now=datetime.now(UTC))
         time.sleep(job.spec.get("pause", 0))
-        while number == job.spec.get("halt") and not Path(job.spec["gate"]).exists():
+        halted = lease.fence == 1 and number == job.spec.get("halt")
+        while halted and not Path(job.spec["gate"]).exists():
             time.sleep(0.01)
     return {
         "started_from": started_from,
