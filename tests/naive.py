@@ -74,6 +74,15 @@ def hidden_inputs(params: Params, ratings: RatingMatrix) -> np.ndarray:
     return np.array([hidden_inputs_of(params, row) for row in rows])
 
 
+def row_products(rows: np.ndarray) -> list[list[float]]:
+    """Scalar products of each row with every earlier one."""
+    wide = rows.astype(np.float64)
+    return [
+        [float(one @ other) if b < a else 0.0 for b, other in enumerate(wide)]
+        for a, one in enumerate(wide)
+    ]
+
+
 def fold_in(params: Params, row: Row) -> np.ndarray:
     return np.array([sigmoid(x) for x in hidden_inputs_of(params, row)])
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsvc.rbm import kernels
 from recsvc.rbm.ratings import Floats
 
 SATURATED = 0.95  # mean P(h = 1), or 1 − it
@@ -58,9 +59,9 @@ def unit_similarity(weights: Floats) -> float:
     largest = np.abs(some).max(axis=0)
     even = some / np.where(largest > 0, largest, 1.0)  # squares of what is left cannot overflow
     norms = np.sqrt(np.einsum("wu,wu->u", even, even))
-    directions = even / np.where(norms > 0, norms, 1.0)
-    # A matrix product would be shared between threads, whose number would change its last bits.
-    cosines = np.abs(np.einsum("wu,wv->uv", directions, directions))
-    cosines[np.ix_(norms == 0, norms == 0)] = 1.0
-    np.fill_diagonal(cosines, 0.0)
-    return float(min(cosines.max(), 1.0))
+    if np.count_nonzero(norms) < norms.size - 1:
+        return 1.0
+    directions = np.ascontiguousarray((even / np.where(norms > 0, norms, 1.0)).T)
+    cosines = np.empty((norms.size, norms.size), np.float32)
+    kernels.row_products(directions, cosines)
+    return float(min(np.abs(cosines).max(), 1.0))

@@ -37,7 +37,8 @@ class Histogram:
         """Count them; what is not finite is left out."""
         magnitudes = np.abs(numbers[np.isfinite(numbers)]).astype(np.float64)
         orders = np.log10(magnitudes[magnitudes > 0])
-        counts, _ = np.histogram(np.clip(orders, EDGES[0], EDGES[-1]), EDGES)
+        ends = EDGES[0], EDGES[-1]
+        counts, _ = np.histogram(np.clip(orders, *ends), EDGES.size - 1, ends)
         return cls(magnitudes.size - orders.size, counts)
 
 

@@ -42,6 +42,16 @@ def real(movielens):
     return random_params(np.random.default_rng(1), n_items=1682, n_hidden=16, spread=0.1), levels
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (100, 128), (4, 0)])
+def test_row_products_are_those_of_the_twin(rng, shape):
+    rows = rng.normal(size=shape).astype(np.float32)
+    products = np.full((shape[0], shape[0]), np.nan, np.float32)
+
+    kernels.row_products(rows, products)
+
+    np.testing.assert_allclose(products, naive.row_products(rows), atol=1e-4)
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2**40 + 7])
 def test_uniforms_are_those_of_the_twin(seed):
     for epoch, case, draw in [(1, 0, 0), (1, 0, 1), (2, 0, 0), (1, 5, 99), (10_000, 10**6, 10**7)]:

@@ -37,6 +37,7 @@ from recsvc.rbm.kernels.learning import (
     group_by_item,
     hidden_inputs,
     largest_magnitude,
+    row_products,
     stream,
     streams,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "pair_fields",
     "pick_couplings",
     "regress",
+    "row_products",
     "sample_hidden",
     "sample_levels",
     "scale_rows",

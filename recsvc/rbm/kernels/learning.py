@@ -74,6 +74,23 @@ def largest_magnitude(bits: NDArray[np.int32]) -> np.int32:
 
 
 @njit(cache=True, nogil=True, fastmath=REORDERED)
+def row_products(rows: Floats, out: Floats) -> None:
+    """`out[a, b]` = Σ_n rows[a, n] · rows[b, n] for b < a; the rest of `out` is 0.
+
+    A matrix product of a library would share it between threads, and round by their number.
+
+    rows  (n_rows, n_columns);  out (n_rows, n_rows)
+    """
+    out[:] = 0
+    for a in range(rows.shape[0]):
+        for b in range(a):
+            product = np.float32(0)
+            for n in range(rows.shape[1]):
+                product += rows[a, n] * rows[b, n]
+            out[a, b] = product
+
+
+@njit(cache=True, nogil=True, fastmath=REORDERED)
 def fold_in_one(
     weights: Floats, hidden_bias: Floats, items: Numbers, levels: Levels, out: Floats
 ) -> None:
