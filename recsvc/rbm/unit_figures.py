@@ -61,7 +61,7 @@ def unit_similarity(weights: Floats) -> float:
     norms = np.sqrt(np.einsum("wu,wu->u", even, even))
     if np.count_nonzero(norms) < norms.size - 1:
         return 1.0
-    directions = np.ascontiguousarray((even / np.where(norms > 0, norms, 1.0)).T)
+    directions: Floats = np.ascontiguousarray((even / np.where(norms > 0, norms, 1.0)).T)
     cosines = np.empty((norms.size, norms.size), np.float32)
     kernels.row_products(directions, cosines)
     return float(min(np.abs(cosines).max(), 1.0))
