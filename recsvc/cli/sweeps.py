@@ -141,7 +141,8 @@ def rate_range(
 
     `recsvc sweep range --low 0.001 --high 100 --trials 6 --kind user_rbm`
 
-    Each rate is tried for five epochs (--set epochs=… for more), too few for a model to publish.
+    Each rate is tried for five epochs, or 35 of a kind that only rates, whose loss may stand
+    still at first (--set epochs=… for more): too few for a model to publish.
     """
     spec: Json = {"rate_range": {"low": low, "high": high, "trials": n_trials}}
     base = _base(kind, settings, seed, validation_share)

@@ -49,12 +49,13 @@ def not_again(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
 def compared_at(hyper: Hyperparameters, before: Run) -> int:
     """Give the epoch at which a changed run is compared with the one before it.
 
-    By then its flat start is over, and so is the time in which the one before got any better.
+    By then its flat start is over, for so long its trainer waits, and so is the time in which the
+    one before got any better.
     """
     loss = before.loss
     best = int(loss.epochs[np.argmin(loss.values)]) if loss.values.size else 0
-    flat_start = 0 if before.makes_lists else max(before.flat_start, hyper.warm_up_epochs)
-    return min(hyper.epochs, max(flat_start, best) + PATIENCE)
+    waited = 0 if before.makes_lists else hyper.warm_up_epochs + hyper.patience
+    return min(hyper.epochs, max(waited, best + PATIENCE))
 
 
 def is_better(changed: Run, before: Run, *, epoch: int) -> bool:

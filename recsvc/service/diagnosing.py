@@ -19,7 +19,6 @@ from recsvc.service.training_spec import TrainingSpec
 KIND = "training"
 EPOCHS_PHASE = "training"
 Verdict = Literal["healthy", "findings", "too_early"]
-TELLING_EPOCHS = diagnosis.WARM_UP + 1  # fewer than follow tell nothing
 COLUMNS = tuple(field.name for field in fields(EpochReport))
 OVER = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
@@ -29,24 +28,31 @@ class Diagnosis:
     """The findings, in the order in which they are to be mended.
 
     n_epochs  that were looked at
+    is_early  whether they are too few to call the run healthy
     """
 
     findings: Sequence[Finding]
     n_epochs: int
+    is_early: bool
+
+    @classmethod
+    def of(cls, run: Run) -> "Diagnosis":
+        """Diagnose a run."""
+        return cls(diagnosis.diagnose(run), run.n_epochs, run.tells_nothing_yet)
 
     @property
     def verdict(self) -> Verdict:
         """Say healthy only of a curve that is long enough to tell."""
         if self.findings:
             return "findings"
-        return "healthy" if self.n_epochs > TELLING_EPOCHS else "too_early"
+        return "too_early" if self.is_early else "healthy"
 
 
 def diagnose_job(session: Session, job_id: int, *, now: datetime) -> tuple[Job, Diagnosis]:
     """Diagnose a training job, running or over. Raises JobNotFound."""
     job = JobQueue(session).get(job_id, KIND)
     run = replace(run_of(session, job), idle_seconds=_idle_seconds(session, job, now))
-    return job, Diagnosis(diagnosis.diagnose(run), run.n_epochs)
+    return job, Diagnosis.of(run)
 
 
 def _idle_seconds(session: Session, job: Job, now: datetime) -> float:
@@ -91,10 +97,10 @@ def diagnose_curve(
     hyperparameters  as far as they have counterparts here; without them no change is suggested
     Raises UnknownHyperparameter, InvalidHyperparameter.
     """
-    hyper = None
-    if hyperparameters is not None:
-        hyper = Hyperparameters.chosen("user_rbm", dict(hyperparameters))
-    return Diagnosis(diagnosis.diagnose(Run.of(rows, hyper=hyper)), len(rows))
+    if hyperparameters is None:
+        return Diagnosis.of(Run.of(rows))
+    hyper = Hyperparameters.chosen("user_rbm", dict(hyperparameters))
+    return Diagnosis.of(replace(Run.of(rows, hyper=hyper), sent=frozenset(hyperparameters)))
 
 
 def hyperparameters(job: Job) -> Hyperparameters:

@@ -63,12 +63,13 @@ class Pilot:
         epoch, epochs = lap.report.epoch, fit.hyper.epochs
         if self._is_due(fit, epoch):
             self._judge(growing.run(), epoch)
+        if self.before is not None and not self.judged:
+            return
         if epoch % max(1, len(growing.rows) // LOOKS_AT_MOST) or epoch == epochs:
             return
         now = growing.run()
         self.latest = [*self.latest, diagnose(now)][-autopilot.ENOUGH_EPOCHS :]
         if autopilot.is_hopeless(self.latest):
-            self._judge(now, epoch)
             self._measure_without(fit, lap.state.best_params, epoch / epochs)
             raise Hopeless(epoch, self.latest[-1][0].code)
 

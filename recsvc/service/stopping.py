@@ -16,7 +16,8 @@ from recsvc.service.context import Context
 class Stopping:
     """Looks at a trial after every epoch.
 
-    grace  epochs in which it is not stopped: rating-only machines are flat in their warm-up
+    grace  epochs in which it is not stopped: the loss of rating-only machines may be flat for as
+           long as training waits for it to fall
     """
 
     context: Context
@@ -33,7 +34,8 @@ class Stopping:
             if not Sweeps(session).get(job.sweep_id).spec["early_stopping"]:
                 return None
         rates_only = job.spec["model_kind"] != "joint_rbm"
-        grace = max(sweeping.GRACE_EPOCHS, hyper.warm_up_epochs if rates_only else 0)
+        flat = hyper.warm_up_epochs + hyper.patience if rates_only else 0
+        grace = max(sweeping.GRACE_EPOCHS, flat)
         return cls(context, job.sweep_id, job.id, grace)
 
     def look(self, epoch: int) -> None:

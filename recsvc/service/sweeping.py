@@ -15,16 +15,16 @@ from recsvc.db.sweeps import Sweeps
 from recsvc.db.tables import FINAL_STATES, Sweep
 from recsvc.errors import InvalidSweep, JobFinished, SweepFinished
 from recsvc.rbm import sweeping
-from recsvc.rbm.params import KIND_DEFAULTS, Hyperparameters
+from recsvc.rbm.params import KIND_DEFAULTS, Hyperparameters, ModelKind
 from recsvc.rbm.sweeping import Between, Values
 from recsvc.service.training_spec import TrainingSpec
 
 KIND = "training"
 SweepKind = Literal["grid", "random", "rate_range"]
 FEWEST_TRIALS, MOST_TRIALS = 2, 200
-SHORT = {
-    "epochs": 5, "rollbacks": 0, "learning_rate_schedule": "constant",
-    "neighbours": 0, "rating_epochs": 0,
+RANGE_EPOCHS = 5  # of a range test, where lists are made
+PLAIN = {
+    "rollbacks": 0, "learning_rate_schedule": "constant", "neighbours": 0, "rating_epochs": 0,
 }  # fmt: skip
 WHOLE = {field.name for field in fields(Hyperparameters) if field.type is int}
 
@@ -65,9 +65,16 @@ class SweepSpec:
         if kind not in KIND_DEFAULTS:
             known = ", ".join(KIND_DEFAULTS)
             raise InvalidSweep(f"{self.kind}.model_kind", kind, f"it must be one of {known}.")
-        short = SHORT if self.kind == "rate_range" else {}
+        short = _short(kind) if self.kind == "rate_range" else {}
         hyperparameters = {**short, **self.base.hyperparameters, **own}
         return replace(self.base, model_kind=kind, hyperparameters=hyperparameters, publish="never")
+
+
+def _short(model_kind: ModelKind) -> Values:
+    """Give the hyperparameters of a range test's trials: the flat start of those that only rate."""
+    usual = Hyperparameters.defaults(model_kind)
+    flat = usual.warm_up_epochs + usual.patience
+    return {**PLAIN, "epochs": RANGE_EPOCHS if model_kind == "joint_rbm" else flat}
 
 
 def request_sweep(session: Session, spec: SweepSpec, *, now: datetime) -> Sweep:

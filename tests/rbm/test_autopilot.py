@@ -57,9 +57,9 @@ def test_what_suggests_nothing_or_another_question_is_passed_over(of):
 
 
 def test_runs_are_compared_once_the_flat_start_and_the_best_epoch_before_are_over():
-    hyper = Hyperparameters(epochs=100, warm_up_epochs=20)
+    hyper = Hyperparameters(epochs=100, warm_up_epochs=20, patience=15)
 
-    assert autopilot.compared_at(hyper, run(2, 1)) == 30
+    assert autopilot.compared_at(hyper, run(2, 1)) == 35
     assert autopilot.compared_at(hyper, run(*[9.0] * 40, 1)) == 50
     assert autopilot.compared_at(Hyperparameters(epochs=12), run(2, 1)) == 12
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding, Severity
-from recsvc.rbm.diagnosis.run import Run
+from recsvc.rbm.diagnosis.run import MUCH_LEARNED, Run
 from recsvc.rbm.params import LeaveOut
 
 
@@ -60,6 +60,7 @@ CAUSES = {
     "cold_users": Cause(0.5, "warning", "Most users have told too little to be learned from."),
 }  # fmt: skip
 
+REFUTED_BY_LEARNING = {"no_agreement"}  # of tastes that are opposite, no item's mean tells
 EXPLAINED_BY = {"constant_raters": "level_imbalance"}
 
 
@@ -71,10 +72,17 @@ def findings(run: Run) -> list[Finding]:
         share = remarks.get(code, 0.0)
         if share <= cause.share or EXPLAINED_BY.get(code) in remarks:
             continue
+        if code in REFUTED_BY_LEARNING and _told_well(run):
+            continue
         seen = Evidence(f"share of {code}", share, cause.share, "own")
         change = _change(code, cause, run)
         found.append(Finding(code, cause.severity, epochs, (seen,), cause.cause, change, 0.7))
     return found
+
+
+def _told_well(run: Run) -> bool:
+    nll = run.series("validation_nll")
+    return nll.values.size > 0 and nll.learned > MUCH_LEARNED
 
 
 def _change(code: str, cause: Cause, run: Run) -> Change | None:

@@ -52,7 +52,7 @@ def saturated(run: Run) -> Finding | None:
         return None
     cause = "Many hidden units are on for nearly everybody, or off: they tell no users apart."
     change = None
-    if run.hyper is not None:
+    if run.hyper is not None and run.knows("sparsity_target"):
         change = Change("sparsity_target", run.hyper.sparsity_target, 0.2)
     shown = run.series("saturated_units")
     epochs = (shown if shown.values.size else run.series("hidden_activity")).span
@@ -74,7 +74,9 @@ def saturation(run: Run) -> Evidence | None:
 def dead_units(run: Run) -> Finding | None:
     """Most hidden units answer everybody alike, and not only while small weights grow apart."""
     dead = run.series("dead_units").after(run.flat_start)
-    if dead.values.size < WARM_UP or dead.values[-WARM_UP:].min() <= MOST_UNITS:
+    if run.may_be_flat or dead.values.size < WARM_UP:
+        return None
+    if dead.values[-WARM_UP:].min() <= MOST_UNITS:
         return None
     seen = Evidence("dead_units", float(dead.values[-1]), MOST_UNITS, "own")
     cause = "Most hidden units answer everybody alike: there are more than the ratings can teach."

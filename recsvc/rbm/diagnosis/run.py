@@ -16,6 +16,7 @@ PATIENCE = 10  # epochs: [SM] looks at ten steps
 FLAT_START = 20  # epochs for which the loss of a masked machine may stand still [own]
 STRONG_DECAY = 10.0  # times the usual
 FAR_OFF = 3.0  # times the usual rate, or a part of it
+NOTHING_LEARNED, MUCH_LEARNED = 0.005, 0.05  # of the first loss
 FLAT = 0.001  # [SM] a tenth of a percent
 LEAST_LOSS, MOST = 1e-12, 1e100  # a curve from elsewhere may hold anything
 
@@ -57,7 +58,9 @@ class Run:
 
     columns      by name as `training.EpochReport` has them, finite epochs alone
     spoilt_at    the first epoch with a figure, or a parameter, that was no finite number
-    hyper        None of a curve from elsewhere
+    hyper        None of a curve from elsewhere that came without any
+    sent         which of them came with a curve from elsewhere; the rest are defaults here, and
+                 nobody knows what they were there. None: all are known
     model_kind   of machine; its usual hyperparameters are compared with
     baselines    RMSE and nDCG@10 of methods that hardly learn, by name
     metrics      of the finished model
@@ -81,6 +84,7 @@ class Run:
     is_over: bool = True
     began_warm: bool = False
     n_epochs: int = 0
+    sent: frozenset[str] | None = None
     ratings_per_parameter: float | None = None
     idle_seconds: float = 0.0
     loss_without: Mapping[str, float] | None = None
@@ -151,10 +155,39 @@ class Run:
 
     @property
     def flat_start(self) -> int:
-        """Give the epochs in which small weights may still be growing apart; lists do not wait."""
+        """Give the epochs in which small weights grow apart; lists do not wait."""
         if self.makes_lists:
             return 0
-        return self.hyper.warm_up_epochs if self.hyper is not None else FLAT_START
+        if self.hyper is None or not self.knows("warm_up_epochs"):
+            return FLAT_START
+        return self.hyper.warm_up_epochs
+
+    @property
+    def may_be_flat(self) -> bool:
+        """Tell whether they may still be growing apart: as long as its trainer waits for it.
+
+        In a small shop an epoch has few steps, and a flat start as many more epochs.
+        """
+        if self.makes_lists or (self.loss.values.size and self.loss.learned >= NOTHING_LEARNED):
+            return False
+        last = self.flat_start
+        if self.hyper is not None and not self.is_from_elsewhere:
+            last = max(last, min(self.hyper.epochs, last + self.hyper.patience) - 1)
+        return self.last_epoch <= last
+
+    def knows(self, *names: str) -> bool:
+        """Tell whether these hyperparameters are what the run was trained with."""
+        return self.hyper is not None and (self.sent is None or self.sent >= set(names))
+
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """Tell whether its figures may have been measured in another way."""
+        return self.hyper is None or self.sent is not None
+
+    @property
+    def tells_nothing_yet(self) -> bool:
+        """Tell whether "healthy" would be said too soon: a few epochs, no loss, a flat start."""
+        return self.n_epochs <= WARM_UP + 1 or not self.loss.values.size or self.may_be_flat
 
     @property
     def decays_too_much(self) -> bool:
@@ -174,7 +207,7 @@ class Run:
 
     def as_usual(self, name: str) -> Change | None:
         """Suggest a hyperparameter's default. None where it is not known, or is the default."""
-        if self.hyper is None:
+        if self.hyper is None or not self.knows(name):
             return None
         before, to = getattr(self.hyper, name), getattr(self.usual, name)
         return Change(name, before, to) if before != to else None
@@ -192,7 +225,7 @@ class Run:
 
         None where it is not known, or already at its bound.
         """
-        if self.hyper is None:
+        if self.hyper is None or not self.knows(name):
             return None
         before = float(getattr(self.hyper, name))
         wanted = before * factor if before else float(getattr(self.usual, name))

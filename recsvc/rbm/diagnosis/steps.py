@@ -13,6 +13,7 @@ FAR_TOO_LONG = 2.5  # times that
 NEXT_TO_NOTHING = 0.01
 STANDING_STILL = 1e-7
 WORSE_THAN_START = 0.01
+RISEN = 0.05  # [SM], and in a flat start
 SHOCK_EPOCHS, SHOCK = 3, 0.05
 STILL_FALLING = 0.005
 STALLED_SECONDS = 1800.0  # [SM]
@@ -59,18 +60,23 @@ def rate_too_high(run: Run) -> Finding | None:
     Long steps are as they should be while the loss falls by them.
     """
     ratio, loss = run.ratio, run.loss
+    if run.series("update_to_weight_ratio").values.size == 0:
+        return _rising(run)
     if ratio.values.size < WARM_UP or loss.values.size < WARM_UP:
         return None
     step, worse = float(np.median(ratio.values)), above(loss.values[-1], loss.values[0])
     risen, jammed = above(loss.values[-1], loss.values.min()), saturation(run)
     if step <= STEP_TOO_LONG:
         return None
+    most, source = WORSE_THAN_START, "own"
+    if run.may_be_flat:
+        most, source = RISEN, "SM"
     if jammed is not None and jammed.value > jammed.threshold:
         beside = jammed
-    elif worse > WORSE_THAN_START:
-        beside = Evidence("last loss above the first", worse, WORSE_THAN_START, "own")
-    elif step > FAR_TOO_LONG * HEALTHY and not run.makes_lists and risen > WORSE_THAN_START:
-        beside = Evidence("last loss above its least", risen, WORSE_THAN_START, "own")
+    elif worse > most:
+        beside = Evidence("last loss above the first", worse, most, source)
+    elif step > FAR_TOO_LONG * HEALTHY and not run.makes_lists and risen > most:
+        beside = Evidence("last loss above its least", risen, most, source)
     else:
         return None
     seen = (Evidence("update_to_weight_ratio", step, STEP_TOO_LONG, "H10"), beside)
@@ -78,6 +84,20 @@ def rate_too_high(run: Run) -> Finding | None:
     wanted = STEP_TOO_LONG if run.model_kind == "joint_rbm" else STEP_WANTED  # Adam's are longer
     change = run.rescaled_rate(0.5 ** max(1, round(np.log2(step / wanted))))
     return Finding("rate_too_high", "problem", ratio.span, seen, cause, change, 0.85)
+
+
+def _rising(run: Run) -> Finding | None:
+    """Tell that the loss only rises, where nobody has measured the steps."""
+    loss, train = run.loss, run.series("train_nll")
+    if loss.values.size <= WARM_UP + 1 or loss.learned > 0:
+        return None
+    risen = above(loss.values[-1], loss.values[0])
+    if risen <= RISEN or (train.values.size and train.learned > 0):
+        return None
+    seen = Evidence("last loss above the first", risen, RISEN, "SM")
+    cause = "The loss rises from the first epoch on: most likely the rate is too high."
+    change = run.rescaled_rate(0.1)
+    return Finding("rate_too_high", "problem", loss.span, (seen,), cause, change, 0.5)
 
 
 def rate_too_low(run: Run) -> Finding | None:
@@ -131,7 +151,9 @@ def not_moving(run: Run) -> Finding | None:
 def momentum_shock(run: Run) -> Finding | None:
     """The loss jumps when the momentum rises."""
     loss, hyper = run.loss, run.hyper
-    if hyper is None or hyper.momentum <= hyper.initial_momentum:
+    if hyper is None or not run.knows("momentum", "initial_momentum", "momentum_epoch"):
+        return None
+    if hyper.momentum <= hyper.initial_momentum:
         return None
     at = hyper.momentum_epoch
     calm = loss.values[loss.epochs == at]

@@ -28,7 +28,8 @@ def _no_agreement(counted: Counted) -> Remark | None:
         "no_agreement", "users", apart, apart / counted.by_user.size, (),
         "Most users' ratings have nothing to do with what others think of the same items: are "
         "values and ids still in the rows they came in?",
-        "There is nothing in such ratings that could be learned.",
+        "If they are mixed up there is nothing to learn. Where tastes are opposite there is: then "
+        "training goes on as always, and its curve tells.",
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import { drawn, grid, values } from "./values.js";
 
 const RATES = { joint_rbm: 0.006, user_rbm: 0.02, item_rbm: 0.02 }; // the kinds' defaults
 const AROUND = [0.1, 0.3, 1, 3, 10];
-const SHORT = 5;
+const SHORT = { joint_rbm: 5, user_rbm: 35, item_rbm: 35 }; // epochs of a range test
 const SCALINGS = { quantiles: "levels of equal counts", logarithms: "levels by magnitude", widths: "levels of equal width, unscaled" };
 const COMPARED = ["quantiles", "widths"];
 const WAYS = { grid: "every combination of the values", random: "values drawn from lists and ranges" };
@@ -69,7 +69,7 @@ function rateRange() {
       typing("trials", { label: "Trials", placeholder: "8" }),
     ],
     asked: (form) => ({ rate_range: filled(form, ["low", "high", "trials"]) }),
-    adds: (base) => ` of ${plain(base.hyperparameters?.epochs ?? SHORT)} epochs each`,
+    adds: (base) => ` of ${plain(base.hyperparameters?.epochs ?? SHORT[base.model_kind])} epochs each`,
     runsToTheEnd: true,
   };
 }
