@@ -36,7 +36,7 @@ class Fault:
 
     codes        the findings that name its cause
     calibration  strengths on the half that thresholds are chosen on
-    held_back    strengths on the other half, none of them the same
+    held_back    strengths on the other half, none of them the same where there is more than one
     asked        hyperparameters of that strength; of the kind's defaults
     start        what becomes of the first parameters: as if begun at a spoilt version's weights
     spoil        what becomes of the ratings
@@ -131,6 +131,8 @@ FAULTS = (
           asked=undecayed),
     Fault("momentum shock", ("momentum_shock", *HIGH), (0.99,), (0.985, 0.995), MASKED,
           asked=shock),
+    Fault("CD-1 to the end, rate", ("poor_mixing", "exploding_weights"), (0.15,), (0.12, 0.2),
+          MASKED, asked=grown_for_long),
     Fault("batches of one", ("rate_too_high",), (1,), (2, 3), MASKED, asked=to("batch_size")),
     Fault("one batch of all", (*LOW, "too_short"), (100_000,), (20_000,), MASKED,
           asked=to("batch_size")),
@@ -168,8 +170,6 @@ FAULTS = (
 SHOWN = (
     Fault("a rate next to nothing", ("not_moving",), (1e-9,), (), MASKED,
           asked=to("learning_rate")),
-    Fault("no decay in 500 epochs, rate", ("exploding_weights", "poor_mixing"), (0.15,), (), MASKED,
-          asked=grown_for_long),
     Fault("biases zero, rate", ("constant_predictions",), (2e-6,), (), MASKED,
           asked=to("learning_rate"), start=lambda params, _: scaled_biases(params, 0.0)),
 )  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 from recsvc.rbm.diagnosis import Change, Finding, Run
 from recsvc.rbm.diagnosis.run import LEAST_LOSS, PATIENCE
 from recsvc.rbm.params import Hyperparameters, ModelKind, Params
+from recsvc.rbm.schedules import longest_flat_start
 from recsvc.rbm.training import TrainingData, monitor_of
 
 MOST_TRIES = 6
@@ -49,13 +50,12 @@ def not_again(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
 def compared_at(hyper: Hyperparameters, before: Run) -> int:
     """Give the epoch at which a changed run is compared with the one before it.
 
-    By then its flat start is over, for so long its trainer waits, and so is the time in which the
-    one before got any better.
+    By then its flat start is over, and so is the time in which the one before got any better.
     """
     loss = before.loss
     best = int(loss.epochs[np.argmin(loss.values)]) if loss.values.size else 0
-    waited = 0 if before.makes_lists else hyper.warm_up_epochs + hyper.patience
-    return min(hyper.epochs, max(waited, best + PATIENCE))
+    flat_start = 0 if before.makes_lists else longest_flat_start(hyper)
+    return min(hyper.epochs, max(flat_start, best + PATIENCE))
 
 
 def is_better(changed: Run, before: Run, *, epoch: int) -> bool:

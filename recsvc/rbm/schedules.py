@@ -7,6 +7,7 @@ from recsvc.rbm.params import Hyperparameters
 
 LAST_SHARE = 0.1  # of the learning rate, where it falls by a cosine
 AFTER_ROLLBACK = 0.1  # of the rate that made training diverge
+USUAL_PATIENCE = Hyperparameters().patience
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ def plateau_epochs(hyper: Hyperparameters) -> int:
     So the rate is halved twice before patience ends.
     """
     return max(1, hyper.patience // 3)
+
+
+def longest_flat_start(hyper: Hyperparameters) -> int:
+    """How many epochs the loss of a machine that only rates may stand still before it falls.
+
+    Small weights must first grow apart. So long training waits, or longer by a patience that is
+    longer than usual.
+    """
+    return hyper.warm_up_epochs + min(hyper.patience, USUAL_PATIENCE)
 
 
 def _share_of_rate(hyper: Hyperparameters, epoch: int, halvings: int) -> float:

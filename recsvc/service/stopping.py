@@ -8,6 +8,7 @@ from recsvc.db.tables import Job
 from recsvc.errors import StoppedEarly
 from recsvc.rbm import sweeping
 from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.schedules import longest_flat_start
 from recsvc.service import sweep_views
 from recsvc.service.context import Context
 
@@ -16,8 +17,7 @@ from recsvc.service.context import Context
 class Stopping:
     """Looks at a trial after every epoch.
 
-    grace  epochs in which it is not stopped: the loss of rating-only machines may be flat for as
-           long as training waits for it to fall
+    grace  epochs in which it is not stopped: the loss of rating-only machines is flat at first
     """
 
     context: Context
@@ -34,8 +34,8 @@ class Stopping:
             if not Sweeps(session).get(job.sweep_id).spec["early_stopping"]:
                 return None
         rates_only = job.spec["model_kind"] != "joint_rbm"
-        flat = hyper.warm_up_epochs + hyper.patience if rates_only else 0
-        grace = max(sweeping.GRACE_EPOCHS, flat)
+        flat_start = longest_flat_start(hyper) if rates_only else 0
+        grace = max(sweeping.GRACE_EPOCHS, flat_start)
         return cls(context, job.sweep_id, job.id, grace)
 
     def look(self, epoch: int) -> None:

@@ -16,6 +16,7 @@ from recsvc.db.tables import FINAL_STATES, Sweep
 from recsvc.errors import InvalidSweep, JobFinished, SweepFinished
 from recsvc.rbm import sweeping
 from recsvc.rbm.params import KIND_DEFAULTS, Hyperparameters, ModelKind
+from recsvc.rbm.schedules import longest_flat_start
 from recsvc.rbm.sweeping import Between, Values
 from recsvc.service.training_spec import TrainingSpec
 
@@ -72,9 +73,8 @@ class SweepSpec:
 
 def _short(model_kind: ModelKind) -> Values:
     """Give the hyperparameters of a range test's trials: the flat start of those that only rate."""
-    usual = Hyperparameters.defaults(model_kind)
-    flat = usual.warm_up_epochs + usual.patience
-    return {**PLAIN, "epochs": RANGE_EPOCHS if model_kind == "joint_rbm" else flat}
+    flat_start = longest_flat_start(Hyperparameters.defaults(model_kind))
+    return {**PLAIN, "epochs": RANGE_EPOCHS if model_kind == "joint_rbm" else flat_start}
 
 
 def request_sweep(session: Session, spec: SweepSpec, *, now: datetime) -> Sweep:

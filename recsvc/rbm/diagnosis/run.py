@@ -10,6 +10,7 @@ import numpy as np
 from recsvc.rbm.diagnosis.findings import Change
 from recsvc.rbm.params import Hyperparameters, ModelKind
 from recsvc.rbm.ratings import Doubles
+from recsvc.rbm.schedules import longest_flat_start
 
 WARM_UP = 3  # epochs in which the first, large steps of fresh weights are as they should be
 PATIENCE = 10  # epochs: [SM] looks at ten steps
@@ -164,7 +165,7 @@ class Run:
 
     @property
     def may_be_flat(self) -> bool:
-        """Tell whether they may still be growing apart: as long as its trainer waits for it.
+        """Tell whether they may still be growing apart.
 
         In a small shop an epoch has few steps, and a flat start as many more epochs.
         """
@@ -172,7 +173,7 @@ class Run:
             return False
         last = self.flat_start
         if self.hyper is not None and not self.is_from_elsewhere:
-            last = max(last, min(self.hyper.epochs, last + self.hyper.patience) - 1)
+            last = max(last, min(self.hyper.epochs, longest_flat_start(self.hyper)) - 1)
         return self.last_epoch <= last
 
     def knows(self, *names: str) -> bool:
