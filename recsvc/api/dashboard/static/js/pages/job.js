@@ -23,7 +23,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
   const curve = new Curve(answer);
   const asked = settings.get("beside") ?? (job.retry_of ? String(job.retry_of) : "");
   const seen = { beside: asked, figures: settings.get("figures") || "", log: settings.get("log") || "" };
-  const noted = (changes) => note(`jobs/${job.id}`, Object.assign(seen, changes));
+  const noted = (changes) => signal.aborted || note(`jobs/${job.id}`, Object.assign(seen, changes));
 
   const head = new Head();
   const facts = new Facts();
@@ -33,6 +33,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
       noted({ beside: beside.ids.join(",") });
       draw();
     },
+    grown: () => draw(),
   });
   const pins = h("div");
   const pictures = new Pictures({ chosen: seen.figures ? seen.figures.split(",") : null, isLog: seen.log === "1", noted, pinned: pins });
@@ -44,6 +45,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
   });
 
   const draw = () => {
+    if (signal.aborted) return;
     beside.drawPlaces();
     pictures.show([curve, ...beside.all()]);
     facts.show(curve);
@@ -77,7 +79,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
     isWaiting = true;
     requestAnimationFrame(() => {
       isWaiting = false;
-      if (!signal.aborted) draw();
+      draw();
     });
   };
   const finish = async (last) => {
