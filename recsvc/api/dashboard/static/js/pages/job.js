@@ -14,6 +14,7 @@ import { note } from "../router.js";
 
 const RENEW_MS = 1000;
 const WATCH_MS = 3000;
+const DIAGNOSE_MS = 60_000;
 const OVER = ["succeeded", "failed", "cancelled"];
 
 /** Draw the page of a job and follow the job to its end. */
@@ -82,7 +83,10 @@ export async function show(page, { which, settings, signal, entitle, note: model
       draw();
     });
   };
+  const asking = setInterval(() => document.hidden || diagnoseSoon(), DIAGNOSE_MS); // that nothing comes is a finding, too
+  signal.addEventListener("abort", () => clearInterval(asking));
   const finish = async (last) => {
+    clearInterval(asking);
     told(last);
     curve.take(await get(`${address}/error-curve`, { signal }));
     draw();
