@@ -5,7 +5,18 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.api.playing import RESULT
 from tests.dashboard.conftest import Open, Quiet, eventually
+
+# Takes down what is written on canvases.
+WRITTEN = """
+globalThis.written = [];
+const { fillText } = CanvasRenderingContext2D.prototype;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+  globalThis.written.push(text);
+  return fillText.call(this, text, ...place);
+};
+"""
 
 
 @pytest.fixture
@@ -70,6 +81,22 @@ def test_a_picture_is_told_in_words(drawn: Page):
 
     assert said.startswith("Negative log-likelihood. job 2 validation from 1.3 in epoch 1 to 5")
     assert "job 1 training from 1.5 in epoch 1 to 0.15 in epoch 10" in said
+
+
+def test_the_items_own_likelihood_is_a_line_to_compare_with(quiet: Quiet, page_of: Open):
+    quiet.queue(model_kind="user_rbm")
+    lease = quiet.worker.claim()
+    quiet.worker.epoch(lease, 1)
+    baselines = {"global_mean": {"rmse": 1.12}, "item_mean": {"rmse": 1.02, "nll": 1.41}}
+    quiet.worker.finish(lease, result=RESULT | {"baselines": baselines})
+    page = page_of("#/jobs")
+    page.add_init_script(WRITTEN)
+    page.reload()
+
+    page.goto(f"{quiet.url}/#/jobs/1?figures=nll")
+
+    expect(page.locator(".pictures h3")).to_have_text(["Negative log-likelihood"])
+    eventually(page, lambda: "item mean 1.41" in page.evaluate("written"))
 
 
 def test_a_line_can_be_hidden(drawn: Page):

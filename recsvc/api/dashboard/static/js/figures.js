@@ -4,7 +4,7 @@ import { placeOf } from "./charts/paint.js";
 /** Pictures of an error curve. The first of two figures is drawn solid, the second dashed. */
 export const PICTURES = [
   { id: "ndcg", title: "nDCG@10", figures: ["validation_ndcg"], baseline: "ndcg_at_10", rises: true },
-  { id: "nll", title: "Negative log-likelihood", figures: ["validation_nll", "train_nll"] },
+  { id: "nll", title: "Negative log-likelihood", figures: ["validation_nll", "train_nll"], baseline: "nll" },
   { id: "rmse", title: "RMSE", figures: ["validation_rmse"], baseline: "rmse" },
   { id: "reconstruction", title: "Reconstruction error", figures: ["reconstruction_error"] },
   { id: "free_energy", title: "Free energy", figures: ["validation_free_energy", "train_free_energy"] },

@@ -67,7 +67,10 @@ export function curl(path, body = null) {
   return `curl ${address(path)}${sent}`;
 }
 
-/** A table. `columns` are {title, numeric, minor, unseen}; minor ones are left out on a phone. */
+/**
+ * A table. `columns` are {title, numeric, minor, rest, unseen}; minor ones are left out on a phone, and
+ * what is clipped in the one that is the rest has the room that the others leave.
+ */
 export function table(caption, columns, rows) {
   const cell = (column, content, tag = "td") =>
     h(tag, { class: classes(column), scope: tag === "th" ? "col" : null }, content);
@@ -85,7 +88,7 @@ export function table(caption, columns, rows) {
 }
 
 function classes(column) {
-  return [column.numeric && "numeric", column.minor && "minor"].filter(Boolean).join(" ") || null;
+  return [column.numeric && "numeric", column.minor && "minor", column.rest && "rest"].filter(Boolean).join(" ") || null;
 }
 
 /** Pairs of a name and a value. */

@@ -10,13 +10,18 @@ const MOST = 8;
 const LOOK_AGAIN_MS = 3000;
 const OVER = ["succeeded", "failed", "cancelled"];
 
-/** The jobs beside the one that the page is about. */
+/**
+ * The jobs beside the one that the page is about. `changed()` hears that others are drawn,
+ * `grown()` that their curves have got longer.
+ */
 export class Beside {
-  constructor(jobId, ids, { changed, signal }) {
+  constructor(jobId, ids, { changed, grown, signal }) {
     this.jobId = jobId;
     this.ids = ids.filter((id) => id !== jobId).slice(0, MOST - 1);
     this.curves = new Map();
+    this.whole = new Set();
     this.changed = changed;
+    this.grown = grown;
     this.signal = signal;
     this.places = h("ul", { class: "beside" });
     this.told = h("div");
@@ -41,7 +46,7 @@ export class Beside {
             field.value = "";
             this.changed();
           } catch (error) {
-            fill(this.told, problem(error));
+            if (!this.signal.aborted) fill(this.told, problem(error));
           }
         },
       },
@@ -57,6 +62,7 @@ export class Beside {
     this.ids = ids.filter((_, n) => read[n].status === "fulfilled");
     const failed = read.find((one) => one.status === "rejected" && one.reason instanceof Problem);
     if (failed) fill(this.told, problem(failed.reason));
+    this.lookAgain();
   }
 
   async load(id) {
@@ -64,14 +70,18 @@ export class Beside {
     const known = this.curves.get(id);
     if (known) known.take(answer);
     else this.curves.set(id, new Curve(answer));
-    if (!OVER.includes(answer.state)) this.lookAgain(id);
+    if (OVER.includes(answer.state)) this.whole.add(id);
   }
 
-  lookAgain(id) {
+  /** Read what still grows, again and again, until the page is left. */
+  lookAgain() {
+    if (this.signal.aborted) return;
     this.timer = setTimeout(async () => {
-      if (!this.ids.includes(id)) return;
-      await this.load(id).catch(() => this.lookAgain(id));
-      this.changed();
+      const growing = this.ids.filter((id) => !this.whole.has(id));
+      await Promise.allSettled(growing.map((id) => this.load(id))); // one that fails is asked for again
+      if (this.signal.aborted) return;
+      if (growing.length) this.grown();
+      this.lookAgain();
     }, LOOK_AGAIN_MS);
   }
 

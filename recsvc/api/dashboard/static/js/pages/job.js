@@ -14,6 +14,7 @@ import { note } from "../router.js";
 
 const RENEW_MS = 1000;
 const WATCH_MS = 3000;
+const DIAGNOSE_MS = 60_000;
 const OVER = ["succeeded", "failed", "cancelled"];
 
 /** Draw the page of a job and follow the job to its end. */
@@ -23,7 +24,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
   const curve = new Curve(answer);
   const asked = settings.get("beside") ?? (job.retry_of ? String(job.retry_of) : "");
   const seen = { beside: asked, figures: settings.get("figures") || "", log: settings.get("log") || "" };
-  const noted = (changes) => note(`jobs/${job.id}`, Object.assign(seen, changes));
+  const noted = (changes) => signal.aborted || note(`jobs/${job.id}`, Object.assign(seen, changes));
 
   const head = new Head();
   const facts = new Facts();
@@ -33,6 +34,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
       noted({ beside: beside.ids.join(",") });
       draw();
     },
+    grown: () => draw(),
   });
   const pins = h("div");
   const pictures = new Pictures({ chosen: seen.figures ? seen.figures.split(",") : null, isLog: seen.log === "1", noted, pinned: pins });
@@ -44,6 +46,7 @@ export async function show(page, { which, settings, signal, entitle, note: model
   });
 
   const draw = () => {
+    if (signal.aborted) return;
     beside.drawPlaces();
     pictures.show([curve, ...beside.all()]);
     facts.show(curve);
@@ -77,10 +80,13 @@ export async function show(page, { which, settings, signal, entitle, note: model
     isWaiting = true;
     requestAnimationFrame(() => {
       isWaiting = false;
-      if (!signal.aborted) draw();
+      draw();
     });
   };
+  const asking = setInterval(() => document.hidden || diagnoseSoon(), DIAGNOSE_MS); // that nothing comes is a finding, too
+  signal.addEventListener("abort", () => clearInterval(asking));
   const finish = async (last) => {
+    clearInterval(asking);
     told(last);
     curve.take(await get(`${address}/error-curve`, { signal }));
     draw();

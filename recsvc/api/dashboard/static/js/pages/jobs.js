@@ -14,7 +14,7 @@ const COLUMNS = [
   { title: "State" },
   { title: "Progress" },
   { title: "Kind", minor: true },
-  { title: "Asked", minor: true },
+  { title: "Asked", minor: true, rest: true },
   { title: "Best epoch", numeric: true, minor: true },
   { title: "Model", numeric: true },
   { title: "Began", minor: true },
