@@ -20,7 +20,7 @@ from recsvc.errors import (
     UnknownFinding,
     UnknownHyperparameter,
 )
-from recsvc.service import jobs, retrying, training
+from recsvc.service import jobs, piloted, retrying, training
 from recsvc.service.training_spec import TrainingSpec
 
 router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
@@ -100,6 +100,15 @@ class TriedOut(TryOut):
     kept: bool = Field(description="Whether the loss was lower with it.")
 
 
+class AutopilotEndOut(Answer):
+    """Why autopilot goes on in no other job."""
+
+    because: str = Field(examples=["6 changes were tried"])
+    best_job_id: int | None = Field(
+        examples=[8], description="The last job whose change was kept, or the first; null if none."
+    )
+
+
 class TrainingJobOut(JobOut):
     """A training job: what was asked, and how far it is."""
 
@@ -119,6 +128,9 @@ class TrainingJobOut(JobOut):
     )
     next_job_id: int | None = Field(
         None, examples=[9], description="The job with which autopilot goes on after this one."
+    )
+    autopilot_end: AutopilotEndOut | None = Field(
+        None, description="How autopilot's way ended, if it did with this job."
     )
     cancel_requested: bool
     phase: str | None = Field(None, description="What it is at while it runs.")
@@ -140,6 +152,7 @@ class TrainingJobOut(JobOut):
         told = {name: note.get(name) for name in TOLD}
         fields = job_fields(job)
         fields["links"] |= _links(job)
+        end = piloted.end_of(job)
         return cls(
             **fields,
             **{"autopilot": False, **job.spec},
@@ -148,6 +161,7 @@ class TrainingJobOut(JobOut):
             best_epoch=result.get("best_epoch", note.get("best_epoch")),
             baselines=result.get("baselines", note.get("baselines")),
             choices=note.get("choices"),
+            autopilot_end=end and AutopilotEndOut(**end._asdict()),
         )
 
 

@@ -158,6 +158,18 @@ def piloted(job: Job) -> str:
     return f"Autopilot tries {change}: training job {job['id']}."
 
 
+def autopilots_way(job: Job) -> str | None:
+    """Say where autopilot goes on after a job, or how it ended; nothing of a job without it."""
+    if (next_id := job.get("next_job_id")) is not None:
+        return f"Autopilot goes on in training job {next_id}: recsvc jobs show {next_id}"
+    if (end := job.get("autopilot_end")) is None:
+        return None
+    best = end["best_job_id"]
+    which = "this one." if best == job["id"] else f"job {best}: recsvc jobs show {best}"
+    is_best = "" if best is None else f" The best of its jobs is {which}"
+    return f"Autopilot has ended: {end['because']}.{is_best}"
+
+
 def _print_tried(job: Job) -> None:
     tried = [*job.get("tried", [])]
     if (trying := job.get("trying")) is not None:
@@ -175,6 +187,8 @@ def _print_tried(job: Job) -> None:
 def print_outcome(job: Job) -> None:
     """Say what a finished training came to."""
     _print_tried(job)
+    if (way := autopilots_way(job)) is not None:
+        output.note(escape(way))
     error, result = job["error"], cast(dict[str, Any], job["result"] or {})
     if error is not None:
         output.note(f"[red]{error.get('title')}.[/] {escape(error.get('detail', ''))}")
