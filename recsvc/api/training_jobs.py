@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.diagnoses import ChangeOut
 from recsvc.api.schemas import Answer, Body, JobOut, Page, job_fields
 from recsvc.api.waiting import NOT_MODIFIED, Wait, answer_job
 from recsvc.db.tables import Job
@@ -85,12 +86,8 @@ class ChoiceOut(Answer):
     )
 
 
-class TryOut(Answer):
+class TryOut(ChangeOut):
     """A change that autopilot tries."""
-
-    hyperparameter: str = Field(examples=["learning_rate"])
-    before: float | str = Field(examples=[2.0], serialization_alias="from")
-    to: float | str = Field(examples=[0.03])
 
 
 class TriedOut(TryOut):

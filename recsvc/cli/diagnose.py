@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from recsvc.cli import output, train
+from recsvc.cli import output, train, trials
 from recsvc.cli.connection import reach
-from recsvc.client import ClientError
+from recsvc.client import FINAL_STATES, ClientError
 
 ALIASES = {"loss": "train_nll", "train_loss": "train_nll", "val_loss": "validation_nll"}
 TOO_MANY = "\n"  # no column is named so
@@ -55,12 +55,22 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         output.print_json(found)
     elif not found["findings"]:
-        output.say(NOTHING_FOUND[found["verdict"]])
+        output.say(_nothing(found))
     else:
         for finding in found["findings"]:
             _print(finding)
     if any(finding["severity"] == "problem" for finding in found["findings"]):
         raise typer.Exit(1)
+
+
+def _nothing(found: dict[str, Any]) -> str:
+    """Say what it means that nothing was found; of a job that is over no epoch will follow."""
+    if found["verdict"] == "healthy" or found.get("state") not in FINAL_STATES:
+        return NOTHING_FOUND[found["verdict"]]
+    if found.get("n_epochs") == 0:
+        number = found["job_id"]
+        return f"It ended before its first epoch: there is no curve. See: recsvc jobs show {number}"
+    return "It ended before there was enough to tell."
 
 
 def _print(finding: dict[str, Any]) -> None:
@@ -72,8 +82,8 @@ def _print(finding: dict[str, Any]) -> None:
         against = f"{evidence['threshold']:.4g} ({evidence['source']})"
         output.say(escape(f"  {evidence['metric']}: {evidence['value']:.4g}, against {against}"))
     if change := finding["change"]:
-        named = f"{change['hyperparameter']} {change['to']}"
-        output.say(f"  Try [bold]{escape(named)}[/] in place of {escape(str(change['from']))}.")
+        before, to = (escape(trials.plain(change[name])) for name in ("from", "to"))
+        output.say(f"  Try [bold]{change['hyperparameter']} {to}[/] in place of {before}.")
 
 
 def _read(curves: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 import typer
 from rich.markup import escape
 
-from recsvc.cli import output, previews
+from recsvc.cli import output, previews, trials
 from recsvc.cli.connection import Reached, reach
 from recsvc.cli.figures import print_figures
 from recsvc.cli.learning import Watching
@@ -154,8 +154,12 @@ def _watched(reached: Reached, job: Job) -> Job:
 def piloted(job: Job) -> str:
     """Say what autopilot tries with a job."""
     trying = job.get("trying") or {}
-    change = f"{trying['hyperparameter']} {trying['from']} → {trying['to']}"
-    return f"Autopilot tries {change}: training job {job['id']}."
+    return f"Autopilot tries {_changed(trying)}: training job {job['id']}."
+
+
+def _changed(change: dict[str, Any]) -> str:
+    before, to = (trials.plain(change[name]) for name in ("from", "to"))
+    return f"{change['hyperparameter']} {before} → {to}"
 
 
 def autopilots_way(job: Job) -> str | None:
@@ -177,10 +181,8 @@ def _print_tried(job: Job) -> None:
         tried.append({**trying, "job_id": job["id"], "kept": kept})
     if tried:
         rows = [
-            (one["job_id"], f"{one['hyperparameter']} {one['from']} → {one['to']}",
-             "kept" if one["kept"] else "undone")
-            for one in tried
-        ]  # fmt: skip
+            (one["job_id"], _changed(one), "kept" if one["kept"] else "undone") for one in tried
+        ]
         output.print_table(("job", "change", "autopilot"), rows)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.cli.train import autopilots_way
+from recsvc.cli.train import autopilots_way, piloted
 
 WHY = "6 changes were tried"
 
@@ -29,3 +29,11 @@ WHY = "6 changes were tried"
 )
 def test_where_it_goes_on_is_said_or_why_it_has_ended(job, said):
     assert autopilots_way({"id": 7, **job}) == said
+
+
+def test_what_is_tried_is_said_as_one_would_type_it():
+    trying = {"hyperparameter": "n_hidden", "from": 100.0, "to": 25.0}
+
+    assert (
+        piloted({"id": 7, "trying": trying}) == "Autopilot tries n_hidden 100 → 25: training job 7."
+    )

@@ -4,8 +4,11 @@ import re
 
 import pytest
 
+from recsvc.cli import diagnose
 from recsvc.cli.diagnose import _read
 from recsvc.client import ClientError
+
+NO_CURVE = "It ended before its first epoch: there is no curve."
 
 
 @pytest.fixture
@@ -57,3 +60,23 @@ def test_a_file_that_cannot_be_diagnosed_is_refused_in_one_sentence(file, data, 
         _read(file)
     assert str(refused.value).startswith(str(file))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "n_epochs", "said"),
+    [
+        ("running", 0, "Too early to tell: a few epochs more will."),
+        (
+            "failed",
+            0,
+            "It ended before its first epoch: there is no curve. See: recsvc jobs show 7",
+        ),
+        ("cancelled", 2, "It ended before there was enough to tell."),
+    ],
+)
+def test_of_a_job_that_is_over_no_further_epoch_is_promised(capsys, state, n_epochs, said):
+    found = {"job_id": 7, "state": state, "n_epochs": n_epochs, "verdict": "too_early"}
+
+    diagnose.show(found | {"findings": []}, as_json=False)
+
+    assert capsys.readouterr().out == f"{said}\n"

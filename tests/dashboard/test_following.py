@@ -152,6 +152,7 @@ def test_a_failed_job_tells_why_in_the_services_own_words(quiet: Quiet, page_of:
 
     expect(page.get_by_role("alert")).to_contain_text("Too few ratings")
     expect(page.get_by_role("alert")).to_contain_text("There are only 3.")
+    expect(page.get_by_text("It ended before its first epoch")).to_be_visible()
 
 
 def test_a_job_says_how_autopilots_way_ended_and_leads_to_the_best(quiet: Quiet, page_of: Open):
