@@ -450,8 +450,8 @@ class Hopeless(TrainingFailed):
     def __init__(self, epoch: int, finding: str) -> None:
         super().__init__(
             f"The same problem, {finding}, was found in each of the last epochs. Autopilot stopped "
-            "training and queued it again with the change that the diagnosis suggests: see "
-            "next_job_id.",
+            "this job; it goes on from here in another one where the diagnosis suggests a change "
+            "that was not tried.",
             epoch=epoch,
             finding=finding,
         )
@@ -462,8 +462,9 @@ class ChangeNotKept(TrainingFailed):
 
     def __init__(self, epoch: int) -> None:
         super().__init__(
-            f"By epoch {epoch} the loss was no lower than without the change. Autopilot undid it "
-            "and tried the next one, if the diagnosis suggests another: see next_job_id.",
+            f"By epoch {epoch} the loss was no lower than without the change. Autopilot undid it, "
+            "and tries another one in a further job where the diagnosis suggests one that was "
+            "not tried.",
             epoch=epoch,
         )
 

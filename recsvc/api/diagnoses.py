@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi import Body as FromBody
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from recsvc.api import answers
 from recsvc.api.deps import JobId, Now, ReadingDep
@@ -12,10 +12,12 @@ from recsvc.api.schemas import Answer, Body
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
 from recsvc.rbm.diagnosis import Evidence, Finding, Severity
+from recsvc.rbm.params import Hyperparameters
 from recsvc.service import diagnosing
 from recsvc.service.diagnosing import Diagnosis, Verdict
 
 MOST_EPOCHS = 100_000
+Value = int | float | str
 
 router = APIRouter(prefix="/v1", tags=["training jobs"])
 
@@ -38,8 +40,16 @@ class ChangeOut(Answer):
     """One hyperparameter to change."""
 
     hyperparameter: str = Field(examples=["learning_rate"])
-    before: float | str = Field(examples=[2.0], serialization_alias="from")
-    to: float | str = Field(examples=[0.03])
+    before: Value = Field(examples=[2.0], serialization_alias="from")
+    to: Value = Field(examples=[0.03])
+
+    @field_validator("before", "to")
+    @classmethod
+    def _typed(cls, value: Value, info: ValidationInfo) -> Value:
+        """Answer a count as a whole number, however it was reckoned."""
+        name = info.data["hyperparameter"]
+        typed: Value = Hyperparameters.typed({name: value})[name]
+        return typed
 
 
 class FindingOut(Answer):
@@ -76,8 +86,9 @@ class FindingOut(Answer):
 class DiagnosisOut(Answer):
     """The findings, first what spoils most: mend them in this order."""
 
-    verdict: Verdict = Field(description="too_early: go on; a few epochs more will tell.")
+    verdict: Verdict = Field(description="too_early: a few epochs more would tell.")
     findings: list[FindingOut]
+    n_epochs: int = Field(examples=[14], description="That were looked at, epoch 0 among them.")
 
 
 class JobDiagnosis(DiagnosisOut):
@@ -139,4 +150,6 @@ def diagnose_curve(body: Annotated[CurveToDiagnose, FromBody()]) -> DiagnosisOut
 
 def _shown(diagnosis: Diagnosis) -> dict[str, Any]:
     findings = [FindingOut.of(finding) for finding in diagnosis.findings]
-    return {"verdict": diagnosis.verdict, "findings": findings}
+    return {
+        "verdict": diagnosis.verdict, "findings": findings, "n_epochs": diagnosis.n_epochs,
+    }  # fmt: skip

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.diagnoses import ChangeOut
 from recsvc.api.schemas import Answer, Body, JobOut, Page, job_fields
 from recsvc.api.waiting import NOT_MODIFIED, Wait, answer_job
 from recsvc.db.tables import Job
@@ -20,7 +21,7 @@ from recsvc.errors import (
     UnknownFinding,
     UnknownHyperparameter,
 )
-from recsvc.service import jobs, retrying, training
+from recsvc.service import jobs, piloted, retrying, training
 from recsvc.service.training_spec import TrainingSpec
 
 router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
@@ -85,12 +86,8 @@ class ChoiceOut(Answer):
     )
 
 
-class TryOut(Answer):
+class TryOut(ChangeOut):
     """A change that autopilot tries."""
-
-    hyperparameter: str = Field(examples=["learning_rate"])
-    before: float | str = Field(examples=[2.0], serialization_alias="from")
-    to: float | str = Field(examples=[0.03])
 
 
 class TriedOut(TryOut):
@@ -98,6 +95,15 @@ class TriedOut(TryOut):
 
     job_id: int = Field(examples=[8])
     kept: bool = Field(description="Whether the loss was lower with it.")
+
+
+class AutopilotEndOut(Answer):
+    """Why autopilot goes on in no other job."""
+
+    because: str = Field(examples=["6 changes were tried"])
+    best_job_id: int | None = Field(
+        examples=[8], description="The last job whose change was kept, or the first; null if none."
+    )
 
 
 class TrainingJobOut(JobOut):
@@ -120,6 +126,9 @@ class TrainingJobOut(JobOut):
     next_job_id: int | None = Field(
         None, examples=[9], description="The job with which autopilot goes on after this one."
     )
+    autopilot_end: AutopilotEndOut | None = Field(
+        None, description="How autopilot's way ended, if it did with this job."
+    )
     cancel_requested: bool
     phase: str | None = Field(None, description="What it is at while it runs.")
     epoch: int | None = Field(None, examples=[12])
@@ -140,6 +149,7 @@ class TrainingJobOut(JobOut):
         told = {name: note.get(name) for name in TOLD}
         fields = job_fields(job)
         fields["links"] |= _links(job)
+        end = piloted.end_of(job)
         return cls(
             **fields,
             **{"autopilot": False, **job.spec},
@@ -148,6 +158,7 @@ class TrainingJobOut(JobOut):
             best_epoch=result.get("best_epoch", note.get("best_epoch")),
             baselines=result.get("baselines", note.get("baselines")),
             choices=note.get("choices"),
+            autopilot_end=end and AutopilotEndOut(**end._asdict()),
         )
 
 

@@ -99,7 +99,12 @@ def _print_advice(client: Client, sweep: Sweep) -> None:
 def _print_suggestion(client: Client, sweep: Sweep) -> None:
     found = sweep["suggestion"]
     if found is None:
-        output.say("The loss falls at none of these rates. Try others: --low, --high.")
+        ended = sum(trial["state"] == "succeeded" for trial in sweep["trials"])
+        if ended == 0:
+            output.say("No trial came to its end: no rate can be suggested.")
+            return
+        which = "these rates" if ended == len(sweep["trials"]) else "the rates that were tried"
+        output.say(f"The loss falls at none of {which}. Try others: --low, --high.")
         return
     rate, low, high = (
         trials.plain(found[name]) for name in ("learning_rate", "falls_from", "falls_to")

@@ -4,6 +4,7 @@ from itertools import islice
 from typing import Annotated, Any, Literal, cast, get_args
 
 import typer
+from rich.markup import escape
 from rich.text import Text
 
 from recsvc.cli import diagnose, output, plot, train
@@ -182,6 +183,8 @@ def print_job(job: Job) -> None:
     for name, fact in (job["error"] or ({} if is_evaluation else result)).items():
         facts[name.replace("_", " ")] = _flat(fact)
     output.print_table(("", ""), facts.items())
+    if (way := train.autopilots_way(job)) is not None:
+        output.say(escape(way))
     if is_evaluation:
         print_evaluation(result)
 

@@ -46,10 +46,10 @@ def _print_data(data: Json, imported: Json) -> None:
     if rows:
         output.print_table(("rating", "given", ""), rows)
     for remark in data["remarks"]:
-        examples = ", ".join(remark["examples"])
+        such_as = f", such as {', '.join(remark['examples'])}" if remark["examples"] else ""
         output.say(
             f"\n[yellow]{remark['code']}[/]: {remark['count']:,} {remark['of']} "
-            f"({remark['share']:.2%}), such as {escape(examples)}. {escape(remark['seen'])}"
+            f"({remark['share']:.2%}){escape(such_as)}. {escape(remark['seen'])}"
         )
         output.say(f"  {escape(remark['training'])}")
     if not data["remarks"]:
@@ -65,10 +65,19 @@ def _print_training(preview: Json) -> None:
         f"{preview['needed_bytes'] / 1e6:,.0f} MB[/] of {preview['available_bytes'] / 1e6:,.0f} MB."
     )
     if preview["verdict"] == "scarce":
-        output.say(
-            f"[yellow]Note:[/] {preview['ratings_per_parameter']:.3f} ratings a parameter is "
-            "little: try fewer n_hidden, and compare."
-        )
+        few = f"{preview['ratings_per_parameter']:.3f} ratings a parameter"
+        output.say(f"[yellow]Note:[/] {few} {_advice(preview)}")
+
+
+def _advice(preview: Json) -> str:
+    """Say what to make of many parameters: a size that was chosen has done well elsewhere."""
+    if "n_hidden" not in preview["choices"]:
+        return "is little: try fewer n_hidden, and compare."
+    chosen = preview["choices"]["n_hidden"]["value"]
+    return (
+        "is little, and yet such a size has made the best lists of data of this shape. To see "
+        f"whether fewer do here: recsvc sweep grid n_hidden={chosen // 4},{chosen // 2},{chosen}"
+    )
 
 
 def _time(seconds: float) -> str:

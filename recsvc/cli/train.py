@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 import typer
 from rich.markup import escape
 
-from recsvc.cli import output, previews
+from recsvc.cli import output, previews, trials
 from recsvc.cli.connection import Reached, reach
 from recsvc.cli.figures import print_figures
 from recsvc.cli.learning import Watching
@@ -154,8 +154,24 @@ def _watched(reached: Reached, job: Job) -> Job:
 def piloted(job: Job) -> str:
     """Say what autopilot tries with a job."""
     trying = job.get("trying") or {}
-    change = f"{trying['hyperparameter']} {trying['from']} → {trying['to']}"
-    return f"Autopilot tries {change}: training job {job['id']}."
+    return f"Autopilot tries {_changed(trying)}: training job {job['id']}."
+
+
+def _changed(change: dict[str, Any]) -> str:
+    before, to = (trials.plain(change[name]) for name in ("from", "to"))
+    return f"{change['hyperparameter']} {before} → {to}"
+
+
+def autopilots_way(job: Job) -> str | None:
+    """Say where autopilot goes on after a job, or how it ended; nothing of a job without it."""
+    if (next_id := job.get("next_job_id")) is not None:
+        return f"Autopilot goes on in training job {next_id}: recsvc jobs show {next_id}"
+    if (end := job.get("autopilot_end")) is None:
+        return None
+    best = end["best_job_id"]
+    which = "this one." if best == job["id"] else f"job {best}: recsvc jobs show {best}"
+    is_best = "" if best is None else f" The best of its jobs is {which}"
+    return f"Autopilot has ended: {end['because']}.{is_best}"
 
 
 def _print_tried(job: Job) -> None:
@@ -165,16 +181,16 @@ def _print_tried(job: Job) -> None:
         tried.append({**trying, "job_id": job["id"], "kept": kept})
     if tried:
         rows = [
-            (one["job_id"], f"{one['hyperparameter']} {one['from']} → {one['to']}",
-             "kept" if one["kept"] else "undone")
-            for one in tried
-        ]  # fmt: skip
+            (one["job_id"], _changed(one), "kept" if one["kept"] else "undone") for one in tried
+        ]
         output.print_table(("job", "change", "autopilot"), rows)
 
 
 def print_outcome(job: Job) -> None:
     """Say what a finished training came to."""
     _print_tried(job)
+    if (way := autopilots_way(job)) is not None:
+        output.note(escape(way))
     error, result = job["error"], cast(dict[str, Any], job["result"] or {})
     if error is not None:
         output.note(f"[red]{error.get('title')}.[/] {escape(error.get('detail', ''))}")

@@ -50,6 +50,7 @@ class Job(TypedDict):
     trying: NotRequired[Json | None]
     tried: NotRequired[list[Json]]
     next_job_id: NotRequired[int | None]
+    autopilot_end: NotRequired[Json | None]
 
 
 class Reason(TypedDict):

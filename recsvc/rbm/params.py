@@ -1,6 +1,7 @@
 """What the machine learns (Params), what one chooses (Hyperparameters), where learning starts."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from math import ceil, isfinite
@@ -174,13 +175,21 @@ class Hyperparameters:
         for name in changes:
             if name not in known:
                 raise UnknownHyperparameter(name, known)
+        return dataclasses.replace(cls.defaults(model_kind), **cls.typed(changes))
+
+    @classmethod
+    def typed(cls, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Give values of hyperparameters that are counts as whole numbers, all others as they are.
+
+        25.0 is 25 then; a half stays, and is refused where it is used.
+        """
         integers = {field.name for field in dataclasses.fields(cls) if field.type is int}
-        whole = {
+        return {
             name: int(value)
-            for name, value in changes.items()
             if name in integers and isinstance(value, float) and value.is_integer()
+            else value
+            for name, value in changes.items()
         }
-        return dataclasses.replace(cls.defaults(model_kind), **{**changes, **whole})
 
     @classmethod
     def nearest_allowed(cls, name: str, value: float) -> float:

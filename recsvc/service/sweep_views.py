@@ -7,7 +7,7 @@ from typing import Any, Literal
 from recsvc.db.session import Session
 from recsvc.db.sweeps import Bests, Sweeps
 from recsvc.db.tables import FINAL_STATES, Job, JobState, Sweep
-from recsvc.errors import StoppedEarly
+from recsvc.errors import Diverged, StoppedEarly
 from recsvc.rbm import sweeping
 
 Metric = Literal["validation_ndcg", "validation_nll"]
@@ -77,7 +77,7 @@ def standing(session: Session, sweep: Sweep) -> Standing:
     best = _best(trials, metric)
     suggestion = None
     if sweep.kind == "rate_range" and state in FINAL_STATES:
-        suggestion = _suggestion(trials, sweeps.curves(sweep.id, metric), metric)
+        suggestion = _suggestion(jobs, sweeps.curves(sweep.id, metric), metric)
     told = [trial for trial in trials if trial.state == JobState.SUCCEEDED and trial.best]
     return Standing(
         sweep, state, metric, trials, best,
@@ -152,13 +152,21 @@ def _best(trials: Sequence[Trial], metric: Metric) -> int | None:
 
 
 def _suggestion(
-    trials: Sequence[Trial], curves: Mapping[int, Sequence[float]], metric: Metric
+    jobs: Sequence[Job], curves: Mapping[int, Sequence[float]], metric: Metric
 ) -> dict[str, float | None] | None:
-    """Give what a rate range says, by the loss that falls while the metric gets better."""
-    losses = []
-    for trial in trials:
-        curve = list(curves.get(trial.job_id, ()))
+    """Give what a rate range says, by the loss that falls while the metric gets better.
+
+    A trial that diverged tells of its rate as one that ended by itself does. One that was
+    cancelled, or has failed of something else, tells nothing of it.
+    """
+    rates, losses = [], []
+    for job in jobs:
+        diverged = (job.error or {}).get("code") == Diverged.code()
+        if job.state != JobState.SUCCEEDED and not diverged:
+            continue
+        curve = curves.get(job.id, ())
         loss = [1 - figure for figure in curve] if metric == "validation_ndcg" else curve
-        losses.append(loss if trial.state == JobState.SUCCEEDED else [float("nan")] * 2)
-    found = sweeping.rate_range([one.hyperparameters["learning_rate"] for one in trials], losses)
+        rates.append(job.spec["hyperparameters"]["learning_rate"])
+        losses.append([float("nan")] * 2 if diverged else loss)
+    found = sweeping.rate_range(rates, losses)
     return None if found is None else asdict(found)

@@ -59,7 +59,8 @@ class TrainingSpec:
             )
         if (kind := by_name.get("model_kind")) is not None:
             return replace(self, model_kind=cast(ModelKind, kind), hyperparameters={})
-        return replace(self, hyperparameters={**self.hyperparameters, **by_name})
+        changed = Hyperparameters.typed({**self.hyperparameters, **by_name})
+        return replace(self, hyperparameters=changed)
 
     def chosen(self) -> Hyperparameters:
         """Give all hyperparameters. Raises UnknownHyperparameter, InvalidHyperparameter."""

@@ -39,7 +39,7 @@ def test_a_young_job_is_too_young_and_a_sound_one_is_said_to_be(client, worker):
     for epoch in range(1, 12):
         worker.epoch(lease, epoch, validation_nll=2.0 / epoch, train_nll=1.9 / epoch)
     assert diagnosis(client) == {
-        "verdict": "healthy", "findings": [], "job_id": 1, "state": "running",
+        "verdict": "healthy", "findings": [], "n_epochs": 11, "job_id": 1, "state": "running",
     }  # fmt: skip
 
 
@@ -59,6 +59,20 @@ def test_a_curve_from_elsewhere_is_diagnosed_and_changes_are_suggested_if_asked_
     assert told["findings"][0]["change"] == {
         "hyperparameter": "learning_rate", "from": 0.5, "to": 100.0,
     }  # fmt: skip
+
+
+def test_a_count_is_a_whole_number_in_what_is_suggested_and_in_what_is_then_asked(client, worker):
+    start(client, model_kind="user_rbm", hyperparameters={"n_hidden": 64})
+    lease = worker.claim()
+    for epoch in range(1, 40):
+        worker.epoch(lease, epoch, validation_nll=2.0 / epoch, dead_units=0.9)
+
+    found = {one["code"]: one for one in diagnosis(client)["findings"]}["dead_units"]
+    retried = client.post("/v1/training-jobs/1/retry", json={"apply": ["dead_units"]}).json()
+
+    asked = (found["change"]["from"], found["change"]["to"], retried["hyperparameters"]["n_hidden"])
+    assert asked == (64, 12, 12)
+    assert {type(one) for one in asked} == {int}
 
 
 def test_a_number_that_is_none_may_be_spelt_in_json_and_is_found(client):

@@ -190,7 +190,7 @@ def test_a_jobs_diagnosis_is_told_with_the_change_to_try(recsvc, trained):
 
     assert told.returncode == 1
     assert re.search(r"^problem bad start, epochs 0 to 0$", told.stdout, re.MULTILINE)
-    assert "Try initial_weight 0.01 in place of 20.0." in told.stdout
+    assert "Try initial_weight 0.01 in place of 20." in told.stdout
 
     again = data(
         recsvc(
@@ -214,8 +214,8 @@ def test_a_curve_from_a_file_is_diagnosed(recsvc, trained, tmp_path):
 
     assert told.returncode == 1
     assert "problem not finite, epochs 2 to 2" in told.stdout
-    assert "Try learning_rate 0.4 in place of 4.0." in told.stdout
-    assert found == {"verdict": "healthy", "findings": []}
+    assert "Try learning_rate 0.4 in place of 4." in told.stdout
+    assert found == {"verdict": "healthy", "findings": [], "n_epochs": 20}
     sound.write_text("epoch,val_loss\n1,low\n")
     refused = recsvc("diagnose", sound, "--url", trained.url)
     assert (

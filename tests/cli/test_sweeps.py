@@ -316,6 +316,17 @@ def test_a_range_in_which_no_loss_falls_suggests_nothing(played):
     assert "The loss falls at none of these rates." in played.told("show", sweep["id"])
 
 
+def test_of_a_cancelled_range_only_the_rates_that_were_tried_are_spoken_of(played):
+    sweep = played.ask("range", "--trials", 3, "--kind", "user_rbm")
+    untried = played.ask("range", "--trials", 3, "--kind", "user_rbm")
+    played.learn(1.5, 1.8)
+    for number in (sweep["id"], untried["id"]):
+        played.told("cancel", number)
+
+    assert "falls at none of the rates that were tried." in played.told("show", sweep["id"])
+    assert "No trial came to its end: no rate can be" in played.told("show", untried["id"])
+
+
 def test_a_sweep_of_which_all_trials_fail_says_why_once_and_has_status_1(played):
     sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
     for _ in range(2):

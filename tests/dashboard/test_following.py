@@ -5,13 +5,17 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from recsvc.db.session import Database
+from recsvc.db.session import Database, unit_of_work
 from recsvc.db.tables import JobState
+from recsvc.errors import ChangeNotKept
+from recsvc.service import training
+from recsvc.service.training_spec import TrainingSpec
 from tests.acceptance.conftest import Site
 from tests.api.playing import Worker
 from tests.dashboard.conftest import Open, Quiet, Shop, eventually, opening
@@ -148,6 +152,25 @@ def test_a_failed_job_tells_why_in_the_services_own_words(quiet: Quiet, page_of:
 
     expect(page.get_by_role("alert")).to_contain_text("Too few ratings")
     expect(page.get_by_role("alert")).to_contain_text("There are only 3.")
+    expect(page.get_by_text("It ended before its first epoch")).to_be_visible()
+
+
+def test_a_job_says_how_autopilots_way_ended_and_leads_to_the_best(quiet: Quiet, page_of: Open):
+    first = quiet.queue(model_kind="user_rbm", autopilot=True)
+    change = {"hyperparameter": "learning_rate", "before": 0.02, "to": 0.01}
+    last = TrainingSpec(model_kind="user_rbm", autopilot=True, retry_of=first, trying=change)
+    quiet.worker.finish(quiet.worker.claim())
+    with unit_of_work(quiet.context.database) as session:
+        job_id = training.request_training(session, spec=last, now=datetime.now(UTC)).id
+    error = ChangeNotKept(9).as_dict()
+    quiet.worker.finish(quiet.worker.claim(), JobState.FAILED, error=error)
+
+    page = page_of(f"#/jobs/{job_id}")
+
+    expect(page.get_by_text("Autopilot has ended: the diagnosis suggests no other")).to_be_visible()
+    expect(page.get_by_text("next_job_id")).to_have_count(0)
+    page.locator(".underway").get_by_role("link", name=f"job {first}").click()
+    expect(page.get_by_text("The best of its jobs is this one.")).to_be_visible()
 
 
 def test_a_job_is_cancelled_only_after_a_question(quiet: Quiet, page_of: Open):

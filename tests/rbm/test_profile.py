@@ -250,6 +250,7 @@ def test_values_far_outside_are_outliers_and_the_ends_of_a_scale_are_not(movies,
 
     assert (found.count, found.share, found.examples) == (100, 0.001, (f"{odd:g}",))
     assert "RECSVC_RATING_SCALE" in found.training
+    assert "leave_out=odd_values" in found.training
 
 
 def test_where_most_are_content_the_others_are_no_outliers(movies):

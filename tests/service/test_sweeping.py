@@ -2,9 +2,18 @@
 
 import pytest
 
+from recsvc.db.jobs import JobQueue
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import JobState
-from recsvc.errors import InvalidHyperparameter, InvalidSweep, SweepFinished, UnknownHyperparameter
+from recsvc.errors import (
+    AttemptsExhausted,
+    Diverged,
+    InvalidHyperparameter,
+    InvalidSweep,
+    NotEnoughMemory,
+    SweepFinished,
+    UnknownHyperparameter,
+)
 from recsvc.service import erasing, shelving, sweep_views, sweeping
 from recsvc.service.sweeping import SweepSpec
 from recsvc.service.training_spec import TrainingSpec
@@ -155,6 +164,49 @@ def test_a_rate_range_is_short_and_suggests_a_rate(shop):
     assert {one.epochs for one in found.trials} == {35}, "the flat start of a kind that only rates"
     assert 1e-5 < found.suggestion["learning_rate"] <= 1.0
     assert found.best_model_version is None
+
+
+def ask_for_rates(shop: Shop, low: float, high: float, trials: int) -> int:
+    asked = {"low": low, "high": high, "trials": trials}
+    return ask(shop, "rate_range", asked, epochs=10)
+
+
+def test_a_rate_whose_trial_was_cancelled_is_not_said_to_diverge(shop):
+    sweep_id = ask_for_rates(shop, 0.03, 1.0, 4)
+    work(shop, 2)
+    with unit_of_work(shop.database) as session:
+        sweeping.cancel_sweep(session, sweep_id, now=NOON)
+
+    found = look(shop, sweep_id)
+    assert [one.state for one in found.trials] == ["succeeded"] * 2 + ["cancelled"] * 2
+    assert found.suggestion["falls_to"] <= found.trials[1].hyperparameters["learning_rate"]
+    assert found.suggestion["diverges_at"] is None
+
+
+def test_where_every_trial_was_cancelled_no_rate_is_suggested(shop):
+    sweep_id = ask_for_rates(shop, 0.03, 1.0, 4)
+    with unit_of_work(shop.database) as session:
+        sweeping.cancel_sweep(session, sweep_id, now=NOON)
+
+    assert look(shop, sweep_id).suggestion is None
+
+
+@pytest.mark.parametrize(
+    ("error", "counts"),
+    [
+        (Diverged(1, 0.3), True),
+        (NotEnoughMemory(2, 1), False),
+        (AttemptsExhausted(3, 3, ""), False),
+    ],
+)
+def test_of_what_failed_only_what_diverged_tells_of_its_rate(shop, error, counts):
+    sweep_id = ask_for_rates(shop, 0.03, 0.3, 3)
+    work(shop, 2)
+    lease = shop.claim()
+    with unit_of_work(shop.database) as session:
+        JobQueue(session).finish(lease, JobState.FAILED, now=NOON, error=error.as_dict())
+
+    assert look(shop, sweep_id).suggestion["diverges_at"] == (0.3 if counts else None)
 
 
 def test_cancelling_ends_what_is_queued_and_asks_what_runs_to_stop(shop):

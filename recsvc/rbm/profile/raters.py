@@ -63,7 +63,8 @@ def _constant_raters(counted: Counted) -> Remark | None:
     return of_users(
         counted, "constant_raters", are_constant(counted),
         f"They gave {RATES_ENOUGH} ratings or more, all of one value.",
-        "What they chose is learned from; their ratings tell the model nothing of their taste.",
+        "What they chose is learned from; their ratings tell the model nothing of their taste. "
+        "Leave them out, if they are many: leave_out=odd_raters.",
     )  # fmt: skip
 
 

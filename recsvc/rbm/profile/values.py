@@ -83,8 +83,8 @@ def _outliers(counted: Counted) -> Remark | None:
     return Remark(
         "outliers", "ratings", int(odd.sum()), float(odd.mean()), examples,
         f"Most ratings lie between {low:g} and {high:g}; these lie far outside.",
-        "They stretch the scale that is inferred. Declare RECSVC_RATING_SCALE, and they are "
-        "refused by name.",
+        "They stretch the scale that is inferred. Leave them out, leave_out=odd_values, or declare "
+        "RECSVC_RATING_SCALE, and they are refused by name.",
     )  # fmt: skip
 
 

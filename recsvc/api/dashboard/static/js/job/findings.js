@@ -16,6 +16,7 @@ const VERDICTS = {
   healthy: "Healthy: no check has found anything.",
   too_early: "Too early to tell; a few more epochs will.",
 };
+const OVER = ["succeeded", "failed", "cancelled"];
 const LEAST_PIN = 22;
 
 /** The findings of a job: `cards` for the page, `pins` for the pictures. */
@@ -43,7 +44,7 @@ export class Findings {
     const shown = diagnosis.findings.map((one) => this.kept(one));
     arrange(
       this.cards,
-      VERDICTS[diagnosis.verdict] && h("p", { class: `verdict ${diagnosis.verdict}` }, VERDICTS[diagnosis.verdict]),
+      VERDICTS[diagnosis.verdict] && h("p", { class: `verdict ${diagnosis.verdict}` }, verdictOf(diagnosis)),
       shown.map(({ card }) => card),
       several && h("p", { class: "quiet" }, "Mend the first one first: the others may follow from it."),
       several && this.all,
@@ -136,6 +137,11 @@ export class Findings {
   close() {
     this.resized.disconnect();
   }
+}
+
+function verdictOf({ verdict, state, n_epochs: epochs }) {
+  if (verdict !== "too_early" || !OVER.includes(state)) return VERDICTS[verdict];
+  return epochs ? "It ended before there was enough to tell." : "It ended before its first epoch: there is no curve.";
 }
 
 function spanOf(one) {

@@ -26,7 +26,7 @@ export class Head {
       fill(this.actions, !isOver && !job.cancel_requested && button("Cancel", () => cancel(job)), sweeping(job));
       fill(this.about, aboutOf(job));
     }
-    fill(this.progress, !isOver && bar(job), isOver && outcome(job));
+    fill(this.progress, !isOver && bar(job), isOver && outcome(job), isOver && way(job));
   }
 
   /** Tell whether news come in. */
@@ -45,15 +45,24 @@ function sweeping(job) {
   return h("a", { class: "button plain", href: link("sweeps/new", settingsOf(job)) }, "New sweep from this");
 }
 
+function to(id) {
+  return h("a", { href: link(`jobs/${id}`) }, `job ${id}`);
+}
+
 function aboutOf(job) {
-  const to = (id) => h("a", { href: link(`jobs/${id}`) }, `job ${id}`);
   return [
     `${job.model_kind}, seed ${job.seed} · ${as.asked(job)}`,
     job.retry_of && [" · tries ", to(job.retry_of), " again"],
     job.trying && ` · autopilot tries ${job.trying.hyperparameter} ${as.plain(job.trying.from)} → ${as.plain(job.trying.to)}`,
     job.tried.map((one) => [` · ${one.kept ? "kept" : "undid"} ${one.hyperparameter} ${as.plain(one.to)} of `, to(one.job_id)]),
-    job.next_job_id && [" · goes on as ", to(job.next_job_id)],
   ];
+}
+
+function way(job) {
+  if (job.next_job_id) return h("p", {}, "Autopilot goes on in ", to(job.next_job_id), ".");
+  if (!job.autopilot_end) return null;
+  const { because, best_job_id: best } = job.autopilot_end;
+  return h("p", {}, `Autopilot has ended: ${because}. `, best && ["The best of its jobs is ", best === job.id ? "this one" : to(best), "."]);
 }
 
 function bar(job) {

@@ -1,0 +1,47 @@
+"""What `recsvc train --dry-run` says of the data, and of what training would make of them."""
+
+from recsvc.cli import previews
+
+REMARK = {
+    "code": "no_agreement", "of": "users", "count": 411, "share": 0.5, "examples": [],
+    "seen": "Most users' ratings have nothing to do with others'.", "training": "It goes on.",
+}  # fmt: skip
+DATA = {
+    "n_users": 822, "n_items": 90, "n_ratings": 9000, "n_interactions": 0, "missing_share": 0.9,
+    "ratings_per_user": 11.0, "ratings_per_item": 100.0, "levels": [], "remarks": [],
+}  # fmt: skip
+CHOSEN = {"n_hidden": {"value": 256, "because": "99 ratings an item are enough for many units"}}
+PREVIEW = {
+    "verdict": "ready", "problem": None, "data": DATA, "choices": {},
+    "imported": {"duplicates": 0, "conflicts": 0, "refused": {}},
+    "ratings_per_parameter": 0.077, "needed_bytes": 10**8, "available_bytes": 10**9,
+    "estimated_seconds": 4.0,
+}  # fmt: skip
+
+
+def shown(capsys, **more) -> str:
+    assert previews.show(PREVIEW | more, as_json=False) == 0
+    return capsys.readouterr().out
+
+
+def test_a_remark_without_examples_names_none(capsys):
+    alone = shown(capsys, data=DATA | {"remarks": [REMARK]})
+    among = shown(capsys, data=DATA | {"remarks": [REMARK | {"examples": ["u[1]", "u2"]}]})
+
+    assert "no_agreement: 411 users (50.00%). Most users' ratings" in alone
+    assert "no_agreement: 411 users (50.00%), such as u[1], u2. Most users' ratings" in among
+
+
+def test_of_a_size_that_was_asked_for_fewer_hidden_units_are_advised(capsys):
+    told = shown(capsys, verdict="scarce")
+
+    assert "Note: 0.077 ratings a parameter is little: try fewer n_hidden, and compare." in told
+
+
+def test_of_a_size_that_was_chosen_no_other_is_advised_unseen(capsys):
+    told = shown(capsys, verdict="scarce", choices=CHOSEN)
+
+    assert "n_hidden = 256: 99 ratings an item are enough for many units." in told
+    assert "0.077 ratings a parameter is little, and yet such a size has made the best" in told
+    assert "recsvc sweep grid n_hidden=64,128,256" in told
+    assert "try fewer" not in told
