@@ -303,14 +303,6 @@ def test_validation_that_gains_more_than_training_has_leaked():
     assert told == [[("too_good", "warning")], [("too_good", "problem")], [], []]
 
 
-def test_from_a_spoilt_start_validation_gains_whatever_spoilt_it():
-    train = falling(30, 0.01)
-    curve = rows(validation_nll=[9.0, *(1.1 * nll for nll in train[1:])], train_nll=train)
-    baselines = {"item_mean": {"nll": 2.1}}
-
-    assert codes(Run.of(curve, hyper=Hyperparameters(), baselines=baselines)) == ["bad_start"]
-
-
 def test_a_jump_when_the_momentum_rises_is_a_shock():
     hyper = Hyperparameters(momentum_epoch=5)
     nll = [*falling(6), 2.2, 2.0, *falling(20, 0.02)]

@@ -3,7 +3,6 @@
 import numpy as np
 
 from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding
-from recsvc.rbm.diagnosis.hidden_units import bad_start
 from recsvc.rbm.diagnosis.run import (
     FLAT,
     LEAST_LOSS,
@@ -72,12 +71,12 @@ def too_good(run: Run) -> Finding | None:
 
     Train ratings are left out of their own input one by one: what is learned helps them more than
     ratings that nobody learned from. Which of them are easier to tell is chance, so what counts is
-    how far they have moved since epoch 0; from a spoilt start they move by whatever spoilt it.
+    how far they have moved since epoch 0.
     """
     validation, train = run.series("validation_nll"), run.series("train_nll")
     if run.is_from_elsewhere or train.values.size != validation.values.size:
         return None
-    if validation.values.size <= WARM_UP or bad_start(run) is not None:
+    if validation.values.size <= WARM_UP:
         return None
     shares = validation.values / np.maximum(train.values, LEAST_LOSS)
     last, nearer = float(shares[-1]), -above(shares[WARM_UP:].min(), shares[0])
