@@ -1,8 +1,9 @@
 """Autopilot: a training job's advice is followed, verified, and kept only if it helps.
 
-Every try is a training job of its own, with its own curve. One that has the same problem for five
-epochs is stopped; one whose change has not helped by the epoch at which that can be told is
-stopped, too. Whenever a job ends, the next change is queued in the transaction that ends it.
+Every try is a training job of its own, with its own curve. One whose change has not helped by the
+epoch at which that can be told is stopped; after that epoch, as the first job at any time, one that
+has the same problem for five epochs is stopped, too. Whenever a job ends, the next change is queued
+in the transaction that ends it.
 """
 
 from collections.abc import Sequence

@@ -67,7 +67,7 @@ def overfit(run: Run) -> Finding | None:
 
 
 def too_good(run: Run) -> Finding | None:
-    """Validation ratings gain more than train ratings, or are told better in the end: they leaked.
+    """Validation ratings gain more than train ratings: they leaked.
 
     Train ratings are left out of their own input one by one: what is learned helps them more than
     ratings that nobody learned from. Which of them are easier to tell is chance, so what counts is
