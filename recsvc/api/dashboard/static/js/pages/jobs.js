@@ -102,7 +102,7 @@ function progress(job) {
     );
   }
   if (job.state === "failed") return h("span", { class: "clipped", title: job.error?.detail }, job.error?.title || "");
-  return job.epoch === null ? as.NOTHING : `${as.number(job.epoch)} epochs`;
+  return h("span", { class: "progress" }, job.epoch === null ? as.NOTHING : `${as.number(job.epoch)} epochs`);
 }
 
 function turning(found, cursor) {
