@@ -29,6 +29,11 @@ class Settings(BaseSettings):
         64, gt=0, description="Largest request body, but for uploads, in megabytes."
     )
     max_upload_mb: float = Field(2048, gt=0, description="Largest uploaded file, in megabytes.")
+    request_wait_seconds: float = Field(
+        2.0,
+        gt=0,
+        description="A request that waits longer for its turn is answered 503 with Retry-After.",
+    )
     training_threads: int = Field(
         0, ge=0, description="Threads of a training job; 0 means one per core."
     )

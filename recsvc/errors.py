@@ -35,6 +35,7 @@
     │   ├── NoModelPublished
     │   ├── ModelUnreadable
     │   ├── DatabaseUnavailable
+    │   ├── ServiceBusy
     │   └── ShelfUnavailable
     ├── TrainingFailed
     │   ├── TooFewRatings
@@ -384,6 +385,17 @@ class ModelUnreadable(NotReady):
 
 class DatabaseUnavailable(NotReady):
     """Database does not answer"""
+
+
+class ServiceBusy(NotReady):
+    """Service is busy"""
+
+    def __init__(self, waited_seconds: float) -> None:
+        super().__init__(
+            f"The request waited {waited_seconds:g} s for its turn and was not begun. "
+            "Send it again after Retry-After seconds; nothing of it was stored.",
+            waited_seconds=waited_seconds,
+        )
 
 
 class ShelfUnavailable(NotReady):

@@ -50,6 +50,7 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.NoModelPublished(),
     errors.ModelUnreadable("The shelf has no object 9f86d081884c7d65…."),
     errors.DatabaseUnavailable("The database did not answer: connection refused."),
+    errors.ServiceBusy(2.0),
     errors.ShelfUnavailable("The shelf did not answer: connection refused."),
     errors.ObjectMissing("9f86d081884c7d65…"),
     errors.ObjectCorrupt("9f86d081884c7d65…", "e3b0c44298fc1c14…"),

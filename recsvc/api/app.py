@@ -34,9 +34,11 @@ from recsvc.api import (
 )
 from recsvc.api.addresses import Addresses
 from recsvc.api.described import DescribedApp, operation_id
+from recsvc.api.lanes import CONNECTIONS, Lanes
 from recsvc.api.limits import BodyLimits
 from recsvc.api.metrics import Metrics
 from recsvc.api.observing import Observing
+from recsvc.api.pacing import Pacing
 from recsvc.api.paths import RawPath
 from recsvc.config import Settings
 from recsvc.service.context import open_context
@@ -108,19 +110,25 @@ def _wrap(app: FastAPI, settings: Settings) -> None:
         max_upload=int(settings.max_upload_mb * MEGABYTE),
     )
     app.add_middleware(RawPath)
+    app.add_middleware(Pacing, wait_seconds=settings.request_wait_seconds)
     app.add_middleware(Observing, addresses=app.state.addresses, metrics=app.state.metrics)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    context = open_context(app.state.settings)
+    settings: Settings = app.state.settings
+    wait = settings.request_wait_seconds
+    context = open_context(settings, connections=CONNECTIONS, wait_seconds=wait)
     app.state.context = context
+    app.state.lanes = Lanes(context.database, wait)
+    app.state.lanes.start()
     app.state.metrics.start()
     app.state.serving = Serving(context)
     app.state.serving.start()
     try:
         yield
     finally:
+        app.state.lanes.stop()
         app.state.serving.stop()
         app.state.metrics.stop()
         context.database.close()

@@ -1,6 +1,5 @@
 """What routes ask for: a transaction, the time, the service's context."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -8,9 +7,23 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator
 
-from recsvc.db.session import Session, reading, unit_of_work
+from recsvc.api.routing import LanesDep, ReadingDep, SessionDep
 from recsvc.service.context import Context
 from recsvc.service.rating_fields import checked_id
+
+__all__ = [
+    "ContextDep",
+    "Cursor",
+    "ItemId",
+    "JobId",
+    "LanesDep",
+    "Limit",
+    "Now",
+    "ReadingDep",
+    "SessionDep",
+    "UserId",
+    "Version",
+]
 
 LARGEST_KEY = 2**63 - 1  # what a BIGINT column can hold
 
@@ -23,23 +36,10 @@ async def _context(request: Request) -> Context:
 ContextDep = Annotated[Context, Depends(_context)]
 
 
-def _session(context: ContextDep) -> Iterator[Session]:
-    with unit_of_work(context.database) as session:
-        yield session
-
-
-def _reading(context: ContextDep) -> Iterator[Session]:
-    with reading(context.database) as session:
-        yield session
-
-
 async def _now() -> datetime:
     return datetime.now(UTC)
 
 
-# scope="function": commit before the answer leaves, so that a 202 is never followed by a 404.
-SessionDep = Annotated[Session, Depends(_session, scope="function")]
-ReadingDep = Annotated[Session, Depends(_reading, scope="function")]
 Now = Annotated[datetime, Depends(_now)]
 
 UserId = Annotated[

@@ -74,7 +74,7 @@ def _add_common_problems(path: str, operation: dict[str, Any]) -> None:
     if "requestBody" in operation:
         kinds += [errors.BodyTooLarge, errors.UnsupportedMedia]
     if path.startswith("/v1/"):
-        kinds.append(errors.DatabaseUnavailable)
+        kinds += [errors.DatabaseUnavailable, errors.ServiceBusy]
     said = operation["responses"]
     if "HTTPValidationError" in json.dumps(said.get("422", {})):
         del said["422"]

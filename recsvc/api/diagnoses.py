@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from fastapi import Body as FromBody
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from recsvc.api import answers
 from recsvc.api.deps import JobId, Now, ReadingDep
+from recsvc.api.routing import Router, runs_on
 from recsvc.api.schemas import Answer, Body
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
@@ -19,7 +19,7 @@ from recsvc.service.diagnosing import Diagnosis, Verdict
 MOST_EPOCHS = 100_000
 Value = int | float | str
 
-router = APIRouter(prefix="/v1", tags=["training jobs"])
+router = Router(prefix="/v1", tags=["training jobs"])
 
 
 class EvidenceOut(Answer):
@@ -143,6 +143,7 @@ def get_diagnosis(job_id: JobId, session: ReadingDep, now: Now) -> JobDiagnosis:
     summary="Diagnose a curve from elsewhere",
     responses=answers.of(UnknownHyperparameter, InvalidHyperparameter),
 )
+@runs_on("slow")
 def diagnose_curve(body: Annotated[CurveToDiagnose, FromBody()]) -> DiagnosisOut:
     """Nothing is stored. A check that lacks a column says nothing."""
     return DiagnosisOut(**_shown(diagnosing.diagnose_curve(body.curves, body.hyperparameters)))

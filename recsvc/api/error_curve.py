@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import Field
 
 from recsvc.api import answers
 from recsvc.api.deps import LARGEST_KEY, JobId, Now, ReadingDep
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer
 from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobState, TrainingEpoch
@@ -23,7 +24,7 @@ from recsvc.plots.layout import MOST_JOBS, Curve, plot_of
 from recsvc.plots.panels import Span
 from recsvc.service import diagnosing, jobs
 
-router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
+router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
 
 class CurveFormat(StrEnum):

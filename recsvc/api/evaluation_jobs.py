@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response, status
 from fastapi import Body as FromBody
+from fastapi import Request, Response, status
 from pydantic import ConfigDict, Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep, Version
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Body, JobOut, Page, job_fields
 from recsvc.api.waiting import NOT_MODIFIED, Wait, answer_job
 from recsvc.db.tables import Job
@@ -21,7 +22,7 @@ from recsvc.errors import (
 from recsvc.service import evaluating, jobs
 from recsvc.service.evaluating import KIND, EvaluationSpec
 
-router = APIRouter(tags=["evaluation jobs"])
+router = Router(tags=["evaluation jobs"])
 
 RETRY_SECONDS = 1
 LONGEST_LIST = 500

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
-from fastapi.concurrency import run_in_threadpool
+from fastapi import Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from recsvc.api import answers
-from recsvc.api.deps import LARGEST_KEY, ContextDep, JobId, ReadingDep
+from recsvc.api.deps import LARGEST_KEY, ContextDep, JobId, LanesDep
 from recsvc.api.diagnoses import FindingOut
 from recsvc.api.error_curve import Epoch
+from recsvc.api.routing import Router
 from recsvc.api.training_jobs import TrainingJobOut
 from recsvc.db.session import Session, reading
 from recsvc.db.tables import JobEvent
@@ -20,7 +21,7 @@ from recsvc.rbm.diagnosis import Finding
 from recsvc.service import jobs
 from recsvc.service.context import Context
 
-router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
+router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
 LOOK_EVERY_SECONDS = 0.25
 KIND = "training"
@@ -31,11 +32,12 @@ id: 17
 """
 
 
-def _existing(job_id: JobId, session: ReadingDep) -> int:
-    return jobs.get_job(session, job_id, KIND).id
+async def _existing(job_id: JobId, lanes: LanesDep) -> int:
+    job = await lanes.read(lambda session: jobs.get_job(session, job_id, KIND))
+    return job.id
 
 
-def _seen(
+async def _seen(
     last_event_id: Annotated[
         str, Header(description="The id of the last event that came; the stream goes on after it.")
     ] = "",
@@ -62,7 +64,8 @@ def _seen(
 )
 async def stream_training_events(
     context: ContextDep,
-    job_id: Annotated[int, Depends(_existing, scope="function")],
+    lanes: LanesDep,
+    job_id: Annotated[int, Depends(_existing)],
     seen: Annotated[int, Depends(_seen)],
 ) -> AsyncIterator[ServerSentEvent]:
     """`epoch` with its figures, `state`, `done` with the finished job, which ends the stream.
@@ -73,7 +76,7 @@ async def stream_training_events(
     """
     done = False
     while not done:
-        for event in await run_in_threadpool(_after, context, job_id, seen):
+        for event in await lanes.following.run(partial(_after, context, job_id, seen)):
             yield event
             seen, done = int(event.id or seen), event.event == "done"
         if not done:

@@ -2,13 +2,14 @@
 
 from functools import cache
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from recsvc.api import documents
 from recsvc.api.dashboard import assets
+from recsvc.api.routing import Router
 from recsvc.errors import RouteNotFound
 
-router = APIRouter(prefix="/diagnosis", tags=["training jobs"])
+router = Router(prefix="/diagnosis", tags=["training jobs"])
 
 
 @cache

@@ -2,17 +2,18 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import Field
 
 from recsvc.api.deps import ContextDep
+from recsvc.api.routing import Router, runs_on
 from recsvc.api.schemas import Answer
 from recsvc.db import migrate
 from recsvc.errors import NotReady, RecsvcError
 from recsvc.service.context import Context
 from recsvc.service.serving import Serving
 
-router = APIRouter(tags=["service"])
+router = Router(tags=["service"])
 
 
 class Alive(Answer):
@@ -47,6 +48,7 @@ async def get_liveness() -> Alive:
     summary="Can requests be answered?",
     responses={503: {"model": Readiness, "description": "Not ready; `checks` say why."}},
 )
+@runs_on("service")
 def get_readiness(request: Request, response: Response, context: ContextDep) -> Readiness:
     """Look at the database and at the published model.
 

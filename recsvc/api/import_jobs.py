@@ -2,19 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Request, Response, UploadFile, status
+from fastapi import File, Form, Request, Response, UploadFile, status
 from pydantic import Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep
 from recsvc.api.ratings import RefusalOut
+from recsvc.api.routing import Router, runs_on
 from recsvc.api.schemas import Answer, JobOut, Page, job_fields
 from recsvc.api.waiting import NOT_MODIFIED, Wait, answer_job
+from recsvc.db.session import unit_of_work
 from recsvc.db.tables import Job
 from recsvc.errors import InvalidCursor, JobFinished, JobNotFound
 from recsvc.service import importing, jobs
 
-router = APIRouter(prefix="/v1/import-jobs", tags=["import jobs"])
+router = Router(prefix="/v1/import-jobs", tags=["import jobs"])
 
 KIND = importing.KIND
 RETRY_SECONDS = 1
@@ -67,9 +69,9 @@ class ImportJobOut(JobOut):
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, summary="Import a file")
+@runs_on("slow")
 def request_import(
     response: Response,
-    session: SessionDep,
     context: ContextDep,
     now: Now,
     file: Annotated[UploadFile, File(description="CSV, TSV, `::` or NDJSON; also .gz or .zst.")],
@@ -79,15 +81,11 @@ def request_import(
     dry_run: Annotated[bool, Form(description="Read and report, but store nothing.")] = False,
 ) -> ImportJobOut:
     """Answer once the file is safe; a worker reads it. Follow it at the Location."""
-    job = importing.request_import(
-        session,
-        context,
-        file.file,
-        filename=file.filename or "upload",
-        file_format=format,
-        dry_run=dry_run,
-        now=now,
+    upload = importing.shelve_upload(
+        context, file.file, filename=file.filename or "upload", file_format=format
     )
+    with unit_of_work(context.database) as session:
+        job = importing.request_import(session, upload, dry_run=dry_run, now=now)
     response.headers["Location"] = f"/v1/import-jobs/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return ImportJobOut.of(job)

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import Field
 
 from recsvc.api.deps import Now, SessionDep
 from recsvc.api.many import Sent, described, sent
 from recsvc.api.ratings import RefusalOut
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer
 from recsvc.service import interacting
 
-router = APIRouter(prefix="/v1", tags=["interactions"])
+router = Router(prefix="/v1", tags=["interactions"])
 
 
 class InteractionsReport(Answer):

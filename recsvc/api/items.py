@@ -6,20 +6,21 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response, status
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import Cursor, ItemId, Limit, Now, ReadingDep, SessionDep
 from recsvc.api.many import Sent, described, sent
 from recsvc.api.ratings import RefusalOut
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.errors import InvalidCursor, InvalidId, ItemNotFound
 from recsvc.service import cataloguing
 from recsvc.service.cataloguing import Description
 from recsvc.service.rating_fields import checked_id
 
-router = APIRouter(prefix="/v1/items", tags=["items"])
+router = Router(prefix="/v1/items", tags=["items"])
 
 
 def _storable(text: str) -> str:

@@ -11,18 +11,20 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from recsvc.api.routing import Router, runs_on
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 SHARED_EVERY_SECONDS = 1.0
 
 Label = tuple[str, str, int]  # method, route template, status
 
-router = APIRouter(tags=["service"])
+router = Router(tags=["service"])
 
 
 class Durations:
@@ -145,6 +147,7 @@ def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
         }
     },
 )
+@runs_on("service")
 def get_metrics(request: Request) -> Response:
     """Requests by method, route template and status: how many, and how long they took."""
     metrics: Metrics = request.app.state.metrics

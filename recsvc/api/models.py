@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import Cursor, Limit, Now, ReadingDep, SessionDep, Version
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, Page
+from recsvc.db.session import Session
 from recsvc.db.tables import ModelVersion
 from recsvc.errors import (
     AlreadyPublished,
@@ -19,7 +20,7 @@ from recsvc.errors import (
 )
 from recsvc.service import publishing
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = Router(prefix="/v1/models", tags=["models"])
 
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
@@ -130,6 +131,6 @@ def publish_model(version: Version, session: SessionDep, now: Now) -> ModelCard:
     return ModelCard.of(chosen, published=version)
 
 
-def _published(session: ReadingDep) -> int | None:
+def _published(session: Session) -> int | None:
     present = publishing.publication(session)
     return None if present is None else present.version

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from recsvc.api import answers
 from recsvc.api.deps import JobId, ReadingDep
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer
 from recsvc.db.tables import JobState
 from recsvc.errors import EpochNotWatched, JobNotFound
@@ -16,7 +17,7 @@ from recsvc.service.monitoring import Activity
 
 MOST_EPOCHS = 100_000
 
-router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
+router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
 
 class HiddenActivity(Answer):

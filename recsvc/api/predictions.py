@@ -2,17 +2,18 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import Field
 
 from recsvc.api import answers
 from recsvc.api.deps import UserId
+from recsvc.api.routing import Router, runs_on
 from recsvc.api.schemas import Answer
 from recsvc.errors import InvalidId, ModelUnreadable, NoModelPublished
 from recsvc.service.recommending import Known, Prediction, predict
 from recsvc.service.serving import Serving
 
-router = APIRouter(tags=["recommendations"])
+router = Router(tags=["recommendations"])
 
 MOST = 500
 
@@ -63,6 +64,7 @@ class PredictionsOut(Answer):
     summary="Predict a user's ratings",
     responses=answers.of(InvalidId, NoModelPublished, ModelUnreadable),
 )
+@runs_on("answers")
 def get_predictions(
     request: Request,
     user_id: UserId,

@@ -2,12 +2,13 @@
 
 from functools import cache
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from recsvc.api import documents
+from recsvc.api.routing import Router
 from recsvc.errors import RouteNotFound
 
-router = APIRouter(tags=["service"])
+router = Router(tags=["service"])
 
 
 @cache

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response, status
 from pydantic import AwareDatetime, Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import ContextDep, Cursor, ItemId, Limit, Now, ReadingDep, SessionDep, UserId
 from recsvc.api.many import Sent, described, sent
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.db.ratings import StoredRating
 from recsvc.errors import (
@@ -21,7 +22,7 @@ from recsvc.errors import (
 )
 from recsvc.service import rating
 
-router = APIRouter(prefix="/v1", tags=["ratings"])
+router = Router(prefix="/v1", tags=["ratings"])
 
 ONE = "/users/{user_id:id}/ratings/{item_id:id}"
 

@@ -4,14 +4,15 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Annotated, Literal, TypeVar
 
-from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from pydantic_core import to_json
 
 from recsvc.api import answers
 from recsvc.api.deps import UserId
+from recsvc.api.lanes import Lanes
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, Body
 from recsvc.errors import (
     InvalidId,
@@ -26,7 +27,7 @@ from recsvc.service.rating_fields import checked_value
 from recsvc.service.recommending import Known, RankedList, recommend
 from recsvc.service.serving import Serving
 
-router = APIRouter(tags=["recommendations"])
+router = Router(tags=["recommendations"])
 
 T = TypeVar("T")
 
@@ -143,7 +144,7 @@ async def get_recommendations(
             ranked = add_reasons(answering, known, stored_ratings(answering, history), ranked)
         return ranked
 
-    ranked = await _done(serving, answering, work, in_thread=explain)
+    ranked = await _done(request, answering, work, in_thread=explain)
     return _answer(request, user_id, answering, ranked)
 
 
@@ -174,22 +175,24 @@ async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -
         )
         return add_reasons(answering, known, ratings, ranked) if body.explain else ranked
 
-    ranked = await _done(serving, answering, work, in_thread=body.explain)
+    ranked = await _done(request, answering, work, in_thread=body.explain)
     return _answer(request, None, answering, ranked)
 
 
 async def _done(
-    serving: Serving, answering: Answering, work: Callable[[], T], *, in_thread: bool
+    request: Request, answering: Answering, work: Callable[[], T], *, in_thread: bool
 ) -> T:
     """Work here if it takes less than a millisecond, in a thread if it would keep others waiting.
 
     Measured in benchmarks/RESULTS.md: a hop to a thread costs more than a quick answer does. An
     explanation goes to a thread: of 300 ratings it takes more than a millisecond.
     """
-    is_quick = serving.reads_quickly and answering.multiplications <= QUICK_MULTIPLICATIONS
+    state = request.app.state
+    is_quick = state.serving.reads_quickly and answering.multiplications <= QUICK_MULTIPLICATIONS
     if is_quick and not in_thread:
         return work()
-    return await to_thread.run_sync(work)
+    lanes: Lanes = state.lanes
+    return await lanes.answers.run(work)
 
 
 def _answer(

@@ -4,11 +4,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 from pydantic import ConfigDict, Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import LARGEST_KEY, Cursor, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.api.training_jobs import RETRY_SECONDS, TrainingBase
 from recsvc.db.tables import JobState
@@ -25,7 +26,7 @@ from recsvc.service.sweep_views import Standing
 from recsvc.service.sweeping import SweepKind, SweepSpec
 from recsvc.service.training_spec import TrainingSpec
 
-router = APIRouter(prefix="/v1/sweeps", tags=["sweeps"])
+router = Router(prefix="/v1/sweeps", tags=["sweeps"])
 
 SweepId = Annotated[int, Path(ge=1, le=LARGEST_KEY, description="A sweep's number.", examples=[1])]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

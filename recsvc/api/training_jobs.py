@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response, status
 from fastapi import Body as FromBody
+from fastapi import Request, Response, status
 from pydantic import ConfigDict, Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep
 from recsvc.api.diagnoses import ChangeOut
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, Body, JobOut, Page, job_fields
 from recsvc.api.waiting import NOT_MODIFIED, Wait, answer_job
 from recsvc.db.tables import Job
@@ -24,7 +25,7 @@ from recsvc.errors import (
 from recsvc.service import jobs, piloted, retrying, training
 from recsvc.service.training_spec import TrainingSpec
 
-router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"])
+router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
 KIND = "training"
 RETRY_SECONDS = 1

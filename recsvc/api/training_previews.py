@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
 from fastapi import Body as FromBody
 from pydantic import Field
 
 from recsvc.api import answers
 from recsvc.api.deps import ContextDep
+from recsvc.api.routing import Router, runs_on
 from recsvc.api.schemas import Answer
 from recsvc.api.training_jobs import ChoiceOut, TrainingRequest
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
@@ -16,7 +16,7 @@ from recsvc.service import previewing
 from recsvc.service.previewing import Preview
 from recsvc.service.training_spec import TrainingSpec
 
-router = APIRouter(prefix="/v1", tags=["training jobs"])
+router = Router(prefix="/v1", tags=["training jobs"])
 
 
 class LevelOut(Answer):
@@ -121,6 +121,7 @@ class PreviewOut(Answer):
     summary="Look at a training job before it is queued",
     responses=answers.of(UnknownHyperparameter, InvalidHyperparameter),
 )
+@runs_on("slow")
 def validate_training(
     context: ContextDep,
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed

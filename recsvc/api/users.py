@@ -2,16 +2,16 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from recsvc.api import answers
 from recsvc.api.deps import ContextDep, Now, SessionDep, UserId
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer
 from recsvc.errors import UserNotFound
 from recsvc.service import erasing
 
-router = APIRouter(prefix="/v1/users", tags=["users"])
+router = Router(prefix="/v1/users", tags=["users"])
 
 
 class ErasureReceipt(Answer):

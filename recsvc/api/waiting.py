@@ -1,12 +1,13 @@
 """Long polls and ETags of jobs: `?wait=20` answers when something has happened, or after 20 s."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
+from recsvc.api.lanes import Lanes
 from recsvc.api.schemas import JobOut
 from recsvc.db.job_events import JobEvents
 from recsvc.db.session import reading
@@ -43,10 +44,13 @@ async def answer_job(
 
     Between two looks neither a thread nor a transaction is held. Raises JobNotFound.
     """
+    lanes: Lanes = request.app.state.lanes
+    look = partial(_look, context, job_id, kind)
     known = request.headers.get("if-none-match", "")
-    job, told = await run_in_threadpool(_look, context, job_id, kind)
+    job, told = await lanes.following.run(look)
     if not known or _matches(known, job):
-        job = await _changed(request, context, job, told, wait)
+        deadline = asyncio.get_running_loop().time() + wait
+        job = await _changed(request, partial(lanes.following.run, look), job, told, deadline)
     headers = {"ETag": _etag(job), "Cache-Control": "no-cache"}
     if _matches(known, job):
         return Response(status_code=304, headers=headers)
@@ -54,17 +58,21 @@ async def answer_job(
     return Response(body, headers=headers, media_type="application/json")
 
 
-async def _changed(request: Request, context: Context, job: Job, told: int, wait: float) -> Job:
-    """Give the job once it has a new event, is final or `wait` is over."""
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + wait
+async def _changed(
+    request: Request,
+    look: Callable[[], Awaitable[tuple[Job, int]]],
+    job: Job,
+    told: int,
+    deadline: float,
+) -> Job:
+    """Return the job once it has a new event, is final, or the loop's clock passes `deadline`."""
     last = told
     while last == told and job.state not in FINAL_STATES:
-        left = deadline - clock()
+        left = deadline - asyncio.get_running_loop().time()
         if left <= 0 or await request.is_disconnected():
             break
         await asyncio.sleep(min(LOOK_EVERY_SECONDS, left))
-        job, last = await run_in_threadpool(_look, context, job.id, job.kind)
+        job, last = await look()
     return job
 
 

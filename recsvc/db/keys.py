@@ -3,13 +3,16 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, Select, Text, func, literal, select, true
+from sqlalchemy import ARRAY, Select, Text, bindparam, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeEngine
 
 from recsvc.db.bulk import is_postgresql
 from recsvc.db.session import Session
@@ -17,23 +20,19 @@ from recsvc.db.tables import Item, User, UtcTime
 
 Ints = NDArray[np.int64]
 
+_IDS: dict[str, TypeEngine[Any]] = {"postgresql": ARRAY(Text), "sqlite": Text()}
+
 
 def user_keys(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
     """Give the keys of the users that exist, and keep them from being erased meanwhile."""
-    asked = listed(session, user_ids)
-    found = (
-        select(User.user_id, User.key)
-        .join(asked, User.user_id == asked.c.value)
-        .with_for_update(read=True, key_share=True, of=User)
-    )
-    return dict(session.execute(found).all())
+    dialect = session.get_bind().dialect.name
+    return dict(session.execute(_users_by_id(dialect), {"ids": _sent(dialect, user_ids)}).all())
 
 
 def item_keys(session: Session, item_ids: Sequence[str]) -> dict[str, int]:
     """Give the keys of the items that exist."""
-    asked = listed(session, item_ids)
-    found = select(Item.item_id, Item.key).join(asked, Item.item_id == asked.c.value)
-    return dict(session.execute(found).all())
+    dialect = session.get_bind().dialect.name
+    return dict(session.execute(_items_by_id(dialect), {"ids": _sent(dialect, item_ids)}).all())
 
 
 def made_user_keys(session: Session, user_ids: Sequence[str], *, now: datetime) -> Ints:
@@ -73,9 +72,33 @@ def keys_used(
 
 def listed(session: Session, ids: Sequence[str]) -> TableValuedAlias:
     """Give the ids as a table of one column, `value`, whatever their number."""
-    if is_postgresql(session):
-        return func.unnest(literal(list(ids), ARRAY(Text))).table_valued("value").render_derived()
-    return func.json_each(json.dumps(list(ids))).table_valued("value")
+    dialect = session.get_bind().dialect.name
+    return _table_of(dialect, literal(_sent(dialect, ids), _IDS[dialect]))
+
+
+def _table_of(dialect: str, ids: ColumnElement[Any]) -> TableValuedAlias:
+    if dialect == "postgresql":
+        return func.unnest(ids).table_valued("value").render_derived()
+    return func.json_each(ids).table_valued("value")
+
+
+def _sent(dialect: str, ids: Sequence[str]) -> list[str] | str:
+    """Return ids in the form in which a dialect takes many at once."""
+    return list(ids) if dialect == "postgresql" else json.dumps(list(ids))
+
+
+# Building these two takes longer than running them, and every write does both.
+@cache
+def _users_by_id(dialect: str) -> Select[str, int]:
+    asked = _table_of(dialect, bindparam("ids", type_=_IDS[dialect]))
+    found = select(User.user_id, User.key).join(asked, User.user_id == asked.c.value)
+    return found.with_for_update(read=True, key_share=True, of=User)
+
+
+@cache
+def _items_by_id(dialect: str) -> Select[str, int]:
+    asked = _table_of(dialect, bindparam("ids", type_=_IDS[dialect]))
+    return select(Item.item_id, Item.key).join(asked, Item.item_id == asked.c.value)
 
 
 def _insert(

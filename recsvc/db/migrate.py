@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command, context
@@ -49,6 +50,7 @@ def current(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache  # reading the folder of migrations takes longer than /readyz may
 def head() -> str | None:
     """Give the newest revision that this program knows."""
     return ScriptDirectory.from_config(_config()).get_current_head()

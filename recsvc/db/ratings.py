@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, delete, func, select, text
+from sqlalchemy import Select, bindparam, delete, func, select, text
 
 from recsvc.db import rating_bulk, settling
 from recsvc.db.keys import keys_used, made_item_keys, made_user_keys
@@ -88,8 +89,7 @@ def forget(session: Session, user_id: str, item_id: str) -> bool:
 
 def rating_of(session: Session, user_id: str, item_id: str) -> StoredRating | None:
     """Give one rating as it stands."""
-    found = _with_ids().where(User.user_id == user_id, Item.item_id == item_id)
-    row = session.execute(found).one_or_none()
+    row = session.execute(_one_rating(), {"user": user_id, "item": item_id}).one_or_none()
     return None if row is None else StoredRating._make(row)
 
 
@@ -164,3 +164,8 @@ def _with_ids() -> Select[int, str, float, datetime]:
         .join(User, User.key == Rating.user_key)
         .join(Item, Item.key == Rating.item_key)
     )
+
+
+@cache  # building it takes longer than running it, and each single rating asks for it
+def _one_rating() -> Select[int, str, float, datetime]:
+    return _with_ids().where(User.user_id == bindparam("user"), Item.item_id == bindparam("item"))

@@ -1,22 +1,33 @@
 """The way to the database: one `Database` a process, one transaction a unit of work."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import (
+    TimeoutError as PoolTimeout,
+)
 from sqlalchemy.orm import Session
 
 from recsvc.errors import ConfigurationError, DatabaseUnavailable
 
-__all__ = ["Database", "Session", "reading", "unit_of_work"]
+__all__ = ["Database", "Session", "commit_together", "reading", "unit_of_work"]
 
+WAIT_SECONDS = 30.0  # of a process that answers nobody
+CONNECTIONS = 32
+KEPT_CONNECTIONS = 8  # open while idle
 SQLITE_PRAGMAS = (
-    "PRAGMA busy_timeout = 30000",  # first, for the next one may have to wait already
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # what was acknowledged survives a power cut
     "PRAGMA foreign_keys = ON",
@@ -27,13 +38,20 @@ UNREACHABLE = (OperationalError, InterfaceError, DatabaseError)
 FROZEN_SECONDS = 60  # a process that stands still inside a transaction gives its locks up
 
 
+T = TypeVar("T")
+
+
 class Database:
     """A SQLite file or a PostgreSQL server, by its URL.
 
-    `url`  `sqlite:///path` or `postgresql://user@host/name`
+    url           `sqlite:///path` or `postgresql://user@host/name`
+    connections   most connections open at once
+    wait_seconds  longest wait for a free connection, or for SQLite's write lock
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, connections: int = CONNECTIONS, wait_seconds: float = WAIT_SECONDS
+    ) -> None:
         try:
             parsed = make_url(url)
         except Exception as error:
@@ -47,7 +65,7 @@ class Database:
             raise ConfigurationError(
                 f"RECSVC_DATABASE_URL names {self.dialect!r}; recsvc speaks sqlite and postgresql."
             )
-        self.engine = _engine(parsed)
+        self.engine = _engine(parsed, connections, wait_seconds)
 
     def dedicated_connection(self) -> DBAPIConnection:
         """Open a driver's connection outside the pool, each statement a transaction of its own."""
@@ -82,25 +100,73 @@ def reading(database: Database) -> Iterator[Session]:
         yield session
 
 
-def _engine(url: URL) -> Engine:
+def commit_together(
+    database: Database, works: Sequence[Callable[[Session], T]]
+) -> list[T | Exception]:
+    """Run each work in a savepoint of one transaction, commit once, and return the outcomes.
+
+    The outcome of a work that raises is its exception, and nothing that it wrote stays. An error
+    that ends the transaction has one cause and many victims: then each work runs again by itself.
+    Raises DatabaseUnavailable if the transaction cannot begin or commit; then nothing stays.
+    """
+    if len(works) > 1:
+        with (
+            suppress(_TransactionLost),
+            _unreachable_is_an_error_of_ours(),
+            database.engine.begin() as connection,
+        ):
+            return [_in_savepoint(connection, work) for work in works]
+    return [_alone(database, work) for work in works]
+
+
+class _TransactionLost(Exception):
+    """An error in one of several works has ended the transaction of all."""
+
+
+def _in_savepoint(connection: Connection, work: Callable[[Session], T]) -> T | Exception:
+    try:
+        with (
+            Session(connection, join_transaction_mode="create_savepoint") as session,
+            session.begin(),
+        ):
+            session.expire_on_commit = False
+            return work(session)
+    except DBAPIError as error:
+        if type(error) in UNREACHABLE:
+            raise _TransactionLost from error
+        return error
+    except Exception as error:
+        return error
+
+
+def _alone(database: Database, work: Callable[[Session], T]) -> T | Exception:
+    try:
+        with unit_of_work(database) as session:
+            return work(session)
+    except Exception as error:
+        return error
+
+
+def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
+    kept = min(KEPT_CONNECTIONS, connections)
+    pool: dict[str, Any] = {
+        "pool_size": kept, "max_overflow": connections - kept, "pool_timeout": wait_seconds,
+    }  # fmt: skip
     if url.get_backend_name() == "postgresql":
-        return create_engine(
-            url,
-            pool_size=8,
-            max_overflow=24,
-            pool_pre_ping=True,
-            connect_args={"options": f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS}s"},
-        )
+        options = f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS}s"
+        return create_engine(url, pool_pre_ping=True, connect_args={"options": options}, **pool)
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=8, max_overflow=24)
-    event.listen(engine, "connect", _prepare_sqlite)
+    engine = create_engine(url, **pool)
+    event.listen(engine, "connect", partial(_prepare_sqlite, wait_seconds))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: SqliteConnection, record: object) -> None:
+def _prepare_sqlite(wait_seconds: float, connection: SqliteConnection, record: object) -> None:
     connection.isolation_level = None  # we begin and commit ourselves
+    # First, for the next one may have to wait already.
+    connection.execute(f"PRAGMA busy_timeout = {round(1000 * wait_seconds)}")
     for pragma in SQLITE_PRAGMAS:
         connection.execute(pragma)
 
@@ -115,6 +181,10 @@ def _begin_sqlite(connection: Connection) -> None:
 def _unreachable_is_an_error_of_ours() -> Iterator[None]:
     try:
         yield
+    except PoolTimeout as error:
+        raise DatabaseUnavailable(
+            "All database connections of this process are in use. Try again."
+        ) from error
     except DBAPIError as error:
         if type(error) not in UNREACHABLE:
             raise

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from recsvc.db.session import Database
+from recsvc.db.session import CONNECTIONS, WAIT_SECONDS, Database
 from recsvc.errors import ConfigurationError, InvalidScale
 from recsvc.rbm.ratings import RatingScale
 from recsvc.store import Shelf
@@ -46,15 +46,24 @@ class Context:
     shelf_keep: int
 
 
-def open_context(settings: ContextSettings, *, migrate: bool = True) -> Context:
+def open_context(
+    settings: ContextSettings,
+    *,
+    migrate: bool = True,
+    connections: int = CONNECTIONS,
+    wait_seconds: float = WAIT_SECONDS,
+) -> Context:
     """Make the home folder, bring the database up to date, and open database and shelf.
 
     `migrate`  False in a process whose parent has brought the database up to date
+    `connections`, `wait_seconds`  of the database: see `Database`
     Raises ConfigurationError, InvalidScale or DatabaseUnavailable, each saying what to change.
     """
     rating_scale = _rating_scale(settings.rating_scale)
     _make_home(settings.home)
-    database = Database(settings.resolved_database_url())
+    database = Database(
+        settings.resolved_database_url(), connections=connections, wait_seconds=wait_seconds
+    )
     if migrate:
         from recsvc.db.migrate import upgrade  # here, for it takes as long to load as the rest
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from recsvc.db import interactions, items, ratings, refusals
 from recsvc.db.jobs import JobQueue, Lease
@@ -86,27 +86,28 @@ class Account:
         return asdict(self)
 
 
-def request_import(
-    session: Session,
-    context: Context,
-    file: BinaryIO,
-    *,
-    filename: str,
-    file_format: str,
-    dry_run: bool,
-    now: datetime,
-) -> Job:
-    """Put the file on the shelf, piece by piece, and queue its import.
+class ShelvedUpload(NamedTuple):
+    """An uploaded file on the shelf."""
+
+    upload_sha256: str
+    filename: str
+    format: str
+
+
+def shelve_upload(
+    context: Context, file: BinaryIO, *, filename: str, file_format: str
+) -> ShelvedUpload:
+    """Copy an upload to the shelf; no transaction is open meanwhile.
 
     Raises MalformedRequest where there is no such format.
     """
     checked_format(file_format)
-    spec = {
-        "upload_sha256": _shelved(context, file),
-        "filename": filename[:LONGEST_NAME],
-        "format": file_format,
-        "dry_run": dry_run,
-    }
+    return ShelvedUpload(_shelved(context, file), filename[:LONGEST_NAME], file_format)
+
+
+def request_import(session: Session, upload: ShelvedUpload, *, dry_run: bool, now: datetime) -> Job:
+    """Queue the import of an upload."""
+    spec = {**upload._asdict(), "dry_run": dry_run}
     return JobQueue(session).enqueue(KIND, spec=spec, now=now)
 
 

@@ -46,16 +46,11 @@ def upload(
     dry_run: bool = False,
     now: datetime = NOON,
 ) -> int:
+    shelved = importing.shelve_upload(
+        context, io.BytesIO(content), filename="ratings.csv", file_format=file_format
+    )
     with unit_of_work(context.database) as session:
-        return importing.request_import(
-            session,
-            context,
-            io.BytesIO(content),
-            filename="ratings.csv",
-            file_format=file_format,
-            dry_run=dry_run,
-            now=now,
-        ).id
+        return importing.request_import(session, shelved, dry_run=dry_run, now=now).id
 
 
 def claim(context: Context) -> tuple[Lease, Job]:

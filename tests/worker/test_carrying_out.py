@@ -38,16 +38,11 @@ def test_a_job_is_carried_out_and_its_result_kept(house):
 def test_an_import_is_carried_out_by_what_the_service_has_for_it(house):
     context = open_context(Settings(home=house.home, database_url=house.database.url))
     lines = b"user_id,item_id,rating\nann,book,4\nbob,book,5\nbob,,5\n"
+    upload = importing.shelve_upload(
+        context, io.BytesIO(lines), filename="ratings.csv", file_format="auto"
+    )
     with unit_of_work(context.database) as session:
-        job = importing.request_import(
-            session,
-            context,
-            io.BytesIO(lines),
-            filename="ratings.csv",
-            file_format="auto",
-            dry_run=False,
-            now=datetime.now(UTC),
-        )
+        job = importing.request_import(session, upload, dry_run=False, now=datetime.now(UTC))
     context.database.close()
 
     assert house.start(once=True, use_cases=USE_CASES).wait(PATIENCE_SECONDS) == 0

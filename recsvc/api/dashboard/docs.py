@@ -1,11 +1,12 @@
 """The API's documentation, drawn by Swagger UI as the package `fastapi-offline` carries it."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from recsvc.api.dashboard import assets, policies
+from recsvc.api.routing import Router
 from recsvc.errors import RouteNotFound
 
-router = APIRouter()
+router = Router()
 
 SWAGGER = frozenset({"swagger-ui-bundle.js", "swagger-ui.css"})
 

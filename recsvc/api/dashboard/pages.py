@@ -1,10 +1,11 @@
 """The dashboard: one page, its modules and its styles. It reads the public API and nothing else."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from recsvc.api.dashboard import assets, policies
+from recsvc.api.routing import Router
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/")

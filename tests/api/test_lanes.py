@@ -1,0 +1,177 @@
+"""Lanes: each has its own threads and queue, and whoever waits too long is told so."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import pytest
+
+from recsvc.api.lanes import CONNECTIONS, Lane, Lanes
+from recsvc.db.ratings import ratings_of
+from recsvc.db.session import Database, Session, reading
+from recsvc.errors import InvalidId, ServiceBusy
+from recsvc.service import rating
+from tests.conftest import NOON, PATIENCE_SECONDS, eventually
+
+T = TypeVar("T")
+
+
+def rate(session: Session, user_id: str) -> None:
+    rating.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
+
+
+def run_with(lanes: Lane | Lanes, body: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine between the start and the end of lanes."""
+
+    async def run() -> T:
+        lanes.start()
+        try:
+            return await body()
+        finally:
+            await asyncio.to_thread(lanes.stop)
+
+    return asyncio.run(run())
+
+
+def test_work_runs_in_the_order_in_which_it_came():
+    lane, order = Lane("test", 1, PATIENCE_SECONDS), []
+
+    async def body() -> None:
+        await asyncio.gather(*(lane.run(lambda n=n: order.append(n)) for n in range(50)))
+
+    run_with(lane, body)
+
+    assert order == list(range(50))
+
+
+def test_no_more_runs_at_once_than_there_are_threads():
+    lane, running, most = Lane("test", 3, PATIENCE_SECONDS), [], []
+    together = threading.Barrier(3, timeout=PATIENCE_SECONDS)
+
+    def work() -> None:
+        running.append(1)
+        most.append(len(running))
+        together.wait()
+        running.pop()
+
+    async def body() -> None:
+        await asyncio.gather(*(lane.run(work) for _ in range(30)))
+
+    run_with(lane, body)
+
+    assert max(most) == 3
+
+
+def test_work_that_waits_too_long_raises_service_busy_and_never_begins():
+    lane, gate, begun = Lane("test", 1, 0.05), threading.Event(), []
+
+    async def body() -> None:
+        first = asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))
+        await asyncio.sleep(0)
+        with pytest.raises(ServiceBusy, match=r"waited 0\.05 s"):
+            await lane.run(lambda: begun.append("second"))
+        gate.set()
+        await first
+        await lane.run(lambda: begun.append("third"))
+
+    run_with(lane, body)
+
+    assert begun == ["third"]
+
+
+def test_work_that_has_begun_may_take_longer_than_others_may_wait():
+    lane, gate = Lane("test", 1, 0.05), threading.Event()
+
+    async def body() -> bool:
+        asyncio.get_running_loop().call_later(0.3, gate.set)
+        return await lane.run(lambda: gate.wait(PATIENCE_SECONDS))
+
+    assert run_with(lane, body)
+
+
+def test_an_error_reaches_the_request_whose_work_raised_it():
+    lane = Lane("test", 1, PATIENCE_SECONDS)
+
+    def fail() -> None:
+        raise InvalidId("user_id", "")
+
+    async def body() -> int:
+        with pytest.raises(InvalidId):
+            await lane.run(fail)
+        return await lane.run(lambda: 7)
+
+    assert run_with(lane, body) == 7
+
+
+def test_stopping_finishes_what_is_queued():
+    lane, gate, finished = Lane("test", 1, PATIENCE_SECONDS), threading.Event(), []
+
+    async def body() -> None:
+        waiting = [asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))]
+        waiting += [asyncio.create_task(lane.run(lambda n=n: finished.append(n))) for n in range(5)]
+        await asyncio.sleep(0)
+        stopping = asyncio.create_task(asyncio.to_thread(lane.stop))
+        await asyncio.sleep(0.05)
+        gate.set()
+        await asyncio.gather(stopping, *waiting)
+
+    with suppress(RuntimeError):
+        run_with(lane, body)
+
+    assert finished == list(range(5))
+
+
+def test_writes_that_fail_leave_the_others_of_their_group_stored(database):
+    lanes = Lanes(database, PATIENCE_SECONDS)
+    ids = [f"u{n}" if n % 5 else "" for n in range(100)]
+
+    async def body() -> list[object]:
+        writes = [lanes.write(lambda session, user=user: rate(session, user)) for user in ids]
+        return await asyncio.gather(*writes, return_exceptions=True)
+
+    outcomes = run_with(lanes, body)
+
+    assert [isinstance(outcome, InvalidId) for outcome in outcomes] == [not user for user in ids]
+    with reading(database) as session:
+        assert all(ratings_of(session, user) for user in ids if user)
+
+
+def test_readiness_does_not_wait_for_requests_that_hold_every_other_thread(database):
+    lanes, gate, held = Lanes(database, PATIENCE_SECONDS), threading.Event(), []
+
+    def hold(session: Session | None = None) -> None:
+        held.append(session)
+        gate.wait(PATIENCE_SECONDS)
+
+    async def body() -> str:
+        others = [lanes.answers.run, lanes.following.run, lanes.slow.run, lanes.read, lanes.write]
+        waiting = [asyncio.create_task(run(hold)) for run in others for _ in range(20)]
+        await asyncio.to_thread(eventually, lambda: len(held) >= 8)
+        try:
+            return await lanes.service.run(lambda: "ready")
+        finally:
+            gate.set()
+            await asyncio.gather(*waiting)
+
+    assert run_with(lanes, body) == "ready"
+
+
+def test_threads_hold_no_more_connections_than_the_pool_has(database_url):
+    database = Database(database_url, connections=CONNECTIONS, wait_seconds=0.1)
+    lanes, gate = Lanes(database, 0.5), threading.Event()
+
+    def hold(session: Session) -> None:
+        session.connection()
+        gate.wait(PATIENCE_SECONDS)
+
+    async def body() -> int:
+        asyncio.get_running_loop().call_later(0.3, gate.set)
+        works = [run(hold) for run in (lanes.read, lanes.write) for _ in range(20)]
+        outcomes = await asyncio.gather(*works, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} <= {type(None), ServiceBusy}
+        return database.engine.pool.checkedout()
+
+    assert run_with(lanes, body) == 0
+    database.close()

@@ -1,0 +1,100 @@
+"""A burst is begun a few requests at a time, in order, and readiness does not wait for it."""
+
+import asyncio
+import json
+
+from recsvc.api.pacing import AT_ONCE, Pacing
+from tests.conftest import PATIENCE_SECONDS
+
+N = 10 * AT_ONCE
+
+
+class Begun:
+    """An app that notes the path of each request it is given."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    async def __call__(self, scope, receive, send) -> None:
+        self.paths.append(scope["path"])
+
+
+async def nothing_is_read() -> dict:
+    raise AssertionError("no body is read here")
+
+
+def request(pacing: Pacing, path: str, sent: list | None = None) -> asyncio.Task:
+    async def send(message) -> None:
+        if sent is not None:
+            sent.append(message)
+
+    return asyncio.create_task(pacing({"type": "http", "path": path}, nothing_is_read, send))
+
+
+def test_each_iteration_of_the_loop_begins_a_few_requests_in_their_order():
+    async def burst() -> list[int]:
+        app = Begun()
+        pacing = Pacing(app, wait_seconds=PATIENCE_SECONDS)
+        tasks = [request(pacing, f"/{n}") for n in range(N)]
+        counts = []
+        while len(app.paths) < N:
+            await asyncio.sleep(0)
+            counts.append(len(app.paths))
+        await asyncio.gather(*tasks)
+        assert app.paths == [f"/{n}" for n in range(N)]
+        return counts
+
+    counts = asyncio.run(burst())
+
+    assert (
+        max(after - before for before, after in zip([0, *counts], counts, strict=False)) <= AT_ONCE
+    )
+
+
+def test_readiness_and_metrics_are_begun_before_a_burst_that_waits():
+    async def burst() -> list[str]:
+        app = Begun()
+        pacing = Pacing(app, wait_seconds=PATIENCE_SECONDS)
+        tasks = [request(pacing, f"/{n}") for n in range(N)]
+        tasks += [request(pacing, path) for path in ("/livez", "/readyz", "/metrics")]
+        await asyncio.gather(*tasks)
+        return app.paths
+
+    order = asyncio.run(burst())
+
+    assert order[: AT_ONCE + 3] == [
+        *(f"/{n}" for n in range(AT_ONCE)),
+        "/livez",
+        "/readyz",
+        "/metrics",
+    ]
+
+
+def test_a_request_that_waits_too_long_is_answered_service_busy_and_never_begun():
+    async def burst() -> tuple[list[str], list[list]]:
+        app = Begun()
+        pacing = Pacing(app, wait_seconds=0)
+        sent = [[] for _ in range(N)]
+        await asyncio.gather(*(request(pacing, f"/{n}", sent[n]) for n in range(N)))
+        return app.paths, sent
+
+    paths, sent = asyncio.run(burst())
+
+    assert paths == [f"/{n}" for n in range(AT_ONCE)]
+    for start, body in sent[AT_ONCE:]:
+        assert start["status"] == 503
+        assert (b"retry-after", b"1") in start["headers"]
+        assert json.loads(body["body"])["type"] == "/problems/service-busy"
+
+
+def test_a_request_whose_client_has_gone_gives_its_turn_to_the_next():
+    async def burst() -> list[str]:
+        app = Begun()
+        pacing = Pacing(app, wait_seconds=PATIENCE_SECONDS)
+        tasks = [request(pacing, f"/{n}") for n in range(N)]
+        await asyncio.sleep(0)
+        tasks[AT_ONCE].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return app.paths
+
+    assert asyncio.run(burst()) == [f"/{n}" for n in range(N) if n != AT_ONCE]

@@ -1,0 +1,132 @@
+"""Several pieces of work, one commit: what fails, fails alone."""
+
+import pytest
+from sqlalchemy import event, text
+
+from recsvc.db.ratings import count_users
+from recsvc.db.session import Database, commit_together, reading
+from recsvc.errors import DatabaseUnavailable
+from recsvc.service import rating
+from tests.conftest import NOON
+
+
+def rating_by(user_id):
+    def work(session):
+        rating.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
+        return user_id
+
+    return work
+
+
+def failing(error, user_id="failed"):
+    def work(session):
+        rating_by(user_id)(session)
+        raise error
+
+    return work
+
+
+def n_commits(database, act):
+    commits = []
+    count = commits.append
+    event.listen(database.engine, "commit", count)
+    act()
+    event.remove(database.engine, "commit", count)
+    return len(commits)
+
+
+def stored(database):
+    with reading(database) as session:
+        return set(session.scalars(text("SELECT user_id FROM user_account")))
+
+
+def test_outcomes_come_in_order_after_one_commit(database):
+    outcomes = []
+    works = [rating_by(f"u{n}") for n in range(10)]
+
+    assert n_commits(database, lambda: outcomes.extend(commit_together(database, works))) == 1
+
+    assert outcomes == [f"u{n}" for n in range(10)]
+    assert stored(database) == set(outcomes)
+
+
+def test_what_a_failed_work_wrote_is_undone_and_the_rest_stays(database):
+    error = ValueError("no")
+
+    outcomes = commit_together(database, [rating_by("a"), failing(error), rating_by("b")])
+
+    assert outcomes == ["a", error, "b"]
+    assert stored(database) == {"a", "b"}
+
+
+def test_a_single_failed_work_stores_nothing(database):
+    error = ValueError("no")
+
+    assert commit_together(database, [failing(error)]) == [error]
+    assert stored(database) == set()
+
+
+def test_a_broken_constraint_is_the_fault_of_one_work(database):
+    def breaks(session):
+        session.execute(text("INSERT INTO rating (user_key, item_key) VALUES (1, 1)"))
+
+    first, broken, last = commit_together(database, [rating_by("a"), breaks, rating_by("b")])
+
+    assert (first, last) == ("a", "b")
+    assert isinstance(broken, Exception)
+    assert stored(database) == {"a", "b"}
+
+
+def test_later_works_see_what_earlier_ones_wrote(database):
+    works = [rating_by("a"), lambda session: rating.list_ratings(session, "a")[0].value]
+
+    assert commit_together(database, works) == ["a", 5.0]
+
+
+def test_a_work_that_ends_the_transaction_does_not_take_the_others_with_it(
+    tmp_path, migrated_sqlite
+):
+    """SQLite rolls all back when its file may not grow; then each work runs again by itself."""
+    path = tmp_path / "full.sqlite3"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    database = Database(f"sqlite:///{path}")
+
+    def grows_too_large(session):
+        pages = session.scalar(text("PRAGMA page_count"))
+        session.execute(text(f"PRAGMA max_page_count = {pages + 2}"))
+        try:
+            session.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000) AS zeros"))
+        finally:
+            session.execute(text("PRAGMA max_page_count = 1000000"))
+
+    first, full, last = commit_together(database, [rating_by("a"), grows_too_large, rating_by("b")])
+
+    assert (first, last) == ("a", "b")
+    assert isinstance(full, DatabaseUnavailable)
+    assert stored(database) == {"a", "b"}
+    database.close()
+
+
+def test_nothing_is_acknowledged_where_the_transaction_cannot_begin(tmp_path, migrated_sqlite):
+    path = tmp_path / "locked.sqlite3"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    ours = Database(f"sqlite:///{path}", wait_seconds=0.05)
+    other = Database(f"sqlite:///{path}")
+
+    with other.engine.begin(), pytest.raises(DatabaseUnavailable, match="locked"):
+        commit_together(ours, [rating_by("a"), rating_by("b")])
+
+    assert stored(ours) == set()
+    for database in (ours, other):
+        database.close()
+
+
+def test_a_full_pool_is_an_unavailable_database(database_url):
+    database = Database(database_url, connections=1, wait_seconds=0.05)
+
+    with reading(database) as first:
+        assert count_users(first) == 0
+        with pytest.raises(DatabaseUnavailable, match="All database connections"):
+            commit_together(database, [rating_by("a"), rating_by("b")])
+
+    database.close()
