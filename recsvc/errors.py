@@ -33,6 +33,7 @@
     ├── MethodNotAllowed
     ├── NotReady
     │   ├── NoModelPublished
+    │   ├── ModelLoading
     │   ├── ModelUnreadable
     │   ├── DatabaseUnavailable
     │   ├── ServiceBusy
@@ -372,6 +373,17 @@ class NoModelPublished(NotReady):
 
     def __init__(self) -> None:
         super().__init__("No model version is published. Train one: POST /v1/training-jobs.")
+
+
+class ModelLoading(NotReady):
+    """Model is being loaded"""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"Version {version} was published and is being loaded. "
+            "Send the request again after Retry-After seconds.",
+            version=version,
+        )
 
 
 class ModelUnreadable(NotReady):

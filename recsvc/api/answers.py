@@ -48,6 +48,7 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     ),
     errors.MethodNotAllowed("PATCH does not work at /livez; GET would.", allowed=["GET"]),
     errors.NoModelPublished(),
+    errors.ModelLoading(3),
     errors.ModelUnreadable("The shelf has no object 9f86d081884c7d65…."),
     errors.DatabaseUnavailable("The database did not answer: connection refused."),
     errors.ServiceBusy(2.0),

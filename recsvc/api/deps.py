@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 from recsvc.api.routing import LanesDep, ReadingDep, SessionDep
 from recsvc.service.context import Context
 from recsvc.service.rating_fields import checked_id
+from recsvc.service.serving import Serving
 
 __all__ = [
     "ContextDep",
@@ -20,6 +21,7 @@ __all__ = [
     "Limit",
     "Now",
     "ReadingDep",
+    "ServingDep",
     "SessionDep",
     "UserId",
     "Version",
@@ -34,6 +36,14 @@ async def _context(request: Request) -> Context:
 
 
 ContextDep = Annotated[Context, Depends(_context)]
+
+
+async def _serving(request: Request) -> Serving:
+    serving: Serving = request.app.state.serving
+    return serving
+
+
+ServingDep = Annotated[Serving, Depends(_serving)]
 
 
 async def _now() -> datetime:

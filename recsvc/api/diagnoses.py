@@ -6,14 +6,14 @@ from fastapi import Body as FromBody
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from recsvc.api import answers
-from recsvc.api.deps import JobId, Now, ReadingDep
+from recsvc.api.deps import JobId, Now, ReadingDep, ServingDep
 from recsvc.api.routing import Router, runs_on
 from recsvc.api.schemas import Answer, Body
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
 from recsvc.rbm.diagnosis import Evidence, Finding, Severity
 from recsvc.rbm.params import Hyperparameters
-from recsvc.service import diagnosing
+from recsvc.service import diagnosing, jobs
 from recsvc.service.diagnosing import Diagnosis, Verdict
 
 MOST_EPOCHS = 100_000
@@ -132,9 +132,12 @@ class CurveToDiagnose(Body):
     summary="Ask why the loss does not go down",
     responses=answers.of(JobNotFound),
 )
-def get_diagnosis(job_id: JobId, session: ReadingDep, now: Now) -> JobDiagnosis:
+def get_diagnosis(
+    job_id: JobId, session: ReadingDep, serving: ServingDep, now: Now
+) -> JobDiagnosis:
     """Of a job that runs as of one that is over; what is healthy is said to be."""
     job, diagnosis = diagnosing.diagnose_job(session, job_id, now=now)
+    jobs.hold_back_success(session, job, serving.loading(session))
     return JobDiagnosis(**_shown(diagnosis), job_id=job.id, state=JobState(job.state))
 
 

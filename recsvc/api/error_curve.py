@@ -12,7 +12,7 @@ from fastapi import Query, Response
 from pydantic import Field
 
 from recsvc.api import answers
-from recsvc.api.deps import LARGEST_KEY, JobId, Now, ReadingDep
+from recsvc.api.deps import LARGEST_KEY, JobId, Now, ReadingDep, ServingDep
 from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer
 from recsvc.db.session import Session
@@ -122,6 +122,7 @@ class ErrorCurve(Answer):
 def get_error_curve(
     job_id: JobId,
     session: ReadingDep,
+    serving: ServingDep,
     now: Now,
     form: Annotated[CurveFormat, Query(alias="format")] = CurveFormat.JSON,
     metric: Annotated[
@@ -143,6 +144,8 @@ def get_error_curve(
         return Response(svg.draw(plot), media_type="image/svg+xml")
     job = jobs.get_job(session, job_id, "training")
     curve = _curve(job, jobs.error_curve(session, job_id))
+    if jobs.hold_back_success(session, job, serving.loading(session)):
+        curve.state = JobState(job.state)
     if form is CurveFormat.CSV:
         return Response(_as_csv(curve.epochs), media_type="text/csv; charset=utf-8")
     return Response(curve.model_dump_json(), media_type="application/json")

@@ -1,12 +1,16 @@
 """Model versions: their cards, and which one answers."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, Self
 
 from pydantic import Field
 
 from recsvc.api import answers, cursors
-from recsvc.api.deps import Cursor, Limit, Now, ReadingDep, SessionDep, Version
+from recsvc.api.deps import Cursor, LanesDep, Limit, Now, ReadingDep, ServingDep, Version
+from recsvc.api.lanes import Lanes
 from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, Page
 from recsvc.db.session import Session
@@ -19,6 +23,7 @@ from recsvc.errors import (
     VersionRetired,
 )
 from recsvc.service import publishing
+from recsvc.service.serving import Serving
 
 router = Router(prefix="/v1/models", tags=["models"])
 
@@ -90,11 +95,13 @@ class ModelCard(Answer):
 
 
 @router.get("", summary="List model versions", responses=answers.of(InvalidCursor))
-def list_models(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelCard]:
+def list_models(
+    session: ReadingDep, serving: ServingDep, cursor: Cursor = None, limit: Limit = 50
+) -> Page[ModelCard]:
     """Newest first; `published` says which one answers."""
     before = cursors.after("models", cursor)
     versions = publishing.list_models(session, before=before, limit=limit + 1)
-    published = _published(session)
+    published = _published_version(session, serving)
     cards = [ModelCard.of(version, published=published) for version in versions[:limit]]
     more = len(versions) > limit
     return Page(
@@ -107,17 +114,19 @@ def list_models(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -
     summary="Go back to the version published before",
     responses=answers.of(NothingToRollBackTo, VersionRetired),
 )
-def rollback_model(session: SessionDep, now: Now) -> ModelCard:
-    """Every API process answers with it within a second. Once more goes one further back."""
-    version = publishing.rollback(session, now=now)
-    return ModelCard.of(version, published=version.version)
+async def rollback_model(serving: ServingDep, lanes: LanesDep, now: Now) -> ModelCard:
+    """Go back, and respond once this process answers with it; all others do within a second.
+
+    Once more goes one further back.
+    """
+    return await _published(partial(publishing.rollback, now=now), serving, lanes)
 
 
 @router.get("/{version}", summary="Read a model card", responses=answers.of(ModelVersionNotFound))
-def get_model(version: Version, session: ReadingDep) -> ModelCard:
+def get_model(version: Version, session: ReadingDep, serving: ServingDep) -> ModelCard:
     """The card outlives the weights."""
     found = publishing.get_model(session, version)
-    return ModelCard.of(found, published=_published(session))
+    return ModelCard.of(found, published=_published_version(session, serving))
 
 
 @router.post(
@@ -125,12 +134,28 @@ def get_model(version: Version, session: ReadingDep) -> ModelCard:
     summary="Let a version answer",
     responses=answers.of(ModelVersionNotFound, AlreadyPublished, VersionRetired),
 )
-def publish_model(version: Version, session: SessionDep, now: Now) -> ModelCard:
-    """Every API process answers with it within a second, and no request fails meanwhile."""
-    chosen = publishing.publish(session, version, now=now)
-    return ModelCard.of(chosen, published=version)
+async def publish_model(
+    version: Version, serving: ServingDep, lanes: LanesDep, now: Now
+) -> ModelCard:
+    """Publish, and respond once this process answers with it; all others do within a second.
+
+    No request fails meanwhile.
+    """
+    return await _published(partial(publishing.publish, version=version, now=now), serving, lanes)
 
 
-def _published(session: Session) -> int | None:
-    present = publishing.publication(session)
-    return None if present is None else present.version
+async def _published(
+    publish: Callable[[Session], ModelVersion], serving: Serving, lanes: Lanes
+) -> ModelCard:
+    """Publish a version, and respond once this process answers with it."""
+    chosen = await lanes.write(publish)
+    await asyncio.to_thread(serving.look)  # no lane: a committed change is not refused as busy
+    return ModelCard.of(chosen, published=chosen.version)
+
+
+def _published_version(session: Session, serving: Serving) -> int | None:
+    """Return the version that is published, and that this process answers with if it can."""
+    if serving.loading(session) is not None:
+        return serving.present.version if serving.present else None
+    publication = publishing.publication(session)
+    return None if publication is None else publication.version

@@ -6,13 +6,13 @@ from fastapi import Query
 from pydantic import Field
 
 from recsvc.api import answers
-from recsvc.api.deps import JobId, ReadingDep
+from recsvc.api.deps import JobId, ReadingDep, ServingDep
 from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer
 from recsvc.db.tables import JobState
 from recsvc.errors import EpochNotWatched, JobNotFound
 from recsvc.rbm.watching import EDGES
-from recsvc.service import monitoring
+from recsvc.service import jobs, monitoring
 from recsvc.service.monitoring import Activity
 
 MOST_EPOCHS = 100_000
@@ -78,6 +78,7 @@ class MonitorsOut(Answer):
 def get_monitors(
     job_id: JobId,
     session: ReadingDep,
+    serving: ServingDep,
     epoch: Annotated[
         int | None,
         Query(ge=0, le=MOST_EPOCHS, description="Whose hidden activity; by default the last one."),
@@ -89,6 +90,7 @@ def get_monitors(
     healthy steps are some thousandth of the weights: three orders of magnitude apart.
     """
     told = monitoring.monitors_of(session, job_id, epoch)
+    jobs.hold_back_success(session, told.job, serving.loading(session))
     shown = {
         name: Histograms(
             edges=EDGES.tolist(),

@@ -9,7 +9,7 @@ from recsvc.api import answers
 from recsvc.api.deps import UserId
 from recsvc.api.routing import Router, runs_on
 from recsvc.api.schemas import Answer
-from recsvc.errors import InvalidId, ModelUnreadable, NoModelPublished
+from recsvc.errors import InvalidId, ModelLoading, ModelUnreadable, NoModelPublished
 from recsvc.service.recommending import Known, Prediction, predict
 from recsvc.service.serving import Serving
 
@@ -62,7 +62,7 @@ class PredictionsOut(Answer):
 @router.get(
     "/v1/users/{user_id:id}/predictions",
     summary="Predict a user's ratings",
-    responses=answers.of(InvalidId, NoModelPublished, ModelUnreadable),
+    responses=answers.of(InvalidId, NoModelPublished, ModelLoading, ModelUnreadable),
 )
 @runs_on("answers")
 def get_predictions(

@@ -14,11 +14,10 @@ from recsvc.api.deps import UserId
 from recsvc.api.lanes import Lanes
 from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, Body
+from recsvc.db.session import Session
 from recsvc.errors import (
     InvalidId,
     InvalidRating,
-    ModelUnreadable,
-    NoModelPublished,
     ValueOffScale,
 )
 from recsvc.service.answering import Answering
@@ -65,7 +64,7 @@ class RecommendationOut(Answer):
     expected_rating: float | None = Field(
         examples=[4.4], description="On your scale; null for an item that the model does not know."
     )
-    source: Literal["model", "popular"]
+    source: Literal["model", "popular", "new"]
     because: list[ReasonOut] = Field(
         default_factory=list,
         max_length=MOST_REASONS,
@@ -78,7 +77,9 @@ class RecommendationsOut(Answer):
     """The list, best first, and the version that made it."""
 
     user_id: str | None = Field(examples=["u42"])
-    model_version: int = Field(examples=[3])
+    model_version: int | None = Field(
+        examples=[3], description="Null until the first version is loaded: popular and new items."
+    )
     items: list[RecommendationOut]
     shortfall: str | None = Field(None, description="Why fewer came than were asked for.")
 
@@ -116,7 +117,7 @@ class RecommendationsRequest(Body):
     "/v1/users/{user_id:id}/recommendations",
     summary="Recommend to a stored user",
     response_model=RecommendationsOut,
-    responses=answers.of(InvalidId, NoModelPublished, ModelUnreadable)
+    responses=answers.of(InvalidId)
     | {304: {"description": "The list is the one whose ETag was sent as If-None-Match."}},
 )
 async def get_recommendations(
@@ -129,10 +130,19 @@ async def get_recommendations(
 ) -> Response:
     """Fold in the ratings and interactions as they are now and rank everything else.
 
-    A user nobody has heard of gets the most-rated items, and each says so.
+    A user nobody has heard of gets the most-rated items, and each says so. Until the first model
+    version is loaded, everybody gets popular items, filled up with the newest.
     """
     serving: Serving = request.app.state.serving
-    answering = serving.answering()
+    answering = serving.present
+    if answering is None:
+
+        def popular(session: Session) -> RankedList:
+            history = serving.histories.of(user_id)
+            done = () if include_rated else {*history.rated_keys, *history.purchased_keys()}
+            return serving.popular.recommend(session, n=n, done_keys=done, exclude=exclude)
+
+        return _answer(request, user_id, None, await request.app.state.lanes.read(popular))
 
     def work() -> RankedList:
         history = serving.histories.of(user_id)
@@ -145,14 +155,14 @@ async def get_recommendations(
         return ranked
 
     ranked = await _done(request, answering, work, in_thread=explain)
-    return _answer(request, user_id, answering, ranked)
+    return _answer(request, user_id, answering.version, ranked)
 
 
 @router.post(
     "/v1/recommendations",
     summary="Recommend to somebody who is not stored",
     response_model=RecommendationsOut,
-    responses=answers.of(NoModelPublished, ModelUnreadable, InvalidRating, ValueOffScale),
+    responses=answers.of(InvalidRating, ValueOffScale),
 )
 async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -> Response:
     """Do the same from the ratings and interactions in the body, of which nothing is kept.
@@ -160,23 +170,29 @@ async def recommend_to_anybody(request: Request, body: RecommendationsRequest) -
     Of an item-oriented model, which knows only those it was trained on, popular items come.
     """
     serving: Serving = request.app.state.serving
-    answering = serving.answering()
+    answering = serving.present
     scale = request.app.state.context.rating_scale
     ratings = {rating.item_id: checked_value(rating.value, scale) for rating in body.ratings}
 
     events = [(event.item_id, event.type) for event in body.interactions]
     done = ratings.keys() | {item_id for item_id, type_ in events if type_ == "purchase"}
+    exclude = set(body.exclude) | (set() if body.include_rated else done)
+    if answering is None:
+
+        def popular(session: Session) -> RankedList:
+            return serving.popular.recommend(session, n=body.n, exclude=exclude)
+
+        return _answer(request, None, None, await request.app.state.lanes.read(popular))
 
     def work() -> RankedList:
         known = Known.given(answering, ratings, events)
-        exclude = set(body.exclude) | (set() if body.include_rated else done)
         ranked = recommend(
             answering, None, known, n=body.n, include_rated=body.include_rated, exclude=exclude
         )
         return add_reasons(answering, known, ratings, ranked) if body.explain else ranked
 
     ranked = await _done(request, answering, work, in_thread=body.explain)
-    return _answer(request, None, answering, ranked)
+    return _answer(request, None, answering.version, ranked)
 
 
 async def _done(
@@ -196,13 +212,13 @@ async def _done(
 
 
 def _answer(
-    request: Request, user_id: str | None, answering: Answering, ranked: RankedList
+    request: Request, user_id: str | None, version: int | None, ranked: RankedList
 ) -> Response:
     """Write the list without checking it against its own schema: this answer has to be quick."""
     body = to_json(
         {
             "user_id": user_id,
-            "model_version": answering.version,
+            "model_version": version,
             "items": ranked.items,
             "shortfall": ranked.shortfall,
         }

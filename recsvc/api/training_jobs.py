@@ -7,7 +7,16 @@ from fastapi import Request, Response, status
 from pydantic import ConfigDict, Field
 
 from recsvc.api import answers, cursors
-from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.deps import (
+    ContextDep,
+    Cursor,
+    JobId,
+    Limit,
+    Now,
+    ReadingDep,
+    ServingDep,
+    SessionDep,
+)
 from recsvc.api.diagnoses import ChangeOut
 from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, Body, JobOut, Page, job_fields
@@ -202,11 +211,14 @@ def _queued(job: Job, response: Response) -> TrainingJobOut:
 
 @router.get("", summary="List training jobs", responses=answers.of(InvalidCursor))
 def list_training_jobs(
-    session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
+    session: ReadingDep, serving: ServingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[TrainingJobOut]:
     """Newest first."""
     before = cursors.after("training-jobs", cursor)
     found = jobs.list_jobs(session, KIND, before=before, limit=limit + 1)
+    loading = serving.loading(session)
+    for job in found:
+        jobs.hold_back_success(session, job, loading)
     shown = [TrainingJobOut.of(job) for job in found[:limit]]
     more = len(found) > limit
     return Page(

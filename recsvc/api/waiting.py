@@ -14,6 +14,7 @@ from recsvc.db.session import reading
 from recsvc.db.tables import FINAL_STATES, Job
 from recsvc.service import jobs
 from recsvc.service.context import Context
+from recsvc.service.serving import Serving
 
 LOOK_EVERY_SECONDS = 0.25
 
@@ -45,7 +46,7 @@ async def answer_job(
     Between two looks neither a thread nor a transaction is held. Raises JobNotFound.
     """
     lanes: Lanes = request.app.state.lanes
-    look = partial(_look, context, job_id, kind)
+    look = partial(_look, context, request.app.state.serving, job_id, kind)
     known = request.headers.get("if-none-match", "")
     job, told = await lanes.following.run(look)
     if not known or _matches(known, job):
@@ -76,10 +77,15 @@ async def _changed(
     return job
 
 
-def _look(context: Context, job_id: int, kind: str) -> tuple[Job, int]:
-    """Give the job as it stands, and the number of its newest event."""
+def _look(context: Context, serving: Serving, job_id: int, kind: str) -> tuple[Job, int]:
+    """Return the job as it stands, and the number of its newest event.
+
+    A job that has published a version runs until this process can answer with it.
+    """
     with reading(context.database) as session:
-        return jobs.get_job(session, job_id, kind), JobEvents(session).last_id(job_id)
+        job, last = jobs.get_job(session, job_id, kind), JobEvents(session).last_id(job_id)
+        jobs.hold_back_success(session, job, serving.loading(session))
+        return job, last
 
 
 def _etag(job: Job) -> str:

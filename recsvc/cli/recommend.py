@@ -57,7 +57,11 @@ def print_recommendations(reached: Reached, answer: Recommendations) -> None:
     n_columns = len(columns) if is_explained else len(columns) - 1
     output.print_table(columns[:n_columns], [row[:n_columns] for row in rows])
     version = answer.get("model_version")
-    output.say(f"By model version {version}." if version else "No model is published yet.")
+    output.say(
+        f"By model version {version}."
+        if version
+        else "Popular and new items: no model version is loaded yet."
+    )
     if answer.get("shortfall"):
         output.say(f"Fewer than asked for: {answer['shortfall']}")
 

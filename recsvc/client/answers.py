@@ -97,12 +97,15 @@ class RecommendedItem(TypedDict):
     item_id: str
     score: float
     expected_rating: float | None
-    source: Literal["model", "popular"]
+    source: Literal["model", "popular", "new"]
     because: NotRequired[list[Reason]]
 
 
 class Recommendations(TypedDict):
-    """The ranked answer; `shortfall` says why there are fewer than asked for."""
+    """The ranked answer; `shortfall` says why there are fewer than asked for.
+
+    `model_version` is None until a version is loaded: the items are popular or new ones.
+    """
 
     user_id: str | None
     model_version: int | None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 
 from recsvc.db.interaction_bulk import NUMBER_OF_TYPE
 from recsvc.db.session import Database, Session
@@ -21,6 +21,12 @@ Types = NDArray[np.uint8]
 
 PURCHASE = list(InteractionType).index(InteractionType.PURCHASE)
 
+POPULARITY = (
+    "SELECT item.key, COALESCE(n, 0) AS n FROM item LEFT JOIN ("
+    "SELECT item_key, COUNT(*) AS n FROM ("
+    "SELECT item_key FROM rating UNION ALL SELECT item_key FROM interaction) AS done "
+    "GROUP BY item_key) AS counted ON counted.item_key = item.key ORDER BY n DESC, item.key DESC"
+)
 IS_RATING = -1  # where a type's number would stand
 DONE = (
     f"SELECT item_key, value, {IS_RATING} FROM rating "
@@ -69,6 +75,38 @@ def catalogue_rows(session: Session, *, since: datetime | None = None) -> Sequen
     if since is not None:
         rows = rows.where(Item.updated_at >= since)
     return [CatalogueRow(*row) for row in session.execute(rows.order_by(Item.key))]
+
+
+class Popularity(NamedTuple):
+    """How often each item was rated, viewed, put in a cart or bought.
+
+    keys    (n_items,) by falling count; newer items first among equals
+    counts  (n_items,)
+    """
+
+    keys: Ints
+    counts: Ints
+
+
+def popularity(session: Session) -> Popularity:
+    """Count what was done with each item. Reads all ratings and interactions."""
+    rows = session.execute(text(POPULARITY)).all()
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+    return Popularity(columns[0], columns[1])
+
+
+def items_newer_than(session: Session, key: int, *, limit: int) -> list[int]:
+    """Return up to `limit` keys of items added after the one with this key, newest first."""
+    newer = select(Item.key).where(Item.key > key).order_by(Item.key.desc()).limit(limit)
+    return list(session.scalars(newer))
+
+
+def listable_items(session: Session, keys: Sequence[int]) -> dict[int, tuple[str, str | None]]:
+    """Return item_id and title, by key, of those items that are neither hidden nor unavailable."""
+    rows = select(Item.key, Item.item_id, Item.title).where(
+        Item.key.in_(keys), Item.available, ~Item.hidden
+    )
+    return {key: (item_id, title) for key, item_id, title in session.execute(rows)}
 
 
 class Histories:

@@ -8,7 +8,9 @@ from datetime import datetime
 from recsvc.db.job_events import JobEvents
 from recsvc.db.jobs import JobQueue
 from recsvc.db.session import Session
-from recsvc.db.tables import Job, JobEvent, TrainingEpoch
+from recsvc.db.tables import Job, JobEvent, JobState, TrainingEpoch
+
+PUBLISHING = "publishing"  # the phase of a job whose version is being loaded
 
 
 def get_job(session: Session, job_id: int, kind: str) -> Job:
@@ -44,6 +46,21 @@ def events_after(
     The one named `done` is the last there will ever be.
     """
     return JobEvents(session).after(job_id, event_id, limit=limit)
+
+
+def hold_back_success(session: Session, job: Job, loading: int | None) -> bool:
+    """Show a job as running if the version that it has published cannot answer yet.
+
+    loading  the published version that is being loaded, if any
+    returns  whether the job was changed; it then no longer belongs to the session
+    """
+    result = job.result or {}
+    if loading is None or not result.get("published") or result["version"] != loading:
+        return False
+    session.expunge(job)
+    job.state, job.finished_at, job.result = JobState.RUNNING, None, None
+    job.progress_note = {**(job.progress_note or {}), "phase": PUBLISHING}
+    return True
 
 
 def fingerprint(job: Job) -> str:

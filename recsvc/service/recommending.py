@@ -21,7 +21,7 @@ from recsvc.rbm.ratings import (
 )
 from recsvc.service.answering import Answering
 
-Source = Literal["model", "popular"]
+Source = Literal["model", "popular", "new"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ def _told(
 class Recommendation:
     """One place of a list.
 
-    score            for ordering alone: see `inference.top_liked`; popular items: their ratings
+    score            for ordering alone: see `inference.top_liked`; popular items: their ratings,
+                     without a model their ratings and interactions
     expected_rating  on the users' scale; None for an item that the model does not know, and where
                      it has learned from interactions alone
     """
@@ -169,7 +170,7 @@ def recommend(
         seen = frozenset() if include_rated else known.unknown_keys
         listed += _unknown_to_the_model(answering, n - len(listed), seen, exclude)
     missing = n - len(listed)
-    return RankedList(listed, _shortfall(missing) if missing else None)
+    return RankedList(listed, shortfall(missing) if missing else None)
 
 
 def predict(
@@ -282,7 +283,8 @@ def _unknown_to_the_model(
     return others[:most]
 
 
-def _shortfall(missing: int) -> str:
+def shortfall(missing: int) -> str:
+    """Say why a list is shorter than asked."""
     return (
         f"{missing} fewer than asked: all other items are rated or bought by the user, excluded, "
         "hidden or unavailable."

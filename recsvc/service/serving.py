@@ -1,7 +1,8 @@
 """Keep a process answering from the version that is published, without dropping a request.
 
-A thread looks every half second whether another version was published or an item has changed. A
-new version is mapped, checked and warmed beside the old one; then one assignment swaps them.
+A thread looks every half second, and at once when it is woken, whether another version was
+published or an item has changed. A new version is mapped, checked and warmed beside the old one;
+then one assignment swaps them.
 """
 
 import threading
@@ -12,13 +13,14 @@ import structlog
 
 from recsvc.db.items import CatalogueState, catalogue_state
 from recsvc.db.serving_reads import Histories, catalogue_rows
-from recsvc.db.session import reading
+from recsvc.db.session import Session, reading
 from recsvc.db.tables import Publication
-from recsvc.errors import ModelUnreadable, NoModelPublished, RecsvcError
+from recsvc.errors import ModelLoading, ModelUnreadable, NoModelPublished, RecsvcError
 from recsvc.rbm import checkpoint
 from recsvc.service import publishing
 from recsvc.service.answering import Answering, Catalogue
 from recsvc.service.context import Context
+from recsvc.service.popular import PopularItems
 from recsvc.service.recommending import Known, recommend
 
 LOOK_SECONDS = 0.5
@@ -31,7 +33,8 @@ class Serving:
     """The published model in this process.
 
     histories      reads what one user did
-    reads_quickly  whether that takes well under a millisecond: no server has to be asked
+    popular        lists items where no version is loaded
+    reads_quickly  whether a history takes well under a millisecond: no server has to be asked
     trouble        why the published version could not be loaded, None while all is well
     """
 
@@ -39,9 +42,14 @@ class Serving:
         self._context = context
         self._answering: Answering | None = None
         self._seen = CatalogueState(None, 0)
-        self._stopping = threading.Event()
+        self._pending: Publication | None = None  # seen, and neither loaded nor found unreadable
+        self._unreadable_id: int | None = None
+        self._looking = threading.Lock()
+        self._woken = threading.Event()
+        self._stopping = False
         self._thread = threading.Thread(target=self._watch, name="serving", daemon=True)
         self.histories = Histories(context.database)
+        self.popular = PopularItems()
         self.reads_quickly = context.database.dialect == "sqlite"
         self.trouble: str | None = None
 
@@ -52,38 +60,67 @@ class Serving:
 
     def stop(self) -> None:
         """Stop looking, and close what requests read through."""
-        self._stopping.set()
+        self._stopping = True
+        self._woken.set()
         if self._thread.is_alive():
             self._thread.join()
         self.histories.close()
 
+    @property
+    def present(self) -> Answering | None:
+        """What answers now, None before the first version is loaded."""
+        return self._answering
+
     def answering(self) -> Answering:
-        """Give what answers now. Raises NoModelPublished or ModelUnreadable."""
-        answering = self._answering
-        if answering is None:
-            raise NoModelPublished if self.trouble is None else ModelUnreadable(self.trouble)
-        return answering
+        """Return what answers now. Raises NoModelPublished, ModelLoading or ModelUnreadable."""
+        answering, pending = self._answering, self._pending
+        if answering is not None:
+            return answering
+        if self.trouble is not None:
+            raise ModelUnreadable(self.trouble)
+        raise ModelLoading(pending.version) if pending else NoModelPublished
+
+    def loading(self, session: Session) -> int | None:
+        """Return the published version if this process cannot answer with it yet, and hurry.
+
+        None, too, for a version that cannot be loaded: `trouble` has the reason.
+        """
+        publication, present = publishing.publication(session), self._answering
+        if publication is None or publication.id == self._unreadable_id:
+            return None
+        if present is not None and present.publication_id >= publication.id:
+            return None
+        self._woken.set()
+        return publication.version
 
     def look(self) -> None:
         """Take in whatever was published or changed; an error leaves what answers as it is.
 
         No error ends the thread that looks: the next look may succeed.
         """
-        try:
-            with reading(self._context.database) as session:
-                publication = publishing.publication(session)
-            if publication is not None:
-                self._take_in(publication)
-            self.trouble = None
-        except Exception as error:
-            reason = error.detail if isinstance(error, RecsvcError) else f"{error!r}."
-            if self.trouble != reason:
-                log.error("the published version cannot be served", reason=reason)
-            self.trouble = reason
+        with self._looking:
+            try:
+                with reading(self._context.database) as session:
+                    self._pending = publishing.publication(session)
+                if self._pending is not None:
+                    self._take_in(self._pending)
+                self.trouble = self._unreadable_id = None
+            except Exception as error:
+                self._note_trouble(error)
+
+    def _note_trouble(self, error: Exception) -> None:
+        reason = error.detail if isinstance(error, RecsvcError) else f"{error!r}."
+        if self.trouble != reason:
+            log.error("the published version cannot be served", reason=reason)
+        self.trouble = reason
+        self._unreadable_id = self._pending.id if self._pending else None
 
     def _watch(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
-            self.look()
+        while not self._stopping:
+            self._woken.wait(LOOK_SECONDS)
+            self._woken.clear()
+            if not self._stopping:
+                self.look()
 
     def _take_in(self, publication: Publication) -> None:
         present = self._answering

@@ -287,28 +287,48 @@ def test_a_value_off_the_declared_scale_is_refused(database_url, tmp_path):
 # ------------------------------------------------------------------------- no model
 
 
-def test_without_a_published_model_every_answer_says_what_to_do(client):
-    answers = (
-        client.get(LIST.format("u3")),
-        client.post("/v1/recommendations", json={}),
-        client.get("/v1/users/u3/predictions", params={"item_id": "i1"}),
-    )
+def test_without_a_model_popular_and_then_new_items_come(client):
+    for user, item in (("a", "tea"), ("b", "tea"), ("c", "tea"), ("a", "cup"), ("b", "cup")):
+        client.put(f"/v1/users/{user}/ratings/{item}", json={"value": 5})
+    client.put("/v1/items/pot", json={"title": "A pot"})
+    client.put("/v1/items/tray", json={"available": False})
 
-    for answer in answers:
-        assert answer.status_code == 503
-        assert answer.json()["type"] == "/problems/no-model-published"
-        assert int(answer.headers["retry-after"]) > 0
+    unknown = client.get(LIST.format("nobody"), params={"n": 3})
+    known = client.get(LIST.format("c"), params={"explain": True})
+    anonymous = {"ratings": [{"item_id": "cup", "value": 5}], "exclude": ["pot"], "n": 1}
+    given = client.post("/v1/recommendations", json=anonymous)
+
+    assert (ids(unknown), ids(known), ids(given)) == (
+        ["tea", "cup", "pot"],
+        ["cup", "pot"],
+        ["tea"],
+    )
+    for answer in (unknown, known, given):
+        assert answer.json()["model_version"] is None
+    assert [place["source"] for place in unknown.json()["items"]] == ["popular", "popular", "new"]
+    assert unknown.json()["items"][2]["title"] == "A pot"
+    assert known.json()["shortfall"].startswith("8 fewer than asked")
+    assert ids(client.get(LIST.format("c"), params={"include_rated": True}))[0] == "tea"
+
+
+def test_without_a_model_a_prediction_says_what_to_do(client):
+    answer = client.get("/v1/users/u3/predictions", params={"item_id": "i1"})
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "/problems/no-model-published"
+    assert int(answer.headers["retry-after"]) > 0
 
 
 def test_a_published_model_that_cannot_be_read_is_named_by_its_sha256(client, app, context):
-    publish_a_trained_model(client, context)
-    sha256 = client.get("/v1/models/1").json()["checkpoint_sha256"]
-    context.shelf.remove(sha256)
-    app.state.serving._answering = None  # as in a process that starts now
+    with app.state.serving._looking:  # as in a process that starts now
+        publish_a_trained_model(client, context)
+        sha256 = client.get("/v1/models/1").json()["checkpoint_sha256"]
+        context.shelf.remove(sha256)
     app.state.serving.look()
 
-    answer = client.get(LIST.format("u3"))
+    answer = client.get("/v1/users/u3/predictions", params={"item_id": "i1"})
 
     assert answer.status_code == 503
     assert answer.json()["type"] == "/problems/model-unreadable"
     assert sha256 in answer.json()["detail"]
+    assert client.get(LIST.format("u3")).json()["model_version"] is None

@@ -48,7 +48,8 @@ async function draw(place, { user, n, rated }, signal) {
     get(`${of}/recommendations?n=${n}&explain=true${rated ? "&include_rated=true" : ""}`, { signal }),
     find(`${of}/ratings?limit=${RATINGS_SHOWN}`, { signal }),
   ]);
-  const predictions = await predicted(of, list.items, signal);
+  const hasModel = list.model_version !== null;
+  const predictions = hasModel ? await predicted(of, list.items, signal) : new Map();
   const titles = await titlesOf(list, ratings, signal);
   const explained = list.items.some((one) => one.because?.length);
   fill(
@@ -57,7 +58,7 @@ async function draw(place, { user, n, rated }, signal) {
       "div",
       { class: "columns uneven" },
       section(
-        `Version ${list.model_version} for ${user}`,
+        hasModel ? `Version ${list.model_version} for ${user}` : `Popular and new items for ${user}: no model version is loaded`,
         list.shortfall && h("p", { class: "warned" }, list.shortfall),
         list.items.length ? table("Recommendations, best first", columns(explained), list.items.map((one, place_) => row(one, place_, predictions, titles, explained))) : empty("Nothing can be recommended."),
       ),

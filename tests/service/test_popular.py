@@ -1,0 +1,116 @@
+"""Lists without a model: what most was done with, then what is newest, and nothing barred."""
+
+import pytest
+
+from recsvc.db.session import reading, unit_of_work
+from recsvc.service import cataloguing, interacting, popular, rating
+from recsvc.service.popular import PopularItems
+from tests.conftest import NOON
+
+DESCRIBED = {
+    "title": None, "categories": [], "price": None, "available": True, "hidden": False,
+    "attributes": {},
+}  # fmt: skip
+
+
+@pytest.fixture
+def items():
+    return PopularItems()
+
+
+@pytest.fixture
+def shop(database):
+    """Item i0 has three ratings, i1 two, i2 a view by each of two users; n0 to n4 have nothing."""
+    with unit_of_work(database) as session:
+        for item_id, n_raters in (("i0", 3), ("i1", 2)):
+            for user in range(n_raters):
+                rate(session, f"u{user}", item_id)
+        views = [{"user_id": f"u{user}", "item_id": "i2", "type": "view"} for user in range(2)]
+        interacting.add_interactions(session, interacting.read_entries(views, now=NOON), now=NOON)
+        for number in range(5):
+            put(session, f"n{number}")
+    return database
+
+
+def rate(session, user_id, item_id):
+    rating.rate(session, user_id, item_id, 5, rated_at=None, now=NOON, scale=None)
+
+
+def put(session, item_id, **description):
+    cataloguing.put_item(session, item_id, DESCRIBED | description, now=NOON)
+
+
+def listed(database, items, **asked):
+    with reading(database) as session:
+        return items.recommend(session, **{"n": 500, **asked})
+
+
+def ids(ranked):
+    return [place.item_id for place in ranked.items]
+
+
+def test_popular_items_come_first_then_the_newest(shop, items):
+    ranked = listed(shop, items)
+
+    assert ids(ranked) == ["i0", "i2", "i1", "n4", "n3", "n2", "n1", "n0"]
+    assert [place.source for place in ranked.items] == ["popular"] * 3 + ["new"] * 5
+    assert [place.score for place in ranked.items] == [3, 2, 2, 0, 0, 0, 0, 0]
+
+
+def test_exactly_n_come_or_the_list_says_how_many_are_missing(shop, items):
+    assert ids(listed(shop, items, n=4)) == ["i0", "i2", "i1", "n4"]
+    assert listed(shop, items, n=8).shortfall is None
+    assert listed(shop, items, n=10).shortfall.startswith("2 fewer than asked")
+
+
+def test_hidden_unavailable_excluded_and_done_items_do_not_come(shop, items):
+    with unit_of_work(shop) as session:
+        put(session, "i0", hidden=True)
+        put(session, "n4", available=False)
+        done = cataloguing.get_item(session, "i1").key
+
+    ranked = listed(shop, items, done_keys=[done], exclude=["n3"], n=3)
+
+    assert ids(ranked) == ["i2", "n2", "n1"]
+
+
+def test_changes_count_in_the_next_list_though_nothing_is_counted_anew(shop, items):
+    assert ids(listed(shop, items, n=2)) == ["i0", "i2"]
+    with unit_of_work(shop) as session:
+        put(session, "i0", available=False)
+        put(session, "newest", title="Just in")
+
+    ranked = listed(shop, items, n=4)
+
+    assert ids(ranked) == ["i2", "i1", "newest", "n4"]
+    assert ranked.items[2].title == "Just in"
+
+
+def test_what_was_done_meanwhile_is_counted_once_it_is_time(shop, items, monkeypatch):
+    monkeypatch.setattr(popular, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(popular, "SHARE", 1e9)
+    assert ids(listed(shop, items, n=1)) == ["i0"]
+    with unit_of_work(shop) as session:
+        for user in range(4):
+            rate(session, f"w{user}", "n0")
+
+    assert ids(listed(shop, items, n=1)) == ["n0"]
+
+
+def test_a_long_catalogue_is_read_to_its_end(database, items, monkeypatch):
+    monkeypatch.setattr(popular, "AT_ONCE", 7)
+    with unit_of_work(database) as session:
+        rows = {f"i{n:03}": {**DESCRIBED, "hidden": n % 2 == 1} for n in range(100)}
+        cataloguing.put_items(session, rows, now=NOON)
+
+    ranked = listed(database, items, n=60)
+
+    assert ids(ranked) == [f"i{n:03}" for n in range(98, -1, -2)]
+    assert ranked.shortfall.startswith("10 fewer")
+
+
+def test_an_empty_shop_has_an_empty_list(database, items):
+    ranked = listed(database, items, n=10)
+
+    assert ranked.items == []
+    assert ranked.shortfall.startswith("10 fewer")
