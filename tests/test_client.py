@@ -48,7 +48,7 @@ def server(answer: Answer) -> Iterator[str]:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer(self, len(seen) - 1)
 
-        do_GET = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815 - http.server's names
+        do_GET = do_PUT = do_PATCH = do_POST = do_DELETE = handle_any  # noqa: N815 - http.server's names
 
         def log_message(self, *arguments: object) -> None: ...
 
@@ -131,6 +131,19 @@ def test_items_carry_titles(client: Client):
 
     assert client.item("solaris")["title"] == "Solaris"
     assert "solaris" in {item["item_id"] for item in client.items()}
+
+
+def test_patches_and_feeds_leave_the_other_fields(client: Client):
+    client.put_item("stalker", title="Stalker", price=9.5, categories=["Science fiction"])
+
+    patched = client.patch_item("stalker", price=None)
+    report = client.send_items([{"item_id": "stalker", "available": False}])
+
+    assert (patched["title"], patched["price"]) == ("Stalker", None)
+    assert (report["accepted"], report["changed"]) == (1, 1)
+    stalker = client.item("stalker")
+    assert (stalker["title"], stalker["available"]) == ("Stalker", False)
+    assert stalker["categories"] == ["Science fiction"]
 
 
 def test_a_refusal_carries_the_problem_document(client: Client):
@@ -219,6 +232,14 @@ def test_a_service_that_asks_to_wait_is_asked_again():
 
     with server(busy_once) as url, Client(url) as client:
         assert client.ready() == {"ready": True}
+
+
+def test_a_patch_is_sent_again_as_a_merge_repeated_is_the_same():
+    def busy_once(request: BaseHTTPRequestHandler, before: int) -> None:
+        reply(request, 200 if before else 503, Retry_After="0.05")
+
+    with server(busy_once) as url, Client(url) as client:
+        assert client.patch_item("solaris", price=3) == {}
 
 
 def test_what_may_not_be_repeated_is_not():

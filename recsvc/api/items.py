@@ -22,6 +22,18 @@ from recsvc.service.rating_fields import checked_id
 
 router = Router(prefix="/v1/items", tags=["items"])
 
+DEEPEST = 100  # levels of attributes, so that no merge is deeper than Python's stack
+MERGE_PATCH = {
+    "requestBody": {
+        "content": {
+            "application/merge-patch+json": {
+                "schema": {"$ref": "#/components/schemas/ItemPatch"},
+                "example": {"available": False, "price": None},
+            }
+        }
+    }
+}
+
 
 def _storable(text: str) -> str:
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
@@ -30,16 +42,25 @@ def _storable(text: str) -> str:
 
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
-    try:
-        _storable(json.dumps(attributes, allow_nan=False, ensure_ascii=False))
-        if "\\u0000" in json.dumps(attributes):
-            raise ValueError("it has a NUL, which no database keeps")
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    if _deeper_than(DEEPEST, attributes):
+        raise ValueError(f"it is nested too deeply: at most {DEEPEST} levels are kept")
+    _storable(json.dumps(attributes, allow_nan=False, ensure_ascii=False))
+    if "\\u0000" in json.dumps(attributes):
+        raise ValueError("it has a NUL, which no database keeps")
     return attributes
 
 
+def _deeper_than(levels: int, value: object) -> bool:
+    inside = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(inside, list):
+        return False
+    return levels == 0 or any(_deeper_than(levels - 1, member) for member in inside)
+
+
 Text = Annotated[str, Field(max_length=1000), AfterValidator(_storable)]
+Categories = Annotated[list[Text], Field(max_length=100)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Attributes = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 
 class ItemIn(Body):
@@ -48,20 +69,41 @@ class ItemIn(Body):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     title: Text | None = Field(None, examples=["The Quiet Harbour"])
-    categories: list[Text] = Field(default_factory=list, max_length=100, examples=[["Crime"]])
-    price: float | None = Field(None, ge=0, allow_inf_nan=False, examples=[12.5])
+    categories: Categories = Field(default_factory=list, examples=[["Crime"]])
+    price: Price | None = Field(None, examples=[12.5])
     available: bool = Field(True, description="Unavailable items are never recommended.")
     hidden: bool = Field(False, description="Hidden items are never recommended.")
-    attributes: Annotated[dict[str, Any], AfterValidator(_plain)] = Field(
+    attributes: Attributes = Field(
         default_factory=dict, examples=[{"author": "A. Writer"}], description="Whatever you like."
     )
 
     def description(self) -> Description:
         """Give it as the service takes it."""
-        return cast(Description, self.model_dump(exclude={"item_id"}))
+        return cast(Description, self.model_dump())
 
 
-class ItemLine(ItemIn):
+class ItemPatch(Body):
+    """Fields of an item to change. An absent field stays, null restores its default."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: Text | None = Field(None, examples=["The Quiet Harbour"])
+    categories: Categories | None = Field(None, examples=[["Crime"]])
+    price: Price | None = Field(None, examples=[12.5])
+    available: bool | None = Field(None, examples=[False])
+    hidden: bool | None = Field(None, examples=[False])
+    attributes: Attributes | None = Field(
+        None,
+        examples=[{"author": "A. Writer", "pages": None}],
+        description="Merged member by member; null removes one.",
+    )
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent."""
+        return self.model_dump(exclude={"item_id"}, exclude_unset=True)
+
+
+class ItemLine(ItemPatch):
     """One of many items."""
 
     item_id: Annotated[str, AfterValidator(partial(checked_id, "item_id"))]
@@ -82,10 +124,12 @@ class ItemOut(Answer):
 
 
 class ItemsReport(Answer):
-    """What became of each line."""
+    """What became of each line: accepted = added + changed + unchanged."""
 
     accepted: int = Field(examples=[2])
-    added: int = Field(examples=[1], description="How many items are new.")
+    added: int = Field(examples=[1], description="The item was new.")
+    changed: int = Field(examples=[1], description="A field replaced another value.")
+    unchanged: int = Field(examples=[0], description="The item had these very fields.")
     refused: list[RefusalOut]
 
 
@@ -101,6 +145,17 @@ def put_item(
     item, is_new = cataloguing.put_item(session, item_id, body.description(), now=now)
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return ItemOut.model_validate(item)
+
+
+@router.patch(
+    "/{item_id:id}",
+    summary="Change some fields of an item",
+    responses=answers.of(InvalidId, ItemNotFound),
+    openapi_extra=MERGE_PATCH,
+)
+def patch_item(item_id: ItemId, body: ItemPatch, session: SessionDep, now: Now) -> ItemOut:
+    """A merge patch (RFC 7396): an absent field stays, null restores its default."""
+    return ItemOut.model_validate(cataloguing.patch_item(session, item_id, body.changes(), now=now))
 
 
 @router.get("/{item_id:id}", summary="Look at an item", responses=answers.of(ItemNotFound))
@@ -124,9 +179,27 @@ ItemsSent = Annotated[Sent, Depends(sent("items", cataloguing.AT_ONCE))]
 EXAMPLE = {"item_id": "book/7", "title": "The Quiet Harbour", "categories": ["Crime"], "price": 9.5}
 
 
-@router.post("", summary="Describe many items", openapi_extra=described("items", EXAMPLE))
+@router.post("", summary="Merge many items", openapi_extra=described("items", EXAMPLE))
 def add_items(body: ItemsSent, session: SessionDep, now: Now) -> ItemsReport:
-    """At most 10,000, as JSON or NDJSON. A refused line never stops the others; the last wins."""
+    """At most 10,000, as JSON or NDJSON. Each line is a merge patch (RFC 7396), in order.
+
+    An absent field stays, null restores its default, and a new item starts from the defaults.
+    A refused line never stops the others. Each accepted line counts as if it came alone.
+    """
+    taken, refused = _read(body)
+    patches = [(line.item_id, line.changes()) for line in taken]
+    merged = cataloguing.merge_items(session, patches, now=now)
+    return ItemsReport(
+        accepted=merged.received,
+        added=merged.added,
+        changed=merged.changed,
+        unchanged=merged.unchanged,
+        refused=refused,
+    )
+
+
+def _read(body: Sent) -> tuple[list[ItemLine], list[RefusalOut]]:
+    """Read each line; one that cannot be read is refused."""
     read: Callable[[Any], ItemLine] = ItemLine.model_validate
     entries: list[tuple[int, Any]] = list(enumerate(body.entries or [], start=1))
     if body.entries is None:
@@ -142,9 +215,7 @@ def add_items(body: ItemsSent, session: SessionDep, now: Now) -> ItemsReport:
             refused.append(RefusalOut(line=line, code="invalid-item-id", detail=error.detail))
         except ValidationError as error:
             refused.append(_refusal(line, error))
-    described = {item.item_id: item.description() for item in taken}
-    added = cataloguing.put_items(session, described, now=now)
-    return ItemsReport(accepted=len(taken), added=added, refused=refused)
+    return taken, refused
 
 
 def _refusal(line: int, error: ValidationError) -> RefusalOut:

@@ -83,11 +83,18 @@ class Client(JobsClient):
         return cast(Report, self._http.json("POST", "/v1/interactions", body))
 
     def put_item(self, item_id: str, **fields: object) -> Json:
-        """Describe an item: title, categories, price, available, hidden, attributes."""
+        """Replace an item: title, categories, price, available, hidden, attributes.
+
+        A field that is left out goes back to its default; `patch_item` changes some fields.
+        """
         return self._http.json("PUT", f"/v1/items/{_segment(item_id)}", fields)
 
+    def patch_item(self, item_id: str, **fields: object) -> Json:
+        """Change some fields of an item; the others stay, and None restores a default."""
+        return self._http.json("PATCH", f"/v1/items/{_segment(item_id)}", fields)
+
     def send_items(self, items: Iterable[Json]) -> Report:
-        """Describe many items `{item_id, title?, …}` at once."""
+        """Merge at most 10,000 items `{item_id, title?, …}`; fields that are left out stay."""
         return cast(Report, self._http.json("POST", "/v1/items", {"items": list(items)}))
 
     def item(self, item_id: str) -> Json:

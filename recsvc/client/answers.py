@@ -15,9 +15,12 @@ class Refusal(TypedDict):
 
 
 class Report(TypedDict):
-    """What became of many ratings sent at once."""
+    """What became of many ratings, interactions or items sent at once."""
 
     accepted: int
+    added: int
+    changed: int
+    unchanged: int
     refused: list[Refusal]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from recsvc.db.tables import MICROSECOND, Item
 Ints = NDArray[np.int64]
 
 PUTTING = 0x72656373766332  # any number that no other lock has
+DESCRIBED = (Item.title, Item.categories, Item.price, Item.available, Item.hidden, Item.attributes)
 
 
 class CatalogueState(NamedTuple):
@@ -53,22 +55,37 @@ def page(session: Session, *, after: int, limit: int) -> Sequence[Item]:
     return session.scalars(found).all()
 
 
+def read_for_change(session: Session, item_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return the described columns of the items that exist, by item_id.
+
+    No other transaction changes a description before this one ends.
+    """
+    _take_turns(session)
+    asked = listed(session, list(item_ids))
+    found = select(Item.item_id, *DESCRIBED).join(asked, Item.item_id == asked.c.value)
+    names = [column.key for column in DESCRIBED]
+    return {
+        item_id: dict(zip(names, known, strict=True)) for item_id, *known in session.execute(found)
+    }
+
+
 def put(session: Session, described: Mapping[str, Mapping[str, Any]], *, now: datetime) -> int:
     """Replace what is known of items, making those that are new; give how many were new.
 
     described  item_id → the columns title, categories, price, available, hidden, attributes
     """
     _take_turns(session)
-    item_ids = sorted(described)  # one order for all writers: no deadlock
-    n_new = len(item_ids) - len(item_keys(session, item_ids))
+    keys = item_keys(session, list(described))
+    missing = sorted(described.keys() - keys.keys())  # one order for all writers: no deadlock
     moment = _later_than_all(session, now)
-    keys = made_item_keys(session, item_ids, now=now).tolist()
+    made = made_item_keys(session, missing, now=now).tolist() if missing else []
+    keys |= zip(missing, made, strict=True)
     rows = [
         {"key": key, "updated_at": moment, **described[item_id]}
-        for key, item_id in sorted(zip(keys, item_ids, strict=True))
+        for item_id, key in sorted(keys.items(), key=itemgetter(1))
     ]
     session.execute(update(Item), rows)
-    return n_new
+    return len(missing)
 
 
 def entitle(session: Session, titles: Mapping[str, str], *, now: datetime) -> None:

@@ -28,11 +28,11 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Written:
-    """What became of some ratings or interactions; together they are all of them.
+    """What became of some ratings, interactions or item lines; together they are all of them.
 
-    added      the pair had no rating; there was no such event
-    changed    the value, or the quantity, replaced another one
-    unchanged  the pair had this very value, the event this very quantity
+    added      the pair had no rating; there was no such event; there was no such item
+    changed    the value, the quantity or a field replaced another one
+    unchanged  the pair had this very value, the event this very quantity, the item these fields
     outdated   the pair's rating is newer, so this one was left out
     """
 

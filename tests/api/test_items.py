@@ -1,10 +1,22 @@
 """The catalogue over HTTP."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from urllib.parse import quote
 
 import pytest
 
+from recsvc.client import Client
+
+DEFAULTS = {
+    "title": None,
+    "categories": [],
+    "price": None,
+    "available": True,
+    "hidden": False,
+    "attributes": {},
+}
 WHOLE = {
     "title": "The Quiet Harbour",
     "categories": ["Crime", "Küste"],
@@ -48,7 +60,23 @@ def test_an_item_nobody_knows_is_not_found(client):
     assert (answer.status_code, answer.json()["item_id"]) == (404, "a/b")
 
 
-@pytest.mark.parametrize(
+def fields_of(client, item_id: str = "i") -> dict[str, object]:
+    item = client.get(f"/v1/items/{item_id}").json()
+    return {name: item[name] for name in DEFAULTS}
+
+
+def send_many(client, entries: list, *, as_lines: bool):
+    if not as_lines:
+        return client.post("/v1/items", json={"items": entries})
+    lines = "".join(json.dumps(entry) + "\n" for entry in entries)
+    return client.post("/v1/items", content=lines, headers={"content-type": "application/x-ndjson"})
+
+
+def counts_of(report: dict) -> tuple[int, int, int, int]:
+    return report["accepted"], report["added"], report["changed"], report["unchanged"]
+
+
+UNACCEPTABLE = pytest.mark.parametrize(
     "body",
     [
         '{"price": -1}',
@@ -61,10 +89,16 @@ def test_an_item_nobody_knows_is_not_found(client):
         '{"attributes": {"x": NaN}}',
         '{"attributes": {"x": "\\u0000"}}',
         '{"attributes": {"x": "\\ud800"}}',
+        '{"attributes": ' + '{"x":' * 101 + "1" + "}" * 102,
         '{"colour": "red"}',
         '{"item_id": "i"}',
+        "[]",
+        "7",
     ],
 )
+
+
+@UNACCEPTABLE
 def test_a_description_that_cannot_be_kept_is_refused(client, body):
     answer = client.put("/v1/items/i", content=body, headers={"content-type": "application/json"})
 
@@ -78,7 +112,91 @@ def test_an_id_that_cannot_be_one_is_refused(client):
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-id")
 
 
-@pytest.mark.parametrize("as_lines", [False, True])
+@pytest.mark.parametrize("content_type", ["application/json", "application/merge-patch+json"])
+def test_a_patch_changes_what_it_names_and_nothing_else(client, content_type):
+    made = client.put("/v1/items/i", json=WHOLE).json()
+    patch = {"available": True, "attributes": {"author": {"born": 1950, "name": None}, "new": 1}}
+
+    answer = client.patch(
+        "/v1/items/i", content=json.dumps(patch), headers={"content-type": content_type}
+    )
+
+    assert answer.status_code == 200
+    assert answer.json() == client.get("/v1/items/i").json()
+    attributes = {"author": {"born": 1950}, "pages": [1, 2], "new": 1}
+    assert fields_of(client) == WHOLE | {"available": True, "attributes": attributes}
+    assert answer.json()["created_at"] == made["created_at"]
+    assert answer.json()["updated_at"] > made["updated_at"]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+def test_null_restores_the_default_of_each_field(client, method):
+    client.put("/v1/items/i", json=WHOLE)
+    nulls = dict.fromkeys(DEFAULTS)
+
+    if method == "PATCH":
+        assert client.patch("/v1/items/i", json=nulls).status_code == 200
+    else:
+        send_many(client, [{"item_id": "i", **nulls}], as_lines=False)
+
+    assert fields_of(client) == DEFAULTS
+
+
+def test_a_patch_of_an_unknown_item_is_not_found_and_creates_none(client):
+    answer = client.patch("/v1/items/a%2Fb", json={"title": "A"})
+
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/item-not-found")
+    assert client.get("/v1/items/a%2Fb").status_code == 404
+
+
+@UNACCEPTABLE
+def test_a_patch_that_cannot_be_kept_is_refused_and_changes_nothing(client, body):
+    made = client.put("/v1/items/i", json=WHOLE).json()
+
+    answer = client.patch("/v1/items/i", content=body, headers={"content-type": "application/json"})
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/malformed-request")
+    assert answer.json()["errors"][0]["detail"]
+    assert client.get("/v1/items/i").json() == made
+
+
+def test_an_empty_patch_and_an_equal_one_do_not_touch_the_item(client):
+    made = client.put("/v1/items/i", json=WHOLE).json()
+
+    for patch in ({}, {"price": 12.5, "attributes": {"gone": None}}, WHOLE):
+        assert client.patch("/v1/items/i", json=patch).json() == made
+
+
+def test_patches_of_different_fields_at_once_all_survive(client, url):
+    """Each reads the whole item and writes the whole item back."""
+    client.put("/v1/items/i", json={})
+    patches = [
+        lambda n: {"title": f"title {n}"},
+        lambda n: {"price": n},
+        lambda n: {"attributes": {"left": n}},
+        lambda n: {"attributes": {"right": n}},
+    ]
+    together = Barrier(len(patches))
+
+    def change(patch) -> None:
+        with Client(url) as shop:
+            for n in range(1, 11):
+                together.wait()
+                shop.patch_item("i", **patch(n))
+                together.wait()
+                shown = shop.item("i")
+                assert (shown["title"], shown["price"]) == (f"title {n}", n)
+                assert shown["attributes"] == {"left": n, "right": n}
+
+    with ThreadPoolExecutor(len(patches)) as pool:
+        for done in [pool.submit(change, patch) for patch in patches]:
+            done.result()
+
+
+as_json_and_as_lines = pytest.mark.parametrize("as_lines", [False, True], ids=["json", "ndjson"])
+
+
+@as_json_and_as_lines
 def test_many_items_are_described_at_once_and_refusals_told_by_line(client, as_lines):
     entries = [
         {"item_id": "a", "title": "A"},
@@ -88,22 +206,83 @@ def test_many_items_are_described_at_once_and_refusals_told_by_line(client, as_l
         {"item_id": "c"},
         {"item_id": "a", "title": "The last wins"},
     ]
-    if as_lines:
-        lines = "".join(json.dumps(entry) + "\n" for entry in entries)
-        answer = client.post(
-            "/v1/items", content=lines, headers={"content-type": "application/x-ndjson"}
-        )
-    else:
-        answer = client.post("/v1/items", json={"items": entries})
 
-    report = answer.json()
-    assert (report["accepted"], report["added"]) == (3, 2)
+    report = send_many(client, entries, as_lines=as_lines).json()
+
+    assert counts_of(report) == (3, 2, 1, 0)
     assert [(refusal["line"], refusal["code"]) for refusal in report["refused"]] == [
         (2, "invalid-item-id"),
         (3, "invalid-item"),
         (4, "invalid-item"),
     ]
     assert client.get("/v1/items/a").json()["title"] == "The last wins"
+
+
+@as_json_and_as_lines
+def test_a_stock_feed_changes_the_stock_and_nothing_else(client, as_lines):
+    client.put("/v1/items/9998", json=WHOLE | {"available": True})
+    client.put("/v1/users/u/ratings/rated", json={"value": 3})
+    feed = [{"item_id": item_id, "available": False} for item_id in ("9998", "rated", "new")]
+
+    report = send_many(client, feed, as_lines=as_lines).json()
+    again = send_many(client, feed, as_lines=as_lines).json()
+
+    assert counts_of(report) == (3, 1, 2, 0)
+    assert counts_of(again) == (3, 0, 0, 3)
+    assert fields_of(client, "9998") == WHOLE | {"available": False}
+    assert fields_of(client, "rated") == DEFAULTS | {"available": False}
+    assert fields_of(client, "new") == DEFAULTS | {"available": False}
+
+
+def test_lines_of_one_item_are_merged_in_their_order(client):
+    entries = [
+        {"item_id": "i", "title": "A", "attributes": {"a": {"x": 1}}},
+        {"item_id": "i", "price": 2, "attributes": {"a": {"y": 2}}},
+        {"item_id": "i", "title": "A"},
+        {"item_id": "i", "title": None, "attributes": {"a": {"x": None}}},
+    ]
+
+    report = send_many(client, entries, as_lines=False).json()
+
+    assert counts_of(report) == (4, 1, 2, 1)
+    assert fields_of(client) == DEFAULTS | {"price": 2, "attributes": {"a": {"y": 2}}}
+
+
+def test_an_item_that_does_not_change_is_not_written(client):
+    client.put("/v1/items/same", json=WHOLE)
+    client.put("/v1/items/other", json=WHOLE)
+    same, other = (client.get(f"/v1/items/{name}").json() for name in ("same", "other"))
+    entries = [
+        {"item_id": "same", "title": WHOLE["title"], "attributes": {"pages": [1, 2]}},
+        {"item_id": "other", "attributes": {"pages": [True, 2]}},
+        {"item_id": "same", "price": 1},
+        {"item_id": "same", "price": WHOLE["price"]},
+    ]
+
+    report = send_many(client, entries, as_lines=False).json()
+
+    assert counts_of(report) == (4, 0, 3, 1)
+    assert client.get("/v1/items/same").json() == same
+    assert client.get("/v1/items/other").json()["updated_at"] > other["updated_at"]
+    assert fields_of(client, "other")["attributes"]["pages"][0] is True
+
+
+@as_json_and_as_lines
+def test_nothing_of_a_line_with_an_ill_typed_field_is_stored(client, as_lines):
+    made = client.put("/v1/items/i", json=WHOLE).json()
+    entries = [
+        {"item_id": "i", "title": "New", "price": "12"},
+        {"item_id": "i", "title": "New", "colour": "red"},
+        {"item_id": "i", "title": "New", "available": 0},
+        {"item_id": "j", "title": "New", "attributes": []},
+    ]
+
+    report = send_many(client, entries, as_lines=as_lines).json()
+
+    assert counts_of(report) == (0, 0, 0, 0)
+    assert [refusal["code"] for refusal in report["refused"]] == ["invalid-item"] * 4
+    assert client.get("/v1/items/i").json() == made
+    assert client.get("/v1/items/j").status_code == 404
 
 
 def test_items_are_listed_page_by_page_in_the_order_they_came(client):

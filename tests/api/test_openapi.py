@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 APP = create_app(Settings(home=Path("/nowhere")))
 DOCUMENT: dict[str, Any] = APP.openapi()
 VERBS = (
-    "add|cancel|delete|diagnose|erase|explain|get|list|predict|publish|put|rank|recommend|request|"
+    "add|cancel|delete|diagnose|erase|explain|get|list|patch|predict|publish|put|rank|recommend|request|"
     "retry|rollback|stream|validate"
 )
 
