@@ -52,7 +52,8 @@
     ├── ImportFailed
     │   ├── BinaryFile
     │   ├── TruncatedFile
-    │   └── UnrecognisedFormat
+    │   ├── UnrecognisedFormat
+    │   └── NothingAccepted
     ├── ShelfError
     │   ├── ObjectMissing
     │   └── ObjectCorrupt
@@ -68,7 +69,7 @@ heading for each class.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class RecsvcError(Exception):
@@ -552,6 +553,21 @@ class TruncatedFile(ImportFailed):
 
 class UnrecognisedFormat(ImportFailed):
     """File's format is not recognised"""
+
+
+class NothingAccepted(ImportFailed):
+    """No line was accepted"""
+
+    def __init__(self, refused: Mapping[str, int], first: str, **counts: object) -> None:
+        reasons = ", ".join(f"{n:,} {code}" for code, n in refused.items())
+        super().__init__(
+            f"No line was accepted. Refused: {reasons}. {first} Correct the file and import it "
+            "again. The job's refusals list each line."
+            if refused
+            else "The file has no line below its header. Send lines of ratings or interactions.",
+            refused=dict(refused),
+            **counts,
+        )
 
 
 class ShelfError(RecsvcError):

@@ -27,7 +27,7 @@ from recsvc.store import Shelf
 ROOT = Path(__file__).resolve().parents[1]
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PATIENCE_SECONDS = 240  # for what takes seconds on a machine that does nothing else
-OURS = ("RECSVC_REQUIRE_ALL", "RECSVC_TEST_DATA")
+OURS = ("RECSVC_REQUIRE_ALL", "RECSVC_TEST_DATA", "RECSVC_TEST_REPORTED")
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -65,6 +65,16 @@ def data_dir() -> Path:
     folder = Path(os.environ.get("RECSVC_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / "ml-100k").is_dir():
         go_without(f"no ml-100k in {folder}: name the folder in RECSVC_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reported_dir() -> Path:
+    """The folder of small files after public reports."""
+    beside = ROOT.parent / "shared" / "reported"
+    folder = Path(os.environ.get("RECSVC_TEST_REPORTED", beside))
+    if not (folder / "EXPECTED.md").is_file():
+        go_without(f"no EXPECTED.md in {folder}: name the folder in RECSVC_TEST_REPORTED")
     return folder
 
 

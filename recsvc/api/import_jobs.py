@@ -54,7 +54,7 @@ class ImportJobOut(JobOut):
     @classmethod
     def of(cls, job: Job) -> "ImportJobOut":
         """Show an import job."""
-        told = job.result or job.progress_note or {}
+        told = job.result or job.progress_note or job.error or {}
         fields = job_fields(job)
         address = fields["links"]["self"]
         fields["links"] |= {"refusals": f"{address}/refusals", "cancel": f"{address}/cancel"}

@@ -42,7 +42,7 @@ def import_files(
 
     MovieLens and Amazon Personalize files, a shop's invoices and plain CSV with a header are
     recognised. A line that cannot be used is refused with its reason and never stops the others.
-    Exit status 1 if a file as a whole could not be imported.
+    Exit status 1 if a file as a whole could not be imported, or no line of it was accepted.
     """
     with reach(url) as reached:
         jobs = [import_one(reached, f, format=format, dry_run=dry_run, wait=wait) for f in files]

@@ -20,10 +20,10 @@ from typing import Any, BinaryIO, NamedTuple
 from recsvc.db import interactions, items, ratings, refusals
 from recsvc.db.jobs import JobQueue, Lease
 from recsvc.db.refusals import RefusedLine
-from recsvc.db.session import Session, unit_of_work
+from recsvc.db.session import Session, reading, unit_of_work
 from recsvc.db.settling import Written
 from recsvc.db.tables import Job
-from recsvc.errors import TruncatedFile
+from recsvc.errors import NothingAccepted, TruncatedFile
 from recsvc.service.context import Context
 from recsvc.service.file_layouts import BOM, Layout, checked_format, recognise
 from recsvc.service.file_lines import header_length, read_lines
@@ -123,7 +123,8 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     """Import the job's file from where it was left; give the account of its lines.
 
     Raises BinaryFile or UnrecognisedFormat before anything is stored, TruncatedFile where a
-    compressed file ends early: what came before that is stored and counted.
+    compressed file ends early: what came before that is stored and counted. Raises
+    NothingAccepted where every line was refused.
     """
     with context.shelf.open(job.spec["upload_sha256"]) as raw:
         upload = Upload(raw)
@@ -142,6 +143,8 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
             account = _stored(context, lease, job, account, read, share=_share(raw))
     if upload.cut:
         raise _truncated(upload, account)
+    if not account.accepted:
+        raise _nothing_accepted(context, job, account)
     return account.as_dict()
 
 
@@ -237,6 +240,14 @@ def _truncated(upload: Upload, account: Account) -> TruncatedFile:
         line=account.lines,
         **{name: value for name, value in account.as_dict().items() if name != "lines"},
     )
+
+
+def _nothing_accepted(context: Context, job: Job, account: Account) -> NothingAccepted:
+    with reading(context.database) as session:
+        first = refusals.page(session, job.id, after=0, limit=1)
+    told = " ".join(f"Line {refused.line}: {refused.detail}" for refused in first)
+    counts = account.as_dict()
+    return NothingAccepted(counts.pop("refused"), told, **counts)
 
 
 def _shelved(context: Context, file: BinaryIO) -> str:

@@ -99,7 +99,8 @@ def _shape(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> Shape:
 def _imported(session: Session) -> Imported:
     """Add up the accounts of the latest imports; those that only looked wrote nothing."""
     found = JobQueue(session).page(importing.KIND, before=None, limit=LOOKED_AT_IMPORTS)
-    accounts = [job.result for job in found if job.result and not job.result["dry_run"]]
+    told = [job.result or job.error or {} for job in found]  # an import that failed may have one
+    accounts = [account for account in told if "refused" in account and not account["dry_run"]]
     refused: dict[str, int] = {}
     for account in accounts:
         for code, count in account["refused"].items():

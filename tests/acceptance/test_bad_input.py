@@ -145,8 +145,26 @@ def test_hyperparameters_that_cannot_be_are_refused_before_a_job_is_made(
             "again",
         ),
         ("photo.csv", b"\x89PNG\r\n\x1a\n" + bytes(5000), "binary-file", "Send ratings as text"),
+        (
+            "times.csv",
+            b"USER_ID,ITEM_ID,TIMESTAMP\nann,book-001,1586731606\n",
+            "unrecognised-format",
+            "Missing: a rating, an event type or a quantity",
+        ),
+        (
+            "prices.csv",
+            b"item_id,title,price\nbook-001,The Quiet Harbour,12.5\n",
+            "unrecognised-format",
+            "Missing: a user; a rating, an event type or a quantity",
+        ),
+        (
+            "stars.csv",
+            b"user_id,item_id,rating\nann,book-001,five\n",
+            "nothing-accepted",
+            "Line 2: The rating is 'five'",
+        ),
     ],
-    ids=["binary", "truncated gz", "picture"],
+    ids=["binary", "truncated gz", "picture", "times", "catalogue", "words"],
 )
 def test_a_file_that_is_no_list_of_ratings_fails_its_import(client, name, content, code, told):
     job = client.finished(client.import_file(io.BytesIO(content), name), timeout=PATIENCE_SECONDS)

@@ -145,6 +145,34 @@ def test_a_binary_file_fails_with_its_reason(recsvc, trained, tmp_path):
     assert "picture.png was not imported." in told.stderr
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["import", "dry run"])
+def test_a_file_of_which_no_line_is_accepted_fails_with_the_reasons(
+    recsvc, trained, tmp_path, options
+):
+    file = tmp_path / "none.csv"
+    file.write_text("user_id,item_id,rating\nann,tea,lots\nbob,cup,\n")
+
+    told = recsvc("import", file, *options, "--url", trained.url)
+
+    assert told.returncode == 1
+    said = " ".join(told.stderr.split())
+    assert "none.csv was not imported." in said
+    assert "No line was accepted. Refused: 1 empty-value, 1 not-a-number." in said
+    assert re.search(r"empty-value +1\b", told.stdout)
+    assert "line 2: The rating is 'lots'" in told.stdout
+
+
+def test_an_unknown_header_fails_with_its_columns_and_what_is_missing(recsvc, trained, tmp_path):
+    file = tmp_path / "times.csv"
+    file.write_text("USER_ID,ITEM_ID,TIMESTAMP\nu,i,1586731606\n")
+
+    told = recsvc("import", file, "--url", trained.url)
+
+    assert told.returncode == 1
+    assert '["USER_ID", "ITEM_ID", "TIMESTAMP"]' in " ".join(told.stderr.split())
+    assert "Missing: a rating, an event type or a quantity." in " ".join(told.stderr.split())
+
+
 def test_nobody_at_the_address_is_one_line_and_status_1(recsvc):
     told = recsvc("models", "list", "--url", "http://127.0.0.1:9")
 

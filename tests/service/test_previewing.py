@@ -99,6 +99,15 @@ def test_ratings_that_changed_their_meaning_are_told(database, tmp_path):
     assert (drift.count, drift.examples) == (30, ("1970-09-28 to 1970-10-27: mean 7.00",))
 
 
+def test_what_was_refused_of_an_import_that_failed_is_told_too(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    for content in ("user,item,rating\nu1,i1,lots\nu2,i1,\n", "user,item,when\nu1,i1,7\n"):
+        upload(shop.context, content.encode(), dry_run=False)
+        shop.carry_out(shop.claim())
+
+    assert look(shop).imported.refused == {"empty-value": 1, "not-a-number": 1}
+
+
 def test_what_an_upsert_hides_is_told_from_the_accounts_of_imports(database, tmp_path):
     shop = Shop(database, tmp_path)
     lines = [f"u{n},i{n % 4},{1 + n % 5}" for n in range(30)]
