@@ -58,27 +58,38 @@ def _use_once(
         users=_numbered("u", N_USERS), items=_numbered("i", N_ITEMS),
         couplings=Neighbourhoods.of(ratings, 2).couplings(1.0), coupling_scale=0.5,
     )  # fmt: skip
-    if model_kind == "joint_rbm":
-        *_, made = raters.learn(ratings, held_out, np.array(SCALE.values), most_epochs=1, seed=0)
-        assert isinstance(made, Raters)
-        model = dataclasses.replace(model, raters=made)
-    for either in (model, checkpoint.read_model(checkpoint.write_model(model))):
-        # a mapped model is read-only, which is another type to the compiler
-        folded = Folded.of(either, ratings)
-        evaluation.model_figures(folded, ratings, held_out, np.arange(N_USERS))
-        hidden = inference.fold_in(either, *ratings.row(0)) if model_kind != "item_rbm" else None
-        inference.level_probabilities(either, either.all_items, hidden=hidden, user=0)
-        if either.raters is not None:
-            items, levels = ratings.row(0)
-            inference.rated_probabilities(
-                either.raters, either.all_items, user=0, rated=items, levels=levels
-            )
-        nothing = np.zeros(N_ITEMS, dtype=np.bool_)
-        rated, _ = ratings.row(0)
-        inference.top_liked(either, 2, left_out=nothing, hidden=hidden, user=0, rated=rated)
-        reasons = explaining.effects(either, *ratings.row(0), either.all_items)
-        explaining.strongest(reasons[:, 0], 1, left_out=either.all_items[:1])
+    for either in (model, _with_raters(model, ratings, held_out)):
+        _ask(either, ratings, held_out)
+        # The arrays of a mapped model are read-only, which is another type to the compiler.
+        _ask(checkpoint.read_model(checkpoint.write_model(either)), ratings, held_out)
     units.free_energy(params, data.train, units.hidden_inputs(params, data.train))
+
+
+def _with_raters(model: Model, ratings: RatingMatrix, held_out: RatingMatrix) -> Model:
+    """Return a joint model beside raters; a model of another kind stays as it is."""
+    if model.model_kind != "joint_rbm":
+        return model
+    *_, made = raters.learn(ratings, held_out, np.array(SCALE.values), most_epochs=1, seed=0)
+    assert isinstance(made, Raters)
+    return dataclasses.replace(model, raters=made)
+
+
+def _ask(model: Model, ratings: RatingMatrix, held_out: RatingMatrix) -> None:
+    """Evaluate a model, predict, recommend and explain."""
+    folded = Folded.of(model, ratings)
+    evaluation.model_figures(folded, ratings, held_out, np.arange(N_USERS))
+    hidden = inference.fold_in(model, *ratings.row(0)) if model.model_kind != "item_rbm" else None
+    inference.level_probabilities(model, model.all_items, hidden=hidden, user=0)
+    if model.raters is not None:
+        items, levels = ratings.row(0)
+        inference.rated_probabilities(
+            model.raters, model.all_items, user=0, rated=items, levels=levels
+        )
+    nothing = np.zeros(N_ITEMS, dtype=np.bool_)
+    rated, _ = ratings.row(0)
+    inference.top_liked(model, 2, left_out=nothing, hidden=hidden, user=0, rated=rated)
+    reasons = explaining.effects(model, *ratings.row(0), model.all_items)
+    explaining.strongest(reasons[:, 0], 1, left_out=model.all_items[:1])
 
 
 def _numbered(prefix: str, n: int) -> Vocabulary:

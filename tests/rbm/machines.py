@@ -149,9 +149,14 @@ def learn_joint(ratings: RatingMatrix, *, seed: int = 0, state=None, **changes):
 
 def joint_model_of(params: Params, ratings: RatingMatrix, **more) -> Model:
     """A joint model on five stars whose users and items are named by their numbers."""
+    return model_of("joint_rbm", params, ratings, **more)
+
+
+def model_of(model_kind: str, params: Params, ratings: RatingMatrix, **more) -> Model:
+    """Return a model on five stars whose users and items are named by their numbers."""
     users, items = (
         Vocabulary([f"{number:05}" for number in range(n)])
         for n in (ratings.n_users, ratings.n_items)
     )
     scale = RatingScale((1.0, 2.0, 3.0, 4.0, 5.0))
-    return Model.of("joint_rbm", params, ratings, scale=scale, users=users, items=items, **more)
+    return Model.of(model_kind, params, ratings, scale=scale, users=users, items=items, **more)

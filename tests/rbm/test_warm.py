@@ -1,25 +1,20 @@
-"""Compiling ahead of time."""
+"""Compiled kernels: ahead of time, from the cache and in any order, they are the same code."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 600
 
-# In a process of its own: here, other tests may have compiled what is looked for.
-SCRIPT = """
-import shutil, sys
+SERVICE = """
+import sys
 from pathlib import Path
-from recsvc.rbm import kernels
-from recsvc.rbm.warm import compile_kernels
-
-def compiled():
-    return {name: len(kernel.signatures) for name, kernel in vars(kernels).items()
-            if hasattr(kernel, "signatures")}
-
-compile_kernels()
-before = compiled()
-
 from recsvc.db.session import Database
 from recsvc.service.explaining import add_reasons, stored_ratings
 from recsvc.service.recommending import Known, predict, recommend
@@ -41,21 +36,94 @@ for model_kind in ("user_rbm", "item_rbm", "joint_rbm"):
         add_reasons(answering, known, stored_ratings(answering, history), ranked)
         predict(answering, user_id, known, ["i03", "i04", "unknown"])
     recommend(answering, None, Known.given(answering, {"i00": 5.0}), n=5)
-assert sum(before.values()) > 0
-print({name: (n, before[name]) for name, n in compiled().items() if n != before[name]})
 """
 
 
-def test_after_compiling_ahead_neither_training_nor_answering_compiles_anything(
-    migrated_sqlite, tmp_path
-):
+def start(cache: Path, *arguments: object) -> subprocess.Popen[str]:
+    """Start Python with a cache of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def output_of(process: subprocess.Popen[str]) -> str:
+    output, complaints = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, complaints
+    return output
+
+
+def written(cache: Path) -> list[Path]:
+    return sorted(path for path in cache.rglob("*") if path.suffix in (".nbi", ".nbc"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Digests of four processes, and the cache that the first of them compiled ahead."""
+    ahead, reverse = (tmp_path_factory.mktemp(name) for name in ("ahead", "reverse"))
+    digests = ("-m", "tests.rbm.kernel_digests")
+    cold = start(ahead, *digests, "ahead"), start(reverse, *digests, "reversed")
+    answers = {
+        "cold": output_of(cold[0]),
+        "cold, reversed": output_of(cold[1]),
+    }
+    warm = start(ahead, *digests), start(ahead, *digests, "reversed")
+    answers |= {"warm": output_of(warm[0]), "warm, reversed": output_of(warm[1])}
+    return {name: json.loads(answer) for name, answer in answers.items()}, ahead
+
+
+@pytest.mark.parametrize("other", ["cold, reversed", "warm", "warm, reversed"])
+def test_compiled_and_cached_kernels_give_the_same_bits_in_any_order(runs, other):
+    digests, _ = runs
+    expected, found = digests["cold"]["digests"], digests[other]["digests"]
+
+    assert len(expected) > 400
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+@pytest.mark.parametrize("run", ["cold", "warm", "warm, reversed"])
+def test_kernels_compiled_ahead_are_all_that_a_model_uses(runs, run):
+    digests, _ = runs
+
+    assert set(digests[run]["compiled"]) <= {"stream", "uniform"}  # only tests call them
+
+
+def test_kernels_compiled_ahead_are_all_that_the_service_uses(runs, migrated_sqlite, tmp_path):
+    _, cache = runs
+    before = written(cache)
     place = tmp_path / "recsvc.sqlite3"
     place.write_bytes(migrated_sqlite.read_bytes())
 
-    told = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, place, tmp_path / "home"],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    output_of(start(cache, "-c", SERVICE, place, tmp_path / "home"))
 
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.splitlines()[-1] == "{}"
+    assert len(before) > 40
+    assert written(cache) == before
+
+
+def test_a_change_in_another_file_of_the_kernels_compiles_them_again(tmp_path):
+    shutil.copytree(
+        ROOT / "recsvc", tmp_path / "recsvc", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    constants = tmp_path / "recsvc" / "rbm" / "kernels" / "scalars.py"
+
+    before = a_key(tmp_path)
+    again = a_key(tmp_path)
+    constants.write_text(constants.read_text().replace("0x9E3779B97F4A7C15", "0x1"))
+
+    assert again == before
+    assert a_key(tmp_path) != before
+
+
+def a_key(folder: Path) -> str:
+    """Return a key of `learning.stream`, to which `scalars` contributes a constant."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(folder)!r})
+from recsvc.rbm import kernels
+print(kernels.stream(1, 2, 3))
+"""
+    return output_of(start(folder / "cache", "-c", script))

@@ -1,7 +1,7 @@
 """The compiled loops, and the only package that imports numba.
 
-numba's cache notices a change in a kernel's own file only: kernels that call each other stay
-together in one file, but for `scalars` and what sampling and stepping share.
+No kernel calls another: `compilation` says why, how inner functions are inlined, and how the cache
+notices a change in any file. A test walks the files and finds calls between kernels.
 
 Each writes into the arrays it is given and has a slow, obvious twin in tests/naive.py. Loops run
 in parallel over users, over items or over fixed chunks of them, each of which writes rows of its

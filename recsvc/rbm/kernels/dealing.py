@@ -1,13 +1,14 @@
 """Kernels that lay an epoch's ratings out: by batch, then by item."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from recsvc.rbm.kernels.arrays import Deal
+from recsvc.rbm.kernels.compilation import STRICT, embedded, inlined, kernel
 from recsvc.rbm.ratings import Ints, Levels, Numbers
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _count_groups(
     n_rated: Ints, bounds: Ints, at: int, group: int, items: Numbers, starts: Ints, chunks: Ints
 ) -> None:
@@ -29,7 +30,7 @@ def _count_groups(
     starts[group] = at
 
 
-@njit(cache=True, nogil=True)
+@embedded(fastmath=STRICT, error_model="numpy")
 def _lay_out_batch(
     indptr: Ints, items: Numbers, levels: Levels, users: Ints, batch: int, at: int, deal: Deal
 ) -> None:
@@ -50,7 +51,7 @@ def _lay_out_batch(
             deal.levels[place] = levels[k]
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel(parallel=True, fastmath=STRICT, error_model="numpy")
 def lay_out(
     indptr: Ints, items: Numbers, levels: Levels, users: Ints, rating_starts: Ints, deal: Deal
 ) -> None:

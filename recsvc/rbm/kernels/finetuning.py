@@ -9,10 +9,11 @@ exponential and a division.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
-from recsvc.rbm.kernels.scalars import HALF, ONE, REORDERED, uniform
+from recsvc.rbm.kernels.compilation import REORDERED, inlined, kernel
+from recsvc.rbm.kernels.scalars import HALF, ONE, uniform
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
 Keys = NDArray[np.uint64]
@@ -25,7 +26,7 @@ TINY = np.float32(1e-30)
 LEAST_ROOT = np.float32(1e-8)  # Adam's epsilon
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
+@inlined
 def _activations(
     weights: Floats,
     hidden_bias: Floats,
@@ -46,7 +47,7 @@ def _activations(
         out[j] = ONE / (ONE + np.exp(-(hidden_bias[j] + scale * out[j])))
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
+@inlined
 def _level_shares(
     weights: Floats, bias: Floats, unit: int, hidden: Floats, spread: Floats, out: Floats
 ) -> None:
@@ -70,7 +71,7 @@ def _level_shares(
         out[level] /= summed
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
+@inlined
 def _pull_levels(
     shares: Floats,
     values: Floats,
@@ -96,7 +97,7 @@ def _pull_levels(
         out[level] = (ONE - error_share) * miss + error_share * bend
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED, error_model="numpy")
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def predict_hidden_half(
     weights: Floats,
     visible_bias: Floats,
@@ -156,7 +157,7 @@ def predict_hidden_half(
             hidden_pulls[b, j] = np.float32(2.0) * pulls[j] * spread[j]
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
+@inlined
 def _gather_slopes(
     weights: Floats,
     unit: int,
@@ -195,7 +196,7 @@ def _gather_slopes(
                 slopes[level, j] += pull * own * (ONE + weights[unit, level, j] * (ONE - own))
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
+@inlined
 def _adam(
     slopes: Floats,
     mean: Floats,
@@ -213,7 +214,7 @@ def _adam(
         slopes[j] = rate * mean[j] / (np.sqrt(square[j] * unbias) + LEAST_ROOT)
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy", inline="always")
+@inlined
 def _to_increments(weights: Floats, slopes: Floats, weight_decay: np.float32) -> None:
     """Turn slopes along weights into slopes along their increments, and let increments decay.
 
@@ -231,7 +232,7 @@ def _to_increments(weights: Floats, slopes: Floats, weight_decay: np.float32) ->
             slopes[level, j] += weight_decay * (weights[level, j] - weights[level - 1, j])
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED, error_model="numpy")
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def finetuning_step(
     weights: Floats,
     visible_bias: Floats,
@@ -283,7 +284,8 @@ def finetuning_step(
             _adam(bias_slopes, bias_mean[u], bias_square[u], rate, kept, kept_square, unbias)
             for level in range(n_levels):
                 if level > 0:
-                    slopes[level] += slopes[level - 1]
+                    for j in range(n_hidden):
+                        slopes[level, j] += slopes[level - 1, j]
                 for j in range(n_hidden):
                     weights[u, level, j] -= slopes[level, j]
                 visible_bias[u, level] -= bias_slopes[level]

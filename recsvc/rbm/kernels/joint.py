@@ -1,14 +1,15 @@
 """Kernels of the joint machine: the hidden side of a batch, the step, distributions, couplings."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inlined, kernel
 from recsvc.rbm.kernels.learning import CHUNKS, Keys
-from recsvc.rbm.kernels.scalars import ONE, REORDERED, uniform
+from recsvc.rbm.kernels.scalars import ONE, uniform
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def keep_some(
     weights: Floats,
     indptr: Ints,
@@ -46,7 +47,7 @@ def keep_some(
         n_kept[case] = given
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel(parallel=True, fastmath=STRICT, error_model="python")
 def drop_units(keys: Keys, first_draws: Ints, dropout: float, mask: Floats) -> None:
     """`mask` = 0 for a hidden unit that is left out, 1 / (1 − dropout) for one that stays.
 
@@ -60,7 +61,7 @@ def drop_units(keys: Keys, first_draws: Ints, dropout: float, mask: Floats) -> N
             mask[case, j] = stays if draw >= dropout else np.float32(0.0)
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def adam_step(
     weights: Floats,
     mean: Floats,
@@ -104,11 +105,14 @@ def adam_step(
         for n in range(chunk, items.size, CHUNKS):
             item, candidate = items[n], candidates[n]
             if candidate >= 0:
-                slopes[:] = by_weights[candidate]
-                bias_slopes[n] = by_bias[candidate]
+                for level in range(n_levels):
+                    bias_slopes[n, level] = by_bias[candidate, level]
+                    for j in range(n_hidden):
+                        slopes[level, j] = by_weights[candidate, level, j]
             else:
                 slopes[:] = 0.0
-                bias_slopes[n] = 0.0
+                for level in range(n_levels):
+                    bias_slopes[n, level] = 0.0
             for entry in range(item_indptr[item], item_indptr[item + 1]):
                 row, level = rows[entry], levels[places[entry]]
                 bias_slopes[n, level] -= share
@@ -128,7 +132,7 @@ def adam_step(
                     weights[item, level, j] = shrunk * weights[item, level, j] - step
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+@inlined
 def _fields_of_one(
     weights: Floats,
     visible_bias: Floats,
@@ -145,7 +149,7 @@ def _fields_of_one(
         out[n, level] = visible_bias[unit, level] + field
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED)
+@kernel(fastmath=REORDERED, error_model="numpy")
 def level_fields(
     weights: Floats, visible_bias: Floats, hidden: Floats, cases: Ints, units: Ints, out: Doubles
 ) -> None:
@@ -158,7 +162,7 @@ def level_fields(
         _fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def level_fields_in_parallel(
     weights: Floats, visible_bias: Floats, hidden: Floats, cases: Ints, units: Ints, out: Doubles
 ) -> None:
@@ -167,7 +171,7 @@ def level_fields_in_parallel(
         _fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED)
+@kernel(fastmath=REORDERED, error_model="numpy")
 def pair_fields(
     weights: Floats, visible_bias: Floats, hidden: Floats, first_level: int, out: Floats
 ) -> None:
@@ -184,7 +188,7 @@ def pair_fields(
             out[item, level] = visible_bias[item, first_level + level] + field
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy")
 def add_couplings(
     indptr: Ints, neighbours: Numbers, strengths: Floats, items: Numbers, out: Floats
 ) -> None:
@@ -198,7 +202,7 @@ def add_couplings(
             out[neighbours[place]] += strengths[place]
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy")
 def pick_couplings(
     indptr: Ints, neighbours: Numbers, strengths: Floats, items: Numbers, columns: Ints, out: Floats
 ) -> None:
@@ -214,7 +218,7 @@ def pick_couplings(
                 out[n, column] = strengths[place]
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+@inlined
 def _solve(matrix: Floats, ridge: np.float32, target: Floats, rounds: int, found: Floats) -> None:
     """`found` = the solution of (matrix + ridge · I) b = target, by conjugate gradients from zero.
 
@@ -247,7 +251,7 @@ def _solve(matrix: Floats, ridge: np.float32, target: Floats, rounds: int, found
         length = shorter
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+@kernel(parallel=True, fastmath=REORDERED, error_model="python")
 def solve_rows(
     gram: Floats, neighbours: Numbers, ridges: Floats, rounds: int, strengths: Floats
 ) -> None:

@@ -1,10 +1,11 @@
 """Kernels of learning that several machines share: chance, hidden inputs, batches."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
-from recsvc.rbm.kernels.scalars import GOLDEN, ONE, REORDERED, mix
+from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inlined, kernel
+from recsvc.rbm.kernels.scalars import GOLDEN, ONE, mix
 from recsvc.rbm.ratings import Floats, Ints, Levels, Numbers
 
 Keys = NDArray[np.uint64]
@@ -15,7 +16,7 @@ CHUNKS = 64
 MAGNITUDE = np.int32(0x7FFFFFFF)
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy", inline="always")
 def stream(seed: int, epoch: int, case: int) -> np.uint64:
     """Give the key of one case's uniforms in one epoch."""
     key = mix(np.uint64(seed) + GOLDEN)
@@ -23,7 +24,7 @@ def stream(seed: int, epoch: int, case: int) -> np.uint64:
     return mix(key + np.uint64(case) * GOLDEN)
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+@inlined
 def _add_rated_weights(weights: Floats, items: Numbers, levels: Levels, out: Floats) -> None:
     """`out` += the sum of weights[i, r] over some ratings (i, r); out (n_hidden,)."""
     for k in range(items.size):
@@ -32,14 +33,14 @@ def _add_rated_weights(weights: Floats, items: Numbers, levels: Levels, out: Flo
             out[hidden] += row[hidden]
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+@inlined
 def _sigmoid(inputs: Floats, out: Floats) -> None:
     """`out` = 1 / (1 + e^−x), which cannot become NaN: where e^−x is infinite, 1/∞ = 0."""
     for hidden in range(inputs.size):
         out[hidden] = ONE / (ONE + np.exp(-inputs[hidden]))
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def hidden_inputs(
     weights: Floats, hidden_bias: Floats, indptr: Ints, items: Numbers, levels: Levels, out: Floats
 ) -> None:
@@ -49,12 +50,13 @@ def hidden_inputs(
     out      (n_users, n_hidden)
     """
     for user in prange(indptr.size - 1):
-        out[user] = hidden_bias
+        for hidden in range(hidden_bias.size):
+            out[user, hidden] = hidden_bias[hidden]
         rated = slice(indptr[user], indptr[user + 1])
         _add_rated_weights(weights, items[rated], levels[rated], out[user])
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel(parallel=True, fastmath=STRICT, error_model="numpy")
 def largest_magnitude(bits: NDArray[np.int32]) -> np.int32:
     """Greatest of float32 numbers without their signs, as bits; NaN is above infinity.
 
@@ -69,11 +71,13 @@ def largest_magnitude(bits: NDArray[np.int32]) -> np.int32:
         for n in range(chunk * apart, min((chunk + 1) * apart, bits.size)):
             largest = max(largest, bits[n] & MAGNITUDE)
         found[chunk] = largest
-    greatest: np.int32 = found.max()
+    greatest = np.int32(0)
+    for chunk in range(CHUNKS):
+        greatest = max(greatest, found[chunk])
     return greatest
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED)
+@kernel(fastmath=REORDERED, error_model="numpy")
 def row_products(rows: Floats, out: Floats) -> None:
     """`out[a, b]` = Σ_n rows[a, n] · rows[b, n] for b < a; the rest of `out` is 0.
 
@@ -90,24 +94,25 @@ def row_products(rows: Floats, out: Floats) -> None:
             out[a, b] = product
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED)
+@kernel(fastmath=REORDERED, error_model="numpy")
 def fold_in_one(
     weights: Floats, hidden_bias: Floats, items: Numbers, levels: Levels, out: Floats
 ) -> None:
     """`out` = P(h = 1 | one user's ratings), (n_hidden,): `hidden_inputs` and σ without threads."""
-    out[:] = hidden_bias
+    for hidden in range(hidden_bias.size):
+        out[hidden] = hidden_bias[hidden]
     _add_rated_weights(weights, items, levels, out)
     _sigmoid(out, out)
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy")
 def streams(seed: int, epoch: int, users: Ints, out: Keys) -> None:
     """`out[b]` = the key of the uniforms of users[b] in this epoch, (n_batch,)."""
     for b in range(users.size):
         out[b] = stream(seed, epoch, users[b])
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel(parallel=True, fastmath=STRICT, error_model="numpy")
 def gather_rows(
     indptr: Ints,
     items: Numbers,
@@ -125,7 +130,7 @@ def gather_rows(
             out_levels[out_indptr[b] + k] = levels[start + k]
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy")
 def group_by_item(
     indptr: Ints, items: Numbers, item_indptr: Ints, rows: Numbers, places: Numbers
 ) -> None:

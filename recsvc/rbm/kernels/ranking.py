@@ -1,12 +1,12 @@
 """Kernels of evaluation: the best of all items without some, and the sums that EASE is made of."""
 
 import numpy as np
-from numba import njit
 
+from recsvc.rbm.kernels.compilation import STRICT, kernel
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Numbers
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy")
 def top_n(scores: Doubles, out: Ints) -> int:
     """`out` = the items of the highest scores, best first, the smaller number among equals.
 
@@ -16,7 +16,7 @@ def top_n(scores: Doubles, out: Ints) -> int:
     return top_n_but(scores, np.empty(0, np.int32), out)
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy", inline="always")
 def top_n_but(scores: Doubles, left_out: Numbers, out: Ints) -> int:
     """Do what `top_n` does without some items.
 
@@ -39,7 +39,7 @@ def top_n_but(scores: Doubles, left_out: Numbers, out: Ints) -> int:
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy")
 def count_pairs(indptr: Ints, items: Numbers, out: Floats) -> None:
     """`out[i, j]` += the users who rated both i and j, for i ≤ j alone; rows in rising order."""
     for user in range(indptr.size - 1):
@@ -49,7 +49,7 @@ def count_pairs(indptr: Ints, items: Numbers, out: Floats) -> None:
                 row[items[second]] += np.float32(1)
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="python")
 def regress(matrix: Floats) -> None:
     """Turn P, of which the upper triangle is given, into B = −P / diag(P), its diagonal 0.
 
@@ -64,7 +64,7 @@ def regress(matrix: Floats) -> None:
         matrix[i, i] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy")
 def add_rows(matrix: Floats, rows: Numbers, out: Doubles) -> None:
     """`out` += Σ of some rows of the matrix."""
     for row in rows:

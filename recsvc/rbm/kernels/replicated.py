@@ -1,16 +1,17 @@
 """Kernels of the joint machine's contrastive divergence: hidden states, drawn pairs, the step."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inlined, kernel
 from recsvc.rbm.kernels.learning import CHUNKS, Keys
-from recsvc.rbm.kernels.scalars import ONE, REORDERED, uniform
+from recsvc.rbm.kernels.scalars import ONE, uniform
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
 FINER = 2.0**-24  # of a second uniform, whose 24 bits follow those of the first
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel(parallel=True, fastmath=STRICT, error_model="numpy")
 def draw_units(probabilities: Floats, keys: Keys, first_draws: Ints, states: Floats) -> None:
     """`states` = 1 with these probabilities, else 0; both (n_batch, n_hidden).
 
@@ -22,7 +23,7 @@ def draw_units(probabilities: Floats, keys: Keys, first_draws: Ints, states: Flo
             states[case, j] = ONE if drawn else np.float32(0.0)
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel(parallel=True, fastmath=STRICT, error_model="python")
 def choose_chunks(
     masses: Doubles, keys: Keys, first_draws: Ints, indptr: Ints, chunks: Ints, shares: Doubles
 ) -> None:
@@ -38,7 +39,10 @@ def choose_chunks(
     """
     n_chunks = masses.shape[1]
     for case in prange(keys.size):
-        ends = np.cumsum(masses[case])
+        ends, running = np.empty(n_chunks), 0.0
+        for chunk in range(n_chunks):
+            running += masses[case, chunk]
+            ends[chunk] = running
         for n in range(indptr[case], indptr[case + 1]):
             number = first_draws[case] + 2 * (n - indptr[case])
             fine = np.float64(uniform(keys[case], number + 1)) * FINER
@@ -49,7 +53,7 @@ def choose_chunks(
             shares[n] = min(1.0, (reached - before) / (ends[chunk] - before))
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy")
 def draw_pairs(
     masses: Floats,
     indptr: Ints,
@@ -77,7 +81,7 @@ def draw_pairs(
                 pairs[n] = first_pair + min(place, ends.size - 1)
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, inline="always")
+@inlined
 def _add_item(
     item: int,
     item_indptr: Ints,
@@ -95,7 +99,7 @@ def _add_item(
             out[level, j] += sign * hidden[row, j]
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=REORDERED)
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def contrastive_adam_step(
     weights: Floats,
     mean: Floats,

@@ -10,17 +10,18 @@ would count references in them, which costs more than the arithmetic.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from recsvc.rbm.kernels.arrays import Chain, Deal, Keys, Machine
-from recsvc.rbm.kernels.scalars import ONE, REORDERED, exponential, uniform
+from recsvc.rbm.kernels.compilation import REORDERED, embedded, inlined, kernel
+from recsvc.rbm.kernels.scalars import ONE, exponential, uniform
 from recsvc.rbm.ratings import Floats, Ints, Levels, Numbers
 
 ZERO = np.float32(0.0)
 LANES = 8  # float32 numbers in a vector register that every x86-64 server has
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@inlined
 def sum_inputs(
     weights: Floats, group_items: Numbers, group_starts: Ints, first: int, last: int,
     rows: Numbers, levels: Levels, sums: Floats,
@@ -37,7 +38,7 @@ def sum_inputs(
                 sums[row, j] += weights[item, level, j]
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@embedded(fastmath=REORDERED, error_model="numpy")
 def _sample_user(
     hidden_bias: Floats, sums: Floats, row: int, key: np.uint64, first_draw: int,
     probabilities: Floats, states: Floats,
@@ -55,7 +56,7 @@ def _sample_user(
         states[row, j] = ONE if drawn else ZERO
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def sample_hidden(
     machine: Machine, deal: Deal, chain: Chain, batch: int, step: int, out: Floats
 ) -> None:
@@ -76,7 +77,7 @@ def sample_hidden(
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@inlined
 def _level_fields(
     weights: Floats, bias: Floats, states: Floats, group_items: Numbers, group_starts: Ints,
     first: int, last: int, rows: Numbers, out: Floats,
@@ -113,7 +114,7 @@ def _level_fields(
                 out[n, rest] = total
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@inlined
 def _exponentials(fields: Floats, flat: Floats, n_levels: int) -> None:
     """Turn fields into e^(field − the rating's largest), in place; `flat` is the same array."""
     for n in range(fields.shape[0]):
@@ -126,7 +127,7 @@ def _exponentials(fields: Floats, flat: Floats, n_levels: int) -> None:
         flat[m] = exponential(flat[m])
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@inlined
 def _draw_levels(
     shares: Floats, n_levels: int, group_items: Numbers, group_starts: Ints, first: int,
     last: int, rows: Numbers, keys: Keys, first_draw: int, out: Levels,
@@ -147,7 +148,7 @@ def _draw_levels(
             out[k] = drawn
 
 
-@njit(cache=True, nogil=True)
+@embedded(fastmath=REORDERED, error_model="numpy")
 def _sample_chunk(
     machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, step: int
 ) -> None:
@@ -172,7 +173,7 @@ def _sample_chunk(
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def sample_levels(machine: Machine, deal: Deal, chain: Chain, batch: int, step: int) -> None:
     """Draw a level for every rating of a batch from p(level | h) [S07 eq. 1], and sum their inputs.
 

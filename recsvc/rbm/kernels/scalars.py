@@ -1,22 +1,15 @@
-"""What the kernels do to one number: chance, exponentials.
-
-numba's cache notices a change in a kernel's own file only. After a change here, or to any kernel
-that one of another file calls, `make clean` throws the compiled ones away.
-"""
+"""What the kernels do to one number: chance, exponentials."""
 
 import numpy as np
-from numba import njit
 
-# Sums and products may be reordered into vector lanes; NaN and infinity keep their meaning.
-# An inlined function takes the flags of its caller, so every caller names them.
-REORDERED = {"reassoc", "contract", "nsz", "arcp"}
+from recsvc.rbm.kernels.compilation import CONTRACTED, STRICT, inlined, kernel
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 TO_UNIT = np.float32(2.0**-24)
 HALF, ONE = np.float32(0.5), np.float32(1.0)
 
 
-@njit(inline="always")
+@inlined
 def mix(state: np.uint64) -> np.uint64:
     """Scramble 64 bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
     state ^= state >> np.uint64(30)
@@ -27,13 +20,13 @@ def mix(state: np.uint64) -> np.uint64:
     return state
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(fastmath=STRICT, error_model="numpy", inline="always")
 def uniform(key: np.uint64, draw: int) -> np.float32:
     """Give uniform number `draw` of a stream, in [0, 1), 24 bits."""
     return np.float32(mix(key + np.uint64(draw) * GOLDEN) >> np.uint64(40)) * TO_UNIT
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+@kernel(fastmath=CONTRACTED, error_model="numpy", forceinline=True)
 def exponential(x: np.float32) -> np.float32:
     """e^x to 2e-7 of itself for x from −87 to 88, and as at these ends beyond; NaN stays NaN.
 

@@ -4,15 +4,15 @@ They run in threads of their caller, a chunk of pairs a thread.
 """
 
 import numpy as np
-from numba import njit
 
-from recsvc.rbm.kernels.scalars import REORDERED, exponential
+from recsvc.rbm.kernels.compilation import REORDERED, kernel
+from recsvc.rbm.kernels.scalars import exponential
 from recsvc.rbm.ratings import Floats
 
 LANES = 16  # float32 numbers side by side, of which a compiler makes vectors
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@kernel(fastmath=REORDERED, error_model="numpy")
 def exponentials(fields: Floats, bias: Floats, most: Floats, sums: Floats) -> None:
     """Turn products into e^(field − most), in place, where field = product + bias.
 
@@ -34,7 +34,9 @@ def exponentials(fields: Floats, bias: Floats, most: Floats, sums: Floats) -> No
         for pair in range(whole, n_pairs):
             row[pair] += bias[pair]
             largest[0] = max(largest[0], row[pair])
-        top = largest.max()
+        top = largest[0]
+        for lane in range(1, LANES):
+            top = max(top, largest[lane])
         total = np.float32(0.0)
         for pair in range(n_pairs):
             row[pair] = exponential(row[pair] - top)
@@ -42,7 +44,7 @@ def exponentials(fields: Floats, bias: Floats, most: Floats, sums: Floats) -> No
         most[user], sums[user] = top, total
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@kernel(fastmath=REORDERED, error_model="numpy")
 def scale_rows(masses: Floats, scales: Floats, columns: Floats) -> None:
     """masses[u] *= scales[u], and add the columns up.
 

@@ -7,16 +7,16 @@ batch.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from recsvc.rbm.kernels.arrays import Chain, Deal, Machine, Stride
-from recsvc.rbm.kernels.scalars import REORDERED
+from recsvc.rbm.kernels.compilation import REORDERED, STRICT, embedded, inlined, kernel
 from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
 
 ZERO = np.float32(0.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=STRICT, error_model="numpy")
 def idle_maps(momentum: float, drag: float, maps: Doubles) -> None:
     """`maps[n]` = what n steps without a gradient make of a weight w and its velocity v.
 
@@ -25,7 +25,7 @@ def idle_maps(momentum: float, drag: float, maps: Doubles) -> None:
     drag  learning rate · weight decay
     maps  (n_steps + 1, 4): w of w, w of v, v of w, v of v
     """
-    maps[0] = (1.0, 0.0, 0.0, 1.0)
+    maps[0, 0], maps[0, 1], maps[0, 2], maps[0, 3] = 1.0, 0.0, 0.0, 1.0
     for n in range(maps.shape[0] - 1):
         for start in range(2):
             weight, velocity = maps[n, start], maps[n, 2 + start]
@@ -33,7 +33,7 @@ def idle_maps(momentum: float, drag: float, maps: Doubles) -> None:
             maps[n + 1, start], maps[n + 1, 2 + start] = weight + velocity, velocity
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@inlined
 def _catch_up(
     weights: Floats, velocity: Floats, items: Numbers, first: int, last: int, n_steps: int,
     steps_taken: Ints, maps: Floats,
@@ -55,7 +55,7 @@ def _catch_up(
                 velocity[item, j] = v_of_w * weight + v_of_v * step
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@inlined
 def _step_and_sum(
     weights: Floats, velocity: Floats, group_items: Numbers, group_starts: Ints, rows: Numbers,
     stepped: int, stepped_end: int, data_levels: Levels, model_levels: Levels,
@@ -114,7 +114,7 @@ def _step_and_sum(
             summed += 1
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@inlined
 def _step_biases(
     bias: Floats, velocity: Floats, group_items: Numbers, group_starts: Ints, first: int,
     last: int, data_levels: Levels, model_levels: Levels, momentum: np.float32, rate: np.float32,
@@ -136,7 +136,7 @@ def _step_biases(
         steps_taken[item] = n_steps
 
 
-@njit(cache=True, nogil=True)
+@embedded(fastmath=REORDERED, error_model="numpy")
 def _step_and_look_chunk(
     machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, stride: Stride,
     maps: Floats, bias_maps: Floats,
@@ -170,7 +170,7 @@ def _step_and_look_chunk(
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def step_and_look(
     machine: Machine, deal: Deal, chain: Chain, batch: int, stride: Stride, maps: Floats,
     bias_maps: Floats,
@@ -187,7 +187,7 @@ def step_and_look(
         _step_and_look_chunk(machine, deal, chain, batch, chunk, stride, maps, bias_maps)
 
 
-@njit(cache=True, nogil=True)
+@kernel(fastmath=REORDERED, error_model="numpy")
 def catch_up(machine: Machine, chain: Chain, n_steps: int, maps: Floats, bias_maps: Floats) -> None:
     """Let all items take the steps that they are behind `n_steps`."""
     n_items, n_levels, n_hidden = machine.weights.shape
@@ -202,7 +202,7 @@ def catch_up(machine: Machine, chain: Chain, n_steps: int, maps: Floats, bias_ma
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@kernel(fastmath=REORDERED, error_model="numpy")
 def step_hidden_bias(
     bias: Floats, velocity: Floats, data: Floats, model: Floats, stride: Stride
 ) -> None:
