@@ -42,6 +42,7 @@ from recsvc.api.pacing import Pacing
 from recsvc.api.paths import RawPath
 from recsvc.config import Settings
 from recsvc.service.context import open_context
+from recsvc.service.precompile import precompile
 from recsvc.service.serving import Serving
 
 MEGABYTE = 1_000_000
@@ -120,6 +121,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     wait = settings.request_wait_seconds
     context = open_context(settings, connections=CONNECTIONS, wait_seconds=wait)
     app.state.context = context
+    precompile(settings.home)
     app.state.lanes = Lanes(context.database, wait)
     app.state.lanes.start()
     app.state.metrics.start()

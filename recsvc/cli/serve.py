@@ -1,6 +1,7 @@
 """`recsvc serve`: the API and a worker, kept running by this process."""
 
 import socket
+import threading
 from multiprocessing.connection import Connection
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from recsvc.cli import processes
 from recsvc.cli.supervisor import Supervisor
 from recsvc.config import Settings
 
+STILL_STARTING = "Still starting. The first start compiles kernels, which can take a minute."
+NOTICE_SECONDS = 4.0
 HOW_TO_STOP = "Stop it with Ctrl-C."
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -49,9 +52,15 @@ def start(
     supervisor: Supervisor, listening: socket.socket, *, workers: int = 1, worker: bool = True
 ) -> None:
     """Start the service's processes and wait for the API to answer; typer.Exit if it will not."""
-    for ready in [_keep_api(supervisor, listening) for _ in range(workers)]:
-        if not supervisor.answered(ready):
-            raise typer.Exit(0 if supervisor.stopping else 1)
+    starting = [_keep_api(supervisor, listening) for _ in range(workers)]
+    notice = threading.Timer(NOTICE_SECONDS, typer.echo, (STILL_STARTING,), {"err": True})
+    notice.start()
+    try:
+        for ready in starting:
+            if not supervisor.answered(ready):
+                raise typer.Exit(0 if supervisor.stopping else 1)
+    finally:
+        notice.cancel()
     if worker:
         supervisor.keep(processes.worker_process)
 

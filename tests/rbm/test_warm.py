@@ -22,11 +22,14 @@ from recsvc.service.serving import Serving
 from tests.service.shop import Shop, two_camps
 
 shop = Shop(Database(f"sqlite:///{sys.argv[1]}"), Path(sys.argv[2]))
-shop.rate(two_camps())
 serving = Serving(shop.context)
-for model_kind in ("user_rbm", "item_rbm", "joint_rbm"):
-    shop.train(model_kind=model_kind)
-    shop.train(model_kind=model_kind, publish="always", warm_start=True, seed=1)
+if sys.argv[3] == "train":
+    shop.rate(two_camps())
+for version, model_kind in enumerate(("user_rbm", "item_rbm", "joint_rbm"), start=1):
+    if sys.argv[3] == "train":
+        shop.train(model_kind=model_kind, publish="never")
+        shop.train(model_kind=model_kind, publish="never", warm_start=True, seed=1)
+    shop.publish(2 * version - (sys.argv[3] == "train"))
     serving.look()
     answering = serving.answering()
     for user_id in ("u03", "nobody"):
@@ -95,13 +98,21 @@ def test_kernels_compiled_ahead_are_all_that_a_model_uses(runs, run):
 def test_kernels_compiled_ahead_are_all_that_the_service_uses(runs, migrated_sqlite, tmp_path):
     _, cache = runs
     before = written(cache)
-    place = tmp_path / "recsvc.sqlite3"
+    place, home = tmp_path / "recsvc.sqlite3", tmp_path / "home"
     place.write_bytes(migrated_sqlite.read_bytes())
 
-    output_of(start(cache, "-c", SERVICE, place, tmp_path / "home"))
+    output_of(start(cache, "-c", SERVICE, place, home, "train"))
 
     assert len(before) > 40
     assert written(cache) == before
+
+    answers = tmp_path / "answers"
+    output_of(start(answers, "-c", "from recsvc.rbm import warm; warm.compile_answer_kernels()"))
+    before = written(answers)
+    output_of(start(answers, "-c", SERVICE, place, home, "answer"))
+
+    assert 10 < len(before) < 40
+    assert written(answers) == before
 
 
 def test_a_change_in_another_file_of_the_kernels_compiles_them_again(tmp_path):
