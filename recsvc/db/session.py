@@ -1,10 +1,13 @@
 """The way to the database: one `Database` a process, one transaction a unit of work."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from sqlite3 import SQLITE_BUSY
 from sqlite3 import Connection as SqliteConnection
+from sqlite3 import OperationalError as SqliteOperationalError
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -22,8 +25,16 @@ from sqlalchemy.orm import Session
 
 from recsvc.errors import ConfigurationError, DatabaseUnavailable
 
-__all__ = ["Database", "Session", "commit_together", "reading", "unit_of_work"]
+__all__ = [
+    "Database",
+    "Session",
+    "commit_together",
+    "let_others_write",
+    "reading",
+    "unit_of_work",
+]
 
+TRY_AGAIN_SECONDS = 0.005  # between two attempts to take SQLite's write lock
 WAIT_SECONDS = 30.0  # of a process that answers nobody
 CONNECTIONS = 32
 KEPT_CONNECTIONS = 8  # open while idle
@@ -159,22 +170,55 @@ def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, **pool)
     event.listen(engine, "connect", partial(_prepare_sqlite, wait_seconds))
-    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "begin", partial(_begin_sqlite, wait_seconds))
     return engine
 
 
 def _prepare_sqlite(wait_seconds: float, connection: SqliteConnection, record: object) -> None:
     connection.isolation_level = None  # we begin and commit ourselves
-    # First, for the next one may have to wait already.
-    connection.execute(f"PRAGMA busy_timeout = {round(1000 * wait_seconds)}")
+    _set_busy_timeout(connection, wait_seconds)  # first, for the next one may have to wait already
     for pragma in SQLITE_PRAGMAS:
         connection.execute(pragma)
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """Writers queue up at BEGIN, where waiting is safe; a reader never waits."""
+def _begin_sqlite(wait_seconds: float, connection: Connection) -> None:
+    """Begin; a writer waits here for the write lock, where waiting is safe, a reader never waits.
+
+    SQLite itself would try again every 100 ms and miss the moments between the transactions of a
+    process that writes much.
+    """
     options: dict[str, Any] = dict(connection.get_execution_options())
-    connection.exec_driver_sql("BEGIN" if options.get("reads_only") else "BEGIN IMMEDIATE")
+    if options.get("reads_only"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + wait_seconds
+    _set_busy_timeout(driver, 0)
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except SqliteOperationalError as error:
+                if error.sqlite_errorcode & 0xFF != SQLITE_BUSY:  # without its kind
+                    break
+            time.sleep(TRY_AGAIN_SECONDS)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        _set_busy_timeout(driver, wait_seconds)
+
+
+def _set_busy_timeout(connection: SqliteConnection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
+
+
+def let_others_write(database: Database) -> None:
+    """Pause between two of many transactions, so that other processes can write in between.
+
+    Only SQLite has a single writer at a time; on PostgreSQL nobody waits.
+    """
+    if database.dialect == "sqlite":
+        time.sleep(2 * TRY_AGAIN_SECONDS)
 
 
 @contextmanager

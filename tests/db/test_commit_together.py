@@ -1,10 +1,13 @@
 """Several pieces of work, one commit: what fails, fails alone."""
 
+import threading
+import time
+
 import pytest
 from sqlalchemy import event, text
 
 from recsvc.db.ratings import count_users
-from recsvc.db.session import Database, commit_together, reading
+from recsvc.db.session import Database, commit_together, let_others_write, reading
 from recsvc.errors import DatabaseUnavailable
 from recsvc.service import rating
 from tests.conftest import NOON
@@ -130,3 +133,34 @@ def test_a_full_pool_is_an_unavailable_database(database_url):
             commit_together(database, [rating_by("a"), rating_by("b")])
 
     database.close()
+
+
+def test_another_process_writes_between_the_transactions_of_one_that_writes_much(
+    tmp_path, migrated_sqlite
+):
+    path = tmp_path / "busy.sqlite3"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    busy, other = Database(f"sqlite:///{path}"), Database(f"sqlite:///{path}")
+    n_left, begun = 500, threading.Event()
+
+    def write_much():
+        nonlocal n_left
+        while n_left:
+            with busy.engine.begin():
+                begun.set()
+                time.sleep(0.01)
+            let_others_write(busy)
+            n_left -= 1
+
+    writer = threading.Thread(target=write_much)
+    writer.start()
+    begun.wait()
+    for number in range(10):
+        commit_together(other, [rating_by(f"u{number}"), rating_by(f"v{number}")])
+    left, n_left = n_left, 1
+    writer.join()
+
+    assert left > 0
+    assert len(stored(other)) == 20
+    for database in (busy, other):
+        database.close()
