@@ -42,7 +42,7 @@ format: $(STAMP) ## Put the source into the house's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(BENCH_STAMP) ## Measure speed and memory beside the peers; results go to benchmarks/RESULTS.md
+bench: $(BENCH_STAMP) ## Measure speed and memory beside the peers, ARGS=--all: every table; results go to benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-full: $(BENCH_STAMP) ## The long ones: quality on every data set, growth to a million items (ARGS="quality --data ml-1m")

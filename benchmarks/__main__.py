@@ -2,9 +2,9 @@
 
 Each is a module of this folder that prints one Markdown table; it replaces its section of
 RESULTS.md. Without names all the short ones run, with --full the long ones: quality, a table for
-each data set, and growth to a million items. --data chooses among quality's data sets. --seeds and
---only make a run shorter; what it prints is then a look and is not kept. Nothing else should run
-on the machine meanwhile.
+each data set, and growth to a million items; with --all both. --data chooses among quality's data
+sets. --seeds and --only make a run shorter; what it prints is then a look and is not kept. Nothing
+else should run on the machine meanwhile.
 """
 
 import argparse
@@ -29,6 +29,7 @@ ALL = (
     "monitoring_cost",
     "import_speed",
     "serving",
+    "burst",
     "demo_time",
     "ratings",
     "lists",
@@ -38,10 +39,29 @@ ALL = (
 
 FULL = ("quality", "quality_ratings", "folding_in", "growth", "diagnosis")
 
+# The kinds of model that a table is about; most of them have it in their rows, too.
+MODELS = {
+    "training_speed": "user_rbm (epoch), joint_rbm (job)",
+    "training_memory": "every kind",
+    "monitoring_cost": "joint_rbm, user_rbm",
+    "import_speed": "no model",
+    "serving": "joint_rbm",
+    "burst": "joint_rbm",
+    "demo_time": "joint_rbm",
+    "ratings": "user_rbm, item_rbm",
+    "lists": "user_rbm",
+    "dashboard": "no model",
+    "quality": "joint_rbm, user_rbm",
+    "quality_ratings": "joint_rbm, user_rbm",
+    "folding_in": "joint_rbm",
+    "growth": "joint_rbm",
+    "diagnosis": "user_rbm, joint_rbm",
+}
+
 
 def main() -> None:
     told = arguments().parse_args()
-    wanted = told.names or (FULL if told.full else ALL)
+    wanted = told.names or (ALL + FULL if told.all else FULL if told.full else ALL)
     for name in wanted:
         if name not in ALL + FULL:
             sys.exit(f"There is no benchmark {name!r}. There are: {', '.join(ALL + FULL)}.")
@@ -54,6 +74,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(ALL + FULL))
     parser.add_argument("--full", action="store_true", help=", ".join(FULL))
+    parser.add_argument("--all", action="store_true", help="every table")
     parser.add_argument("--data", type=names, default=tuple(READERS), help="of quality: a list")
     parser.add_argument("--seeds", help="of quality: a list of splits")
     parser.add_argument("--only", help="of quality: a list of systems")
@@ -87,8 +108,9 @@ def keep(section_name: str, table: str, took: float) -> None:
     verb = "bench-full" if name in FULL else "bench"
     command = f'make {verb} ARGS="{name}{f" --data {data}" if data else ""}"'
     origin = (
-        f"`{command}` – {datetime.now(UTC):%Y-%m-%d}, {processor()}, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}; took {took:.0f} s."
+        f"`{command}` – {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {MODELS[name]}, "
+        f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        f"took {took:.0f} s."
     )
     section = f"## {section_name}\n{origin}\n\n{table}\n"
     if (PICTURES / f"{name}-{data}.svg").is_file():
@@ -100,6 +122,17 @@ def keep(section_name: str, table: str, took: float) -> None:
     else:
         text = f"{text.rstrip()}\n\n{section}"
     RESULTS.write_text(text.rstrip() + "\n")
+
+
+def commit() -> str:
+    """Return the commit that was measured, with + where files differ from it."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", ":/recsvc", ":/benchmarks/*.py")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def processor() -> str:
