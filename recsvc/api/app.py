@@ -43,6 +43,7 @@ from recsvc.api.paths import RawPath
 from recsvc.config import Settings
 from recsvc.service.context import open_context
 from recsvc.service.precompile import precompile
+from recsvc.service.readiness import DatabaseMonitor
 from recsvc.service.serving import Serving
 
 MEGABYTE = 1_000_000
@@ -124,6 +125,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     precompile(settings.home)
     app.state.lanes = Lanes(context.database, wait)
     app.state.lanes.start()
+    app.state.database_monitor = DatabaseMonitor(context.database)
+    app.state.database_monitor.start()
     app.state.metrics.start()
     app.state.serving = Serving(context)
     app.state.serving.start()
@@ -131,6 +134,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         app.state.lanes.stop()
+        app.state.database_monitor.stop()
         app.state.serving.stop()
         app.state.metrics.stop()
         context.database.close()

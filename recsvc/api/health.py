@@ -5,12 +5,10 @@ from typing import Annotated, Literal
 from fastapi import Request, Response
 from pydantic import Field
 
-from recsvc.api.deps import ContextDep
-from recsvc.api.routing import Router, runs_on
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer
-from recsvc.db import migrate
-from recsvc.errors import NotReady, RecsvcError
-from recsvc.service.context import Context
+from recsvc.errors import NotReady
+from recsvc.service.readiness import DatabaseMonitor
 from recsvc.service.serving import Serving
 
 router = Router(tags=["service"])
@@ -48,29 +46,17 @@ async def get_liveness() -> Alive:
     summary="Can requests be answered?",
     responses={503: {"model": Readiness, "description": "Not ready; `checks` say why."}},
 )
-@runs_on("service")
-def get_readiness(request: Request, response: Response, context: ContextDep) -> Readiness:
-    """Look at the database and at the published model.
+async def get_readiness(request: Request, response: Response) -> Readiness:
+    """Look at the database, which is checked twice a second, and at the published model.
 
     Without a published model the service is ready all the same: it takes ratings and trains.
     """
-    database = _database(context)
+    monitor: DatabaseMonitor = request.app.state.database_monitor
+    database = Check(name="database", **monitor.state()._asdict())
     checks = [database, *([_model(request.app.state.serving)] if database.ok else [])]
     ready = all(check.ok for check in checks)
     response.status_code = 200 if ready else 503
     return Readiness(status="ready" if ready else "not_ready", checks=checks)
-
-
-def _database(context: Context) -> Check:
-    try:
-        revision = migrate.current(context.database)
-    except RecsvcError as error:
-        return Check(name="database", ok=False, reason=error.detail)
-    newest = migrate.head()
-    if revision != newest:
-        reason = f"schema is at {revision}, this program needs {newest}"
-        return Check(name="database", ok=False, reason=reason)
-    return Check(name="database", ok=True, reason=f"schema {revision}, current")
 
 
 def _model(serving: Serving) -> Check:

@@ -28,7 +28,7 @@ READ_THREADS = 2
 WRITE_THREADS = {"sqlite": 1, "postgresql": 4}  # SQLite has one writer at a time
 LARGEST_GROUP = {"sqlite": 64, "postgresql": 1}  # writes that share a commit
 OTHER_THREADS = 2  # of each lane but reads and writes
-RESERVE = 4  # connections of the thread that watches for publications, and some more
+RESERVE = 4  # connections of the threads that watch publications and the database, and more
 CONNECTIONS = READ_THREADS + max(WRITE_THREADS.values()) + 3 * OTHER_THREADS + RESERVE
 
 
@@ -149,7 +149,7 @@ class Lanes:
     answers    ranking and prediction
     following  long polls and event streams, which ask again and again
     slow       uploads, and whatever reads all data
-    service    readiness and metrics
+    service    metrics
     """
 
     def __init__(self, database: Database, wait_seconds: float) -> None:

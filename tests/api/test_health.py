@@ -75,6 +75,7 @@ def test_an_earlier_model_goes_on_answering_when_a_new_one_cannot_be_loaded(clie
 
 def test_a_schema_of_another_age_is_not_ready(client, context):
     downgrade(context.database, "base")
+    eventually(lambda: client.get("/readyz").status_code == 503)
 
     answer = client.get("/readyz")
 
@@ -86,7 +87,7 @@ def test_without_its_database_the_service_is_alive_but_not_ready(client, lose_th
     lose_the_database()
 
     assert client.get("/livez").json() == {"status": "alive"}
-    assert client.get("/readyz").status_code == 503
+    eventually(lambda: client.get("/readyz").status_code == 503)
     assert not reasons(client.get("/readyz"))["database"][0]
     assert client.get("/v1/models").status_code == 503
     assert client.get("/v1/models").json()["type"] == "/problems/database-unavailable"
