@@ -84,10 +84,10 @@ def ours(url: str, file: Path, folder: Path) -> float:
         shelf_keep=5,
     )
     now = datetime.now(UTC)
-    with file.open("rb") as stream, unit_of_work(database) as session:
-        importing.request_import(
-            session, context, stream, filename=file.name, file_format="auto", dry_run=False, now=now
-        )
+    with file.open("rb") as stream:
+        upload = importing.shelve_upload(context, stream, filename=file.name, file_format="auto")
+    with unit_of_work(database) as session:
+        importing.request_import(session, upload, dry_run=False, now=now)
     with unit_of_work(database) as session:
         claimed = JobQueue(session).claim(
             worker="benchmark", now=datetime.now(UTC), lease_seconds=600, max_attempts=1
