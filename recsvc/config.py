@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     request_wait_seconds: float = Field(
         2.0,
         gt=0,
-        description="A request that waits longer for its turn is answered 503 with Retry-After.",
+        le=600,
+        description="A request that waits longer for a thread, for SQLite's write lock or for a "
+        "connection is answered 503 with Retry-After.",
     )
     training_threads: int = Field(
         0, ge=0, description="Threads of a training job; 0 means one per core."

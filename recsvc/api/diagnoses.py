@@ -137,7 +137,7 @@ def get_diagnosis(
 ) -> JobDiagnosis:
     """Of a job that runs as of one that is over; what is healthy is said to be."""
     job, diagnosis = diagnosing.diagnose_job(session, job_id, now=now)
-    jobs.hold_back_success(session, job, serving.loading(session))
+    jobs.defer_success(session, job, serving.behind(session))
     return JobDiagnosis(**_shown(diagnosis), job_id=job.id, state=JobState(job.state))
 
 

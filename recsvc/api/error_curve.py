@@ -144,7 +144,7 @@ def get_error_curve(
         return Response(svg.draw(plot), media_type="image/svg+xml")
     job = jobs.get_job(session, job_id, "training")
     curve = _curve(job, jobs.error_curve(session, job_id))
-    if jobs.hold_back_success(session, job, serving.loading(session)):
+    if jobs.defer_success(session, job, serving.behind(session)):
         curve.state = JobState(job.state)
     if form is CurveFormat.CSV:
         return Response(_as_csv(curve.epochs), media_type="text/csv; charset=utf-8")

@@ -7,7 +7,7 @@ from fastapi import Request, Response, status
 from pydantic import ConfigDict, Field
 
 from recsvc.api import answers, cursors
-from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep, Version
+from recsvc.api.deps import Cursor, JobId, Limit, Now, ReadingDep, SessionDep, Version
 from recsvc.api.routing import Router
 from recsvc.api.schemas import Body, JobOut, Page, job_fields
 from recsvc.api.waiting import NOT_MODIFIED, Wait, answer_job
@@ -111,11 +111,9 @@ def list_evaluation_jobs(
     response_model=EvaluationJobOut,
     responses=answers.of(JobNotFound) | NOT_MODIFIED,
 )
-async def get_evaluation_job(
-    job_id: JobId, request: Request, context: ContextDep, wait: Wait = 0
-) -> Response:
+async def get_evaluation_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
     """With `wait`, the answer comes once its state changes, or after so many seconds."""
-    return await answer_job(request, context, job_id, KIND, wait=wait, show=EvaluationJobOut.of)
+    return await answer_job(request, job_id, KIND, wait=wait, show=EvaluationJobOut.of)
 
 
 @router.post(

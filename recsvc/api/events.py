@@ -10,17 +10,16 @@ from fastapi import Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from recsvc.api import answers
-from recsvc.api.deps import LARGEST_KEY, ContextDep, JobId, LanesDep, ServingDep
+from recsvc.api.deps import LARGEST_KEY, JobId, LanesDep, ServingDep
 from recsvc.api.diagnoses import FindingOut
 from recsvc.api.error_curve import Epoch
 from recsvc.api.routing import Router
 from recsvc.api.training_jobs import TrainingJobOut
-from recsvc.db.session import Session, reading
+from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, JobEvent
 from recsvc.errors import JobNotFound, MalformedRequest
 from recsvc.rbm.diagnosis import Finding
 from recsvc.service import jobs
-from recsvc.service.context import Context
 from recsvc.service.serving import Serving
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
@@ -65,7 +64,6 @@ async def _seen(
     },
 )
 async def stream_training_events(
-    context: ContextDep,
     lanes: LanesDep,
     serving: ServingDep,
     job_id: Annotated[int, Depends(_existing)],
@@ -79,23 +77,22 @@ async def stream_training_events(
     """
     done = False
     while not done:
-        for event in await lanes.following.run(partial(_after, context, serving, job_id, seen)):
+        for event in await lanes.follow(partial(_after, serving, job_id, seen)):
             yield event
             seen, done = int(event.id or seen), event.event == "done"
         if not done:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-def _after(context: Context, serving: Serving, job_id: int, seen: int) -> list[ServerSentEvent]:
-    """Read what happened; a success is kept back until this process answers with its version."""
-    with reading(context.database) as session:
-        happened = jobs.events_after(session, job_id, seen)
-        if any(event.name == "done" for event in happened):
-            job = jobs.get_job(session, job_id, KIND)
-            if jobs.hold_back_success(session, job, serving.loading(session)):
-                happened = list(takewhile(_is_before_the_end, happened))
-        figures = _figures(session, job_id, happened)
-        return [_told(session, event, figures) for event in happened]
+def _after(serving: Serving, job_id: int, seen: int, session: Session) -> list[ServerSentEvent]:
+    """Read the next events. A success is deferred until this process answers with its version."""
+    happened = jobs.events_after(session, job_id, seen)
+    if not all(map(_is_before_the_end, happened)):
+        job = jobs.get_job(session, job_id, KIND)
+        if jobs.defer_success(session, job, serving.behind(session)):
+            happened = list(takewhile(_is_before_the_end, happened))
+    figures = _figures(session, job_id, happened)
+    return [_told(session, event, figures) for event in happened]
 
 
 def _is_before_the_end(event: JobEvent) -> bool:

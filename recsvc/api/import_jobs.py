@@ -1,17 +1,26 @@
 """Import jobs: upload a file, follow it, read which lines were refused and why."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import File, Form, Request, Response, UploadFile, status
 from pydantic import Field
 
 from recsvc.api import answers, cursors
-from recsvc.api.deps import ContextDep, Cursor, JobId, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.deps import (
+    ContextDep,
+    Cursor,
+    JobId,
+    LanesDep,
+    Limit,
+    Now,
+    ReadingDep,
+    SessionDep,
+)
 from recsvc.api.ratings import RefusalOut
-from recsvc.api.routing import Router, runs_on
+from recsvc.api.routing import Router
 from recsvc.api.schemas import Answer, JobOut, Page, job_fields
 from recsvc.api.waiting import NOT_MODIFIED, Wait, answer_job
-from recsvc.db.session import unit_of_work
 from recsvc.db.tables import Job
 from recsvc.errors import InvalidCursor, JobFinished, JobNotFound
 from recsvc.service import importing, jobs
@@ -69,10 +78,10 @@ class ImportJobOut(JobOut):
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, summary="Import a file")
-@runs_on("slow")
-def request_import(
+async def request_import(
     response: Response,
     context: ContextDep,
+    lanes: LanesDep,
     now: Now,
     file: Annotated[UploadFile, File(description="CSV, TSV, `::` or NDJSON; also .gz or .zst.")],
     format: Annotated[  # noqa: A002 - the field's name
@@ -81,11 +90,16 @@ def request_import(
     dry_run: Annotated[bool, Form(description="Read and report, but store nothing.")] = False,
 ) -> ImportJobOut:
     """Answer once the file is safe; a worker reads it. Follow it at the Location."""
-    upload = importing.shelve_upload(
-        context, file.file, filename=file.filename or "upload", file_format=format
+    shelve = partial(
+        importing.shelve_upload,
+        context,
+        file.file,
+        filename=file.filename or "upload",
+        file_format=format,
     )
-    with unit_of_work(context.database) as session:
-        job = importing.request_import(session, upload, dry_run=dry_run, now=now)
+    upload = await lanes.slow.run(shelve, is_patient=True)
+    request = partial(importing.request_import, upload=upload, dry_run=dry_run, now=now)
+    job = await lanes.write(request, is_patient=True)
     response.headers["Location"] = f"/v1/import-jobs/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return ImportJobOut.of(job)
@@ -111,11 +125,9 @@ def list_import_jobs(
     response_model=ImportJobOut,
     responses=answers.of(JobNotFound) | NOT_MODIFIED,
 )
-async def get_import_job(
-    job_id: JobId, request: Request, context: ContextDep, wait: Wait = 0
-) -> Response:
+async def get_import_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
     """With `wait`, the answer comes once its state changes, or after so many seconds."""
-    return await answer_job(request, context, job_id, KIND, wait=wait, show=ImportJobOut.of)
+    return await answer_job(request, job_id, KIND, wait=wait, show=ImportJobOut.of)
 
 
 @router.get(

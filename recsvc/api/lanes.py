@@ -1,16 +1,18 @@
 """Threads for synchronous work, in lanes that do not wait for each other.
 
 A lane has a fixed number of threads and one queue: first come, first served. Work that has waited
-longer than the lane allows never begins and raises ServiceBusy, which is answered 503. Whatever a
-request does on a lane – its transaction and the rendering of its response – stays on one thread,
-so no thread ever waits for another one of the same lane.
+longer than the lane allows never begins and raises ServiceBusy, which is answered 503. A request
+uses one thread of its lane, for its transaction and for the rendering of its response, so no
+thread ever waits for another one of the same lane.
 
-A lane may run what has come together as one group: the writes of SQLite share one commit.
+A lane may run several waiting pieces of work as one group: the writes of SQLite share one commit.
 """
 
 import asyncio
 import contextvars
+import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,21 +29,38 @@ Outcomes = Sequence[Any]  # for each of a group what it returned, or the excepti
 READ_THREADS = 2
 WRITE_THREADS = {"sqlite": 1, "postgresql": 4}  # SQLite has one writer at a time
 LARGEST_GROUP = {"sqlite": 64, "postgresql": 1}  # writes that share a commit
-OTHER_THREADS = 2  # of each lane but reads and writes
+ANSWER_THREADS = max(2, os.cpu_count() or 1)  # they use no connection of the pool
+OTHER_THREADS = 2  # of each lane of the others
+STOP_SECONDS = 3.0
+QUEUED = object()  # the outcome of work that is in the queue again
 RESERVE = 4  # connections of the threads that watch publications and the database, and more
-CONNECTIONS = READ_THREADS + max(WRITE_THREADS.values()) + 3 * OTHER_THREADS + RESERVE
+CONNECTIONS = READ_THREADS + max(WRITE_THREADS.values()) + 2 * OTHER_THREADS + RESERVE
 
 
 class _Entry:
     """One piece of work in a queue, and the future that waits for its outcome."""
 
-    def __init__(self, work: Callable[..., Any], future: "asyncio.Future[Any]") -> None:
+    def __init__(
+        self, work: Callable[..., Any], future: "asyncio.Future[Any]", deadline: float
+    ) -> None:
         self._work = work
         self._context = contextvars.copy_context()  # the request's id, for the log
         self.future = future
+        self.deadline = deadline
 
     def __call__(self, *arguments: object) -> Any:  # noqa: ANN401 - whatever the work returns
         return self._context.run(self._work, *arguments)
+
+    def settle(self, outcome: Any) -> None:  # noqa: ANN401 - see Outcomes
+        """Return the outcome to the request that awaits it, unless the request has gone."""
+        if self.future.done():
+            return
+        if isinstance(outcome, StopIteration):  # a future refuses it
+            outcome = RuntimeError("The work raised StopIteration.")
+        if isinstance(outcome, BaseException):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
 
 
 class Lane:
@@ -49,7 +68,8 @@ class Lane:
 
     wait_seconds   work that has not begun by then raises ServiceBusy
     largest_group  how many pieces of work a thread takes at once
-    run_group      runs them and returns an outcome for each; by default one after the other
+    run_group      runs them in order and returns an outcome for each, or for the first of them:
+                   the others go back to the queue. By default one after the other
     """
 
     def __init__(
@@ -78,28 +98,35 @@ class Lane:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Finish what is queued, then end the threads."""
+    def end(self) -> None:
+        """Ask the threads to finish what is queued and to end."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
 
-    async def run(self, work: Callable[..., T]) -> T:
+    def join(self, deadline: float) -> None:
+        """Wait for the threads until `deadline` of time.monotonic()."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    async def run(self, work: Callable[..., T], *, is_patient: bool = False) -> T:
         """Run work on a thread and return its result.
+
+        is_patient  wait as long as it takes: the client has sent much, or was promised an answer
 
         Raises what the work raises, and ServiceBusy if it has not begun after `wait_seconds`.
         """
-        entry = _Entry(work, self._loop.create_future())
+        wait = float("inf") if is_patient else self._wait_seconds
+        entry = _Entry(work, self._loop.create_future(), time.monotonic() + wait)
         with self._changed:
             self._queue.append(entry)
             self._changed.notify()
-        timer = self._loop.call_later(self._wait_seconds, self._expire, entry)
+        timer = None if is_patient else self._loop.call_later(wait, self._expire, entry)
         try:
             result: T = await entry.future
         finally:
-            timer.cancel()
+            if timer:
+                timer.cancel()
         return result
 
     def _expire(self, entry: _Entry) -> None:
@@ -108,7 +135,7 @@ class Lane:
             if entry not in self._queue:
                 return
             self._queue.remove(entry)
-        _settle([entry], [ServiceBusy(self._wait_seconds)])
+        entry.settle(ServiceBusy(self._wait_seconds))
 
     def _work(self) -> None:
         while group := self._take():
@@ -116,27 +143,36 @@ class Lane:
                 outcomes = self._run_group(group)
             except BaseException as error:
                 outcomes = [error] * len(group)
+            outcomes = [*outcomes, *self._put_back(group[len(outcomes) :])]
             with suppress(RuntimeError):  # the loop has closed: nobody awaits the outcomes
                 self._loop.call_soon_threadsafe(_settle, group, outcomes)
+            del group, outcomes  # they may be large, and the next work may be long in coming
 
     def _take(self) -> list[_Entry]:
         """Wait for work and remove it from the queue; none means that the lane stops."""
         with self._changed:
-            while not self._queue and not self._stopping:
+            while True:
+                while self._queue and self._queue[0].future.done():  # the request has gone
+                    self._queue.popleft()
+                if self._queue or self._stopping:
+                    break
                 self._changed.wait()
             n = min(len(self._queue), self._largest_group)
             return [self._queue.popleft() for _ in range(n)]
 
+    def _put_back(self, rest: Sequence[_Entry]) -> Outcomes:
+        """Return the outcomes of work that the group left over: none for what is queued again."""
+        now = time.monotonic()
+        with self._changed:
+            self._queue.extendleft(entry for entry in reversed(rest) if entry.deadline > now)
+        busy = ServiceBusy(self._wait_seconds)
+        return [busy if entry.deadline <= now else QUEUED for entry in rest]
+
 
 def _settle(group: Sequence[_Entry], outcomes: Outcomes) -> None:
-    """Hand each outcome to the request that awaits it, unless the request has gone."""
     for entry, outcome in zip(group, outcomes, strict=True):
-        if entry.future.done():
-            continue
-        if isinstance(outcome, BaseException):
-            entry.future.set_exception(outcome)
-        else:
-            entry.future.set_result(outcome)
+        if outcome is not QUEUED:
+            entry.settle(outcome)
 
 
 def _run_each(group: Group) -> Outcomes:
@@ -144,12 +180,11 @@ def _run_each(group: Group) -> Outcomes:
 
 
 class Lanes:
-    """The lanes of an API process. Their threads hold at most CONNECTIONS database connections.
+    """The lanes of an API process. Their threads use at most CONNECTIONS database connections.
 
-    answers    ranking and prediction
-    following  long polls and event streams, which ask again and again
-    slow       uploads, and whatever reads all data
-    service    metrics
+    answers  ranking and prediction
+    slow     uploads, and work that reads all data
+    service  metrics
     """
 
     def __init__(self, database: Database, wait_seconds: float) -> None:
@@ -163,23 +198,22 @@ class Lanes:
             largest_group=LARGEST_GROUP[kind],
             run_group=partial(commit_together, database),
         )
-        self.answers = Lane("answers", OTHER_THREADS, wait_seconds)
-        self.following = Lane("following", OTHER_THREADS, wait_seconds)
+        self._follows = Lane("follows", OTHER_THREADS, wait_seconds)
+        self.answers = Lane("answers", ANSWER_THREADS, wait_seconds)
         self.slow = Lane("slow", OTHER_THREADS, wait_seconds)
         self.service = Lane("service", OTHER_THREADS, wait_seconds)
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run work in a transaction that only reads."""
+        return await self._reads.run(partial(_read, self._database, work))
 
-        def in_transaction() -> T:
-            with reading(self._database) as session:
-                return work(session)
+    async def follow(self, work: Callable[[Session], T]) -> T:
+        """Do the same for a long poll or an event stream, which asks again and again."""
+        return await self._follows.run(partial(_read, self._database, work), is_patient=True)
 
-        return await self._reads.run(in_transaction)
-
-    async def write(self, work: Callable[[Session], T]) -> T:
+    async def write(self, work: Callable[[Session], T], *, is_patient: bool = False) -> T:
         """Run work in a transaction and return its result once that is committed."""
-        return await self._writes.run(work)
+        return await self._writes.run(work, is_patient=is_patient)
 
     def start(self) -> None:
         """Start all threads, on the running event loop."""
@@ -187,10 +221,18 @@ class Lanes:
             lane.start()
 
     def stop(self) -> None:
-        """Finish what is queued, then end all threads."""
+        """Finish what is queued, as far as STOP_SECONDS allow, and end all threads."""
         for lane in self._all():
-            lane.stop()
+            lane.end()
+        deadline = time.monotonic() + STOP_SECONDS
+        for lane in self._all():
+            lane.join(deadline)
 
     def _all(self) -> tuple[Lane, ...]:
-        others = (self.answers, self.following, self.slow, self.service)
+        others = (self._follows, self.answers, self.slow, self.service)
         return (self._reads, self._writes, *others)
+
+
+def _read(database: Database, work: Callable[[Session], T]) -> T:
+    with reading(database) as session:
+        return work(session)

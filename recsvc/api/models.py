@@ -155,7 +155,7 @@ async def _published(
 
 def _published_version(session: Session, serving: Serving) -> int | None:
     """Return the version that is published, and that this process answers with if it can."""
-    if serving.loading(session) is not None:
+    if serving.behind(session) is not None:
         return serving.present.version if serving.present else None
     publication = publishing.publication(session)
     return None if publication is None else publication.version

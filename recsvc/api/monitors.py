@@ -90,7 +90,7 @@ def get_monitors(
     healthy steps are some thousandth of the weights: three orders of magnitude apart.
     """
     told = monitoring.monitors_of(session, job_id, epoch)
-    jobs.hold_back_success(session, told.job, serving.loading(session))
+    jobs.defer_success(session, told.job, serving.behind(session))
     shown = {
         name: Histograms(
             edges=EDGES.tolist(),

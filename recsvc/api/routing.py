@@ -11,23 +11,25 @@ from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from functools import partial, wraps
 from inspect import Parameter
+from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from recsvc.api.lanes import Lane, Lanes
+from recsvc.api.lanes import Lanes
 from recsvc.db.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
+Run = Callable[[Callable[..., Response]], Awaitable[Response]]
 LaneName = Literal["answers", "slow", "service"]
 LANES = "lanes"  # the parameter that is added to each synchronous route
 LANE_OF = "__lane__"
 
 
 class Transaction(Enum):
-    """A transaction that a route asks for; the lane replaces it by an open session."""
+    """A placeholder for a route's session, which the lane replaces by an open one."""
 
     READ = auto()
     WRITE = auto()
@@ -64,6 +66,8 @@ def runs_on(lane: LaneName) -> Callable[[F], F]:
 class _Route(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         is_async = inspect.iscoroutinefunction(endpoint) or inspect.isasyncgenfunction(endpoint)
+        if is_async and _session_of(endpoint):
+            raise TypeError(f"{endpoint.__name__} is asynchronous: await a lane for a session.")
         if not is_async:
             endpoint = _on_a_lane(endpoint, options.get("status_code"))
         super().__init__(path, endpoint, **options)
@@ -72,8 +76,8 @@ class _Route(APIRoute):
 class Router(APIRouter):
     """A router whose synchronous routes run on lanes.
 
-    A route with a SessionDep runs in the lane of writes, one with a ReadingDep in that of reads,
-    any other in the one that `runs_on` names.
+    A route with a SessionDep runs in the lane of writes, one with a ReadingDep in that of reads.
+    `runs_on` names the lane of any other.
     """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
@@ -85,18 +89,12 @@ def _on_a_lane(
 ) -> Callable[..., Awaitable[Response]]:
     """Make an asynchronous route of a synchronous one."""
     signature = inspect.signature(endpoint)
+    run_on = _lane_of(endpoint)
 
     @wraps(endpoint)
     async def route(**arguments: Any) -> Response:  # noqa: ANN401 - whatever the route takes
         lanes: Lanes = arguments.pop(LANES)
-        work = partial(_respond, endpoint, status_code, arguments)
-        transaction = _transaction(arguments)
-        if transaction is Transaction.WRITE:
-            return await lanes.write(work)
-        if transaction is Transaction.READ:
-            return await lanes.read(work)
-        lane: Lane = getattr(lanes, getattr(endpoint, LANE_OF))
-        return await lane.run(work)
+        return await run_on(lanes)(partial(_respond, endpoint, status_code, arguments))
 
     added = Parameter(LANES, Parameter.KEYWORD_ONLY, annotation=LanesDep)
     parameters = [*signature.parameters.values(), added]
@@ -104,8 +102,20 @@ def _on_a_lane(
     return route
 
 
-def _transaction(arguments: dict[str, Any]) -> Transaction | None:
-    return next((value for value in arguments.values() if isinstance(value, Transaction)), None)
+def _session_of(endpoint: Callable[..., Any]) -> str | None:
+    """Return the transaction that a route asks for: "write", "read" or none."""
+    parameters = inspect.signature(endpoint).parameters.values()
+    annotations = [parameter.annotation for parameter in parameters]
+    return "write" if SessionDep in annotations else "read" if ReadingDep in annotations else None
+
+
+def _lane_of(endpoint: Callable[..., Any]) -> Callable[[Lanes], Run]:
+    """Return how a route finds the lane that it runs on. TypeError where it names none."""
+    if session := _session_of(endpoint):
+        return attrgetter(session)
+    if not hasattr(endpoint, LANE_OF):
+        raise TypeError(f"{endpoint.__name__} asks for no session: name its lane by runs_on.")
+    return attrgetter(f"{getattr(endpoint, LANE_OF)}.run")
 
 
 def _respond(
@@ -125,7 +135,9 @@ def _respond(
     asked = next((value for value in arguments.values() if isinstance(value, Response)), None)
     status = (asked and asked.status_code) or status_code or 200
     headers = dict(asked.headers) if asked else {}
-    if not isinstance(result, BaseModel):
+    if result is None:
         return Response(status_code=status, headers=headers)
+    if not isinstance(result, BaseModel):
+        raise TypeError(f"{endpoint.__name__} returns {type(result).__name__}, not a model.")
     body = result.model_dump_json(by_alias=True)
     return Response(body, status, headers=headers, media_type="application/json")

@@ -8,7 +8,6 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api import answers, cursors
 from recsvc.api.deps import (
-    ContextDep,
     Cursor,
     JobId,
     Limit,
@@ -216,9 +215,9 @@ def list_training_jobs(
     """Newest first."""
     before = cursors.after("training-jobs", cursor)
     found = jobs.list_jobs(session, KIND, before=before, limit=limit + 1)
-    loading = serving.loading(session)
+    behind = serving.behind(session)
     for job in found:
-        jobs.hold_back_success(session, job, loading)
+        jobs.defer_success(session, job, behind)
     shown = [TrainingJobOut.of(job) for job in found[:limit]]
     more = len(found) > limit
     return Page(
@@ -232,11 +231,9 @@ def list_training_jobs(
     response_model=TrainingJobOut,
     responses=answers.of(JobNotFound) | NOT_MODIFIED,
 )
-async def get_training_job(
-    job_id: JobId, request: Request, context: ContextDep, wait: Wait = 0
-) -> Response:
+async def get_training_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
     """With `wait`, the answer comes once its state or epoch changes, or after so many seconds."""
-    return await answer_job(request, context, job_id, KIND, wait=wait, show=TrainingJobOut.of)
+    return await answer_job(request, job_id, KIND, wait=wait, show=TrainingJobOut.of)
 
 
 @router.post(

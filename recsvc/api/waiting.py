@@ -10,10 +10,9 @@ from fastapi import Query, Request, Response
 from recsvc.api.lanes import Lanes
 from recsvc.api.schemas import JobOut
 from recsvc.db.job_events import JobEvents
-from recsvc.db.session import reading
+from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, Job
 from recsvc.service import jobs
-from recsvc.service.context import Context
 from recsvc.service.serving import Serving
 
 LOOK_EVERY_SECONDS = 0.25
@@ -34,7 +33,6 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 
 async def answer_job(
     request: Request,
-    context: Context,
     job_id: int,
     kind: str,
     *,
@@ -46,12 +44,12 @@ async def answer_job(
     Between two looks neither a thread nor a transaction is held. Raises JobNotFound.
     """
     lanes: Lanes = request.app.state.lanes
-    look = partial(_look, context, request.app.state.serving, job_id, kind)
+    look = partial(_look, request.app.state.serving, job_id, kind)
     known = request.headers.get("if-none-match", "")
-    job, told = await lanes.following.run(look)
+    job, told = await lanes.read(look)
     if not known or _matches(known, job):
         deadline = asyncio.get_running_loop().time() + wait
-        job = await _changed(request, partial(lanes.following.run, look), job, told, deadline)
+        job = await _changed(request, partial(lanes.follow, look), job, told, deadline)
     headers = {"ETag": _etag(job), "Cache-Control": "no-cache"}
     if _matches(known, job):
         return Response(status_code=304, headers=headers)
@@ -77,15 +75,14 @@ async def _changed(
     return job
 
 
-def _look(context: Context, serving: Serving, job_id: int, kind: str) -> tuple[Job, int]:
+def _look(serving: Serving, job_id: int, kind: str, session: Session) -> tuple[Job, int]:
     """Return the job as it stands, and the number of its newest event.
 
     A job that has published a version runs until this process can answer with it.
     """
-    with reading(context.database) as session:
-        job, last = jobs.get_job(session, job_id, kind), JobEvents(session).last_id(job_id)
-        jobs.hold_back_success(session, job, serving.loading(session))
-        return job, last
+    job, last = jobs.get_job(session, job_id, kind), JobEvents(session).last_id(job_id)
+    jobs.defer_success(session, job, serving.behind(session))
+    return job, last
 
 
 def _etag(job: Job) -> str:

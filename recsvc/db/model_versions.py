@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import func, or_, select, text
 
 from recsvc.db.session import Session
 from recsvc.db.tables import Job, ModelVersion, Publication
@@ -49,6 +49,11 @@ class ModelVersions:
         """Tell whether the version answers or ever did."""
         found = select(Publication.id).where(Publication.version == version).limit(1)
         return self._session.scalar(found) is not None
+
+    def first_publication(self, version: int) -> int | None:
+        """Return the id of the first publication of a version, None if it has none."""
+        first = select(func.min(Publication.id)).where(Publication.version == version)
+        return self._session.scalar(first)
 
     def page(self, *, before: int | None, limit: int) -> Sequence[ModelVersion]:
         """Give up to `limit` versions, newest first, with numbers below `before`."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import or_, select, text
+from sqlalchemy import Select, or_, select, text
 
 from recsvc.db.interaction_bulk import NUMBER_OF_TYPE
 from recsvc.db.session import Database, Session
@@ -22,10 +22,9 @@ Types = NDArray[np.uint8]
 PURCHASE = list(InteractionType).index(InteractionType.PURCHASE)
 
 POPULARITY = (
-    "SELECT item.key, COALESCE(n, 0) AS n FROM item LEFT JOIN ("
     "SELECT item_key, COUNT(*) AS n FROM ("
     "SELECT item_key FROM rating UNION ALL SELECT item_key FROM interaction) AS done "
-    "GROUP BY item_key) AS counted ON counted.item_key = item.key ORDER BY n DESC, item.key DESC"
+    "GROUP BY item_key ORDER BY n DESC, item_key DESC"
 )
 IS_RATING = -1  # where a type's number would stand
 DONE = (
@@ -78,7 +77,7 @@ def catalogue_rows(session: Session, *, since: datetime | None = None) -> Sequen
 
 
 class Popularity(NamedTuple):
-    """How often each item was rated, viewed, put in a cart or bought.
+    """The number of ratings and interactions of each item that has any.
 
     keys    (n_items,) by falling count; newer items first among equals
     counts  (n_items,)
@@ -88,25 +87,37 @@ class Popularity(NamedTuple):
     counts: Ints
 
 
+class ListableItem(NamedTuple):
+    """An item that is neither hidden nor unavailable."""
+
+    key: int
+    item_id: str
+    title: str | None
+
+
 def popularity(session: Session) -> Popularity:
-    """Count what was done with each item. Reads all ratings and interactions."""
+    """Count ratings and interactions by item. Reads all of them."""
     rows = session.execute(text(POPULARITY)).all()
     columns = np.array(rows, dtype=np.int64).reshape(-1, 2).T
     return Popularity(columns[0], columns[1])
 
 
-def items_newer_than(session: Session, key: int, *, limit: int) -> list[int]:
-    """Return up to `limit` keys of items added after the one with this key, newest first."""
-    newer = select(Item.key).where(Item.key > key).order_by(Item.key.desc()).limit(limit)
-    return list(session.scalars(newer))
+def listable_items(session: Session, keys: Sequence[int]) -> dict[int, ListableItem]:
+    """Return those of these items, by key, that may be listed."""
+    found = _listable().where(Item.key.in_(keys))
+    return {row.key: ListableItem(*row) for row in session.execute(found)}
 
 
-def listable_items(session: Session, keys: Sequence[int]) -> dict[int, tuple[str, str | None]]:
-    """Return item_id and title, by key, of those items that are neither hidden nor unavailable."""
-    rows = select(Item.key, Item.item_id, Item.title).where(
-        Item.key.in_(keys), Item.available, ~Item.hidden
-    )
-    return {key: (item_id, title) for key, item_id, title in session.execute(rows)}
+def newest_items(session: Session, *, below: int | None, limit: int) -> list[ListableItem]:
+    """Return up to `limit` items that may be listed, newest first, with keys under `below`."""
+    found = _listable().order_by(Item.key.desc()).limit(limit)
+    if below is not None:
+        found = found.where(Item.key < below)
+    return [ListableItem(*row) for row in session.execute(found)]
+
+
+def _listable() -> Select[int, str, str | None]:
+    return select(Item.key, Item.item_id, Item.title).where(Item.available, ~Item.hidden)
 
 
 class Histories:

@@ -29,12 +29,13 @@ __all__ = [
     "Database",
     "Session",
     "commit_together",
-    "let_others_write",
+    "pause_for_other_writers",
     "reading",
     "unit_of_work",
 ]
 
 TRY_AGAIN_SECONDS = 0.005  # between two attempts to take SQLite's write lock
+GROUP_SECONDS = 0.1  # in which the works of one transaction begin
 WAIT_SECONDS = 30.0  # of a process that answers nobody
 CONNECTIONS = 32
 KEPT_CONNECTIONS = 8  # open while idle
@@ -118,7 +119,9 @@ def commit_together(
 
     The outcome of a work that raises is its exception, and nothing that it wrote stays. An error
     that ends the transaction has one cause and many victims: then each work runs again by itself.
-    Raises DatabaseUnavailable if the transaction cannot begin or commit; then nothing stays.
+    No work begins later than GROUP_SECONDS after the first, so there may be fewer outcomes than
+    works: those of the first ones. Raises DatabaseUnavailable if the transaction cannot begin or
+    commit; then nothing stays.
     """
     if len(works) > 1:
         with (
@@ -126,8 +129,21 @@ def commit_together(
             _unreachable_is_an_error_of_ours(),
             database.engine.begin() as connection,
         ):
-            return [_in_savepoint(connection, work) for work in works]
-    return [_alone(database, work) for work in works]
+            return _run_in_time(partial(_in_savepoint, connection), works)
+    return _run_in_time(partial(_alone, database), works)
+
+
+def _run_in_time(
+    run: Callable[[Callable[[Session], T]], T | Exception], works: Sequence[Callable[[Session], T]]
+) -> list[T | Exception]:
+    """Run the first work, and the others as long as GROUP_SECONDS allow."""
+    deadline = time.monotonic() + GROUP_SECONDS
+    outcomes = [run(works[0])]
+    for work in works[1:]:
+        if time.monotonic() > deadline:
+            break
+        outcomes.append(run(work))
+    return outcomes
 
 
 class _TransactionLost(Exception):
@@ -165,6 +181,8 @@ def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
     }  # fmt: skip
     if url.get_backend_name() == "postgresql":
         options = f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS}s"
+        if wait_seconds < WAIT_SECONDS:  # a process that answers requests waits for no lock either
+            options += f" -c lock_timeout={round(1000 * wait_seconds)}"
         return create_engine(url, pool_pre_ping=True, connect_args={"options": options}, **pool)
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +230,7 @@ def _set_busy_timeout(connection: SqliteConnection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
 
-def let_others_write(database: Database) -> None:
+def pause_for_other_writers(database: Database) -> None:
     """Pause between two of many transactions, so that other processes can write in between.
 
     Only SQLite has a single writer at a time; on PostgreSQL nobody waits.

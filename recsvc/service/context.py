@@ -1,5 +1,6 @@
 """What a use case needs from its surroundings, opened once a process."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -67,7 +68,8 @@ def open_context(
     if migrate:
         from recsvc.db.migrate import upgrade  # here, for it takes as long to load as the rest
 
-        upgrade(database)
+        with closing(Database(settings.resolved_database_url())) as patient:
+            upgrade(patient)
     return Context(
         database=database,
         shelf=Shelf(settings.resolved_shelf_url(), settings.home / "cache"),

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 from recsvc.db import interactions, items, ratings, refusals
 from recsvc.db.jobs import JobQueue, Lease
 from recsvc.db.refusals import RefusedLine
-from recsvc.db.session import Session, let_others_write, reading, unit_of_work
+from recsvc.db.session import Session, pause_for_other_writers, reading, unit_of_work
 from recsvc.db.settling import Written
 from recsvc.db.tables import Job
 from recsvc.errors import NothingAccepted, TruncatedFile
@@ -141,7 +141,7 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
         left = _after(account.lines, first, chunks)
         for read in _ahead(_reads(context, job, layout, account.lines, left, upload)):
             account = _stored(context, lease, job, account, read, share=_share(raw))
-            let_others_write(context.database)
+            pause_for_other_writers(context.database)
     if upload.cut:
         raise _truncated(upload, account)
     if not account.accepted:

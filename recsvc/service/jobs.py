@@ -7,6 +7,7 @@ from datetime import datetime
 
 from recsvc.db.job_events import JobEvents
 from recsvc.db.jobs import JobQueue
+from recsvc.db.model_versions import ModelVersions
 from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobEvent, JobState, TrainingEpoch
 
@@ -48,14 +49,17 @@ def events_after(
     return JobEvents(session).after(job_id, event_id, limit=limit)
 
 
-def hold_back_success(session: Session, job: Job, loading: int | None) -> bool:
-    """Show a job as running if the version that it has published cannot answer yet.
+def defer_success(session: Session, job: Job, behind: int | None) -> bool:
+    """Show a job as running if this process has not loaded the version that it has published.
 
-    loading  the published version that is being loaded, if any
+    behind   the last publication that is loaded, None if none is later: see `Serving.behind`
     returns  whether the job was changed; it then no longer belongs to the session
     """
     result = job.result or {}
-    if loading is None or not result.get("published") or result["version"] != loading:
+    if behind is None or not result.get("published"):
+        return False
+    first = ModelVersions(session).first_publication(result["version"])
+    if first is None or first <= behind:
         return False
     session.expunge(job)
     job.state, job.finished_at, job.result = JobState.RUNNING, None, None

@@ -35,10 +35,10 @@ class DatabaseMonitor:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop checking."""
+        """Stop checking; a check that is under way may outlive the process's other threads."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STALE_SECONDS)
 
     def state(self) -> DatabaseState:
         """Return what the last check found, without waiting."""
@@ -48,13 +48,14 @@ class DatabaseMonitor:
         return self._state
 
     def check(self) -> None:
-        """Ask the database for its schema's revision."""
+        """Ask the database for its schema's revision. No error ends the thread that checks."""
         try:
-            revision = migrate.current(self._database)
+            self._state = _judge(migrate.current(self._database))
         except RecsvcError as error:
             self._state = DatabaseState(False, error.detail)
-        else:
-            self._state = _judge(revision)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            self._state = DatabaseState(False, reason)
         self._checked_at = time.monotonic()
 
     def _watch(self) -> None:

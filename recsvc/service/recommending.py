@@ -284,7 +284,7 @@ def _unknown_to_the_model(
 
 
 def shortfall(missing: int) -> str:
-    """Say why a list is shorter than asked."""
+    """Return the reason why a list is shorter than asked."""
     return (
         f"{missing} fewer than asked: all other items are rated or bought by the user, excluded, "
         "hidden or unavailable."

@@ -15,7 +15,15 @@ from recsvc.db.items import CatalogueState, catalogue_state
 from recsvc.db.serving_reads import Histories, catalogue_rows
 from recsvc.db.session import Session, reading
 from recsvc.db.tables import Publication
-from recsvc.errors import ModelLoading, ModelUnreadable, NoModelPublished, RecsvcError
+from recsvc.errors import (
+    CheckpointUnreadable,
+    ModelLoading,
+    ModelUnreadable,
+    NoModelPublished,
+    ObjectCorrupt,
+    ObjectMissing,
+    RecsvcError,
+)
 from recsvc.rbm import checkpoint
 from recsvc.service import publishing
 from recsvc.service.answering import Answering, Catalogue
@@ -80,18 +88,20 @@ class Serving:
             raise ModelUnreadable(self.trouble)
         raise ModelLoading(pending.version) if pending else NoModelPublished
 
-    def loading(self, session: Session) -> int | None:
-        """Return the published version if this process cannot answer with it yet, and hurry.
+    def behind(self, session: Session) -> int | None:
+        """Return the last publication that this process has loaded, 0 for none, if one is later.
 
-        None, too, for a version that cannot be loaded: `trouble` has the reason.
+        None if the latest is loaded or cannot be loaded: `trouble` then has the reason. Otherwise
+        the thread is woken to load it.
         """
         publication, present = publishing.publication(session), self._answering
-        if publication is None or publication.id == self._unreadable_id:
+        loaded_id = present.publication_id if present else 0
+        if publication is None or publication.id <= loaded_id:
             return None
-        if present is not None and present.publication_id >= publication.id:
+        if publication.id == self._unreadable_id:
             return None
         self._woken.set()
-        return publication.version
+        return loaded_id
 
     def look(self) -> None:
         """Take in whatever was published or changed; an error leaves what answers as it is.
@@ -102,6 +112,8 @@ class Serving:
             try:
                 with reading(self._context.database) as session:
                     self._pending = publishing.publication(session)
+                    if self._answering is None and (self._pending is None or self.trouble):
+                        self.popular.count(session)
                 if self._pending is not None:
                     self._take_in(self._pending)
                 self.trouble = self._unreadable_id = None
@@ -113,7 +125,8 @@ class Serving:
         if self.trouble != reason:
             log.error("the published version cannot be served", reason=reason)
         self.trouble = reason
-        self._unreadable_id = self._pending.id if self._pending else None
+        for_good = isinstance(error, (ObjectMissing, ObjectCorrupt, CheckpointUnreadable))
+        self._unreadable_id = self._pending.id if self._pending and for_good else None
 
     def _watch(self) -> None:
         while not self._stopping:

@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TypeVar
 
 import pytest
@@ -22,7 +22,7 @@ def rate(session: Session, user_id: str) -> None:
     rating.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
 
 
-def run_with(lanes: Lane | Lanes, body: Callable[[], Awaitable[T]]) -> T:
+def run_with(lanes: Lanes, body: Callable[[], Awaitable[T]]) -> T:
     """Run a coroutine between the start and the end of lanes."""
 
     async def run() -> T:
@@ -35,13 +35,27 @@ def run_with(lanes: Lane | Lanes, body: Callable[[], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+def run_on(lane: Lane, body: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine between the start and the end of one lane."""
+
+    async def run() -> T:
+        lane.start()
+        try:
+            return await body()
+        finally:
+            lane.end()
+            await asyncio.to_thread(lane.join, time.monotonic() + PATIENCE_SECONDS)
+
+    return asyncio.run(run())
+
+
 def test_work_runs_in_the_order_in_which_it_came():
     lane, order = Lane("test", 1, PATIENCE_SECONDS), []
 
     async def body() -> None:
         await asyncio.gather(*(lane.run(lambda n=n: order.append(n)) for n in range(50)))
 
-    run_with(lane, body)
+    run_on(lane, body)
 
     assert order == list(range(50))
 
@@ -59,7 +73,7 @@ def test_no_more_runs_at_once_than_there_are_threads():
     async def body() -> None:
         await asyncio.gather(*(lane.run(work) for _ in range(30)))
 
-    run_with(lane, body)
+    run_on(lane, body)
 
     assert max(most) == 3
 
@@ -76,7 +90,7 @@ def test_work_that_waits_too_long_raises_service_busy_and_never_begins():
         await first
         await lane.run(lambda: begun.append("third"))
 
-    run_with(lane, body)
+    run_on(lane, body)
 
     assert begun == ["third"]
 
@@ -88,7 +102,7 @@ def test_work_that_has_begun_may_take_longer_than_others_may_wait():
         asyncio.get_running_loop().call_later(0.3, gate.set)
         return await lane.run(lambda: gate.wait(PATIENCE_SECONDS))
 
-    assert run_with(lane, body)
+    assert run_on(lane, body)
 
 
 def test_an_error_reaches_the_request_whose_work_raised_it():
@@ -102,7 +116,7 @@ def test_an_error_reaches_the_request_whose_work_raised_it():
             await lane.run(fail)
         return await lane.run(lambda: 7)
 
-    assert run_with(lane, body) == 7
+    assert run_on(lane, body) == 7
 
 
 def test_stopping_finishes_what_is_queued():
@@ -112,13 +126,11 @@ def test_stopping_finishes_what_is_queued():
         waiting = [asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))]
         waiting += [asyncio.create_task(lane.run(lambda n=n: finished.append(n))) for n in range(5)]
         await asyncio.sleep(0)
-        stopping = asyncio.create_task(asyncio.to_thread(lane.stop))
-        await asyncio.sleep(0.05)
+        lane.end()
         gate.set()
-        await asyncio.gather(stopping, *waiting)
+        await asyncio.gather(*waiting)
 
-    with suppress(RuntimeError):
-        run_with(lane, body)
+    run_on(lane, body)
 
     assert finished == list(range(5))
 
@@ -138,7 +150,7 @@ def test_writes_that_fail_leave_the_others_of_their_group_stored(database):
         assert all(ratings_of(session, user) for user in ids if user)
 
 
-def test_readiness_does_not_wait_for_requests_that_hold_every_other_thread(database):
+def test_metrics_do_not_wait_for_requests_that_use_every_other_thread(database):
     lanes, gate, held = Lanes(database, PATIENCE_SECONDS), threading.Event(), []
 
     def hold(session: Session | None = None) -> None:
@@ -146,16 +158,91 @@ def test_readiness_does_not_wait_for_requests_that_hold_every_other_thread(datab
         gate.wait(PATIENCE_SECONDS)
 
     async def body() -> str:
-        others = [lanes.answers.run, lanes.following.run, lanes.slow.run, lanes.read, lanes.write]
+        others = [lanes.answers.run, lanes.slow.run, lanes.follow, lanes.read, lanes.write]
         waiting = [asyncio.create_task(run(hold)) for run in others for _ in range(20)]
-        await asyncio.to_thread(eventually, lambda: len(held) >= 8)
+        await asyncio.to_thread(eventually, lambda: len(held) >= 9)
         try:
-            return await lanes.service.run(lambda: "ready")
+            return await lanes.service.run(lambda: "metrics")
         finally:
             gate.set()
             await asyncio.gather(*waiting)
 
-    assert run_with(lanes, body) == "ready"
+    assert run_with(lanes, body) == "metrics"
+
+
+def test_a_group_that_takes_long_leaves_the_rest_to_the_next_one():
+    taken, gate = [], threading.Event()
+
+    def run_two(group):
+        gate.wait(PATIENCE_SECONDS)
+        taken.append(len(group))
+        return [work() for work in group[:2]]
+
+    lane = Lane("test", 1, PATIENCE_SECONDS, largest_group=5, run_group=run_two)
+
+    async def body() -> list[int]:
+        waiting = [asyncio.create_task(lane.run(lambda n=n: n)) for n in range(7)]
+        await asyncio.sleep(0)
+        gate.set()
+        return await asyncio.gather(*waiting)
+
+    assert run_on(lane, body) == list(range(7))
+    assert taken[-3:] == [5, 3, 1] or sum(min(n, 2) for n in taken) == 7
+
+
+def test_what_goes_back_to_the_queue_after_its_time_is_busy_and_never_begins():
+    begun, gate = [], threading.Event()
+
+    def run_first(group):
+        gate.wait(PATIENCE_SECONDS)
+        return [work() for work in group[:1]]
+
+    lane = Lane("test", 1, 0.05, largest_group=5, run_group=run_first)
+
+    async def body() -> list[object]:
+        first = asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))
+        others = [asyncio.create_task(lane.run(lambda n=n: begun.append(n))) for n in range(3)]
+        await asyncio.sleep(0.2)
+        gate.set()
+        await first
+        return await asyncio.gather(*others, return_exceptions=True)
+
+    outcomes = run_on(lane, body)
+
+    assert sum(isinstance(outcome, ServiceBusy) for outcome in outcomes) == 3 - len(begun)
+    assert len(begun) < 3
+
+
+def test_work_whose_request_has_gone_is_not_begun():
+    lane, gate, begun = Lane("test", 1, PATIENCE_SECONDS), threading.Event(), []
+
+    async def body() -> None:
+        first = asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))
+        gone = asyncio.create_task(lane.run(lambda: begun.append("gone")))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        await asyncio.sleep(0)
+        gate.set()
+        await first
+        await lane.run(lambda: begun.append("last"))
+
+    run_on(lane, body)
+
+    assert begun == ["last"]
+
+
+def test_patient_work_waits_longer_than_others_may():
+    lane, gate = Lane("test", 1, 0.05), threading.Event()
+
+    async def body() -> int:
+        first = asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.2, gate.set)
+        answer = await lane.run(lambda: 7, is_patient=True)
+        await first
+        return answer
+
+    assert run_on(lane, body) == 7
 
 
 def test_threads_hold_no_more_connections_than_the_pool_has(database_url):
@@ -168,7 +255,7 @@ def test_threads_hold_no_more_connections_than_the_pool_has(database_url):
 
     async def body() -> int:
         asyncio.get_running_loop().call_later(0.3, gate.set)
-        works = [run(hold) for run in (lanes.read, lanes.write) for _ in range(20)]
+        works = [run(hold) for run in (lanes.read, lanes.write, lanes.follow) for _ in range(20)]
         outcomes = await asyncio.gather(*works, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} <= {type(None), ServiceBusy}
         return database.engine.pool.checkedout()

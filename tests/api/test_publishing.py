@@ -1,12 +1,14 @@
 """A success that publishes is reported once this process answers with the version, not before."""
 
+import threading
+
 from starlette.testclient import TestClient
 
-from recsvc.db.session import reading
+from recsvc.db.session import reading, unit_of_work
 from recsvc.service import publishing
 from tests.api.conftest import publish_a_trained_model
 from tests.api.test_following_jobs import events
-from tests.conftest import eventually
+from tests.conftest import NOON, eventually
 
 JOB = "/v1/training-jobs/1"
 LIST = "/v1/users/u3/recommendations"
@@ -55,9 +57,14 @@ def test_a_card_is_published_once_its_version_answers(client, app, context):
 
 
 def test_the_event_stream_ends_with_a_version_that_answers(client, app, context):
-    app.state.serving.look()
-    publish_a_trained_model(client, context)
+    def load_later() -> None:
+        gate.wait(0.6)  # two looks of the stream
+        app.state.serving._looking.release()
 
+    gate = threading.Event()
+    app.state.serving._looking.acquire()
+    publish_a_trained_model(client, context)
+    threading.Thread(target=load_later).start()
     told = events(client.get(f"{JOB}/events").text.splitlines())
 
     assert told[-1][1] == "done"
@@ -86,6 +93,28 @@ def test_a_version_that_cannot_be_loaded_does_not_keep_its_job_running(client, a
     eventually(lambda: state(client)[0] == "succeeded")
     assert sha256 in app.state.serving.trouble
     assert client.get(LIST).json()["model_version"] is None
+
+
+def test_an_earlier_job_stays_finished_while_its_version_is_loaded_again(client, app, context):
+    for _ in range(2):
+        publish_a_trained_model(client, context)
+    app.state.serving.look()
+    assert state(client)[0] == "succeeded"
+
+    with app.state.serving._looking, unit_of_work(context.database) as session:
+        publishing.rollback(session, now=NOON)
+    with app.state.serving._looking:
+        assert state(client)[0] == "succeeded"
+
+
+def test_each_job_runs_until_a_version_as_late_as_its_own_answers(client, app, context):
+    with app.state.serving._looking:
+        for _ in range(2):
+            publish_a_trained_model(client, context)
+        states = [job["state"] for job in client.get("/v1/training-jobs").json()["items"]]
+        assert states == ["running", "running"]
+
+    eventually(lambda: state(client)[0] == "succeeded")
 
 
 def test_publishing_and_rolling_back_respond_once_the_version_answers(client, context):

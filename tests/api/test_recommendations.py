@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from recsvc.api.app import create_app
 from tests.api.conftest import publish_a_trained_model, settings_for
+from tests.conftest import eventually
 
 LIST = "/v1/users/{}/recommendations"
 ITEMS = {f"i{number}" for number in range(10)}
@@ -292,6 +293,8 @@ def test_without_a_model_popular_and_then_new_items_come(client):
         client.put(f"/v1/users/{user}/ratings/{item}", json={"value": 5})
     client.put("/v1/items/pot", json={"title": "A pot"})
     client.put("/v1/items/tray", json={"available": False})
+    first = {"n": 1}
+    eventually(lambda: ids(client.get(LIST.format("nobody"), params=first)) == ["tea"])
 
     unknown = client.get(LIST.format("nobody"), params={"n": 3})
     known = client.get(LIST.format("c"), params={"explain": True})

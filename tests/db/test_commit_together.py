@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, text
 
 from recsvc.db.ratings import count_users
-from recsvc.db.session import Database, commit_together, let_others_write, reading
+from recsvc.db.session import Database, commit_together, pause_for_other_writers, reading
 from recsvc.errors import DatabaseUnavailable
 from recsvc.service import rating
 from tests.conftest import NOON
@@ -149,7 +149,7 @@ def test_another_process_writes_between_the_transactions_of_one_that_writes_much
             with busy.engine.begin():
                 begun.set()
                 time.sleep(0.01)
-            let_others_write(busy)
+            pause_for_other_writers(busy)
             n_left -= 1
 
     writer = threading.Thread(target=write_much)

@@ -14,8 +14,16 @@ DESCRIBED = {
 
 
 @pytest.fixture
-def items():
+def items(monkeypatch):
+    """Popular items that are counted whenever they are asked to."""
+    monkeypatch.setattr(popular, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(popular, "SHARE", 1e9)
     return PopularItems()
+
+
+def count(database, items):
+    with reading(database) as session:
+        items.count(session)
 
 
 @pytest.fixture
@@ -49,7 +57,12 @@ def ids(ranked):
     return [place.item_id for place in ranked.items]
 
 
+def test_before_the_first_count_the_newest_items_come(shop, items):
+    assert ids(listed(shop, items)) == ["n4", "n3", "n2", "n1", "n0", "i2", "i1", "i0"]
+
+
 def test_popular_items_come_first_then_the_newest(shop, items):
+    count(shop, items)
     ranked = listed(shop, items)
 
     assert ids(ranked) == ["i0", "i2", "i1", "n4", "n3", "n2", "n1", "n0"]
@@ -58,12 +71,14 @@ def test_popular_items_come_first_then_the_newest(shop, items):
 
 
 def test_exactly_n_come_or_the_list_says_how_many_are_missing(shop, items):
+    count(shop, items)
     assert ids(listed(shop, items, n=4)) == ["i0", "i2", "i1", "n4"]
     assert listed(shop, items, n=8).shortfall is None
     assert listed(shop, items, n=10).shortfall.startswith("2 fewer than asked")
 
 
 def test_hidden_unavailable_excluded_and_done_items_do_not_come(shop, items):
+    count(shop, items)
     with unit_of_work(shop) as session:
         put(session, "i0", hidden=True)
         put(session, "n4", available=False)
@@ -75,6 +90,7 @@ def test_hidden_unavailable_excluded_and_done_items_do_not_come(shop, items):
 
 
 def test_changes_count_in_the_next_list_though_nothing_is_counted_anew(shop, items):
+    count(shop, items)
     assert ids(listed(shop, items, n=2)) == ["i0", "i2"]
     with unit_of_work(shop) as session:
         put(session, "i0", available=False)
@@ -86,15 +102,33 @@ def test_changes_count_in_the_next_list_though_nothing_is_counted_anew(shop, ite
     assert ranked.items[2].title == "Just in"
 
 
-def test_what_was_done_meanwhile_is_counted_once_it_is_time(shop, items, monkeypatch):
-    monkeypatch.setattr(popular, "LEAST_SECONDS", 0)
-    monkeypatch.setattr(popular, "SHARE", 1e9)
-    assert ids(listed(shop, items, n=1)) == ["i0"]
+def test_counts_change_once_it_is_time(shop, items, monkeypatch):
+    count(shop, items)
     with unit_of_work(shop) as session:
         for user in range(4):
             rate(session, f"w{user}", "n0")
+    monkeypatch.setattr(popular, "LEAST_SECONDS", 1e9)
+    count(shop, items)
 
     assert ids(listed(shop, items, n=1)) == ["n0"]
+
+    with unit_of_work(shop) as session:
+        for user in range(8):
+            rate(session, f"x{user}", "n1")
+    count(shop, items)
+
+    assert ids(listed(shop, items, n=1)) == ["n0"]
+
+
+def test_many_items_that_came_after_the_count_are_all_listed(shop, items, monkeypatch):
+    monkeypatch.setattr(popular, "AT_ONCE", 3)
+    count(shop, items)
+    with unit_of_work(shop) as session:
+        for number in range(20):
+            put(session, f"late{number:02}", hidden=number % 3 == 0)
+
+    assert len(ids(listed(shop, items, n=21))) == 21
+    assert listed(shop, items, n=21).shortfall is None
 
 
 def test_a_long_catalogue_is_read_to_its_end(database, items, monkeypatch):
@@ -103,6 +137,7 @@ def test_a_long_catalogue_is_read_to_its_end(database, items, monkeypatch):
         rows = {f"i{n:03}": {**DESCRIBED, "hidden": n % 2 == 1} for n in range(100)}
         cataloguing.put_items(session, rows, now=NOON)
 
+    count(database, items)
     ranked = listed(database, items, n=60)
 
     assert ids(ranked) == [f"i{n:03}" for n in range(98, -1, -2)]

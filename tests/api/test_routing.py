@@ -1,0 +1,89 @@
+"""Synchronous routes: one thread from first to last, rendered as FastAPI would."""
+
+import threading
+
+import pytest
+from fastapi import FastAPI, Response
+from pydantic import BaseModel, Field
+from starlette.testclient import TestClient
+
+from recsvc.api.deps import ContextDep, ReadingDep, SessionDep
+from recsvc.api.routing import Router, runs_on
+from recsvc.service import rating
+from tests.conftest import NOON
+
+router = Router()
+
+
+class Seen(BaseModel):
+    """What a route saw."""
+
+    thread: str = Field(serialization_alias="on")
+    rendered: float | None = None
+
+
+@router.post("/write", status_code=202)
+def write(session: SessionDep, response: Response) -> Seen:
+    rating.rate(session, "ann", "tea", 5, rated_at=None, now=NOON, scale=None)
+    response.headers["Location"] = "/somewhere"
+    return Seen(thread=threading.current_thread().name)
+
+
+@router.post("/fails")
+def fails(session: SessionDep) -> Seen:
+    rating.rate(session, "bob", "tea", 5, rated_at=None, now=NOON, scale=None)
+    raise RuntimeError("after it has written")
+
+
+@router.get("/read")
+def read(session: ReadingDep) -> Seen:
+    (standing,) = rating.list_ratings(session, "ann")
+    return Seen(thread=threading.current_thread().name, rendered=standing.value)
+
+
+@router.delete("/nothing", status_code=204)
+def nothing(session: SessionDep) -> None:
+    pass
+
+
+@router.get("/slow")
+@runs_on("slow")
+def slow(context: ContextDep) -> Seen:
+    return Seen(thread=f"{threading.current_thread().name} {context.database.dialect}")
+
+
+@pytest.fixture
+def routes(app: FastAPI, client: TestClient) -> TestClient:
+    app.include_router(router)
+    return client
+
+
+def test_a_route_runs_on_a_thread_of_the_lane_that_its_session_names(routes):
+    written = routes.post("/write")
+    read_back = routes.get("/read")
+
+    assert (written.status_code, written.headers["location"]) == (202, "/somewhere")
+    assert written.json()["on"].startswith("writes-")
+    assert read_back.json()["on"].startswith("reads-")
+    assert read_back.json()["rendered"] == 5.0
+    assert routes.get("/slow").json()["on"].startswith("slow-")
+
+
+def test_a_route_without_a_body_has_its_status(routes):
+    answer = routes.delete("/nothing")
+
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_what_a_route_wrote_before_it_failed_is_undone(routes):
+    assert routes.post("/fails").status_code == 500
+
+    assert routes.get("/v1/users/bob/ratings").status_code == 404
+
+
+def test_a_synchronous_route_without_a_lane_is_refused_when_it_is_defined():
+    with pytest.raises(TypeError, match="forgotten asks for no session"):
+
+        @router.get("/forgotten")
+        def forgotten() -> Seen:
+            return Seen(thread="")
