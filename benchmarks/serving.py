@@ -44,15 +44,18 @@ def main() -> None:
             imported(client, data_file(ML_1M))
             trained(client, hyperparameters={"epochs": 3})
             empty = empty_route()
+            alone = rounds(client, connections=1)
             quiet = rounds(client)
             busy = while_training(client)
             many = Load(*map(median, zip(*busy, strict=True)))
     few = Load(*map(median, zip(*quiet, strict=True)))
+    one = Load(*map(median, zip(*alone, strict=True)))
     print("| MovieLens 1M, wrk with 16 connections | requests a second | p50, ms | p99, ms | |")
     print("|---|---:|---:|---:|---|")
     share = few.requests_per_second / empty.requests_per_second
     ratio = many.p99_ms / few.p99_ms
     show("an empty FastAPI route", empty, "")
+    show("recommendations, one connection", one, "one shopper at a time")
     show("recommendations", few, f"{share:.2f} of the empty route (at least {LEAST_SHARE})")
     show(
         "recommendations while a job trains",
@@ -79,11 +82,11 @@ def empty_route() -> Load:
     return Load(*map(median, zip(*found, strict=True)))
 
 
-def rounds(client: Client) -> list[Load]:
+def rounds(client: Client, connections: int = CONNECTIONS) -> list[Load]:
     found = []
     for number in range(ROUNDS):
         rate_everybody(client, number)
-        found.append(wrk(client.base_url, number))
+        found.append(wrk(client.base_url, number, connections=connections))
     return found
 
 
@@ -112,12 +115,12 @@ def rate_everybody(client: Client, number: int) -> None:
         sys.exit(f"Not all ratings were taken: {report['refused'][:3]}")
 
 
-def wrk(url: str, seed: int, *, only_once: bool = True) -> Load:
+def wrk(url: str, seed: int, *, only_once: bool = True, connections: int = CONNECTIONS) -> Load:
     """Run one round."""
     command = [
         "wrk",
         "-t1",
-        f"-c{CONNECTIONS}",
+        f"-c{connections}",
         f"-d{ROUND_SECONDS}s",
         "-s",
         str(HERE / "random_users.lua"),

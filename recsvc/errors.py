@@ -392,7 +392,7 @@ class ModelUnreadable(NotReady):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"The published version cannot be loaded: {reason} Publish another version, or train."
+            f"The model version cannot be loaded: {reason} Publish another version, or train."
         )
 
 

@@ -34,7 +34,7 @@ class ModelCard(Answer):
     """What a model version was learned from, how well it does, and whether it answers."""
 
     version: int = Field(examples=[3])
-    published: bool = Field(examples=[True])
+    published: bool = Field(examples=[True], description="Whether this process answers with it.")
     job_id: int = Field(examples=[7])
     model_kind: Literal["user_rbm", "item_rbm", "joint_rbm"]
     created_at: datetime
@@ -101,7 +101,7 @@ def list_models(
     """Newest first; `published` says which one answers."""
     before = cursors.after("models", cursor)
     versions = publishing.list_models(session, before=before, limit=limit + 1)
-    published = _published_version(session, serving)
+    published = serving.version
     cards = [ModelCard.of(version, published=published) for version in versions[:limit]]
     more = len(versions) > limit
     return Page(
@@ -126,7 +126,7 @@ async def rollback_model(serving: ServingDep, lanes: LanesDep, now: Now) -> Mode
 def get_model(version: Version, session: ReadingDep, serving: ServingDep) -> ModelCard:
     """The card outlives the weights."""
     found = publishing.get_model(session, version)
-    return ModelCard.of(found, published=_published_version(session, serving))
+    return ModelCard.of(found, published=serving.version)
 
 
 @router.post(
@@ -139,8 +139,11 @@ async def publish_model(
 ) -> ModelCard:
     """Publish, and respond once this process answers with it; all others do within a second.
 
-    No request fails meanwhile.
+    No request fails meanwhile. A version that cannot be read is not published.
     """
+    card = await lanes.read(partial(publishing.get_model, version=version))
+    if card.retired_at is None:
+        await asyncio.to_thread(serving.check, card)
     return await _published(partial(publishing.publish, version=version, now=now), serving, lanes)
 
 
@@ -150,12 +153,4 @@ async def _published(
     """Publish a version, and respond once this process answers with it."""
     chosen = await lanes.write(publish)
     await asyncio.to_thread(serving.look)  # no lane: a committed change is not refused as busy
-    return ModelCard.of(chosen, published=chosen.version)
-
-
-def _published_version(session: Session, serving: Serving) -> int | None:
-    """Return the version that is published, and that this process answers with if it can."""
-    if serving.behind(session) is not None:
-        return serving.present.version if serving.present else None
-    publication = publishing.publication(session)
-    return None if publication is None else publication.version
+    return ModelCard.of(chosen, published=serving.version)

@@ -14,7 +14,7 @@ import structlog
 from recsvc.db.items import CatalogueState, catalogue_state
 from recsvc.db.serving_reads import Histories, catalogue_rows
 from recsvc.db.session import Session, reading
-from recsvc.db.tables import Publication
+from recsvc.db.tables import ModelVersion, Publication
 from recsvc.errors import (
     CheckpointUnreadable,
     ModelLoading,
@@ -78,6 +78,18 @@ class Serving:
     def present(self) -> Answering | None:
         """What answers now, None before the first version is loaded."""
         return self._answering
+
+    @property
+    def version(self) -> int | None:
+        """The version that answers now, None before the first is loaded."""
+        return self._answering.version if self._answering else None
+
+    def check(self, version: ModelVersion) -> None:
+        """Read a version's checkpoint. Raises ModelUnreadable."""
+        try:
+            checkpoint.read_model(self._context.shelf.map(version.checkpoint_sha256))
+        except RecsvcError as error:
+            raise ModelUnreadable(error.detail) from error
 
     def answering(self) -> Answering:
         """Return what answers now. Raises NoModelPublished, ModelLoading or ModelUnreadable."""

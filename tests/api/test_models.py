@@ -11,12 +11,14 @@ from recsvc.db.tables import Publication
 from recsvc.errors import AlreadyPublished
 from recsvc.service import publishing
 from tests.api.conftest import a_version, publish_a_trained_model
+from tests.api.test_users import a_model
 
 
 @pytest.fixture
 def versions(context) -> list[int]:
+    sha256 = context.shelf.put(a_model(["u", "v"]))
     with unit_of_work(context.database) as session:
-        return [a_version(session).version for _ in range(4)]
+        return [a_version(session, checkpoint_sha256=sha256).version for _ in range(4)]
 
 
 def published(client) -> list[int]:
@@ -91,6 +93,30 @@ def test_a_version_whose_weights_are_gone_cannot_be_published(client, context, v
 
     assert answer.status_code == 409
     assert answer.json()["type"] == "/problems/version-retired"
+
+
+def test_a_version_that_cannot_be_read_is_not_published(client, context, versions):
+    publish(client, 1)
+    with unit_of_work(context.database) as session:
+        lost = a_version(session).version
+
+    answer = publish(client, lost)
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "/problems/model-unreadable"
+    assert published(client) == [1]
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_card_is_not_published_where_this_process_cannot_answer_with_it(
+    client, app, context, now
+):
+    with unit_of_work(context.database) as session:
+        publishing.publish(session, a_version(session).version, now=now)
+    app.state.serving.look()
+
+    assert published(client) == []
+    assert client.get("/readyz").status_code == 503
 
 
 def test_rolling_back_again_and_again_goes_further_back(client, versions):
