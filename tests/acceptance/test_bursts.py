@@ -26,42 +26,36 @@ def stored_value(client: Client, number: int) -> float | None:
     return next((one["value"] for one in ratings if one["item_id"] == item), None)
 
 
-def serve(make_site: Make, database_url: str, data_dir: Path, *, wait: float) -> Client:
-    site = make_site(database_url, request_wait_seconds=wait)
-    client = site.serve()
+@pytest.fixture
+def filled(make_site: Make, database_url: str, data_dir: Path) -> Client:
+    """A service that lets a request wait as long as a busy machine may take."""
+    client = make_site(database_url, request_wait_seconds=PATIENCE_SECONDS).serve()
     imported(client, data_dir / "ml-100k" / "u.data")
     trained(client, model_kind="user_rbm", hyperparameters=SHORT)
     return client
 
 
-@pytest.fixture
-def patient(make_site: Make, database_url: str, data_dir: Path) -> Client:
-    """A service that lets a request wait as long as a busy machine may take."""
-    return serve(make_site, database_url, data_dir, wait=PATIENCE_SECONDS)
-
-
-def test_a_burst_is_answered_and_stored_while_the_service_stays_ready(patient):
+def test_a_burst_is_answered_and_stored_while_the_service_stays_ready(filled):
     for kind in KINDS:
         for size in SIZES:
-            found = asyncio.run(burst(patient, kind, size))
+            found = asyncio.run(burst(filled, kind, size))
 
             assert n_good(found) == size, (kind, size, found.statuses)
             assert found.probes
             assert float("inf") not in found.probes, (kind, size)
 
-    assert [stored_value(patient, n) for n in range(500)] == [1 + n % 5 for n in range(500)]
+    assert [stored_value(filled, n) for n in range(500)] == [1 + n % 5 for n in range(500)]
 
 
-def test_what_had_to_wait_too_long_succeeds_when_it_is_sent_again(
-    make_site, database_url, data_dir
-):
-    client = serve(make_site, database_url, data_dir, wait=0.05)
+def test_what_had_to_wait_too_long_succeeds_when_it_is_sent_again(make_site, database_url):
+    url = make_site(database_url, request_wait_seconds=0.05).serve().base_url
 
-    found = asyncio.run(burst(client, "PUT", 300))
+    with Client(url, timeout=PATIENCE_SECONDS, patience=PATIENCE_SECONDS) as client:
+        found = asyncio.run(burst(client, "PUT", 300))
 
-    assert found.statuses[503] > 0
-    assert n_good(found) + found.statuses[503] == 300, found.statuses
-    assert set(found.repeated) <= {200, 201, 503}
-    for number in range(300):
-        client.rate(str(1 + number), str(1 + (number * 7) % N_ITEMS), 1 + number % 5)
-    assert [stored_value(client, n) for n in range(300)] == [1 + n % 5 for n in range(300)]
+        assert found.statuses[503] > 0
+        assert n_good(found) + found.statuses[503] == 300, found.statuses
+        assert set(found.repeated) <= {200, 201, 503}
+        for number in range(300):
+            client.rate(str(1 + number), str(1 + (number * 7) % N_ITEMS), 1 + number % 5)
+        assert [stored_value(client, n) for n in range(300)] == [1 + n % 5 for n in range(300)]

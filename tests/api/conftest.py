@@ -23,7 +23,7 @@ from recsvc.service import publishing
 from recsvc.service.carrying_out import carry_out
 from recsvc.service.context import Context
 from tests.api.playing import Worker
-from tests.conftest import NOON
+from tests.conftest import LONG_WAIT_SECONDS, NOON
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -41,7 +41,8 @@ def _plain_logs():
 
 
 def settings_for(database_url: str, home: Path, **others: object) -> Settings:
-    return Settings(home=home, database_url=database_url, **others)
+    patient = {"request_wait_seconds": LONG_WAIT_SECONDS} | others
+    return Settings(home=home, database_url=database_url, **patient)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from recsvc.client import Client
 from recsvc.service.demo import generate
-from tests.conftest import PATIENCE_SECONDS
+from tests.conftest import LONG_WAIT_SECONDS, PATIENCE_SECONDS
 
 OF_THE_TESTER = ("RECSVC_", "FORCE_COLOR", "TTY_", "LINES", "PYTHONIOENCODING", "PYTHONUTF8")
 RECSVC = (sys.executable, "-m", "recsvc.cli")
@@ -35,7 +35,8 @@ class Served:
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OF_THE_TESTER)}
-    return kept | {"RECSVC_HOME": str(home), "COLUMNS": "160", "NO_COLOR": "1"} | settings
+    ours = {"RECSVC_HOME": str(home), "COLUMNS": "160", "NO_COLOR": "1"}
+    return kept | ours | {"RECSVC_REQUEST_WAIT_SECONDS": str(LONG_WAIT_SECONDS)} | settings
 
 
 def start_serving(home: Path, *options: str, **settings: str) -> Served:
