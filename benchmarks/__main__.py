@@ -49,7 +49,7 @@ MODELS = {
     "burst": "joint_rbm",
     "demo_time": "joint_rbm",
     "ratings": "user_rbm, item_rbm",
-    "lists": "user_rbm",
+    "lists": "joint_rbm, user_rbm",
     "dashboard": "no model",
     "quality": "joint_rbm, user_rbm",
     "quality_ratings": "joint_rbm, user_rbm",
