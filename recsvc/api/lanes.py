@@ -143,10 +143,11 @@ class Lane:
                 outcomes = self._run_group(group)
             except BaseException as error:
                 outcomes = [error] * len(group)
-            outcomes = [*outcomes, *self._put_back(group[len(outcomes) :])]
+            if rest := group[len(outcomes) :]:
+                outcomes = [*outcomes, *self._put_back(rest)]
             with suppress(RuntimeError):  # the loop has closed: nobody awaits the outcomes
                 self._loop.call_soon_threadsafe(_settle, group, outcomes)
-            del group, outcomes  # they may be large, and the next work may be long in coming
+            del group, outcomes, rest  # they may be large, and the next work may be long in coming
 
     def _take(self) -> list[_Entry]:
         """Wait for work and remove it from the queue; none means that the lane stops."""
