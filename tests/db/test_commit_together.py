@@ -6,11 +6,18 @@ import time
 import pytest
 from sqlalchemy import event, text
 
+from recsvc.db import session
 from recsvc.db.ratings import count_users
 from recsvc.db.session import Database, commit_together, pause_for_other_writers, reading
 from recsvc.errors import DatabaseUnavailable
 from recsvc.service import rating
-from tests.conftest import NOON
+from tests.conftest import NOON, PATIENCE_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch):
+    """Let a group take all works, however slow the machine is."""
+    monkeypatch.setattr(session, "GROUP_SECONDS", PATIENCE_SECONDS)
 
 
 def rating_by(user_id):
@@ -51,6 +58,13 @@ def test_outcomes_come_in_order_after_one_commit(database):
 
     assert outcomes == [f"u{n}" for n in range(10)]
     assert stored(database) == set(outcomes)
+
+
+def test_works_that_would_begin_too_late_are_left_to_the_next_transaction(database, monkeypatch):
+    monkeypatch.setattr(session, "GROUP_SECONDS", -1)
+
+    assert commit_together(database, [rating_by("a"), rating_by("b")]) == ["a"]
+    assert stored(database) == {"a"}
 
 
 def test_what_a_failed_work_wrote_is_undone_and_the_rest_stays(database):

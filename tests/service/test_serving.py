@@ -243,16 +243,19 @@ def test_an_item_oriented_version_is_loaded_like_any_other(shop, serving):
 
 def test_a_started_process_notices_by_itself_and_stops_when_told(shop):
     shop.train()
+    before = set(threading.enumerate())
     serving = Serving(shop.context)
     serving.start()
     try:
         assert serving.answering().version == 1
         shop.train(seed=2, publish="always")
         eventually(lambda: serving.answering().version == 2)
+        started = {thread.name for thread in set(threading.enumerate()) - before}
     finally:
         serving.stop()
 
-    assert "serving" not in {thread.name for thread in threading.enumerate()}
+    assert "serving" in started
+    assert "serving" not in {thread.name for thread in set(threading.enumerate()) - before}
 
 
 def test_a_process_looks_often_enough_to_notice_within_a_second():
