@@ -17,10 +17,10 @@ from playwright.sync_api import Browser, Page
 from benchmarks.browser import chromium
 from benchmarks.service import service
 from recsvc.db import migrate
-from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, lease_of
 from recsvc.db.session import Database, unit_of_work
 from recsvc.db.tables import JobState
-from recsvc.service import training
+from recsvc.service.training import training_job
 from recsvc.service.training_spec import TrainingSpec
 
 JOBS, EPOCHS = 1000, 10_000
@@ -63,7 +63,7 @@ def fill(database: Database) -> int:
     with unit_of_work(database) as session:
         queue = JobQueue(session)
         spec = TrainingSpec(model_kind="user_rbm", hyperparameters={"epochs": EPOCHS})
-        job = training.request_training(session, spec=spec, now=now)
+        job = training_job.request_training(session, spec=spec, now=now)
         lease = lease_of(queue.claim(worker="w", now=now, lease_seconds=600, max_attempts=1))
         for epoch in range(EPOCHS):
             noise = 0.01 * math.sin(epoch * 1.7)
@@ -80,7 +80,7 @@ def fill(database: Database) -> int:
             queue.add_epoch(lease, figures, now=now)
         queue.finish(lease, JobState.CANCELLED, now=now)
         for seed in range(JOBS - 1):
-            more = training.request_training(session, spec=TrainingSpec(seed=seed), now=now)
+            more = training_job.request_training(session, spec=TrainingSpec(seed=seed), now=now)
             queue.request_cancel(more.id, "training", now=now)
     database.close()
     return job.id

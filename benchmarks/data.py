@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 
 FOLDER = Path(os.environ.get("RECSVC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ML_1M = "ml-1m/ratings_no_timestamp.dat"

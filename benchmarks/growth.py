@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.data import STARS
 from benchmarks.progress import steps
-from recsvc.rbm.ratings import Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import Ints, RatingMatrix
 
 EPOCHS = 3
 POPULARITY_FALL = 0.8

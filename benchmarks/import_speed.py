@@ -22,11 +22,11 @@ import psycopg
 
 from benchmarks.data import ML_1M, data_file
 from recsvc.db import migrate
-from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, lease_of
 from recsvc.db.session import Database, unit_of_work
-from recsvc.service import importing
 from recsvc.service.context import Context
-from recsvc.store import Shelf
+from recsvc.service.imports import import_job
+from recsvc.shelf import Shelf
 
 ROUNDS = 3
 
@@ -85,9 +85,9 @@ def ours(url: str, file: Path, folder: Path) -> float:
     )
     now = datetime.now(UTC)
     with file.open("rb") as stream:
-        upload = importing.shelve_upload(context, stream, filename=file.name, file_format="auto")
+        upload = import_job.shelve_upload(context, stream, filename=file.name, file_format="auto")
     with unit_of_work(database) as session:
-        importing.request_import(session, upload, dry_run=False, now=now)
+        import_job.request_import(session, upload, dry_run=False, now=now)
     with unit_of_work(database) as session:
         claimed = JobQueue(session).claim(
             worker="benchmark", now=datetime.now(UTC), lease_seconds=600, max_attempts=1
@@ -96,7 +96,7 @@ def ours(url: str, file: Path, folder: Path) -> float:
         sys.exit("The job was not there to be claimed.")
     accounts: list[dict[str, object]] = []
     took = seconds(
-        lambda: accounts.append(importing.carry_out(context, lease_of(claimed), claimed))
+        lambda: accounts.append(import_job.carry_out(context, lease_of(claimed), claimed))
     )
     database.close()
     if accounts[0]["added"] != 1_000_209:

@@ -21,12 +21,13 @@ import numpy as np
 from benchmarks import ours
 from benchmarks.data import data_set
 from benchmarks.progress import steps
+from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.diagnosis import Run, diagnose
-from recsvc.rbm.machine import machine_of
+from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.params import Hyperparameters, ModelKind
-from recsvc.rbm.schedules import pace
-from recsvc.rbm.suiting import Shape, suited
-from recsvc.rbm.training import (
+from recsvc.rbm.training.inspection import Watch, is_watched
+from recsvc.rbm.training.schedules import pace
+from recsvc.rbm.training.trainer import (
     LEARNERS,
     TrainerState,
     TrainingData,
@@ -34,7 +35,6 @@ from recsvc.rbm.training import (
     train,
     update_to_weight_ratio,
 )
-from recsvc.rbm.watching import Watch, is_watched
 
 KINDS: tuple[ModelKind, ...] = ("joint_rbm", "user_rbm")
 TIMED_EPOCHS = 30

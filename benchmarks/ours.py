@@ -13,18 +13,18 @@ import numpy as np
 from benchmarks.data import random_split
 from benchmarks.ranking import Scores
 from benchmarks.system import RATES_ALONE, Peer, System
-from recsvc.rbm import inference
+from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.evaluation import Protocol
-from recsvc.rbm.folded import Folded
-from recsvc.rbm.machine import machine_of
+from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, ModelKind, Params
-from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix, RatingScale, Vocabulary
-from recsvc.rbm.schedules import pace
-from recsvc.rbm.suiting import Shape, suited
-from recsvc.rbm.training import TrainerState, TrainingData, learn_joint_epoch, train
-from recsvc.service import completing
-from recsvc.service.judging import Split
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.training.schedules import pace
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, learn_joint_epoch, train
+from recsvc.service.models.comparison import Split
+from recsvc.service.training import model_selection
 
 VALIDATION_SHARE = 0.1
 KEPT = 3  # fits: as many as splits
@@ -43,12 +43,12 @@ def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind
     judged = model_of(split, state.best_params, kind)
     if kind != "joint_rbm":
         return Folded.of(judged, ratings)
-    judged = completing.coupled(judged, split, hyper)
-    judged = completing.rated(judged, split, hyper, seed=seed, told=lambda _: None)
+    judged = model_selection.coupled(judged, split, hyper)
+    judged = model_selection.rated(judged, split, hyper, seed=seed, told=lambda _: None)
     nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
     long = replace(hyper, epochs=max(1, state.best_epoch))
     state = fitted(split, ratings, nothing, long, kind, seed)
-    model = completing.relearned(judged, model_of(split, state.params, kind), split, hyper)
+    model = model_selection.relearned(judged, model_of(split, state.params, kind), split, hyper)
     return Folded.of(model, ratings)
 
 
@@ -113,7 +113,7 @@ def whole(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKi
 
     def expected(users: Ints, items: Ints) -> Doubles:
         shares = folded.level_probabilities(users, items)
-        return inference.expected_ratings(folded.model, shares)
+        return scoring.expected_ratings(folded.model, shares)
 
     return Peer(_scores(folded), expected)
 

@@ -20,7 +20,7 @@ from benchmarks.peers import RATINGS
 from benchmarks.progress import Step, steps
 from benchmarks.system import Choice, System, described
 from benchmarks.tuning import best_choice, by_rmse, rmse
-from recsvc.rbm.ratings import RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 SYSTEMS = RATINGS | ours.WHOLE
 FOLDS = range(1, 6)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.ratings import Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import Ints, RatingMatrix
 
 N = 10
 BLOCK = 500  # users ranked at once: bounds the memory, decides nothing

@@ -19,8 +19,8 @@ import numpy as np
 from benchmarks.data import FIVE_STARS, data_file
 from benchmarks.service import imported, service, trained
 from recsvc.client import Client
-from recsvc.rbm.baselines import Biases
-from recsvc.rbm.ratings import RatingMatrix
+from recsvc.rbm.machines.baselines import Biases
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 FOLDS = range(1, 6)
 KINDS = ("user_rbm", "item_rbm")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmarks.ranking import Scores
-from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
 
 Choice = dict[str, object]
 

@@ -26,10 +26,10 @@ from benchmarks import ours
 from benchmarks.data import FIVE_STARS, STARS, ml_1m
 from benchmarks.peers import LISTS
 from recsvc.rbm.params import Hyperparameters, initial_params
-from recsvc.rbm.ratings import RatingMatrix
-from recsvc.rbm.schedules import pace
-from recsvc.rbm.training import TrainerState, TrainingData, learn_epoch
-from recsvc.service import judging
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.training.schedules import pace
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, learn_epoch
+from recsvc.service.models import comparison
 
 N_HIDDEN, BATCH_SIZE, N_LEVELS = 100, 100, 5
 EPOCHS = 7
@@ -95,8 +95,8 @@ def own_fit(ratings: RatingMatrix) -> float:
     def job() -> None:
         folded = ours.fit(ratings, STARS, seed=0, kind="joint_rbm")
         split = ours.division(ratings, STARS, seed=0)
-        judging.baseline_figures(split)
-        judging.figures(folded.model, split)
+        comparison.baseline_figures(split)
+        comparison.figures(folded.model, split)
 
     return seconds(job)
 

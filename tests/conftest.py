@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, text
 
 from recsvc.db import migrate
 from recsvc.db.session import Database
-from recsvc.store import Shelf
+from recsvc.shelf import Shelf
 
 ROOT = Path(__file__).resolve().parents[1]
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

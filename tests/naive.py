@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 WORD = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15

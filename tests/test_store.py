@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from recsvc.errors import ConfigurationError, ObjectCorrupt, ObjectMissing, ShelfUnavailable
-from recsvc.store import CACHED_OBJECTS, Shelf
+from recsvc.shelf import CACHED_OBJECTS, Shelf
 from tests.conftest import PATIENCE_SECONDS
 
 HELLO = b"hello" * 1000

@@ -7,9 +7,9 @@ from typing import get_args
 
 import pytest
 
-from recsvc.api.error_curve import Epoch
-from recsvc.rbm.binning import Scaling
+from recsvc.api.routes.training.error_curve import Epoch
 from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.value_bins import Scaling
 
 PAGE = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
 FIRST_CELLS = re.findall(r"^\| (`.+?) \|", PAGE, re.MULTILINE)

@@ -7,8 +7,8 @@ from benchmarks.diagnosis import sagemaker
 from benchmarks.diagnosis.bank import Case
 from benchmarks.diagnosis.faults import Fault
 from benchmarks.diagnosis.training import Told, run_of, told_of
-from recsvc.rbm import autopilot
 from recsvc.rbm.diagnosis import diagnose
+from recsvc.rbm.tuning import autopilot
 
 WITHIN = 1.02
 Figures = dict[str, float] | None

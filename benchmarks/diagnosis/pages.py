@@ -10,8 +10,8 @@ from benchmarks.diagnosis.bank import Case, faulty_cases
 from benchmarks.diagnosis.faults import SHOWN
 from benchmarks.diagnosis.outcomes import piloted
 from benchmarks.diagnosis.training import ROOT, Told, run_of, told_of
-from recsvc.plots.figures import Figure
-from recsvc.plots.layout import Curve, plot_of
+from recsvc.plots.curve_plot import Curve, plot_of
+from recsvc.plots.metrics import Figure
 from recsvc.plots.panels import Span
 from recsvc.plots.svg import draw
 from recsvc.rbm.diagnosis import diagnose

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recsvc.rbm.ratings import Vocabulary
+from recsvc.rbm.rating_matrix import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 
 Chance = np.random.Generator

@@ -13,19 +13,19 @@ from benchmarks.data import data_set
 from benchmarks.diagnosis.bank import EPOCHS, Case
 from benchmarks.diagnosis.faults import as_begun
 from recsvc.errors import Diverged
-from recsvc.rbm import autopilot
-from recsvc.rbm.baselines import Biases
-from recsvc.rbm.cleaning import cleaned, without_odd
+from recsvc.rbm.auto_hyperparameters import Shape, suited
+from recsvc.rbm.data_profile import profile
+from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
 from recsvc.rbm.diagnosis import Run
 from recsvc.rbm.evaluation import by_hash
-from recsvc.rbm.machine import machine_of
-from recsvc.rbm.monitoring import mean_nll
+from recsvc.rbm.machines.baselines import Biases
+from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
 from recsvc.rbm.params import Hyperparameters, Params, base_rates
-from recsvc.rbm.profile import profile
-from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
-from recsvc.rbm.suiting import Shape, suited
-from recsvc.rbm.training import TrainerState, TrainingData, monitor_of, train
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, monitor_of, train
+from recsvc.rbm.tuning import autopilot
 
 ROOT = Path(__file__).parents[2]
 N_USERS = 1_000

@@ -8,7 +8,7 @@ from implicit.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from benchmarks.system import Peer, System, grid, interactions
-from recsvc.rbm.ratings import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 
 SWEEPS = 15
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from benchmarks.system import Peer, System
-from recsvc.rbm.baselines import Biases
-from recsvc.rbm.ratings import RatingMatrix, RatingScale
+from recsvc.rbm.machines.baselines import Biases
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 
 
 def fit(train: RatingMatrix, scale: RatingScale, *, seed: int) -> Peer:

@@ -5,7 +5,7 @@ from implicit.bpr import BayesianPersonalizedRanking
 from threadpoolctl import threadpool_limits
 
 from benchmarks.system import Peer, System, grid, interactions
-from recsvc.rbm.ratings import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 
 EPOCHS = 100
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.system import Peer, System, grid, interactions, item_to_item
-from recsvc.rbm.ratings import Floats, RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import Floats, RatingMatrix, RatingScale
 
 BLOCK = 1000  # items at once, to bound the memory
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.system import Peer, System
-from recsvc.rbm.ratings import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 
 
 def fit(train: RatingMatrix, scale: RatingScale, *, seed: int) -> Peer:

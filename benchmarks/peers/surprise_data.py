@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from surprise import Trainset
 
-from recsvc.rbm.ratings import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 
 
 def trainset(train: RatingMatrix, scale: RatingScale) -> Trainset:

@@ -5,7 +5,7 @@ from surprise import KNNBaseline
 
 from benchmarks.peers.surprise_data import trainset
 from benchmarks.system import Peer, System, grid
-from recsvc.rbm.ratings import Doubles, Ints, RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import Doubles, Ints, RatingMatrix, RatingScale
 
 
 def fit(

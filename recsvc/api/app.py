@@ -6,45 +6,36 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 import recsvc
-from recsvc.api import (
-    dashboard,
-    diagnoses,
+from recsvc.api import dashboard, logs, orphans, problems, telemetry
+from recsvc.api.concurrency.admission import Pacing
+from recsvc.api.concurrency.request_pools import CONNECTIONS, Lanes
+from recsvc.api.middleware.body_limit import BodyLimits
+from recsvc.api.middleware.raw_path import RawPath
+from recsvc.api.middleware.request_log import Observing
+from recsvc.api.middleware.route_templates import Addresses
+from recsvc.api.openapi.app import DescribedApp, operation_id
+from recsvc.api.routes import health
+from recsvc.api.routes.catalog import items, users
+from recsvc.api.routes.diagnosis import diagnoses
+from recsvc.api.routes.feedback import interactions, ratings
+from recsvc.api.routes.imports import import_jobs
+from recsvc.api.routes.jobs import job_events
+from recsvc.api.routes.models import evaluation_jobs, models
+from recsvc.api.routes.recommendations import predictions, recommendations
+from recsvc.api.routes.reference import finding_pages, problem_pages
+from recsvc.api.routes.training import (
     error_curve,
-    evaluation_jobs,
-    events,
-    finding_pages,
-    health,
-    import_jobs,
-    interactions,
-    items,
-    logs,
-    metrics,
-    models,
-    monitors,
-    orphans,
-    predictions,
-    problem_pages,
-    problems,
-    ratings,
-    recommendations,
-    sweeps,
     training_jobs,
-    training_previews,
-    users,
+    training_monitors,
+    training_preview,
 )
-from recsvc.api.addresses import Addresses
-from recsvc.api.described import DescribedApp, operation_id
-from recsvc.api.lanes import CONNECTIONS, Lanes
-from recsvc.api.limits import BodyLimits
-from recsvc.api.metrics import Metrics
-from recsvc.api.observing import Observing
-from recsvc.api.pacing import Pacing
-from recsvc.api.paths import RawPath
+from recsvc.api.routes.tuning import sweeps
+from recsvc.api.telemetry import Metrics
 from recsvc.config import Settings
 from recsvc.service.context import open_context
-from recsvc.service.precompile import precompile
+from recsvc.service.precompilation import precompile
 from recsvc.service.readiness import DatabaseMonitor
-from recsvc.service.serving import Serving
+from recsvc.service.recommendations.model_server import Serving
 
 MEGABYTE = 1_000_000
 
@@ -58,16 +49,16 @@ ROUTERS: tuple[APIRouter, ...] = (
     items.router,
     import_jobs.router,
     training_jobs.router,
-    training_previews.router,
+    training_preview.router,
     sweeps.router,
     error_curve.router,
     diagnoses.router,
-    events.router,
-    monitors.router,
+    job_events.router,
+    training_monitors.router,
     models.router,
     evaluation_jobs.router,
     health.router,
-    metrics.router,
+    telemetry.router,
     problem_pages.router,
     finding_pages.router,
     dashboard.router,

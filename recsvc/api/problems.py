@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from recsvc import errors
-from recsvc.api.malformed import what_is_wrong
+from recsvc.api.validation_errors import what_is_wrong
 from recsvc.errors import RecsvcError
 
 MEDIA_TYPE = "application/problem+json"

@@ -7,16 +7,16 @@ import typer
 from pydantic import ValidationError
 
 import recsvc
-from recsvc.cli import (
+from recsvc.cli.commands import (
     demo,
     diagnose,
     evaluate,
-    importing,
+    import_files,
     jobs,
     models,
     recommend,
     serve,
-    sweeps,
+    sweep,
     train,
     worker,
 )
@@ -33,10 +33,10 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
-app.command("import")(importing.import_files)
+app.command("import")(import_files.import_files)
 app.command("train")(train.train)
 app.add_typer(jobs.app, name="jobs")
-app.add_typer(sweeps.app, name="sweep")
+app.add_typer(sweep.app, name="sweep")
 app.command("recommend")(recommend.recommend)
 app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate.evaluate)

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 from urllib.parse import quote
 
-from recsvc.client.answers import (
+from recsvc.client.http import ApiError, ClientError, Unreachable
+from recsvc.client.jobs import JobsClient
+from recsvc.client.types import (
     FINAL_STATES,
     Event,
     Job,
@@ -25,8 +27,6 @@ from recsvc.client.answers import (
     Sweep,
     Trial,
 )
-from recsvc.client.http import ApiError, ClientError, Unreachable
-from recsvc.client.jobs import JobsClient
 
 __all__ = [
     "FINAL_STATES",

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import httpx2
 
-from recsvc.client.answers import Event, Json
+from recsvc.client.types import Event, Json
 
 MAY_BE_REPEATED = ("GET", "PUT", "PATCH", "DELETE")  # our PATCH merges: twice is once
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0

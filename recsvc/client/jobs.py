@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from recsvc.client.answers import FINAL_STATES, Event, Job, Json, Refusal, Sweep
 from recsvc.client.http import Connection, Unreachable
+from recsvc.client.types import FINAL_STATES, Event, Job, Json, Refusal, Sweep
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 UPLOAD_SECONDS = 600.0

@@ -7,7 +7,7 @@ from html import escape
 
 from recsvc.plots.axes import Axis, epoch_ticks
 from recsvc.plots.panels import Line, Panel, Plot, Points, Span
-from recsvc.plots.svg_style import STYLE
+from recsvc.plots.svg_theme import STYLE
 
 WIDTH, PANEL_HEIGHT = 860, 250
 LEFT, RIGHT, HEAD, GAP, FOOT = 64, 190, 68, 60, 46

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from recsvc.errors import CheckpointUnreadable
-from recsvc.rbm.blending import Blend
-from recsvc.rbm.couplings import Couplings
-from recsvc.rbm.joint import JointPredictor
-from recsvc.rbm.machine import AnyPredictor
+from recsvc.rbm.machines.couplings import Couplings
+from recsvc.rbm.machines.joint import JointPredictor
+from recsvc.rbm.machines.masked import Predictor
+from recsvc.rbm.machines.registry import AnyPredictor
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
-from recsvc.rbm.raters import Rater, Raters
-from recsvc.rbm.ratings import Doubles, RatingScale, Vocabulary
+from recsvc.rbm.rating_ensemble.blend import Blend
+from recsvc.rbm.rating_ensemble.ensemble import Rater, Raters
+from recsvc.rbm.rating_matrix import Doubles, RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
-from recsvc.rbm.training import TrainerState
-from recsvc.rbm.units import Predictor
+from recsvc.rbm.training.trainer import TrainerState
 
 Array = NDArray[Any]
 Buffer = bytes | memoryview

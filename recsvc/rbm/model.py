@@ -5,13 +5,13 @@ from functools import cached_property
 
 import numpy as np
 
-from recsvc.rbm import joint
-from recsvc.rbm.couplings import Couplings
-from recsvc.rbm.machine import AnyPredictor, machine_of
+from recsvc.rbm.machines import joint
+from recsvc.rbm.machines.couplings import Couplings
+from recsvc.rbm.machines.masked import Predictor
+from recsvc.rbm.machines.registry import AnyPredictor, machine_of
 from recsvc.rbm.params import ModelKind, Params
-from recsvc.rbm.raters import Raters
-from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix, RatingScale, Vocabulary
-from recsvc.rbm.units import Predictor
+from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix, RatingScale, Vocabulary
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm import kernels
-from recsvc.rbm.binning import Scaling
-from recsvc.rbm.ratings import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.value_bins import Scaling
 
 ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Schedule = Literal["constant", "step", "cosine", "plateau"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.ratings import (
+from recsvc.rbm.rating_matrix import (
     EVENT_TYPES,
     NO_LEVEL,
     Doubles,

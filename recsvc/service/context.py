@@ -7,8 +7,8 @@ from typing import Protocol
 
 from recsvc.db.session import CONNECTIONS, WAIT_SECONDS, Database
 from recsvc.errors import ConfigurationError, InvalidScale
-from recsvc.rbm.ratings import RatingScale
-from recsvc.store import Shelf
+from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.shelf import Shelf
 
 
 class ContextSettings(Protocol):

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, cast
 
-from recsvc.rbm import suiting
+from recsvc.rbm import auto_hyperparameters
+from recsvc.rbm.auto_hyperparameters import Choice, Shape
 from recsvc.rbm.diagnosis import Change
 from recsvc.rbm.params import Hyperparameters, ModelKind
-from recsvc.rbm.suiting import Choice, Shape
 
 Publish = Literal["if_better", "never", "always"]
 
@@ -21,7 +21,7 @@ class TrainingSpec:
     publish           "if_better" than the published version, by validation nDCG@10
     warm_start        begin at the published version's weights instead of at random ones
     retry_of          the job whose diagnosis suggested the changes, if it was asked for so
-    autopilot         follow the diagnosis: see `recsvc.service.piloting`
+    autopilot         follow the diagnosis: see `recsvc.service.training.autopilot`
     trying            the change that autopilot tries with this job
     tried             what it has tried before, oldest first
     """
@@ -68,4 +68,4 @@ class TrainingSpec:
 
     def suited(self, shape: Shape) -> tuple[Hyperparameters, dict[str, Choice]]:
         """Give all hyperparameters for data of this shape, and which of them it has decided."""
-        return suiting.suited(self.model_kind, shape, self.hyperparameters)
+        return auto_hyperparameters.suited(self.model_kind, shape, self.hyperparameters)

@@ -13,13 +13,13 @@ from types import FrameType
 
 from recsvc.config import Settings
 from recsvc.service.context import open_context
-from recsvc.worker.child import STOP_SIGNALS
+from recsvc.worker.job_process import STOP_SIGNALS
 from recsvc.worker.logs import configure_logs
 from recsvc.worker.loop import Worker
 
 __all__ = ["USE_CASES", "run"]
 
-USE_CASES = "recsvc.service.carrying_out:use_case"
+USE_CASES = "recsvc.service.jobs.runner:use_case"
 GRACE_SECONDS = 5.0
 
 

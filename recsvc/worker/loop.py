@@ -15,13 +15,13 @@ from enum import Enum, auto
 from multiprocessing.process import BaseProcess
 
 from recsvc.config import Settings
-from recsvc.db.jobs import JobQueue, Lease, lease_of
+from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job, JobState
 from recsvc.errors import DatabaseUnavailable, LeaseLost, RecsvcError
-from recsvc.service import shelving
+from recsvc.service import retention
 from recsvc.service.context import Context
-from recsvc.worker import child
+from recsvc.worker import job_process
 from recsvc.worker.logs import log
 
 IDLE_SECONDS = 0.5  # between two looks at an empty queue
@@ -82,7 +82,7 @@ class Worker:
         lease = lease_of(job)
         job_log = self._log.bind(job_id=job.id, kind=job.kind)
         job_log.info("job claimed", attempt=job.attempt, fence=job.fence)
-        with child.started(self._settings, lease, self._use_cases) as started:
+        with job_process.started(self._settings, lease, self._use_cases) as started:
             ending = self._watch(started.process, lease)
         told = started.told()
         try:
@@ -141,7 +141,7 @@ class Worker:
         if self._stopping.is_set():
             return
         try:
-            removed = shelving.clear(self._context, now=datetime.now(UTC))
+            removed = retention.clear(self._context, now=datetime.now(UTC))
         except (RecsvcError, OSError) as error:
             self._log.warning("shelf not cleared", detail=str(error))
         else:

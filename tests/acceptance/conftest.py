@@ -15,7 +15,7 @@ import pytest
 
 from recsvc.client import Client, Job
 from recsvc.config import Settings
-from recsvc.service.demo import generate
+from recsvc.service.demo_data import generate
 from tests.cli.conftest import RECSVC, Served, environment, start_serving
 from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.worker.conftest import is_alive
@@ -29,7 +29,7 @@ SHORT = {"n_hidden": 16, "epochs": 12}
 @pytest.fixture(scope="session", autouse=True)
 def compiled_kernels() -> None:
     """Compile what the services will need, so that no test's patience is spent on it."""
-    subprocess.run([sys.executable, "-m", "recsvc.rbm.warm"], check=True)
+    subprocess.run([sys.executable, "-m", "recsvc.rbm.precompilation"], check=True)
 
 
 class Site:

@@ -13,7 +13,7 @@ import pytest
 from recsvc.client import Client
 from recsvc.db.session import Database, reading
 from recsvc.db.tables import Job
-from recsvc.service import jobs
+from recsvc.service.jobs import queries
 from tests.acceptance.conftest import (
     PATIENCE_SECONDS,
     Site,
@@ -54,7 +54,7 @@ class Watched:
 
     def job(self) -> Job:
         with reading(self.database) as session:
-            return jobs.get_job(session, self.job_id, "training")
+            return queries.get_job(session, self.job_id, "training")
 
     def phase(self) -> str:
         return (self.job().progress_note or {}).get("phase", "")
@@ -74,7 +74,7 @@ class Watched:
     def seconds(self) -> dict[int, float]:
         """Give how long each epoch took, which no second run of it would repeat."""
         with reading(self.database) as session:
-            curve = jobs.error_curve(session, self.job_id)
+            curve = queries.error_curve(session, self.job_id)
             return {row.epoch: row.seconds for row in curve if row.epoch > 0}
 
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from recsvc.client import ApiError
-from recsvc.service import shelving
+from recsvc.service import retention
 from recsvc.service.context import open_context
 from tests.acceptance.conftest import PATIENCE_SECONDS, eventually, fill, trained
 
@@ -44,7 +44,7 @@ def test_the_last_five_versions_and_the_published_one_stay_and_the_others_go(mak
 
     assert cards[2]["checkpoint_sha256"] in objects(site.home)  # for an hour more
     context = open_context(site.as_settings(), migrate=False)
-    shelving.clear(context, now=datetime.now(UTC) + timedelta(seconds=1), grace=timedelta(0))
+    retention.clear(context, now=datetime.now(UTC) + timedelta(seconds=1), grace=timedelta(0))
     context.database.close()
 
     kept = [card for card in cards.values() if not card["retired_at"]]

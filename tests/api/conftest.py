@@ -16,12 +16,12 @@ from starlette.testclient import TestClient
 
 from recsvc.api.app import create_app
 from recsvc.config import Settings
-from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, lease_of
 from recsvc.db.session import Session, unit_of_work
 from recsvc.db.tables import JobState, ModelVersion
-from recsvc.service import publishing
-from recsvc.service.carrying_out import carry_out
 from recsvc.service.context import Context
+from recsvc.service.jobs.runner import carry_out
+from recsvc.service.models import publishing
 from tests.api.playing import Worker
 from tests.conftest import LONG_WAIT_SECONDS, NOON
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from recsvc.db.jobs import JobQueue, Lease, lease_of
+from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.rbm.diagnosis import Finding

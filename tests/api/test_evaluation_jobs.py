@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, lease_of
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
-from recsvc.service import publishing
-from recsvc.service.carrying_out import carry_out
+from recsvc.service.jobs.runner import carry_out
+from recsvc.service.models import publishing
 from tests.api.conftest import a_version, publish_a_trained_model
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.api.recommendations import RecommendationsOut
+from recsvc.api.routes.recommendations.recommendations import RecommendationsOut
 from tests.api.conftest import publish_a_trained_model
 
 LIST = "/v1/users/u3/recommendations"

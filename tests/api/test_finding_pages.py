@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from recsvc.rbm.diagnosis.data import CAUSES
+from recsvc.rbm.diagnosis.rules.data import CAUSES
 from tests.conftest import ROOT
 
 PAGES = sorted((ROOT / "docs/diagnosis").glob("*.md"))

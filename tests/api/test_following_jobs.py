@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
-from recsvc.api import waiting
+from recsvc.api import long_polling
 from tests.api.playing import Worker, start
 from tests.conftest import PATIENCE_SECONDS, eventually
 
@@ -33,8 +33,8 @@ def test_an_unchanged_job_is_not_sent_twice(client, worker):
 def once_looked_at(monkeypatch):
     """Have something happen after the job was looked at for the first time, and not before."""
     looked = threading.Event()
-    look = waiting._look
-    monkeypatch.setattr(waiting, "_look", lambda *which: (look(*which), looked.set())[0])
+    look = long_polling._look
+    monkeypatch.setattr(long_polling, "_look", lambda *which: (look(*which), looked.set())[0])
     acts = []
 
     def do(act) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import make_url
 
 from recsvc.db.migrate import downgrade
 from recsvc.db.session import unit_of_work
-from recsvc.service import publishing
+from recsvc.service.models import publishing
 from tests.api.conftest import a_version, publish_a_trained_model
 from tests.conftest import eventually
 

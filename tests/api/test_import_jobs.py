@@ -7,10 +7,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from recsvc.api.app import create_app
-from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, lease_of
 from recsvc.db.session import unit_of_work
-from recsvc.service.carrying_out import carry_out
 from recsvc.service.context import Context
+from recsvc.service.jobs.runner import carry_out
 from tests.api.conftest import settings_for
 
 

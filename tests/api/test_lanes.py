@@ -8,18 +8,18 @@ from typing import TypeVar
 
 import pytest
 
-from recsvc.api.lanes import CONNECTIONS, Lane, Lanes
-from recsvc.db.ratings import ratings_of
+from recsvc.api.concurrency.request_pools import CONNECTIONS, Lane, Lanes
+from recsvc.db.feedback.ratings import ratings_of
 from recsvc.db.session import Database, Session, reading
 from recsvc.errors import InvalidId, ServiceBusy
-from recsvc.service import rating
+from recsvc.service.feedback import ratings
 from tests.conftest import NOON, PATIENCE_SECONDS, eventually
 
 T = TypeVar("T")
 
 
 def rate(session: Session, user_id: str) -> None:
-    rating.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
+    ratings.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
 
 
 def run_with(lanes: Lanes, body: Callable[[], Awaitable[T]]) -> T:

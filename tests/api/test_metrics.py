@@ -8,7 +8,7 @@ import sys
 from starlette.testclient import TestClient
 
 from recsvc.api.app import create_app
-from recsvc.api.metrics import Metrics
+from recsvc.api.telemetry import Metrics
 from recsvc.config import Settings
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Publication
 from recsvc.errors import AlreadyPublished
-from recsvc.service import publishing
+from recsvc.service.models import publishing
 from tests.api.conftest import a_version, publish_a_trained_model
 from tests.api.test_users import a_model
 

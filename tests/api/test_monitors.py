@@ -1,7 +1,7 @@
 """Looks inside the machine, over HTTP, and findings among the events."""
 
-from recsvc.db.monitors import Monitors
 from recsvc.db.session import unit_of_work
+from recsvc.db.training.inspections import Monitors
 from recsvc.rbm.diagnosis import Change, Evidence, Finding
 from tests.api.playing import start
 from tests.api.test_following_jobs import events

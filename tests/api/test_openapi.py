@@ -47,7 +47,7 @@ def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
 def test_the_document_in_docs_is_the_apps():
     kept = (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
 
-    assert kept == openapi.text_of(APP), "write it again: python -m recsvc.api.openapi"
+    assert kept == openapi.text_of(APP), "write it again: python -m recsvc.api.openapi_export"
 
 
 def test_operations_are_named_verb_noun_each_once():

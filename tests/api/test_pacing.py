@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from recsvc.api.pacing import AT_ONCE, Pacing
+from recsvc.api.concurrency.admission import AT_ONCE, Pacing
 from tests.conftest import PATIENCE_SECONDS
 
 N = 10 * AT_ONCE

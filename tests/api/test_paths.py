@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsvc.api.app import create_app
-from recsvc.api.paths import IdConvertor, canonical, segment
+from recsvc.api.middleware.raw_path import IdConvertor, canonical, segment
 from recsvc.config import Settings
 
 IDS = [

@@ -10,8 +10,10 @@ from pydantic import BaseModel, Field
 from starlette.testclient import TestClient
 
 from recsvc import errors
-from recsvc.api import answers, problem_pages, problems
+from recsvc.api import problems
 from recsvc.api.app import create_app
+from recsvc.api.openapi import responses
+from recsvc.api.routes.reference import problem_pages
 from recsvc.config import Settings
 from recsvc.errors import RecsvcError
 
@@ -89,7 +91,7 @@ def test_every_kind_that_is_answered_has_an_example():
         kind for kind in CLASSES if problems.status_of(kind) != 500 and kind not in families
     }
 
-    assert {type(example) for example in answers.EXAMPLES} == answered
+    assert {type(example) for example in responses.EXAMPLES} == answered
 
 
 # What a client sees. These routes are the test's own, in the real app.
@@ -106,7 +108,7 @@ def app(tmp_path) -> FastAPI:
 
     @app.get("/raise/{name}")
     def raise_it(name: str):
-        raise {type(example).__name__: example for example in answers.EXAMPLES}[name]
+        raise {type(example).__name__: example for example in responses.EXAMPLES}[name]
 
     @app.get("/fault")
     def fail():
@@ -129,7 +131,7 @@ def is_a_problem(answer, status: int, code: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("example", answers.EXAMPLES, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("example", responses.EXAMPLES, ids=lambda e: type(e).__name__)
 def test_an_error_of_ours_is_answered_with_its_facts(client, example):
     answer = client.get(f"/raise/{type(example).__name__}")
 

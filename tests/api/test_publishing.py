@@ -5,7 +5,7 @@ import threading
 from starlette.testclient import TestClient
 
 from recsvc.db.session import reading, unit_of_work
-from recsvc.service import publishing
+from recsvc.service.models import publishing
 from tests.api.conftest import publish_a_trained_model
 from tests.api.test_following_jobs import events
 from tests.conftest import NOON, eventually

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from recsvc.db import interactions, items, ratings
+from recsvc.db.catalog import items
+from recsvc.db.feedback import interactions, ratings
 from recsvc.db.session import reading
 from recsvc.service.context import Context
 from tests.api.test_import_jobs import upload, work

@@ -7,9 +7,9 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel, Field
 from starlette.testclient import TestClient
 
-from recsvc.api.deps import ContextDep, ReadingDep, SessionDep
-from recsvc.api.routing import Router, runs_on
-from recsvc.service import rating
+from recsvc.api.concurrency.router import Router, runs_on
+from recsvc.api.dependencies import ContextDep, ReadingDep, SessionDep
+from recsvc.service.feedback import ratings
 from tests.conftest import NOON
 
 router = Router()
@@ -24,20 +24,20 @@ class Seen(BaseModel):
 
 @router.post("/write", status_code=202)
 def write(session: SessionDep, response: Response) -> Seen:
-    rating.rate(session, "ann", "tea", 5, rated_at=None, now=NOON, scale=None)
+    ratings.rate(session, "ann", "tea", 5, rated_at=None, now=NOON, scale=None)
     response.headers["Location"] = "/somewhere"
     return Seen(thread=threading.current_thread().name)
 
 
 @router.post("/fails")
 def fails(session: SessionDep) -> Seen:
-    rating.rate(session, "bob", "tea", 5, rated_at=None, now=NOON, scale=None)
+    ratings.rate(session, "bob", "tea", 5, rated_at=None, now=NOON, scale=None)
     raise RuntimeError("after it has written")
 
 
 @router.get("/read")
 def read(session: ReadingDep) -> Seen:
-    (standing,) = rating.list_ratings(session, "ann")
+    (standing,) = ratings.list_ratings(session, "ann")
     return Seen(thread=threading.current_thread().name, rendered=standing.value)
 
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from recsvc.db.jobs import JobQueue
+from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
 from tests.api.playing import BASELINES, SPEC, start

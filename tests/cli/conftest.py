@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.client import Client
-from recsvc.service.demo import generate
+from recsvc.service.demo_data import generate
 from tests.conftest import LONG_WAIT_SECONDS, PATIENCE_SECONDS
 
 OF_THE_TESTER = ("RECSVC_", "FORCE_COLOR", "TTY_", "LINES", "PYTHONIOENCODING", "PYTHONUTF8")

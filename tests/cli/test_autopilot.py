@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.cli.train import autopilots_way, piloted
+from recsvc.cli.commands.train import autopilots_way, piloted
 
 WHY = "6 changes were tried"
 

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from recsvc.cli import catalogue
-from recsvc.service.demo import generate
+from recsvc.cli.options import title_files
+from recsvc.service.demo_data import generate
 
 
 @pytest.mark.acceptance
@@ -70,13 +70,13 @@ def test_every_pair_of_the_generated_shop_is_rated_once():
 def test_titles_are_read_from_what_lies_beside_the_ratings(tmp_path, name, content, title):
     (tmp_path / name).write_bytes(content)
 
-    titles = catalogue.titles_beside(tmp_path / "ratings")
+    titles = title_files.titles_beside(tmp_path / "ratings")
 
     assert titles[0] == {"item_id": "1", "title": title}
 
 
 def test_without_a_catalogue_there_are_no_titles(tmp_path):
-    assert catalogue.titles_beside(tmp_path / "u.data") == []
+    assert title_files.titles_beside(tmp_path / "u.data") == []
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_without_a_catalogue_there_are_no_titles(tmp_path):
 def test_the_first_users_of_a_file_are_found_whatever_its_shape(tmp_path, name, content):
     (tmp_path / name).write_text(content)
 
-    assert catalogue.first_user_ids(tmp_path / name) == ["196", "186"]
+    assert title_files.first_user_ids(tmp_path / name) == ["196", "186"]
 
 
 def test_a_compressed_file_is_looked_into(tmp_path):
     with gzip.open(tmp_path / "u.data.gz", "wt") as stream:
         stream.write("196\t242\t3\t881250949\n")
 
-    assert catalogue.first_user_ids(tmp_path / "u.data.gz") == ["196"]
+    assert title_files.first_user_ids(tmp_path / "u.data.gz") == ["196"]

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from recsvc.cli import diagnose
-from recsvc.cli.diagnose import _read
+from recsvc.cli.commands import diagnose
+from recsvc.cli.commands.diagnose import _read
 from recsvc.client import ClientError
 
 NO_CURVE = "It ended before its first epoch: there is no curve."

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.cli import kernel_cache
-from recsvc.cli.kernel_cache import VARIABLE
+from recsvc.cli.processes import kernel_cache
+from recsvc.cli.processes.kernel_cache import VARIABLE
 
 NOWHERE = "/proc/nowhere"  # not even root can make it
 

@@ -4,8 +4,8 @@ import io
 
 from rich.console import Console
 
-from recsvc.cli import output
-from recsvc.cli.learning import Watching
+from recsvc.cli.views import console_output
+from recsvc.cli.views.training_view import Watching
 
 JOB = {"id": 7, "state": "running", "progress": 0.5, "baselines": {"item_mean": {"rmse": 1.02}}}
 EPOCH = {
@@ -53,7 +53,7 @@ def test_lists_are_shown_where_nothing_is_rated():
 
 def left_behind(monkeypatch, *epochs: dict) -> str:
     console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
-    monkeypatch.setattr(output, "messages", console)
+    monkeypatch.setattr(console_output, "messages", console)
     with Watching(JOB | {"best_epoch": 1}) as watching:
         for epoch in epochs:
             watching.learned(EPOCH | epoch, JOB | {"best_epoch": 1, "state": "succeeded"})

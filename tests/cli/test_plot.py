@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from recsvc.cli import pictures
+from recsvc.cli.views import image_files
 from recsvc.client import ClientError
 from tests.cli.conftest import start_serving
 from tests.cli.learned import Past, figures
@@ -202,5 +202,5 @@ def test_png_without_its_library_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
 
     with pytest.raises(ClientError, match=r"pip install 'recsvc\[plot\]'"):
-        pictures.check(tmp_path / "curve.png")
-    pictures.check(tmp_path / "curve.svg")
+        image_files.check(tmp_path / "curve.png")
+    image_files.check(tmp_path / "curve.svg")

@@ -1,6 +1,6 @@
 """What `recsvc train --dry-run` says of the data, and of what training would make of them."""
 
-from recsvc.cli import previews
+from recsvc.cli.views import training_preview
 
 REMARK = {
     "code": "no_agreement", "of": "users", "count": 411, "share": 0.5, "examples": [],
@@ -20,7 +20,7 @@ PREVIEW = {
 
 
 def shown(capsys, **more) -> str:
-    assert previews.show(PREVIEW | more, as_json=False) == 0
+    assert training_preview.show(PREVIEW | more, as_json=False) == 0
     return capsys.readouterr().out
 
 

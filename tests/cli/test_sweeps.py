@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from recsvc.client import Client
-from recsvc.db.jobs import Lease
+from recsvc.db.jobs.queue import Lease
 from recsvc.db.session import Database
 from recsvc.db.tables import JobState
 from tests.api.playing import Worker

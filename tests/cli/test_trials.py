@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from recsvc.cli import output
-from recsvc.cli.trials import Watching, ranked
+from recsvc.cli.views import console_output
+from recsvc.cli.views.sweep_view import Watching, ranked
 
 
 def trial(number: int, state: str = "queued", best: float | None = None, **more: object) -> dict:
@@ -28,7 +28,7 @@ def seen(monkeypatch):
         console = Console(
             file=io.StringIO(), width=100, height=height, force_terminal=True, color_system=None
         )
-        monkeypatch.setattr(output, "messages", console)
+        monkeypatch.setattr(console_output, "messages", console)
         with Watching(shown) as watching:
             watching.stands(shown)
             watching._live.refresh()

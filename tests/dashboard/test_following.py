@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from recsvc.db.session import Database, unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.errors import ChangeNotKept
-from recsvc.service import training
+from recsvc.service.training import training_job
 from recsvc.service.training_spec import TrainingSpec
 from tests.acceptance.conftest import Site
 from tests.api.playing import Worker
@@ -161,7 +161,7 @@ def test_a_job_says_how_autopilots_way_ended_and_leads_to_the_best(quiet: Quiet,
     last = TrainingSpec(model_kind="user_rbm", autopilot=True, retry_of=first, trying=change)
     quiet.worker.finish(quiet.worker.claim())
     with unit_of_work(quiet.context.database) as session:
-        job_id = training.request_training(session, spec=last, now=datetime.now(UTC)).id
+        job_id = training_job.request_training(session, spec=last, now=datetime.now(UTC)).id
     error = ChangeNotKept(9).as_dict()
     quiet.worker.finish(quiet.worker.claim(), JobState.FAILED, error=error)
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import update
 
-from recsvc.db.jobs import JobQueue
+from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import Job, JobState
 from tests.api.playing import RESULT

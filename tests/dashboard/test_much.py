@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import expect
 
-from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, lease_of
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
-from recsvc.service import training
+from recsvc.service.training import training_job
 from recsvc.service.training_spec import TrainingSpec
 from tests.dashboard.conftest import Open, Quiet
 
@@ -20,7 +20,7 @@ def fill_with_jobs(quiet: Quiet, count: int) -> None:
     now = datetime.now(UTC)
     with unit_of_work(quiet.context.database) as session:
         for seed in range(count):
-            job = training.request_training(session, spec=TrainingSpec(seed=seed), now=now)
+            job = training_job.request_training(session, spec=TrainingSpec(seed=seed), now=now)
             JobQueue(session).request_cancel(job.id, "training", now=now)
 
 

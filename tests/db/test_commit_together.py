@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import event, text
 
 from recsvc.db import session
-from recsvc.db.ratings import count_users
+from recsvc.db.feedback.ratings import count_users
 from recsvc.db.session import Database, commit_together, pause_for_other_writers, reading
 from recsvc.errors import DatabaseUnavailable
-from recsvc.service import rating
+from recsvc.service.feedback import ratings
 from tests.conftest import NOON, PATIENCE_SECONDS
 
 
@@ -22,7 +22,7 @@ def _no_hurry(monkeypatch):
 
 def rating_by(user_id):
     def work(session):
-        rating.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
+        ratings.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
         return user_id
 
     return work
@@ -95,7 +95,7 @@ def test_a_broken_constraint_is_the_fault_of_one_work(database):
 
 
 def test_later_works_see_what_earlier_ones_wrote(database):
-    works = [rating_by("a"), lambda session: rating.list_ratings(session, "a")[0].value]
+    works = [rating_by("a"), lambda session: ratings.list_ratings(session, "a")[0].value]
 
     assert commit_together(database, works) == ["a", 5.0]
 

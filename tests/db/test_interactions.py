@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from recsvc.db import bulk, interaction_bulk, interactions, ratings, users
-from recsvc.db.interaction_bulk import Events
-from recsvc.db.interactions import InteractionBatch
+from recsvc.db import bulk_copy
+from recsvc.db.catalog import users
+from recsvc.db.feedback import interaction_bulk, interactions, ratings
+from recsvc.db.feedback.interaction_bulk import Events
+from recsvc.db.feedback.interactions import InteractionBatch
+from recsvc.db.feedback.rating_merge import Written
 from recsvc.db.session import Database, reading, unit_of_work
-from recsvc.db.settling import Written
 from recsvc.db.tables import Interaction, InteractionType, Item, User
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -147,9 +149,9 @@ def test_wherever_a_stream_is_cut_into_batches_the_account_is_the_same(database,
 
 
 def test_all_interactions_stream_out_in_bounded_blocks_by_user_and_item(database, monkeypatch):
-    monkeypatch.setattr(bulk, "READ_ROWS", 100)
-    row_bytes = bulk.copied(interaction_bulk.ROW).itemsize
-    monkeypatch.setattr(bulk, "READ_BYTES", 100 * row_bytes)
+    monkeypatch.setattr(bulk_copy, "READ_ROWS", 100)
+    row_bytes = bulk_copy.copied(interaction_bulk.ROW).itemsize
+    monkeypatch.setattr(bulk_copy, "READ_BYTES", 100 * row_bytes)
     rows = [(f"u{n % 37}", f"i{n % 101}", TYPES[n % 3], n // 2000, 1.0) for n in range(4000)]
     write(database, rows)
 

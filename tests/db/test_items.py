@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from recsvc.db import items, ratings
+from recsvc.db.catalog import items
+from recsvc.db.feedback import ratings
 from recsvc.db.session import unit_of_work
 from tests.db.test_ratings import batch_of
 

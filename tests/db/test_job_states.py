@@ -14,9 +14,9 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import update
 
-from recsvc.db.clock import from_now
-from recsvc.db.job_events import JobEvents
-from recsvc.db.jobs import JobQueue, Lease, lease_of
+from recsvc.db.database_clock import from_now
+from recsvc.db.jobs.events import JobEvents
+from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
 from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, Job, JobState
 from recsvc.errors import JobFinished, LeaseLost

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from recsvc.db.clock import database_now, from_now
-from recsvc.db.job_events import JobEvents
-from recsvc.db.jobs import SILENT, JobQueue, Lease, lease_of
+from recsvc.db.database_clock import database_now, from_now
+from recsvc.db.jobs.events import JobEvents
+from recsvc.db.jobs.queue import SILENT, JobQueue, Lease, lease_of
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job, JobState
 from recsvc.errors import JobFinished, JobNotFound, LeaseLost

@@ -8,10 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from recsvc.db import bulk, rating_bulk, ratings, users
-from recsvc.db.ratings import RatingBatch
+from recsvc.db import bulk_copy
+from recsvc.db.catalog import users
+from recsvc.db.feedback import rating_bulk, ratings
+from recsvc.db.feedback.rating_merge import Rows, Written
+from recsvc.db.feedback.ratings import RatingBatch
 from recsvc.db.session import Database, reading, unit_of_work
-from recsvc.db.settling import Rows, Written
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 Given = tuple[str, str, float, int]
@@ -160,8 +162,10 @@ def test_any_text_is_an_id(database, odd):
 
 
 def test_all_ratings_stream_out_in_bounded_blocks_sorted_by_user_and_item(database, monkeypatch):
-    monkeypatch.setattr(bulk, "READ_ROWS", 100)
-    monkeypatch.setattr(bulk, "READ_BYTES", 100 * bulk.copied(rating_bulk.RATING).itemsize)
+    monkeypatch.setattr(bulk_copy, "READ_ROWS", 100)
+    monkeypatch.setattr(
+        bulk_copy, "READ_BYTES", 100 * bulk_copy.copied(rating_bulk.RATING).itemsize
+    )
     rows = [(f"u{n % 37}", f"i{n}", float(n % 5) + 0.5, 1) for n in range(1000)]
     write(database, rows)
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
-from recsvc.db import interactions
-from recsvc.db.serving_reads import PURCHASE, Histories, catalogue_rows
+from recsvc.db.feedback import interactions
+from recsvc.db.recommendations.user_histories import PURCHASE, Histories, catalogue_rows
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import InteractionType
 from recsvc.errors import DatabaseUnavailable
-from recsvc.rbm.ratings import EVENT_TYPES
-from recsvc.service import cataloguing, rating
+from recsvc.rbm.rating_matrix import EVENT_TYPES
+from recsvc.service.catalog import items
+from recsvc.service.feedback import ratings
 from tests.conftest import NOON, PATIENCE_SECONDS, eventually
 from tests.db import test_interactions
 
@@ -31,7 +32,7 @@ def histories(database):
 def rate(database, user_id, **values):
     with unit_of_work(database) as session:
         for item_id, value in values.items():
-            rating.rate(session, user_id, item_id, value, rated_at=None, now=NOON, scale=None)
+            ratings.rate(session, user_id, item_id, value, rated_at=None, now=NOON, scale=None)
 
 
 def do(database, rows):
@@ -45,7 +46,7 @@ def describe(database, item_id, now, **known):
         "available": True, "hidden": False, "attributes": {},
     }  # fmt: skip
     with unit_of_work(database) as session:
-        cataloguing.put_item(session, item_id, {**description, **known}, now=now)
+        items.put_item(session, item_id, {**description, **known}, now=now)
 
 
 def connections(histories) -> int:

@@ -1,8 +1,9 @@
 """A user is erased with all that is stored of them, and with nobody else's."""
 
-from recsvc.db import interactions, ratings, users
+from recsvc.db.catalog import users
+from recsvc.db.catalog.users import Erased
+from recsvc.db.feedback import interactions, ratings
 from recsvc.db.session import reading, unit_of_work
-from recsvc.db.users import Erased
 from tests.db import test_interactions, test_ratings
 
 

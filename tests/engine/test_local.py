@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from recsvc.engine import local
-from recsvc.rbm import training
+from recsvc.compute import local
 from recsvc.rbm.params import Hyperparameters, initial_params
-from recsvc.rbm.training import TrainerState, TrainingData
+from recsvc.rbm.training import trainer
+from recsvc.rbm.training.trainer import TrainerState, TrainingData
 from tests.rbm.machines import STARS, random_ratings
 
 HYPER = Hyperparameters(n_hidden=4, epochs=3)
@@ -24,7 +24,7 @@ def learned(train, model_kind, **options) -> tuple[list[float], str]:
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
 def test_this_process_learns_what_the_trainer_does_on_any_number_of_threads(model_kind):
-    expected = learned(training.train, model_kind)
+    expected = learned(trainer.train, model_kind)
 
     assert learned(local.train, model_kind, n_threads=1) == expected
     assert learned(local.train, model_kind, n_threads=2) == expected

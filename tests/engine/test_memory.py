@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.engine.local import refuse_what_does_not_fit
-from recsvc.engine.memory import ControlGroup, available_bytes, needed_bytes
+from recsvc.compute.local import refuse_what_does_not_fit
+from recsvc.compute.memory import ControlGroup, available_bytes, needed_bytes
 from recsvc.errors import NotEnoughMemory
 from recsvc.rbm.params import Hyperparameters
 

@@ -2,9 +2,9 @@
 
 import math
 
-from recsvc.api.error_curve import Epoch
-from recsvc.plots.figures import Figure
-from recsvc.plots.layout import Curve, plot_of
+from recsvc.api.routes.training.error_curve import Epoch
+from recsvc.plots.curve_plot import Curve, plot_of
+from recsvc.plots.metrics import Figure
 from recsvc.plots.panels import Span
 
 NLL = [{"epoch": n, "validation_nll": 2.0 / (n + 1), "train_nll": 1.0 / (n + 1)} for n in range(5)]

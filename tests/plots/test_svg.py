@@ -3,7 +3,7 @@
 import re
 
 from recsvc.plots import svg
-from recsvc.plots.layout import Curve, plot_of
+from recsvc.plots.curve_plot import Curve, plot_of
 
 Y = re.compile(r'class="line validation" d="([^"]*)"')
 

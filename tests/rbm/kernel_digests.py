@@ -14,14 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from recsvc.rbm import checkpoint, evaluation, explaining, inference, kernels, raters, units
-from recsvc.rbm.couplings import Neighbourhoods
-from recsvc.rbm.folded import Folded
-from recsvc.rbm.kernels import finetuning
+from recsvc.rbm import checkpoint, evaluation, kernels
+from recsvc.rbm.inference import explanations, scoring
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.kernels import rating_ensemble
+from recsvc.rbm.machines import masked
+from recsvc.rbm.machines.couplings import Neighbourhoods
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import RatingScale
-from recsvc.rbm.warm import compile_kernels
+from recsvc.rbm.precompilation import compile_kernels
+from recsvc.rbm.rating_ensemble import ensemble
+from recsvc.rbm.rating_matrix import RatingScale
 from tests.rbm.machines import STARS, learn, model_of, random_params, random_ratings
 
 WIDTHS = (7, 100, 104, 256)  # whole vectors and remainders
@@ -70,7 +73,7 @@ def tasks() -> list[Callable[[], Results]]:
 
 def public_kernels() -> dict[str, Any]:
     """Return the compiled functions that the product calls, by name."""
-    names = {name: getattr(kernels, name) for name in kernels.__all__} | vars(finetuning)
+    names = {name: getattr(kernels, name) for name in kernels.__all__} | vars(rating_ensemble)
     return {name: value for name, value in names.items() if is_public(name, value)}
 
 
@@ -126,14 +129,14 @@ def answers_of(model: Model) -> Results:
     """Yield predictions, a list, its reasons and the figures of evaluation."""
     items, levels = TRAIN.row(3)
     nothing = np.zeros(len(model.items), dtype=np.bool_)
-    hidden = inference.fold_in(model, items, levels) if model.model_kind != "item_rbm" else None
+    hidden = scoring.fold_in(model, items, levels) if model.model_kind != "item_rbm" else None
     asked = {"hidden": hidden, "user": 3}
     yield "hidden", hidden
-    yield "probabilities", inference.level_probabilities(model, model.all_items, **asked)
-    yield "list", inference.top_liked(model, 10, left_out=nothing, rated=items, **asked)
-    effects = explaining.effects(model, items, levels, model.all_items)
+    yield "probabilities", scoring.level_probabilities(model, model.all_items, **asked)
+    yield "list", scoring.top_liked(model, 10, left_out=nothing, rated=items, **asked)
+    effects = explanations.effects(model, items, levels, model.all_items)
     yield "effects", effects
-    yield "strongest", explaining.strongest(effects[:, 0], 3, left_out=model.all_items[:1])
+    yield "strongest", explanations.strongest(effects[:, 0], 3, left_out=model.all_items[:1])
     folded = Folded.of(model, TRAIN)
     yield "folded", folded.hidden
     yield "shares", folded.level_probabilities(TRAIN.users(), TRAIN.items)
@@ -143,12 +146,12 @@ def answers_of(model: Model) -> Results:
 def rated() -> Results:
     """Train the raters of a joint model; yield their arrays and predictions."""
     items, levels = TRAIN.row(3)
-    *_, made = raters.learn(TRAIN, HELD_OUT, STARS, most_epochs=2, seed=0)
+    *_, made = ensemble.learn(TRAIN, HELD_OUT, STARS, most_epochs=2, seed=0)
     for side in ("by_user", "by_item"):
         yield f"raters {side}", list(getattr(made, side).params.arrays().values())
     yield (
         "raters predictions",
-        inference.rated_probabilities(made, np.arange(N_ITEMS), user=3, rated=items, levels=levels),
+        scoring.rated_probabilities(made, np.arange(N_ITEMS), user=3, rated=items, levels=levels),
     )
 
 
@@ -157,7 +160,7 @@ def measured() -> Results:
     users = np.arange(N_USERS)
     yield "baselines", evaluation.baseline_figures(TRAIN, HELD_OUT, users, SCALE, with_ease=True)
     params = random_params(np.random.default_rng(2), n_items=N_ITEMS)
-    yield "energies", units.free_energy(params, TRAIN, units.hidden_inputs(params, TRAIN))
+    yield "energies", masked.free_energy(params, TRAIN, masked.hidden_inputs(params, TRAIN))
     keys = [kernels.stream(5, 1, case) for case in range(20)]
     yield "uniforms", [float(kernels.uniform(np.uint64(key), 7)) for key in keys]
     yield "exponentials", [float(kernels.exponential(np.float32(x))) for x in range(-20, 20)]

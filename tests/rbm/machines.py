@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from recsvc.rbm import joint
-from recsvc.rbm.batches import Batch, lay_out
-from recsvc.rbm.contrastive import Learner
+from recsvc.rbm.machines import joint
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, Params, initial_params
-from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.training.batches import Batch, lay_out
+from recsvc.rbm.training.contrastive_divergence import Learner
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 
 STARS = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
 

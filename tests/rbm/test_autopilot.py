@@ -5,11 +5,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from recsvc.rbm import autopilot
 from recsvc.rbm.diagnosis import Change, Evidence, Finding, Run
-from recsvc.rbm.machine import machine_of
+from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
+from recsvc.rbm.tuning import autopilot
 from tests.rbm.machines import STARS, movielens_100k, random_params
 
 SLOWER, WIDER = Change("learning_rate", 2.0, 0.02), Change("n_hidden", 2.0, 100.0)

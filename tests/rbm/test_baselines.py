@@ -4,7 +4,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from recsvc.rbm.baselines import (
+from recsvc.rbm.machines.baselines import (
     BIAS_ROUNDS,
     ITEM_DAMPING,
     USER_DAMPING,

@@ -2,13 +2,18 @@
 
 import numpy as np
 
-from recsvc.rbm import units
-from recsvc.rbm.baselines import Biases
-from recsvc.rbm.blending import Answers, Blend, bell
-from recsvc.rbm.finetuning import FinetuningState, Settings, finetune, initial_params
+from recsvc.rbm.machines import masked
+from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import RatingMatrix
-from recsvc.rbm.training import TrainingData
+from recsvc.rbm.rating_ensemble.blend import Answers, Blend, bell
+from recsvc.rbm.rating_ensemble.fine_tuning import (
+    FinetuningState,
+    Settings,
+    finetune,
+    initial_params,
+)
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.training.trainer import TrainingData
 from tests import naive
 from tests.rbm.machines import STARS
 
@@ -161,11 +166,11 @@ def finetuned(train: RatingMatrix, validation: RatingMatrix) -> tuple[Params, fl
 def asked(by_user: Params, by_item: Params, given: RatingMatrix, about: RatingMatrix) -> Answers:
     """The experts' answers about ratings, from those given."""
     users, items = about.users().astype(np.int64), about.items.astype(np.int64)
-    of_users = units.hidden_probabilities(by_user, given)
-    of_items = units.hidden_probabilities(by_item, given.transposed())
+    of_users = masked.hidden_probabilities(by_user, given)
+    of_items = masked.hidden_probabilities(by_item, given.transposed())
     return Answers(
-        units.Predictor.of(by_user).level_probabilities(of_users, users, items),
-        units.Predictor.of(by_item).level_probabilities(of_items, items, users),
+        masked.Predictor.of(by_user).level_probabilities(of_users, users, items),
+        masked.Predictor.of(by_item).level_probabilities(of_items, items, users),
         bell(Biases.fit(given, STARS).predict(users, items), STARS),
         np.diff(given.indptr)[users],
         given.item_counts()[items],

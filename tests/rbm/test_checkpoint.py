@@ -7,12 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsvc.errors import CheckpointUnreadable
-from recsvc.rbm import checkpoint, inference
+from recsvc.rbm import checkpoint
+from recsvc.rbm.inference import scoring
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.ratings import RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS, learn, random_params
 
 NAMES = ["", "naïve/ﬀ", "日本", "🜁🜂", "a b", "\u200b", "é", "é", "~", "x" * 256]
@@ -128,10 +129,10 @@ def test_a_mapped_model_answers_as_the_one_that_was_written(model, ratings):
     answers = []
     for either in (model, found):
         row = ratings.row(3)
-        hidden = inference.fold_in(either, *row) if either.model_kind == "user_rbm" else None
-        shares = inference.level_probabilities(either, np.arange(9), hidden=hidden, user=3)
+        hidden = scoring.fold_in(either, *row) if either.model_kind == "user_rbm" else None
+        shares = scoring.level_probabilities(either, np.arange(9), hidden=hidden, user=3)
         nothing = np.zeros(9, np.bool_)
-        best, scores = inference.top_liked(either, 9, left_out=nothing, hidden=hidden, user=3)
+        best, scores = scoring.top_liked(either, 9, left_out=nothing, hidden=hidden, user=3)
         answers.append(shares.tobytes() + best.tobytes() + scores.tobytes())
 
     assert answers[0] == answers[1]

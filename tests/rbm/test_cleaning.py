@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsvc.rbm.cleaning import cleaned, without_odd
-from recsvc.rbm.profile import profile
-from recsvc.rbm.ratings import RatingScale, Vocabulary
+from recsvc.rbm.data_profile import profile
+from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
+from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 from tests.rbm.machines import STARS
 

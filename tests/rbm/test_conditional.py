@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm import adam, candidates, conditional, inference, joint
-from recsvc.rbm.minibatches import minibatches
+from recsvc.rbm.inference import scoring
+from recsvc.rbm.machines import joint
 from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.training import conditional_likelihood, optimizer, sampled_softmax
+from recsvc.rbm.training.minibatches import minibatches
 from tests import naive, naive_joint
 from tests.rbm.machines import (
     batch_of,
@@ -34,7 +36,7 @@ def hyper_of(**changes) -> Hyperparameters:
 
 def test_what_is_given_and_what_is_left_out_is_drawn_as_said(params, ratings):
     batch = batch_of(ratings, USERS)
-    side = conditional.hidden_side(
+    side = conditional_likelihood.hidden_side(
         params, batch, hyper_of(dropout=0.4, least_input=0.2), seed=3, epoch=2
     )
 
@@ -56,13 +58,15 @@ def test_one_step_goes_down_the_brute_force_slope_of_the_conditional_likelihood(
     params, ratings, monkeypatch, n_chunks
 ):
     """The slope by central differences of the loss written out over all pairs."""
-    monkeypatch.setattr(candidates, "CHUNK_PAIRS", 45 // n_chunks)
+    monkeypatch.setattr(sampled_softmax, "CHUNK_PAIRS", 45 // n_chunks)
     hyper = hyper_of(dropout=0.3, batch_size=4, weight_decay=0.5)
     some = ratings.rows(USERS)
-    moments = adam.Moments(params.zeros_like(), params.zeros_like())
+    moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
     before = params.copy()
 
-    conditional.learn_epoch(params, moments, some, hyper, learning_rate=0.01, seed=3, epoch=1)
+    conditional_likelihood.learn_epoch(
+        params, moments, some, hyper, learning_rate=0.01, seed=3, epoch=1
+    )
 
     kept, masks = [], []
     for user in range(4):
@@ -89,7 +93,7 @@ def test_a_sampled_partition_sum_is_right_on_average_and_knows_what_is_popular(r
     params = random_params(rng, n_items=40, spread=0.2)
     hidden = rng.random((4, 7)).astype(np.float32)
     whole = np.exp(hidden @ params.weights.reshape(-1, 7).T + params.visible_bias.ravel()).sum(1)
-    sampling = candidates.Sampling.of(ratings, 12, rng=np.random.default_rng(0))
+    sampling = sampled_softmax.Sampling.of(ratings, 12, rng=np.random.default_rng(0))
 
     sums, drawn = [], np.zeros(40)
     for n in range(2000):
@@ -110,7 +114,7 @@ def test_a_step_with_sampled_candidates_goes_down_the_slope_of_their_sum(rng):
     hyper = hyper_of(dropout=0.0, batch_size=4, candidates=10, weight_decay=0.0)
     some = random_ratings(rng, n_users=4, n_items=30)
     params = random_params(rng, n_items=30, spread=0.3)
-    moments = adam.Moments(params.zeros_like(), params.zeros_like())
+    moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
     before = params.copy()
     epoch = minibatches(before, some, hyper, learning_rate=0.01, seed=3, epoch=1)
     sample = next(epoch).candidates
@@ -121,7 +125,9 @@ def test_a_step_with_sampled_candidates_goes_down_the_slope_of_their_sum(rng):
     rated = set(some.items.tolist())
     assert rated - set(sample.items.tolist()), "there is something rated and not sampled"
 
-    conditional.learn_epoch(params, moments, some, hyper, learning_rate=0.01, seed=3, epoch=1)
+    conditional_likelihood.learn_epoch(
+        params, moments, some, hyper, learning_rate=0.01, seed=3, epoch=1
+    )
 
     kept = [
         naive_joint.kept_places(naive.row_of(some, u), naive.stream(3, 1, u), hyper.least_input)
@@ -143,9 +149,11 @@ def test_items_that_are_no_candidates_do_not_move(rng):
     hyper = hyper_of(candidates=10, batch_size=6)
     params = random_params(rng, n_items=60)
     before = params.copy()
-    moments = adam.Moments(params.zeros_like(), params.zeros_like())
+    moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
 
-    conditional.learn_epoch(params, moments, ratings, hyper, learning_rate=0.01, seed=0, epoch=1)
+    conditional_likelihood.learn_epoch(
+        params, moments, ratings, hyper, learning_rate=0.01, seed=0, epoch=1
+    )
 
     moved = (params.weights != before.weights).any(axis=(1, 2))
     assert moved[np.unique(ratings.items)].all()
@@ -164,10 +172,14 @@ def _slope(params: Params, name: str, place: tuple, loss) -> float:
 
 def test_the_second_step_remembers_the_first(params, ratings):
     hyper = hyper_of(batch_size=12, dropout=0.0, least_input=1.0, weight_decay=0.1)
-    moments = adam.Moments(params.zeros_like(), params.zeros_like())
-    conditional.learn_epoch(params, moments, ratings, hyper, learning_rate=0.01, seed=0, epoch=1)
+    moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
+    conditional_likelihood.learn_epoch(
+        params, moments, ratings, hyper, learning_rate=0.01, seed=0, epoch=1
+    )
     before, past = params.copy(), (moments.mean.copy(), moments.square.copy())
-    conditional.learn_epoch(params, moments, ratings, hyper, learning_rate=0.01, seed=0, epoch=2)
+    conditional_likelihood.learn_epoch(
+        params, moments, ratings, hyper, learning_rate=0.01, seed=0, epoch=2
+    )
 
     for place in np.ndindex((2, 5, 7)):
         was = float(past[0].weights[place]), float(past[1].weights[place])
@@ -196,11 +208,11 @@ def test_it_learns_what_a_camp_chooses_and_what_it_likes():
 
     for user in range(n):
         rated, levels = ratings.row(user)
-        hidden = inference.fold_in(model, rated, levels)
+        hidden = scoring.fold_in(model, rated, levels)
         left_out = np.zeros(n, bool)
         left_out[rated] = True
-        best, _ = inference.top_liked(model, 1, left_out=left_out, hidden=hidden, rated=rated)
+        best, _ = scoring.top_liked(model, 1, left_out=left_out, hidden=hidden, rated=rated)
         chosen = joint.item_fields(model.params, hidden, 0).astype(float)
         withheld = sorted((user, (user + 2) % n), key=lambda item: item % 4 >= 2)
         assert best.tolist() == withheld[:1]
-        assert set(inference.top_n(chosen, 2, left_out=rated).tolist()) == set(withheld)
+        assert set(scoring.top_n(chosen, 2, left_out=rated).tolist()) == set(withheld)

@@ -5,14 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from recsvc.rbm import (
-    checkpoint,
-    evaluation,
-    inference,
-    kernels,
-)
-from recsvc.rbm.couplings import Couplings, Neighbourhoods
-from recsvc.rbm.folded import Folded
+from recsvc.rbm import checkpoint, evaluation, kernels
+from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from tests import naive, naive_joint
 from tests.rbm.machines import (
     joint_model_of,
@@ -85,7 +81,7 @@ def test_a_list_adds_the_couplings_tempered_by_the_evidence(params, ratings, rng
     rated, levels = ratings.row(4)
     expected = naive_joint.list_scores(params, naive.row_of(ratings, 4), dense, 0.4, 3)
 
-    found = inference.list_scores(model, inference.fold_in(model, rated, levels), rated)
+    found = scoring.list_scores(model, scoring.fold_in(model, rated, levels), rated)
     folded = Folded.of(model, ratings).scores(4)
 
     np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), atol=1e-4)
@@ -94,8 +90,8 @@ def test_a_list_adds_the_couplings_tempered_by_the_evidence(params, ratings, rng
 
 @pytest.mark.parametrize("n", [1, 7, 40])
 def test_the_list_of_a_large_catalogue_is_the_one_that_all_scores_make(rng, monkeypatch, n):
-    monkeypatch.setattr(inference, "SCORED_WHOLE", 10)
-    monkeypatch.setattr(inference, "FIRST_SCORED", 20)
+    monkeypatch.setattr(scoring, "SCORED_WHOLE", 10)
+    monkeypatch.setattr(scoring, "FIRST_SCORED", 20)
     ratings = random_ratings(rng, n_users=40, n_items=300)
     couplings = Neighbourhoods.of(ratings, 5).couplings(1.0)
     popular = rng.exponential(2.0, (300, 5)).astype(np.float32)
@@ -105,21 +101,21 @@ def test_the_list_of_a_large_catalogue_is_the_one_that_all_scores_make(rng, monk
 
     for user in range(1, 30):
         rated, levels = ratings.row(user)
-        hidden = inference.fold_in(model, rated, levels)
-        scores = inference.list_scores(model, hidden, rated)
-        expected = inference.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
-        best, found = inference.top_liked(model, n, left_out=left_out, hidden=hidden, rated=rated)
+        hidden = scoring.fold_in(model, rated, levels)
+        scores = scoring.list_scores(model, hidden, rated)
+        expected = scoring.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
+        best, found = scoring.top_liked(model, n, left_out=left_out, hidden=hidden, rated=rated)
         assert best.tolist() == expected.tolist()
         np.testing.assert_allclose(found, scores[expected], rtol=1e-5)
 
 
 def test_a_list_is_short_where_little_is_left(params, ratings, monkeypatch):
-    monkeypatch.setattr(inference, "SCORED_WHOLE", 1)
-    monkeypatch.setattr(inference, "FIRST_SCORED", 2)
+    monkeypatch.setattr(scoring, "SCORED_WHOLE", 1)
+    monkeypatch.setattr(scoring, "FIRST_SCORED", 2)
     model = joint_model_of(params, ratings)
-    hidden = inference.fold_in(model, *ratings.row(4))
+    hidden = scoring.fold_in(model, *ratings.row(4))
     for barred, length in ((np.arange(9) > 1, 2), (np.ones(9, bool), 0)):
-        best, _ = inference.top_liked(model, 5, left_out=barred, hidden=hidden)
+        best, _ = scoring.top_liked(model, 5, left_out=barred, hidden=hidden)
         assert best.size == length
 
 
@@ -128,11 +124,9 @@ def test_a_single_rating_moves_the_list_through_its_couplings(params, ratings):
     with_them = joint_model_of(params, ratings, couplings=couplings, coupling_scale=5.0)
     without = joint_model_of(params, ratings)
     one, level = np.array([2], np.int32), np.array([4], np.uint8)
-    hidden = inference.fold_in(with_them, one, level)
+    hidden = scoring.fold_in(with_them, one, level)
 
-    moved = inference.list_scores(with_them, hidden, one) - inference.list_scores(
-        without, hidden, one
-    )
+    moved = scoring.list_scores(with_them, hidden, one) - scoring.list_scores(without, hidden, one)
     assert set(np.flatnonzero(moved).tolist()) == set(
         couplings.neighbours[couplings.indptr[2] : couplings.indptr[3]].tolist()
     )
@@ -146,9 +140,9 @@ def test_a_model_and_its_bytes_list_the_same(params, ratings):
 
     lists = []
     for one in (model, read):
-        hidden = inference.fold_in(one, rated, levels)
+        hidden = scoring.fold_in(one, rated, levels)
         nothing = np.zeros(9, bool)
-        best, scores = inference.top_liked(one, 5, left_out=nothing, hidden=hidden, rated=rated)
+        best, scores = scoring.top_liked(one, 5, left_out=nothing, hidden=hidden, rated=rated)
         lists.append((best.tolist(), scores.tolist()))
 
     assert lists[0] == lists[1]

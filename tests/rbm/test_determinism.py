@@ -9,7 +9,7 @@ import pytest
 
 from recsvc.rbm import checkpoint, kernels
 from recsvc.rbm.params import Hyperparameters, initial_params
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS, learn, learn_joint, random_ratings
 
 HYPER = {"n_hidden": 24, "epochs": 6, "batch_size": 16, "momentum_epoch": 2, "final_cd_steps": 3}

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from recsvc.errors import Diverged
-from recsvc.rbm.diagnosis import Change, Run, data, diagnose
-from recsvc.rbm.machine import machine_of
+from recsvc.rbm.diagnosis import Change, Run, diagnose
+from recsvc.rbm.diagnosis.rules import data
+from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.training import EpochReport, TrainerState, TrainingData, train
+from recsvc.rbm.training.trainer import EpochReport, TrainerState, TrainingData, train
 from tests.rbm.machines import STARS
 
 ROOT = Path(__file__).resolve().parents[2]

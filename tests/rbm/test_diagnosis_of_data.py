@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm.diagnosis import Change, Run, data, diagnose
+from recsvc.rbm.diagnosis import Change, Run, diagnose
+from recsvc.rbm.diagnosis.rules import data
 from recsvc.rbm.params import Hyperparameters
 
 CURVE = [

@@ -5,9 +5,9 @@ import pytest
 
 from recsvc.errors import Diverged
 from recsvc.rbm import checkpoint
-from recsvc.rbm.machine import machine_of
+from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from recsvc.rbm import units
+from recsvc.rbm.machines import masked
 from recsvc.rbm.params import Params
 from tests import naive
 from tests.rbm.machines import random_params, random_ratings, ratings_of, run_chain, run_step
@@ -31,12 +31,12 @@ def rows(ratings):
 def test_hidden_probabilities_are_those_of_every_hidden_state(params, ratings, rows):
     expected = [naive.hidden_given_visible(params, row) for row in rows]
 
-    np.testing.assert_allclose(units.hidden_probabilities(params, ratings), expected, rtol=1e-5)
+    np.testing.assert_allclose(masked.hidden_probabilities(params, ratings), expected, rtol=1e-5)
 
 
 def test_visible_probabilities_are_those_of_every_level(params):
     for states in naive.hidden_states(params.hidden_bias.size):
-        shares = units.visible_probabilities(params, states.astype(np.float32))
+        shares = masked.visible_probabilities(params, states.astype(np.float32))
 
         expected = [naive.level_given_hidden(params, item, states) for item in range(N_ITEMS)]
         np.testing.assert_allclose(shares, expected, rtol=1e-5)
@@ -45,12 +45,12 @@ def test_visible_probabilities_are_those_of_every_level(params):
 def test_free_energy_is_the_sum_over_every_hidden_state(params, ratings, rows):
     expected = [naive.free_energy(params, row) for row in rows]
 
-    energies = units.free_energy(params, ratings, units.hidden_inputs(params, ratings))
+    energies = masked.free_energy(params, ratings, masked.hidden_inputs(params, ratings))
     np.testing.assert_allclose(energies, expected, rtol=1e-5)
 
 
 def test_the_predictive_is_the_exact_conditional_of_an_unrated_item(params, ratings, rows):
-    hidden, predictor = units.hidden_probabilities(params, ratings), units.Predictor.of(params)
+    hidden, predictor = masked.hidden_probabilities(params, ratings), masked.Predictor.of(params)
     for user, row in enumerate(rows):
         unrated = np.array([i for i in range(N_ITEMS) if i not in dict(row)])
         shares = predictor.level_probabilities(hidden, np.full_like(unrated, user), unrated)
@@ -60,8 +60,8 @@ def test_the_predictive_is_the_exact_conditional_of_an_unrated_item(params, rati
 
 
 def test_the_leave_one_out_conditional_is_exact(params, ratings, rows):
-    shares = units.Predictor.of(params).leave_one_out_probabilities(
-        units.hidden_probabilities(params, ratings),
+    shares = masked.Predictor.of(params).leave_one_out_probabilities(
+        masked.hidden_probabilities(params, ratings),
         ratings.users().astype(np.int64),
         ratings.items.astype(np.int64),
         ratings.levels,
@@ -116,7 +116,7 @@ def large(rng):
 
 
 def in_extended_precision(
-    predictor: units.Predictor, hidden: np.ndarray, cases: np.ndarray, items: np.ndarray
+    predictor: masked.Predictor, hidden: np.ndarray, cases: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The same product of factors, in logarithms of 80-bit numbers."""
     p = predictor.fitted(hidden).astype(np.longdouble)[cases, np.newaxis]
@@ -128,7 +128,7 @@ def in_extended_precision(
 
 def test_large_weights_and_many_units_agree_with_extended_precision(large):
     params, hidden = large
-    predictor = units.Predictor.of(params)
+    predictor = masked.Predictor.of(params)
     cases, items = (grid.ravel() for grid in np.indices((4, 3)))
 
     shares = predictor.level_probabilities(hidden, cases, items)
@@ -143,7 +143,7 @@ def test_products_that_leave_the_range_of_numbers_are_done_in_logarithms(rng):
     """Far more than e^±640 between the levels: no product of doubles holds them."""
     weights = np.stack([np.full((1, 400), w, np.float32) for w in (15, 15.01, -15)], axis=1)
     params = Params(weights, np.zeros((1, 3), np.float32), np.zeros(400, np.float32))
-    predictor = units.Predictor.of(params)
+    predictor = masked.Predictor.of(params)
     hidden, one = np.full((1, 400), 0.5, np.float32), np.zeros(1, np.int64)
 
     shares = predictor.level_probabilities(hidden, one, one)
@@ -160,7 +160,7 @@ def test_certain_units_under_huge_weights_never_give_a_number_that_is_none(rng, 
     weights = (size * rng.choice([-1, 1], size=(9, 5, 400))).astype(np.float32)
     params = Params(weights, np.zeros((9, 5), np.float32), np.zeros(400, np.float32))
     ratings = random_ratings(rng)
-    hidden, predictor = units.hidden_probabilities(params, ratings), units.Predictor.of(params)
+    hidden, predictor = masked.hidden_probabilities(params, ratings), masked.Predictor.of(params)
     cases, items = (grid.ravel() for grid in np.indices((12, 9)))
     own = ratings.users().astype(np.int64), ratings.items.astype(np.int64), ratings.levels
 
@@ -178,11 +178,11 @@ def test_splitting_the_product_into_blocks_changes_nothing(rng, spread):
     params = random_params(rng, n_hidden=100, spread=spread)
     hidden = rng.random((6, 100), dtype=np.float32)
     cases, items = (grid.ravel() for grid in np.indices((6, 9)))
-    whole = units.Predictor.of(params)
+    whole = masked.Predictor.of(params)
     expected = in_extended_precision(whole, hidden, cases, items)
 
     for block in {1, 7, 50, whole.block}:
-        split = units.Predictor(whole.expm1_weights, whole.visible_odds, block)
+        split = masked.Predictor(whole.expm1_weights, whole.visible_odds, block)
         shares = split.level_probabilities(hidden, cases, items)
         np.testing.assert_allclose(shares, expected, rtol=2e-3 if spread > 1 else 2e-5)
 
@@ -190,11 +190,11 @@ def test_splitting_the_product_into_blocks_changes_nothing(rng, spread):
 def test_no_block_can_leave_the_range_of_a_float(rng):
     for n_hidden, spread in [(1, 500), (7, 30), (100, 5), (100, 0.1), (401, 2)]:
         params = random_params(rng, n_hidden=n_hidden, spread=spread)
-        predictor = units.Predictor.of(params)
+        predictor = masked.Predictor.of(params)
         sizes = np.minimum(np.abs(params.weights.astype(np.float64)), 80)
         for start in range(0, n_hidden, predictor.block):
             assert sizes[:, :, start : start + predictor.block].sum(axis=2).max() <= 80
-    whole = units.Predictor.of(random_params(rng, n_hidden=100, spread=0.01))
+    whole = masked.Predictor.of(random_params(rng, n_hidden=100, spread=0.01))
     assert whole.block == whole.expm1_weights.shape[2] == 128  # small weights: never split
 
 
@@ -202,5 +202,5 @@ def test_sigmoid_keeps_the_digits_of_small_results_and_cannot_overflow():
     x = np.array([-1e30, -100, -87, -30, -5, 0, 5, 30, 100, 1e30], np.float32)
 
     expected = [naive.sigmoid(max(float(v), -700.0)) for v in x]
-    np.testing.assert_allclose(units.sigmoid(x), expected, rtol=1e-6, atol=1e-40)
-    assert units.sigmoid(x).dtype == np.float32
+    np.testing.assert_allclose(masked.sigmoid(x), expected, rtol=1e-6, atol=1e-40)
+    assert masked.sigmoid(x).dtype == np.float32

@@ -7,12 +7,12 @@ import pytest
 
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation
-from recsvc.rbm.baselines import Biases, Ease
 from recsvc.rbm.evaluation import RankingFigures, rating_figures
-from recsvc.rbm.folded import Folded
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.machines.baselines import Biases, Ease
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import base_rates
-from recsvc.rbm.ratings import RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
 from tests import naive
 from tests.rbm.machines import STARS, learn, random_params, random_ratings, ratings_of
 

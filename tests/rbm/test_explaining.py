@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm import explaining, inference
-from recsvc.rbm.couplings import Couplings, Neighbourhoods
+from recsvc.rbm.inference import explanations, scoring
+from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import Levels, Numbers, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import Levels, Numbers, RatingMatrix, RatingScale, Vocabulary
 from tests import naive, naive_joint
 from tests.rbm.machines import (
     STARS,
@@ -51,7 +51,7 @@ def couplings_of(strengths: np.ndarray) -> Couplings:
 
 @pytest.fixture(params=[2, 512])
 def ratings_at_once(request, monkeypatch):
-    monkeypatch.setattr(explaining, "RATINGS_AT_ONCE", request.param)
+    monkeypatch.setattr(explanations, "RATINGS_AT_ONCE", request.param)
 
 
 @pytest.mark.usefixtures("ratings_at_once")
@@ -60,7 +60,7 @@ def test_an_effect_is_what_the_score_loses_when_the_rating_is_taken_back(params,
     strengths = rng.normal(size=(9, 9)).astype(np.float32) * (rng.random((9, 9)) < 0.5)
     model = joint_model_of(params, ratings, couplings=couplings_of(strengths), coupling_scale=0.4)
 
-    found = explaining.effects(model, *taken_apart(row), LISTED)
+    found = explanations.effects(model, *taken_apart(row), LISTED)
 
     for place, column in np.ndindex(found.shape):
         expected = naive_joint.effect(
@@ -74,7 +74,7 @@ def test_an_effect_is_what_the_score_loses_when_the_rating_is_taken_back(params,
 def test_of_a_machine_that_rates_it_is_what_log_p_liked_loses(params, ratings, row):
     model = rating_model("user_rbm", params, ratings)
 
-    found = explaining.effects(model, *taken_apart(row), LISTED)
+    found = explanations.effects(model, *taken_apart(row), LISTED)
 
     for place, column in np.ndindex(found.shape):
         expected = naive.liking_effect(params, row, place, LISTED[column], FIRST_LIKED)
@@ -85,21 +85,21 @@ def test_large_weights_overflow_nothing(ratings, rng):
     params = random_params(rng, spread=300.0)
     params.visible_bias[LISTED[0], FIRST_LIKED:] = -2000.0  # as good as never liked
     for model in (joint_model_of(params, ratings), rating_model("user_rbm", params, ratings)):
-        assert np.isfinite(explaining.effects(model, *ratings.row(4), LISTED)).all()
+        assert np.isfinite(explanations.effects(model, *ratings.row(4), LISTED)).all()
 
 
 def test_an_item_oriented_machine_hears_no_rating_of_another_item(ratings, rng):
     params = random_params(rng, n_items=ratings.n_users)
     model = rating_model("item_rbm", params, ratings)
 
-    assert not explaining.effects(model, *ratings.row(4), LISTED).any()
+    assert not explanations.effects(model, *ratings.row(4), LISTED).any()
 
 
 def test_who_has_rated_nothing_has_no_effects(params, ratings):
     couplings = Neighbourhoods.of(ratings, 3).couplings(1.0)
     joint = joint_model_of(params, ratings, couplings=couplings, coupling_scale=0.4)
     for model in (joint, rating_model("user_rbm", params, ratings)):
-        assert explaining.effects(model, *ratings.row(0), LISTED).shape == (0, 3)
+        assert explanations.effects(model, *ratings.row(0), LISTED).shape == (0, 3)
 
 
 def test_couplings_are_read_between_the_items_asked(ratings):
@@ -124,7 +124,7 @@ def test_couplings_are_read_between_the_items_asked(ratings):
     ],
 )
 def test_the_strongest_are_the_greatest_above_nothing_but_those_left_out(effects, left_out, best):
-    found = explaining.strongest(np.array(effects), 3, left_out=np.array(left_out, np.int64))
+    found = explanations.strongest(np.array(effects), 3, left_out=np.array(left_out, np.int64))
 
     assert found.tolist() == best
 
@@ -162,7 +162,7 @@ def test_somebody_who_reads_two_genres_is_told_of_the_books_of_the_same_one(libr
     levels = np.full(books.size, 4, np.uint8)
     unread = np.concatenate([genre * A_SHELF + np.arange(5, A_SHELF) for genre in genres])
 
-    effects = explaining.effects(library, books.astype(np.int32), levels, unread)
+    effects = explanations.effects(library, books.astype(np.int32), levels, unread)
 
     same = books[:, np.newaxis] // A_SHELF == unread // A_SHELF
     assert (effects[same] > 0).all()
@@ -180,7 +180,7 @@ def test_a_rating_like_the_other_camps_speaks_against_what_this_camp_likes():
     model = rating_model("user_rbm", curve[-1][1].best_params, ratings)
     row = [(0, 4), (1, 4), (2, 4), (4, 4)]  # an odd item liked among even ones
 
-    effects = explaining.effects(model, *taken_apart(row), np.array([6, 8]))
+    effects = explanations.effects(model, *taken_apart(row), np.array([6, 8]))
 
     assert (effects[[0, 2, 3]] > 0).all()
     assert (effects[1] < 0).all()
@@ -222,9 +222,11 @@ def test_a_film_is_explained_by_films_of_its_kind(cinema, asked, kind):
     rated = HORROR + CARTOONS
     items = np.array([numbers[title] for title in rated], np.int32)
 
-    effects = explaining.effects(model, items, np.full(8, 4, np.uint8), np.array([numbers[asked]]))
+    effects = explanations.effects(
+        model, items, np.full(8, 4, np.uint8), np.array([numbers[asked]])
+    )
 
-    best = explaining.strongest(effects[:, 0], 2, left_out=NOTHING)
+    best = explanations.strongest(effects[:, 0], 2, left_out=NOTHING)
     assert {rated[place] for place in best} <= set(kind)
 
 
@@ -232,15 +234,15 @@ def test_a_film_is_explained_by_films_of_its_kind(cinema, asked, kind):
 def test_a_real_list_scores_less_by_each_effect_when_the_rating_is_taken_back(cinema, user):
     model, ratings, _ = cinema
     items, levels = ratings.row(user)
-    hidden = inference.fold_in(model, items, levels)
-    listed, scores = inference.top_liked(
+    hidden = scoring.fold_in(model, items, levels)
+    listed, scores = scoring.top_liked(
         model, 10, left_out=np.isin(model.all_items, items), hidden=hidden, rated=items
     )
 
-    effects = explaining.effects(model, items, levels, listed)
+    effects = explanations.effects(model, items, levels, listed)
 
     for place in range(0, items.size, 9):
         others = np.arange(items.size) != place
-        hidden = inference.fold_in(model, items[others], levels[others])
-        without = inference.list_scores(model, hidden, items[others])[listed]
+        hidden = scoring.fold_in(model, items[others], levels[others])
+        without = scoring.list_scores(model, hidden, items[others])[listed]
         np.testing.assert_allclose(effects[place], scores - without, atol=2e-4)

@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 
 from recsvc.errors import Diverged
-from recsvc.rbm import finetuning, kernels, units
-from recsvc.rbm.finetuning import FinetuningState, Settings, finetune, initial_params
+from recsvc.rbm import kernels
+from recsvc.rbm.machines import masked
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import RatingMatrix
-from recsvc.rbm.training import TrainingData
+from recsvc.rbm.rating_ensemble import fine_tuning
+from recsvc.rbm.rating_ensemble.fine_tuning import (
+    FinetuningState,
+    Settings,
+    finetune,
+    initial_params,
+)
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.training.trainer import TrainingData
 from tests import naive
 from tests.rbm.machines import STARS, batch_of, random_params, random_ratings, ratings_of
 
@@ -59,7 +66,7 @@ def hashes(curve: list) -> list[tuple[str, ...]]:
 
 def half_hidden(params: Params, ratings: RatingMatrix, settings: Settings = SETTINGS):
     batch = batch_of(ratings, USERS)
-    return batch, finetuning.predict_hidden_half(params, batch, STARS, settings, seed=3, epoch=1)
+    return batch, fine_tuning.predict_hidden_half(params, batch, STARS, settings, seed=3, epoch=1)
 
 
 def naive_rows(ratings: RatingMatrix, share: float = 0.5) -> list:
@@ -97,7 +104,7 @@ def test_the_slopes_are_those_of_finite_differences(rng, ratings, error_share):
     settings = replace(SETTINGS, error_share=error_share, weight_decay=0.0)
 
     batch, slopes = half_hidden(params, ratings, settings)
-    finetuning.take_step(state, batch, slopes, settings, steps=1)
+    fine_tuning.take_step(state, batch, slopes, settings, steps=1)
 
     rows = naive_rows(ratings)
     for name, after_a_step in state.mean.arrays().items():
@@ -124,8 +131,8 @@ def test_steps_are_those_of_adam_on_the_increments_between_levels(rng, ratings):
         before = parts["weights"].copy()
         batch, slopes = half_hidden(params, ratings, settings)
         plain = FinetuningState.initial(params.copy())
-        finetuning.take_step(plain, batch, slopes, replace(settings, weight_decay=0.0), steps=1)
-        finetuning.take_step(state, batch, slopes, settings, steps=steps)
+        fine_tuning.take_step(plain, batch, slopes, replace(settings, weight_decay=0.0), steps=1)
+        fine_tuning.take_step(state, batch, slopes, settings, steps=steps)
         for name, part in parts.items():
             slope = plain.mean.arrays()[name].astype(np.float64) / 0.1
             if name == "weights":
@@ -161,7 +168,7 @@ def test_what_nobody_in_the_batch_rated_stays_as_it_is(rng, ratings):
     before, state = params.copy(), FinetuningState.initial(params)
 
     batch, slopes = half_hidden(params, ratings)
-    finetuning.take_step(state, batch, slopes, SETTINGS, steps=1)
+    fine_tuning.take_step(state, batch, slopes, SETTINGS, steps=1)
 
     rated = np.isin(np.arange(ratings.n_items), batch.items)
     assert not rated.all()
@@ -172,15 +179,16 @@ def test_what_nobody_in_the_batch_rated_stays_as_it_is(rng, ratings):
 def test_the_second_order_is_near_the_exact_prediction(rng, ratings):
     """For weights as large as fine-tuned ones become; the first order is five times as far off."""
     params = random_params(rng, n_hidden=100, spread=0.15)
-    hidden = units.hidden_probabilities(params, ratings)
+    hidden = masked.hidden_probabilities(params, ratings)
     users, items = np.repeat(np.arange(12), 9), np.tile(np.arange(9), 12)
-    exact = units.Predictor.of(params).level_probabilities(hidden, users, items)
+    exact = masked.Predictor.of(params).level_probabilities(hidden, users, items)
 
     second = [
         naive.second_order_shares(params, i, hidden[u]) for u, i in zip(users, items, strict=True)
     ]
     first = [
-        units.visible_probabilities(params, hidden[u])[i] for u, i in zip(users, items, strict=True)
+        masked.visible_probabilities(params, hidden[u])[i]
+        for u, i in zip(users, items, strict=True)
     ]
 
     assert np.abs(np.array(second) - exact).max() < 0.01

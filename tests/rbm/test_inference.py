@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm import inference
+from recsvc.rbm.inference import scoring
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import base_rates
-from recsvc.rbm.ratings import RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
 from tests import naive
 from tests.rbm.machines import STARS, random_params
 
@@ -29,8 +29,8 @@ def model(request, rng, ratings):
 @pytest.fixture
 def shares(model, ratings):
     """p(level) of every item for user 3."""
-    hidden = inference.fold_in(model, *ratings.row(3)) if model.model_kind == "user_rbm" else None
-    return inference.level_probabilities(model, np.arange(9), hidden=hidden, user=3)
+    hidden = scoring.fold_in(model, *ratings.row(3)) if model.model_kind == "user_rbm" else None
+    return scoring.level_probabilities(model, np.arange(9), hidden=hidden, user=3)
 
 
 def test_a_stored_user_is_predicted_from_their_row_by_either_kind_of_machine(
@@ -51,9 +51,9 @@ def test_a_stored_user_is_predicted_from_their_row_by_either_kind_of_machine(
 
 @pytest.mark.parametrize("model", ["user_rbm"], indirect=True)
 def test_somebody_without_ratings_is_predicted_from_the_biases_of_the_machine(model):
-    hidden = inference.fold_in(model, np.empty(0, np.int32), np.empty(0, np.uint8))
+    hidden = scoring.fold_in(model, np.empty(0, np.int32), np.empty(0, np.uint8))
 
-    shares = inference.level_probabilities(model, np.array([2]), hidden=hidden)
+    shares = scoring.level_probabilities(model, np.array([2]), hidden=hidden)
 
     np.testing.assert_allclose(shares[0], naive.level_probabilities(model.params, [], 2), rtol=1e-5)
 
@@ -61,13 +61,13 @@ def test_somebody_without_ratings_is_predicted_from_the_biases_of_the_machine(mo
 def test_the_expected_rating_is_the_mean_of_the_distribution_and_not_its_peak(model):
     shares = np.array([[0.4, 0, 0, 0.3, 0.3], [0, 0, 0, 0, 1.0]])
 
-    np.testing.assert_allclose(inference.expected_ratings(model, shares), [3.1, 5])
+    np.testing.assert_allclose(scoring.expected_ratings(model, shares), [3.1, 5])
 
 
 def test_entropy_is_nothing_for_certainty_and_log_n_levels_for_no_idea():
     shares = np.array([[0, 0, 1.0, 0, 0], [0.2] * 5, [0.5, 0.5, 0, 0, 0]])
 
-    np.testing.assert_allclose(inference.entropies(shares), [0, np.log(5), np.log(2)], atol=1e-12)
+    np.testing.assert_allclose(scoring.entropies(shares), [0, np.log(5), np.log(2)], atol=1e-12)
 
 
 def test_items_rank_by_log_p_liked_and_half_log_popularity(model, ratings, shares):
@@ -75,7 +75,7 @@ def test_items_rank_by_log_p_liked_and_half_log_popularity(model, ratings, share
     rated = np.flatnonzero(counts)
     expected = np.log(shares[rated, 3:].sum(axis=1)) + 0.5 * np.log(counts[rated])
 
-    scores = inference.ranking_scores(model, shares[:, 3:].sum(axis=1))
+    scores = scoring.ranking_scores(model, shares[:, 3:].sum(axis=1))
 
     np.testing.assert_allclose(np.log(scores[rated]), expected)
     assert scores[-1] == 0  # nobody rated it
@@ -83,12 +83,12 @@ def test_items_rank_by_log_p_liked_and_half_log_popularity(model, ratings, share
 
 @pytest.mark.parametrize("n", [1, 4, 9, 50])
 def test_the_quick_list_is_the_one_that_all_scores_make(model, ratings, shares, n):
-    hidden = inference.fold_in(model, *ratings.row(3)) if model.model_kind == "user_rbm" else None
+    hidden = scoring.fold_in(model, *ratings.row(3)) if model.model_kind == "user_rbm" else None
     left_out = np.arange(9) % 4 == 1
-    scores = inference.ranking_scores(model, shares[:, 3:].sum(axis=1))
-    expected = inference.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
+    scores = scoring.ranking_scores(model, shares[:, 3:].sum(axis=1))
+    expected = scoring.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
 
-    best, found = inference.top_liked(model, n, left_out=left_out, hidden=hidden, user=3)
+    best, found = scoring.top_liked(model, n, left_out=left_out, hidden=hidden, user=3)
 
     assert best.tolist() == expected.tolist()
     np.testing.assert_allclose(np.exp(found), scores[expected], atol=1e-300)
@@ -97,13 +97,13 @@ def test_the_quick_list_is_the_one_that_all_scores_make(model, ratings, shares, 
 def test_a_list_holds_the_best_but_for_what_is_left_out_and_may_be_short():
     scores = np.array([3.0, 9.0, 7.0, 9.0, -np.inf])
 
-    assert inference.top_n(scores.copy(), 2, left_out=np.array([1])).tolist() == [3, 2]
-    assert inference.top_n(scores.copy(), 99, left_out=np.array([], int)).tolist() == [1, 3, 2, 0]
-    assert inference.top_n(scores.copy(), 3, left_out=np.arange(5)).tolist() == []
+    assert scoring.top_n(scores.copy(), 2, left_out=np.array([1])).tolist() == [3, 2]
+    assert scoring.top_n(scores.copy(), 99, left_out=np.array([], int)).tolist() == [1, 3, 2, 0]
+    assert scoring.top_n(scores.copy(), 3, left_out=np.arange(5)).tolist() == []
 
 
 def test_base_probabilities_are_the_smoothed_shares_of_an_item(model, ratings):
-    shares = inference.base_probabilities(model, np.array([4, -1, 8]))
+    shares = scoring.base_probabilities(model, np.array([4, -1, 8]))
 
     everywhere = ratings.level_counts(5).sum(axis=0) + 1.0
     np.testing.assert_allclose(shares[0], base_rates(ratings, 5)[4])
@@ -120,7 +120,7 @@ def test_filling_vector_registers_adds_only_units_that_change_nothing(rng, ratin
     }
     model = Model.of("user_rbm", params, ratings, scale=RatingScale(tuple(STARS)), **names)
 
-    hidden = inference.fold_in(model, *ratings.row(3))
+    hidden = scoring.fold_in(model, *ratings.row(3))
 
     assert (hidden[n_hidden:] == 0).all()
     assert (model.predictor.expm1_weights[:, :, n_hidden:] == 0).all()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm import joint, units
-from recsvc.rbm.joint import JointPredictor
+from recsvc.rbm.machines import joint, masked
+from recsvc.rbm.machines.joint import JointPredictor
 from tests import naive, naive_joint
 from tests.rbm.machines import (
     random_params,
@@ -25,7 +25,7 @@ def test_hidden_units_hear_the_average_rating_not_the_number_of_them(params, rat
 
 
 def test_free_energy_is_minus_the_log_of_the_sum_over_all_hidden_states(params, ratings):
-    energies = units.free_energy(params, ratings, joint.hidden_inputs(params, ratings))
+    energies = masked.free_energy(params, ratings, joint.hidden_inputs(params, ratings))
     for user in USERS:
         row = naive.row_of(ratings, user)
         mass = sum(

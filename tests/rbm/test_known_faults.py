@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from recsvc.errors import Diverged
-from recsvc.rbm import units
+from recsvc.rbm.machines import masked
 from recsvc.rbm.params import Hyperparameters, Params, base_rates, initial_params
-from recsvc.rbm.ratings import RatingMatrix
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.rbm.machines import (
     STARS,
     learn,
@@ -143,7 +143,7 @@ def test_unrated_items_contribute_nothing_to_anybody_elses_step(rng):
     np.testing.assert_array_equal(wide.weights[9:], before.weights[9:])
     np.testing.assert_array_equal(wide.visible_bias[9:], before.visible_bias[9:])
     np.testing.assert_array_equal(
-        units.hidden_inputs(wide, many), units.hidden_inputs(Params(
+        masked.hidden_inputs(wide, many), masked.hidden_inputs(Params(
             wide.weights[:9], wide.visible_bias[:9], wide.hidden_bias), few)
     )  # fmt: skip
 
@@ -206,7 +206,7 @@ def test_the_reconstruction_does_not_overwrite_the_data(params, ratings):
 
     np.testing.assert_array_equal(ratings.levels, levels)
     np.testing.assert_array_equal(ratings.items, items)
-    np.testing.assert_allclose(data_hidden, units.hidden_probabilities(params, ratings), atol=1e-6)
+    np.testing.assert_allclose(data_hidden, masked.hidden_probabilities(params, ratings), atol=1e-6)
     assert (model_levels != levels).any()
     assert (model_hidden != data_hidden).any()
 
@@ -278,7 +278,7 @@ def test_hidden_units_start_undecided_with_sparse_input(rng):
         hyper = Hyperparameters.chosen("user_rbm", {"initialisation": initialisation})
         params = initial_params(ratings, 5, hyper, rng=np.random.default_rng(0))
 
-        hidden = units.hidden_probabilities(params, ratings)
+        hidden = masked.hidden_probabilities(params, ratings)
 
         assert 0.45 < hidden.mean() < 0.55
         assert ((hidden > 0.05) & (hidden < 0.95)).mean() > 0.97

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from recsvc.errors import RatingsLeaked
-from recsvc.rbm import evaluation, inference, units
-from recsvc.rbm.folded import Folded
+from recsvc.rbm import evaluation
+from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.machines import masked
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
-from recsvc.rbm.ratings import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 from tests.rbm.machines import STARS, learn, random_params, random_ratings, ratings_of
 
 SCALE = RatingScale(tuple(STARS))
@@ -51,11 +53,11 @@ def predicted_one_by_one(model: Model, train_: RatingMatrix, test: RatingMatrix)
         items, levels = test.row(user)
         hidden = None
         if model.model_kind == "user_rbm":
-            hidden = inference.fold_in(model, *train_.row(user))
-        shares = inference.level_probabilities(
+            hidden = scoring.fold_in(model, *train_.row(user))
+        shares = scoring.level_probabilities(
             model, items.astype(np.int64), hidden=hidden, user=user
         )
-        errors.extend(inference.expected_ratings(model, shares) - STARS[levels])
+        errors.extend(scoring.expected_ratings(model, shares) - STARS[levels])
     return float(np.sqrt(np.mean(np.square(errors))))
 
 
@@ -103,8 +105,8 @@ def test_test_ratings_fed_as_input_are_refused_rather_than_flattering(rng):
 def test_folding_in_twice_gives_the_same_bits(params, ratings):
     """No chance and no dropout at inference."""
     model = model_of(params, ratings)
-    one, two = (inference.fold_in(model, *ratings.row(3)) for _ in range(2))
-    shares = [inference.level_probabilities(model, np.arange(9), hidden=one) for _ in range(2)]
+    one, two = (scoring.fold_in(model, *ratings.row(3)) for _ in range(2))
+    shares = [scoring.level_probabilities(model, np.arange(9), hidden=one) for _ in range(2)]
 
     assert one.tobytes() == two.tobytes()
     assert shares[0].tobytes() == shares[1].tobytes()
@@ -113,9 +115,9 @@ def test_folding_in_twice_gives_the_same_bits(params, ratings):
 def test_levels_compete_by_softmax_rather_than_by_a_sigmoid_each():
     bias = np.array([[0.0, 1.0, 3.0]], np.float32)
     params = Params(np.zeros((1, 3, 2), np.float32), bias, np.zeros(2, np.float32))
-    sigmoids = units.sigmoid(bias) / units.sigmoid(bias).sum()
+    sigmoids = masked.sigmoid(bias) / masked.sigmoid(bias).sum()
 
-    shares = units.visible_probabilities(params, np.zeros(2, np.float32))
+    shares = masked.visible_probabilities(params, np.zeros(2, np.float32))
 
     np.testing.assert_allclose(shares, np.exp(bias) / np.exp(bias).sum(), rtol=1e-6)
     assert np.abs(shares - sigmoids).max() > 0.2
@@ -128,8 +130,8 @@ def test_seen_items_are_masked_by_the_users_own_list_and_not_by_the_training_mat
     model = model_of(params, ratings)
     now_rated = np.array([1, 3], np.int32)
 
-    hidden = inference.fold_in(model, now_rated, np.array([4, 0], np.uint8))
-    shares = inference.level_probabilities(model, np.arange(4), hidden=hidden)
-    listed = inference.top_n(shares[:, 4].copy(), 4, left_out=now_rated)
+    hidden = scoring.fold_in(model, now_rated, np.array([4, 0], np.uint8))
+    shares = scoring.level_probabilities(model, np.arange(4), hidden=hidden)
+    listed = scoring.top_n(shares[:, 4].copy(), 4, left_out=now_rated)
 
     assert sorted(listed.tolist()) == [0, 2]

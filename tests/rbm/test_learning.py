@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm import evaluation, inference, units
-from recsvc.rbm.baselines import Biases
-from recsvc.rbm.folded import Folded
+from recsvc.rbm import evaluation
+from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.machines import masked
+from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.model import Model
-from recsvc.rbm.monitoring import mean_nll
+from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
 from recsvc.rbm.params import Hyperparameters, base_rates, initial_params
-from recsvc.rbm.ratings import RatingScale, Vocabulary
-from recsvc.rbm.schedules import pace
-from recsvc.rbm.training import TrainerState
+from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from recsvc.rbm.training.schedules import pace
+from recsvc.rbm.training.trainer import TrainerState
 from tests.rbm.machines import STARS, learn, random_ratings, ratings_of
 
 LIKE, DISLIKE = 4, 0
@@ -55,13 +57,13 @@ def test_the_liked_item_a_user_withheld_ranks_above_the_disliked_one(camps, user
     items, levels = ratings.row(user)
     hidden = None
     if model.model_kind == "user_rbm":
-        hidden = inference.fold_in(model, items, levels)
-    shares = inference.level_probabilities(model, np.arange(N), hidden=hidden, user=user)
+        hidden = scoring.fold_in(model, items, levels)
+    shares = scoring.level_probabilities(model, np.arange(N), hidden=hidden, user=user)
     left_out = np.isin(np.arange(N), items)
-    listed, _ = inference.top_liked(model, 5, left_out=left_out, hidden=hidden, user=user)
+    listed, _ = scoring.top_liked(model, 5, left_out=left_out, hidden=hidden, user=user)
 
     assert listed.tolist() == [user, (user + 1) % N]
-    expected = inference.expected_ratings(model, shares)
+    expected = scoring.expected_ratings(model, shares)
     assert expected[user] > 4
     assert expected[(user + 1) % N] < 2
 
@@ -69,12 +71,10 @@ def test_the_liked_item_a_user_withheld_ranks_above_the_disliked_one(camps, user
 @pytest.mark.parametrize("camps", ["user_rbm"], indirect=True)
 def test_somebody_new_is_told_by_a_single_rating_which_camp_they_are_of(camps):
     model, *_ = camps
-    hidden = inference.fold_in(
-        model, np.array([6, 7], np.int32), np.array([LIKE, DISLIKE], np.uint8)
-    )
-    shares = inference.level_probabilities(model, np.arange(N), hidden=hidden)
+    hidden = scoring.fold_in(model, np.array([6, 7], np.int32), np.array([LIKE, DISLIKE], np.uint8))
+    shares = scoring.level_probabilities(model, np.arange(N), hidden=hidden)
 
-    liked = inference.expected_ratings(model, shares)
+    liked = scoring.expected_ratings(model, shares)
     assert liked[::2].min() > liked[1::2].max() + 1
 
 
@@ -126,8 +126,8 @@ def test_the_best_epochs_parameters_are_kept_while_training_goes_on(noise):
 
     assert (state.best_epoch, state.best_nll) == (best.epoch, best.validation_nll)
     assert state.params.sha256() != state.best_params.sha256()
-    hidden = units.hidden_probabilities(state.best_params, noise[0])
-    shares = units.Predictor.of(state.best_params).level_probabilities(
+    hidden = masked.hidden_probabilities(state.best_params, noise[0])
+    shares = masked.Predictor.of(state.best_params).level_probabilities(
         hidden, noise[1].users().astype(np.int64), noise[1].items.astype(np.int64)
     )
     assert mean_nll(shares, noise[1].levels) == pytest.approx(best.validation_nll)

@@ -6,13 +6,15 @@ import os
 import numpy as np
 import pytest
 
-from recsvc.rbm import checkpoint, evaluation, joint, kernels, monitored_lists
-from recsvc.rbm.machine import machine_of
-from recsvc.rbm.monitored_lists import MonitoredLists
-from recsvc.rbm.monitoring import Monitor
+from recsvc.rbm import checkpoint, evaluation, kernels
+from recsvc.rbm.machines import joint
+from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.monitoring import ranking_sample
+from recsvc.rbm.monitoring.epoch_evaluator import Monitor
+from recsvc.rbm.monitoring.ranking_sample import MonitoredLists
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.ratings import RatingMatrix
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS, learn, random_params, random_ratings, ratings_of
 
 HYPER = {
@@ -106,7 +108,7 @@ def test_lists_longer_than_what_is_left_hold_nothing_more(rng):
 
 
 def test_a_subset_of_users_is_measured_the_same_one_for_a_seed(params, parts, monkeypatch):
-    monkeypatch.setattr(monitored_lists, "MONITORED_LISTS", 20)
+    monkeypatch.setattr(ranking_sample, "MONITORED_LISTS", 20)
     chosen = [MonitoredLists.of(*parts, 3, seed=seed) for seed in (0, 0, 1)]
     asked = np.flatnonzero(np.diff(parts[1].indptr))
     users = np.random.default_rng([0, 0, 3]).permutation(asked)[:20]
@@ -120,14 +122,14 @@ def test_a_subset_of_users_is_measured_the_same_one_for_a_seed(params, parts, mo
 
 
 def test_fewer_users_are_measured_where_the_catalogue_is_large(parts, monkeypatch):
-    monkeypatch.setattr(monitored_lists, "MOST_SCORES", 60 * 7)
+    monkeypatch.setattr(ranking_sample, "MOST_SCORES", 60 * 7)
 
     assert MonitoredLists.of(*parts, 3, seed=0).wanted.n_users == 7
 
 
 def test_neither_threads_nor_blocks_change_the_figure(params, parts, monkeypatch):
     lists, figures = MonitoredLists.of(*parts, 3, seed=0), []
-    monkeypatch.setattr(monitored_lists, "SCORES_AT_ONCE", 60 * 16)
+    monkeypatch.setattr(ranking_sample, "SCORES_AT_ONCE", 60 * 16)
     for n_threads in (1, 2):
         kernels.use_threads(n_threads)
         figures.append(lists.ndcg(params))

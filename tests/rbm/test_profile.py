@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsvc.rbm.profile import Days, agreement_with_others, profile
-from recsvc.rbm.profile.values import of_another_scale
-from recsvc.rbm.ratings import Vocabulary
+from recsvc.rbm.data_profile import Days, agreement_with_others, profile
+from recsvc.rbm.data_profile.value_checks import of_another_scale
+from recsvc.rbm.rating_matrix import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 from tests.rbm.machines import STARS
 

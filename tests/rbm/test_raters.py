@@ -5,13 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from recsvc.rbm import checkpoint, inference, raters, units
-from recsvc.rbm.baselines import Biases
-from recsvc.rbm.blending import Answers, Blend, bell
-from recsvc.rbm.folded import Folded
+from recsvc.rbm import checkpoint
+from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.machines import masked
+from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.model import Model
-from recsvc.rbm.raters import Raters
-from recsvc.rbm.ratings import RatingScale, Vocabulary
+from recsvc.rbm.rating_ensemble import ensemble
+from recsvc.rbm.rating_ensemble.blend import Answers, Blend, bell
+from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
 from tests.rbm.machines import STARS, movielens_100k, random_params, random_ratings
 
 
@@ -57,11 +60,11 @@ def test_a_known_user_is_answered_by_the_blend_of_both_machines_and_the_biases(m
 
     def answers(users, items) -> Answers:
         return Answers(
-            units.Predictor.of(by_user).level_probabilities(
-                units.hidden_probabilities(by_user, train), users, items
+            masked.Predictor.of(by_user).level_probabilities(
+                masked.hidden_probabilities(by_user, train), users, items
             ),
-            units.Predictor.of(by_item).level_probabilities(
-                units.hidden_probabilities(by_item, train.transposed()), items, users
+            masked.Predictor.of(by_item).level_probabilities(
+                masked.hidden_probabilities(by_item, train.transposed()), items, users
             ),
             bell(biases.predict(users, items), STARS),
             np.diff(train.indptr)[users],
@@ -86,7 +89,7 @@ def test_who_came_after_training_is_answered_by_the_user_oriented_machine_alone(
     asked = np.arange(20)
     hidden = made.fold_in(items, levels)
 
-    found = inference.rated_probabilities(made, asked, user=None, rated=items, levels=levels)
+    found = scoring.rated_probabilities(made, asked, user=None, rated=items, levels=levels)
 
     expected = made.by_user.predictor.level_probabilities(
         hidden[np.newaxis], np.zeros_like(asked), asked
@@ -100,7 +103,7 @@ def test_one_user_asked_and_all_users_measured_get_the_same_answer(made, ratings
     folded = Folded.of(model, ratings).level_probabilities(np.full(20, 9), items)
     rated, levels = ratings.row(9)
 
-    alone = inference.rated_probabilities(model.raters, items, user=9, rated=rated, levels=levels)
+    alone = scoring.rated_probabilities(model.raters, items, user=9, rated=rated, levels=levels)
 
     np.testing.assert_allclose(folded, alone, rtol=1e-4)
 
@@ -129,7 +132,7 @@ def test_raters_come_back_from_bytes_as_they_were(made, ratings, rng):
 def test_learning_again_gives_the_same_bits(parts):
     learned = []
     for _ in range(2):
-        *reports, found = raters.learn(*parts, STARS, most_epochs=2, seed=4)
+        *reports, found = ensemble.learn(*parts, STARS, most_epochs=2, seed=4)
         assert [report.epoch for report in reports] == [1, 2, 1, 2]
         learned.append(found)
 
@@ -144,7 +147,7 @@ def test_on_movielens_they_predict_far_better_than_the_biases(data_dir):
     base, test = (movielens_100k(data_dir, name) for name in ("u1.base", "u1.test"))
     held_out = np.random.default_rng(0).random(base.n_ratings) < 0.1
     parts = base.select(~held_out), base.select(held_out)
-    *_, found = raters.learn(*parts, STARS, most_epochs=30, seed=0)
+    *_, found = ensemble.learn(*parts, STARS, most_epochs=30, seed=0)
     found = found.answering_from(base)
 
     users, items = test.users().astype(np.int64), test.items.astype(np.int64)

@@ -6,10 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from recsvc.rbm import adam, candidates, joint, kernels, replicated
-from recsvc.rbm.candidates import Candidates
+from recsvc.rbm import kernels
+from recsvc.rbm.machines import joint
 from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.ratings import RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.training import optimizer, replicated_softmax, sampled_softmax
+from recsvc.rbm.training.sampled_softmax import Candidates
 from tests import naive, naive_joint, naive_replicated
 from tests.rbm.machines import (
     batch_of,
@@ -43,7 +45,9 @@ def chain_of(params: Params, ratings: RatingMatrix, users, pool, *, cd_steps=1, 
     batch = batch_of(ratings, users)
     everything = np.arange(params.visible_bias.shape[0])
     every = Candidates(everything, params.weights, params.visible_bias)
-    chain = replicated.dream(params, every, batch, pool, seed=seed, epoch=epoch, cd_steps=cd_steps)
+    chain = replicated_softmax.dream(
+        params, every, batch, pool, seed=seed, epoch=epoch, cd_steps=cd_steps
+    )
     return batch, chain
 
 
@@ -67,7 +71,7 @@ ROW = [(0, 1), (1, 0), (2, 1)]
 
 def test_the_slope_of_the_likelihood_is_what_the_data_does_less_what_the_machine_does(tiny):
     """By central differences of log p(m), the partition sum over every draw and hidden state."""
-    assert replicated.draw_counts(np.array([3])).tolist() == [4]
+    assert replicated_softmax.draw_counts(np.array([3])).tolist() == [4]
     hidden = naive_replicated.hidden(tiny, ROW, 4 / 3)
     data = naive_replicated.statistics(tiny, ROW, 4 / 3, hidden)
     model = naive_replicated.expected(tiny, 4)
@@ -109,10 +113,10 @@ def test_a_step_moves_along_the_chains_statistics(tiny, pool):
     batch, chain = chain_of(tiny, ratings, np.arange(500), pool)
     data = means_of(batch, chain.tempers, chain.data_hidden)
     model = means_of(chain.drawn, np.ones(500), chain.model_hidden)
-    moments = adam.Moments(tiny.zeros_like(), tiny.zeros_like())
-    step = adam.AdamStep.at(1, 0.01, hyper_of())
+    moments = optimizer.Moments(tiny.zeros_like(), tiny.zeros_like())
+    step = optimizer.AdamStep.at(1, 0.01, hyper_of())
 
-    replicated.move(tiny, moments, batch, chain, np.arange(3), step)
+    replicated_softmax.move(tiny, moments, batch, chain, np.arange(3), step)
 
     for name, here, there in zip(NAMES, data, model, strict=True):
         mean = getattr(moments.mean, name)
@@ -143,15 +147,15 @@ def means_of(batch, tempers, hidden) -> naive_replicated.Statistics:
 def test_pairs_are_drawn_as_often_as_the_softmax_says(
     params, pool, monkeypatch, chunk_pairs, kept_fields
 ):
-    monkeypatch.setattr(candidates, "CHUNK_PAIRS", chunk_pairs)
-    monkeypatch.setattr(replicated, "KEPT_FIELDS", kept_fields)
+    monkeypatch.setattr(sampled_softmax, "CHUNK_PAIRS", chunk_pairs)
+    monkeypatch.setattr(replicated_softmax, "KEPT_FIELDS", kept_fields)
     n_draws = 200_000
     states = np.array([[1, 0, 1, 1, 0, 0, 1], [0, 1, 0, 0, 0, 1, 0]], np.float32)
     every = Candidates(np.arange(9), params.weights, params.visible_bias)
     keys = np.array([naive.stream(3, 1, user) for user in (0, 1)], np.uint64)
     indptr = np.array([0, n_draws, 2 * n_draws])
 
-    pairs = replicated.draw_pairs(every, states, keys, np.array([7, 7]), indptr, pool)
+    pairs = replicated_softmax.draw_pairs(every, states, keys, np.array([7, 7]), indptr, pool)
 
     for case in (0, 1):
         shares = naive_joint.pair_shares(params, states[case].tolist()).ravel()
@@ -169,7 +173,7 @@ def test_a_pair_that_is_nearly_certain_and_one_that_is_nearly_impossible_are_dra
     every = Candidates(np.arange(9), np.zeros_like(params.weights), bias)
     keys = np.array([naive.stream(0, 1, 0)], np.uint64)
 
-    pairs = replicated.draw_pairs(
+    pairs = replicated_softmax.draw_pairs(
         every, np.ones((1, 7), np.float32), keys, np.array([0]), np.array([0, 1000]), pool
     )
 
@@ -194,7 +198,7 @@ def test_a_draw_is_48_bits_so_that_it_can_mean_any_of_many_millions_of_pairs():
 def test_a_users_ratings_count_as_often_as_in_folding_in():
     counts = np.array([1, 2, 20, 95, 737])
 
-    draws = replicated.draw_counts(counts)
+    draws = replicated_softmax.draw_counts(counts)
 
     assert draws.tolist() == [17, 29, 80, 95, 99]
     np.testing.assert_allclose(draws / counts, joint.evidence(counts), rtol=0.021)
@@ -220,11 +224,11 @@ def test_the_chain_is_its_twins(params, ratings, pool, cd_steps):
 
 def test_two_epochs_are_their_twins(params, ratings):
     hyper = hyper_of(batch_size=12, weight_decay=0.5)
-    moments = adam.Moments(params.zeros_like(), params.zeros_like())
+    moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
     users = range(1, 11)  # the others rated nothing
     for epoch in (1, 2):
         before, past = params.copy(), (moments.mean.copy(), moments.square.copy())
-        replicated.learn_epoch(
+        replicated_softmax.learn_epoch(
             params, moments, ratings, hyper, learning_rate=0.01, cd_steps=2, seed=3, epoch=epoch
         )
         rows = [naive.row_of(ratings, user) for user in users]
@@ -249,9 +253,9 @@ def test_items_that_are_no_candidates_are_neither_drawn_nor_moved(rng):
     ratings = ratings.select(ratings.items < 8)
     params = random_params(rng, n_items=60)
     before = params.copy()
-    moments = adam.Moments(params.zeros_like(), params.zeros_like())
+    moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
 
-    replicated.learn_epoch(
+    replicated_softmax.learn_epoch(
         params, moments, ratings, hyper_of(candidates=10, batch_size=6),
         learning_rate=0.01, cd_steps=1, seed=0, epoch=1,
     )  # fmt: skip

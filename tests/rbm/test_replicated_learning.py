@@ -4,7 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from recsvc.rbm import evaluation, joint
+from recsvc.rbm import evaluation
+from recsvc.rbm.machines import joint
 from tests.rbm.machines import learn_joint, movielens_100k, random_ratings
 
 learn = partial(learn_joint, objective="contrastive")

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm import checkpoint, joint
+from recsvc.rbm import checkpoint
+from recsvc.rbm.machines import joint
 from recsvc.rbm.params import Hyperparameters, initial_params
-from recsvc.rbm.ratings import RatingMatrix
-from recsvc.rbm.schedules import pace, plateau_epochs
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.training.schedules import pace, plateau_epochs
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS, random_ratings
 
 RATE = 0.5  # on noise: the first epochs are the best

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from recsvc.errors import InvalidHyperparameter
-from recsvc.rbm import conditional, joint, kernels, units
-from recsvc.rbm.batches import deal
-from recsvc.rbm.machine import machine_of
+from recsvc.rbm import kernels
+from recsvc.rbm.machines import joint, masked
+from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.training import TrainerState, TrainingData, train
+from recsvc.rbm.training import conditional_likelihood
+from recsvc.rbm.training.batches import deal
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS, random_ratings
 
 KINDS = pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
@@ -40,8 +42,10 @@ def activity_before(data, kind) -> np.ndarray:
     first = machine_of(kind).initial_params(data.train, 5, hyper, rng=np.random.default_rng(0))
     [batch] = deal(data.train, 1000, seed=0, epoch=1)
     if kind == "joint_rbm":
-        return conditional.hidden_side(first, batch, hyper, seed=0, epoch=1).active.mean(axis=0)
-    return units.hidden_probabilities(first, data.train.rows(batch.users)).mean(axis=0)
+        return conditional_likelihood.hidden_side(first, batch, hyper, seed=0, epoch=1).active.mean(
+            axis=0
+        )
+    return masked.hidden_probabilities(first, data.train.rows(batch.users)).mean(axis=0)
 
 
 @KINDS
@@ -107,7 +111,7 @@ def test_dropout_does_not_hide_a_units_activity(data):
     params = joint.initial_params(data.train, 5, hyper, rng=rng)
     [batch] = deal(data.train, 1000, seed=0, epoch=1)
 
-    side = conditional.hidden_side(params, batch, hyper, seed=0, epoch=1)
+    side = conditional_likelihood.hidden_side(params, batch, hyper, seed=0, epoch=1)
 
     assert (side.hidden == 0).any()
     assert (side.active > 0).all()

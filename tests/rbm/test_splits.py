@@ -6,7 +6,7 @@ import pytest
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation
 from recsvc.rbm.evaluation import Division, Protocol
-from recsvc.rbm.ratings import RatingMatrix, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
 from tests import naive
 from tests.rbm.machines import random_ratings, ratings_of
 

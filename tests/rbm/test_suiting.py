@@ -3,8 +3,8 @@
 import pytest
 
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
+from recsvc.rbm.auto_hyperparameters import Shape, choices, suited
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.suiting import Shape, choices, suited
 
 ML_1M = Shape(6_040, 3_706, 1_000_209, 5)
 SPARSE = Shape(16_554, 10_506, 100_000, 11)

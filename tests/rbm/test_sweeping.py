@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm import sweeping
-from recsvc.rbm.sweeping import Between
+from recsvc.rbm.tuning import search_space
+from recsvc.rbm.tuning.search_space import Between
 
 
 def test_a_grid_is_every_combination():
     over = {"learning_rate": [0.1, 0.2], "n_hidden": [5, 10, 20]}
 
-    made = sweeping.grid(over)
+    made = search_space.grid(over)
 
-    assert len(made) == sweeping.grid_size(over) == 6
+    assert len(made) == search_space.grid_size(over) == 6
     assert made[:2] == [
         {"learning_rate": 0.1, "n_hidden": 5},
         {"learning_rate": 0.1, "n_hidden": 10},
@@ -22,10 +22,10 @@ def test_a_grid_is_every_combination():
 def test_draws_lie_between_and_the_same_seed_draws_the_same():
     over = {"learning_rate": Between(0.001, 1, True, False), "n_hidden": Between(5, 9, False, True)}
 
-    made = sweeping.drawn(over, trials=400, seed=3)
+    made = search_space.drawn(over, trials=400, seed=3)
 
-    assert made == sweeping.drawn(over, trials=400, seed=3)
-    assert made != sweeping.drawn(over, trials=400, seed=4)
+    assert made == search_space.drawn(over, trials=400, seed=3)
+    assert made != search_space.drawn(over, trials=400, seed=4)
     drawn_rates = np.array([trial["learning_rate"] for trial in made])
     assert drawn_rates.min() >= 0.001
     assert drawn_rates.max() <= 1
@@ -34,7 +34,7 @@ def test_draws_lie_between_and_the_same_seed_draws_the_same():
 
 
 def test_a_list_is_drawn_from():
-    made = sweeping.drawn({"model_kind": ["user_rbm", "item_rbm"]}, trials=20, seed=0)
+    made = search_space.drawn({"model_kind": ["user_rbm", "item_rbm"]}, trials=20, seed=0)
 
     assert {trial["model_kind"] for trial in made} == {"user_rbm", "item_rbm"}
 
@@ -51,17 +51,19 @@ def test_a_list_is_drawn_from():
     ],
 )
 def test_worse_than_the_median_of_the_others_is_hopeless(own, others, epoch, higher, hopeless):
-    told = sweeping.is_hopeless(own, others, epoch=epoch, grace=5, higher_is_better=higher)
+    told = search_space.is_hopeless(own, others, epoch=epoch, grace=5, higher_is_better=higher)
 
     assert told is hopeless
 
 
 def test_in_a_grid_the_planted_effect_takes_its_share():
-    trials = sweeping.grid({"learning_rate": [0.1, 0.2, 0.3], "n_hidden": [5, 10], "seed": [0, 1]})
+    trials = search_space.grid(
+        {"learning_rate": [0.1, 0.2, 0.3], "n_hidden": [5, 10], "seed": [0, 1]}
+    )
     effects = {0.1: 0, 0.2: 2, 0.3: 4, 5: 0, 10: 1}
     figures = [effects[one["learning_rate"]] + effects[one["n_hidden"]] for one in trials]
 
-    shares = sweeping.sensitivity(trials, figures)
+    shares = search_space.sensitivity(trials, figures)
 
     between_rates, between_sizes = 8 / 3, 1 / 4  # variances of (0, 2, 4) and of (0, 1)
     total = between_rates + between_sizes
@@ -73,9 +75,9 @@ def test_in_a_grid_the_planted_effect_takes_its_share():
 
 def test_in_random_trials_the_planted_effect_is_found_and_the_idle_one_has_next_to_none():
     between = Between(0, 1, False, False)
-    trials = sweeping.drawn({"works": between, "idle": between}, trials=60, seed=1)
+    trials = search_space.drawn({"works": between, "idle": between}, trials=60, seed=1)
 
-    shares = sweeping.sensitivity(trials, [-((one["works"] - 0.5) ** 2) for one in trials])
+    shares = search_space.sensitivity(trials, [-((one["works"] - 0.5) ** 2) for one in trials])
 
     assert shares["works"] > 0.6  # no rank correlation would see a peak
     assert shares["idle"] < 0.1
@@ -84,46 +86,48 @@ def test_in_random_trials_the_planted_effect_is_found_and_the_idle_one_has_next_
 def test_of_a_few_random_trials_none_is_said_to_explain_everything():
     """Eight different values of each would be eight groups of one, in which nothing varies."""
     between = Between(0, 1, False, False)
-    trials = sweeping.drawn({"works": between, "idle": between}, trials=8, seed=1)
+    trials = search_space.drawn({"works": between, "idle": between}, trials=8, seed=1)
     figures = [one["works"] for one in trials]
 
-    shares = sweeping.sensitivity(trials, figures)
+    shares = search_space.sensitivity(trials, figures)
 
     assert shares["works"] > 0.5 > 0.2 > shares["idle"]
-    assert sweeping.sensitivity(trials[:5], figures[:5]) == {}
+    assert search_space.sensitivity(trials[:5], figures[:5]) == {}
     named = [{**one, "objective": f"objective {n}"} for n, one in enumerate(trials)]
-    assert "objective" not in sweeping.sensitivity(named, figures)
+    assert "objective" not in search_space.sensitivity(named, figures)
 
 
 def test_what_alone_was_swept_explains_everything():
     for beside in ({}, {"n_hidden": [50]}):
-        trials = sweeping.grid({"learning_rate": [0.1, 0.2, 0.3], **beside})
+        trials = search_space.grid({"learning_rate": [0.1, 0.2, 0.3], **beside})
 
-        shares = sweeping.sensitivity(trials, [1.0, 2.0, 2.5])
+        shares = search_space.sensitivity(trials, [1.0, 2.0, 2.5])
 
         assert shares == {"learning_rate": 1.0, **dict.fromkeys(beside, 0.0)}
 
 
 @pytest.mark.parametrize("figures", [[], [1.0], [1.0, 1.0]])
 def test_where_nothing_differs_nothing_is_explained(figures):
-    assert sweeping.sensitivity([{"n_hidden": 5}, {"n_hidden": 6}][: len(figures)], figures) == {}
+    assert (
+        search_space.sensitivity([{"n_hidden": 5}, {"n_hidden": 6}][: len(figures)], figures) == {}
+    )
 
 
 def test_rates_rise_by_the_same_factor():
-    assert sweeping.rates(0.001, 1, 4) == pytest.approx([0.001, 0.01, 0.1, 1])
+    assert search_space.rates(0.001, 1, 4) == pytest.approx([0.001, 0.01, 0.1, 1])
 
 
 def test_a_range_test_suggests_the_steepest_rate_well_below_divergence():
-    found = sweeping.rate_range(
+    found = search_space.rate_range(
         [0.001, 0.01, 0.1, 0.2, 1, 10],
         [[2, 1.999], [2, 1.8], [2, 1.4], [2, 1.2], [2, 2.5], [2, float("nan")]],
     )
 
     assert (found.falls_from, found.falls_to, found.diverges_at) == (0.01, 0.2, 1)
     assert found.learning_rate == 0.2
-    near = sweeping.rate_range([0.1, 0.5, 1], [[2, 1.5], [2, 1.0], [2]])
+    near = search_space.rate_range([0.1, 0.5, 1], [[2, 1.5], [2, 1.0], [2]])
     assert near.learning_rate == pytest.approx(0.333)
 
 
 def test_where_the_loss_falls_at_no_rate_none_is_suggested():
-    assert sweeping.rate_range([0.1, 1], [[2, 2.1], [2]]) is None
+    assert search_space.rate_range([0.1, 1], [[2, 2.1], [2]]) is None

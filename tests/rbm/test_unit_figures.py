@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from recsvc.rbm.monitoring.unit_metrics import UnitFigures, unit_similarity
 from recsvc.rbm.params import Hyperparameters, initial_params
-from recsvc.rbm.training import TrainerState, TrainingData, train
-from recsvc.rbm.unit_figures import UnitFigures, unit_similarity
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS
 
 

@@ -6,11 +6,18 @@ from math import gcd
 import numpy as np
 import pytest
 
-from recsvc.rbm import watching
-from recsvc.rbm.machine import machine_of
+from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.training import TrainerState, TrainingData, train
-from recsvc.rbm.watching import EDGES, Histogram, Watch, is_watched, stride, watched_units
+from recsvc.rbm.training import inspection
+from recsvc.rbm.training.inspection import (
+    EDGES,
+    Histogram,
+    Watch,
+    is_watched,
+    stride,
+    watched_units,
+)
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.rbm.machines import STARS, movielens_100k
 
 
@@ -61,7 +68,7 @@ def test_the_weights_looked_at_leave_no_unit_out(shape):
     apart = stride(Params(np.empty(shape, np.float32), empty, empty))
 
     assert gcd(apart, shape[-1]) == 1
-    assert np.prod(shape) / apart <= watching.MOST_WEIGHTS
+    assert np.prod(shape) / apart <= inspection.MOST_WEIGHTS
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from recsvc.db.serving_reads import CatalogueRow, History
+from recsvc.db.recommendations.user_histories import CatalogueRow, History
 from recsvc.rbm.model import Model
-from recsvc.rbm.ratings import EVENT_TYPES, RatingMatrix, RatingScale, Vocabulary
-from recsvc.service.answering import Answering, Catalogue
-from recsvc.service.recommending import Known
+from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingMatrix, RatingScale, Vocabulary
+from recsvc.service.recommendations.published_model import Answering, Catalogue
+from recsvc.service.recommendations.recommend import Known
 from tests.rbm.machines import random_params
 from tests.service.shop import NOON
 

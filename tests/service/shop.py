@@ -6,16 +6,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from recsvc.db.jobs import JobQueue, Lease, lease_of
+from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import Job, JobState, ModelVersion, TrainingEpoch
 from recsvc.rbm import checkpoint
 from recsvc.rbm.model import Model
-from recsvc.service import cataloguing, interacting, publishing, rating, training
-from recsvc.service.carrying_out import carry_out
+from recsvc.service.catalog import items
 from recsvc.service.context import Context
-from recsvc.service.training import TrainingSpec
-from recsvc.store import Shelf
+from recsvc.service.feedback import interactions, ratings
+from recsvc.service.jobs.runner import carry_out
+from recsvc.service.models import publishing
+from recsvc.service.training import training_job
+from recsvc.service.training.training_job import TrainingSpec
+from recsvc.shelf import Shelf
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SHORT = {"n_hidden": 4, "epochs": 5, "warm_up_epochs": 0, "batch_size": 5}
@@ -98,10 +101,10 @@ class Shop:
         return replace(self.context, shelf=shelf)
 
     def rate(self, entries: Iterable[dict[str, Any]]) -> None:
-        read = rating.read_entries(list(entries), now=NOON, scale=None)
+        read = ratings.read_entries(list(entries), now=NOON, scale=None)
         assert not read.refusals
         with unit_of_work(self.database) as session:
-            rating.add_ratings(session, read, now=NOON)
+            ratings.add_ratings(session, read, now=NOON)
 
     def choose(self, events: Iterable[tuple[str, str, str]], *, hours: int = 0) -> None:
         """Let users do something with items, so many hours after noon: (user, item, type)."""
@@ -110,10 +113,10 @@ class Shop:
             for user_id, item_id, kind in events
         ]
         now = NOON + timedelta(hours=hours)
-        read = interacting.read_entries(entries, now=now)
+        read = interactions.read_entries(entries, now=now)
         assert not read.refusals
         with unit_of_work(self.database) as session:
-            interacting.add_interactions(session, read, now=now)
+            interactions.add_interactions(session, read, now=now)
 
     def describe(self, item_id: str, **known: object) -> None:
         description = {
@@ -121,13 +124,13 @@ class Shop:
             "available": True, "hidden": False, "attributes": {},
         }  # fmt: skip
         with unit_of_work(self.database) as session:
-            cataloguing.put_item(session, item_id, {**description, **known}, now=NOON)
+            items.put_item(session, item_id, {**description, **known}, now=NOON)
 
     def ask(self, *, hyperparameters: dict[str, Any] | None = None, **spec: object) -> int:
         chosen = {**SHORT, **(hyperparameters or {})}
         with unit_of_work(self.database) as session:
             asked = TrainingSpec(hyperparameters=chosen, **spec)
-            return training.request_training(session, spec=asked, now=NOON).id
+            return training_job.request_training(session, spec=asked, now=NOON).id
 
     def claim(self, *, lease_seconds: float = 60) -> Lease:
         with unit_of_work(self.database) as session:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from recsvc.db.session import reading
-from recsvc.rbm.machine import machine_of
+from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.ratings import Vocabulary
-from recsvc.service import beginning, judging, snapshots
-from recsvc.service.beginning import warm_params
+from recsvc.rbm.rating_matrix import Vocabulary
+from recsvc.service.models import comparison
+from recsvc.service.training import initialization, snapshots
+from recsvc.service.training.initialization import warm_params
 from recsvc.service.training_spec import TrainingSpec
 from tests.rbm.machines import random_params
 from tests.service.shop import SHORT
@@ -27,11 +28,11 @@ def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3, judged=True):
     with reading(shop.database) as session:
         snapshot = snapshots.of_database(session)
     scale = shop.model(1).scale
-    split = judging.split_of(snapshot, scale, share=0.1)
+    split = comparison.split_of(snapshot, scale, share=0.1)
     train = split.train.transposed() if model_kind == "item_rbm" else split.train
     hyper = Hyperparameters.chosen(model_kind, SHORT)
     spec = TrainingSpec(SHORT, model_kind, seed, warm_start=warm_start)
-    params, warnings = beginning.first_params(
+    params, warnings = initialization.first_params(
         shop.context, split, train, hyper, spec, judged=judged
     )
     rng = np.random.default_rng([seed, 0])

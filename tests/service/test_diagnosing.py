@@ -6,13 +6,13 @@ import pytest
 
 from recsvc.db.session import reading
 from recsvc.errors import JobNotFound
-from recsvc.service import diagnosing
+from recsvc.service.diagnosis import job_diagnosis
 from tests.service.shop import NOON, Shop
 
 
-def diagnosis_of(shop: Shop, job_id: int = 1, now: datetime = NOON) -> diagnosing.Diagnosis:
+def diagnosis_of(shop: Shop, job_id: int = 1, now: datetime = NOON) -> job_diagnosis.Diagnosis:
     with reading(shop.database) as session:
-        return diagnosing.diagnose_job(session, job_id, now=now)[1]
+        return job_diagnosis.diagnose_job(session, job_id, now=now)[1]
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
@@ -50,7 +50,7 @@ def test_what_the_datas_shape_decided_is_what_is_compared_with(shop):
     shop.train(hyperparameters={"n_hidden": 4, "rating_epochs": 0})
     choices = shop.job(1).progress_note["choices"]
 
-    hyper = diagnosing.hyperparameters(shop.job(1))
+    hyper = job_diagnosis.hyperparameters(shop.job(1))
 
     assert hyper.candidates == choices["candidates"]["value"] != 6000
     assert hyper.n_hidden == 4

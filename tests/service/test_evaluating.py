@@ -7,8 +7,10 @@ import pytest
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import ModelVersion
 from recsvc.errors import ModelVersionNotFound, VersionRetired
-from recsvc.service import evaluating, jobs, shelving
-from recsvc.service.evaluating import EvaluationSpec
+from recsvc.service import retention
+from recsvc.service.jobs import queries
+from recsvc.service.models import evaluation_job
+from recsvc.service.models.evaluation_job import EvaluationSpec
 from tests.service.shop import NOON, two_camps
 
 
@@ -22,13 +24,13 @@ def trained(shop):
 def ask(shop, version: int = 1, *, n: int = 10, n_users: int | None = 2000) -> int:
     with unit_of_work(shop.database) as session:
         spec = EvaluationSpec(version, n, n_users)
-        return evaluating.request_evaluation(session, spec, now=NOON).id
+        return evaluation_job.request_evaluation(session, spec, now=NOON).id
 
 
 def result(shop, job_id: int) -> dict:
     state = shop.carry_out(shop.claim())
     with reading(shop.database) as session:
-        job = jobs.get_job(session, job_id, "evaluation")
+        job = queries.get_job(session, job_id, "evaluation")
     assert state == job.state
     return job.error or job.result
 
@@ -134,7 +136,7 @@ def test_what_an_evaluation_needs_stays_on_the_shelf_until_it_is_done(trained):
 
 
 def clear_the_shelf(shop) -> None:
-    shelving.clear(shop.context, now=datetime.now(UTC), grace=-timedelta(hours=1))
+    retention.clear(shop.context, now=datetime.now(UTC), grace=-timedelta(hours=1))
 
 
 def test_a_version_that_is_not_there_or_has_no_weights_cannot_be_evaluated(trained):

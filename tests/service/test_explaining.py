@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm.ratings import EVENT_TYPES, RatingScale
-from recsvc.service.answering import Answering
-from recsvc.service.explaining import Reason, add_reasons, stored_ratings
-from recsvc.service.recommending import Known, recommend
+from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingScale
+from recsvc.service.recommendations.explain import Reason, add_reasons, stored_ratings
+from recsvc.service.recommendations.published_model import Answering
+from recsvc.service.recommendations.recommend import Known, recommend
 from tests import naive, naive_joint
 from tests.service.answers import ITEMS, N_ITEMS, answering, history_of, of_rows, row
 

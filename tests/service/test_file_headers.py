@@ -3,7 +3,7 @@
 import pytest
 
 from recsvc.errors import UnrecognisedFormat
-from recsvc.service.file_layouts import canonical, recognise
+from recsvc.service.imports.file_format import canonical, recognise
 
 ROWS = [("ann", "tea", "1600000000"), ("ann", "cup", "1600000500"), ("bob", "tea", "1600001000")]
 

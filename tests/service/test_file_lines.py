@@ -10,11 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.errors import MalformedRequest, UnrecognisedFormat
-from recsvc.rbm.ratings import RatingScale
-from recsvc.service.file_layouts import BOM, RATINGS, Layout, checked_format, decoded, recognise
-from recsvc.service.file_lines import header_length, read_lines, read_objects
-from recsvc.service.line_batches import Lines, Undated
-from recsvc.service.rating_fields import CONTROL
+from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.service.imports.fields import CONTROL
+from recsvc.service.imports.file_format import (
+    BOM,
+    RATINGS,
+    Layout,
+    checked_format,
+    decoded,
+    recognise,
+)
+from recsvc.service.imports.parser import header_length, read_lines, read_objects
+from recsvc.service.imports.records import Lines, Undated
 
 NOON = 1_780_315_200_000_000
 AT_NOON = Undated(NOON, NOON)

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from recsvc.db import ratings, refusals, users
-from recsvc.db.jobs import JobQueue, Lease, lease_of
+from recsvc.db.catalog import users
+from recsvc.db.feedback import ratings
+from recsvc.db.imports import refusals
+from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job
 from recsvc.errors import BinaryFile, LeaseLost, TruncatedFile, UnrecognisedFormat
-from recsvc.rbm.ratings import RatingScale
-from recsvc.service import file_streams, importing
+from recsvc.rbm.rating_matrix import RatingScale
 from recsvc.service.context import Context
+from recsvc.service.imports import decompression, import_job
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -46,11 +48,11 @@ def upload(
     dry_run: bool = False,
     now: datetime = NOON,
 ) -> int:
-    shelved = importing.shelve_upload(
+    shelved = import_job.shelve_upload(
         context, io.BytesIO(content), filename="ratings.csv", file_format=file_format
     )
     with unit_of_work(context.database) as session:
-        return importing.request_import(session, shelved, dry_run=dry_run, now=now).id
+        return import_job.request_import(session, shelved, dry_run=dry_run, now=now).id
 
 
 def claim(context: Context) -> tuple[Lease, Job]:
@@ -63,7 +65,7 @@ def claim(context: Context) -> tuple[Lease, Job]:
 
 
 def carry_out(context: Context) -> dict:
-    return importing.carry_out(context, *claim(context))
+    return import_job.carry_out(context, *claim(context))
 
 
 def import_bytes(context: Context, content: bytes, **how) -> dict:
@@ -195,8 +197,8 @@ def small_chunks(monkeypatch):
 
 
 def chunks_of(monkeypatch, n_bytes: int) -> None:
-    monkeypatch.setattr(importing, "CHUNK_BYTES", n_bytes)
-    monkeypatch.setattr(file_streams, "READ_BYTES", n_bytes // 4)
+    monkeypatch.setattr(import_job, "CHUNK_BYTES", n_bytes)
+    monkeypatch.setattr(decompression, "READ_BYTES", n_bytes // 4)
 
 
 class Killed(BaseException):
@@ -219,7 +221,7 @@ def test_a_killed_import_goes_on_after_its_last_chunk_with_exact_counts(
     if moment == "before the commit":
         kill_at(monkeypatch, JobQueue, "checkpointed", chunks, chunk)
     else:
-        kill_at(monkeypatch, importing, "_share", chunks, chunk + 1)
+        kill_at(monkeypatch, import_job, "_share", chunks, chunk + 1)
 
     with pytest.raises(Killed):
         carry_out(context)
@@ -265,7 +267,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(context):
     claim(context)
 
     with pytest.raises(LeaseLost):
-        importing.carry_out(context, *stale)
+        import_job.carry_out(context, *stale)
 
     assert stored(context) == {}
 
@@ -360,9 +362,9 @@ def test_a_line_without_end_is_refused_without_being_held_in_memory(context, mon
 def test_a_bomb_comes_out_in_small_pieces():
     bomb = gzip.compress(b"\n" * (1 << 26))
 
-    pieces = file_streams.Upload(io.BytesIO(bomb)).pieces()
+    pieces = decompression.Upload(io.BytesIO(bomb)).pieces()
 
-    assert max(map(len, pieces)) <= file_streams.PIECE_BYTES
+    assert max(map(len, pieces)) <= decompression.PIECE_BYTES
 
 
 def test_lone_carriage_returns_end_lines_where_there_is_no_line_feed(context):

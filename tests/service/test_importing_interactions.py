@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.db import interactions, items
+from recsvc.db.catalog import items
+from recsvc.db.feedback import interactions
 from recsvc.db.session import reading, unit_of_work
 from recsvc.service.context import Context
 from tests.conftest import NOON

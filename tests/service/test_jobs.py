@@ -2,11 +2,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, lease_of
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.errors import JobFinished, JobNotFound
-from recsvc.service import jobs
+from recsvc.service.jobs import queries
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=5)
@@ -31,29 +31,29 @@ def running(queue):
 
 
 def test_a_job_is_shown_under_its_kind(session, running):
-    assert jobs.get_job(session, 1, "training").spec == {"seed": 1}
+    assert queries.get_job(session, 1, "training").spec == {"seed": 1}
     with pytest.raises(JobNotFound, match="/v1/import-jobs"):
-        jobs.get_job(session, 1, "import")
+        queries.get_job(session, 1, "import")
 
 
 def test_jobs_are_listed_newest_first(session, queue):
     for _ in range(3):
         queue.enqueue("import", spec={}, now=NOON)
 
-    newest, *_ = first = jobs.list_jobs(session, "import", limit=2)
-    rest = jobs.list_jobs(session, "import", before=first[-1].id, limit=2)
+    newest, *_ = first = queries.list_jobs(session, "import", limit=2)
+    rest = queries.list_jobs(session, "import", before=first[-1].id, limit=2)
 
     assert newest.id == 3
     assert [job.id for job in [*first, *rest]] == [3, 2, 1]
 
 
 def test_cancelling_says_where_the_job_stands(session, queue, running):
-    assert jobs.cancel_job(session, 1, "training", now=NOON).state == "running"
+    assert queries.cancel_job(session, 1, "training", now=NOON).state == "running"
 
     queue.finish(running, JobState.CANCELLED, now=NOON)
 
     with pytest.raises(JobFinished):
-        jobs.cancel_job(session, 1, "training", now=NOON)
+        queries.cancel_job(session, 1, "training", now=NOON)
 
 
 def test_the_error_curve_is_in_the_order_of_epochs(session, queue, running):
@@ -61,19 +61,19 @@ def test_the_error_curve_is_in_the_order_of_epochs(session, queue, running):
         figures = {"learning_rate": 0.1, "momentum": 0.5, "cd_steps": 1, "seconds": 1.0}
         queue.add_epoch(running, {"epoch": epoch, **figures}, now=NOON)
 
-    assert [point.epoch for point in jobs.error_curve(session, 1)] == [0, 1, 2]
-    assert jobs.error_curve(session, 2) == []
+    assert [point.epoch for point in queries.error_curve(session, 1)] == [0, 1, 2]
+    assert queries.error_curve(session, 2) == []
 
 
 def test_events_go_on_after_the_last_one_seen(session, queue, running):
-    seen = jobs.events_after(session, 1)
+    seen = queries.events_after(session, 1)
     queue.finish(running, JobState.SUCCEEDED, now=NOON, result={})
 
-    new = jobs.events_after(session, 1, seen[-1].id)
+    new = queries.events_after(session, 1, seen[-1].id)
 
     assert [event.name for event in seen] == ["state", "state"]
     assert [event.name for event in new] == ["state", "done"]
-    assert jobs.events_after(session, 1, new[-1].id) == []
+    assert queries.events_after(session, 1, new[-1].id) == []
 
 
 CHANGES = {
@@ -90,16 +90,16 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_fingerprint_changes_with(session, queue, running, change):
-    before = jobs.fingerprint(jobs.get_job(session, 1, "training"))
+    before = queries.fingerprint(queries.get_job(session, 1, "training"))
 
     CHANGES[change](queue, running)
 
-    assert jobs.fingerprint(jobs.get_job(session, 1, "training")) != before
+    assert queries.fingerprint(queries.get_job(session, 1, "training")) != before
 
 
 def test_the_fingerprint_stays_while_nothing_changes(session, queue, running):
-    before = jobs.fingerprint(jobs.get_job(session, 1, "training"))
+    before = queries.fingerprint(queries.get_job(session, 1, "training"))
     queue.heartbeat(running, 600)
     session.expire_all()
 
-    assert jobs.fingerprint(jobs.get_job(session, 1, "training")) == before
+    assert queries.fingerprint(queries.get_job(session, 1, "training")) == before

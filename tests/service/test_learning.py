@@ -5,11 +5,12 @@ import pytest
 
 from recsvc.db.session import reading
 from recsvc.errors import LeaseLost
-from recsvc.rbm.couplings import Neighbourhoods
-from recsvc.rbm.machine import machine_of
+from recsvc.rbm.machines.couplings import Neighbourhoods
+from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.training import TrainerState, TrainingData, train
-from recsvc.service import judging, snapshots
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
+from recsvc.service.models import comparison
+from recsvc.service.training import snapshots
 from tests.service.shop import SHORT, Shop, fans
 
 SEED = 5  # the last of five epochs is the best, so that the last fit is as long as the first
@@ -20,7 +21,7 @@ SNAPSHOT, JUDGED, ANSWERING = 1, 7, 13  # what a job puts on the shelf, and when
 def split_of(shop):
     with reading(shop.database) as session:
         snapshot = snapshots.of_database(session)
-    return judging.split_of(snapshot, shop.model(1).scale, share=0.1)
+    return comparison.split_of(snapshot, shop.model(1).scale, share=0.1)
 
 
 def fitted(ratings, validation, split, epochs, length):
@@ -78,7 +79,7 @@ def test_what_only_rates_or_holds_nothing_back_is_fitted_once(shop, spec):
 def test_the_card_has_the_figures_of_the_model_that_has_not_seen_what_it_is_asked(shop):
     result = shop.train(model_kind="joint_rbm", seed=SEED)
 
-    figures = judging.figures(shop.judged_model(1), split_of(shop))
+    figures = comparison.figures(shop.judged_model(1), split_of(shop))
 
     assert result["metrics"] == figures.as_dict()
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from recsvc.db.session import reading
-from recsvc.rbm.ratings import RatingScale
-from recsvc.service import snapshots
-from recsvc.service.answering import Answering
-from recsvc.service.recommending import Known, predict, recommend
-from recsvc.service.serving import Serving
+from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.service.recommendations.model_server import Serving
+from recsvc.service.recommendations.published_model import Answering
+from recsvc.service.recommendations.recommend import Known, predict, recommend
+from recsvc.service.training import snapshots
 from tests.service.shop import Shop, two_camps
 
 STARS = (1.0, 5.0)

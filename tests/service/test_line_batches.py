@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from recsvc.rbm.ratings import EVENT_TYPES
-from recsvc.service.file_layouts import INTERACTIONS, RATINGS, recognise
-from recsvc.service.file_lines import header_length, read_lines, read_objects
-from recsvc.service.line_batches import Lines, Undated
+from recsvc.rbm.rating_matrix import EVENT_TYPES
+from recsvc.service.imports.file_format import INTERACTIONS, RATINGS, recognise
+from recsvc.service.imports.parser import header_length, read_lines, read_objects
+from recsvc.service.imports.records import Lines, Undated
 from tests.service.test_file_lines import codes_of, rows_of
 
 UPLOADED, NO_TIME = 1_780_315_200_000_000, 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.service.merging import merged_members, same_json
+from recsvc.service.catalog.merge_patch import merged_members, same_json
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import pytest
 
 from recsvc.db.session import reading
 from recsvc.errors import EpochNotWatched, JobNotFound, LeaseLost
-from recsvc.rbm.watching import EDGES, is_watched
-from recsvc.service import diagnosing, jobs, monitoring
+from recsvc.rbm.training.inspection import EDGES, is_watched
+from recsvc.service.diagnosis import inspections, job_diagnosis
+from recsvc.service.jobs import queries
 from tests.service.shop import NOON
 
 SICK = {"epochs": 30, "learning_rate": 90.0, "patience": 30, "weight_decay": 0.0}
@@ -14,12 +15,12 @@ SICK = {"epochs": 30, "learning_rate": 90.0, "patience": 30, "weight_decay": 0.0
 
 def monitors(shop, job_id=1, epoch=None):
     with reading(shop.database) as session:
-        return monitoring.monitors_of(session, job_id, epoch)
+        return inspections.monitors_of(session, job_id, epoch)
 
 
 def events(shop, job_id=1):
     with reading(shop.database) as session:
-        return jobs.events_after(session, job_id)
+        return queries.events_after(session, job_id)
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
@@ -75,7 +76,7 @@ def test_findings_are_told_once_in_the_epoch_in_which_they_are_found(shop):
     names = [event.name for event in events(shop)]
     codes = codes_told(shop)
     with reading(shop.database) as session:
-        _, diagnosis = diagnosing.diagnose_job(session, 1, now=NOON)
+        _, diagnosis = job_diagnosis.diagnose_job(session, 1, now=NOON)
 
     assert diagnosis.findings
     assert len(codes) == len(set(codes))

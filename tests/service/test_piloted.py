@@ -4,7 +4,7 @@ import pytest
 
 from recsvc.db.tables import Job
 from recsvc.errors import AttemptsExhausted, ChangeNotKept, Hopeless, TooFewRatings
-from recsvc.service.piloted import end_of
+from recsvc.service.training.autopilot_outcome import end_of
 from recsvc.service.training_spec import TrainingSpec
 
 CHANGE = {"hyperparameter": "learning_rate", "before": 2.0, "to": 0.2}

@@ -5,7 +5,9 @@ import pytest
 
 from recsvc.db.session import unit_of_work
 from recsvc.rbm.diagnosis import Run
-from recsvc.service import diagnosing, jobs, piloting
+from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.jobs import queries
+from recsvc.service.training import autopilot
 from recsvc.service.training_spec import TrainingSpec
 from tests.service.shop import NOON, Shop, fans, two_camps
 
@@ -107,8 +109,8 @@ def test_nothing_follows_a_job_that_was_not_to_be_followed(shop):
 def test_a_cancelled_job_is_followed_by_none(shop):
     job_id = shop.ask(hyperparameters=TOO_LARGE, model_kind="user_rbm", autopilot=True)
     with unit_of_work(shop.database) as session:
-        job = jobs.cancel_job(session, job_id, "training", now=NOON)
-        assert piloting.follow(session, job, now=NOON) is None
+        job = queries.cancel_job(session, job_id, "training", now=NOON)
+        assert autopilot.follow(session, job, now=NOON) is None
 
 
 def test_a_change_is_judged_even_if_the_job_is_too_short_to_wait_for_it(shop):
@@ -154,6 +156,6 @@ def test_what_is_compared_is_the_best_loss_on_the_validation_ratings_that_are_le
     job_id = shop.ask(hyperparameters=CALM, model_kind=kind, publish="never", autopilot=True)
     shop.carry_out(shop.claim())
 
-    losses = Run.of(diagnosing.rows_of(shop.curve(job_id))).loss.values
+    losses = Run.of(job_diagnosis.rows_of(shop.curve(job_id))).loss.values
     noted = shop.job(job_id).progress_note["loss_without"]
     assert noted["odd_values"] == losses.min()

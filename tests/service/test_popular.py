@@ -3,8 +3,10 @@
 import pytest
 
 from recsvc.db.session import reading, unit_of_work
-from recsvc.service import cataloguing, interacting, popular, rating
-from recsvc.service.popular import PopularItems
+from recsvc.service.catalog import items as cataloguing
+from recsvc.service.feedback import interactions, ratings
+from recsvc.service.recommendations import popular_items
+from recsvc.service.recommendations.popular_items import PopularItems
 from tests.conftest import NOON
 
 DESCRIBED = {
@@ -16,8 +18,8 @@ DESCRIBED = {
 @pytest.fixture
 def items(monkeypatch):
     """Popular items that are counted whenever they are asked to."""
-    monkeypatch.setattr(popular, "LEAST_SECONDS", 0)
-    monkeypatch.setattr(popular, "SHARE", 1e9)
+    monkeypatch.setattr(popular_items, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(popular_items, "SHARE", 1e9)
     return PopularItems()
 
 
@@ -34,14 +36,14 @@ def shop(database):
             for user in range(n_raters):
                 rate(session, f"u{user}", item_id)
         views = [{"user_id": f"u{user}", "item_id": "i2", "type": "view"} for user in range(2)]
-        interacting.add_interactions(session, interacting.read_entries(views, now=NOON), now=NOON)
+        interactions.add_interactions(session, interactions.read_entries(views, now=NOON), now=NOON)
         for number in range(5):
             put(session, f"n{number}")
     return database
 
 
 def rate(session, user_id, item_id):
-    rating.rate(session, user_id, item_id, 5, rated_at=None, now=NOON, scale=None)
+    ratings.rate(session, user_id, item_id, 5, rated_at=None, now=NOON, scale=None)
 
 
 def put(session, item_id, **description):
@@ -107,7 +109,7 @@ def test_counts_change_once_it_is_time(shop, items, monkeypatch):
     with unit_of_work(shop) as session:
         for user in range(4):
             rate(session, f"w{user}", "n0")
-    monkeypatch.setattr(popular, "LEAST_SECONDS", 1e9)
+    monkeypatch.setattr(popular_items, "LEAST_SECONDS", 1e9)
     count(shop, items)
 
     assert ids(listed(shop, items, n=1)) == ["n0"]
@@ -121,7 +123,7 @@ def test_counts_change_once_it_is_time(shop, items, monkeypatch):
 
 
 def test_many_items_that_came_after_the_count_are_all_listed(shop, items, monkeypatch):
-    monkeypatch.setattr(popular, "AT_ONCE", 3)
+    monkeypatch.setattr(popular_items, "AT_ONCE", 3)
     count(shop, items)
     with unit_of_work(shop) as session:
         for number in range(20):
@@ -132,7 +134,7 @@ def test_many_items_that_came_after_the_count_are_all_listed(shop, items, monkey
 
 
 def test_a_long_catalogue_is_read_to_its_end(database, items, monkeypatch):
-    monkeypatch.setattr(popular, "AT_ONCE", 7)
+    monkeypatch.setattr(popular_items, "AT_ONCE", 7)
     with unit_of_work(database) as session:
         rows = {f"i{n:03}": {**DESCRIBED, "hidden": n % 2 == 1} for n in range(100)}
         cataloguing.put_items(session, rows, now=NOON)

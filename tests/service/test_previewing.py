@@ -5,8 +5,8 @@ import pytest
 from recsvc.db.session import reading
 from recsvc.db.tables import Job
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
-from recsvc.service import training
-from recsvc.service.previewing import Preview, preview
+from recsvc.service.training import training_job
+from recsvc.service.training.training_preview import Preview, preview
 from recsvc.service.training_spec import TrainingSpec
 from tests.service.shop import SHORT, Shop
 from tests.service.test_importing import upload
@@ -58,7 +58,7 @@ def test_what_a_job_would_fail_with_is_told_before(shop):
 def test_a_job_is_refused_for_memory_in_the_preview_just_when_it_is_by_the_worker(shop):
     large = {"n_hidden": 4096, "rating_epochs": 0}
     spec = TrainingSpec(hyperparameters={**SHORT, **large})
-    limit = training.foreseen_bytes(shop.context, spec)
+    limit = training_job.foreseen_bytes(shop.context, spec)
     assert preview(shop.context, spec).needed_bytes < limit - 1, "two levels, where ten were likely"
 
     shop.configure(memory_limit_bytes=limit - 1)

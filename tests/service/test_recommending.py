@@ -6,12 +6,12 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
-from recsvc.db.serving_reads import CatalogueRow
-from recsvc.rbm import inference
+from recsvc.db.recommendations.user_histories import CatalogueRow
+from recsvc.rbm.inference import scoring
 from recsvc.rbm.model import Model
-from recsvc.rbm.raters import Raters
-from recsvc.service.answering import Answering, Catalogue
-from recsvc.service.recommending import Known, predict, recommend
+from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.service.recommendations.published_model import Answering, Catalogue
+from recsvc.service.recommendations.recommend import Known, predict, recommend
 from tests import naive, naive_joint
 from tests.rbm.machines import random_params
 from tests.service.answers import (
@@ -265,7 +265,7 @@ def test_a_joint_model_lists_by_choice_and_rates_by_its_raters():
 
     assert ids(ranked) == sorted(scores, key=lambda item_id: -scores[item_id])
     first = ITEMS.numbers([ranked.items[0].item_id])
-    expected = inference.rated_probabilities(
+    expected = scoring.rated_probabilities(
         answers.model.raters, first, user=5, rated=mine.numbers, levels=mine.levels
     )
     assert ranked.items[0].expected_rating == pytest.approx(expected[0] @ SCALE.values)

@@ -5,7 +5,8 @@ import pytest
 from recsvc.db.session import reading, unit_of_work
 from recsvc.errors import JobNotFound, NothingToChange, UnknownFinding
 from recsvc.rbm.diagnosis import Change
-from recsvc.service import diagnosing, retrying
+from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.training import retries
 from recsvc.service.training_spec import TrainingSpec
 from tests.service.shop import NOON, SHORT, Shop
 
@@ -16,7 +17,7 @@ DIVERGING = {"learning_rate": 100.0, "epochs": 50, "rollbacks": 0}
 
 def retry(shop: Shop, job_id: int = 1, apply: list[str] | None = None) -> TrainingSpec:
     with unit_of_work(shop.database) as session:
-        job = retrying.retry(session, job_id, apply, now=NOON)
+        job = retries.retry(session, job_id, apply, now=NOON)
         return TrainingSpec.from_dict(job.spec)
 
 
@@ -26,7 +27,7 @@ def first_nll(shop: Shop, job_id: int) -> float:
 
 def codes(shop: Shop, job_id: int) -> list[str]:
     with reading(shop.database) as session:
-        _, diagnosis = diagnosing.diagnose_job(session, job_id, now=NOON)
+        _, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=NOON)
         return [found.code for found in diagnosis.findings]
 
 

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import event
 
 from recsvc.errors import ModelUnreadable, NoModelPublished
-from recsvc.service.recommending import Known, recommend
-from recsvc.service.serving import LOOK_SECONDS, Serving
+from recsvc.service.recommendations.model_server import LOOK_SECONDS, Serving
+from recsvc.service.recommendations.recommend import Known, recommend
 from tests.conftest import eventually
 from tests.service.shop import two_camps
 

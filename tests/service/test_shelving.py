@@ -2,11 +2,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recsvc.db.jobs import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, lease_of
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import JobState, ModelVersion
-from recsvc.service import publishing, shelving
+from recsvc.service import retention
 from recsvc.service.context import Context
+from recsvc.service.models import publishing
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(days=1)  # objects are as old as the test, which may run hours after this
@@ -72,8 +73,8 @@ def retired(context) -> list[int]:
 def test_what_nothing_points_at_is_removed_after_an_hour(context):
     put(context, "forgotten")
 
-    assert shelving.clear(context, now=NOW + timedelta(minutes=50)) == 0
-    assert shelving.clear(context, now=LATER) == 1
+    assert retention.clear(context, now=NOW + timedelta(minutes=50)) == 0
+    assert retention.clear(context, now=LATER) == 1
     assert on_the_shelf(context, "forgotten") == [False]
 
 
@@ -82,7 +83,7 @@ def test_the_last_versions_and_the_published_one_are_kept(context):
     with unit_of_work(context.database) as session:
         publishing.publish(session, versions[0], now=NOW)
 
-    shelving.clear(context, now=LATER)
+    retention.clear(context, now=LATER)
 
     assert retired(context) == versions[1:3]
     for n in range(1, 6):
@@ -93,9 +94,9 @@ def test_the_last_versions_and_the_published_one_are_kept(context):
 def test_clearing_again_removes_nothing_more(context):
     for number in range(4):
         trained(context, number)
-    shelving.clear(context, now=LATER)
+    retention.clear(context, now=LATER)
 
-    assert shelving.clear(context, now=LATER) == 0
+    assert retention.clear(context, now=LATER) == 0
     assert len(list(context.shelf.objects())) == 2 * 3
 
 
@@ -103,7 +104,7 @@ def test_a_snapshot_that_two_versions_share_stays_as_long_as_one_does(context):
     for _ in range(3):
         trained(context, 1)
 
-    shelving.clear(context, now=LATER)
+    retention.clear(context, now=LATER)
 
     assert len(retired(context)) == 1
     assert on_the_shelf(context, "weights 1", "judged 1", "snapshot 1") == [True] * 3
@@ -121,12 +122,12 @@ def test_what_an_unfinished_job_works_on_is_kept_until_it_ends(context):
         queue.judged(lease, put(context, "judged"))
         queue.checkpointed(lease, put(context, "checkpoint"))
 
-    shelving.clear(context, now=LATER)
+    retention.clear(context, now=LATER)
     texts = ("upload", "snapshot", "judged", "checkpoint", "old checkpoint")
     assert on_the_shelf(context, *texts) == [True, True, True, True, False]
 
     with unit_of_work(context.database) as session:
         JobQueue(session).finish(lease, JobState.CANCELLED, now=NOW)
         JobQueue(session).request_cancel(1, "import", now=NOW)
-    shelving.clear(context, now=LATER)
+    retention.clear(context, now=LATER)
     assert on_the_shelf(context, *texts) == [False] * 5

@@ -2,12 +2,12 @@
 
 import pytest
 
-from recsvc.db.job_events import JobEvents
+from recsvc.db.jobs.events import JobEvents
 from recsvc.db.session import reading, unit_of_work
-from recsvc.service import sweep_views, sweeping
-from recsvc.service.demo import generate
-from recsvc.service.sweeping import SweepSpec
+from recsvc.service.demo_data import generate
 from recsvc.service.training_spec import TrainingSpec
+from recsvc.service.tuning import sweep_status, sweeps
+from recsvc.service.tuning.sweeps import SweepSpec
 from tests.service.shop import NOON, Shop
 from tests.service.test_piloting import fly
 
@@ -48,10 +48,10 @@ def test_the_usual_rate_is_no_hopeless_trial_beside_quicker_ones(shop):
     base = TrainingSpec(hyperparameters=DEFAULTS, model_kind="user_rbm")
     with unit_of_work(shop.database) as session:
         spec = SweepSpec("grid", {"learning_rate": [0.6, 0.2, 0.06, 0.02]}, base)
-        sweep_id = sweeping.request_sweep(session, spec, now=NOON).id
+        sweep_id = sweeps.request_sweep(session, spec, now=NOON).id
     for _ in range(4):
         shop.carry_out(shop.claim())
 
     with reading(shop.database) as session:
-        usual = sweep_views.get_sweep(session, sweep_id).trials[-1]
+        usual = sweep_status.get_sweep(session, sweep_id).trials[-1]
     assert usual.state == "succeeded" or usual.epochs > 35

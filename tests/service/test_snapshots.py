@@ -7,8 +7,9 @@ from sqlalchemy import event
 
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.rbm import checkpoint
-from recsvc.rbm.ratings import EVENT_TYPES
-from recsvc.service import rating, snapshots
+from recsvc.rbm.rating_matrix import EVENT_TYPES
+from recsvc.service.feedback import ratings
+from recsvc.service.training import snapshots
 from tests.service.shop import Shop, two_camps
 
 ODD_IDS = ["a", "B", "é", "Z", "_", "ä", "b/c", "10", "9", "😀", "z"]
@@ -69,7 +70,7 @@ def test_who_rated_nothing_and_what_nobody_rated_are_left_out(shop):
     shop.describe("a-new-one")  # it sorts before all others
     shop.rate([{"user_id": "a-fickle-one", "item_id": "a-new-one", "value": 3}])
     with unit_of_work(shop.database) as session:
-        rating.forget_rating(session, "a-fickle-one", "a-new-one")
+        ratings.forget_rating(session, "a-fickle-one", "a-new-one")
 
     snapshot = taken(shop)
 

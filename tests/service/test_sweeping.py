@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.db.jobs import JobQueue
+from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.errors import (
@@ -14,9 +14,11 @@ from recsvc.errors import (
     SweepFinished,
     UnknownHyperparameter,
 )
-from recsvc.service import erasing, shelving, sweep_views, sweeping
-from recsvc.service.sweeping import SweepSpec
+from recsvc.service import retention
+from recsvc.service.catalog import erasure
 from recsvc.service.training_spec import TrainingSpec
+from recsvc.service.tuning import sweep_status, sweeps
+from recsvc.service.tuning.sweeps import SweepSpec
 from tests.service.shop import NOON, SHORT, Shop, two_camps
 
 RATES = {"learning_rate": [0.02, 0.1]}
@@ -26,7 +28,7 @@ def ask(shop: Shop, kind="grid", asked=None, early_stopping=True, **hyper) -> in
     base = TrainingSpec(hyperparameters={**SHORT, **hyper}, model_kind="user_rbm")
     spec = SweepSpec(kind, asked or RATES, base, early_stopping)
     with unit_of_work(shop.database) as session:
-        return sweeping.request_sweep(session, spec, now=NOON).id
+        return sweeps.request_sweep(session, spec, now=NOON).id
 
 
 def work(shop: Shop, n_jobs: int) -> None:
@@ -34,9 +36,9 @@ def work(shop: Shop, n_jobs: int) -> None:
         shop.carry_out(shop.claim())
 
 
-def look(shop: Shop, sweep_id: int) -> sweep_views.Standing:
+def look(shop: Shop, sweep_id: int) -> sweep_status.Standing:
     with reading(shop.database) as session:
-        return sweep_views.get_sweep(session, sweep_id)
+        return sweep_status.get_sweep(session, sweep_id)
 
 
 def test_a_grid_is_one_job_a_combination_and_none_is_published(shop):
@@ -87,7 +89,7 @@ def test_a_trial_that_begins_after_a_user_was_erased_learns_nothing_from_them(sh
     ask(shop, asked={"learning_rate": [0.02, 0.05, 0.1]})
     work(shop, 1)
     with unit_of_work(shop.database) as session:
-        erasing.erase_user(session, shop.context, "u03", now=NOON)
+        erasure.erase_user(session, shop.context, "u03", now=NOON)
     work(shop, 2)
 
     assert shop.card(1).n_users == 12
@@ -107,7 +109,7 @@ def test_the_best_is_kept_on_the_shelf_and_the_others_push_nothing_out(shop):
     )
     for _ in range(3):
         work(shop, 1)
-        shelving.clear(shop.context, now=NOON)
+        retention.clear(shop.context, now=NOON)
 
     best = look(shop, sweep_id).best_model_version
     assert best == earlier + 1  # the first of the sweep, two more came after it
@@ -156,7 +158,7 @@ def test_a_rate_range_is_short_and_suggests_a_rate(shop):
     base = TrainingSpec(hyperparameters={"n_hidden": 4, "batch_size": 5}, model_kind="user_rbm")
     with unit_of_work(shop.database) as session:
         spec = SweepSpec("rate_range", asked, base)
-        sweep_id = sweeping.request_sweep(session, spec, now=NOON).id
+        sweep_id = sweeps.request_sweep(session, spec, now=NOON).id
     assert look(shop, sweep_id).suggestion is None
     work(shop, 4)
 
@@ -175,7 +177,7 @@ def test_a_rate_whose_trial_was_cancelled_is_not_said_to_diverge(shop):
     sweep_id = ask_for_rates(shop, 0.03, 1.0, 4)
     work(shop, 2)
     with unit_of_work(shop.database) as session:
-        sweeping.cancel_sweep(session, sweep_id, now=NOON)
+        sweeps.cancel_sweep(session, sweep_id, now=NOON)
 
     found = look(shop, sweep_id)
     assert [one.state for one in found.trials] == ["succeeded"] * 2 + ["cancelled"] * 2
@@ -186,7 +188,7 @@ def test_a_rate_whose_trial_was_cancelled_is_not_said_to_diverge(shop):
 def test_where_every_trial_was_cancelled_no_rate_is_suggested(shop):
     sweep_id = ask_for_rates(shop, 0.03, 1.0, 4)
     with unit_of_work(shop.database) as session:
-        sweeping.cancel_sweep(session, sweep_id, now=NOON)
+        sweeps.cancel_sweep(session, sweep_id, now=NOON)
 
     assert look(shop, sweep_id).suggestion is None
 
@@ -213,7 +215,7 @@ def test_cancelling_ends_what_is_queued_and_asks_what_runs_to_stop(shop):
     sweep_id = ask(shop)
     lease = shop.claim()
     with unit_of_work(shop.database) as session:
-        sweeping.cancel_sweep(session, sweep_id, now=NOON)
+        sweeps.cancel_sweep(session, sweep_id, now=NOON)
 
     assert look(shop, sweep_id).state == "cancelled"
     assert shop.job(lease.job_id).cancel_requested
@@ -225,7 +227,7 @@ def test_a_sweep_that_is_over_cannot_be_cancelled(shop):
     work(shop, 2)
 
     with unit_of_work(shop.database) as session, pytest.raises(SweepFinished):
-        sweeping.cancel_sweep(session, sweep_id, now=NOON)
+        sweeps.cancel_sweep(session, sweep_id, now=NOON)
 
 
 @pytest.mark.parametrize(
@@ -246,4 +248,4 @@ def test_what_cannot_be_swept_is_refused_before_anything_is_queued(shop, kind, a
         ask(shop, kind, asked)
 
     with reading(shop.database) as session:
-        assert sweep_views.list_sweeps(session) == []
+        assert sweep_status.list_sweeps(session) == []

@@ -2,14 +2,14 @@
 
 import pytest
 
-from recsvc.db.jobs import JobQueue
+from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, LeaseLost, UnknownHyperparameter
 from recsvc.rbm import checkpoint
-from recsvc.rbm.ratings import RatingScale
-from recsvc.service import releasing, training
-from recsvc.service.training import TrainingSpec
+from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.service.training import release, training_job
+from recsvc.service.training.training_job import TrainingSpec
 from tests.service.shop import NOON, Shop, fans, two_camps
 
 SNAPSHOT, FIRST_CHECKPOINT = 1, 2  # the order in which a job puts things on the shelf
@@ -49,7 +49,7 @@ def test_epochs_are_there_as_soon_as_they_are_done(shop):
     job = shop.job(1)
 
     watched = shop.watched(lambda n: seen.append((len(shop.curve(1)), shop.job(1).progress)))
-    training.carry_out(watched, lease, job)
+    training_job.carry_out(watched, lease, job)
 
     assert seen == [(0, 0), (2, 0.2), (3, 0.4), (4, 0.6), (5, 0.8), (6, 1.0), (6, 1.0)]
 
@@ -366,7 +366,7 @@ def test_a_job_killed_after_its_version_was_stored_gives_that_version_and_no_sec
 ):
     shop.ask(model_kind=model_kind)
     lease = shop.claim(lease_seconds=0)
-    result = training.carry_out(shop.context, lease, shop.job(1))  # and dies before the end
+    result = training_job.carry_out(shop.context, lease, shop.job(1))  # and dies before the end
 
     shop.carry_out(shop.claim())
 
@@ -381,8 +381,8 @@ def test_only_the_jobs_own_version_counts_as_already_released(shop):
     shop.train(publish="never")
     shop.ask()
 
-    assert releasing.already_released(shop.context, shop.job(2)) is None
-    assert releasing.already_released(shop.context, shop.job(1))["published"] is False
+    assert release.already_released(shop.context, shop.job(2)) is None
+    assert release.already_released(shop.context, shop.job(1))["published"] is False
 
 
 @pytest.mark.parametrize("when", [SNAPSHOT, FIRST_CHECKPOINT, 7])
@@ -503,13 +503,13 @@ def test_hyperparameters_are_refused_when_the_job_is_asked_for(shop):
     refused = (({"n_hiden": 3}, UnknownHyperparameter), ({"epochs": 0}, InvalidHyperparameter))
     for wrong, kind in refused:
         with pytest.raises(kind), unit_of_work(shop.database) as session:
-            training.request_training(session, spec=TrainingSpec(wrong), now=NOON)
+            training_job.request_training(session, spec=TrainingSpec(wrong), now=NOON)
 
 
 def test_a_specification_survives_being_stored(shop):
     spec = TrainingSpec({"epochs": 3}, "item_rbm", 9, 0.25, "always", warm_start=True)
     with unit_of_work(shop.database) as session:
-        job_id = training.request_training(session, spec=spec, now=NOON).id
+        job_id = training_job.request_training(session, spec=spec, now=NOON).id
 
     assert TrainingSpec.from_dict(shop.job(job_id).spec) == spec
 

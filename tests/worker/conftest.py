@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.db.job_events import JobEvents
-from recsvc.db.jobs import JobQueue
+from recsvc.db.jobs.events import JobEvents
+from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import Job
-from recsvc.service import jobs
+from recsvc.service.jobs import queries
 from tests.conftest import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,11 +75,11 @@ class House:
 
     def job(self, job_id: int = 1) -> Job:
         with reading(self.database) as session:
-            return jobs.get_job(session, job_id, "training")
+            return queries.get_job(session, job_id, "training")
 
     def cancel(self, job_id: int) -> None:
         with unit_of_work(self.database) as session:
-            jobs.cancel_job(session, job_id, "training", now=datetime.now(UTC))
+            queries.cancel_job(session, job_id, "training", now=datetime.now(UTC))
 
     def wait(self, until: Callable[[Job], bool], *, job_id: int = 1) -> Job:
         deadline = time.monotonic() + PATIENCE_SECONDS

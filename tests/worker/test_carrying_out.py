@@ -10,8 +10,9 @@ import pytest
 
 from recsvc.config import Settings
 from recsvc.db.session import reading, unit_of_work
-from recsvc.service import importing, jobs
 from recsvc.service.context import open_context
+from recsvc.service.imports import import_job
+from recsvc.service.jobs import queries
 from recsvc.worker import USE_CASES
 from tests.conftest import PATIENCE_SECONDS
 from tests.worker.conftest import (
@@ -38,17 +39,17 @@ def test_a_job_is_carried_out_and_its_result_kept(house):
 def test_an_import_is_carried_out_by_what_the_service_has_for_it(house):
     context = open_context(Settings(home=house.home, database_url=house.database.url))
     lines = b"user_id,item_id,rating\nann,book,4\nbob,book,5\nbob,,5\n"
-    upload = importing.shelve_upload(
+    upload = import_job.shelve_upload(
         context, io.BytesIO(lines), filename="ratings.csv", file_format="auto"
     )
     with unit_of_work(context.database) as session:
-        job = importing.request_import(session, upload, dry_run=False, now=datetime.now(UTC))
+        job = import_job.request_import(session, upload, dry_run=False, now=datetime.now(UTC))
     context.database.close()
 
     assert house.start(once=True, use_cases=USE_CASES).wait(PATIENCE_SECONDS) == 0
 
     with reading(house.database) as session:
-        job = jobs.get_job(session, job.id, "import")
+        job = queries.get_job(session, job.id, "import")
     assert (job.state, job.error) == ("succeeded", None)
     assert (job.result["accepted"], sum(job.result["refused"].values())) == (2, 1)
 

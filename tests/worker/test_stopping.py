@@ -9,7 +9,7 @@ import pytest
 from recsvc import worker as worker_module
 from recsvc.config import Settings
 from recsvc.db.session import reading
-from recsvc.service import jobs
+from recsvc.service.jobs import queries
 from recsvc.worker import loop
 from tests.conftest import PATIENCE_SECONDS
 from tests.worker.conftest import (
@@ -33,7 +33,7 @@ def test_a_cancelled_job_stops_and_its_curve_stays(house, do):
 
     assert not is_alive(pid)
     with reading(house.database) as session:
-        curve = jobs.error_curve(session, 1)
+        curve = queries.error_curve(session, 1)
     assert [point.epoch for point in curve] == list(range(1, len(curve) + 1))
     assert len(curve) == job.progress_note.get("count", 0)
     assert len(curve) > 0 or do == "spin"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from recsvc.db.session import Database, reading, unit_of_work
-from recsvc.service import jobs
+from recsvc.service.jobs import queries
 from tests.conftest import PATIENCE_SECONDS
 from tests.db.test_jobs import fall_silent
 from tests.worker.conftest import (
@@ -45,7 +45,7 @@ def test_another_worker_takes_over_from_a_killed_one(house):
     assert job.result["started_from"] == 5
     assert job.fence == 2
     with reading(house.database) as session:
-        assert [point.epoch for point in jobs.error_curve(session, 1)] == list(range(1, 26))
+        assert [point.epoch for point in queries.error_curve(session, 1)] == list(range(1, 26))
 
 
 def test_a_killed_job_is_resumed_at_once(house):

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recsvc.db.jobs import JobQueue, Lease
+from recsvc.db.jobs.queue import JobQueue, Lease
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import Job
 from recsvc.errors import IdenticalRatings
-from recsvc.service.carrying_out import UseCase
 from recsvc.service.context import Context
+from recsvc.service.jobs.runner import UseCase
 
 FIGURES = {"learning_rate": 0.1, "momentum": 0.5, "cd_steps": 1, "seconds": 0.0}
 

@@ -1,8 +1,8 @@
 """What is seen in a browser: the dashboard at `/`, and the API's documentation at `/docs`."""
 
-from recsvc.api.dashboard import docs, pages
-from recsvc.api.routing import Router
+from recsvc.api.concurrency.router import Router
+from recsvc.api.dashboard import page, swagger
 
 router = Router(include_in_schema=False)
-router.include_router(pages.router)
-router.include_router(docs.router)
+router.include_router(page.router)
+router.include_router(swagger.router)

@@ -10,33 +10,33 @@ A curve from elsewhere does as well, as far as its columns go: a check that lack
 
 from collections.abc import Callable
 
-from recsvc.rbm.diagnosis import data, hidden_units, objective, steps, weights
-from recsvc.rbm.diagnosis.findings import Change, Evidence, Finding, Severity
+from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding, Severity
+from recsvc.rbm.diagnosis.rules import convergence, data, divergence, hidden_units, learning_rate
 from recsvc.rbm.diagnosis.run import WARM_UP, Run, Series
 
 START: tuple[Callable[[Run], Finding | None], ...] = (hidden_units.bad_start,)
 CHECKS: tuple[Callable[[Run], Finding | None], ...] = (
-    objective.too_good,
+    convergence.too_good,
     *START,
     hidden_units.equal_start,
-    steps.rate_too_high,
-    steps.rate_too_low,
-    steps.not_moving,
-    steps.momentum_shock,
+    learning_rate.rate_too_high,
+    learning_rate.rate_too_low,
+    learning_rate.not_moving,
+    learning_rate.momentum_shock,
     hidden_units.saturated,
     hidden_units.dead_units,
     hidden_units.twin_units,
     hidden_units.too_few_units,
-    objective.reconstruction_misleads,
-    objective.overfit,
-    objective.too_short,
-    objective.stopped_too_soon,
-    weights.exploding_weights,
-    weights.poor_mixing,
-    objective.constant_predictions,
+    convergence.reconstruction_misleads,
+    convergence.overfit,
+    convergence.too_short,
+    convergence.stopped_too_soon,
+    divergence.exploding_weights,
+    divergence.poor_mixing,
+    convergence.constant_predictions,
     hidden_units.too_little_data,
-    objective.poor_list,
-    steps.stalled,
+    convergence.poor_list,
+    learning_rate.stalled,
 )
 
 
@@ -45,14 +45,14 @@ def diagnose(run: Run) -> list[Finding]:
 
     Of a run that left the numbers, only how it began is told beside: the rest is its consequence.
     """
-    finite = steps.not_finite(run)
+    finite = learning_rate.not_finite(run)
     checks = CHECKS if run.spoilt_at is None else START
     found = [] if finite is None else [finite]
     found += data.findings(run)
     found += [finding for check in checks if (finding := check(run)) is not None]
     explained = any(one.severity == "problem" or one.code == "overfit" for one in found)
     if not explained:
-        found += [finding for finding in [objective.no_decrease(run)] if finding is not None]
+        found += [finding for finding in [convergence.no_decrease(run)] if finding is not None]
     return found
 
 

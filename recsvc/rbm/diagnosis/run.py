@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsvc.rbm.diagnosis.findings import Change
+from recsvc.rbm.diagnosis.finding import Change
 from recsvc.rbm.params import Hyperparameters, ModelKind
-from recsvc.rbm.ratings import Doubles
-from recsvc.rbm.schedules import longest_flat_start
+from recsvc.rbm.rating_matrix import Doubles
+from recsvc.rbm.training.schedules import longest_flat_start
 
 WARM_UP = 3  # epochs in which the first, large steps of fresh weights are as they should be
 PATIENCE = 10  # epochs: [SM] looks at ten steps

@@ -3,18 +3,18 @@
 What each figure means to a reader is told in docs/evaluation.md.
 """
 
-from recsvc.rbm.evaluation.beside import baseline_figures, most_rated_figures
+from recsvc.rbm.evaluation.baselines import baseline_figures, most_rated_figures
 from recsvc.rbm.evaluation.calibration import Calibration
-from recsvc.rbm.evaluation.leaks import refuse_leaks
-from recsvc.rbm.evaluation.lists import (
+from recsvc.rbm.evaluation.leakage import refuse_leaks
+from recsvc.rbm.evaluation.protocol import Division, Protocol
+from recsvc.rbm.evaluation.ranking import (
     LIST_LENGTH,
     RankingFigures,
     ranking_figures,
     sampled_users,
 )
-from recsvc.rbm.evaluation.models import ModelFigures, model_figures
-from recsvc.rbm.evaluation.protocols import Division, Protocol
-from recsvc.rbm.evaluation.ratings import RatingFigures, rating_figures
+from recsvc.rbm.evaluation.rating_accuracy import RatingFigures, rating_figures
+from recsvc.rbm.evaluation.report import ModelFigures, model_figures
 from recsvc.rbm.evaluation.splits import at_random, by_hash, users_held_out, validation_share
 from recsvc.rbm.kernels import use_threads
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.ratings import Doubles, Levels, RatingScale
+from recsvc.rbm.rating_matrix import Doubles, Levels, RatingScale
 
 N_BINS = 10
 

@@ -6,8 +6,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.evaluation.protocols import Division, Protocol
-from recsvc.rbm.ratings import RatingMatrix, Vocabulary
+from recsvc.rbm.evaluation.protocol import Division, Protocol
+from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
 
 FOLD_IN_SHARE = 0.8
 

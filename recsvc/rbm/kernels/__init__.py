@@ -17,8 +17,11 @@ Chance is a counter-based hash: uniform number `n` of a case is a pure function 
 
 from numba import config, get_num_threads, set_num_threads
 
-from recsvc.rbm.kernels.arrays import Chain, Deal, Machine, Stride
-from recsvc.rbm.kernels.dealing import lay_out
+from recsvc.rbm.kernels.batch_layout import lay_out
+from recsvc.rbm.kernels.cd_sampling import sample_hidden, sample_levels
+from recsvc.rbm.kernels.cd_state import Chain, Deal, Machine, Stride
+from recsvc.rbm.kernels.cd_step import catch_up, idle_maps, step_and_look, step_hidden_bias
+from recsvc.rbm.kernels.item_pairs import add_rows, count_pairs, regress, top_n, top_n_but
 from recsvc.rbm.kernels.joint import (
     adam_step,
     add_couplings,
@@ -30,7 +33,20 @@ from recsvc.rbm.kernels.joint import (
     pick_couplings,
     solve_rows,
 )
-from recsvc.rbm.kernels.learning import (
+from recsvc.rbm.kernels.level_probabilities import (
+    leave_one_out_probabilities,
+    level_probabilities,
+    level_probabilities_in_parallel,
+    top_liked,
+)
+from recsvc.rbm.kernels.replicated import (
+    choose_chunks,
+    contrastive_adam_step,
+    draw_pairs,
+    draw_units,
+)
+from recsvc.rbm.kernels.scalars import exponential, uniform
+from recsvc.rbm.kernels.shared import (
     Keys,
     fold_in_one,
     gather_rows,
@@ -41,23 +57,7 @@ from recsvc.rbm.kernels.learning import (
     stream,
     streams,
 )
-from recsvc.rbm.kernels.predicting import (
-    leave_one_out_probabilities,
-    level_probabilities,
-    level_probabilities_in_parallel,
-    top_liked,
-)
-from recsvc.rbm.kernels.ranking import add_rows, count_pairs, regress, top_n, top_n_but
-from recsvc.rbm.kernels.replicated import (
-    choose_chunks,
-    contrastive_adam_step,
-    draw_pairs,
-    draw_units,
-)
-from recsvc.rbm.kernels.sampling import sample_hidden, sample_levels
-from recsvc.rbm.kernels.scalars import exponential, uniform
 from recsvc.rbm.kernels.softmax import exponentials, scale_rows
-from recsvc.rbm.kernels.stepping import catch_up, idle_maps, step_and_look, step_hidden_bias
 
 __all__ = [
     "Chain",

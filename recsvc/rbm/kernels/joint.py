@@ -4,9 +4,9 @@ import numpy as np
 from numba import prange
 
 from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inlined, kernel
-from recsvc.rbm.kernels.learning import CHUNKS, Keys
 from recsvc.rbm.kernels.scalars import ONE, uniform
-from recsvc.rbm.ratings import Doubles, Floats, Ints, Levels, Numbers
+from recsvc.rbm.kernels.shared import CHUNKS, Keys
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, Numbers
 
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")

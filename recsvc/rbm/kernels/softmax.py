@@ -7,7 +7,7 @@ import numpy as np
 
 from recsvc.rbm.kernels.compilation import REORDERED, kernel
 from recsvc.rbm.kernels.scalars import exponential
-from recsvc.rbm.ratings import Floats
+from recsvc.rbm.rating_matrix import Floats
 
 LANES = 16  # float32 numbers side by side, of which a compiler makes vectors
 

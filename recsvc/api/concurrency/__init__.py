@@ -1,0 +1,1 @@
+"""Concurrency of requests: thread pools, the router that uses them, and admission."""

@@ -1,0 +1,143 @@
+"""Routes whose synchronous functions run from first to last on one thread of a lane.
+
+FastAPI by itself runs a `def` route on one thread and renders its response on a second one of the
+same pool, while the transaction of a dependency stays open. When every thread of the pool waits
+for what such a transaction holds, none is left to end it. Here work, commit and rendering are one
+piece of work of one lane; see docs/decisions/0076-one-thread-a-request.md.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from functools import partial, wraps
+from inspect import Parameter
+from operator import attrgetter
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from recsvc.api.concurrency.request_pools import Lanes
+from recsvc.db.session import Session
+
+F = TypeVar("F", bound=Callable[..., Any])
+Run = Callable[[Callable[..., Response]], Awaitable[Response]]
+LaneName = Literal["answers", "slow", "service"]
+LANES = "lanes"  # the parameter that is added to each synchronous route
+LANE_OF = "__lane__"
+
+
+class Transaction(Enum):
+    """A placeholder for a route's session, which the lane replaces by an open one."""
+
+    READ = auto()
+    WRITE = auto()
+
+
+async def _read() -> Transaction:
+    return Transaction.READ
+
+
+async def _write() -> Transaction:
+    return Transaction.WRITE
+
+
+async def _lanes(request: Request) -> Lanes:
+    lanes: Lanes = request.app.state.lanes
+    return lanes
+
+
+SessionDep = Annotated[Session, Depends(_write)]
+ReadingDep = Annotated[Session, Depends(_read)]
+LanesDep = Annotated[Lanes, Depends(_lanes)]
+
+
+def runs_on(lane: LaneName) -> Callable[[F], F]:
+    """Name the lane of a synchronous route that asks for no session."""
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, LANE_OF, lane)
+        return endpoint
+
+    return mark
+
+
+class _Route(APIRoute):
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
+        is_async = inspect.iscoroutinefunction(endpoint) or inspect.isasyncgenfunction(endpoint)
+        if is_async and _session_of(endpoint):
+            raise TypeError(f"{endpoint.__name__} is asynchronous: await a lane for a session.")
+        if not is_async:
+            endpoint = _on_a_lane(endpoint, options.get("status_code"))
+        super().__init__(path, endpoint, **options)
+
+
+class Router(APIRouter):
+    """A router whose synchronous routes run on lanes.
+
+    A route with a SessionDep runs in the lane of writes, one with a ReadingDep in that of reads.
+    `runs_on` names the lane of any other.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
+        super().__init__(route_class=_Route, **options)
+
+
+def _on_a_lane(
+    endpoint: Callable[..., Any], status_code: int | None
+) -> Callable[..., Awaitable[Response]]:
+    """Make an asynchronous route of a synchronous one."""
+    signature = inspect.signature(endpoint)
+    run_on = _lane_of(endpoint)
+
+    @wraps(endpoint)
+    async def route(**arguments: Any) -> Response:  # noqa: ANN401 - whatever the route takes
+        lanes: Lanes = arguments.pop(LANES)
+        return await run_on(lanes)(partial(_respond, endpoint, status_code, arguments))
+
+    added = Parameter(LANES, Parameter.KEYWORD_ONLY, annotation=LanesDep)
+    parameters = [*signature.parameters.values(), added]
+    route.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return route
+
+
+def _session_of(endpoint: Callable[..., Any]) -> str | None:
+    """Return the transaction that a route asks for: "write", "read" or none."""
+    parameters = inspect.signature(endpoint).parameters.values()
+    annotations = [parameter.annotation for parameter in parameters]
+    return "write" if SessionDep in annotations else "read" if ReadingDep in annotations else None
+
+
+def _lane_of(endpoint: Callable[..., Any]) -> Callable[[Lanes], Run]:
+    """Return how a route finds the lane that it runs on. TypeError where it names none."""
+    if session := _session_of(endpoint):
+        return attrgetter(session)
+    if not hasattr(endpoint, LANE_OF):
+        raise TypeError(f"{endpoint.__name__} asks for no session: name its lane by runs_on.")
+    return attrgetter(f"{getattr(endpoint, LANE_OF)}.run")
+
+
+def _respond(
+    endpoint: Callable[..., Any],
+    status_code: int | None,
+    arguments: dict[str, Any],
+    session: Session | None = None,
+) -> Response:
+    """Call a route and render what it returns, as FastAPI would."""
+    opened = {
+        name: session if isinstance(value, Transaction) else value
+        for name, value in arguments.items()
+    }
+    result = endpoint(**opened)
+    if isinstance(result, Response):
+        return result
+    asked = next((value for value in arguments.values() if isinstance(value, Response)), None)
+    status = (asked and asked.status_code) or status_code or 200
+    headers = dict(asked.headers) if asked else {}
+    if result is None:
+        return Response(status_code=status, headers=headers)
+    if not isinstance(result, BaseModel):
+        raise TypeError(f"{endpoint.__name__} returns {type(result).__name__}, not a model.")
+    body = result.model_dump_json(by_alias=True)
+    return Response(body, status, headers=headers, media_type="application/json")

@@ -1,0 +1,25 @@
+"""The API's documentation, drawn by Swagger UI as the package `fastapi-offline` carries it."""
+
+from fastapi import Request, Response
+
+from recsvc.api.concurrency.router import Router
+from recsvc.api.dashboard import assets, security_headers
+from recsvc.errors import RouteNotFound
+
+router = Router()
+
+SWAGGER = frozenset({"swagger-ui-bundle.js", "swagger-ui.css"})
+
+
+@router.get("/docs")
+async def get_docs(request: Request) -> Response:
+    """Answer with the page, which reads /openapi.json."""
+    return assets.answer(request, assets.OWN, "docs.html", security_headers.DOCS)
+
+
+@router.get("/docs/assets/{name}")
+async def get_docs_file(request: Request, name: str) -> Response:
+    """Answer with one of Swagger UI's own files."""
+    if name not in SWAGGER:
+        raise RouteNotFound(request.url.path)
+    return assets.answer(request, assets.folder_of("fastapi_offline", "static"), name)

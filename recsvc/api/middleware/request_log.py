@@ -1,0 +1,101 @@
+"""What is seen of each request: its id, one line in the log, its count and duration.
+
+Pure ASGI and written for speed: it runs around every answer.
+"""
+
+import re
+import secrets
+from time import perf_counter
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recsvc.api import problems
+from recsvc.api.middleware.route_templates import Addresses
+from recsvc.api.telemetry import Metrics
+from recsvc.errors import RecsvcError
+
+VALID_ID = re.compile(rb"[\w.:\-]{1,128}")
+VALID_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
+
+log = structlog.get_logger()
+
+
+class Observing:
+    """ASGI middleware: name, time and log each request; answer 500 for what nobody caught."""
+
+    def __init__(self, app: ASGIApp, *, addresses: Addresses, metrics: Metrics) -> None:
+        self._app = app
+        self._addresses = addresses
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry one request through, whatever becomes of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _identify(scope)
+        status = 0
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+                message.setdefault("headers", []).append((b"x-request-id", request_id))
+            await send(message)
+
+        started = perf_counter()
+        try:
+            await self._app(scope, receive, named)
+        except Exception:
+            log.exception("request failed", path=scope["path"])
+            if status:
+                raise  # too late for an answer: the server cuts the connection
+            await _failed(scope)(scope, receive, named)
+        finally:
+            self._tell(scope, status, perf_counter() - started)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        template = self._addresses.template(scope)
+        self._metrics.request(scope["method"], template, status, seconds)
+        if template in QUIET and status < 400:
+            return
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            route=template,
+            status=status,
+            ms=round(seconds * 1000, 3),
+        )
+
+
+def _identify(scope: Scope) -> bytes:
+    """Name the request, by the client's name for it where that is fit to be logged."""
+    sent = traceparent = None
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and VALID_ID.fullmatch(value):
+            sent = value
+        elif name == b"traceparent" and VALID_TRACEPARENT.fullmatch(value):
+            traceparent = value
+    request_id: bytes = sent or secrets.token_hex(8).encode()
+    names = {"request_id": request_id.decode()}
+    if traceparent:
+        names["traceparent"] = traceparent.decode()
+    scope[problems.REQUEST_ID] = names["request_id"]
+    structlog.contextvars.bind_contextvars(
+        **names
+    )  # each request is a task with a context of its own
+    return request_id
+
+
+def _failed(scope: Scope) -> ASGIApp:
+    request_id = scope[problems.REQUEST_ID]
+    return problems.problem(
+        scope,
+        RecsvcError(
+            "The service failed to answer; this is a fault of the service, not of the request. "
+            f"The log has the whole story under request id {request_id}."
+        ),
+    )

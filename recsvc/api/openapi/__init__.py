@@ -1,0 +1,1 @@
+"""The OpenAPI document: responses and examples."""

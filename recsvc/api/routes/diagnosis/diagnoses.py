@@ -1,0 +1,160 @@
+"""Why the loss does not go down: of a training job, or of a curve from elsewhere."""
+
+from typing import Annotated, Any
+
+from fastapi import Body as FromBody
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from recsvc.api.concurrency.router import Router, runs_on
+from recsvc.api.dependencies import JobId, Now, ReadingDep, ServingDep
+from recsvc.api.openapi import responses
+from recsvc.api.schemas import Answer, Body
+from recsvc.db.tables import JobState
+from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
+from recsvc.rbm.diagnosis import Evidence, Finding, Severity
+from recsvc.rbm.params import Hyperparameters
+from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.diagnosis.job_diagnosis import Diagnosis, Verdict
+from recsvc.service.jobs import queries
+
+MOST_EPOCHS = 100_000
+Value = int | float | str
+
+router = Router(prefix="/v1", tags=["training jobs"])
+
+
+class EvidenceOut(Answer):
+    """A figure, and what it should not pass."""
+
+    metric: str = Field(examples=["update_to_weight_ratio"])
+    value: float = Field(examples=[0.05])
+    threshold: float = Field(examples=[0.01])
+    source: str = Field(examples=["H10"], description="Who gives the threshold.")
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "EvidenceOut":
+        """Show one."""
+        return cls(**evidence._asdict())
+
+
+class ChangeOut(Answer):
+    """One hyperparameter to change."""
+
+    hyperparameter: str = Field(examples=["learning_rate"])
+    before: Value = Field(examples=[2.0], serialization_alias="from")
+    to: Value = Field(examples=[0.03])
+
+    @field_validator("before", "to")
+    @classmethod
+    def _typed(cls, value: Value, info: ValidationInfo) -> Value:
+        """Answer a count as a whole number, however it was reckoned."""
+        name = info.data["hyperparameter"]
+        typed: Value = Hyperparameters.typed({name: value})[name]
+        return typed
+
+
+class FindingOut(Answer):
+    """What is wrong, how it shows, and what to do about it."""
+
+    code: str = Field(examples=["rate_too_high"])
+    severity: Severity
+    epochs: tuple[int, int] = Field(examples=[[4, 30]], description="The first and the last.")
+    evidence: EvidenceOut
+    further_evidence: list[EvidenceOut]
+    cause: str
+    change: ChangeOut | None = Field(description="Null where no hyperparameter is to blame.")
+    confidence: float = Field(ge=0, le=1)
+    docs: str = Field(examples=["/diagnosis/rate_too_high"], description="A page about it.")
+
+    @classmethod
+    def of(cls, finding: Finding) -> "FindingOut":
+        """Show one."""
+        first, *others = map(EvidenceOut.of, finding.evidence)
+        change = ChangeOut(**finding.change._asdict()) if finding.change else None
+        return cls(
+            code=finding.code,
+            severity=finding.severity,
+            epochs=finding.epochs,
+            evidence=first,
+            further_evidence=others,
+            cause=finding.cause,
+            change=change,
+            confidence=finding.confidence,
+            docs=f"/diagnosis/{finding.code}",
+        )
+
+
+class DiagnosisOut(Answer):
+    """The findings, first what spoils most: mend them in this order."""
+
+    verdict: Verdict = Field(description="too_early: a few epochs more would tell.")
+    findings: list[FindingOut]
+    n_epochs: int = Field(examples=[14], description="That were looked at, epoch 0 among them.")
+
+
+class JobDiagnosis(DiagnosisOut):
+    """The diagnosis of a training job."""
+
+    job_id: int = Field(examples=[7])
+    state: JobState
+
+
+def _measured(row: dict[str, float | None]) -> dict[str, float | None]:
+    epoch = row.get("epoch")
+    if epoch is None or not 0 <= epoch <= MOST_EPOCHS:
+        raise ValueError(f"a row needs its epoch, a number from 0 to {MOST_EPOCHS}")
+    if unknown := row.keys() - {*job_diagnosis.COLUMNS, "seconds"}:
+        known = ", ".join(job_diagnosis.COLUMNS)
+        raise ValueError(f"{min(unknown)!r} is no column of an error curve. There are: {known}")
+    return row
+
+
+Row = Annotated[dict[str, float | None], AfterValidator(_measured)]
+
+
+class CurveToDiagnose(Body):
+    """An error curve from elsewhere: a row an epoch, the columns that it has."""
+
+    curves: list[Row] = Field(
+        min_length=1,
+        max_length=MOST_EPOCHS,
+        examples=[[{"epoch": 1, "validation_nll": 1.40}, {"epoch": 2, "validation_nll": 1.41}]],
+        description="Rows with `epoch` and any of the columns of an error curve.",
+    )
+    hyperparameters: dict[str, Any] | None = Field(
+        None,
+        examples=[{"learning_rate": 2.0}],
+        description="What it was trained with; needed for changes to be suggested.",
+    )
+
+
+@router.get(
+    "/training-jobs/{job_id}/diagnosis",
+    summary="Ask why the loss does not go down",
+    responses=responses.of(JobNotFound),
+)
+def get_diagnosis(
+    job_id: JobId, session: ReadingDep, serving: ServingDep, now: Now
+) -> JobDiagnosis:
+    """Of a job that runs as of one that is over; what is healthy is said to be."""
+    job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
+    queries.defer_success(session, job, serving.behind(session))
+    return JobDiagnosis(**_shown(diagnosis), job_id=job.id, state=JobState(job.state))
+
+
+@router.post(
+    "/diagnoses",
+    summary="Diagnose a curve from elsewhere",
+    responses=responses.of(UnknownHyperparameter, InvalidHyperparameter),
+)
+@runs_on("slow")
+def diagnose_curve(body: Annotated[CurveToDiagnose, FromBody()]) -> DiagnosisOut:
+    """Nothing is stored. A check that lacks a column says nothing."""
+    return DiagnosisOut(**_shown(job_diagnosis.diagnose_curve(body.curves, body.hyperparameters)))
+
+
+def _shown(diagnosis: Diagnosis) -> dict[str, Any]:
+    findings = [FindingOut.of(finding) for finding in diagnosis.findings]
+    return {
+        "verdict": diagnosis.verdict, "findings": findings, "n_epochs": diagnosis.n_epochs,
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Routes of jobs of every kind."""

@@ -1,0 +1,129 @@
+"""Evaluation jobs: measure a model version again, beside the baselines."""
+
+from typing import Annotated
+
+from fastapi import Body as FromBody
+from fastapi import Request, Response, status
+from pydantic import ConfigDict, Field
+
+from recsvc.api import cursors
+from recsvc.api.concurrency.router import Router
+from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, SessionDep, Version
+from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
+from recsvc.api.openapi import responses
+from recsvc.api.schemas import Body, JobOut, Page, job_fields
+from recsvc.db.tables import Job
+from recsvc.errors import (
+    InvalidCursor,
+    JobFinished,
+    JobNotFound,
+    ModelVersionNotFound,
+    VersionRetired,
+)
+from recsvc.service.jobs import queries
+from recsvc.service.models import evaluation_job
+from recsvc.service.models.evaluation_job import KIND, EvaluationSpec
+
+router = Router(tags=["evaluation jobs"])
+
+RETRY_SECONDS = 1
+LONGEST_LIST = 500
+ADDRESS = "/v1/evaluation-jobs"
+
+
+class EvaluationRequest(Body):
+    """Which lists to measure. Everything has a default."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"n": 20, "n_users": None}]}
+    )
+
+    n: int = Field(10, ge=1, le=LONGEST_LIST, description="Length of the lists.")
+    n_users: int | None = Field(
+        2000,
+        ge=1,
+        le=2**31 - 1,
+        description="Users whose lists are measured, an even spread of them; null: everybody.",
+    )
+
+
+class EvaluationJobOut(JobOut):
+    """An evaluation job. Its result has metrics, baselines, calibration and protocol."""
+
+    version: int = Field(examples=[3])
+    n: int = Field(examples=[10])
+    n_users: int | None = Field(examples=[2000])
+    cancel_requested: bool
+    phase: str | None = Field(None, description="What it is at while it runs.")
+
+    @classmethod
+    def of(cls, job: Job) -> "EvaluationJobOut":
+        """Show an evaluation job."""
+        fields = job_fields(job)
+        fields["links"] |= {
+            "model": f"/v1/models/{job.spec['version']}",
+            "cancel": f"{ADDRESS}/{job.id}/cancel",
+        }
+        return cls(
+            **fields,
+            **job.spec,
+            cancel_requested=job.cancel_requested,
+            phase=(job.progress_note or {}).get("phase"),
+        )
+
+
+@router.post(
+    "/v1/models/{version}/evaluation",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Evaluate a model version again",
+    responses=responses.of(ModelVersionNotFound, VersionRetired),
+)
+def request_evaluation(
+    version: Version,
+    response: Response,
+    session: SessionDep,
+    now: Now,
+    body: Annotated[EvaluationRequest, FromBody()] = EvaluationRequest(),  # noqa: B008 - never changed
+) -> EvaluationJobOut:
+    """On the ratings that its training held out. A worker measures; follow it at the Location."""
+    spec = EvaluationSpec(version, body.n, body.n_users)
+    job = evaluation_job.request_evaluation(session, spec, now=now)
+    response.headers["Location"] = f"{ADDRESS}/{job.id}"
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return EvaluationJobOut.of(job)
+
+
+@router.get(ADDRESS, summary="List evaluation jobs", responses=responses.of(InvalidCursor))
+def list_evaluation_jobs(
+    session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
+) -> Page[EvaluationJobOut]:
+    """Newest first."""
+    before = cursors.after("evaluation-jobs", cursor)
+    found = queries.list_jobs(session, KIND, before=before, limit=limit + 1)
+    shown = [EvaluationJobOut.of(job) for job in found[:limit]]
+    more = len(found) > limit
+    return Page(
+        items=shown, next_cursor=cursors.encode("evaluation-jobs", shown[-1].id) if more else None
+    )
+
+
+@router.get(
+    f"{ADDRESS}/{{job_id}}",
+    summary="Look at an evaluation job",
+    response_model=EvaluationJobOut,
+    responses=responses.of(JobNotFound) | NOT_MODIFIED,
+)
+async def get_evaluation_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
+    """With `wait`, the answer comes once its state changes, or after so many seconds."""
+    return await answer_job(request, job_id, KIND, wait=wait, show=EvaluationJobOut.of)
+
+
+@router.post(
+    f"{ADDRESS}/{{job_id}}/cancel",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Stop an evaluation job",
+    responses=responses.of(JobNotFound, JobFinished),
+)
+def cancel_evaluation(job_id: JobId, session: SessionDep, now: Now) -> EvaluationJobOut:
+    """A running job stops within two seconds."""
+    return EvaluationJobOut.of(queries.cancel_job(session, job_id, KIND, now=now))

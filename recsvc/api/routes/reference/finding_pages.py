@@ -1,0 +1,39 @@
+"""A page for each finding of a diagnosis, with a curve that shows it: docs/diagnosis."""
+
+from functools import cache
+
+from fastapi import Request, Response
+
+from recsvc.api.concurrency.router import Router
+from recsvc.api.dashboard import assets
+from recsvc.api.routes.reference import markdown_pages
+from recsvc.errors import RouteNotFound
+
+router = Router(prefix="/diagnosis", tags=["training jobs"])
+
+
+@cache
+def pages() -> dict[str, str]:
+    """Give the pages by the finding's code."""
+    folder = markdown_pages.folder() / "diagnosis"
+    return {page.stem: page.read_text(encoding="utf-8") for page in folder.glob("*.md")}
+
+
+@router.get("/pictures/{name}", include_in_schema=False)
+async def get_finding_picture(request: Request, name: str) -> Response:
+    """Answer with the picture of a page."""
+    return assets.answer(request, markdown_pages.folder() / "diagnosis" / "pictures", name)
+
+
+@router.get(
+    "/{code}",
+    operation_id="get_finding_page",
+    summary="Read about a finding",
+    response_class=Response,
+    responses=markdown_pages.described("# twin_units\n\nTwo hidden units have the same weights.\n"),
+)
+async def get_finding_page(request: Request, code: str) -> Response:
+    """What `docs` of a finding opens: what it means, what to try, and a run before and after."""
+    if code not in pages():
+        raise RouteNotFound(request.url.path)
+    return markdown_pages.answer(request, pages()[code])

@@ -1,0 +1,32 @@
+"""A page for each problem type: what `type` opens is a section of docs/problems.md."""
+
+from functools import cache
+
+from fastapi import Request, Response
+
+from recsvc.api.concurrency.router import Router
+from recsvc.api.routes.reference import markdown_pages
+from recsvc.errors import RouteNotFound
+
+router = Router(tags=["service"])
+
+
+@cache
+def sections() -> dict[str, str]:
+    """Give docs/problems.md by code, each section with its heading."""
+    text = (markdown_pages.folder() / "problems.md").read_text(encoding="utf-8")
+    return {part.split("\n", 1)[0].strip(): f"## {part}" for part in text.split("\n## ")[1:]}
+
+
+@router.get(
+    "/problems/{code}",
+    operation_id="get_problem_page",
+    summary="Read about a kind of problem",
+    response_class=Response,
+    responses=markdown_pages.described("## user-not-found\n\n**No such user**\n"),
+)
+async def get_problem_page(request: Request, code: str) -> Response:
+    """What `type` in a problem document opens."""
+    if code not in sections():
+        raise RouteNotFound(f"/problems/{code}")
+    return markdown_pages.answer(request, sections()[code])

@@ -1,0 +1,201 @@
+"""A training job's error curve: as JSON, as CSV, as a picture of it and of others."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+from pydantic import Field
+
+from recsvc.api.concurrency.router import Router
+from recsvc.api.dependencies import LARGEST_KEY, JobId, Now, ReadingDep, ServingDep
+from recsvc.api.openapi import responses
+from recsvc.api.schemas import Answer
+from recsvc.db.session import Session
+from recsvc.db.tables import Job, JobState, TrainingEpoch
+from recsvc.errors import JobNotFound
+from recsvc.plots import svg
+from recsvc.plots.curve_plot import MOST_JOBS, Curve, plot_of
+from recsvc.plots.metrics import Figure
+from recsvc.plots.panels import Span
+from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.jobs import queries
+
+router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
+
+
+class CurveFormat(StrEnum):
+    """How the curve is wanted."""
+
+    JSON = "json"
+    CSV = "csv"
+    SVG = "svg"
+
+
+class Scale(StrEnum):
+    """How a picture's values stand on their axes."""
+
+    LINEAR = "linear"
+    LOG = "log"
+
+
+class Epoch(Answer):
+    """One pass over the ratings: its figures. Null where the job does not compute one."""
+
+    epoch: int = Field(examples=[1])
+    validation_nll: float | None = Field(
+        examples=[1.32], description="Mean −log p(level | item, user) on held-out ratings."
+    )
+    validation_rmse: float | None = Field(examples=[0.97], description="In units of the ratings.")
+    validation_ndcg: float | None = Field(
+        examples=[0.31],
+        description="nDCG@10 of up to 1,024 users, hidden units alone; null of a kind that only "
+        "rates. Where there is one, it says which epoch is the best.",
+    )
+    train_nll: float | None = Field(examples=[1.28])
+    reconstruction_error: float | None = Field(examples=[0.41])
+    train_free_energy: float | None = Field(examples=[-112.4])
+    validation_free_energy: float | None = Field(
+        examples=[-110.9], description="Apart from the training one: overfitting."
+    )
+    update_to_weight_ratio: float | None = Field(examples=[0.001])
+    prediction_spread: float | None = Field(
+        examples=[0.55], description="Deviation of expected ratings over that of given ones."
+    )
+    kept_levels: float | None = Field(
+        examples=[0.48], description="Share of ratings that the Gibbs chain gave back unchanged."
+    )
+    hidden_activity: float | None = Field(examples=[0.31], description="Mean of P(h = 1 | v).")
+    hidden_certainty: float | None = Field(
+        examples=[0.22], description="Mean of |P(h = 1 | v) − ½|."
+    )
+    saturated_units: float | None = Field(
+        examples=[0.02], description="Share of hidden units on, or off, for nearly everybody."
+    )
+    dead_units: float | None = Field(
+        examples=[0.0], description="Share of hidden units that say the same of everybody."
+    )
+    unit_similarity: float | None = Field(
+        examples=[0.61], description="Greatest |cosine| between the weights of two hidden units."
+    )
+    largest_weight: float | None = Field(examples=[1.7], description="Of all, without its sign.")
+    rollbacks: int | None = Field(
+        examples=[0], description="Times that training diverged and went on from its best epoch."
+    )
+    learning_rate: float = Field(examples=[0.01])
+    momentum: float = Field(examples=[0.9])
+    cd_steps: int = Field(examples=[1])
+    seconds: float = Field(examples=[0.42])
+
+
+class ErrorCurve(Answer):
+    """The figures of every epoch so far."""
+
+    job_id: int = Field(examples=[7])
+    state: JobState
+    best_epoch: int | None = Field(examples=[12])
+    baselines: dict[str, Any] | None
+    epochs: list[Epoch]
+
+
+@router.get(
+    "/{job_id}/error-curve",
+    summary="Read the error curve",
+    response_model=ErrorCurve,
+    responses=responses.of(JobNotFound)
+    | {
+        200: {
+            "description": "The figures of every epoch so far.",
+            "content": {
+                "text/csv": {
+                    "schema": {"type": "string"},
+                    "example": "epoch,validation_nll,validation_ndcg\n1,1.3,0.31\n",
+                },
+                "image/svg+xml": {"schema": {"type": "string"}, "example": "<svg …></svg>"},
+            },
+        }
+    },
+)
+def get_error_curve(
+    job_id: JobId,
+    session: ReadingDep,
+    serving: ServingDep,
+    now: Now,
+    form: Annotated[CurveFormat, Query(alias="format")] = CurveFormat.JSON,
+    metric: Annotated[
+        list[Figure], Query(description="Of a picture: the figures to draw.", max_length=20)
+    ] = [],  # noqa: B006 - FastAPI copies it
+    beside: Annotated[
+        list[Annotated[int, Field(ge=1, le=LARGEST_KEY)]],
+        Query(description="Of a picture: jobs to draw beside this one.", max_length=MOST_JOBS - 1),
+    ] = [],  # noqa: B006 - FastAPI copies it
+    scale: Annotated[Scale, Query(description="Of a picture: its values' axes.")] = Scale.LINEAR,
+) -> Response:
+    """Empty before the first epoch; kept whatever becomes of the job.
+
+    A picture marks the best epoch and those that the diagnosis speaks of.
+    """
+    if form is CurveFormat.SVG:
+        drawn = [_drawn(session, one, now) for one in dict.fromkeys((job_id, *beside))]
+        plot = plot_of(drawn, metric, is_log=scale is Scale.LOG)
+        return Response(svg.draw(plot), media_type="image/svg+xml")
+    job = queries.get_job(session, job_id, "training")
+    curve = _curve(job, queries.error_curve(session, job_id))
+    if queries.defer_success(session, job, serving.behind(session)):
+        curve.state = JobState(job.state)
+    if form is CurveFormat.CSV:
+        return Response(_as_csv(curve.epochs), media_type="text/csv; charset=utf-8")
+    return Response(curve.model_dump_json(), media_type="application/json")
+
+
+def _curve(job: Job, epochs: Sequence[TrainingEpoch]) -> ErrorCurve:
+    note, result = job.progress_note or {}, job.result or {}
+    shown = [Epoch.model_validate(epoch) for epoch in epochs]
+    return ErrorCurve(
+        job_id=job.id,
+        state=JobState(job.state),
+        best_epoch=result.get("best_epoch", note.get("best_epoch", _best(shown))),
+        baselines=result.get("baselines", note.get("baselines")),
+        epochs=shown,
+    )
+
+
+def _best(epochs: list[Epoch]) -> int | None:
+    """Give the best epoch as training sees it, as long as the job has not named it."""
+    judged = [
+        (
+            math.inf if epoch.validation_ndcg is None else -epoch.validation_ndcg,
+            math.inf if epoch.validation_nll is None else epoch.validation_nll,
+            epoch.epoch,
+        )
+        for epoch in epochs
+        if (epoch.validation_ndcg, epoch.validation_nll) != (None, None)
+    ]
+    return min(judged)[2] if judged else None
+
+
+def _as_csv(epochs: list[Epoch]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(Epoch.model_fields))
+    writer.writeheader()
+    writer.writerows(epoch.model_dump() for epoch in epochs)
+    return text.getvalue()
+
+
+def _drawn(session: Session, job_id: int, now: datetime) -> Curve:
+    """Give a job's curve as a plot wants it. Raises JobNotFound."""
+    job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
+    curve = _curve(job, queries.error_curve(session, job_id))
+    return Curve(
+        job_id,
+        curve.state,
+        [epoch.model_dump() for epoch in curve.epochs],
+        curve.best_epoch,
+        curve.baselines or {},
+        [Span(found.code, found.severity, found.epochs) for found in diagnosis.findings],
+        {name: job.spec.get(name) for name in ("model_kind", "seed")} | job.spec["hyperparameters"],
+    )

@@ -1,0 +1,258 @@
+"""Training jobs: start one, follow it, stop it."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Body as FromBody
+from fastapi import Request, Response, status
+from pydantic import ConfigDict, Field
+
+from recsvc.api import cursors
+from recsvc.api.concurrency.router import Router
+from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, ServingDep, SessionDep
+from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
+from recsvc.api.openapi import responses
+from recsvc.api.routes.diagnosis.diagnoses import ChangeOut
+from recsvc.api.schemas import Answer, Body, JobOut, Page, job_fields
+from recsvc.db.tables import Job
+from recsvc.errors import (
+    InvalidCursor,
+    InvalidHyperparameter,
+    JobFinished,
+    JobNotFound,
+    NothingToChange,
+    UnknownFinding,
+    UnknownHyperparameter,
+)
+from recsvc.service.jobs import queries
+from recsvc.service.training import autopilot_outcome, retries, training_job
+from recsvc.service.training_spec import TrainingSpec
+
+router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
+
+KIND = "training"
+RETRY_SECONDS = 1
+TOLD = ("phase", "epoch", "epochs", "eta_seconds", "next_job_id")
+
+ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
+Publish = Literal["if_better", "never", "always"]
+
+
+class TrainingBase(Body):
+    """What several training jobs of a sweep can have in common."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    model_kind: ModelKind = "joint_rbm"
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="The same seed gives the same weights.")
+    validation_share: float = Field(
+        0.1, gt=0, le=0.5, allow_inf_nan=False, description="Share of the ratings to check against."
+    )
+    warm_start: bool = Field(False, description="Start from the published version's weights.")
+
+
+class TrainingRequest(TrainingBase):
+    """What to learn, and how. Everything has a default."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        protected_namespaces=(),
+        json_schema_extra={
+            "examples": [{"hyperparameters": {"n_hidden": 100, "epochs": 30}, "seed": 7}]
+        },
+    )
+
+    publish: Publish = "if_better"
+    autopilot: bool = Field(
+        False, description="Follow the diagnosis: try its changes, keep those that help."
+    )
+
+
+class Retry(Body):
+    """Which findings of the diagnosis are to be mended."""
+
+    apply: list[str] | None = Field(
+        None,
+        examples=[["rate_too_high"]],
+        min_length=1,
+        description="Codes of findings that suggest a change; all of them, if left out.",
+    )
+
+
+class ChoiceOut(Answer):
+    """A hyperparameter's value, and why it was chosen."""
+
+    value: int = Field(examples=[256])
+    because: str = Field(
+        examples=["270 ratings an item and 166 a user are enough for many hidden units"]
+    )
+
+
+class TryOut(ChangeOut):
+    """A change that autopilot tries."""
+
+
+class TriedOut(TryOut):
+    """A change that autopilot has tried, with a job of its own."""
+
+    job_id: int = Field(examples=[8])
+    kept: bool = Field(description="Whether the loss was lower with it.")
+
+
+class AutopilotEndOut(Answer):
+    """Why autopilot goes on in no other job."""
+
+    because: str = Field(examples=["6 changes were tried"])
+    best_job_id: int | None = Field(
+        examples=[8], description="The last job whose change was kept, or the first; null if none."
+    )
+
+
+class TrainingJobOut(JobOut):
+    """A training job: what was asked, and how far it is."""
+
+    hyperparameters: dict[str, Any]
+    model_kind: ModelKind
+    seed: int = Field(examples=[7])
+    validation_share: float = Field(examples=[0.1])
+    publish: Publish
+    warm_start: bool
+    retry_of: int | None = Field(
+        None, examples=[6], description="The job whose diagnosis suggested what is different."
+    )
+    autopilot: bool
+    trying: TryOut | None = Field(None, description="The change that autopilot tries with it.")
+    tried: list[TriedOut] = Field(
+        default_factory=list, description="What autopilot has tried before, the oldest first."
+    )
+    next_job_id: int | None = Field(
+        None, examples=[9], description="The job with which autopilot goes on after this one."
+    )
+    autopilot_end: AutopilotEndOut | None = Field(
+        None, description="How autopilot's way ended, if it did with this job."
+    )
+    cancel_requested: bool
+    phase: str | None = Field(None, description="What it is at while it runs.")
+    epoch: int | None = Field(None, examples=[12])
+    epochs: int | None = Field(None, examples=[30])
+    eta_seconds: float | None = Field(None, examples=[8.5])
+    best_epoch: int | None = Field(None, examples=[11])
+    baselines: dict[str, Any] | None = Field(
+        None, description="Figures of methods that learn little or nothing, to compare with."
+    )
+    choices: dict[str, ChoiceOut] | None = Field(
+        None, description="What the data's shape decided where nothing was asked for, and why."
+    )
+
+    @classmethod
+    def of(cls, job: Job) -> "TrainingJobOut":
+        """Show a training job."""
+        note, result = job.progress_note or {}, job.result or {}
+        told = {name: note.get(name) for name in TOLD}
+        fields = job_fields(job)
+        fields["links"] |= _links(job)
+        end = autopilot_outcome.end_of(job)
+        return cls(
+            **fields,
+            **{"autopilot": False, **job.spec},
+            **told,
+            cancel_requested=job.cancel_requested,
+            best_epoch=result.get("best_epoch", note.get("best_epoch")),
+            baselines=result.get("baselines", note.get("baselines")),
+            choices=note.get("choices"),
+            autopilot_end=end and AutopilotEndOut(**end._asdict()),
+        )
+
+
+def _links(job: Job) -> dict[str, str]:
+    address = f"/v1/training-jobs/{job.id}"
+    links = {
+        "error_curve": f"{address}/error-curve",
+        "diagnosis": f"{address}/diagnosis",
+        "monitors": f"{address}/monitors",
+        "events": f"{address}/events",
+        "cancel": f"{address}/cancel",
+        "retry": f"{address}/retry",
+    }
+    version = (job.result or {}).get("version")
+    return links | ({"model": f"/v1/models/{version}"} if version else {})
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Queue a training job",
+    responses=responses.of(UnknownHyperparameter, InvalidHyperparameter),
+)
+def request_training(
+    response: Response,
+    session: SessionDep,
+    now: Now,
+    body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
+) -> TrainingJobOut:
+    """Answer at once; a worker does the training. Follow it at the Location."""
+    spec = TrainingSpec(**body.model_dump())
+    return _queued(training_job.request_training(session, spec=spec, now=now), response)
+
+
+def _queued(job: Job, response: Response) -> TrainingJobOut:
+    response.headers["Location"] = f"/v1/training-jobs/{job.id}"
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return TrainingJobOut.of(job)
+
+
+@router.get("", summary="List training jobs", responses=responses.of(InvalidCursor))
+def list_training_jobs(
+    session: ReadingDep, serving: ServingDep, cursor: Cursor = None, limit: Limit = 50
+) -> Page[TrainingJobOut]:
+    """Newest first."""
+    before = cursors.after("training-jobs", cursor)
+    found = queries.list_jobs(session, KIND, before=before, limit=limit + 1)
+    behind = serving.behind(session)
+    for job in found:
+        queries.defer_success(session, job, behind)
+    shown = [TrainingJobOut.of(job) for job in found[:limit]]
+    more = len(found) > limit
+    return Page(
+        items=shown, next_cursor=cursors.encode("training-jobs", shown[-1].id) if more else None
+    )
+
+
+@router.get(
+    "/{job_id}",
+    summary="Look at a training job",
+    response_model=TrainingJobOut,
+    responses=responses.of(JobNotFound) | NOT_MODIFIED,
+)
+async def get_training_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
+    """With `wait`, the answer comes once its state or epoch changes, or after so many seconds."""
+    return await answer_job(request, job_id, KIND, wait=wait, show=TrainingJobOut.of)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Stop a training job",
+    responses=responses.of(JobNotFound, JobFinished),
+)
+def cancel_training(job_id: JobId, session: SessionDep, now: Now) -> TrainingJobOut:
+    """A running job stops within two seconds; its error curve stays."""
+    return TrainingJobOut.of(queries.cancel_job(session, job_id, KIND, now=now))
+
+
+@router.post(
+    "/{job_id}/retry",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Try again, with the changes that the diagnosis suggests",
+    responses=responses.of(JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter),
+)
+def retry_training(
+    job_id: JobId,
+    response: Response,
+    session: SessionDep,
+    now: Now,
+    body: Annotated[Retry, FromBody()] = Retry(apply=None),  # noqa: B008 - never changed
+) -> TrainingJobOut:
+    """Queue a new job; the old one stays as it is, and goes on if it runs."""
+    return _queued(retries.retry(session, job_id, body.apply, now=now), response)

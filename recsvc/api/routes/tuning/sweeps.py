@@ -1,0 +1,227 @@
+"""Sweeps: many training jobs beside each other, the best of them, and what made the difference."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Response, status
+from pydantic import ConfigDict, Field
+
+from recsvc.api import cursors
+from recsvc.api.concurrency.router import Router
+from recsvc.api.dependencies import LARGEST_KEY, Cursor, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.openapi import responses
+from recsvc.api.routes.training.training_jobs import RETRY_SECONDS, TrainingBase
+from recsvc.api.schemas import Answer, Body, Page
+from recsvc.db.tables import JobState
+from recsvc.errors import (
+    InvalidCursor,
+    InvalidHyperparameter,
+    InvalidSweep,
+    SweepFinished,
+    SweepNotFound,
+    UnknownHyperparameter,
+)
+from recsvc.service.training_spec import TrainingSpec
+from recsvc.service.tuning import sweep_status, sweeps
+from recsvc.service.tuning.sweep_status import Standing
+from recsvc.service.tuning.sweeps import SweepKind, SweepSpec
+
+router = Router(prefix="/v1/sweeps", tags=["sweeps"])
+
+SweepId = Annotated[int, Path(ge=1, le=LARGEST_KEY, description="A sweep's number.", examples=[1])]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Value = int | Finite | str
+Values = Annotated[list[Value], Field(min_length=1, max_length=200)]
+STRICT = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+KINDS: tuple[SweepKind, ...] = ("grid", "random", "rate_range")
+
+
+class Bounds(Body):
+    """Where a number is drawn from."""
+
+    model_config = STRICT
+
+    low: Finite = Field(examples=[0.001])
+    high: Finite = Field(examples=[1])
+    scale: Literal["linear", "log"] = "linear"
+
+
+class RandomOver(Body):
+    """Trials whose values are drawn."""
+
+    model_config = STRICT
+
+    trials: int = Field(20, examples=[20])
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="The same seed draws the same values.")
+    over: dict[str, Bounds | Values] = Field(
+        min_length=1,
+        examples=[{"learning_rate": {"low": 0.001, "high": 1, "scale": "log"}}],
+    )
+
+
+class RateRange(Body):
+    """Short trials at learning rates from the low to the high one."""
+
+    model_config = STRICT
+
+    low: Finite = 1e-5
+    high: Finite = 10.0
+    trials: int = 8
+
+
+class SweepRequest(Body):
+    """What is tried: exactly one of `grid`, `random` and `rate_range`."""
+
+    model_config = ConfigDict(
+        **STRICT,
+        json_schema_extra={
+            "examples": [
+                {
+                    "grid": {"learning_rate": [0.002, 0.02, 0.2], "n_hidden": [50, 100]},
+                    "base": {"model_kind": "user_rbm", "seed": 7},
+                }
+            ]
+        },
+    )
+
+    grid: dict[str, Values] | None = Field(
+        None, min_length=1, description="Every combination of these values is a trial."
+    )
+    random: RandomOver | None = None
+    rate_range: RateRange | None = None
+    base: TrainingBase = Field(
+        default_factory=TrainingBase, description="What all trials have in common."
+    )
+    early_stopping: bool = Field(
+        True, description="Stop trials that are worse than the median of the others."
+    )
+
+    def spec(self) -> SweepSpec:
+        """Give what the service is asked for. Raises InvalidSweep."""
+        body = self.model_dump()
+        given: list[SweepKind] = [kind for kind in KINDS if body[kind] is not None]
+        if len(given) != 1:
+            named = " and ".join(given) or "empty"
+            raise InvalidSweep("body", named, "give exactly one of grid, random and rate_range.")
+        base = TrainingSpec(**body["base"])
+        return SweepSpec(given[0], body[given[0]], base, self.early_stopping)
+
+
+class TrialOut(Answer):
+    """One training job of a sweep."""
+
+    job_id: int = Field(examples=[12])
+    hyperparameters: dict[str, Any] = Field(
+        examples=[{"learning_rate": 0.02}], description="Those that are swept."
+    )
+    state: JobState
+    epochs: int = Field(examples=[30], description="So far.")
+    best_epoch: int | None = Field(examples=[22])
+    best: float | None = Field(examples=[0.31], description="The metric at the best epoch.")
+    stopped_early: bool
+
+
+class SensitivityOut(Answer):
+    """How much one hyperparameter matters."""
+
+    hyperparameter: str = Field(examples=["learning_rate"])
+    share: float = Field(
+        examples=[0.7], description="Of the metric's variance, what it explains by itself."
+    )
+
+
+class SuggestionOut(Answer):
+    """What a learning-rate range test says."""
+
+    learning_rate: float = Field(examples=[0.02])
+    falls_from: float = Field(examples=[0.002], description="The loss falls from this rate on,")
+    falls_to: float = Field(examples=[0.2], description="up to this one.")
+    diverges_at: float | None = Field(
+        examples=[2.0], description="The lowest rate above at which the loss rises, if one does."
+    )
+
+
+class SweepOut(Answer):
+    """A sweep as it stands."""
+
+    id: int = Field(examples=[3])
+    kind: SweepKind
+    state: JobState
+    created_at: datetime
+    metric: sweep_status.Metric = Field(
+        description="What trials are compared by: nDCG is better higher, NLL lower."
+    )
+    early_stopping: bool
+    trials: list[TrialOut]
+    best_job_id: int | None = Field(examples=[12])
+    best_model_version: int | None = Field(
+        examples=[4], description="Ready for POST /v1/models/{version}/publish."
+    )
+    sensitivity: list[SensitivityOut] = Field(
+        description="The most telling first; none of which so few trials tell nothing."
+    )
+    suggestion: SuggestionOut | None = Field(description="Of a `rate_range` that is over.")
+    links: dict[str, str] = Field(examples=[{"self": "/v1/sweeps/3"}])
+
+    @classmethod
+    def of(cls, standing: Standing) -> "SweepOut":
+        """Show a sweep."""
+        sweep, best = standing.sweep, standing.best_model_version
+        address = f"/v1/sweeps/{sweep.id}"
+        links = {"self": address, "cancel": f"{address}/cancel"}
+        if best is not None:
+            links |= {"model": f"/v1/models/{best}", "publish": f"/v1/models/{best}/publish"}
+        shares = standing.sensitivity.items()
+        return cls(
+            id=sweep.id, kind=sweep.kind, state=standing.state, created_at=sweep.created_at,
+            metric=standing.metric, early_stopping=sweep.spec["early_stopping"],
+            trials=[TrialOut(**asdict(one)) for one in standing.trials],
+            best_job_id=standing.best_job_id, best_model_version=best,
+            sensitivity=[SensitivityOut(hyperparameter=name, share=of) for name, of in shares],
+            suggestion=standing.suggestion, links=links,
+        )  # fmt: skip
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Queue the training jobs of a sweep",
+    responses=responses.of(InvalidSweep, UnknownHyperparameter, InvalidHyperparameter),
+)
+def request_sweep(
+    body: SweepRequest, response: Response, session: SessionDep, now: Now
+) -> SweepOut:
+    """Any number of workers shares the trials. None is published by itself."""
+    sweep = sweeps.request_sweep(session, body.spec(), now=now)
+    response.headers["Location"] = f"/v1/sweeps/{sweep.id}"
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return SweepOut.of(sweep_status.standing(session, sweep))
+
+
+@router.get("", summary="List sweeps", responses=responses.of(InvalidCursor))
+def list_sweeps(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -> Page[SweepOut]:
+    """Newest first."""
+    before = cursors.after("sweeps", cursor)
+    found = sweep_status.list_sweeps(session, before=before, limit=limit + 1)
+    shown = [SweepOut.of(one) for one in found[:limit]]
+    more = len(found) > limit
+    return Page(items=shown, next_cursor=cursors.encode("sweeps", shown[-1].id) if more else None)
+
+
+@router.get("/{sweep_id}", summary="Look at a sweep", responses=responses.of(SweepNotFound))
+def get_sweep(sweep_id: SweepId, session: ReadingDep) -> SweepOut:
+    """Its trials, the best of them, and which hyperparameter made the difference."""
+    return SweepOut.of(sweep_status.get_sweep(session, sweep_id))
+
+
+@router.post(
+    "/{sweep_id}/cancel",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Stop a sweep",
+    responses=responses.of(SweepNotFound, SweepFinished),
+)
+def cancel_sweep(sweep_id: SweepId, session: SessionDep, now: Now) -> SweepOut:
+    """Queued trials end at once, running ones within two seconds; their curves stay."""
+    sweep = sweeps.cancel_sweep(session, sweep_id, now=now)
+    return SweepOut.of(sweep_status.standing(session, sweep))

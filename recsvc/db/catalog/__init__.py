@@ -1,0 +1,1 @@
+"""Stored users and items."""

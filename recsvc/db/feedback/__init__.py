@@ -1,0 +1,1 @@
+"""Stored ratings and interactions."""

@@ -1,0 +1,129 @@
+"""Interactions in bulk.
+
+PostgreSQL's COPY takes half as long as INSERT … ON CONFLICT, so many events are first tried as if
+all were new; SQLite inserts as quickly either way.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import CursorResult, text
+from sqlalchemy.exc import IntegrityError
+
+from recsvc.db import bulk_copy
+from recsvc.db.bulk_copy import is_postgresql
+from recsvc.db.session import Session
+from recsvc.db.tables import EPOCH, MICROSECOND, InteractionType
+
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+
+NAMES = np.array([name.value for name in InteractionType])
+NUMBER_OF_TYPE = (
+    "CAST(CASE type "
+    + " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(InteractionType))
+    + " END AS smallint)"
+)
+WORTH_A_GAMBLE = 1000  # events
+
+ROW = np.dtype([("user_key", "i8"), ("item_key", "i8"), ("type", "i2"), ("n", "i8")])
+
+ALL_INTERACTIONS = (
+    f"SELECT user_key, item_key, {NUMBER_OF_TYPE}, count(*) FROM interaction "
+    "GROUP BY user_key, item_key, type ORDER BY user_key, item_key"
+)
+COLUMNS = "user_key, item_key, type, occurred_at, quantity, updated_at"
+COPY = f"COPY interaction ({COLUMNS}) FROM STDIN (FORMAT binary)"
+INSERT = f"INSERT INTO interaction ({COLUMNS})"
+GIVEN_POSTGRESQL = (
+    "SELECT *, :now FROM unnest(CAST(:user_key AS bigint[]), CAST(:item_key AS bigint[]), "
+    "CAST(:type AS text[]), CAST(:occurred_at AS bigint[]), "
+    "CAST(:quantity AS double precision[]))"
+)
+GIVEN_SQLITE = "VALUES (?, ?, ?, ?, ?, ?)"
+FIRST_STANDS = "ON CONFLICT DO NOTHING"
+OTHER_QUANTITY_STANDS = (
+    "ON CONFLICT (user_key, item_key, type, occurred_at) DO UPDATE SET "
+    "quantity = excluded.quantity, updated_at = excluded.updated_at "
+    "WHERE interaction.quantity <> excluded.quantity"
+)
+
+
+class Events(NamedTuple):
+    """Interactions by key, (n,) each; a type is its place among InteractionType."""
+
+    user_key: Ints
+    item_key: Ints
+    type: Ints
+    occurred_at: Ints
+    quantity: Doubles
+
+    def at(self, places: Ints | NDArray[np.bool_]) -> "Events":
+        """Give some of them."""
+        return Events(
+            self.user_key[places],
+            self.item_key[places],
+            self.type[places],
+            self.occurred_at[places],
+            self.quantity[places],
+        )
+
+
+def insert(session: Session, events: Events, now: datetime) -> int:
+    """Write the events, sorted and each once, that are not there; give how many those were."""
+    if is_postgresql(session) and events.type.size >= WORTH_A_GAMBLE:
+        try:
+            with session.begin_nested():
+                _copy_in(session, events, now)
+        except IntegrityError:
+            return _write(session, events, FIRST_STANDS, now)
+        return events.type.size
+    return _write(session, events, FIRST_STANDS, now)
+
+
+def upsert(session: Session, events: Events, now: datetime) -> int:
+    """Write the events, sorted and each once, that are not there with their quantity; count them.
+
+    All writers go through events in one order, so that none waits for one that waits for it.
+    """
+    return _write(session, events, OTHER_QUANTITY_STANDS, now)
+
+
+def all_rows(session: Session) -> Iterator[NDArray[np.void]]:
+    """Give each user, item and type once, sorted by user and item, in blocks with ROW's fields."""
+    return bulk_copy.blocks(session, ALL_INTERACTIONS, ROW)
+
+
+def _copy_in(session: Session, events: Events, now: datetime) -> None:
+    """Write events that are not there; type by type, for rows of one COPY are of one length."""
+    for number, name in enumerate(NAMES.tolist()):
+        some = events.at(events.type == number)
+        n = some.type.size
+        if n:
+            columns: dict[str, NDArray[Any]] = {
+                **some._asdict(),
+                "type": np.full(n, name.encode()),
+                "updated_at": np.full(n, _microseconds(now)),
+            }
+            bulk_copy.copy_in(session, COPY, columns)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _write(session: Session, events: Events, conflict: str, now: datetime) -> int:
+    if not events.type.size:
+        return 0
+    moment = _microseconds(now)
+    columns: dict[str, NDArray[Any]] = {**events._asdict(), "type": NAMES[events.type]}
+    if is_postgresql(session):
+        lists = {name: column.tolist() for name, column in columns.items()}
+        statement = text(f"{INSERT} {GIVEN_POSTGRESQL} {conflict}")
+        result = cast(CursorResult[Any], session.execute(statement, {**lists, "now": moment}))
+        return result.rowcount
+    rows = [*columns.values(), np.full(events.type.size, moment)]
+    return bulk_copy.executemany(session, f"{INSERT} {GIVEN_SQLITE} {conflict}", rows)

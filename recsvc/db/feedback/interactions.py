@@ -1,0 +1,115 @@
+"""Views, carts and purchases, many or few at a time: each event counts once.
+
+An event is known by its user, item, type and time. One that comes again is the same event; where
+it tells another quantity, the last received stands.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+
+from recsvc.db.feedback import interaction_bulk
+from recsvc.db.feedback.interaction_bulk import Events
+from recsvc.db.feedback.rating_merge import Written
+from recsvc.db.session import Session
+from recsvc.db.surrogate_keys import keys_used, made_item_keys, made_user_keys
+from recsvc.db.tables import Interaction
+
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+Types = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class InteractionBatch:
+    """Interactions in the order received.
+
+    users, items      ids
+    user_of, item_of  (n,) which of them each interaction is about
+    types             (n,) the place of its type among InteractionType
+    quantities        (n,) above 0, finite
+    occurred_at       (n,) microseconds since 1970
+    """
+
+    users: Sequence[str]
+    user_of: Ints
+    items: Sequence[str]
+    item_of: Ints
+    types: Types
+    quantities: Doubles
+    occurred_at: Ints
+
+
+def write(session: Session, batch: InteractionBatch, *, now: datetime) -> Written:
+    """Store interactions as if they came one by one, making users and items that are new.
+
+    One that was there is `changed` where its quantity was another one; none is ever outdated.
+    """
+    if not batch.types.size:
+        return Written()
+    events = _by_event(
+        Events(
+            keys_used(made_user_keys, session, batch.users, batch.user_of, now),
+            keys_used(made_item_keys, session, batch.items, batch.item_of, now),
+            batch.types.astype(np.int64),
+            batch.occurred_at,
+            batch.quantities,
+        )
+    )
+    starts = _starts(events)
+    n_events, n_again = starts.size, batch.types.size - starts.size
+    first = events.at(starts)
+    added = interaction_bulk.insert(session, first, now)
+    changed = interaction_bulk.upsert(session, first, now) if added < n_events else 0
+    if n_again:
+        last = events.at(np.append(starts[1:], batch.types.size) - 1)
+        interaction_bulk.upsert(session, last.at(last.quantity != first.quantity), now)
+    changed_again = _n_changes(events.quantity, starts)
+    unchanged = n_events - added - changed + n_again - changed_again
+    return Written(added=added, changed=changed + changed_again, unchanged=unchanged)
+
+
+def count_interactions(session: Session) -> int:
+    """Count all interactions."""
+    return session.scalar(select(func.count()).select_from(Interaction)) or 0
+
+
+def all_interactions(session: Session) -> Iterator[tuple[Ints, Ints, Types, Ints]]:
+    """Yield (user keys, item keys, types, counts), each user, item and type once.
+
+    Sorted by user, then item; a type is its place among InteractionType, and the count says how
+    many such events there were. One block is in memory at a time.
+    """
+    for block in interaction_bulk.all_rows(session):
+        yield (
+            block["user_key"].astype(np.int64),
+            block["item_key"].astype(np.int64),
+            block["type"].astype(np.uint8),
+            block["n"].astype(np.int64),
+        )
+
+
+def _by_event(events: Events) -> Events:
+    """Bring what is told of one event together, in the order received."""
+    keys = (events.occurred_at, events.type, events.item_key, events.user_key)
+    return events.at(np.lexsort(keys))
+
+
+def _starts(events: Events) -> Ints:
+    """Give the places where an event begins that is not the one before."""
+    is_first = np.zeros(events.type.size, dtype=np.bool_)
+    is_first[0] = True
+    for column in (events.user_key, events.item_key, events.type, events.occurred_at):
+        is_first[1:] |= np.diff(column) != 0
+    return np.flatnonzero(is_first)
+
+
+def _n_changes(quantity: Doubles, starts: Ints) -> int:
+    """Count the repetitions that tell another quantity than what came before."""
+    differs = np.append(True, np.diff(quantity) != 0)
+    differs[starts] = False
+    return int(differs.sum())

@@ -1,0 +1,171 @@
+"""Ratings, many or few at a time: written so that the newest stands, read as rows or as arrays."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Select, bindparam, delete, func, select, text
+
+from recsvc.db.feedback import rating_bulk, rating_merge
+from recsvc.db.feedback.rating_merge import Rows, Written
+from recsvc.db.session import Session
+from recsvc.db.surrogate_keys import keys_used, made_item_keys, made_user_keys
+from recsvc.db.tables import MICROSECOND, Item, Rating, User
+
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+
+WORTH_A_GAMBLE = 1000  # ratings
+DAY = timedelta(days=1) // MICROSECOND
+BY_DAY = (
+    "SELECT rated_at / :day, COUNT(*), SUM(value), SUM(value * value) "
+    "FROM rating GROUP BY 1 ORDER BY 1"
+)
+
+
+@dataclass(frozen=True)
+class RatingBatch:
+    """Ratings in the order received.
+
+    users, items      ids
+    user_of, item_of  (n,) which of them each rating is about
+    values, rated_at  (n,) finite; microseconds since 1970
+    """
+
+    users: Sequence[str]
+    user_of: Ints
+    items: Sequence[str]
+    item_of: Ints
+    values: Doubles
+    rated_at: Ints
+
+
+class StoredRating(NamedTuple):
+    """One user's rating of an item; `item_key` is the place in a list."""
+
+    item_key: int
+    item_id: str
+    value: float
+    rated_at: datetime
+
+
+def write(session: Session, batch: RatingBatch, *, now: datetime) -> Written:
+    """Store ratings as if they came one after the other, making users and items that are new."""
+    if not batch.values.size:
+        return Written()
+    rows = rating_merge.by_pair(
+        Rows(
+            keys_used(made_user_keys, session, batch.users, batch.user_of, now),
+            keys_used(made_item_keys, session, batch.items, batch.item_of, now),
+            batch.values,
+            batch.rated_at,
+        )
+    )
+    pairs = rows.at(rating_merge.first_of_pair(rows))
+    nothing = np.zeros(pairs.value.size, dtype=np.bool_)
+    if rows.value.size >= WORTH_A_GAMBLE:
+        settled = rating_merge.settle(rows, nothing, pairs)
+        if rating_bulk.all_inserted(session, settled.rows):
+            return settled.written
+    settled = rating_merge.settle(rows, *rating_bulk.stored(session, pairs))
+    rating_bulk.upsert(session, settled.rows.at(settled.is_news))
+    return settled.written
+
+
+def forget(session: Session, user_id: str, item_id: str) -> bool:
+    """Delete one rating; tell whether there was one."""
+    gone = (
+        delete(Rating)
+        .where(Rating.user_key == select(User.key).where(User.user_id == user_id).scalar_subquery())
+        .where(Rating.item_key == select(Item.key).where(Item.item_id == item_id).scalar_subquery())
+        .returning(Rating.item_key)
+    )
+    return session.scalar(gone) is not None
+
+
+def rating_of(session: Session, user_id: str, item_id: str) -> StoredRating | None:
+    """Give one rating as it stands."""
+    row = session.execute(_one_rating(), {"user": user_id, "item": item_id}).one_or_none()
+    return None if row is None else StoredRating._make(row)
+
+
+def ratings_of(
+    session: Session, user_id: str, *, after: int | None = None, limit: int | None = None
+) -> list[StoredRating]:
+    """Give a user's ratings, oldest item key first, with item keys above `after`."""
+    found = _with_ids().where(User.user_id == user_id).order_by(Rating.item_key)
+    if after is not None:
+        found = found.where(Rating.item_key > after)
+    return [StoredRating._make(row) for row in session.execute(found.limit(limit))]
+
+
+def user_exists(session: Session, user_id: str) -> bool:
+    """Tell whether there is such a user, with ratings or without."""
+    return session.scalar(select(User.key).where(User.user_id == user_id)) is not None
+
+
+def count_ratings(session: Session) -> int:
+    """Count all ratings; of a million, it takes some 20 ms."""
+    return session.scalar(select(func.count()).select_from(Rating)) or 0
+
+
+def count_users(session: Session) -> int:
+    """Count all users, with ratings or without."""
+    return session.scalar(select(func.count()).select_from(User)) or 0
+
+
+def all_ratings(session: Session) -> Iterator[tuple[Ints, Ints, Doubles]]:
+    """Yield (user keys, item keys, values) of all ratings, sorted by user, then item.
+
+    One block is in memory at a time.
+    """
+    for block in rating_bulk.all_rows(session):
+        yield (
+            block["user_key"].astype(np.int64),
+            block["item_key"].astype(np.int64),
+            block["value"].astype(np.float64),
+        )
+
+
+def by_day(session: Session) -> tuple[Ints, Ints, Doubles, Doubles]:
+    """Give (days since 1970, counts, sums, sums of squares) of the values given on each, by day."""
+    rows = session.execute(text(BY_DAY), {"day": DAY}).all()
+    days, counts, sums, squares = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return (
+        np.array(days, dtype=np.int64),
+        np.array(counts, dtype=np.int64),
+        np.array(sums, dtype=np.float64),
+        np.array(squares, dtype=np.float64),
+    )
+
+
+def all_user_ids(session: Session) -> tuple[Ints, list[str]]:
+    """Give (keys, user_ids) of all users, by key."""
+    return _keys_and_ids(session, "SELECT key, user_id FROM user_account ORDER BY key")
+
+
+def all_item_ids(session: Session) -> tuple[Ints, list[str]]:
+    """Give (keys, item_ids) of all items, by key."""
+    return _keys_and_ids(session, "SELECT key, item_id FROM item ORDER BY key")
+
+
+def _keys_and_ids(session: Session, query: str) -> tuple[Ints, list[str]]:
+    rows = session.execute(text(query)).all()
+    return np.array([key for key, _ in rows], dtype=np.int64), [id_ for _, id_ in rows]
+
+
+def _with_ids() -> Select[int, str, float, datetime]:
+    return (
+        select(Rating.item_key, Item.item_id, Rating.value, Rating.rated_at)
+        .join(User, User.key == Rating.user_key)
+        .join(Item, Item.key == Rating.item_key)
+    )
+
+
+@cache  # building it takes longer than running it, and each single rating asks for it
+def _one_rating() -> Select[int, str, float, datetime]:
+    return _with_ids().where(User.user_id == bindparam("user"), Item.item_id == bindparam("item"))

@@ -1,0 +1,297 @@
+"""The queue: one row a job, moved from state to state by one statement or under its row's lock.
+
+The states are drawn in docs/jobs.md. Whatever is written here is told in `job_event` in the
+same transaction, so that a listener sees both or neither.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, literal, or_, select, update
+
+from recsvc.db.database_clock import database_now, from_now
+from recsvc.db.jobs.events import JobEvents
+from recsvc.db.session import Session
+from recsvc.db.tables import FINAL_STATES, Job, JobKind, JobState, TrainingEpoch, UtcTime
+from recsvc.errors import AttemptsExhausted, JobFinished, JobNotFound, LeaseLost
+
+T = TypeVar("T")
+
+SILENT = "its worker fell silent and the lease ran out"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A worker's right to write about a job, until another claim raises the fence."""
+
+    job_id: int
+    worker: str
+    fence: int
+
+
+def lease_of(job: Job) -> Lease:
+    """Give the lease under which a claimed job runs."""
+    if job.claimed_by is None:
+        raise ValueError(f"job {job.id} is {job.state}: nobody holds it")
+    return Lease(job.id, job.claimed_by, job.fence)
+
+
+class JobQueue:
+    """Jobs, through one session. Every write by a running job is fenced by its lease."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._events = JobEvents(session)
+
+    def enqueue(
+        self,
+        kind: str,
+        *,
+        spec: Mapping[str, Any],
+        now: datetime,
+        priority: int = 100,
+        sweep_id: int | None = None,
+    ) -> Job:
+        """Add a job, perhaps of a sweep; the smallest priority is claimed first."""
+        job = Job(
+            kind=JobKind(kind),
+            state=JobState.QUEUED,
+            spec=dict(spec),
+            priority=priority,
+            created_at=now,
+            scheduled_at=now,
+            sweep_id=sweep_id,
+        )
+        self._session.add(job)
+        self._session.flush()
+        self._session.refresh(job)
+        self._events.state(job, now)
+        return job
+
+    def claim(
+        self, *, worker: str, now: datetime, lease_seconds: float, max_attempts: int
+    ) -> Job | None:
+        """Take the next job that is due or whose worker fell silent, or None.
+
+        Two workers never take the same one: PostgreSQL skips a row that another has locked, and
+        SQLite lets one writer in at a time.
+        """
+        self._end_the_hopeless(now, max_attempts)  # one more may fall silent after this
+        claim = (
+            update(Job)
+            .where(Job.id == _next_due(now, max_attempts))
+            .values(
+                state=JobState.RUNNING,
+                claimed_by=worker,
+                fence=Job.fence + 1,
+                attempt=Job.attempt + 1,
+                started_at=func.coalesce(Job.started_at, literal(now, UtcTime())),
+                lease_expires_at=from_now(lease_seconds),
+            )
+            .returning(Job)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        )
+        job = self._session.scalars(claim).one_or_none()
+        if job is not None:
+            self._events.state(job, now)
+        return job
+
+    def heartbeat(self, lease: Lease, lease_seconds: float) -> bool:
+        """Lengthen the lease; tell whether somebody asked for the job to be cancelled."""
+        beat = (
+            update(Job)
+            .where(*_held_by(lease))
+            .values(lease_expires_at=from_now(lease_seconds))
+            .returning(Job.cancel_requested)
+            .execution_options(synchronize_session=False)
+        )
+        return self._or_lost(lease, self._session.scalars(beat).one_or_none())
+
+    def cancel_requested(self, lease: Lease) -> bool:
+        """Tell whether the job is to be cancelled, without writing. Raises LeaseLost."""
+        asked = select(Job.cancel_requested).where(*_held_by(lease))
+        return self._or_lost(lease, self._session.scalar(asked))
+
+    def progress(self, lease: Lease, share: float, note: Mapping[str, Any] | None = None) -> None:
+        """Say how far the job is (0 … 1), with whatever its kind tells about it."""
+        job = self._held(lease)
+        job.progress = min(max(share, 0.0), 1.0)
+        if note is not None:
+            job.progress_note = dict(note)
+
+    def snapshot_taken(self, lease: Lease, sha256: str) -> None:
+        """Remember the snapshot that the job works on, so that every attempt sees the same."""
+        self._held(lease).snapshot_sha256 = sha256
+
+    def checkpointed(self, lease: Lease, sha256: str) -> None:
+        """Remember where to resume. The job got on, so its attempts are counted afresh."""
+        job = self._held(lease)
+        job.checkpoint_sha256 = sha256
+        job.attempt = 1
+
+    def judged(self, lease: Lease, sha256: str) -> None:
+        """Remember the model that was fitted to train ratings; the next fit has no state yet."""
+        job = self._held(lease)
+        job.judged_sha256, job.checkpoint_sha256 = sha256, None
+        job.attempt = 1
+
+    def add_epoch(self, lease: Lease, figures: Mapping[str, Any], *, now: datetime) -> None:
+        """Add a point to the error curve, or write it again after a resume; it is told once.
+
+        `figures` has `epoch` and the other columns of TrainingEpoch.
+        """
+        job = self._held(lease)
+        self._session.merge(TrainingEpoch(job_id=job.id, **figures))
+        self._events.epoch(job, figures["epoch"], now)
+
+    def add_finding(self, lease: Lease, finding: Mapping[str, Any], *, now: datetime) -> None:
+        """Tell what a diagnosis found while the job runs; `finding` has its `code`."""
+        self._events.finding(self._held(lease), finding, now)
+
+    def finish(
+        self,
+        lease: Lease,
+        state: JobState,
+        *,
+        now: datetime,
+        result: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """End a running job for good."""
+        return self._end(self._held(lease), state, now, result=result, error=error)
+
+    def hand_back(self, lease: Lease, *, now: datetime) -> Job:
+        """Put a running job back as if this attempt had not been: its worker must stop."""
+        job = self._held(lease)
+        job.attempt -= 1
+        return self._requeue(job, now)
+
+    def attempt_failed(self, lease: Lease, *, now: datetime, last: str, max_attempts: int) -> Job:
+        """Put a running job back with its attempt spent, or give it up after the last one.
+
+        `last` says how the attempt ended.
+        """
+        job = self._held(lease)
+        if job.attempt >= max_attempts and not job.cancel_requested:
+            return self._give_up(job, now, last)
+        return self._requeue(job, now)
+
+    def request_cancel(self, job_id: int, kind: str, *, now: datetime) -> Job:
+        """End a queued job at once, ask a running one to stop; asking twice is the same."""
+        self.get(job_id, kind)
+        job = self._session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
+        if job.state in FINAL_STATES:
+            raise JobFinished(job_id, job.state)
+        if job.state == JobState.QUEUED:
+            return self._end(job, JobState.CANCELLED, now)
+        job.cancel_requested = True
+        return job
+
+    def get(self, job_id: int, kind: str) -> Job:
+        """Give a job of that kind. Raises JobNotFound."""
+        job = self._session.scalar(select(Job).where(Job.id == job_id, Job.kind == kind))
+        if job is None:
+            raise JobNotFound(job_id, kind)
+        return job
+
+    def page(self, kind: str, *, before: int | None, limit: int) -> Sequence[Job]:
+        """Give up to `limit` jobs of a kind, newest first, with ids below `before`."""
+        jobs = select(Job).where(Job.kind == kind).order_by(Job.id.desc()).limit(limit)
+        if before is not None:
+            jobs = jobs.where(Job.id < before)
+        return self._session.scalars(jobs).all()
+
+    def error_curve(self, job_id: int, *, first: int = 0) -> Sequence[TrainingEpoch]:
+        """Give a training job's epochs so far, from the `first` on, in order."""
+        curve = select(TrainingEpoch).where(
+            TrainingEpoch.job_id == job_id, TrainingEpoch.epoch >= first
+        )
+        return self._session.scalars(curve.order_by(TrainingEpoch.epoch)).all()
+
+    def unfinished(self) -> Sequence[Job]:
+        """Give the jobs that are queued or running."""
+        return self._session.scalars(select(Job).where(Job.state.not_in(FINAL_STATES))).all()
+
+    def _held(self, lease: Lease) -> Job:
+        held = select(Job).where(*_held_by(lease)).with_for_update()
+        job = self._session.scalar(held.execution_options(populate_existing=True))
+        return self._or_lost(lease, job)
+
+    @staticmethod
+    def _or_lost(lease: Lease, found: T | None) -> T:
+        if found is None:
+            raise LeaseLost(lease.job_id)
+        return found
+
+    def _end_the_hopeless(self, now: datetime, max_attempts: int) -> None:
+        """End the silent jobs that nobody may take up again: cancelled, or out of attempts."""
+        hopeless = or_(Job.cancel_requested.is_(True), Job.attempt >= max_attempts)
+        silent = select(Job).where(_expired(), hopeless).with_for_update(skip_locked=True)
+        for job in self._session.scalars(silent.execution_options(populate_existing=True)):
+            if job.cancel_requested:
+                self._end(job, JobState.CANCELLED, now)
+            else:
+                self._give_up(job, now, SILENT)
+
+    def _give_up(self, job: Job, now: datetime, last: str) -> Job:
+        error = AttemptsExhausted(job.id, job.attempt, last)
+        return self._end(job, JobState.FAILED, now, error=error.as_dict())
+
+    def _requeue(self, job: Job, now: datetime) -> Job:
+        if job.cancel_requested:
+            return self._end(job, JobState.CANCELLED, now)
+        return self._move(job, JobState.QUEUED, now)
+
+    def _end(
+        self,
+        job: Job,
+        state: JobState,
+        now: datetime,
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> Job:
+        if state not in FINAL_STATES:
+            raise ValueError(f"{state} is not an end")
+        job.finished_at = now
+        job.result = None if result is None else dict(result)
+        job.error = None if error is None else dict(error)
+        if state == JobState.SUCCEEDED:
+            job.progress = 1.0
+        self._move(job, state, now)
+        self._events.done(job, now)
+        return job
+
+    def _move(self, job: Job, state: JobState, now: datetime) -> Job:
+        job.state = state
+        job.claimed_by = job.lease_expires_at = None
+        self._events.state(job, now)
+        return job
+
+
+def _next_due(now: datetime, max_attempts: int) -> ScalarSelect[int]:
+    is_due = and_(Job.state == JobState.QUEUED, Job.scheduled_at <= now)
+    is_orphan = and_(_expired(), Job.cancel_requested.is_(False), Job.attempt < max_attempts)
+    return (
+        select(Job.id)
+        .where(or_(is_due, is_orphan))
+        .order_by(Job.priority, Job.scheduled_at, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+
+
+def _held_by(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Job.id == lease.job_id,
+        Job.claimed_by == lease.worker,
+        Job.fence == lease.fence,
+        Job.state == JobState.RUNNING,
+    )
+
+
+def _expired() -> ColumnElement[bool]:
+    return and_(Job.state == JobState.RUNNING, Job.lease_expires_at < database_now())

@@ -1,0 +1,1 @@
+"""Reads of a user's history for recommendations."""

@@ -1,0 +1,179 @@
+"""What an API process reads for every request, or to keep up with the catalogue: quickly."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Select, or_, select, text
+
+from recsvc.db.feedback.interaction_bulk import NUMBER_OF_TYPE
+from recsvc.db.session import Database, Session
+from recsvc.db.tables import InteractionType, Item
+from recsvc.errors import DatabaseUnavailable
+
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+Types = NDArray[np.uint8]
+
+PURCHASE = list(InteractionType).index(InteractionType.PURCHASE)
+
+POPULARITY = (
+    "SELECT item_key, COUNT(*) AS n FROM ("
+    "SELECT item_key FROM rating UNION ALL SELECT item_key FROM interaction) AS done "
+    "GROUP BY item_key ORDER BY n DESC, item_key DESC"
+)
+IS_RATING = -1  # where a type's number would stand
+DONE = (
+    f"SELECT item_key, value, {IS_RATING} FROM rating "
+    "JOIN user_account ON user_account.key = rating.user_key "
+    "WHERE user_account.user_id = {parameter} "
+    f"UNION ALL SELECT item_key, 0e0, {NUMBER_OF_TYPE} FROM interaction "
+    "JOIN user_account ON user_account.key = interaction.user_key "
+    "WHERE user_account.user_id = {parameter} GROUP BY item_key, type"
+)
+
+
+class History(NamedTuple):
+    """All that a user did, in no particular order.
+
+    rated_keys  (n_ratings,) keys of the items rated
+    values      (n_ratings,) the ratings
+    event_keys  (n_events,) keys of the items viewed, put in a cart or bought
+    event_types (n_events,) which of these: the place among InteractionType; each pair once
+    """
+
+    rated_keys: Ints
+    values: Doubles
+    event_keys: Ints
+    event_types: Types
+
+    def purchased_keys(self) -> Ints:
+        """Give the keys of the items that the user has bought."""
+        bought: Ints = self.event_keys[self.event_types == PURCHASE]
+        return bought
+
+
+class CatalogueRow(NamedTuple):
+    """What a recommendation needs to know of an item."""
+
+    key: int
+    item_id: str
+    title: str | None
+    is_barred: bool
+    updated_at: datetime
+
+
+def catalogue_rows(session: Session, *, since: datetime | None = None) -> Sequence[CatalogueRow]:
+    """Give all items, or those that changed at that time or later, by key."""
+    is_barred = or_(Item.hidden, ~Item.available)
+    rows = select(Item.key, Item.item_id, Item.title, is_barred, Item.updated_at)
+    if since is not None:
+        rows = rows.where(Item.updated_at >= since)
+    return [CatalogueRow(*row) for row in session.execute(rows.order_by(Item.key))]
+
+
+class Popularity(NamedTuple):
+    """The number of ratings and interactions of each item that has any.
+
+    keys    (n_items,) by falling count; newer items first among equals
+    counts  (n_items,)
+    """
+
+    keys: Ints
+    counts: Ints
+
+
+class ListableItem(NamedTuple):
+    """An item that is neither hidden nor unavailable."""
+
+    key: int
+    item_id: str
+    title: str | None
+
+
+def popularity(session: Session) -> Popularity:
+    """Count ratings and interactions by item. Reads all of them."""
+    rows = session.execute(text(POPULARITY)).all()
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+    return Popularity(columns[0], columns[1])
+
+
+def listable_items(session: Session, keys: Sequence[int]) -> dict[int, ListableItem]:
+    """Return those of these items, by key, that may be listed."""
+    found = _listable().where(Item.key.in_(keys))
+    return {row.key: ListableItem(*row) for row in session.execute(found)}
+
+
+def newest_items(session: Session, *, below: int | None, limit: int) -> list[ListableItem]:
+    """Return up to `limit` items that may be listed, newest first, with keys under `below`."""
+    found = _listable().order_by(Item.key.desc()).limit(limit)
+    if below is not None:
+        found = found.where(Item.key < below)
+    return [ListableItem(*row) for row in session.execute(found)]
+
+
+def _listable() -> Select[int, str, str | None]:
+    return select(Item.key, Item.item_id, Item.title).where(Item.available, ~Item.hidden)
+
+
+class Histories:
+    """What a user did, for one request: a prepared statement on a connection kept for it.
+
+    It goes past the session and the pool, which would take longer than the statement does. There
+    are as many connections as requests at once, not as threads: those come and go.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._idle: list[Any] = []
+        parameter = "?" if database.dialect == "sqlite" else "%s"
+        self._done = DONE.format(parameter=parameter)
+
+    def of(self, user_id: str) -> History:
+        """Give a user's ratings and interactions, as of one moment; none for an unknown user."""
+        rows = self._asked(self._done, (user_id, user_id))
+        flat = np.fromiter(chain.from_iterable(rows), np.float64, 3 * len(rows))
+        keys, values, types = flat.reshape(-1, 3).T
+        is_rating = types == IS_RATING
+        chosen = ~is_rating
+        return History(
+            keys[is_rating].astype(np.int64),
+            values[is_rating],
+            keys[chosen].astype(np.int64),
+            types[chosen].astype(np.uint8),
+        )
+
+    def _asked(self, query: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Ask once more where a connection has died. Raises DatabaseUnavailable."""
+        error_of_driver = self._database.engine.dialect.loaded_dbapi.Error
+        try:
+            return self._rows(query, parameters)
+        except error_of_driver:
+            self.close()  # the server may have gone and come back, and then all are dead
+        try:
+            return self._rows(query, parameters)
+        except error_of_driver as error:
+            raise DatabaseUnavailable(f"The database did not answer: {error}.") from error
+
+    def _rows(self, query: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._database.dedicated_connection()
+        try:
+            rows: list[tuple[Any, ...]] = connection.execute(query, parameters).fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return rows
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; whoever still asks opens another."""
+        with suppress(IndexError):  # there are no more
+            while True:
+                self._idle.pop().close()

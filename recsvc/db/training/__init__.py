@@ -1,0 +1,1 @@
+"""Stored metrics of training jobs."""

@@ -1,0 +1,152 @@
+"""Which panels, lines and spans tell of error curves: of one, or of several beside each other."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from recsvc.plots.metrics import BASELINES, USUAL, Figure
+from recsvc.plots.panels import Key, Line, Panel, Plot, Span
+
+MOST_JOBS = 8  # more lines than that cannot be told apart
+BEYOND = 1e100  # as good as infinite; an axis could not hold it
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training job's error curve, and what is known about it.
+
+    epochs      an entry an epoch, the figures that there are
+    baselines   name → their figures
+    findings    of its diagnosis: code, severity, epochs
+    asked       the hyperparameters that were asked for: they tell jobs apart
+    """
+
+    job_id: int
+    state: str
+    epochs: Sequence[Mapping[str, float | None]]
+    best_epoch: int | None = None
+    baselines: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    findings: Sequence[Span] = ()
+    asked: Mapping[str, object] = field(default_factory=dict)
+
+
+def plot_of(
+    curves: Sequence[Curve],
+    figures: Iterable[Figure] = (),
+    *,
+    is_log: bool = False,
+    ceiling: float = math.inf,
+) -> Plot:
+    """Lay out curves, one or several beside each other.
+
+    figures  those to draw; if none is named, the usual ones that there are
+    ceiling  lines that go higher are cut off there
+    """
+    chosen = tuple(dict.fromkeys(figures))
+    panels = _panels(curves, chosen or _usual(curves), is_log=is_log, ceiling=ceiling)
+    if not chosen:
+        panels = [panel for panel in panels if panel.values()] or panels[1:2]  # the likelihood's
+    several = len(curves) > 1
+    numbers = ", ".join(str(curve.job_id) for curve in curves)
+    return Plot(
+        f"Training jobs {numbers}" if several else f"Training job {numbers} · {curves[0].state}",
+        panels,
+        _legend(curves) if several else (),
+        [span for n, curve in enumerate(curves) for span in _best(curve, _mark(n, several))],
+        [
+            span._replace(said=f"{_mark(n, several)}{span.said}")
+            for n, curve in enumerate(curves)
+            for span in curve.findings
+        ],
+        is_log,
+    )
+
+
+def _usual(curves: Sequence[Curve]) -> tuple[Figure, ...]:
+    """Leave the training's likelihood out where there are many lines already."""
+    several = len(curves) > 1
+    return tuple(one for one in USUAL if not (several and one is Figure.TRAIN_NLL))
+
+
+def _panels(
+    curves: Sequence[Curve], figures: Sequence[Figure], *, is_log: bool, ceiling: float
+) -> list[Panel]:
+    groups: dict[str, list[Figure]] = {}
+    for figure in figures:
+        groups.setdefault(figure.panel, []).append(figure)
+    return [
+        Panel(
+            name,
+            [
+                _line(curves, n, figure, is_log=is_log, is_second=place > 0)
+                for n in range(len(curves))
+                for place, figure in enumerate(
+                    sorted(group, key=lambda one: one.line, reverse=True)
+                )
+            ],
+            _levels(curves[0], name, is_log=is_log, ceiling=ceiling),
+            ceiling,
+        )
+        for name, group in groups.items()
+    ]
+
+
+def _line(
+    curves: Sequence[Curve], n: int, figure: Figure, *, is_log: bool, is_second: bool
+) -> Line:
+    curve = curves[n]
+    points = [
+        (int(epoch["epoch"] or 0), drawable(epoch.get(figure), is_log=is_log))
+        for epoch in curve.epochs
+    ]
+    best = None if is_second else curve.best_epoch
+    if len(curves) == 1:
+        return Line(Key(figure.line[0], figure.line, figure.line), points, best)
+    letter = chr(ord("A" if is_second else "a") + n)
+    name = f"job {curve.job_id}" + (f" {figure.line}" if is_second else "")
+    return Line(Key(letter, f"job{n + 1}", name), points, best, is_dashed=is_second)
+
+
+def _levels(curve: Curve, panel: str, *, is_log: bool, ceiling: float) -> dict[str, float]:
+    named = BASELINES.get(panel)
+    levels = {
+        name.replace("_", " "): drawable(figures.get(named), is_log=is_log)
+        for name, figures in curve.baselines.items()
+        if named
+    }
+    return {name: value for name, value in levels.items() if value is not None and value <= ceiling}
+
+
+def drawable(value: float | None, *, is_log: bool = False) -> float | None:
+    """Give the value if an axis can show it, or None."""
+    if value is None or not math.isfinite(value) or abs(value) > BEYOND:
+        return None
+    return None if is_log and value < 1 / BEYOND else value
+
+
+def _mark(n: int, several: bool) -> str:
+    return f"{chr(ord('a') + n)} " if several else ""
+
+
+def _best(curve: Curve, mark: str) -> list[Span]:
+    best = curve.best_epoch
+    if best is None or all(epoch["epoch"] != best for epoch in curve.epochs):
+        return []
+    return [Span(f"{mark}best: epoch {best}", "best", (best, best))]
+
+
+def _legend(curves: Sequence[Curve]) -> list[Key]:
+    """Tell jobs apart by what was asked of them."""
+    names = dict.fromkeys(name for curve in curves for name in curve.asked)
+    differing = [
+        name for name in names if len({repr(curve.asked.get(name)) for curve in curves}) > 1
+    ]
+    return [
+        Key(chr(ord("a") + n), f"job{n + 1}", _told(curve, differing))
+        for n, curve in enumerate(curves)
+    ]
+
+
+def _told(curve: Curve, differing: Sequence[str]) -> str:
+    asked = [f"{name} {curve.asked.get(name, 'by default')}" for name in differing]
+    return f"job {curve.job_id}" + (f": {', '.join(asked)}" if asked else "")

@@ -1,0 +1,53 @@
+"""Ratings without those that would be learned from wrongly, for who asks for it: leave_out."""
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+
+from recsvc.rbm.data_profile import user_checks
+from recsvc.rbm.data_profile.issues import Which
+from recsvc.rbm.data_profile.value_checks import MANY_VALUES, far_out, of_another_scale
+from recsvc.rbm.params import LeaveOut
+from recsvc.rbm.snapshot import Snapshot
+
+
+def cleaned(snapshot: Snapshot, leave_out: LeaveOut) -> Snapshot:
+    """Leave out values off the scale, then all ratings by raters who are odd; ids stay.
+
+    Odd is who rates against all others, at random, as another does, far more than anybody, or
+    always the same: as the data profile has them. Interactions stay.
+    """
+    if leave_out in ("odd_values", "odd"):
+        snapshot = _kept(snapshot, ~odd_values(snapshot))
+    if leave_out in ("odd_raters", "odd"):
+        odd = user_checks.odd(user_checks.counted(snapshot))
+        snapshot = _kept(snapshot, ~odd[snapshot.user_numbers])
+    return snapshot
+
+
+def without_odd(snapshot: Snapshot) -> dict[LeaveOut, Snapshot]:
+    """Give what each choice leaves, by choice; those that leave out nothing are not there."""
+    left = {choice: cleaned(snapshot, choice) for choice in get_args(LeaveOut)}
+    return {choice: one for choice, one in left.items() if one.values.size < snapshot.values.size}
+
+
+def odd_values(snapshot: Snapshot) -> Which:
+    """Tell which values lie on another scale than most, or far from all others; (n_ratings,).
+
+    Of amounts, which have no scale, none are odd.
+    """
+    values = snapshot.values
+    odd = of_another_scale(values)
+    if values.size and np.unique(values[~odd]).size <= MANY_VALUES:
+        odd |= far_out(values)
+    return odd
+
+
+def _kept(snapshot: Snapshot, kept: Which) -> Snapshot:
+    return replace(
+        snapshot,
+        user_numbers=snapshot.user_numbers[kept],
+        item_numbers=snapshot.item_numbers[kept],
+        values=snapshot.values[kept],
+    )

@@ -1,0 +1,212 @@
+"""Looks at those who rated, and tells people from what is none."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsvc.rbm.data_profile.issues import RATES_ENOUGH, Counted, Remark, Which, of_users, remark_on
+from recsvc.rbm.rating_matrix import Doubles, Ints
+from recsvc.rbm.snapshot import Snapshot
+
+COLD = 5  # ratings; fewer tell next to nothing of a user or an item
+FEW = 0.1  # share of the users
+FAR_MORE = 6.0  # robust standard deviations of the logarithm of counts
+MAD_TO_DEVIATION = 1.4826  # of a normal distribution [Rousseeuw, Croux 1993]
+CONTRARY = -0.4  # correlation with what others think
+AT_RANDOM = 0.1  # the same: within a deviation or two of none
+RATES_MUCH = 200
+NEARLY_ALL = 0.9  # of the items of a catalogue that nobody goes through by hand
+LARGE_CATALOGUE = 100  # items
+FEW_USERS = 100
+
+
+def _no_agreement(counted: Counted) -> Remark | None:
+    told = counted.agreement[~np.isnan(counted.agreement)]
+    apart = int((told < AT_RANDOM).sum())
+    if told.size < FEW_USERS or 2 * apart <= told.size:
+        return None
+    return Remark(
+        "no_agreement", "users", apart, apart / counted.by_user.size, (),
+        "Most users' ratings have nothing to do with what others think of the same items: are "
+        "values and ids still in the rows they came in?",
+        "If they are mixed up there is nothing to learn. Where tastes are opposite there is: then "
+        "training goes on as always, and its curve tells.",
+    )  # fmt: skip
+
+
+def _duplicate_users(counted: Counted) -> Remark | None:
+    return of_users(
+        counted, "duplicate_users", copies(counted.snapshot, counted.by_user),
+        f"They gave the same {RATES_ENOUGH} ratings or more as another user, to the last one: one "
+        "person under several ids, or data sent twice?",
+        "What they say counts as often as they are there, and validation ratings of one are known "
+        "from the other: figures are too good. Leave them out: leave_out=odd_raters.",
+    )  # fmt: skip
+
+
+def copies(snapshot: Snapshot, by_user: Ints) -> Which:
+    """Tell which users are like one with a lower number, to the last rating; (n_users,)."""
+    hashes = _mixed(snapshot.item_numbers.astype(np.uint64) ^ _mixed(snapshot.values.view("u8")))
+    sums = np.zeros(by_user.size, dtype=np.uint64)
+    np.add.at(sums, snapshot.user_numbers, hashes)
+    _, first, inverse = np.unique(sums, return_index=True, return_inverse=True)
+    again: Which = (first[inverse] != np.arange(sums.size)) & (by_user >= RATES_ENOUGH)
+    return again
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Spread close numbers over all 64 bits [SplitMix64, Steele 2014]."""
+    spread = (numbers + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
+    return (spread ^ (spread >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+
+
+def _constant_raters(counted: Counted) -> Remark | None:
+    return of_users(
+        counted, "constant_raters", are_constant(counted),
+        f"They gave {RATES_ENOUGH} ratings or more, all of one value.",
+        "What they chose is learned from; their ratings tell the model nothing of their taste. "
+        "Leave them out, if they are many: leave_out=odd_raters.",
+    )  # fmt: skip
+
+
+def are_constant(counted: Counted) -> Which:
+    """Tell who always gives the same; (n_users,)."""
+    users, values = counted.snapshot.user_numbers, counted.snapshot.values
+    lowest = np.full(counted.by_user.size, np.inf)
+    highest = np.full(counted.by_user.size, -np.inf)
+    np.minimum.at(lowest, users, values)
+    np.maximum.at(highest, users, values)
+    constant: Which = (counted.by_user >= RATES_ENOUGH) & (lowest == highest)
+    return constant
+
+
+def _suspicious_raters(counted: Counted) -> Remark | None:
+    return of_users(
+        counted, "suspicious_raters", are_suspicious(counted),
+        "They did far more than all others, or rated nearly all items: a program, or a shared "
+        "account?",
+        "A user's pull on the weights grows with their ratings. Leave them out, "
+        "leave_out=odd_raters, or erase those who are no people: DELETE /v1/users/{user_id}.",
+    )  # fmt: skip
+
+
+def are_suspicious(counted: Counted) -> Which:
+    """Tell who did far more than all others, or rated nearly everything; (n_users,)."""
+    logs = np.log(np.maximum(counted.told_by, 1))
+    middle = np.median(logs) if logs.size else 0.0
+    spread = MAD_TO_DEVIATION * np.median(np.abs(logs - middle)) if logs.size else 0.0
+    busy = (logs > middle + FAR_MORE * spread) & (counted.told_by > 10 * RATES_ENOUGH)
+    n_items = len(counted.snapshot.items)
+    whole = (counted.by_user > NEARLY_ALL * n_items) & (n_items >= LARGE_CATALOGUE)
+    crowded = whole.mean() > FEW if whole.size else False  # a dense table: all rate nearly all
+    suspicious: Which = (busy & (spread > 0)) | (whole & (not crowded))
+    return suspicious
+
+
+def _random_raters(counted: Counted) -> Remark | None:
+    return of_users(
+        counted, "random_raters", rate_at_random(counted),
+        f"Their {RATES_MUCH} ratings or more go neither with nor against the others': given by a "
+        "program, or without a look?",
+        "Their ratings blur what the weights learn, the more of them the more. Leave them out, "
+        "leave_out=odd_raters, or erase those who are no people: DELETE /v1/users/{user_id}.",
+    )  # fmt: skip
+
+
+def rate_at_random(counted: Counted) -> Which:
+    """Tell whose many ratings have nothing to do with others'; (n_users,)."""
+    at_random: Which = np.abs(counted.agreement) < AT_RANDOM
+    return at_random & (counted.by_user >= RATES_MUCH)
+
+
+def _contrary_raters(counted: Counted) -> Remark | None:
+    return of_users(
+        counted, "contrary_raters", are_contrary(counted),
+        "They like what others do not, and the reverse: is their scale turned over?",
+        "They pull the weights the other way. Look whether 1 is best where they come from, and "
+        "turn their ratings over before they are sent; or leave them out, leave_out=odd_raters.",
+    )  # fmt: skip
+
+
+def are_contrary(counted: Counted) -> Which:
+    """Tell who rates against all others; (n_users,)."""
+    contrary: Which = counted.agreement < CONTRARY
+    return contrary
+
+
+def odd(counted: Counted) -> Which:
+    """Tell who had better be left out; (n_users,)."""
+    odd = copies(counted.snapshot, counted.by_user)
+    for look in (are_constant, are_suspicious, rate_at_random, are_contrary):
+        odd = odd | look(counted)
+    return odd
+
+
+def counted(snapshot: Snapshot) -> Counted:
+    """Count a snapshot's ratings once for all looks."""
+    n_users, n_items = len(snapshot.users), len(snapshot.items)
+    by_user = np.bincount(snapshot.user_numbers, minlength=n_users)
+    of_item = np.bincount(snapshot.item_numbers, minlength=n_items)
+    events_by = np.bincount(snapshot.event_users, minlength=n_users)
+    events_of = np.bincount(snapshot.event_items, minlength=n_items)
+    return Counted(
+        snapshot, by_user, of_item, by_user + events_by, of_item + events_of,
+        agreement_with_others(snapshot, by_user),
+    )  # fmt: skip
+
+
+def agreement_with_others(snapshot: Snapshot, by_user: Ints) -> Doubles:
+    """Correlation of a user's ratings with the means of the others' for the same items.
+
+    NaN for a user with fewer than 20 such ratings, or for whom one of the two is constant.
+    """
+    users, items, values = snapshot.user_numbers, snapshot.item_numbers, snapshot.values
+    n_items, n_users = len(snapshot.items), by_user.size
+    sums = np.bincount(items, values, n_items)[items] - values
+    others = np.bincount(items, minlength=n_items)[items] - 1
+    shared = others > 0
+    users, values = users[shared], values[shared]
+    means = sums[shared] / others[shared]
+    n = np.bincount(users, minlength=n_users)
+    sizes = np.maximum(n, 1)
+    own = values - (np.bincount(users, values, n_users) / sizes)[users]
+    theirs = means - (np.bincount(users, means, n_users) / sizes)[users]
+    both, of_own, of_theirs = (
+        np.bincount(users, product, n_users) for product in (own * theirs, own**2, theirs**2)
+    )
+    told = (n >= RATES_ENOUGH) & (of_own > 0) & (of_theirs > 0)
+    product = np.where(told, of_own * of_theirs, 1)
+    agreement: Doubles = np.where(told, both / np.sqrt(product), np.nan)
+    return agreement
+
+
+def _few_users(counted: Counted) -> Remark | None:
+    n_users = int((counted.told_by > 0).sum())
+    if not 0 < n_users < FEW_USERS:
+        return None
+    return Remark(
+        "few_users", "users", n_users, 1.0, (), f"There are fewer than {FEW_USERS} users.",
+        "A model is made, and its figures say little: they change with every user more.",
+    )  # fmt: skip
+
+
+def _cold_users(counted: Counted) -> Remark | None:
+    return of_users(
+        counted, "cold_users", counted.told_by < COLD,
+        f"Fewer than {COLD} ratings or interactions each.",
+        "They are learned from, and answered: what little they told is folded in, the rest of "
+        "their list is popular.",
+    )  # fmt: skip
+
+
+def _cold_items(counted: Counted) -> Remark | None:
+    return remark_on(
+        "cold_items", "items", counted.snapshot.items, counted.told_of < COLD,
+        f"Fewer than {COLD} ratings or interactions each.",
+        "They are learned as far as that goes and seldom come first in a list.",
+    )  # fmt: skip
+
+
+LOOKS = (
+    _no_agreement, _duplicate_users, _constant_raters, _suspicious_raters, _random_raters,
+    _contrary_raters, _few_users, _cold_users, _cold_items,
+)  # fmt: skip

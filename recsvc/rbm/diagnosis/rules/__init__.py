@@ -1,0 +1,1 @@
+"""Diagnosis rules, by topic."""

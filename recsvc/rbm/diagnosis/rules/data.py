@@ -1,0 +1,96 @@
+"""Checks of what was learned from: the remarks of the data profile, where they spoil a model."""
+
+from typing import NamedTuple
+
+from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding, Severity
+from recsvc.rbm.diagnosis.run import MUCH_LEARNED, Run
+from recsvc.rbm.params import LeaveOut
+
+
+class Cause(NamedTuple):
+    """What a remark on more than a share of the users, or ratings, means for the loss.
+
+    leave_out  the choice that leaves out what it remarks on, if there is one
+    """
+
+    share: float
+    severity: Severity
+    cause: str
+    leave_out: LeaveOut = "nobody"
+
+
+CAUSES = {
+    "mixed_scales": Cause(
+        0.0, "problem", "Ratings are given on two scales: one opinion becomes two levels.",
+        "odd_values",
+    ),
+    "unscaled_counts": Cause(
+        0.0, "warning", "The values are counts or amounts, which say little of what is liked."
+    ),
+    "outliers": Cause(
+        0.0, "warning", "A few values lie far outside and stretch the scale.", "odd_values"
+    ),
+    "level_imbalance": Cause(
+        0.0, "warning", "Nearly all ratings are the same: there is little to tell apart."
+    ),
+    "no_agreement": Cause(
+        0.0, "problem", "Ratings have nothing to do with what others think of the same items: "
+        "their rows may have been mixed up."
+    ),
+    "duplicate_users": Cause(
+        0.005, "warning", "Users are there twice: validation ratings of one are known from the "
+        "other.", "odd_raters"
+    ),
+    "constant_raters": Cause(
+        0.03, "warning", "Many users always give the same: their ratings tell nothing.",
+        "odd_raters",
+    ),
+    "suspicious_raters": Cause(
+        0.002, "warning", "Users who did far more than all others pull the weights to them.",
+        "odd_raters",
+    ),
+    "random_raters": Cause(
+        0.01, "warning", "Users who rate at random blur what the weights learn.", "odd_raters"
+    ),
+    "contrary_raters": Cause(
+        0.02, "warning", "Users rate against all others: their scale may be turned over.",
+        "odd_raters",
+    ),
+    "few_users": Cause(0.0, "warning", "There are too few users to learn from."),
+    "cold_users": Cause(0.5, "warning", "Most users have told too little to be learned from."),
+}  # fmt: skip
+
+REFUTED_BY_LEARNING = {"no_agreement"}  # of tastes that are opposite, no item's mean tells
+EXPLAINED_BY = {"constant_raters": "level_imbalance"}
+
+
+def findings(run: Run) -> list[Finding]:
+    """Tell which remarks go beyond what a sound data set has."""
+    remarks, epochs = run.remarks or {}, (0, run.last_epoch)
+    found = []
+    for code, cause in CAUSES.items():
+        share = remarks.get(code, 0.0)
+        if share <= cause.share or EXPLAINED_BY.get(code) in remarks:
+            continue
+        if code in REFUTED_BY_LEARNING and _told_well(run):
+            continue
+        seen = Evidence(f"share of {code}", share, cause.share, "own")
+        change = _change(code, cause, run)
+        found.append(Finding(code, cause.severity, epochs, (seen,), cause.cause, change, 0.7))
+    return found
+
+
+def _told_well(run: Run) -> bool:
+    nll = run.series("validation_nll")
+    return nll.values.size > 0 and nll.learned > MUCH_LEARNED
+
+
+def _change(code: str, cause: Cause, run: Run) -> Change | None:
+    if code == "unscaled_counts":
+        return run.as_usual("scaling")
+    if cause.leave_out == "nobody" or run.hyper is None:
+        return None
+    before = run.hyper.leave_out
+    if before in (cause.leave_out, "odd"):
+        return None
+    return Change("leave_out", before, cause.leave_out if before == "nobody" else "odd")

@@ -1,0 +1,151 @@
+"""Checks of the start and of the hidden units."""
+
+from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding
+from recsvc.rbm.diagnosis.run import WARM_UP, Run
+
+SATURATED, TWINS = 0.95, 0.99
+MANY_UNITS, MOST_UNITS = 0.25, 0.5
+WORSE_THAN_ITEMS = 1.05
+FEW_UNITS = 8
+SCARCE = 0.02  # ratings a parameter; sound runs of the bank have .037 and more, faulty ones .012
+
+
+def bad_start(run: Run) -> Finding | None:
+    """Epoch 0 predicts worse than the items' own ratings, or its hidden units are jammed."""
+    seen = _far_off(run) or _jammed_at_first(run)
+    if seen is None:
+        return None
+    cause = "The machine begins where it cannot learn from: its first weights are too large."
+    change = run.begun_cold()
+    if change is not None:
+        cause = "The machine begins at an earlier version's weights, and these are spoilt."
+    elif run.hyper is not None and run.hyper.initial_weight > run.usual.initial_weight:
+        change = run.as_usual("initial_weight")
+    return Finding("bad_start", "problem", (0, 0), (seen,), cause, change, 0.9)
+
+
+def _far_off(run: Run) -> Evidence | None:
+    """Predictions of epoch 0 are worse than what each item's own ratings say without a machine."""
+    known = (run.baselines or {}).get("item_mean", {})
+    for name in ("rmse", "nll"):
+        first, theirs = run.series(f"validation_{name}"), known.get(name)
+        if first.values.size == 0 or first.epochs[0] != 0 or not theirs:
+            continue
+        times = float(first.values[0] / theirs)
+        if times > WORSE_THAN_ITEMS:
+            metric = f"validation_{name} of epoch 0 over that of the items' own ratings"
+            return Evidence(metric, times, WORSE_THAN_ITEMS, "own")
+    return None
+
+
+def _jammed_at_first(run: Run) -> Evidence | None:
+    jammed = run.series("saturated_units")
+    if jammed.values.size == 0 or jammed.epochs[0] != 0 or jammed.values[0] <= MANY_UNITS:
+        return None
+    return Evidence("saturated_units of epoch 0", float(jammed.values[0]), MANY_UNITS, "own")
+
+
+def saturated(run: Run) -> Finding | None:
+    """Hidden units say the same of everybody: yes, or no."""
+    jammed = saturation(run)
+    if jammed is None or jammed.value <= jammed.threshold:
+        return None
+    cause = "Many hidden units are on for nearly everybody, or off: they tell no users apart."
+    change = None
+    if run.hyper is not None and run.knows("sparsity_target"):
+        change = Change("sparsity_target", run.hyper.sparsity_target, 0.2)
+    shown = run.series("saturated_units")
+    epochs = (shown if shown.values.size else run.series("hidden_activity")).span
+    return Finding("saturated", "problem", epochs, (jammed,), cause, change, 0.6)
+
+
+def saturation(run: Run) -> Evidence | None:
+    """Tell how many hidden units are jammed; of a curve from elsewhere, their mean activity."""
+    jammed = run.series("saturated_units").values
+    if jammed.size:
+        return Evidence("saturated_units", float(jammed[-1]), MANY_UNITS, "own")
+    activity = run.series("hidden_activity").values
+    if activity.size:
+        extreme = float(max(activity[-1], 1.0 - activity[-1]))
+        return Evidence("hidden_activity, or 1 − it", extreme, SATURATED, "own")
+    return None
+
+
+def dead_units(run: Run) -> Finding | None:
+    """Most hidden units answer everybody alike, and not only while small weights grow apart."""
+    dead = run.series("dead_units").after(run.flat_start)
+    if run.may_be_flat or dead.values.size < WARM_UP:
+        return None
+    if dead.values[-WARM_UP:].min() <= MOST_UNITS:
+        return None
+    seen = Evidence("dead_units", float(dead.values[-1]), MOST_UNITS, "own")
+    cause = "Most hidden units answer everybody alike: there are more than the ratings can teach."
+    change = run.scaled("n_hidden", 1.0 - 0.9 * float(dead.values[-1]))
+    if run.decays_too_much:
+        cause = "Weights are pulled to zero faster than they learn: hidden units stay asleep."
+        change = run.as_usual("weight_decay")
+    return Finding("dead_units", "problem", dead.span, (seen,), cause, change, 0.7)
+
+
+def too_few_units(run: Run) -> Finding | None:
+    """There is no room for what ratings could tell."""
+    hyper = run.hyper
+    if hyper is None or hyper.n_hidden >= FEW_UNITS:
+        return None
+    seen = Evidence("n_hidden", hyper.n_hidden, FEW_UNITS, "own")
+    cause = "A handful of hidden units cannot hold what tells users apart."
+    change = Change("n_hidden", float(hyper.n_hidden), float(run.usual.n_hidden))
+    epochs = (0, run.last_epoch)
+    return Finding("too_few_units", "warning", epochs, (seen,), cause, change, 0.7)
+
+
+def too_little_data(run: Run) -> Finding | None:
+    """There are far more parameters than ratings to learn them from."""
+    ratio = run.ratings_per_parameter
+    if ratio is None or ratio >= SCARCE:
+        return None
+    seen = Evidence("ratings per parameter", ratio, SCARCE, "own")
+    cause = "There are far more weights than ratings to learn them from: the machine is too big."
+    change = None
+    if run.hyper is not None and run.hyper.n_hidden > FEW_UNITS:
+        fewer = max(FEW_UNITS, round(run.hyper.n_hidden * ratio / SCARCE))
+        change = Change("n_hidden", float(run.hyper.n_hidden), float(fewer))
+    epochs = (0, run.last_epoch)
+    return Finding("too_little_data", "warning", epochs, (seen,), cause, change, 0.5)
+
+
+def equal_start(run: Run) -> Finding | None:
+    """Hidden units began with the same weights, and keep them."""
+    change = _begun_equal(run)
+    if change is None or not (alike := _alike(run)):
+        return None
+    cause = "Hidden units began equal, and what begins equal learns the same for ever."
+    return Finding("twin_units", "problem", (0, run.last_epoch), alike, cause, change, 0.9)
+
+
+def twin_units(run: Run) -> Finding | None:
+    """Two hidden units have come to the same weights, and keep them: they count as one."""
+    if _begun_equal(run) is not None or not (alike := _alike(run)):
+        return None
+    cause = "Hidden units have learned the same: there are more than the ratings can tell apart."
+    change = run.scaled("n_hidden", 0.5)
+    epochs = run.series("unit_similarity").after(WARM_UP).span
+    return Finding("twin_units", "warning", epochs, alike, cause, change, 0.8)
+
+
+def _alike(run: Run) -> tuple[Evidence, ...]:
+    alike = run.series("unit_similarity").after(WARM_UP)
+    if alike.values.size < WARM_UP or alike.values[-WARM_UP:].min() <= TWINS:
+        return ()
+    return (Evidence("unit_similarity", float(alike.values[-1]), TWINS, "own"),)
+
+
+def _begun_equal(run: Run) -> Change | None:
+    """Give what made all first weights equal, if anything did."""
+    if run.hyper is None:
+        return None
+    if run.hyper.initialisation == "constant":
+        return run.as_usual("initialisation")
+    if run.hyper.initial_weight < run.usual.initial_weight:
+        return run.as_usual("initial_weight")
+    return None

@@ -1,0 +1,170 @@
+"""Checks of how far each step goes."""
+
+import numpy as np
+
+from recsvc.rbm.diagnosis.finding import Evidence, Finding
+from recsvc.rbm.diagnosis.rules.hidden_units import saturation
+from recsvc.rbm.diagnosis.run import PATIENCE, WARM_UP, Run, above
+from recsvc.rbm.training.schedules import AFTER_ROLLBACK
+
+STEP_TOO_LONG, STEP_TOO_SHORT, STEP_WANTED = 1e-2, 1e-4, 1e-3  # [H10 section 7]
+HEALTHY, HEALTHY_ADAM = 0.01, 0.034  # steps of sound runs; a joint machine's are Adam's
+FAR_TOO_LONG = 2.5  # times that
+NEXT_TO_NOTHING = 0.01
+STANDING_STILL = 1e-7
+WORSE_THAN_START = 0.01
+RISEN = 0.05  # [SM], and in a flat start
+SHOCK_EPOCHS, SHOCK = 3, 0.05
+STILL_FALLING = 0.005
+STALLED_SECONDS = 1800.0  # [SM]
+
+
+def not_finite(run: Run) -> Finding | None:
+    """A figure, or a parameter, is no finite number, or was until training went back."""
+    if run.spoilt_at is None:
+        return _rolled_back(run)
+    seen = Evidence("epoch with a number that is not finite", run.spoilt_at, 0, "own")
+    cause = "Steps were so long that parameters left what numbers can hold."
+    at = (run.spoilt_at, run.spoilt_at)
+    change = run.scaled("learning_rate", AFTER_ROLLBACK)
+    if run.spoilt_at == 0:
+        cause, change = "It begins at parameters that are no finite numbers.", run.begun_cold()
+    return Finding("not_finite", "problem", at, (seen,), cause, change, 0.95)
+
+
+def _rolled_back(run: Run) -> Finding | None:
+    back = run.series("rollbacks")
+    if back.values.size == 0 or back.values[-1] == 0:
+        return None
+    seen = Evidence("rollbacks", float(back.values[-1]), 0, "own")
+    cause = "Steps left what numbers can hold: training went on from its best epoch, with less."
+    at = back.epochs[np.diff(back.values, prepend=0.0) > 0]
+    change = run.scaled("learning_rate", AFTER_ROLLBACK ** float(back.values[-1]))
+    epochs = int(at[0]), int(at[-1])
+    return Finding("not_finite", "warning", epochs, (seen,), cause, change, 0.95)
+
+
+def stalled(run: Run) -> Finding | None:
+    """No epoch has come for half an hour, though the run goes on."""
+    if run.is_over or run.idle_seconds <= STALLED_SECONDS:
+        return None
+    seen = Evidence("seconds since the last epoch", run.idle_seconds, STALLED_SECONDS, "SM")
+    cause = "No epoch has come for long: its worker hangs, or the machine has too much to do."
+    at = (run.last_epoch, run.last_epoch)
+    return Finding("stalled", "problem", at, (seen,), cause, None, 0.7)
+
+
+def rate_too_high(run: Run) -> Finding | None:
+    """Steps are long, and the loss went up by them, or the hidden units are jammed.
+
+    Long steps are as they should be while the loss falls by them.
+    """
+    ratio, loss = run.ratio, run.loss
+    if run.series("update_to_weight_ratio").values.size == 0:
+        return _rising(run)
+    if ratio.values.size < WARM_UP or loss.values.size < WARM_UP:
+        return None
+    step, worse = float(np.median(ratio.values)), above(loss.values[-1], loss.values[0])
+    risen, jammed = above(loss.values[-1], loss.values.min()), saturation(run)
+    if step <= STEP_TOO_LONG:
+        return None
+    most, source = WORSE_THAN_START, "own"
+    if run.may_be_flat:
+        most, source = RISEN, "SM"
+    if jammed is not None and jammed.value > jammed.threshold:
+        beside = jammed
+    elif worse > most:
+        beside = Evidence("last loss above the first", worse, most, source)
+    elif step > FAR_TOO_LONG * HEALTHY and not run.makes_lists and risen > most:
+        beside = Evidence("last loss above its least", risen, most, source)
+    else:
+        return None
+    seen = (Evidence("update_to_weight_ratio", step, STEP_TOO_LONG, "H10"), beside)
+    cause = "Each step changes the weights by more than they have learned: the rate is too high."
+    wanted = STEP_TOO_LONG if run.model_kind == "joint_rbm" else STEP_WANTED  # Adam's are longer
+    change = run.rescaled_rate(0.5 ** max(1, round(np.log2(step / wanted))))
+    return Finding("rate_too_high", "problem", ratio.span, seen, cause, change, 0.85)
+
+
+def _rising(run: Run) -> Finding | None:
+    """Tell that the loss only rises, where nobody has measured the steps."""
+    loss, train = run.loss, run.series("train_nll")
+    if loss.values.size <= WARM_UP + 1 or loss.learned > 0:
+        return None
+    risen = above(loss.values[-1], loss.values[0])
+    if risen <= RISEN or (train.values.size and train.learned > 0):
+        return None
+    seen = Evidence("last loss above the first", risen, RISEN, "SM")
+    cause = "The loss rises from the first epoch on: most likely the rate is too high."
+    change = run.rescaled_rate(0.1)
+    return Finding("rate_too_high", "problem", loss.span, (seen,), cause, change, 0.5)
+
+
+def rate_too_low(run: Run) -> Finding | None:
+    """Steps are short and the loss has come to rest, or has not moved since the start."""
+    ratio, loss = run.ratio, run.loss
+    if ratio.values.size < WARM_UP or loss.values.size <= WARM_UP:
+        return None
+    step = float(np.median(ratio.values))
+    gain = loss.gain(min(PATIENCE, loss.values.size - 1))
+    wanted = HEALTHY_ADAM if run.makes_lists else HEALTHY
+    if step <= STANDING_STILL:
+        return None
+    if step < STEP_TOO_SHORT and gain < STILL_FALLING:
+        seen = (
+            Evidence("update_to_weight_ratio", step, STEP_TOO_SHORT, "H10"),
+            Evidence("gain of the loss", gain, STILL_FALLING, "own"),
+        )
+    elif step < wanted / 3 and loss.learned < NEXT_TO_NOTHING:
+        seen = (
+            Evidence("update_to_weight_ratio", step, wanted / 3, "own"),
+            Evidence("gain of the loss since epoch 0", loss.learned, NEXT_TO_NOTHING, "own"),
+        )
+    else:
+        return None
+    cause = "Steps are too short to get anywhere: the rate is too low."
+    change = run.rescaled_rate(wanted / step)
+    return Finding("rate_too_low", "problem", ratio.span, seen, cause, change, 0.85)
+
+
+def not_moving(run: Run) -> Finding | None:
+    """The weights stand still, whether steps are made or not."""
+    ratio, largest = run.ratio, run.series("largest_weight").after(0)
+    if ratio.values.size < WARM_UP:
+        return None
+    cause = "The weights do not change at all: they began equal, or the rate is next to nothing."
+    longest = float(ratio.values[-WARM_UP:].max())
+    seen = Evidence("update_to_weight_ratio", longest, STANDING_STILL, "own")
+    change = run.scaled("learning_rate", 1000.0)
+    if run.hyper is not None and run.hyper.initial_weight == 0:
+        change = run.as_usual("initial_weight")
+    if longest > STANDING_STILL:
+        moved = float(np.ptp(largest.values)) if largest.values.size > WARM_UP else 1.0
+        if moved > 0:
+            return None
+        seen = Evidence("change of largest_weight since epoch 1", moved, 0.0, "own")
+        cause = "Steps are made and the weights do not change: something puts them back."
+        change = None
+    return Finding("not_moving", "problem", ratio.span, (seen,), cause, change, 0.9)
+
+
+def momentum_shock(run: Run) -> Finding | None:
+    """The loss jumps when the momentum rises."""
+    loss, hyper = run.loss, run.hyper
+    if hyper is None or not run.knows("momentum", "initial_momentum", "momentum_epoch"):
+        return None
+    if hyper.momentum <= hyper.initial_momentum:
+        return None
+    at = hyper.momentum_epoch
+    calm = loss.values[loss.epochs == at]
+    shaken = loss.after(at).values[:SHOCK_EPOCHS]
+    if calm.size == 0 or shaken.size == 0:
+        return None
+    jump = above(shaken.max(), calm[0])
+    if jump <= SHOCK:
+        return None
+    seen = Evidence("jump of the loss", jump, SHOCK, "own")
+    cause = "The loss jumped when the momentum rose: the rate is too high for the full momentum."
+    change = run.scaled("learning_rate", 0.5)
+    epochs = (at, at + SHOCK_EPOCHS)
+    return Finding("momentum_shock", "warning", epochs, (seen,), cause, change, 0.7)

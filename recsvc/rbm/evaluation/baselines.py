@@ -1,0 +1,70 @@
+"""The baselines' figures, measured as a model's are and shown beside them."""
+
+from typing import Any
+
+import numpy as np
+
+from recsvc.rbm.evaluation.ranking import LIST_LENGTH, RankingFigures, ranking_figures
+from recsvc.rbm.evaluation.rating_accuracy import errors
+from recsvc.rbm.machines.baselines import Biases, Ease
+from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
+from recsvc.rbm.params import base_rates
+from recsvc.rbm.rating_matrix import Ints, RatingMatrix, RatingScale
+
+
+def baseline_figures(
+    train: RatingMatrix,
+    test: RatingMatrix,
+    users: Ints,
+    scale: RatingScale,
+    *,
+    n: int = LIST_LENGTH,
+    with_ease: bool,
+) -> dict[str, dict[str, Any]]:
+    """Measure global mean, item mean and user + item bias; the most-rated list and EASE.
+
+    The item mean has an NLL, too: that of each item's own shares of levels.
+
+    users      those whose lists are measured
+    with_ease  its time grows with the cube of the number of items, its memory with the square
+
+    Raises RatingsLeaked where a test rating is among the train ratings.
+    """
+    figures = {}
+    if scale.values and test.rated(scale).n_ratings:
+        figures = _of_ratings(train.rated(scale), test.rated(scale), np.array(scale.values))
+    liked = scale.first_liked
+    most_rated = most_rated_figures(train, test, users, n=n, first_liked=liked)
+    figures["most_rated"] = most_rated.as_dict()
+    if with_ease:
+        scores_of = Ease.fit(train).scores
+        ease = ranking_figures(scores_of, train, test, users, n=n, first_liked=liked)
+        figures["ease"] = ease.as_dict()
+    return figures
+
+
+def _of_ratings(
+    train: RatingMatrix, test: RatingMatrix, values: np.ndarray
+) -> dict[str, dict[str, Any]]:
+    predictions = Biases.fit(train, values).predictions(test.users(), test.items)
+    given = values[test.levels]
+    figures = {
+        name: dict(zip(("rmse", "mae"), errors(expected, given), strict=True))
+        for name, expected in predictions.items()
+    }
+    shares = base_rates(train, values.size)[test.items]
+    figures["item_mean"]["nll"] = mean_nll(shares, test.levels)
+    return figures
+
+
+def most_rated_figures(
+    train: RatingMatrix,
+    test: RatingMatrix,
+    users: Ints,
+    *,
+    n: int = LIST_LENGTH,
+    first_liked: int = 0,
+) -> RankingFigures:
+    """Give everybody the items with the most train ratings."""
+    counts = train.item_counts().astype(np.float64)
+    return ranking_figures(lambda _: counts, train, test, users, n=n, first_liked=first_liked)

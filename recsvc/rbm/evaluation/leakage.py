@@ -1,0 +1,38 @@
+"""The guard: what is tested must not be among what the answer is made from."""
+
+import numpy as np
+
+from recsvc.errors import RatingsLeaked
+from recsvc.rbm.rating_matrix import Ints, RatingMatrix, Vocabulary
+
+
+def refuse_leaks(
+    inputs: RatingMatrix,
+    test: RatingMatrix,
+    *,
+    users: Vocabulary | None = None,
+    items: Vocabulary | None = None,
+) -> None:
+    """Raise RatingsLeaked where a test rating's user and item are a pair of the inputs, too.
+
+    inputs, test  rows are the same users, columns the same items; either may have more columns
+    users, items  to name the example by its ids instead of by its numbers
+    """
+    n_columns = max(inputs.n_items, test.n_items)
+    known, asked = _pairs(inputs, n_columns), _pairs(test, n_columns)
+    places = np.searchsorted(known, asked)
+    leaked = asked[known.take(places, mode="clip") == asked] if known.size else known
+    if leaked.size == 0:
+        return
+    user, item = divmod(int(leaked[0]), n_columns)
+    raise RatingsLeaked(
+        int(leaked.size),
+        test.n_ratings,
+        user_id=users.ids[user] if users else str(user),
+        item_id=items.ids[item] if items else str(item),
+    )
+
+
+def _pairs(ratings: RatingMatrix, n_columns: int) -> Ints:
+    """Number each rating's (user, item), in rising order, (n_ratings,)."""
+    return ratings.users().astype(np.int64) * n_columns + ratings.items

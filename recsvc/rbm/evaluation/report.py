@@ -1,0 +1,65 @@
+"""A model's figures, of ratings and of lists, as its card shows them."""
+
+from dataclasses import dataclass
+
+from recsvc.rbm.evaluation.leakage import refuse_leaks
+from recsvc.rbm.evaluation.ranking import LIST_LENGTH, RankingFigures, ranking_figures
+from recsvc.rbm.evaluation.rating_accuracy import RatingFigures, rating_figures
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.rating_matrix import Ints, RatingMatrix
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """What a model was measured to be.
+
+    ratings  None where no test rating was one: interactions alone
+    lists    of all test items, rated or chosen
+    n_tested how many test ratings and interactions there were
+    """
+
+    ratings: RatingFigures | None
+    lists: RankingFigures
+    n_tested: int
+
+    def as_dict(self) -> dict[str, float]:
+        """Give the figures by the names they have on a card."""
+        return {
+            **(self.ratings.as_dict() if self.ratings else {}),
+            **self.lists.as_dict(),
+            "n_ratings": self.n_tested,
+            "n_users_ranked": self.lists.n_users,
+            "n_liked_users_ranked": self.lists.n_liked_users,
+        }
+
+
+def model_figures(
+    folded: Folded,
+    train: RatingMatrix,
+    test: RatingMatrix,
+    users: Ints,
+    *,
+    n: int = LIST_LENGTH,
+) -> ModelFigures:
+    """Measure a model on at least one test rating.
+
+    folded       its users folded in from their train ratings alone
+    train, test  rows are users, columns the model's items
+    users        those whose lists are measured; ratings are measured for everybody
+
+    Raises RatingsLeaked where a test rating is among the train ratings.
+    """
+    refuse_leaks(train, test)
+    scale = folded.model.scale
+    return ModelFigures(
+        _of_ratings(folded, test.rated(scale)),
+        ranking_figures(folded.scores, train, test, users, n=n, first_liked=scale.first_liked),
+        test.n_ratings,
+    )
+
+
+def _of_ratings(folded: Folded, test: RatingMatrix) -> RatingFigures | None:
+    if test.n_ratings == 0:
+        return None
+    shares = folded.level_probabilities(test.users(), test.items)
+    return rating_figures(shares, test.levels, folded.model.scale)

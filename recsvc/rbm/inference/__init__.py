@@ -1,0 +1,1 @@
+"""Inference: fold-in, scores, top-n lists and explanations."""

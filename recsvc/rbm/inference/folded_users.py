@@ -1,0 +1,71 @@
+"""A model beside the ratings that its users are folded in from: what evaluation asks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.rbm.inference import scoring
+from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.model import Model
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Numbers, RatingMatrix
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Every user of a matrix, folded in at once.
+
+    ratings  what the users were folded in from; rows are users
+    hidden   (n_cases, n_hidden) of the users, or of the items of an item_rbm
+    rating_hidden  (n_users, width) of the users, in the machine that rates beside a joint_rbm
+    n_rated        (n_users,) how many ratings that machine was given
+    """
+
+    model: Model
+    ratings: RatingMatrix
+    hidden: Floats
+    rating_hidden: Floats | None = None
+    n_rated: Ints | None = None
+
+    @classmethod
+    def of(cls, model: Model, ratings: RatingMatrix) -> "Folded":
+        """Fold users in from these ratings alone; an item_rbm also needs its own users.
+
+        ratings  rows are users, columns the model's items
+        """
+        cases = ratings.transposed() if model.model_kind == "item_rbm" else ratings
+        machine = machine_of(model.model_kind)
+        hidden = machine.hidden_probabilities(model.params, cases)
+        if model.raters is None:
+            return cls(model, ratings, hidden)
+        rated = ratings.rated(model.scale)
+        return cls(
+            model, ratings, hidden, model.raters.by_user.hidden(rated), np.diff(rated.indptr)
+        )
+
+    def level_probabilities(self, users: Ints | Numbers, items: Ints | Numbers) -> Doubles:
+        """p(level | the user's ratings) of each (user, item), (n, n_levels).
+
+        Of a joint_rbm with raters, rows of the ratings are the users of training.
+        """
+        raters, n_rated = self.model.raters, self.n_rated
+        if raters is not None and n_rated is not None and self.rating_hidden is not None:
+            own, asked = users.astype(np.int64), items.astype(np.int64)
+            return raters.level_probabilities(
+                self.rating_hidden, own, own, asked, n_rated[own], in_parallel=True
+            )
+        cases, visible = users.astype(np.int64), items.astype(np.int64)
+        if self.model.model_kind == "item_rbm":
+            cases, visible = visible, cases
+        return self.model.predictor.level_probabilities(
+            self.hidden, cases, visible, in_parallel=True
+        )
+
+    def scores(self, user: int) -> Doubles:
+        """Scores of all items for one user, for ranking alone, (n_items,)."""
+        if self.model.model_kind == "joint_rbm":
+            rated, _ = self.ratings.row(user)
+            return scoring.list_scores(self.model, self.hidden[user], rated)
+        items = np.arange(len(self.model.items))
+        shares = self.level_probabilities(np.full_like(items, user), items)
+        liked = shares[:, self.model.scale.first_liked :].sum(axis=1)
+        return scoring.ranking_scores(self.model, liked)

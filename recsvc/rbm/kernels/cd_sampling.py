@@ -1,0 +1,183 @@
+"""Kernels of the Gibbs chain: a batch's hidden states and levels.
+
+The items are cut into chunks, each of which one thread works on, so that an item's weights stay in
+the cache while all who rated it draw. What a chunk adds to the users' hidden inputs goes into a
+sum of its own, and the chunks' sums are added in their order: the result does not depend on the
+number of threads.
+
+The loops that take the time call nothing that takes an array and make no views of arrays: numba
+would count references in them, which costs more than the arithmetic.
+"""
+
+import numpy as np
+from numba import prange
+
+from recsvc.rbm.kernels.cd_state import Chain, Deal, Keys, Machine
+from recsvc.rbm.kernels.compilation import REORDERED, embedded, inlined, kernel
+from recsvc.rbm.kernels.scalars import ONE, exponential, uniform
+from recsvc.rbm.rating_matrix import Floats, Ints, Levels, Numbers
+
+ZERO = np.float32(0.0)
+LANES = 8  # float32 numbers in a vector register that every x86-64 server has
+
+
+@inlined
+def sum_inputs(
+    weights: Floats, group_items: Numbers, group_starts: Ints, first: int, last: int,
+    rows: Numbers, levels: Levels, sums: Floats,
+) -> None:  # fmt: skip
+    """`sums` = Σ weights[i, r] over a user's ratings (i, r) in some groups, (n_batch, n_hidden)."""
+    for row in range(sums.shape[0]):
+        for j in range(sums.shape[1]):
+            sums[row, j] = ZERO
+    for group in range(first, last):
+        item = group_items[group]
+        for k in range(group_starts[group], group_starts[group + 1]):
+            row, level = rows[k], levels[k]
+            for j in range(sums.shape[1]):
+                sums[row, j] += weights[item, level, j]
+
+
+@embedded(fastmath=REORDERED, error_model="numpy")
+def _sample_user(
+    hidden_bias: Floats, sums: Floats, row: int, key: np.uint64, first_draw: int,
+    probabilities: Floats, states: Floats,
+) -> None:  # fmt: skip
+    """Compute P(h = 1 | levels) of one user, and draw states from it."""
+    for j in range(hidden_bias.size):
+        probabilities[row, j] = hidden_bias[j]
+    for chunk in range(sums.shape[0]):
+        for j in range(hidden_bias.size):
+            probabilities[row, j] += sums[chunk, row, j]
+    for j in range(hidden_bias.size):
+        probabilities[row, j] = ONE / (ONE + exponential(-probabilities[row, j]))
+    for j in range(hidden_bias.size):
+        drawn = uniform(key, first_draw + j) < probabilities[row, j]
+        states[row, j] = ONE if drawn else ZERO
+
+
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
+def sample_hidden(
+    machine: Machine, deal: Deal, chain: Chain, batch: int, step: int, out: Floats
+) -> None:
+    """`out` = P(h = 1 | levels) of a batch, whose inputs the chunks have summed; draw states.
+
+    A user draws hidden states with the uniforms from step · (n_hidden + n_items) on, and the level
+    of an item with uniform number `item` of those that follow.
+
+    step  Gibbs steps before this one
+    out   (n_batch, n_hidden)
+    """
+    first = deal.starts[batch]
+    first_draw = step * (machine.hidden_bias.size + machine.weights.shape[0])
+    for row in prange(deal.starts[batch + 1] - first):
+        _sample_user(
+            machine.hidden_bias, chain.sums, row, deal.keys[first + row], first_draw, out,
+            chain.states,
+        )  # fmt: skip
+
+
+@inlined
+def _level_fields(
+    weights: Floats, bias: Floats, states: Floats, group_items: Numbers, group_starts: Ints,
+    first: int, last: int, rows: Numbers, out: Floats,
+) -> None:  # fmt: skip
+    """`out[n, r]` = bias[i, r] + weights[i, r] · states[u] of the n-th rating in some groups.
+
+    out  (n_ratings of the groups, at least n_levels)
+    """
+    n_levels, n_hidden = weights.shape[1:]
+    start = group_starts[first]
+    for group in range(first, last):
+        item = group_items[group]
+        for k in range(group_starts[group], group_starts[group + 1]):
+            row, n, level = rows[k], k - start, 0
+            while level + 5 <= n_levels:  # five at once, so that a state is read once
+                a = b = c = d = e = ZERO
+                for j in range(n_hidden):
+                    state = states[row, j]
+                    a += state * weights[item, level, j]
+                    b += state * weights[item, level + 1, j]
+                    c += state * weights[item, level + 2, j]
+                    d += state * weights[item, level + 3, j]
+                    e += state * weights[item, level + 4, j]
+                out[n, level] = bias[item, level] + a
+                out[n, level + 1] = bias[item, level + 1] + b
+                out[n, level + 2] = bias[item, level + 2] + c
+                out[n, level + 3] = bias[item, level + 3] + d
+                out[n, level + 4] = bias[item, level + 4] + e
+                level += 5
+            for rest in range(level, n_levels):
+                total = bias[item, rest]
+                for j in range(n_hidden):
+                    total += states[row, j] * weights[item, rest, j]
+                out[n, rest] = total
+
+
+@inlined
+def _exponentials(fields: Floats, flat: Floats, n_levels: int) -> None:
+    """Turn fields into e^(field − the rating's largest), in place; `flat` is the same array."""
+    for n in range(fields.shape[0]):
+        largest = fields[n, 0]
+        for level in range(1, n_levels):
+            largest = max(largest, fields[n, level])
+        for level in range(n_levels):
+            fields[n, level] -= largest
+    for m in range(flat.size):
+        flat[m] = exponential(flat[m])
+
+
+@inlined
+def _draw_levels(
+    shares: Floats, n_levels: int, group_items: Numbers, group_starts: Ints, first: int,
+    last: int, rows: Numbers, keys: Keys, first_draw: int, out: Levels,
+) -> None:  # fmt: skip
+    """`out[k]` = the first level at which the running sum of shares passes a part of the whole."""
+    start = group_starts[first]
+    for group in range(first, last):
+        draw = first_draw + group_items[group]
+        for k in range(group_starts[group], group_starts[group + 1]):
+            total = ZERO
+            for level in range(n_levels):
+                total += shares[k - start, level]
+            threshold = uniform(keys[rows[k]], draw) * total
+            drawn, running = 0, ZERO
+            for level in range(n_levels - 1):
+                running += shares[k - start, level]
+                drawn += running <= threshold
+            out[k] = drawn
+
+
+@embedded(fastmath=REORDERED, error_model="numpy")
+def _sample_chunk(
+    machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, step: int
+) -> None:
+    """Draw the levels of a chunk's items, and sum up what they add to the hidden inputs."""
+    n_items, n_levels, n_hidden = machine.weights.shape
+    keys = deal.keys[deal.starts[batch] : deal.starts[batch + 1]]
+    first, last = deal.chunk_groups[batch, chunk], deal.chunk_groups[batch, chunk + 1]
+    n_ratings = deal.group_starts[last] - deal.group_starts[first]
+    shares = np.zeros((n_ratings, (n_levels + LANES - 1) // LANES * LANES), np.float32)
+    _level_fields(
+        machine.weights, machine.visible_bias, chain.states, deal.group_items, deal.group_starts,
+        first, last, deal.rows, shares,
+    )  # fmt: skip
+    _exponentials(shares, shares.reshape(-1), n_levels)
+    _draw_levels(
+        shares, n_levels, deal.group_items, deal.group_starts, first, last, deal.rows, keys,
+        step * (n_hidden + n_items) + n_hidden, chain.model_levels,
+    )  # fmt: skip
+    sum_inputs(
+        machine.weights, deal.group_items, deal.group_starts, first, last, deal.rows,
+        chain.model_levels, chain.sums[chunk, : keys.size],
+    )  # fmt: skip
+
+
+@kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
+def sample_levels(machine: Machine, deal: Deal, chain: Chain, batch: int, step: int) -> None:
+    """Draw a level for every rating of a batch from p(level | h) [S07 eq. 1], and sum their inputs.
+
+    Item by item, so that an item's weights stay in the cache while all who rated it draw.
+    """
+    for chunk in prange(deal.bounds.size - 1):
+        _sample_chunk(machine, deal, chain, batch, chunk, step)

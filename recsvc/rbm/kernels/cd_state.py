@@ -1,0 +1,77 @@
+"""The arrays that the kernels of contrastive divergence share, by name."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsvc.rbm.rating_matrix import Floats, Ints, Levels, Numbers
+
+Keys = NDArray[np.uint64]
+
+
+class Machine(NamedTuple):
+    """The learned arrays and the steps they took last, all float32 and contiguous."""
+
+    weights: Floats
+    visible_bias: Floats
+    hidden_bias: Floats
+    weights_velocity: Floats
+    visible_velocity: Floats
+    hidden_velocity: Floats
+
+
+class Deal(NamedTuple):
+    """An epoch's batches; within a batch, ratings are ordered by item, then by user.
+
+    A group is the ratings of one item in one batch.
+
+    bounds        (n_chunks + 1,) chunk c has the items bounds[c] : bounds[c + 1]
+    keys          (n_users,) of the uniforms of the users, as they are dealt
+    starts        (n_batches + 1,) batch t has the users starts[t] : starts[t + 1]
+    rows          (n_ratings,) the user's place in the batch
+    levels        (n_ratings,)
+    group_items   (n_ratings + n_batches,) and
+    group_starts  group g has the item group_items[g] and the ratings group_starts[g : g + 2];
+                  batches are apart, and their last group has an end
+    chunk_groups  (n_batches, n_chunks + 1) chunk c of batch t has the groups
+                  chunk_groups[t, c] : chunk_groups[t, c + 1]
+    """
+
+    bounds: Ints
+    keys: Keys
+    starts: Ints
+    rows: Numbers
+    levels: Levels
+    group_items: Numbers
+    group_starts: Ints
+    chunk_groups: Ints
+
+
+class Chain(NamedTuple):
+    """Where the chain of a batch began and where it has come to.
+
+    sums          (n_chunks, n_batch, n_hidden) what each chunk adds to the hidden inputs
+    data_hidden   (n_batch, n_hidden) P(h = 1 | ratings)
+    model_hidden  (n_batch, n_hidden) P(h = 1 | reconstruction)
+    states        (n_batch, n_hidden) the hidden states last drawn
+    model_levels  (n_ratings,) the reconstruction, in the order of the deal
+    steps_taken   (n_items,) in this epoch
+    confusions    (n_chunks, n_levels, n_levels) how often a level was reconstructed as another
+    """
+
+    sums: Floats
+    data_hidden: Floats
+    model_hidden: Floats
+    states: Floats
+    model_levels: Levels
+    steps_taken: Ints
+    confusions: Ints
+
+
+class Stride(NamedTuple):
+    """How far a batch's gradient moves the arrays."""
+
+    learning_rate: np.float32
+    momentum: np.float32
+    weight_decay: np.float32

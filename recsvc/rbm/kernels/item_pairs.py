@@ -1,0 +1,72 @@
+"""Kernels of evaluation: the best of all items without some, and the sums that EASE is made of."""
+
+import numpy as np
+
+from recsvc.rbm.kernels.compilation import STRICT, kernel
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Numbers
+
+
+@kernel(fastmath=STRICT, error_model="numpy")
+def top_n(scores: Doubles, out: Ints) -> int:
+    """`out` = the items of the highest scores, best first, the smaller number among equals.
+
+    An item whose score is −inf or NaN never comes. Returns how many came, at most out.size; the
+    places after those stay as they are.
+    """
+    return top_n_but(scores, np.empty(0, np.int32), out)
+
+
+@kernel(fastmath=STRICT, error_model="numpy", inline="always")
+def top_n_but(scores: Doubles, left_out: Numbers, out: Ints) -> int:
+    """Do what `top_n` does without some items.
+
+    left_out  item numbers that must not come, in rising order
+    """
+    found, passed = 0, 0
+    for item in range(scores.size if out.size else 0):
+        if passed < left_out.size and left_out[passed] == item:
+            passed += 1
+            continue
+        score = scores[item]
+        if not score > -np.inf or (found == out.size and score <= scores[out[found - 1]]):
+            continue
+        place = found if found < out.size else found - 1
+        found = min(found + 1, out.size)
+        while place > 0 and scores[out[place - 1]] < score:
+            out[place] = out[place - 1]
+            place -= 1
+        out[place] = item
+    return found
+
+
+@kernel(fastmath=STRICT, error_model="numpy")
+def count_pairs(indptr: Ints, items: Numbers, out: Floats) -> None:
+    """`out[i, j]` += the users who rated both i and j, for i ≤ j alone; rows in rising order."""
+    for user in range(indptr.size - 1):
+        for first in range(indptr[user], indptr[user + 1]):
+            row = out[items[first]]
+            for second in range(first, indptr[user + 1]):
+                row[items[second]] += np.float32(1)
+
+
+@kernel(fastmath=STRICT, error_model="python")
+def regress(matrix: Floats) -> None:
+    """Turn P, of which the upper triangle is given, into B = −P / diag(P), its diagonal 0.
+
+    Column j is divided by P[j, j]: B is not symmetric though P is.
+    """
+    for i in range(matrix.shape[0]):
+        for j in range(i + 1, matrix.shape[0]):
+            shared = matrix[i, j]
+            matrix[i, j] = -shared / matrix[j, j]
+            matrix[j, i] = -shared / matrix[i, i]
+    for i in range(matrix.shape[0]):
+        matrix[i, i] = 0
+
+
+@kernel(fastmath=STRICT, error_model="numpy")
+def add_rows(matrix: Floats, rows: Numbers, out: Doubles) -> None:
+    """`out` += Σ of some rows of the matrix."""
+    for row in rows:
+        for column in range(out.size):
+            out[column] += matrix[row, column]

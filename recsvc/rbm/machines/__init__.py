@@ -1,0 +1,1 @@
+"""Kinds of machine: what each predicts, and the models fitted beside it."""

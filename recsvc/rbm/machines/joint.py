@@ -1,0 +1,181 @@
+"""The joint machine: one softmax over (item, level) pairs says what is chosen and how it is rated.
+
+A replicated softmax [SH09] whose categories a = (i, r) are pairs of item and level, with the
+weights of the masked machine [S07]. Given hidden units, a user's next rating is
+
+    p(i, r | h) = softmax over all pairs of  visible_bias[i, r] + Σ_j h_j · weights[i, r, j]
+
+and the hidden units answer the user's N ratings, tempered so that a hundred ratings speak as
+loudly as ten, only more surely:
+
+    p(h_j = 1 | V) = σ(hidden_bias[j] + evidence(N) · Σ_n weights[i_n, r_n, j])
+
+The distribution over levels p(r | i, V) is the masked machine's, the item's share of the softmax
+is its place in the list.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.rbm import kernels
+from recsvc.rbm.machines import masked
+from recsvc.rbm.params import Hyperparameters, Params, base_rates, initial_weights
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, RatingMatrix
+
+EVIDENCE = 100.0  # how many times one average rating counts, however many there are
+DAMPING = 5.0  # ratings that a user seems to have rated beyond their own, all of them neutral
+RATINGS_AT_ONCE = 4096
+ITEMS_AT_ONCE = 4096
+ROUNDING = 1.0 + 1e-5  # a bound holds for sums of float32, too
+
+
+def initial_params(
+    ratings: RatingMatrix, n_levels: int, hyper: Hyperparameters, *, rng: np.random.Generator
+) -> Params:
+    """Begin at what the shares of items and of their levels predict, with small weights.
+
+    An item without ratings counts as if it had half a one, so that no bias is log 0.
+    """
+    shares = (ratings.item_counts() + 0.5) / (ratings.n_ratings + 0.5 * ratings.n_items)
+    bias = np.log(shares)[:, np.newaxis] + np.log(base_rates(ratings, n_levels))
+    return Params(
+        weights=initial_weights(ratings, n_levels, hyper, rng=rng),
+        visible_bias=bias.astype(np.float32),
+        hidden_bias=np.zeros(hyper.n_hidden, dtype=np.float32),
+    )
+
+
+def evidence(n_ratings: Ints) -> Floats:
+    """How much each of a user's N ratings counts: 100 / (N + 5)."""
+    factor: Floats = (EVIDENCE / (n_ratings + DAMPING)).astype(np.float32)
+    return factor
+
+
+def hidden_inputs(params: Params, ratings: RatingMatrix) -> Floats:
+    """x[u, j] = hidden_bias[j] + evidence(N_u) · Σ_ir weights[i, r, j], (n_users, n_hidden)."""
+    sums = masked.hidden_inputs(params, ratings) - params.hidden_bias
+    sums *= evidence(np.diff(ratings.indptr))[:, np.newaxis]
+    return sums + params.hidden_bias
+
+
+def hidden_probabilities(params: Params, ratings: RatingMatrix) -> Floats:
+    """P(h = 1 | V) of every user, (n_users, n_hidden)."""
+    return masked.sigmoid(hidden_inputs(params, ratings))
+
+
+def pair_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
+    """Log p(i, r | h) of all pairs with r from `first_level` on, but for the same constant.
+
+    hidden   (n_hidden,)
+    returns  (n_items, n_levels - first_level)
+    """
+    n_items, n_levels, _ = params.weights.shape
+    fields = np.empty((n_items, n_levels - first_level), dtype=np.float32)
+    kernels.pair_fields(params.weights, params.visible_bias, hidden, first_level, fields)
+    return fields
+
+
+def fields_of(params: Params, hidden: Floats, items: Ints) -> Doubles:
+    """Log p(i, r | h) of some items, but for the same constant, (n, n_levels)."""
+    fields = np.empty((items.size, params.visible_bias.shape[1]))
+    cases = np.zeros_like(items)
+    kernels.level_fields(
+        params.weights, params.visible_bias, hidden[np.newaxis], cases, items, fields
+    )
+    return fields
+
+
+def liked_bounds(params: Params, first_level: int) -> tuple[Doubles, Doubles]:
+    """What an item's field over the levels from `first_level` on cannot pass.
+
+    Cauchy and Schwarz: log Σ_r e^{b_r + h·w_r} ≤ log Σ_r e^{b_r} + ‖h‖ max_r ‖w_r‖.
+
+    returns  (n_items,) the first term, and (n_items,) what ‖h‖ is multiplied by
+    """
+    bias = np.logaddexp.reduce(params.visible_bias[:, first_level:].astype(np.float64), axis=1)
+    some = params.weights[:, first_level:]
+    lengths = np.sqrt(np.einsum("irj,irj->ir", some, some)).max(axis=1).astype(np.float64)
+    return bias, lengths * ROUNDING
+
+
+def item_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
+    """Log Σ over the levels from `first_level` on of p(i, r | h), but for the same constant.
+
+    returns  (n_items,)
+    """
+    some = pair_fields(params, hidden, first_level)
+    most = some.max(axis=1)
+    sums: Floats = most + np.log(np.exp(some - most[:, np.newaxis]).sum(axis=1))
+    return sums
+
+
+def list_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
+    """`item_fields` of many users at once, by matrix products, (n_users, n_items).
+
+    hidden  (n_users, n_hidden)
+    """
+    weights, bias = params.weights[:, first_level:], params.visible_bias[:, first_level:]
+    n_items, n_levels = bias.shape
+    found = np.empty((hidden.shape[0], n_items), dtype=np.float32)
+    for start in range(0, n_items, ITEMS_AT_ONCE):
+        own = slice(start, start + ITEMS_AT_ONCE)
+        fields = [hidden @ weights[own, r].T + bias[own, r] for r in range(n_levels)]
+        most = np.maximum.reduce(fields)
+        found[:, own] = most + np.log(sum(np.exp(field - most) for field in fields))
+    return found
+
+
+@dataclass(frozen=True)
+class JointPredictor:
+    """Distributions over levels, the hidden units at their means, as they are while learning.
+
+    n_levels  how many of the levels are ratings; those of interactions come after them
+    """
+
+    params: Params
+    n_levels: int
+
+    def level_probabilities(
+        self, hidden: Floats, cases: Ints, units: Ints, *, in_parallel: bool = False
+    ) -> Doubles:
+        """p(level | item, rated, V) of item units[n] for case cases[n], (n, n_levels).
+
+        hidden  (n_cases, n_hidden)  P(h = 1 | V)
+        """
+        fields = np.empty((units.size, self.params.visible_bias.shape[1]))
+        kernel = kernels.level_fields_in_parallel if in_parallel else kernels.level_fields
+        kernel(self.params.weights, self.params.visible_bias, hidden, cases, units, fields)
+        return _shares(fields[:, : self.n_levels])
+
+    def leave_one_out_probabilities(
+        self, ratings: RatingMatrix, cases: Ints, places: Ints
+    ) -> Doubles:
+        """p(level | item, V without that rating) of ratings that are part of V, (n, n_levels).
+
+        cases, places  (n,) the user and the place in `ratings` of each
+        """
+        params = self.params
+        sums = masked.hidden_inputs(params, ratings) - params.hidden_bias
+        left = evidence(np.diff(ratings.indptr) - 1)
+        shares = np.empty((cases.size, self.n_levels))
+        for start in range(0, cases.size, RATINGS_AT_ONCE):
+            some = slice(start, start + RATINGS_AT_ONCE)
+            case, items, levels = _of(ratings, cases[some], places[some])
+            without = sums[case] - params.weights[items, levels]
+            without *= left[case][:, np.newaxis]
+            hidden = masked.sigmoid(without + params.hidden_bias)
+            own = np.arange(case.size)
+            shares[some] = self.level_probabilities(hidden, own, items, in_parallel=True)
+        return shares
+
+
+def _of(ratings: RatingMatrix, cases: Ints, places: Ints) -> tuple[Ints, Ints, Levels]:
+    return cases, ratings.items[places].astype(np.int64), ratings.levels[places]
+
+
+def _shares(fields: Doubles) -> Doubles:
+    fields -= fields.max(axis=1, keepdims=True, initial=-np.inf)  # there may be no level
+    np.exp(fields, out=fields)
+    fields /= fields.sum(axis=1, keepdims=True)
+    return fields

@@ -1,0 +1,1 @@
+"""Metrics computed after an epoch."""

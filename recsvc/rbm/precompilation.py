@@ -1,0 +1,162 @@
+"""Compile every kernel ahead of time, so that neither the first job nor the first request waits."""
+
+import dataclasses
+
+import numpy as np
+
+from recsvc.rbm import checkpoint, evaluation
+from recsvc.rbm.inference import explanations, scoring
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.machines import masked
+from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
+from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.model import Model
+from recsvc.rbm.params import Hyperparameters, ModelKind, Objective, Params
+from recsvc.rbm.rating_ensemble import ensemble, fine_tuning
+from recsvc.rbm.rating_ensemble.blend import Blend
+from recsvc.rbm.rating_ensemble.ensemble import Rater, Raters
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
+
+N_USERS, N_ITEMS = 6, 5
+SCALE = RatingScale((1.0, 2.0))
+KINDS: tuple[ModelKind, ...] = ("user_rbm", "item_rbm", "joint_rbm")
+
+
+def compile_kernels() -> None:
+    """Train, evaluate and ask a tiny machine of each kind; what is compiled is kept on disk."""
+    ratings = _some_ratings()
+    held_out = np.arange(ratings.n_ratings) % 4 == 0
+    parts = ratings.select(~held_out), ratings.select(held_out)
+    for model_kind in KINDS:
+        _use_once(model_kind, *parts)
+    _use_once("joint_rbm", *parts, objective="contrastive")
+    evaluation.baseline_figures(*parts, np.arange(N_USERS), SCALE, with_ease=True)
+
+
+def compile_answer_kernels() -> None:
+    """Compile what recommendations, predictions and explanations need, and nothing else.
+
+    It takes a quarter of the time of `compile_kernels`, because nothing is trained or evaluated.
+    """
+    ratings = _some_ratings()
+    for model_kind in KINDS:
+        cases = ratings.transposed() if model_kind == "item_rbm" else ratings
+        hyper, rng = Hyperparameters(n_hidden=2), np.random.default_rng(0)
+        params = machine_of(model_kind).initial_params(cases, SCALE.n_levels, hyper, rng=rng)
+        model = _model(model_kind, params, ratings, _unlearned_couplings())
+        for either in (model, dataclasses.replace(model, raters=_untrained_raters(ratings))):
+            _ask(checkpoint.read_model(checkpoint.write_model(either)), ratings)
+
+
+def _unlearned_couplings() -> Couplings:
+    """Return one coupling of each item."""
+    return Couplings(
+        np.arange(N_ITEMS + 1),
+        np.roll(np.arange(N_ITEMS, dtype=np.int32), 1),
+        np.ones(N_ITEMS, dtype=np.float32),
+    )
+
+
+def _untrained_raters(ratings: RatingMatrix) -> Raters:
+    """Return raters with the types of trained ones."""
+    by_user, by_item = (
+        Rater.of(
+            fine_tuning.initial_params(
+                cases,
+                SCALE.n_levels,
+                fine_tuning.Settings.suited(cases, SCALE.n_levels),
+                rng=np.random.default_rng(0),
+            )
+        )
+        for cases in (ratings, ratings.transposed())
+    )
+    width = by_item.predictor.expm1_weights.shape[2]
+    return Raters(
+        by_user,
+        by_item,
+        Blend.unfitted(SCALE.n_levels),
+        item_hidden=np.zeros((N_ITEMS, width), dtype=np.float32),
+        user_bias=np.zeros(N_USERS),
+        item_bias=np.zeros(N_ITEMS),
+        mean=0.0,
+        item_counts=ratings.item_counts(),
+        values=np.array(SCALE.values),
+    )
+
+
+def _some_ratings() -> RatingMatrix:
+    users, items = np.nonzero(np.ones((N_USERS, N_ITEMS)))
+    levels = ((users + items) % 2).astype(np.uint8)
+    return RatingMatrix.build(users, items, levels, shape=(N_USERS, N_ITEMS))
+
+
+def _use_once(
+    model_kind: ModelKind,
+    ratings: RatingMatrix,
+    held_out: RatingMatrix,
+    *,
+    objective: Objective = "conditional",
+) -> None:
+    hyper = Hyperparameters(n_hidden=2, epochs=1, warm_up_epochs=0, objective=objective)
+    matrices = ratings, held_out
+    if model_kind == "item_rbm":
+        matrices = ratings.transposed(), held_out.transposed()
+    data = TrainingData(*matrices, np.array(SCALE.values))
+    rng = np.random.default_rng(0)
+    params = machine_of(model_kind).initial_params(data.train, SCALE.n_levels, hyper, rng=rng)
+    first = TrainerState.initial(params)
+    for _, state in train(data, hyper, seed=0, state=first, model_kind=model_kind):
+        params = state.params
+    couplings = Neighbourhoods.of(ratings, 2).couplings(1.0)
+    model = _model(model_kind, params, ratings, couplings)
+    for either in (model, _with_raters(model, ratings, held_out)):
+        # The arrays of a mapped model are read-only, which is another type to the compiler.
+        for one in (either, checkpoint.read_model(checkpoint.write_model(either))):
+            folded = Folded.of(one, ratings)
+            evaluation.model_figures(folded, ratings, held_out, np.arange(N_USERS))
+            _ask(one, ratings)
+    masked.free_energy(params, data.train, masked.hidden_inputs(params, data.train))
+
+
+def _model(
+    model_kind: ModelKind, params: Params, ratings: RatingMatrix, couplings: Couplings
+) -> Model:
+    return Model.of(
+        model_kind, params, ratings, scale=SCALE,
+        users=_numbered("u", N_USERS), items=_numbered("i", N_ITEMS),
+        couplings=couplings, coupling_scale=0.5,
+    )  # fmt: skip
+
+
+def _with_raters(model: Model, ratings: RatingMatrix, held_out: RatingMatrix) -> Model:
+    """Return a joint model beside raters; a model of another kind stays as it is."""
+    if model.model_kind != "joint_rbm":
+        return model
+    *_, made = ensemble.learn(ratings, held_out, np.array(SCALE.values), most_epochs=1, seed=0)
+    assert isinstance(made, Raters)
+    return dataclasses.replace(model, raters=made)
+
+
+def _ask(model: Model, ratings: RatingMatrix) -> None:
+    """Predict, recommend and explain."""
+    hidden = scoring.fold_in(model, *ratings.row(0)) if model.model_kind != "item_rbm" else None
+    scoring.level_probabilities(model, model.all_items, hidden=hidden, user=0)
+    if model.raters is not None:
+        items, levels = ratings.row(0)
+        scoring.rated_probabilities(
+            model.raters, model.all_items, user=0, rated=items, levels=levels
+        )
+    nothing = np.zeros(N_ITEMS, dtype=np.bool_)
+    rated, _ = ratings.row(0)
+    scoring.top_liked(model, 2, left_out=nothing, hidden=hidden, user=0, rated=rated)
+    reasons = explanations.effects(model, *ratings.row(0), model.all_items)
+    explanations.strongest(reasons[:, 0], 1, left_out=model.all_items[:1])
+
+
+def _numbered(prefix: str, n: int) -> Vocabulary:
+    return Vocabulary([f"{prefix}{number}" for number in range(n)])
+
+
+if __name__ == "__main__":
+    compile_kernels()

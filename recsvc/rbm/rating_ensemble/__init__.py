@@ -1,0 +1,1 @@
+"""The rating ensemble: fine-tuned machines whose predictions are blended."""

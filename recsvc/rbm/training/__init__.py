@@ -1,0 +1,1 @@
+"""Training: the epoch loop, its objectives, its optimiser and its schedules."""

@@ -1,0 +1,112 @@
+"""Minibatches: users dealt in a new order every epoch, their ratings laid out by user and item."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.rbm import kernels
+from recsvc.rbm.kernels import Deal
+from recsvc.rbm.rating_matrix import Ints, Levels, Numbers, RatingMatrix
+
+N_CHUNKS, CHUNKS_OF_LARGE_BATCHES = 16, 4  # each has hidden inputs of its own for a whole batch
+LARGE_BATCH = 4096
+SAMPLED_EVERY = 16  # ratings; enough to tell where the work is
+VISIT_COST = 3  # reading and moving an item's weights, counted in ratings
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some users and their ratings, (n_batch_ratings,) of them.
+
+    users        (n_batch,) rows of the whole matrix: the case numbers of the chance
+    indptr       (n_batch + 1,) user b of the batch has the ratings indptr[b] : indptr[b + 1]
+    items        (n_batch_ratings,)
+    levels       (n_batch_ratings,)
+    item_indptr  (n_items + 1,) item i has the entries item_indptr[i] : item_indptr[i + 1] of
+    rows         (n_batch_ratings,) the user's place in the batch, and of
+    places       (n_batch_ratings,) the rating's place in `items` and `levels`
+    """
+
+    users: Ints
+    indptr: Ints
+    items: Numbers
+    levels: Levels
+    item_indptr: Ints
+    rows: Numbers
+    places: Numbers
+
+    @classmethod
+    def of(
+        cls, users: Ints, indptr: Ints, items: Numbers, levels: Levels, *, n_items: int
+    ) -> "Batch":
+        """Lay ratings that are ordered by user out by item as well."""
+        item_indptr = np.empty(n_items + 1, dtype=np.int64)
+        rows, places = np.empty((2, items.size), dtype=np.int32)
+        kernels.group_by_item(indptr, items, item_indptr, rows, places)
+        return cls(users, indptr, items, levels, item_indptr, rows, places)
+
+
+def deal(ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int) -> Iterator[Batch]:
+    """Deal the users who rated anything into batches; the last one may be smaller."""
+    users = _dealt_users(ratings, seed=seed, epoch=epoch)
+    counts = np.diff(ratings.indptr)[users]
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    items = np.empty(ratings.n_ratings, dtype=np.int32)
+    levels = np.empty(ratings.n_ratings, dtype=np.uint8)
+    kernels.gather_rows(ratings.indptr, ratings.items, ratings.levels, users, indptr, items, levels)
+    for start in range(0, users.size, batch_size):
+        own = indptr[start : start + batch_size + 1]
+        some = slice(own[0], own[-1])
+        yield Batch.of(
+            users[start : start + batch_size],
+            own - own[0],
+            items[some],
+            levels[some],
+            n_items=ratings.n_items,
+        )
+
+
+def deal_by_item(ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int) -> Deal:
+    """Deal the same batches all at once, each of them ordered by item."""
+    users = _dealt_users(ratings, seed=seed, epoch=epoch)
+    return lay_out(ratings, users, batch_size, seed=seed, epoch=epoch)
+
+
+def lay_out(ratings: RatingMatrix, users: Ints, batch_size: int, *, seed: int, epoch: int) -> Deal:
+    """Lay the batches of some users out, in their order; every one of them rated anything."""
+    starts = np.append(np.arange(0, users.size, batch_size), users.size)
+    counts = np.diff(ratings.indptr)[users]
+    first = np.concatenate([[0], np.cumsum(counts)])[starts].astype(np.int64)
+    n_batches, n_ratings = starts.size - 1, int(counts.sum())
+    keys = np.empty(users.size, dtype=np.uint64)
+    kernels.streams(seed, epoch, users, keys)
+    bounds = _chunk_bounds(ratings, n_batches, min(batch_size, users.size))
+    deal = Deal(
+        bounds=bounds,
+        keys=keys,
+        starts=starts,
+        rows=np.empty(n_ratings, dtype=np.int32),
+        levels=np.empty(n_ratings, dtype=np.uint8),
+        group_items=np.empty(n_ratings + n_batches, dtype=np.int32),
+        group_starts=np.empty(n_ratings + n_batches, dtype=np.int64),
+        chunk_groups=np.empty((n_batches, bounds.size), dtype=np.int64),
+    )
+    kernels.lay_out(ratings.indptr, ratings.items, ratings.levels, users, first, deal)
+    return deal
+
+
+def _dealt_users(ratings: RatingMatrix, *, seed: int, epoch: int) -> Ints:
+    """Give the users who rated anything in the order of an epoch."""
+    rated = np.flatnonzero(np.diff(ratings.indptr))
+    return np.random.default_rng([seed, epoch]).permutation(rated)
+
+
+def _chunk_bounds(ratings: RatingMatrix, n_batches: int, batch_size: int) -> Ints:
+    """Cut the items into chunks of about equal work, (n_chunks + 1,)."""
+    n_chunks = N_CHUNKS if batch_size <= LARGE_BATCH else CHUNKS_OF_LARGE_BATCHES
+    n_rated = SAMPLED_EVERY * np.bincount(ratings.items[::SAMPLED_EVERY], minlength=ratings.n_items)
+    work = np.cumsum(n_rated + VISIT_COST * np.minimum(n_rated, n_batches))
+    shares = np.arange(1, n_chunks) / n_chunks
+    cuts = np.searchsorted(work, shares * work[-1])
+    return np.concatenate([[0], cuts, [ratings.n_items]]).astype(np.int64)

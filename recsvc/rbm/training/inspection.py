@@ -1,0 +1,113 @@
+"""What is looked at inside a machine: hidden units' activity, histograms of weights and updates.
+
+Hinton's guide has both displayed while a machine learns [H10 sections 6 and 15].
+"""
+
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+
+from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.params import ModelKind, Params
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, RatingMatrix
+from recsvc.rbm.training.optimizer import steps
+from recsvc.rbm.training.trainer import TrainerState
+
+MOST_CASES, MOST_UNITS = 64, 64
+MOST_WEIGHTS = 1 << 13  # looked at, evenly spread; a histogram of more looks the same
+EVERY_EPOCH_UNTIL = 16
+EDGES: Doubles = np.linspace(-8.0, 2.0, 41)  # log₁₀ of magnitudes
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many of up to 8,192 numbers have which order of magnitude.
+
+    zeros   how many are zero
+    counts  (40,) how many have a log₁₀ of their magnitude between two of EDGES; the first and the
+            last bin have what lies beyond, too
+    """
+
+    zeros: int
+    counts: Ints
+
+    @classmethod
+    def of(cls, numbers: Floats) -> "Histogram":
+        """Count them; what is not finite is left out."""
+        magnitudes = np.abs(numbers[np.isfinite(numbers)]).astype(np.float64)
+        orders = np.log10(magnitudes[magnitudes > 0])
+        ends = EDGES[0], EDGES[-1]
+        counts, _ = np.histogram(np.clip(orders, *ends), EDGES.size - 1, ends)
+        return cls(magnitudes.size - orders.size, counts)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An epoch's look inside.
+
+    activity  (n_cases, n_units) P(h = 1) in 255ths
+    """
+
+    activity: Levels
+    weights: Histogram
+    updates: Histogram
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Which cases, units and weights are looked at; the same in every epoch."""
+
+    model_kind: ModelKind
+    cases: RatingMatrix
+
+    @classmethod
+    def of(cls, model_kind: ModelKind, train: RatingMatrix, *, seed: int) -> "Watch":
+        """Choose up to 64 cases among those that rated anything, by chance."""
+        rated = np.flatnonzero(np.diff(train.indptr))
+        chosen = np.random.default_rng([seed, 0, 1]).permutation(rated)[:MOST_CASES]
+        return cls(model_kind, train.rows(chosen))
+
+    def look(self, state: TrainerState, learning_rate: float) -> Watched:
+        """Look at a trainer's state, of which the last epoch had this learning rate."""
+        params = state.params
+        hidden = machine_of(self.model_kind).hidden_probabilities(params, self.cases)
+        shown = np.nan_to_num(hidden[:, watched_units(hidden.shape[1])])
+        places = slice(None, None, stride(params))
+        return Watched(
+            np.rint(shown * 255).astype(np.uint8),
+            Histogram.of(params.weights.ravel()[places]),
+            Histogram.of(self._last_step(state, learning_rate, places)),
+        )
+
+    def _last_step(self, state: TrainerState, learning_rate: float, places: slice) -> Floats:
+        velocity, square = (
+            moment.weights.ravel()[places] for moment in (state.velocity, state.square)
+        )
+        if self.model_kind != "joint_rbm":
+            return velocity
+        return learning_rate * steps(velocity, square)
+
+
+def is_watched(epoch: int) -> bool:
+    """Tell whether an epoch is looked at: the first 16, half of the next 16, a quarter of 32.
+
+    And so on: a job of ten thousand epochs is looked at about ninety times.
+    """
+    every = 1
+    while epoch >= EVERY_EPOCH_UNTIL * every:
+        every *= 2
+    return epoch % every == 0
+
+
+def watched_units(n_hidden: int) -> Ints:
+    """Give the numbers of up to 64 hidden units, evenly spread."""
+    return np.unique(np.linspace(0, n_hidden - 1, min(n_hidden, MOST_UNITS)).astype(np.int64))
+
+
+def stride(params: Params) -> int:
+    """Give the distance of the weights looked at; with it, no unit is left out."""
+    apart = -(-params.weights.size // MOST_WEIGHTS) or 1
+    while gcd(apart, params.weights.shape[-1]) > 1:
+        apart += 1
+    return apart

@@ -1,0 +1,89 @@
+"""The items whose pairs make up a batch's partition sum: all, or a sample in which popular lead."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+
+import numpy as np
+
+from recsvc.rbm.params import Params
+from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
+
+CHUNK_PAIRS = 1280  # at most; a chunk's fields for a batch of 200 stay in the second cache
+POPULARITY_POWER = 0.75  # of how often an item was chosen, in its chance to be sampled
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The items whose pairs make up a batch's partition sum.
+
+    items    (n_candidates,) rising
+    weights  (n_candidates, n_levels, n_hidden) theirs
+    bias     (n_candidates, n_levels) theirs, and log 1/π for an item sampled with chance π
+    """
+
+    items: Ints
+    weights: Floats
+    bias: Floats
+
+    def chunks(self) -> list[slice]:
+        """Cut the candidates evenly; where, depends on the shape alone.
+
+        An even number of chunks keeps two threads, or four, equally busy.
+        """
+        n_items, n_levels = self.bias.shape
+        n_chunks = min(n_items, 2 * ceil(n_items * n_levels / (2 * CHUNK_PAIRS)))
+        ends = [n_items * n // n_chunks for n in range(n_chunks + 1)]
+        return [slice(first, last) for first, last in pairwise(ends)]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How an epoch's candidates are drawn: all items, or what is popular rather than what is not.
+
+    Item i is drawn with chance π_i ~ (times it was chosen)^¾, at most 1, and stands for 1/π_i of
+    its like, so that the expectation of the sum is that over all items [Horvitz, Thompson 1952].
+    The draw is systematic: the items lie in a random order on a line, each as long as its chance,
+    and the candidates are those at a random start and every 1 from there.
+
+    chances  (n_items,) π, all 1 where all items are candidates
+    order    (n_items,) the items along the line
+    ends     (n_items,) where they end
+    """
+
+    chances: Doubles
+    order: Ints
+    ends: Doubles
+
+    @classmethod
+    def of(cls, ratings: RatingMatrix, most: int, *, rng: np.random.Generator) -> "Sampling":
+        """Take all items, or about `most` of them."""
+        n_items = ratings.n_items
+        if n_items <= most:
+            return cls(np.ones(n_items), np.arange(n_items), np.arange(1.0, 1.0 + n_items))
+        popularity = np.power(ratings.item_counts() + 1.0, POPULARITY_POWER).astype(np.float64)
+        chances = _capped(popularity, most)
+        order = rng.permutation(n_items)
+        return cls(chances, order, np.cumsum(chances[order]))
+
+    def candidates(self, params: Params, *, rng: np.random.Generator) -> Candidates:
+        """Draw those of one batch."""
+        if self.chances.min() == 1.0:
+            return Candidates(self.order, params.weights, params.visible_bias)
+        points = np.arange(rng.random(), self.ends[-1], 1.0)
+        items = np.unique(self.order[np.searchsorted(self.ends, points, side="right")])
+        bias = params.visible_bias[items] - np.log(self.chances[items, np.newaxis])
+        return Candidates(items, params.weights[items], bias.astype(np.float32))
+
+
+def _capped(sizes: Doubles, total: float) -> Doubles:
+    """Give chances proportional to `sizes`, none above 1, that add up to `total`."""
+    chances = np.zeros_like(sizes)
+    free = np.ones(sizes.size, dtype=np.bool_)
+    while True:
+        chances[free] = sizes[free] * ((total - np.count_nonzero(~free)) / sizes[free].sum())
+        above = free & (chances >= 1.0)
+        if not above.any():
+            return chances
+        chances[above] = 1.0
+        free &= ~above

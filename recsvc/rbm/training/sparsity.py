@@ -1,0 +1,22 @@
+"""A wanted activity for hidden units, else on for too many users [H10 section 11]."""
+
+import numpy as np
+
+from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.rating_matrix import Floats
+
+
+def pull(
+    hidden_bias: Floats, active: Floats, hyper: Hyperparameters, *, learning_rate: float
+) -> None:
+    """Move the hidden biases towards the wanted activity, in place; a target of 0 moves nothing.
+
+    hidden_bias += learning_rate · sparsity_cost · (sparsity_target − mean of `active` by user)
+
+    The weights keep learning what they would, and no momentum remembers the pull.
+
+    active  (n_batch, n_hidden) P(h = 1 | ratings) of the batch
+    """
+    if hyper.sparsity_target:
+        missing = np.float32(hyper.sparsity_target) - active.mean(axis=0)
+        hidden_bias += np.float32(learning_rate * hyper.sparsity_cost) * missing

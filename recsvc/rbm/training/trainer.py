@@ -1,0 +1,314 @@
+"""The trainer: a generator of epochs whose state is a value that can be saved and taken up."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from typing import NamedTuple
+
+import numpy as np
+
+from recsvc.errors import Diverged
+from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.monitoring.epoch_evaluator import Figures, Monitor
+from recsvc.rbm.params import Hyperparameters, ModelKind, Params
+from recsvc.rbm.rating_matrix import Doubles, Floats, RatingMatrix, RatingScale
+from recsvc.rbm.training import (
+    conditional_likelihood,
+    contrastive_divergence,
+    optimizer,
+    replicated_softmax,
+)
+from recsvc.rbm.training.schedules import Pace, pace, plateau_epochs
+
+AS_THE_SCALE_HAS_IT = -1
+STEPPED_WEIGHTS = 512  # of each hidden unit, to tell the length of a step
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a machine learns from; of an item-oriented one, the rows are items.
+
+    train, validation  matrices of one shape that share no rating
+    values             (n_levels,) the rating that each level stands for
+    first_liked        the lowest level that lists are measured by, if not that of the scale
+    """
+
+    train: RatingMatrix
+    validation: RatingMatrix
+    values: Doubles
+    first_liked: int = AS_THE_SCALE_HAS_IT
+
+    def __post_init__(self) -> None:
+        if self.first_liked == AS_THE_SCALE_HAS_IT:
+            scale = RatingScale(tuple(self.values.tolist())) if self.values.size else None
+            object.__setattr__(self, "first_liked", scale.first_liked if scale else 0)
+
+    @property
+    def n_levels(self) -> int:
+        """Levels of the scale."""
+        return self.values.size
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport(Figures):
+    """One point of the error curve. Epoch 0 is the machine before its first step.
+
+    reconstruction_error    RMSE between ratings and their one-step reconstructions
+    kept_levels             share of ratings that the chain gave back as they were
+    update_to_weight_ratio  RMS of the epoch's last step over RMS of the weights, on up to 512
+                            weights of each hidden unit, evenly spread over items and levels
+    largest_weight          max |W|
+    rollbacks               how often so far training has diverged and gone back to its best epoch;
+                            an epoch that diverged has the figures of that one
+    """
+
+    epoch: int
+    learning_rate: float
+    momentum: float
+    cd_steps: int
+    largest_weight: float
+    reconstruction_error: float | None = None
+    kept_levels: float | None = None
+    update_to_weight_ratio: float | None = None
+    rollbacks: int = 0
+
+    def is_finite(self) -> bool:
+        """Tell whether every figure that was measured is a number."""
+        return all(isfinite(figure) for figure in vars(self).values() if figure is not None)
+
+
+class Reconstructions(NamedTuple):
+    """What the Gibbs chains of an epoch made of the ratings, as EpochReport has it."""
+
+    error: float | None = None
+    kept_levels: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainerState:
+    """Everything needed to go on after an epoch as if nothing had happened.
+
+    velocity  the last step of a masked machine; of a joint one, Adam's mean of past gradients
+    square    Adam's mean of their squares, zeros where the machine is masked
+    halvings  how often the "plateau" schedule has halved the learning rate,
+    halved_at the last time after this epoch
+    rollbacks how often training has diverged and gone on from its best epoch
+
+    The arrays belong to the trainer, which overwrites them in the next epoch, all but the best
+    parameters: save or copy them before asking for it.
+    """
+
+    epoch: int
+    params: Params
+    velocity: Params
+    square: Params
+    best_epoch: int
+    best_nll: float
+    best_params: Params
+    best_ndcg: float = -inf
+    halvings: int = 0
+    halved_at: int = 0
+    rollbacks: int = 0
+
+    @classmethod
+    def initial(cls, params: Params) -> "TrainerState":
+        """Begin with these parameters, at rest."""
+        rest = params.zeros_like(), params.zeros_like()
+        return cls(0, params, *rest, 0, inf, params.copy())
+
+
+def train(
+    data: TrainingData,
+    hyper: Hyperparameters,
+    *,
+    seed: int,
+    state: TrainerState,
+    model_kind: ModelKind = "joint_rbm",
+) -> Iterator[tuple[EpochReport, TrainerState]]:
+    """Yield a report and the trainer's state after every epoch; stop asking to stop training.
+
+    Ends by itself after `hyper.epochs`, or when no epoch has been better for `hyper.patience`
+    epochs, those of the warm-up not counted: by validation nDCG@10 of a joint machine, by
+    validation NLL on ties and of the other kinds. Without validation ratings the last epoch is the
+    best. The same state, data and seed give the same bits, whatever the number of threads.
+    When a parameter stops being finite, training goes on from the best epoch at a tenth of the
+    rate, `hyper.rollbacks` times; then it raises Diverged.
+    """
+    monitor = monitor_of(data, model_kind, seed=seed)
+    if state.epoch == 0:
+        state, report = _judged(
+            state, monitor, hyper, Pace(0.0, 0.0, 0),
+            epoch=0, largest_weight=state.params.largest_weight(),
+        )  # fmt: skip
+        yield report, state
+    while state.epoch < hyper.epochs and not _stalled(state, hyper):
+        epoch = state.epoch + 1
+        now = pace(hyper, epoch, halvings=state.halvings, rollbacks=state.rollbacks)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
+            reached = _after_epoch(state, data, hyper, now, monitor, seed, model_kind)
+        if reached is None:
+            if state.rollbacks == hyper.rollbacks or not state.best_params.is_finite():
+                raise Diverged(epoch, now.learning_rate)
+            back = _rolled_back(state, epoch)
+            largest = back.params.largest_weight()
+            reached = _judged(back, monitor, hyper, now, epoch=epoch, largest_weight=largest)
+        state, report = reached
+        yield report, state
+
+
+def monitor_of(data: TrainingData, model_kind: ModelKind, *, seed: int) -> Monitor:
+    """Give what measures every epoch of a run on this data."""
+    return Monitor.of(
+        machine_of(model_kind), data.train, data.validation, data.values, seed=seed,
+        first_liked=data.first_liked if model_kind == "joint_rbm" else None,
+    )  # fmt: skip
+
+
+def _after_epoch(
+    state: TrainerState, data: TrainingData, hyper: Hyperparameters, now: Pace, monitor: Monitor,
+    seed: int, model_kind: ModelKind,
+) -> tuple[TrainerState, EpochReport] | None:  # fmt: skip
+    """Learn one epoch and measure it. None: parameters, or their sums, are no finite numbers."""
+    epoch = state.epoch + 1
+    reconstructions = LEARNERS[model_kind](state, data, hyper, now, seed=seed, epoch=epoch)
+    largest = state.params.largest_weight()  # one look at all weights tells this, too
+    if not (isfinite(largest) and state.params.has_finite_biases()):
+        return None
+    reached, report = _judged(state, monitor, hyper, now, epoch=epoch, largest_weight=largest)
+    report = replace(
+        report, update_to_weight_ratio=update_to_weight_ratio(state, now.learning_rate, model_kind),
+        reconstruction_error=reconstructions.error, kept_levels=reconstructions.kept_levels,
+    )  # fmt: skip
+    return (reached, report) if report.is_finite() else None
+
+
+def _rolled_back(state: TrainerState, epoch: int) -> TrainerState:
+    """Stand at the best epoch again, at rest."""
+    rest = state.params.zeros_like(), state.params.zeros_like()
+    return replace(
+        state, params=state.best_params.copy(), velocity=rest[0], square=rest[1],
+        halved_at=epoch, rollbacks=state.rollbacks + 1,
+    )  # fmt: skip
+
+
+def learn_epoch(
+    state: TrainerState,
+    data: TrainingData,
+    hyper: Hyperparameters,
+    now: Pace,
+    *,
+    seed: int,
+    epoch: int,
+) -> Reconstructions:
+    """Go through all train ratings once, moving the state's arrays; nothing is evaluated."""
+    confusions = contrastive_divergence.learn_epoch(
+        state.params, state.velocity, data.train, hyper, now, seed=seed, epoch=epoch
+    )
+    errors = np.subtract.outer(data.values, data.values)
+    squared_error = np.einsum("gm,gm,gm->", confusions, errors, errors)
+    n_ratings = data.train.n_ratings
+    kept = float(np.trace(confusions) / n_ratings)
+    return Reconstructions(float(np.sqrt(squared_error / n_ratings)), kept)
+
+
+def learn_joint_epoch(
+    state: TrainerState,
+    data: TrainingData,
+    hyper: Hyperparameters,
+    now: Pace,
+    *,
+    seed: int,
+    epoch: int,
+) -> Reconstructions:
+    """Do the same for a joint machine, which does not measure its reconstructions."""
+    moments = optimizer.Moments(state.velocity, state.square)
+    if hyper.objective == "contrastive":
+        replicated_softmax.learn_epoch(
+            state.params, moments, data.train, hyper,
+            learning_rate=now.learning_rate, cd_steps=now.cd_steps, seed=seed, epoch=epoch,
+        )  # fmt: skip
+        return Reconstructions()
+    conditional_likelihood.learn_epoch(
+        state.params, moments, data.train, hyper,
+        learning_rate=now.learning_rate, seed=seed, epoch=epoch,
+    )  # fmt: skip
+    return Reconstructions()
+
+
+LEARNERS: dict[ModelKind, Callable[..., Reconstructions]] = {
+    "user_rbm": learn_epoch,
+    "item_rbm": learn_epoch,
+    "joint_rbm": learn_joint_epoch,
+}
+
+
+def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
+    """Tell whether waiting is over.
+
+    Small weights grow slowly at first and the curve is flat until they break the symmetry, so
+    the warm-up does not count.
+    """
+    return state.epoch - max(state.best_epoch, hyper.warm_up_epochs) >= hyper.patience
+
+
+def _judged(
+    state: TrainerState, monitor: Monitor, hyper: Hyperparameters, now: Pace, *,
+    epoch: int, largest_weight: float,
+) -> tuple[TrainerState, EpochReport]:  # fmt: skip
+    """Measure the parameters and remember them if they are the best so far."""
+    figures = monitor.measure(state.params)
+    judged = replace(state, epoch=epoch)
+    if _is_better(figures, state):
+        nll, ndcg = figures.validation_nll, figures.validation_ndcg
+        judged = replace(
+            judged,
+            best_epoch=epoch,
+            best_nll=state.best_nll if nll is None else nll,
+            best_ndcg=state.best_ndcg if ndcg is None else ndcg,
+            best_params=state.params.copy(),
+        )
+    elif _is_flat(judged, hyper):
+        judged = replace(judged, halvings=state.halvings + 1, halved_at=epoch)
+    report = EpochReport(
+        epoch=epoch, rollbacks=state.rollbacks, largest_weight=largest_weight,
+        **vars(now), **vars(figures),
+    )  # fmt: skip
+    return judged, report
+
+
+def _is_better(figures: Figures, state: TrainerState) -> bool:
+    """Let lists decide where they are measured, and the NLL among equals; the last, by neither."""
+    ndcg, nll = figures.validation_ndcg, figures.validation_nll
+    if ndcg is not None and ndcg != state.best_ndcg:
+        return ndcg > state.best_ndcg
+    return nll < state.best_nll if nll is not None else ndcg is None
+
+
+def _is_flat(state: TrainerState, hyper: Hyperparameters) -> bool:
+    """Tell whether it is time to halve the rate, where the schedule does; not in the warm-up."""
+    last = max(state.best_epoch, state.halved_at, hyper.warm_up_epochs)
+    waits = hyper.learning_rate_schedule == "plateau"
+    return waits and state.epoch - last >= plateau_epochs(hyper)
+
+
+def update_to_weight_ratio(
+    state: TrainerState, learning_rate: float, model_kind: ModelKind
+) -> float:
+    """RMS of the last step, taken at this learning rate, over RMS of the weights."""
+    weights, step = _some(state.params.weights), _some(state.velocity.weights)
+    if model_kind == "joint_rbm":
+        step = learning_rate * optimizer.steps(step, _some(state.square.weights))
+    return _rms(step) / _rms(weights)
+
+
+def _some(weights: Floats) -> Floats:
+    """Take up to 512 items and levels, evenly spread, of all hidden units, (n, n_hidden)."""
+    flat = weights.reshape(-1, weights.shape[-1])
+    return flat[:: -(-len(flat) // STEPPED_WEIGHTS) or 1]
+
+
+def _rms(array: Floats) -> float:
+    """Root mean square; 0 for nothing, tiny instead of 0 where it divides."""
+    wide = array.astype(np.float64).ravel()  # a float32 square may overflow
+    squares = np.einsum("i,i->", wide, wide)  # one thread: a product of two would not add up alike
+    return float(np.sqrt(squares / wide.size) + np.finfo(np.float32).tiny)

@@ -1,0 +1,1 @@
+"""Tuning: search spaces, median pruning, sensitivity and autopilot."""

@@ -1,0 +1,113 @@
+"""Changes tried by themselves: which one next, and whether it is kept.
+
+The first finding's change is tried on a short run. It is kept, and the run goes on, if its loss is
+below that of the run before it at the same epoch; else the next finding's change is tried.
+"""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from recsvc.rbm.diagnosis import Change, Finding, Run
+from recsvc.rbm.diagnosis.run import LEAST_LOSS, PATIENCE
+from recsvc.rbm.params import Hyperparameters, ModelKind, Params
+from recsvc.rbm.training.schedules import longest_flat_start
+from recsvc.rbm.training.trainer import TrainingData, monitor_of
+
+MOST_TRIES = 6
+LEAST_GAIN = 1e-6  # a smaller one is rounding
+HOPELESS_EPOCHS = 5
+ENOUGH_EPOCHS = 10  # to tell a cause from its consequences
+
+Tried = tuple[str, float | str]
+
+
+def next_change(findings: Sequence[Finding], tried: Collection[Tried]) -> Change | None:
+    """Give the first change that is worth a try and was not tried; a note suggests none.
+
+    Another kind of machine answers another question: it is not tried unasked.
+    """
+    for finding in findings:
+        change = finding.change
+        if change is None or finding.severity == "note" or change.hyperparameter == "model_kind":
+            continue
+        if (change.hyperparameter, change.to) not in tried:
+            return change
+    return None
+
+
+def not_again(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
+    """Give what need not be tried: what was kept, and what has failed since the last of those.
+
+    What failed before it may help now.
+
+    tried  each change and whether it was kept, the oldest first
+    """
+    last_kept = max((place for place, (_, kept) in enumerate(tried) if kept), default=-1)
+    return [change for place, (change, kept) in enumerate(tried) if kept or place > last_kept]
+
+
+def compared_at(hyper: Hyperparameters, before: Run) -> int:
+    """Give the epoch at which a changed run is compared with the one before it.
+
+    By then its flat start is over, and so is the time in which the one before got any better.
+    """
+    loss = before.loss
+    best = int(loss.epochs[np.argmin(loss.values)]) if loss.values.size else 0
+    flat_start = 0 if before.makes_lists else longest_flat_start(hyper)
+    return min(hyper.epochs, max(flat_start, best + PATIENCE))
+
+
+def is_better(changed: Run, before: Run, *, epoch: int) -> bool:
+    """Tell whether the best loss up to an epoch is below that of the run before the change.
+
+    Where ratings were left out, the run before is measured on those that both have. Where values
+    became other levels, likelihoods do not compare; then it is the share of its first loss, that of
+    the items' own means, that a run still has (1 − R² of McFadden, 1974).
+    """
+    ours, theirs = _best(changed, epoch), _best(before, epoch)
+    if _differ("leave_out", changed, before) and before.loss_without is not None:
+        theirs = before.loss_without.get(_chosen("leave_out", changed), theirs)
+    if not before.makes_lists and _differ("scaling", changed, before):
+        ours, theirs = ours / _first(changed), theirs / _first(before)
+    return ours < (1.0 - LEAST_GAIN) * theirs
+
+
+def loss_of(
+    params: Params, data: TrainingData, model_kind: ModelKind, *, seed: int
+) -> float | None:
+    """Give what a run with these parameters is compared by, on this data; None if no number."""
+    figures = monitor_of(data, model_kind, seed=seed).measure(params)
+    loss = Run.of([{"epoch": 0, **vars(figures)}]).loss.values
+    return float(loss[0]) if loss.size else None
+
+
+def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:
+    """Tell whether the same problem, whose cure is known, stood in each of the latest epochs.
+
+    latest  findings after each epoch, the first included
+    """
+    if len(latest) < ENOUGH_EPOCHS:
+        return False
+    curable = (
+        {one.code for one in found if one.severity == "problem" and one.change is not None}
+        for found in latest[-HOPELESS_EPOCHS:]
+    )
+    return bool(set.intersection(*curable))
+
+
+def _differ(hyperparameter: str, run: Run, other: Run) -> bool:
+    return _chosen(hyperparameter, run) != _chosen(hyperparameter, other)
+
+
+def _chosen(hyperparameter: str, run: Run) -> str:
+    return str(getattr(run.hyper or run.usual, hyperparameter))
+
+
+def _first(run: Run) -> float:
+    return max(float(run.loss.values[0]), LEAST_LOSS) if run.loss.values.size else 1.0
+
+
+def _best(run: Run, epoch: int) -> float:
+    so_far = run.loss.values[run.loss.epochs <= epoch]
+    return float(so_far.min()) if so_far.size else np.inf

@@ -1,0 +1,87 @@
+"""Users rate items, one rating or many at a time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+
+from recsvc.db.feedback import ratings
+from recsvc.db.feedback.rating_merge import Written
+from recsvc.db.feedback.ratings import RatingBatch, StoredRating
+from recsvc.db.session import Session
+from recsvc.errors import RatingNotFound, UserNotFound
+from recsvc.service.imports.fields import Scale, checked_id, checked_value, microseconds
+from recsvc.service.imports.file_format import RATINGS
+from recsvc.service.imports.parser import read_lines, read_objects
+from recsvc.service.imports.records import Lines, Undated
+
+AT_ONCE = 10_000  # ratings in one request
+
+
+def rate(
+    session: Session,
+    user_id: str,
+    item_id: str,
+    value: float,
+    *,
+    rated_at: datetime | None,
+    now: datetime,
+    scale: Scale | None,
+) -> tuple[StoredRating, bool]:
+    """Store a rating; give the one that stands now, and whether the pair had none before.
+
+    A rating older than the one that stands changes nothing. Without `rated_at` it is of now.
+    Raises InvalidId, InvalidRating, ValueOffScale.
+    """
+    one = np.zeros(1, dtype=np.int64)
+    batch = RatingBatch(
+        [checked_id("user_id", user_id)],
+        one,
+        [checked_id("item_id", item_id)],
+        one,
+        np.array([checked_value(value, scale)]),
+        np.array([microseconds(rated_at or now)]),
+    )
+    written = ratings.write(session, batch, now=now)
+    standing = ratings.rating_of(session, user_id, item_id)
+    if standing is None:
+        raise RatingNotFound(user_id, item_id)
+    return standing, written.added == 1
+
+
+def read_entries(entries: Sequence[object], *, now: datetime, scale: Scale | None) -> Lines:
+    """Read ratings from JSON objects `{user_id, item_id, value, rated_at?}`, numbered from 1."""
+    return read_objects(RATINGS, entries, undated=_as_of(now), scale=scale)
+
+
+def read_ndjson(lines: bytes, *, now: datetime, scale: Scale | None) -> Lines:
+    """Read ratings from lines of JSON, an object each."""
+    return read_lines(RATINGS, lines, first_line=1, undated=_as_of(now), scale=scale)
+
+
+def add_ratings(session: Session, lines: Lines, *, now: datetime) -> Written:
+    """Store what was read from lines; each rating counts as if it came alone, in their order."""
+    return ratings.write(session, lines.ratings, now=now)
+
+
+def forget_rating(session: Session, user_id: str, item_id: str) -> None:
+    """Delete a rating. Raises RatingNotFound."""
+    if not ratings.forget(session, user_id, item_id):
+        raise RatingNotFound(user_id, item_id)
+
+
+def list_ratings(
+    session: Session, user_id: str, *, after: int | None = None, limit: int = 50
+) -> Sequence[StoredRating]:
+    """Give a user's ratings in an order that stays: by item, in the order the items came.
+
+    `after` is the `item_key` of the last one seen. Raises UserNotFound.
+    """
+    found = ratings.ratings_of(session, user_id, after=after, limit=limit)
+    if not found and not ratings.user_exists(session, user_id):
+        raise UserNotFound(user_id)
+    return found
+
+
+def _as_of(now: datetime) -> Undated:
+    return Undated(microseconds(now), microseconds(now))

@@ -1,0 +1,1 @@
+"""Use cases of imports: file formats, parsing and the import job."""

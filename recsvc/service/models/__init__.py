@@ -1,0 +1,1 @@
+"""Use cases of model versions: publishing, evaluation and comparison."""

@@ -1,0 +1,1 @@
+"""Use cases of recommendations: the served model, lists and explanations."""

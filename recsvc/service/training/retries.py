@@ -1,0 +1,39 @@
+"""Another try of a training job, with the changes that its diagnosis suggests."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from recsvc.db.session import Session
+from recsvc.db.tables import Job
+from recsvc.errors import NothingToChange, UnknownFinding
+from recsvc.rbm.diagnosis import Change, Finding
+from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.training import training_job
+from recsvc.service.training_spec import TrainingSpec
+
+
+def retry(session: Session, job_id: int, apply: Sequence[str] | None, *, now: datetime) -> Job:
+    """Queue what a job was asked for once more, changed as its findings suggest.
+
+    apply  codes of findings; None: all that suggest a change
+
+    Raises JobNotFound, UnknownFinding, NothingToChange; InvalidHyperparameter for a change that
+    goes beyond what is allowed.
+    """
+    job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
+    changes = _changes(job_id, diagnosis.findings, apply)
+    spec = TrainingSpec.from_dict(job.spec).changed(changes)
+    spec = replace(spec, retry_of=job_id, trying=None, tried=[])
+    return training_job.request_training(session, spec=spec, now=now)
+
+
+def _changes(job_id: int, findings: Sequence[Finding], apply: Sequence[str] | None) -> list[Change]:
+    suggested = {found.code: found.change for found in findings if found.change is not None}
+    for code in apply or ():
+        if code not in suggested:
+            raise UnknownFinding(job_id, code, list(suggested))
+    chosen = [change for code, change in suggested.items() if apply is None or code in apply]
+    if not chosen:
+        raise NothingToChange(job_id)
+    return chosen
