@@ -21,7 +21,7 @@ from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.worker.conftest import is_alive
 
 if TYPE_CHECKING:
-    from tests.acceptance.shop import Shop
+    from tests.factories.http_shop import Shop
 
 SHORT = {"n_hidden": 16, "epochs": 12}
 
@@ -187,7 +187,7 @@ def shop(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator["Shop"]:
     """A filled and taught service, once for each kind of database; tests take users in turns."""
-    from tests.acceptance.shop import opened
+    from tests.factories.http_shop import opened
 
     site = Site(tmp_path_factory.mktemp("shop") / "home", lasting_database())
     yield opened(site, data_dir / "ml-100k")

@@ -4,7 +4,7 @@ import pytest
 
 from recsvc.client import ApiError, Client
 from tests.acceptance.conftest import PATIENCE_SECONDS, ids, sources, trained
-from tests.acceptance.shop import N_PROCESSES
+from tests.factories.http_shop import N_PROCESSES
 
 pytestmark = pytest.mark.acceptance
 

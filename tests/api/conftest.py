@@ -22,8 +22,8 @@ from recsvc.db.tables import JobState, ModelVersion
 from recsvc.service.context import Context
 from recsvc.service.jobs.runner import carry_out
 from recsvc.service.models import publishing
-from tests.api.playing import Worker
 from tests.conftest import LONG_WAIT_SECONDS, NOON
+from tests.factories.workers import Worker
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -29,10 +29,10 @@ from recsvc.client import Client
 from recsvc.service.context import Context
 from tests import conftest
 from tests.acceptance.conftest import Site, imported, trained
-from tests.acceptance.shop import read_titles
 from tests.api.conftest import serving, settings_for
-from tests.api.playing import Worker
 from tests.conftest import PATIENCE_SECONDS, go_without
+from tests.factories.http_shop import read_titles
+from tests.factories.workers import Worker
 
 FLAGS = [
     "--no-sandbox",

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.api.playing import RESULT
 from tests.dashboard.conftest import Open, Quiet, eventually
+from tests.factories.workers import RESULT
 
 # Takes down what is written on canvases.
 WRITTEN = """

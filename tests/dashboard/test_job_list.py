@@ -9,8 +9,8 @@ from sqlalchemy import update
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import Job, JobState
-from tests.api.playing import RESULT
 from tests.dashboard.conftest import PHONE, Open, Quiet
+from tests.factories.workers import RESULT
 
 ASKED = {
     "n_hidden": 100,

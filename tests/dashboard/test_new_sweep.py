@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from recsvc.rbm.params import Hyperparameters, ModelKind
 from tests.dashboard.conftest import PATIENCE_MS, PHONE, Open, Quiet, Shop
-from tests.dashboard.test_every_view import press_until, serious
+from tests.dashboard.test_all_views import press_until, serious
 
 RATES = "Compare learning rates"
 SCALINGS = "Compare scaled with unscaled data"

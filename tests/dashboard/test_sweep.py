@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from recsvc.db.tables import JobState
 from tests.dashboard.conftest import PATIENCE_MS, PHONE, Open, Quiet, Shop
-from tests.dashboard.test_every_view import serious
+from tests.dashboard.test_all_views import serious
 
 RATES = [0.002, 0.2, 20]
 OVER = ("succeeded", "failed", "cancelled")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.rbm.machines import movielens_1m, movielens_100k, random_params, random_ratings
+from tests.factories.machines import movielens_1m, movielens_100k, random_params, random_ratings
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from recsvc.rbm.params import Params
 from recsvc.rbm.precompilation import compile_kernels
 from recsvc.rbm.rating_ensemble import ensemble
 from recsvc.rbm.rating_matrix import RatingScale
-from tests.rbm.machines import STARS, learn, model_of, random_params, random_ratings
+from tests.factories.machines import STARS, learn, model_of, random_params, random_ratings
 
 WIDTHS = (7, 100, 104, 256)  # whole vectors and remainders
 N_USERS, N_ITEMS = 24, 60

@@ -14,7 +14,7 @@ from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
-from tests.rbm.machines import STARS, learn, random_params
+from tests.factories.machines import STARS, learn, random_params
 
 NAMES = ["", "naïve/ﬀ", "日本", "🜁🜂", "a b", "\u200b", "é", "é", "~", "x" * 256]
 

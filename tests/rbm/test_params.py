@@ -6,7 +6,7 @@ import pytest
 
 from recsvc.errors import InvalidHyperparameter, InvalidInput, UnknownHyperparameter
 from recsvc.rbm.params import Hyperparameters, Params, base_rates, initial_params, initial_weights
-from tests.rbm.machines import random_params, random_ratings, ratings_of
+from tests.factories.machines import random_params, random_ratings, ratings_of
 
 
 def test_an_unknown_hyperparameter_is_refused_by_name_with_the_known_ones():

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.service.shop import Shop, two_camps
+from tests.factories.shop import Shop, two_camps
 
 
 @pytest.fixture

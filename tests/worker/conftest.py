@@ -22,7 +22,7 @@ from tests.conftest import PATIENCE_SECONDS
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 1.5
 RUN = "from recsvc.worker import run; from recsvc.config import Settings; run(Settings(), {})"
-TINY = "tests.worker.tiny:use_case"
+TINY = "tests.factories.tiny_jobs:use_case"
 FOREVER = {"do": "count", "to": 100_000, "pause": 0.02}
 
 

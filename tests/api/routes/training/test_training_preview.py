@@ -1,0 +1,45 @@
+"""A training job looked at over HTTP before it is queued."""
+
+from tests.factories.workers import start
+
+
+def test_a_preview_has_the_data_the_choices_and_what_it_takes(client):
+    ratings = [
+        {"user_id": f"u{user}", "item_id": f"i{item}", "value": 1 + (user * item) % 5}
+        for user in range(12)
+        for item in range(10)
+    ]
+    client.post("/v1/ratings", json={"ratings": ratings})
+
+    answer = client.post("/v1/training-jobs:validate", json={"hyperparameters": {"n_hidden": 2}})
+
+    told = answer.json()
+    assert (answer.status_code, told["verdict"], told["problem"]) == (200, "ready", None)
+    assert (told["data"]["n_users"], told["data"]["n_ratings"]) == (12, 120)
+    assert sum(level["count"] for level in told["data"]["levels"]) == 120
+    assert told["data"]["missing_share"] == 0.0
+    assert told["hyperparameters"]["n_hidden"] == 2
+    assert "n_hidden" not in told["choices"]
+    assert told["choices"]["epochs"]["because"]
+    assert told["estimated_seconds"] > 0
+    assert 0 < told["needed_bytes"] < told["available_bytes"]
+    assert client.get("/v1/training-jobs").json()["items"] == [], "nothing was queued"
+
+
+def test_a_shop_without_data_is_told_what_training_needs(client):
+    told = client.post("/v1/training-jobs:validate").json()
+
+    assert (told["verdict"], told["problem"]["code"]) == ("refused", "too-few-ratings")
+    assert (told["estimated_seconds"], told["choices"]) == (None, None)
+    assert told["data"]["remarks"] == []
+
+
+def test_what_cannot_be_asked_for_cannot_be_looked_at_either(client):
+    wrong = {"hyperparameters": {"n_hiden": 3}}
+
+    looked = client.post("/v1/training-jobs:validate", json=wrong)
+    asked = client.post("/v1/training-jobs", json=wrong)
+
+    assert looked.status_code == asked.status_code == 422
+    assert looked.json()["type"] == asked.json()["type"]
+    assert start(client)["id"] == 1

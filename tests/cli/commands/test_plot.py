@@ -1,0 +1,206 @@
+"""`recsvc jobs plot`: curves in a terminal that may be narrow, pictures that show something."""
+
+import re
+import struct
+import sys
+import zlib
+from collections.abc import Iterator
+from xml.etree import ElementTree
+
+import pytest
+
+from recsvc.cli.views import image_files
+from recsvc.client import ClientError
+from tests.cli.conftest import start_serving
+from tests.factories.training_lines import Past, figures
+
+pytestmark = pytest.mark.acceptance
+
+NLL = ("--metric", "validation_nll")
+BRAILLE = re.compile("[\u2801-\u28ff]")
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory) -> Iterator[Past]:
+    served = start_serving(tmp_path_factory.mktemp("plot") / "home", "--no-worker")
+    yield Past(served)
+    assert served.stop() == 0
+    served.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def overfit(past: Past) -> int:
+    return past.job([figures(n, 12) for n in range(31)], best=12)
+
+
+@pytest.fixture(scope="module")
+def diverged(past: Past) -> int:
+    broken = {3: float("nan"), 4: float("inf")}
+    epochs = [figures(n, 9, validation_nll=broken.get(n, 10.0**n)) for n in range(6)]
+    return past.job(epochs, diverged_at=6, learning_rate=4)
+
+
+@pytest.fixture
+def plotted(recsvc, past):
+    def plot(*arguments: object, width: int = 80) -> str:
+        told = recsvc("jobs", "plot", *arguments, "--url", past.url, COLUMNS=str(width))
+        assert told.returncode == 0, told.stderr
+        return told.stdout
+
+    return plot
+
+
+def words(svg: str) -> list[str]:
+    picture = ElementTree.fromstring(svg)
+    return ["".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_a_curve_is_drawn_with_its_baselines_its_best_epoch_and_its_findings(plotted, overfit):
+    shown = plotted(overfit)
+
+    assert "negative log-likelihood   v validation 1.2722   t training 1.0003" in shown
+    assert "reconstruction error   t training 0.80002" in shown
+    assert re.search(r"┄global mean┄$", shown, re.MULTILINE)
+    assert re.search(r"^ +▲ best: epoch 12$", shown, re.MULTILINE)
+    assert re.search(r"^ +├─ overfit ─+┤$", shown, re.MULTILINE)
+    assert len(BRAILLE.findall(shown)) > 100
+
+
+def test_a_finding_and_the_best_epoch_stand_under_their_epochs(plotted, overfit):
+    rows = plotted(overfit, *NLL).splitlines()
+    curve = next(row for row in rows if "◆" in row)
+    best = next(row for row in rows if "best: epoch 12" in row)
+    finding = next(row for row in rows if "overfit" in row)
+
+    assert curve.index("◆") == best.index("▲") == finding.index("├")
+    assert finding.rstrip()[-1] == "┤"
+    assert len(finding.rstrip()) == 80
+
+
+def test_there_are_no_escape_codes_where_there_is_no_terminal(plotted, overfit, diverged):
+    assert "\x1b" not in plotted(overfit, diverged)
+
+
+@pytest.mark.parametrize("width", [10, 24, 40, 80, 200])
+def test_no_row_is_wider_than_the_terminal(plotted, overfit, diverged, width):
+    rows = plotted(overfit, diverged, width=width).splitlines()
+
+    assert max(map(len, rows)) <= width
+    assert width < 20 or max(map(len, rows)) == width
+
+
+def test_several_jobs_are_told_apart_by_what_was_asked_of_them(plotted, overfit, diverged):
+    shown = plotted(overfit, diverged, *NLL)
+
+    assert f"a job {overfit}: learning_rate by default\n" in shown
+    assert f"b job {diverged}: learning_rate 4.0\n" in shown or "learning_rate 4\n" in shown
+    assert re.search(r"┤.*a.*", shown)
+    assert "b not_finite" in shown
+
+
+def test_a_diverged_job_is_drawn_as_far_as_it_has_figures(plotted, diverged):
+    linear, log = plotted(diverged, *NLL), plotted(diverged, *NLL, "--log")
+
+    assert "not_finite" in linear
+    assert "nan" not in linear
+    assert "100000┤" in linear.replace(" ", "")
+    assert re.search(r"^ +1000┤", log, re.MULTILINE)
+    assert log.splitlines()[2].startswith("negative log-likelihood (logarithmic)")
+
+
+def test_a_single_epoch_is_a_mark_and_none_is_said_to_be_none(plotted, past):
+    one, none = past.job([figures(0, 9)], best=0), past.job([])
+
+    assert "┤◆" in plotted(one, *NLL)
+    assert "No figures to draw." in plotted(none)
+    assert "best" not in plotted(none)
+
+
+def test_of_ten_thousand_epochs_a_lone_spike_is_seen(plotted, past, tmp_path):
+    spike = {7000: 5.0}
+    long = past.job(figures(n, 9, validation_nll=spike.get(n, 1.0)) for n in range(10_000))
+
+    shown = plotted(long, *NLL)
+    plotted(long, *NLL, "--output", tmp_path / "long.svg")
+    svg = (tmp_path / "long.svg").read_text()
+    line = re.search(r'"line validation" d="([^"]+)"', svg)[1]
+
+    assert re.search(r"5┤ {40,}[^ ]+$", shown, re.MULTILINE)
+    assert "8000" in shown
+    assert len(svg) < 100_000
+    assert min(float(y) for y in re.findall(r" ([\d.]+)", line)) == 68.0
+
+
+def test_an_svg_has_the_curves_the_baselines_and_the_findings(plotted, overfit, tmp_path):
+    file = tmp_path / "curve.svg"
+    assert plotted(overfit, "--output", file).startswith("Written: ")
+    svg = file.read_text()
+
+    assert {"global mean 1.120", "best: epoch 12, 1.2149", "overfit"} <= set(words(svg))
+    assert svg.count('<path class="line validation"') == 2
+    assert svg.count('<path class="line training"') == 2
+    assert "prefers-color-scheme:dark" in svg
+
+
+def test_an_svg_of_several_jobs_has_a_line_for_each(plotted, overfit, diverged, tmp_path):
+    file = tmp_path / "curve.svg"
+    plotted(overfit, diverged, *NLL, "--log", "--output", file)
+    svg = file.read_text()
+
+    assert svg.count('<path class="line job1"') == svg.count('<path class="line job2"') == 1
+    assert "negative log-likelihood (logarithmic)" in words(svg)
+    assert f"a  job {overfit}: learning_rate by default" in words(svg)
+
+
+def pixels(png: bytes) -> tuple[int, int, bytes]:
+    """Give width, height and the unpacked, still filtered bytes of a PNG."""
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", png[16:24])
+    data, at = b"", 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        if png[at + 4 : at + 8] == b"IDAT":
+            data += png[at + 8 : at + 8 + length]
+        at += length + 12
+    return width, height, zlib.decompress(data)
+
+
+def test_a_png_is_a_picture_that_shows_something(plotted, overfit, tmp_path):
+    file = tmp_path / "curve.PNG"
+    plotted(overfit, *NLL, "--output", file)
+    width, height, data = pixels(file.read_bytes())
+
+    assert (width, height) == (2 * 860, 2 * (68 + 250 + 46 + 2 * 18))
+    assert len(data) == height * (1 + 4 * width)
+    rows = [data[n * (1 + 4 * width) :][: 1 + 4 * width] for n in range(height)]
+    assert len(set(rows)) > height / 3
+
+
+def test_another_form_is_wrong_usage(recsvc, tmp_path):
+    told = recsvc("jobs", "plot", 1, "--output", tmp_path / "curve.pdf")
+
+    assert told.returncode == 2
+    assert "must end in .svg or .png" in " ".join(told.stderr.split())
+
+
+def test_a_figure_that_does_not_exist_is_wrong_usage(recsvc):
+    assert recsvc("jobs", "plot", 1, "--metric", "loss").returncode == 2
+
+
+def test_more_jobs_than_can_be_told_apart_are_wrong_usage(recsvc):
+    assert recsvc("jobs", "plot", *range(1, 10)).returncode == 2
+
+
+def test_a_job_that_is_not_there_is_one_line(recsvc, past):
+    told = recsvc("jobs", "plot", 987654, "--url", past.url)
+
+    assert told.returncode == 1
+    assert told.stderr.startswith("error: No such job: ")
+
+
+def test_png_without_its_library_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+
+    with pytest.raises(ClientError, match=r"pip install 'recsvc\[plot\]'"):
+        image_files.check(tmp_path / "curve.png")
+    image_files.check(tmp_path / "curve.svg")

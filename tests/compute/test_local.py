@@ -1,0 +1,30 @@
+"""The engine of this process."""
+
+import numpy as np
+import pytest
+
+from recsvc.compute import local
+from recsvc.rbm.params import Hyperparameters, initial_params
+from recsvc.rbm.training import trainer
+from recsvc.rbm.training.trainer import TrainerState, TrainingData
+from tests.factories.machines import STARS, random_ratings
+
+HYPER = Hyperparameters(n_hidden=4, epochs=3)
+
+
+def learned(train, model_kind, **options) -> tuple[list[float], str]:
+    rng = np.random.default_rng(1)
+    ratings = random_ratings(rng)
+    held_out = np.arange(ratings.n_ratings) % 5 == 0
+    data = TrainingData(ratings.select(~held_out), ratings.select(held_out), STARS)
+    state = TrainerState.initial(initial_params(data.train, 5, HYPER, rng=rng))
+    told = list(train(data, HYPER, seed=7, state=state, model_kind=model_kind, **options))
+    return [report.validation_nll for report, _ in told], told[-1][1].params.sha256()
+
+
+@pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
+def test_this_process_learns_what_the_trainer_does_on_any_number_of_threads(model_kind):
+    expected = learned(trainer.train, model_kind)
+
+    assert learned(local.train, model_kind, n_threads=1) == expected
+    assert learned(local.train, model_kind, n_threads=2) == expected

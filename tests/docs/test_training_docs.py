@@ -1,0 +1,54 @@
+"""docs/training.md tells of every figure of the error curve, and of every schedule."""
+
+import re
+from dataclasses import fields
+from typing import get_args
+
+import pytest
+
+from recsvc.api.routes.training.error_curve import Epoch
+from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.value_bins import Scaling
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "training.md").read_text()
+FIRST_CELLS = re.findall(r"^\| (`.+?) \|", PAGE, re.MULTILINE)
+IN_TABLES = set(re.findall(r"`(\w+)`", " ".join(FIRST_CELLS)))
+
+
+def test_every_figure_of_the_error_curve_has_a_line():
+    assert set(Epoch.model_fields) - {"epoch"} - IN_TABLES == set()
+
+
+def test_every_schedule_of_the_learning_rate_has_a_line():
+    [schedule] = [f for f in fields(Hyperparameters) if f.name == "learning_rate_schedule"]
+
+    assert set(schedule.metadata["choices"]) - IN_TABLES == set()
+
+
+def test_every_scaling_has_a_line():
+    assert set(get_args(Scaling)) - IN_TABLES == set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "patience",
+        "warm_up_epochs",
+        "cd_steps",
+        "final_cd_steps",
+        "sparsity_target",
+        "scaling",
+        "leave_out",
+    ],
+)
+def test_what_can_be_chosen_there_is_named(name):
+    assert f"`{name}`" in PAGE
+
+
+@pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
+def test_the_documented_costs_of_sparsity_are_the_defaults(kind):
+    cost = Hyperparameters.defaults(kind).sparsity_cost
+    said = {"user_rbm": "is {} for masked machines", "joint_rbm": "and {} for a\n`joint_rbm`"}
+
+    assert said[kind].format(f"{cost:g}") in PAGE

@@ -1,0 +1,104 @@
+"""Odd ratings are left out to the last one, and no other."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recsvc.rbm.data_profile import profile
+from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
+from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from recsvc.rbm.snapshot import Snapshot
+from tests.factories.machines import STARS
+
+ODD = {
+    "mixed_scales", "outliers", "duplicate_users", "constant_raters", "suspicious_raters",
+    "random_raters", "contrary_raters",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def movies(movielens) -> Snapshot:
+    ratings = movielens("u.data")
+    users, items = (
+        Vocabulary([f"{letter}{n:05}" for n in range(size)])
+        for letter, size in (("u", ratings.n_users), ("i", ratings.n_items))
+    )
+    numbers = ratings.users().astype(np.int32), ratings.items.astype(np.int32)
+    return Snapshot(users, items, *numbers, STARS[ratings.levels])
+
+
+def left_out(before: Snapshot, after: Snapshot) -> set[int]:
+    """Users of whom nothing is left."""
+    return set(before.user_numbers.tolist()) - set(after.user_numbers.tolist())
+
+
+def test_of_movielens_only_its_few_odd_raters_are_left_out(movies):
+    kept = cleaned(movies, "odd")
+
+    assert len(left_out(movies, kept)) == 4  # three contrary ones, and one at random
+    assert (kept.users, kept.items) == (movies.users, movies.items)
+    assert not ODD & {one.code for one in profile(kept).remarks}
+
+
+def test_values_off_the_scale_go_and_their_users_stay(movies):
+    values = movies.values.copy()
+    values[::50] *= 20
+    values[7] = 999.0
+
+    kept = cleaned(replace(movies, values=values), "odd_values")
+
+    assert RatingScale.infer(kept.values).values == (1.0, 2.0, 3.0, 4.0, 5.0)
+    assert left_out(movies, kept) == set()
+    assert kept.values.size > 0.97 * movies.values.size
+
+
+def test_where_most_are_content_the_others_are_not_odd(movies):
+    """Four of five reviews of many a shop are five stars: there is no range between quartiles."""
+    rng = np.random.default_rng(0)
+    content = np.where(rng.random(movies.values.size) < 0.8, 5.0, movies.values)
+    mistyped = content.copy()
+    mistyped[::500] = 50.0
+
+    assert cleaned(replace(movies, values=content), "odd_values").values.size == content.size
+    kept = cleaned(replace(movies, values=mistyped), "odd_values").values
+    assert kept.tolist() == np.delete(content, np.s_[::500]).tolist()
+
+
+def test_each_choice_that_leaves_anything_out_tells_what_it_leaves(movies):
+    values = movies.values.copy()
+    values[:9] = 999.0
+    spoilt = replace(movies, values=values)
+
+    left = without_odd(spoilt)
+
+    assert list(left) == ["odd_values", "odd_raters", "odd"]
+    for choice, one in left.items():
+        np.testing.assert_array_equal(one.values, cleaned(spoilt, choice).values)
+    assert without_odd(left["odd"]) == {}
+
+
+def test_of_amounts_none_is_off_the_scale(movies):
+    rng = np.random.default_rng(0)
+    amounts = replace(movies, values=np.exp(2 * rng.standard_normal(movies.values.size)))
+
+    kept = cleaned(amounts, "odd")
+
+    assert kept.values.max() == amounts.values.max()
+
+
+def test_a_bot_is_left_out_whatever_it_rated(movies):
+    n_items, bot = len(movies.items), len(movies.users)
+    with_bot = replace(
+        movies,
+        users=Vocabulary([*movies.users.ids, "v"]),
+        user_numbers=np.append(movies.user_numbers, np.full(n_items, bot, np.int32)),
+        item_numbers=np.append(movies.item_numbers, np.arange(n_items, dtype=np.int32)),
+        values=np.append(movies.values, np.full(n_items, 5.0)),
+    )
+
+    assert bot in left_out(with_bot, cleaned(with_bot, "odd_raters"))
+
+
+def test_nobody_is_left_out_unasked(movies):
+    assert cleaned(movies, "nobody") is movies

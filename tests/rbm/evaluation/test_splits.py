@@ -1,0 +1,198 @@
+"""Dividing ratings: what is held out, from whom, and how it is told."""
+
+import numpy as np
+import pytest
+
+from recsvc.errors import RatingsLeaked
+from recsvc.rbm import evaluation
+from recsvc.rbm.evaluation import Division, Protocol
+from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
+from tests import naive
+from tests.factories.machines import random_ratings, ratings_of
+
+
+def vocabulary(prefix: str, n: int) -> Vocabulary:
+    return Vocabulary([f"{prefix}{number:05}" for number in range(n)])
+
+
+def kept_pairs(ratings, users, items, **split):
+    held_out = evaluation.validation_share(ratings, users, items, **split)
+    pairs = zip(ratings.users(), ratings.items, strict=True)
+    return {
+        (users.ids[user], items.ids[item]): bool(out)
+        for (user, item), out in zip(pairs, held_out, strict=True)
+    }
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.1, 0.5, 1.0])
+def test_the_share_of_validation_is_the_one_asked_for(rng, share):
+    ratings = random_ratings(rng, n_users=300, n_items=300)
+    users, items = vocabulary("u", 300), vocabulary("i", 300)
+
+    held_out = evaluation.validation_share(ratings, users, items, share=share, split_seed=0)
+
+    assert held_out.mean() == pytest.approx(share, abs=0.01)
+    kept_of_user = np.diff(ratings.select(held_out).indptr)[1:-1] / np.diff(ratings.indptr)[1:-1]
+    assert np.abs(kept_of_user - share).max() < 0.2  # of no user are all or none taken
+
+
+def test_a_rating_stays_where_it_is_when_users_and_items_come_between(rng):
+    ratings = random_ratings(rng, n_users=40, n_items=30)
+    users, items = vocabulary("u", 40), vocabulary("i", 30)
+    before = kept_pairs(ratings, users, items, share=0.3, split_seed=7)
+    more_users = Vocabulary.of([*users.ids, "a", "u00003x", "zz"])
+    more_items = Vocabulary.of([*items.ids, "0", "i00001-"])
+    triples = [
+        (more_users.number(users.ids[u]), more_items.number(items.ids[i]), level)
+        for u in range(40)
+        for i, level in naive.row_of(ratings, u)
+    ] + [(more_users.number("a"), more_items.number("0"), 1)]
+    order = rng.permutation(len(triples))
+    columns = np.array(triples)[order].T
+    grown = RatingMatrix.build(columns[0], columns[1], columns[2].astype(np.uint8), shape=(43, 32))
+
+    after = kept_pairs(grown, more_users, more_items, share=0.3, split_seed=7)
+
+    assert after.items() >= before.items()
+    assert len(after) == len(before) + 1
+
+
+def test_another_split_seed_makes_another_split_and_a_larger_share_holds_the_smaller(rng):
+    ratings = random_ratings(rng, n_users=100, n_items=50)
+    users, items = vocabulary("u", 100), vocabulary("i", 50)
+
+    def split(share, seed):
+        return evaluation.validation_share(ratings, users, items, share=share, split_seed=seed)
+
+    assert (split(0.1, 0) & split(0.1, 1)).mean() < 0.03
+    assert (split(0.2, 0) >= split(0.1, 0)).all()
+    assert split(0.1, -5).any()
+
+
+def pairs(ratings: RatingMatrix) -> dict[tuple[int, int], int]:
+    return {
+        (user, item): level
+        for user in range(ratings.n_users)
+        for item, level in naive.row_of(ratings, user)
+    }
+
+
+def test_a_division_by_hash_is_that_of_validation(rng):
+    ratings = random_ratings(rng, n_users=60, n_items=20)
+    ids = vocabulary("u", 60), vocabulary("i", 20)
+
+    parts = evaluation.by_hash(ratings, *ids, share=0.3, seed=4)
+
+    held_out = evaluation.validation_share(ratings, *ids, share=0.3, split_seed=4)
+    assert pairs(parts.test) == pairs(ratings.select(held_out))
+    assert pairs(parts.train) == pairs(parts.inputs) == pairs(ratings.select(~held_out))
+    assert parts.protocol == Protocol("by_hash", 0.3, 4)
+
+
+def test_at_random_every_rating_is_either_train_or_test_and_the_seed_decides(rng):
+    ratings = random_ratings(rng, n_users=300, n_items=40)
+
+    parts, again, other = (
+        evaluation.at_random(ratings, share=0.2, seed=seed) for seed in (1, 1, 2)
+    )
+
+    assert pairs(parts.train) | pairs(parts.test) == pairs(ratings)
+    assert pairs(parts.train).keys().isdisjoint(pairs(parts.test))
+    assert parts.inputs is parts.train
+    assert parts.test.n_ratings / ratings.n_ratings == pytest.approx(0.2, abs=0.02)
+    assert pairs(parts.test) == pairs(again.test) != pairs(other.test)
+
+
+def test_users_held_out_are_never_learned_from_and_tested_on_a_fifth_of_their_ratings(rng):
+    ratings = random_ratings(rng, n_users=400, n_items=40)
+
+    parts = evaluation.users_held_out(ratings, share=0.25, seed=3)
+
+    held_out = {user for user, _ in pairs(ratings)} - {user for user, _ in pairs(parts.train)}
+    assert 95 <= len(held_out) <= 100  # the two users without ratings may be among them
+    assert {user for user, _ in pairs(parts.test)} <= held_out
+    assert pairs(parts.inputs).keys().isdisjoint(pairs(parts.test))
+    assert pairs(parts.inputs) | pairs(parts.test) == pairs(ratings)
+    of_others = {pair: level for pair, level in pairs(ratings).items() if pair[0] not in held_out}
+    assert pairs(parts.train) == of_others
+    theirs = sum(user in held_out for user, _ in pairs(ratings))
+    assert parts.test.n_ratings / theirs == pytest.approx(0.2, abs=0.03)
+
+
+def test_official_files_are_taken_as_they_are_unless_they_overlap():
+    base, test = ratings_of([{0: 1}, {1: 2}], 3), ratings_of([{2: 1}, {0: 4}], 3)
+
+    parts = Division.of_files(base, test, names=("u1.base", "u1.test"))
+
+    assert (parts.train, parts.inputs, parts.test) == (base, base, test)
+    with pytest.raises(RatingsLeaked):
+        Division.of_files(base, ratings_of([{}, {1: 2}], 3), names=("u1.base", "u1.test"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        (
+            Protocol("by_hash", 0.1, 0),
+            "10 % of the ratings are held out, chosen by a hash of user id, item id and seed 0; "
+            "users are folded in from the ratings that were learned from.",
+        ),
+        (
+            Protocol("at_random", 0.125, 7),
+            "12.5 % of the ratings are held out, chosen at random with seed 7; "
+            "users are folded in from the ratings that were learned from.",
+        ),
+        (
+            Protocol("users_held_out", 0.1, 7, 0.8),
+            "10 % of the users, chosen at random with seed 7, are left out of training, folded in "
+            "from 80 % of their ratings and tested on the others.",
+        ),
+        (
+            Protocol("files", files=("u1.base", "u1.test")),
+            "Learned from u1.base and tested on u1.test; "
+            "users are folded in from the ratings that were learned from.",
+        ),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_a_protocol_writes_itself_out(protocol, words):
+    told = protocol.as_dict()
+
+    assert protocol.words() == told.pop("words") == words
+    assert Protocol(**told) == protocol
+    assert None not in told.values()
+
+
+# ------------------------------------------------------------------------- the guard
+
+
+def test_test_ratings_among_the_inputs_are_refused_by_number_and_example():
+    inputs = ratings_of([{0: 4, 1: 2}, {2: 3}, {0: 1}], 3)
+    test = ratings_of([{2: 4}, {2: 3}, {0: 0, 1: 1}], 3)
+
+    with pytest.raises(RatingsLeaked) as told:
+        evaluation.refuse_leaks(
+            inputs, test, users=Vocabulary(["ann", "bob", "cid"]), items=vocabulary("i", 3)
+        )
+
+    assert told.value.facts == {
+        "n_leaked": 2, "n_test": 4, "user_id": "bob", "item_id": "i00002",
+    }  # fmt: skip
+    assert "2 of 4 test ratings" in told.value.detail
+    assert "'bob'" in told.value.detail
+    with pytest.raises(RatingsLeaked, match="of item '2' by user '1'"):
+        evaluation.refuse_leaks(inputs, test)
+
+
+def test_a_pair_rated_otherwise_in_test_is_a_leak_all_the_same():
+    with pytest.raises(RatingsLeaked):
+        evaluation.refuse_leaks(ratings_of([{0: 4}], 1), ratings_of([{0: 1}], 1))
+
+
+def test_pairs_that_only_look_alike_are_no_leak():
+    nothing = ratings_of([{}, {}], 3)
+    inputs = ratings_of([{0: 4}, {0: 2}], 2)
+
+    evaluation.refuse_leaks(inputs, ratings_of([{1: 4, 2: 1}, {1: 1, 2: 2}], 3))
+    evaluation.refuse_leaks(inputs, nothing)
+    evaluation.refuse_leaks(nothing, inputs)

@@ -1,0 +1,270 @@
+"""Validation nDCG@10 in the error curve, and the best epoch by it."""
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+
+from recsvc.rbm import checkpoint, evaluation, kernels
+from recsvc.rbm.machines import joint
+from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.monitoring import ranking_sample
+from recsvc.rbm.monitoring.epoch_evaluator import Monitor
+from recsvc.rbm.monitoring.ranking_sample import MonitoredLists
+from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
+from tests.factories.machines import STARS, learn, random_params, random_ratings, ratings_of
+
+HYPER = {
+    "n_hidden": 7, "epochs": 8, "batch_size": 16, "warm_up_epochs": 0, "dropout": 0.1,
+    "learning_rate": 0.05, "learning_rate_schedule": "constant",
+}  # fmt: skip
+
+
+def split(ratings: RatingMatrix, share: float = 0.3) -> tuple[RatingMatrix, RatingMatrix]:
+    held_out = np.random.default_rng(6).random(ratings.n_ratings) < share
+    return ratings.select(~held_out), ratings.select(held_out)
+
+
+@pytest.fixture
+def parts(rng):
+    return split(random_ratings(rng, n_users=90, n_items=60))
+
+
+@pytest.fixture
+def params(rng):
+    return random_params(rng, n_items=60)
+
+
+@pytest.fixture(scope="module")
+def camps():
+    """Even users choose even items more often than odd ones; there is something to learn."""
+    rng = np.random.default_rng(3)
+    own = np.add.outer(np.arange(90), np.arange(60)) % 2 == 0
+    users, items = np.nonzero(rng.random((90, 60)) < np.where(own, 0.5, 0.1))
+    levels = rng.integers(5, size=users.size).astype(np.uint8)
+    return split(RatingMatrix.build(users, items, levels, shape=(90, 60)))
+
+
+def learn_joint(parts, *, state: TrainerState | None = None, seed: int = 0, **changes):
+    """Train to the end: every report with a copy of the state behind it."""
+    hyper = Hyperparameters.chosen("joint_rbm", HYPER | changes)
+    if state is None:
+        rng = np.random.default_rng(seed)
+        state = TrainerState.initial(joint.initial_params(parts[0], 5, hyper, rng=rng))
+    curve = train(
+        TrainingData(*parts, STARS), hyper, seed=seed, state=state, model_kind="joint_rbm"
+    )
+    return [(r, checkpoint.read_state(checkpoint.write_state(s))) for r, s in curve]
+
+
+def one_by_one(params, parts, users, first_liked: int) -> float:
+    """What the evaluation of a finished model finds for the same users."""
+    hidden = joint.hidden_probabilities(params, parts[0])
+    return evaluation.ranking_figures(
+        lambda user: joint.item_fields(params, hidden[user], first_liked), *parts, users
+    ).ndcg_at_n
+
+
+@pytest.mark.parametrize("first_level", [0, 3, 4])
+def test_the_scores_of_many_users_are_those_of_one_after_another(params, rng, first_level):
+    hidden = rng.random((5, 7), dtype=np.float32)
+
+    together = joint.list_fields(params, hidden, first_level)
+
+    apart = [joint.item_fields(params, one, first_level) for one in hidden]
+    np.testing.assert_allclose(together, apart, atol=1e-5)
+
+
+def test_a_large_catalogue_is_scored_in_parts(params, rng, monkeypatch):
+    hidden = rng.random((5, 7), dtype=np.float32)
+    whole = joint.list_fields(params, hidden, 3)
+
+    monkeypatch.setattr(joint, "ITEMS_AT_ONCE", 7)
+
+    np.testing.assert_allclose(joint.list_fields(params, hidden, 3), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("first_liked", [0, 3])
+def test_the_figure_is_the_evaluations_own(params, parts, first_liked):
+    lists = MonitoredLists.of(*parts, first_liked, seed=0)
+
+    found = lists.ndcg(params)
+
+    assert found == pytest.approx(one_by_one(params, parts, np.arange(90), first_liked))
+    assert 0 < found < 1
+
+
+def test_lists_longer_than_what_is_left_hold_nothing_more(rng):
+    """Five items, of which most are rated: the rest of a list is empty and hits nothing."""
+    parts = split(random_ratings(rng, n_users=30, n_items=5))
+    params = random_params(rng, n_items=5)
+
+    found = MonitoredLists.of(*parts, 3, seed=0).ndcg(params)
+
+    assert found == pytest.approx(one_by_one(params, parts, np.arange(30), 3))
+
+
+def test_a_subset_of_users_is_measured_the_same_one_for_a_seed(params, parts, monkeypatch):
+    monkeypatch.setattr(ranking_sample, "MONITORED_LISTS", 20)
+    chosen = [MonitoredLists.of(*parts, 3, seed=seed) for seed in (0, 0, 1)]
+    asked = np.flatnonzero(np.diff(parts[1].indptr))
+    users = np.random.default_rng([0, 0, 3]).permutation(asked)[:20]
+
+    figures = [lists.ndcg(params) for lists in chosen]
+
+    assert [lists.wanted.n_users for lists in chosen] == [20, 20, 20]
+    assert all(np.diff(lists.wanted.indptr).min() > 0 for lists in chosen)
+    assert figures[0] == figures[1] == pytest.approx(one_by_one(params, parts, users, 3))
+    assert figures[2] != figures[0]
+
+
+def test_fewer_users_are_measured_where_the_catalogue_is_large(parts, monkeypatch):
+    monkeypatch.setattr(ranking_sample, "MOST_SCORES", 60 * 7)
+
+    assert MonitoredLists.of(*parts, 3, seed=0).wanted.n_users == 7
+
+
+def test_neither_threads_nor_blocks_change_the_figure(params, parts, monkeypatch):
+    lists, figures = MonitoredLists.of(*parts, 3, seed=0), []
+    monkeypatch.setattr(ranking_sample, "SCORES_AT_ONCE", 60 * 16)
+    for n_threads in (1, 2):
+        kernels.use_threads(n_threads)
+        figures.append(lists.ndcg(params))
+    kernels.use_threads(os.cpu_count() or 1)
+    monkeypatch.undo()
+
+    assert figures[0] == figures[1] == pytest.approx(lists.ndcg(params))
+
+
+def test_levels_beyond_the_scale_count_as_liked(rng, parts):
+    """An interaction has a level above all ratings: to have chosen it is to want it."""
+    params = random_params(rng, n_items=60, n_levels=6)
+    events = parts[1].select(np.ones(parts[1].n_ratings, bool))
+    events.levels[::2] = 5
+    data = TrainingData(parts[0], events, STARS)
+
+    figure = MonitoredLists.of(data.train, data.validation, data.first_liked, seed=0).ndcg(params)
+
+    assert data.first_liked == 3
+    assert figure == pytest.approx(one_by_one(params, parts, np.arange(90), 3))
+
+
+def test_interactions_are_listed_and_not_rated(camps):
+    """Half of validation are interactions: the likelihood is that of the other half alone."""
+    train_, validation = camps
+    levels = np.where(np.arange(validation.n_ratings) % 2, 5, validation.levels).astype(np.uint8)
+    mixed = dataclasses.replace(validation, levels=levels)
+    rated = validation.select(levels < 5)
+    params = random_params(np.random.default_rng(1), n_items=60, n_levels=6)
+
+    figures = [
+        Monitor.of(machine_of("joint_rbm"), train_, part, STARS, seed=0, first_liked=3)
+        for part in (mixed, rated)
+    ]
+    both, alone = (monitor.measure(params) for monitor in figures)
+
+    assert (both.validation_nll, both.validation_rmse) == (
+        alone.validation_nll,
+        alone.validation_rmse,
+    )
+    assert both.validation_ndcg == MonitoredLists.of(train_, validation, 3, seed=0).ndcg(params)
+
+
+def test_a_shop_without_ratings_has_lists_and_no_likelihood(camps):
+    train_, validation = (
+        dataclasses.replace(part, levels=np.zeros_like(part.levels)) for part in camps
+    )
+    params = random_params(np.random.default_rng(1), n_items=60, n_levels=1)
+    monitor = Monitor.of(
+        machine_of("joint_rbm"), train_, validation, np.empty(0), seed=0, first_liked=0
+    )
+
+    figures = monitor.measure(params)
+
+    assert figures.validation_nll is figures.validation_rmse is figures.train_nll is None
+    assert figures.validation_ndcg > 0
+
+
+def test_what_counts_as_liked_can_be_said():
+    ratings = ratings_of([{0: 4}], n_items=1)
+
+    assert TrainingData(ratings, ratings, STARS, first_liked=2).first_liked == 2
+    assert TrainingData(ratings, ratings, np.array([1.0, 2.0])).first_liked == 1
+    assert TrainingData(ratings, ratings, np.empty(0)).first_liked == 0
+
+
+def test_a_joint_machines_best_epoch_is_that_of_the_best_lists(camps):
+    curve = learn_joint(camps)
+    reports = [report for report, _ in curve]
+    best = max(reports, key=lambda report: (report.validation_ndcg, -report.validation_nll))
+    _, state = curve[-1]
+
+    assert 0 < best.epoch < 8, "neither the first nor the last"
+    assert min(reports, key=lambda report: report.validation_nll).epoch != best.epoch
+    assert (state.best_epoch, state.best_ndcg) == (best.epoch, best.validation_ndcg)
+    assert state.best_nll == best.validation_nll
+    assert state.best_params.sha256() == curve[best.epoch][1].params.sha256()
+    assert MonitoredLists.of(*camps, 3, seed=0).ndcg(state.best_params) == best.validation_ndcg
+
+
+def test_of_equal_lists_the_better_likelihood_is_the_best(rng):
+    """Everybody's only other item is always listed, in whatever place: by the only candidate."""
+    rows = [{item: int(rng.integers(5)) for item in range(4)} for _ in range(40)]
+    ratings = ratings_of(rows, n_items=4)
+    held_out = np.arange(ratings.n_ratings) % 4 == np.repeat(np.arange(40) % 4, 4)
+    curve = learn_joint((ratings.select(~held_out), ratings.select(held_out)), learning_rate=0.02)
+    nll = [report.validation_nll for report, _ in curve]
+
+    assert {report.validation_ndcg for report, _ in curve} == {1.0}
+    assert curve[-1][1].best_epoch == int(np.argmin(nll))
+    assert curve[-1][1].best_nll == min(nll)
+
+
+def test_patience_is_with_lists(camps):
+    patient = learn_joint(camps)
+    hasty = learn_joint(camps, epochs=40, patience=2)
+    end = hasty[-1][1]
+
+    assert end.epoch == end.best_epoch + 2 < 8
+    assert [r for r, _ in hasty] == [r for r, _ in patient][: end.epoch + 1]
+
+
+def test_without_validation_ratings_the_last_epoch_is_the_best(camps):
+    nothing = camps[0].select(np.zeros(camps[0].n_ratings, bool))
+    curve = learn_joint((camps[0], nothing), patience=1)
+    report, state = curve[-1]
+
+    assert report.validation_ndcg is report.validation_nll is None
+    assert state.best_epoch == state.epoch == 8
+    assert state.best_ndcg == -np.inf
+
+
+def test_a_kind_that_only_rates_has_no_lists(ratings):
+    curve = learn(ratings, validation=ratings, n_hidden=5, epochs=2)
+
+    assert {report.validation_ndcg for report, _ in curve} == {None}
+    assert curve[-1][1].best_ndcg == -np.inf
+
+
+@pytest.mark.parametrize("stop", [0, 3, 5])
+def test_going_on_after_any_epoch_gives_the_same_best_epoch(camps, stop):
+    whole = learn_joint(camps)
+
+    rest = learn_joint(camps, state=whole[stop][1])
+
+    assert rest[-1][0] == whole[-1][0]
+    assert checkpoint.write_state(rest[-1][1]) == checkpoint.write_state(whole[-1][1])
+
+
+def test_a_checkpoint_keeps_every_number_of_the_state(camps):
+    state = learn_joint(camps, epochs=1)[-1][1]
+
+    kept = checkpoint.read_state(checkpoint.write_state(state))
+
+    names = [field.name for field in dataclasses.fields(TrainerState)]
+    plain = [name for name in names if isinstance(getattr(state, name), (int, float))]
+    assert {"best_ndcg", "halvings", "halved_at"} <= set(plain)
+    assert all(getattr(kept, name) == getattr(state, name) for name in plain)

@@ -1,0 +1,160 @@
+"""The two machines that predict ratings beside a joint one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from recsvc.rbm import checkpoint
+from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.machines import masked
+from recsvc.rbm.machines.baselines import Biases
+from recsvc.rbm.model import Model
+from recsvc.rbm.rating_ensemble import ensemble
+from recsvc.rbm.rating_ensemble.blend import Answers, Blend, bell
+from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from tests.factories.machines import STARS, movielens_100k, random_params, random_ratings
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+@pytest.fixture
+def ratings(rng):
+    return random_ratings(rng, n_users=30, n_items=20)
+
+
+@pytest.fixture
+def parts(ratings):
+    held_out = np.arange(ratings.n_ratings) % 5 == 0
+    return ratings.select(~held_out), ratings.select(held_out)
+
+
+@pytest.fixture
+def made(rng, parts):
+    by_user, by_item = random_params(rng, n_items=20), random_params(rng, n_items=30)
+    return Raters.of(by_user, by_item, *parts, STARS)
+
+
+def model_of(made: Raters, ratings, rng) -> Model:
+    model = Model.of(
+        "joint_rbm",
+        random_params(rng, n_items=20, n_hidden=4),
+        ratings,
+        scale=RatingScale(tuple(STARS.tolist())),
+        users=Vocabulary([f"u{number:02}" for number in range(30)]),
+        items=Vocabulary([f"i{number:02}" for number in range(20)]),
+    )
+    return dataclasses.replace(model, raters=made)
+
+
+def test_a_known_user_is_answered_by_the_blend_of_both_machines_and_the_biases(made, parts):
+    train, validation = parts
+    users, items = np.array([3, 3, 17]), np.array([0, 12, 5])
+    by_user, by_item = made.by_user.params, made.by_item.params
+    biases = Biases.fit(train, STARS)
+
+    def answers(users, items) -> Answers:
+        return Answers(
+            masked.Predictor.of(by_user).level_probabilities(
+                masked.hidden_probabilities(by_user, train), users, items
+            ),
+            masked.Predictor.of(by_item).level_probabilities(
+                masked.hidden_probabilities(by_item, train.transposed()), items, users
+            ),
+            bell(biases.predict(users, items), STARS),
+            np.diff(train.indptr)[users],
+            train.item_counts()[items],
+        )
+
+    held_out = validation.users().astype(np.int64), validation.items.astype(np.int64)
+    blend = Blend.fit(answers(*held_out), validation.levels)
+    everybody = np.ones(3, bool)
+    expected = blend.level_probabilities(
+        answers(users, items), knows_user=everybody, knows_item=everybody
+    )
+
+    hidden, counts = made.by_user.hidden(train), np.diff(train.indptr)[users]
+    found = made.level_probabilities(hidden, users, users, items, counts)
+
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_who_came_after_training_is_answered_by_the_user_oriented_machine_alone(made, parts):
+    items, levels = parts[0].row(4)
+    asked = np.arange(20)
+    hidden = made.fold_in(items, levels)
+
+    found = scoring.rated_probabilities(made, asked, user=None, rated=items, levels=levels)
+
+    expected = made.by_user.predictor.level_probabilities(
+        hidden[np.newaxis], np.zeros_like(asked), asked
+    )
+    np.testing.assert_allclose(found, expected)
+
+
+def test_one_user_asked_and_all_users_measured_get_the_same_answer(made, ratings, rng):
+    model = model_of(made.answering_from(ratings), ratings, rng)
+    items = np.arange(20)
+    folded = Folded.of(model, ratings).level_probabilities(np.full(20, 9), items)
+    rated, levels = ratings.row(9)
+
+    alone = scoring.rated_probabilities(model.raters, items, user=9, rated=rated, levels=levels)
+
+    np.testing.assert_allclose(folded, alone, rtol=1e-4)
+
+
+def test_items_are_answered_from_the_ratings_that_they_are_given(made, parts, ratings):
+    other = made.answering_from(ratings)
+
+    np.testing.assert_array_equal(other.item_counts, ratings.item_counts())
+    np.testing.assert_array_equal(other.item_hidden, made.by_item.hidden(ratings.transposed()))
+    assert (other.item_hidden != made.item_hidden).any()
+
+
+def test_raters_come_back_from_bytes_as_they_were(made, ratings, rng):
+    model = model_of(made, ratings, rng)
+    read = checkpoint.read_model(checkpoint.write_model(model))
+    users, items = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
+
+    one, two = (
+        Folded.of(each, ratings).level_probabilities(users, items) for each in (model, read)
+    )
+
+    np.testing.assert_array_equal(one, two)
+    assert checkpoint.write_model(read) == checkpoint.write_model(model)
+
+
+def test_learning_again_gives_the_same_bits(parts):
+    learned = []
+    for _ in range(2):
+        *reports, found = ensemble.learn(*parts, STARS, most_epochs=2, seed=4)
+        assert [report.epoch for report in reports] == [1, 2, 1, 2]
+        learned.append(found)
+
+    for part in ("by_user", "by_item"):
+        one, two = (getattr(each, part).params.sha256() for each in learned)
+        assert one == two
+    np.testing.assert_array_equal(learned[0].blend.powers, learned[1].blend.powers)
+
+
+def test_on_movielens_they_predict_far_better_than_the_biases(data_dir):
+    expected_rmse = (0.88, 0.91)  # u1; user and item bias .96
+    base, test = (movielens_100k(data_dir, name) for name in ("u1.base", "u1.test"))
+    held_out = np.random.default_rng(0).random(base.n_ratings) < 0.1
+    parts = base.select(~held_out), base.select(held_out)
+    *_, found = ensemble.learn(*parts, STARS, most_epochs=30, seed=0)
+    found = found.answering_from(base)
+
+    users, items = test.users().astype(np.int64), test.items.astype(np.int64)
+    counts = np.diff(base.indptr)[users]
+    shares = found.level_probabilities(
+        found.by_user.hidden(base), users, users, items, counts, in_parallel=True
+    )
+    errors = shares @ STARS - STARS[test.levels]
+
+    assert expected_rmse[0] < np.sqrt(np.mean(errors**2)) < expected_rmse[1]

@@ -1,0 +1,140 @@
+"""Compiled kernels: ahead of time, from the cache and in any order, they are the same code."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 600
+
+SERVICE = """
+import sys
+from pathlib import Path
+from recsvc.db.session import Database
+from recsvc.service.explaining import add_reasons, stored_ratings
+from recsvc.service.recommending import Known, predict, recommend
+from recsvc.service.serving import Serving
+from tests.factories.shop import Shop, two_camps
+
+shop = Shop(Database(f"sqlite:///{sys.argv[1]}"), Path(sys.argv[2]))
+serving = Serving(shop.context)
+if sys.argv[3] == "train":
+    shop.rate(two_camps())
+for version, model_kind in enumerate(("user_rbm", "item_rbm", "joint_rbm"), start=1):
+    if sys.argv[3] == "train":
+        shop.train(model_kind=model_kind, publish="never")
+        shop.train(model_kind=model_kind, publish="never", warm_start=True, seed=1)
+    shop.publish(2 * version - (sys.argv[3] == "train"))
+    serving.look()
+    answering = serving.answering()
+    for user_id in ("u03", "nobody"):
+        history = serving.histories.of(user_id)
+        known = Known.stored(answering, history)
+        ranked = recommend(answering, user_id, known, n=5)
+        add_reasons(answering, known, stored_ratings(answering, history), ranked)
+        predict(answering, user_id, known, ["i03", "i04", "unknown"])
+    recommend(answering, None, Known.given(answering, {"i00": 5.0}), n=5)
+"""
+
+
+def start(cache: Path, *arguments: object) -> subprocess.Popen[str]:
+    """Start Python with a cache of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def output_of(process: subprocess.Popen[str]) -> str:
+    output, complaints = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, complaints
+    return output
+
+
+def written(cache: Path) -> list[Path]:
+    return sorted(path for path in cache.rglob("*") if path.suffix in (".nbi", ".nbc"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Digests of four processes, and the cache that the first of them compiled ahead."""
+    ahead, reverse = (tmp_path_factory.mktemp(name) for name in ("ahead", "reverse"))
+    digests = ("-m", "tests.rbm.kernel_digests")
+    cold = start(ahead, *digests, "ahead"), start(reverse, *digests, "reversed")
+    answers = {
+        "cold": output_of(cold[0]),
+        "cold, reversed": output_of(cold[1]),
+    }
+    warm = start(ahead, *digests), start(ahead, *digests, "reversed")
+    answers |= {"warm": output_of(warm[0]), "warm, reversed": output_of(warm[1])}
+    return {name: json.loads(answer) for name, answer in answers.items()}, ahead
+
+
+@pytest.mark.parametrize("other", ["cold, reversed", "warm", "warm, reversed"])
+def test_compiled_and_cached_kernels_give_the_same_bits_in_any_order(runs, other):
+    digests, _ = runs
+    expected, found = digests["cold"]["digests"], digests[other]["digests"]
+
+    assert len(expected) > 400
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+@pytest.mark.parametrize("run", ["cold", "warm", "warm, reversed"])
+def test_kernels_compiled_ahead_are_all_that_a_model_uses(runs, run):
+    digests, _ = runs
+
+    assert set(digests[run]["compiled"]) <= {"stream", "uniform"}  # only tests call them
+
+
+def test_kernels_compiled_ahead_are_all_that_the_service_uses(runs, migrated_sqlite, tmp_path):
+    _, cache = runs
+    before = written(cache)
+    place, home = tmp_path / "recsvc.sqlite3", tmp_path / "home"
+    place.write_bytes(migrated_sqlite.read_bytes())
+
+    output_of(start(cache, "-c", SERVICE, place, home, "train"))
+
+    assert len(before) > 40
+    assert written(cache) == before
+
+    answers = tmp_path / "answers"
+    output_of(start(answers, "-c", "from recsvc.rbm import warm; warm.compile_answer_kernels()"))
+    before = written(answers)
+    output_of(start(answers, "-c", SERVICE, place, home, "answer"))
+
+    assert 10 < len(before) < 40
+    assert written(answers) == before
+
+
+def test_a_change_in_another_file_of_the_kernels_compiles_them_again(tmp_path):
+    shutil.copytree(
+        ROOT / "recsvc", tmp_path / "recsvc", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    constants = tmp_path / "recsvc" / "rbm" / "kernels" / "scalars.py"
+
+    before = a_key(tmp_path)
+    again = a_key(tmp_path)
+    constants.write_text(constants.read_text().replace("0x9E3779B97F4A7C15", "0x1"))
+
+    assert again == before
+    assert a_key(tmp_path) != before
+
+
+def a_key(folder: Path) -> str:
+    """Return a key of `learning.stream`, to which `scalars` contributes a constant."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(folder)!r})
+from recsvc.rbm import kernels
+print(kernels.stream(1, 2, 3))
+"""
+    return output_of(start(folder / "cache", "-c", script))

@@ -1,0 +1,115 @@
+"""Looks inside a machine: hidden units' activity, histograms of weights and updates."""
+
+from itertools import pairwise
+from math import gcd
+
+import numpy as np
+import pytest
+
+from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.training import inspection
+from recsvc.rbm.training.inspection import (
+    EDGES,
+    Histogram,
+    Watch,
+    is_watched,
+    stride,
+    watched_units,
+)
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
+from tests.factories.machines import STARS, movielens_100k
+
+
+def in_bin(value: float) -> int:
+    """The bin of a histogram that a number belongs in."""
+    return int(np.flatnonzero(np.log10(abs(value)) >= EDGES)[-1])
+
+
+def test_numbers_are_counted_by_their_order_of_magnitude_whatever_their_sign():
+    counted = Histogram.of(np.array([0.0, 0.0, 0.011, -0.012, 5.1, np.nan, np.inf], np.float32))
+
+    assert counted.zeros == 2
+    assert counted.counts.shape == (EDGES.size - 1,)
+    assert counted.counts[in_bin(0.011)] == 2
+    assert counted.counts[in_bin(5.1)] == 1
+    assert counted.counts.sum() == 3
+
+
+def test_numbers_beyond_the_edges_are_in_the_outermost_bins():
+    counted = Histogram.of(np.array([1e-30, 1e-9, 1e30], np.float32))
+
+    assert (counted.zeros, counted.counts[0], counted.counts[-1]) == (0, 2, 1)
+
+
+def test_all_early_epochs_are_watched_and_late_ones_more_and_more_rarely():
+    watched = [epoch for epoch in range(10_001) if is_watched(epoch)]
+
+    assert watched[:17] == list(range(17))
+    assert watched[17:20] == [18, 20, 22]
+    assert 100 not in watched
+    assert 104 in watched
+    assert all(after - before <= max(1, after // 8) for before, after in pairwise(watched))
+    assert len(watched) < 100
+
+
+@pytest.mark.parametrize("n_hidden", [1, 2, 63, 64, 65, 100, 1000])
+def test_up_to_64_units_are_watched_from_the_first_to_the_last(n_hidden):
+    units = watched_units(n_hidden)
+
+    assert units.size == min(64, n_hidden)
+    assert (units[0], units[-1]) == (0, n_hidden - 1)
+    assert (np.diff(units) > 0).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 4), (3706, 5, 128), (1682, 5, 100), (9000, 10, 60)])
+def test_the_weights_looked_at_leave_no_unit_out(shape):
+    empty = np.empty(0, np.float32)
+    apart = stride(Params(np.empty(shape, np.float32), empty, empty))
+
+    assert gcd(apart, shape[-1]) == 1
+    assert np.prod(shape) / apart <= inspection.MOST_WEIGHTS
+
+
+@pytest.fixture(scope="module")
+def real(data_dir):
+    """ml-100k."""
+    return movielens_100k(data_dir, "u.data")
+
+
+@pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
+def test_a_look_tells_what_the_units_did_and_how_long_the_last_steps_were(real, kind):
+    hyper = Hyperparameters.chosen(kind, {"n_hidden": 12, "epochs": 2})
+    nothing = real.select(np.zeros(real.n_ratings, dtype=np.bool_))
+    first = machine_of(kind).initial_params(real, 5, hyper, rng=np.random.default_rng(0))
+    watch, looks = Watch.of(kind, real, seed=0), []
+
+    start, data = TrainerState.initial(first), TrainingData(real, nothing, STARS)
+    for report, state in train(data, hyper, seed=0, state=start, model_kind=kind):
+        looks.append(watch.look(state, report.learning_rate))
+    hidden = machine_of(kind).hidden_probabilities(state.params, watch.cases)
+
+    before, _, last = looks
+    assert watch.cases.n_users == 64
+    np.testing.assert_allclose(last.activity / 255, hidden, atol=0.5 / 255 + 1e-6)
+    assert before.updates.counts.sum() == 0
+    assert before.updates.zeros == before.weights.zeros + before.weights.counts.sum()
+    assert typical(before.weights) == pytest.approx(np.log10(hyper.initial_weight), abs=0.5)
+    size = np.sqrt(np.mean(np.square(state.params.weights)))
+    assert typical(last.weights) == pytest.approx(np.log10(size), abs=0.7)
+    step = report.update_to_weight_ratio * size
+    assert typical(last.updates) == pytest.approx(np.log10(step), abs=0.7)
+
+
+def typical(counted: Histogram) -> float:
+    """The mean order of magnitude of the larger half."""
+    middles = (EDGES[1:] + EDGES[:-1]) / 2
+    orders = np.repeat(middles, counted.counts)
+    return float(orders[orders.size // 2 :].mean())
+
+
+def test_the_same_cases_are_watched_every_time_and_only_such_as_rated(real):
+    once, again = (Watch.of("user_rbm", real, seed=3).cases for _ in range(2))
+
+    assert (once.indptr == again.indptr).all()
+    assert (np.diff(once.indptr) > 0).all()

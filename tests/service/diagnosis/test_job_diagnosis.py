@@ -1,0 +1,90 @@
+"""Diagnosis of jobs: what the database knows of them is what is diagnosed."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recsvc.db.session import reading
+from recsvc.errors import JobNotFound
+from recsvc.service.diagnosis import job_diagnosis
+from tests.factories.shop import NOON, Shop
+
+
+def diagnosis_of(shop: Shop, job_id: int = 1, now: datetime = NOON) -> job_diagnosis.Diagnosis:
+    with reading(shop.database) as session:
+        return job_diagnosis.diagnose_job(session, job_id, now=now)[1]
+
+
+@pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
+def test_a_job_that_diverged_is_told_a_smaller_rate_than_it_had(shop, model_kind):
+    asked = {"learning_rate": 100.0, "epochs": 50, "weight_decay": 10.0, "rollbacks": 0}
+    error = shop.fail(model_kind=model_kind, hyperparameters=asked)
+
+    first, *_ = diagnosis_of(shop).findings
+
+    assert first.code == "not_finite"
+    assert first.epochs == (error["epoch"], error["epoch"])
+    assert (first.change.before, first.change.to) == (100.0, 10.0)
+
+
+def test_first_weights_that_are_too_large_are_found_by_the_jobs_own_baselines(shop):
+    shop.train(model_kind="user_rbm", hyperparameters={"initial_weight": 20.0, "epochs": 5})
+
+    (found,) = [one for one in diagnosis_of(shop).findings if one.code == "bad_start"]
+
+    assert found.change.hyperparameter == "initial_weight"
+    assert found.evidence[0].value > found.evidence[0].threshold
+
+
+def test_a_job_that_does_as_it_should_has_no_problem(shop):
+    good = {"epochs": 60, "learning_rate": 0.1, "warm_up_epochs": 60}
+    shop.train(model_kind="user_rbm", hyperparameters=good)
+
+    told = diagnosis_of(shop)
+
+    assert [one.code for one in told.findings if one.severity == "problem"] == []
+    assert told.n_epochs > 1
+
+
+def test_what_the_datas_shape_decided_is_what_is_compared_with(shop):
+    shop.train(hyperparameters={"n_hidden": 4, "rating_epochs": 0})
+    choices = shop.job(1).progress_note["choices"]
+
+    hyper = job_diagnosis.hyperparameters(shop.job(1))
+
+    assert hyper.candidates == choices["candidates"]["value"] != 6000
+    assert hyper.n_hidden == 4
+
+
+def test_a_job_without_an_epoch_for_half_an_hour_has_stalled(shop):
+    told = []
+
+    def look(epoch: int) -> None:
+        if epoch == 3:
+            told.extend(stalled(shop, timedelta(minutes=minutes)) for minutes in (29, 31))
+
+    job_id = shop.ask(model_kind="user_rbm")
+    shop.carry_out(shop.claim(), shop.watched(lambda _: look(len(shop.curve(job_id)))))
+
+    assert told[:2] == [False, True]
+    assert not stalled(shop, timedelta(days=1)), "a job that is over waits for nothing"
+
+
+def stalled(shop: Shop, later: timedelta) -> bool:
+    found = diagnosis_of(shop, now=datetime.now(UTC) + later).findings
+    return "stalled" in [one.code for one in found]
+
+
+def test_how_many_ratings_there_are_for_each_weight_is_known_of_a_job(shop):
+    shop.train(model_kind="user_rbm", hyperparameters={"n_hidden": 400, "epochs": 1})
+
+    (found,) = [one for one in diagnosis_of(shop).findings if one.code == "too_little_data"]
+
+    n_ratings = len(shop.model(1).users) * 10
+    assert found.evidence[0].value == pytest.approx(n_ratings / (12 * 2 * 400))
+    assert found.change.to < 400
+
+
+def test_a_job_that_is_not_there_is_not_diagnosed(shop):
+    with pytest.raises(JobNotFound):
+        diagnosis_of(shop, 9)

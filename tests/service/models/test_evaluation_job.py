@@ -1,0 +1,158 @@
+"""Evaluation jobs: a version measured again is measured as it was, and on nothing else."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recsvc.db.session import reading, unit_of_work
+from recsvc.db.tables import ModelVersion
+from recsvc.errors import ModelVersionNotFound, VersionRetired
+from recsvc.service import retention
+from recsvc.service.jobs import queries
+from recsvc.service.models import evaluation_job
+from recsvc.service.models.evaluation_job import EvaluationSpec
+from tests.factories.shop import NOON, two_camps
+
+
+@pytest.fixture
+def trained(shop):
+    """A shop whose version 1 was trained on most of its ratings."""
+    shop.train(validation_share=0.3)
+    return shop
+
+
+def ask(shop, version: int = 1, *, n: int = 10, n_users: int | None = 2000) -> int:
+    with unit_of_work(shop.database) as session:
+        spec = EvaluationSpec(version, n, n_users)
+        return evaluation_job.request_evaluation(session, spec, now=NOON).id
+
+
+def result(shop, job_id: int) -> dict:
+    state = shop.carry_out(shop.claim())
+    with reading(shop.database) as session:
+        job = queries.get_job(session, job_id, "evaluation")
+    assert state == job.state
+    return job.error or job.result
+
+
+def test_measured_again_in_the_same_way_a_version_has_the_figures_of_its_card(trained):
+    told = result(trained, ask(trained))
+
+    card = trained.card(1)
+    assert told["metrics"] == card.metrics
+    assert told["baselines"] == card.baselines
+    assert told["calibration"] == card.calibration
+    assert told["protocol"] == card.protocol
+    assert (told["version"], told["n"]) == (1, 10)
+
+
+def test_the_card_has_all_figures_and_says_how_they_came_about(trained):
+    card = trained.card(1)
+
+    assert card.metrics.keys() == {
+        "validation_nll", "validation_rmse", "validation_mae", "calibration_error",
+        "ndcg_at_10", "precision_at_10", "recall_at_10", "coverage_at_10", "novelty_at_10",
+        "liked_ndcg_at_10", "liked_precision_at_10", "liked_recall_at_10",
+        "n_ratings", "n_users_ranked", "n_liked_users_ranked",
+    }  # fmt: skip
+    assert card.baselines.keys() == {
+        "global_mean", "item_mean", "user_item_bias", "most_rated", "ease",
+    }  # fmt: skip
+    assert (card.protocol["share"], card.protocol["seed"]) == (0.3, 0)
+    assert "30 % of the ratings are held out" in card.protocol["words"]
+    assert card.calibration["error"] == card.metrics["calibration_error"]
+    assert [level["value"] for level in card.calibration["levels"]] == [1.0, 5.0]
+
+
+def test_ratings_that_came_later_change_nothing(trained):
+    trained.rate(two_camps(12, first_user=20))
+
+    assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
+
+
+def test_lists_of_another_length_are_measured_for_as_many_users_as_asked(trained):
+    told = result(trained, ask(trained, n=3, n_users=4))
+
+    assert told["metrics"]["n_users_ranked"] == 4
+    assert {"ndcg_at_3", "coverage_at_3"} < told["metrics"].keys()
+    assert "liked_ndcg_at_3" in told["baselines"]["ease"]
+    assert told["metrics"]["validation_nll"] == trained.card(1).metrics["validation_nll"]
+
+
+def test_ease_is_left_out_where_it_would_take_more_than_half_of_the_memory(trained):
+    trained.configure(memory_limit_bytes=2 * 4 * 11**2)  # for 11 items; there are 12
+
+    assert "ease" not in result(trained, ask(trained))["baselines"]
+
+
+@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
+def test_every_kind_of_model_can_be_evaluated(shop, model_kind):
+    shop.train(model_kind=model_kind, validation_share=0.3)
+
+    told, card = result(shop, ask(shop)), shop.card(1)
+    assert told["metrics"] == card.metrics
+    assert told["calibration"] == card.calibration
+
+
+def test_what_is_measured_has_not_learned_from_what_it_is_asked(trained):
+    """The model that answers has: the shelf need not have it."""
+    trained.spoil(trained.card(1).checkpoint_sha256)
+
+    assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
+
+
+def test_a_card_from_before_protocols_is_split_as_its_job_says(trained):
+    with unit_of_work(trained.database) as session:
+        session.get_one(ModelVersion, 1).protocol = {}
+
+    assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
+
+
+def test_a_version_that_held_nothing_out_fails_with_what_to_do(shop):
+    shop.train(validation_share=1e-9)
+    assert shop.card(1).metrics == shop.card(1).calibration == {}
+
+    told = result(shop, ask(shop))
+
+    assert told["code"] == "nothing-held-out"
+    assert "validation_share" in told["detail"]
+
+
+def test_what_an_evaluation_needs_stays_on_the_shelf_until_it_is_done(trained):
+    trained.train(publish="always", seed=1)
+    trained.configure(shelf_keep=1)
+    job_id = ask(trained)
+
+    clear_the_shelf(trained)
+    retired = trained.card(1)
+    told = result(trained, job_id)
+    left = trained.on_the_shelf()
+    clear_the_shelf(trained)
+
+    assert retired.retired_at is not None
+    assert told["metrics"] == retired.metrics
+    assert retired.judged_sha256 in left - trained.on_the_shelf()
+    assert retired.checkpoint_sha256 not in left
+
+
+def clear_the_shelf(shop) -> None:
+    retention.clear(shop.context, now=datetime.now(UTC), grace=-timedelta(hours=1))
+
+
+def test_a_version_that_is_not_there_or_has_no_weights_cannot_be_evaluated(trained):
+    with pytest.raises(ModelVersionNotFound):
+        ask(trained, 7)
+    with unit_of_work(trained.database) as session:
+        session.get_one(ModelVersion, 1).retired_at = NOON
+
+    with pytest.raises(VersionRetired):
+        ask(trained)
+
+
+def test_a_snapshot_that_has_gone_bad_fails_the_job_and_names_it(trained):
+    trained.spoil(trained.card(1).snapshot_sha256)
+    shelf = trained.folder / "cache"
+    for copy in shelf.rglob(trained.card(1).snapshot_sha256):
+        copy.unlink()
+
+    assert result(trained, ask(trained))["code"] == "object-corrupt"

@@ -1,0 +1,128 @@
+"""The reasons for each place of a list, against plain loops in float64."""
+
+import numpy as np
+import pytest
+
+from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingScale
+from recsvc.service.recommendations.explain import Reason, add_reasons, stored_ratings
+from recsvc.service.recommendations.published_model import Answering
+from recsvc.service.recommendations.recommend import Known, recommend
+from tests import naive, naive_joint
+from tests.factories.recommendations import ITEMS, N_ITEMS, answering, history_of, of_rows, row
+
+WITH_EVENTS = RatingScale((1.0, 2.0, 3.0, 4.0, 5.0), events=("view", "cart"))
+RATED = [(0, 4.8), (3, 1.0), (7, 4.0), (9, 2.0)]  # one between two levels: it counts as a 5
+EVENTS = [(2, "cart"), (5, "view")]
+GIVEN = {ITEMS.ids[item]: value for item, value in RATED}
+ROW = [(0, 4), (2, 6), (3, 0), (5, 5), (7, 3), (9, 1)]  # the same, as levels
+NO_COUPLINGS = np.zeros((N_ITEMS, N_ITEMS)), 0.0
+
+
+def explained(answers: Answering, known: Known, **how):
+    ranked = recommend(answers, "u", known, n=20, **how)
+    return add_reasons(answers, known, GIVEN, ranked).items
+
+
+@pytest.fixture
+def answers():
+    return answering("joint_rbm", scale=WITH_EVENTS)
+
+
+@pytest.fixture
+def mine(answers):
+    return of_rows(answers, RATED, *EVENTS)
+
+
+def told(item: int) -> tuple[float | None, str | None]:
+    """What the user gave an item: a rating, or a type of interaction."""
+    return dict(RATED).get(item), dict(EVENTS).get(item)
+
+
+def test_the_reasons_are_the_three_strongest_each_as_the_user_gave_it(answers, mine):
+    for place in explained(answers, mine):
+        item = ITEMS.number(place.item_id)
+        effects = {
+            rated: naive_joint.effect(answers.model.params, ROW, at, item, *NO_COUPLINGS, 3)
+            for at, (rated, _) in enumerate(ROW)
+            if rated != item
+        }
+        speaking = sorted((n for n in effects if effects[n] > 0), key=lambda n: -effects[n])[:3]
+        assert place.because == [
+            Reason(ITEMS.ids[n], *told(n), pytest.approx(effects[n], rel=1e-4)) for n in speaking
+        ]
+
+
+def test_ratings_views_and_carts_are_all_heard(answers, mine):
+    reasons = [reason for place in explained(answers, mine) for reason in place.because]
+
+    assert {reason.type for reason in reasons} == {None, "view", "cart"}
+    assert {reason.rating for reason in reasons} >= {None, 4.8, 4.0}
+
+
+def test_the_list_is_the_same_but_for_its_reasons(answers, mine):
+    plain = recommend(answers, "u", mine, n=20)
+
+    with_reasons = add_reasons(answers, mine, GIVEN, plain)
+
+    assert with_reasons.shortfall == plain.shortfall
+    for before, after in zip(plain.items, with_reasons.items, strict=True):
+        assert vars(before) == {k: v for k, v in vars(after).items() if k != "because"}
+
+
+def test_an_item_that_comes_back_is_no_reason_for_itself(answers, mine):
+    places = explained(answers, mine, include_rated=True)
+
+    assert {place.item_id for place in places} >= GIVEN.keys()
+    for place in places:
+        assert place.item_id not in [reason.item_id for reason in place.because]
+
+
+def test_popular_items_have_no_reasons():
+    answers = answering("joint_rbm", row(100, "new-1"), scale=WITH_EVENTS)
+    mine, nobody = of_rows(answers, RATED, *EVENTS), Known.given(answers, {})
+
+    *known, unknown = explained(answers, mine)
+
+    assert all(place.because for place in known)
+    assert (unknown.item_id, unknown.because) == ("new-1", [])
+    assert [place.because for place in explained(answers, nobody)] == [[]] * 16
+
+
+def test_a_machine_that_rates_gives_reasons_of_liking():
+    answers = answering("user_rbm")
+    mine = of_rows(answers, RATED)
+    row_ = [(0, 4), (3, 0), (7, 3), (9, 1)]
+
+    best = explained(answers, mine)[0]
+
+    assert best.because
+    for reason in best.because:
+        at = [item for item, _ in row_].index(ITEMS.number(reason.item_id))
+        effect = naive.liking_effect(answers.model.params, row_, at, ITEMS.number(best.item_id), 3)
+        assert reason.effect == pytest.approx(effect, rel=1e-3)
+
+
+def test_an_item_oriented_machine_gives_no_reasons():
+    answers = answering("item_rbm")
+    mine = of_rows(answers, RATED)
+    ranked = recommend(answers, "u05", mine, n=20)
+
+    places = add_reasons(answers, mine, GIVEN, ranked).items
+
+    assert {place.source for place in places} == {"model"}
+    assert [place.because for place in places] == [[]] * len(places)
+
+
+def test_where_nobody_rates_a_rating_that_came_later_is_told_as_it_was_given():
+    answers = answering("joint_rbm", scale=RatingScale((), events=EVENT_TYPES))
+    mine = of_rows(answers, RATED, *EVENTS)
+
+    reasons = [reason for place in explained(answers, mine) for reason in place.because]
+
+    assert {(reason.rating, reason.type) for reason in reasons} >= {(4.8, None), (None, "view")}
+
+
+def test_what_is_stored_is_found_by_item_id_where_the_model_knows_the_item(answers):
+    history = history_of([*RATED, (100, 3.0)], *EVENTS)
+
+    assert stored_ratings(answers, history) == GIVEN

@@ -1,0 +1,161 @@
+"""Where training begins: cold, or at the weights of the published version."""
+
+import numpy as np
+import pytest
+
+from recsvc.db.session import reading
+from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.rating_matrix import Vocabulary
+from recsvc.service.models import comparison
+from recsvc.service.training import initialization, snapshots
+from recsvc.service.training.initialization import warm_params
+from recsvc.service.training_spec import TrainingSpec
+from tests.factories.machines import random_params
+from tests.factories.shop import SHORT
+
+NEWCOMERS = [  # they sort before, between and after the others, users not as items do
+    {"user_id": user, "item_id": item, "value": value}
+    for user, item, value in (
+        ("a-user", "i03", 1), ("b-user", "i04", 5), ("z-user", "i05", 1),
+        ("u01", "a-item", 5), ("u02", "i05x", 1), ("u03", "z-item", 5),
+    )
+]  # fmt: skip
+
+
+def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3, judged=True):
+    """The parameters that a job would begin at now, beside the cold ones."""
+    with reading(shop.database) as session:
+        snapshot = snapshots.of_database(session)
+    scale = shop.model(1).scale
+    split = comparison.split_of(snapshot, scale, share=0.1)
+    train = split.train.transposed() if model_kind == "item_rbm" else split.train
+    hyper = Hyperparameters.chosen(model_kind, SHORT)
+    spec = TrainingSpec(SHORT, model_kind, seed, warm_start=warm_start)
+    params, warnings = initialization.first_params(
+        shop.context, split, train, hyper, spec, judged=judged
+    )
+    rng = np.random.default_rng([seed, 0])
+    cold = machine_of(model_kind).initial_params(train, scale.n_levels, hyper, rng=rng)
+    return split, params, cold, warnings
+
+
+def is_same(params, others) -> bool:
+    pairs = zip(params.arrays().values(), others.arrays().values(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
+@pytest.mark.parametrize("answering", [False, True])
+def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(shop, model_kind, answering):
+    shop.train(model_kind=model_kind)
+    published = shop.model(1) if answering else shop.judged_model(1)
+    shop.rate(NEWCOMERS)
+
+    split, params, cold, warnings = begin(shop, model_kind=model_kind, judged=not answering)
+
+    was, now, new = (
+        (published.items, split.items, {"a-item", "i05x", "z-item"})
+        if model_kind != "item_rbm"
+        else (published.users, split.users, {"a-user", "b-user", "z-user"})
+    )
+    assert warnings == []
+    assert set(now.ids) - set(was.ids) == new
+    np.testing.assert_array_equal(params.hidden_bias, published.params.hidden_bias)
+    for number, id_ in enumerate(now.ids):
+        source = cold if id_ in new else published.params
+        row = number if id_ in new else was.number(id_)
+        np.testing.assert_array_equal(params.weights[number], source.weights[row])
+        np.testing.assert_array_equal(params.visible_bias[number], source.visible_bias[row])
+
+
+def test_weights_of_what_is_gone_are_dropped():
+    rng = np.random.default_rng(0)
+    earlier, cold = (random_params(rng, n_items=n) for n in (3, 2))
+
+    warm = warm_params(cold, earlier, Vocabulary(["a", "b", "c"]), Vocabulary(["b", "d"]))
+
+    np.testing.assert_array_equal(warm.weights, [earlier.weights[1], cold.weights[1]])
+
+
+def test_what_was_published_and_the_cold_start_are_not_written_into():
+    rng = np.random.default_rng(0)
+    earlier, cold = random_params(rng), random_params(rng)
+    ids = Vocabulary([f"i{n}" for n in range(9)])
+    before = earlier.copy(), cold.copy()
+
+    warm = warm_params(cold, earlier, ids, ids)
+    for array in warm.arrays().values():
+        array += 1
+
+    assert is_same(earlier, before[0])
+    assert is_same(cold, before[1])
+
+
+def test_a_cold_start_pays_no_heed_to_what_is_published(shop):
+    shop.train()
+
+    _, params, cold, warnings = begin(shop, warm_start=False)
+
+    assert is_same(params, cold)
+    assert warnings == []
+
+
+def test_training_warm_goes_on_where_the_published_version_had_come_to(shop):
+    shop.train(hyperparameters={"epochs": 30, "learning_rate": 0.1})
+    cold = shop.train(publish="never")
+
+    warm = shop.train(warm_start=True)
+
+    assert warm["warnings"] == cold["warnings"] == []
+    first_cold, first_warm = shop.curve(2)[0], shop.curve(3)[0]
+    assert first_warm.train_nll < 0.9 * first_cold.train_nll
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"model_kind": "item_rbm"}, "the published version is a joint_rbm, this job a item_rbm."),
+        (
+            {"hyperparameters": {"n_hidden": 5}},
+            "the published version has n_hidden 4, this job 5.",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_not_taken_and_the_result_says_so(shop, spec, reason):
+    shop.train()
+    cold = shop.train(publish="never", **spec)
+
+    warm = shop.train(publish="never", warm_start=True, **spec)
+
+    assert warm["warnings"] == [f"warm_start had no effect: {reason}"]
+    assert warm["weights_sha256"] == cold["weights_sha256"]
+
+
+def test_weights_of_another_scale_are_not_taken_and_the_result_says_so(shop):
+    shop.train()
+    shop.rate([{"user_id": "u00", "item_id": "i02", "value": 3}])
+
+    assert shop.train(warm_start=True)["warnings"] == [
+        "warm_start had no effect: the published version's rating scale is 1, 5, now 1, 3, 5."
+    ]
+
+
+def test_without_a_published_version_a_warm_start_is_a_cold_one_and_says_so(shop):
+    result = shop.train(warm_start=True)
+
+    assert result["warnings"] == ["warm_start had no effect: no version is published."]
+
+
+@pytest.mark.parametrize("damage", ["spoil", "remove"])
+@pytest.mark.parametrize("which", ["checkpoint_sha256", "judged_sha256"])
+def test_a_published_version_that_cannot_be_read_is_named(shop, which, damage):
+    """A fit begins at the one or the other; what cannot begin there begins cold."""
+    shop.train()
+    sha256 = getattr(shop.card(1), which)
+    shop.spoil(sha256) if damage == "spoil" else shop.context.shelf.remove(sha256)
+
+    (warning,) = shop.train(warm_start=True)["warnings"]
+
+    assert warning.startswith("warm_start had no effect: ")
+    assert sha256 in warning

@@ -1,0 +1,189 @@
+"""Views, carts and purchases as something to learn from, beside ratings and without any."""
+
+import numpy as np
+import pytest
+
+from recsvc.db.session import reading
+from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.service.recommendations.model_server import Serving
+from recsvc.service.recommendations.published_model import Answering
+from recsvc.service.recommendations.recommend import Known, predict, recommend
+from recsvc.service.training import snapshots
+from tests.factories.shop import Shop, two_camps
+
+STARS = (1.0, 5.0)
+LEARNING = {"epochs": 40, "n_hidden": 8, "learning_rate": 0.02}
+
+
+def purchases(n: int = 12) -> list[tuple[str, str, str]]:
+    """Even users buy all even items but one, odd users the odd ones."""
+    return [
+        (f"u{user:02}", f"i{item:02}", "purchase")
+        for user in range(n)
+        for item in range(user % 2, n, 2)
+        if item != user
+    ]
+
+
+@pytest.fixture
+def no_ratings(database, tmp_path) -> Shop:
+    """A shop that has nothing but purchases."""
+    shop = Shop(database, tmp_path)
+    shop.choose(purchases())
+    return shop
+
+
+@pytest.fixture
+def serving(shop):
+    serving = Serving(shop.context)
+    yield serving
+    serving.stop()
+
+
+def answering(shop: Shop) -> tuple[Serving, Answering]:
+    serving = Serving(shop.context)
+    serving.look()
+    return serving, serving.answering()
+
+
+def levels_of(shop: Shop, scale: RatingScale) -> dict[tuple[str, str], int]:
+    with reading(shop.database) as session:
+        snapshot = snapshots.of_database(session)
+    matrix = snapshot.matrix(scale)
+    ids = snapshot.users.ids, snapshot.items.ids
+    return {
+        (ids[0][user], ids[1][item]): int(level)
+        for user, item, level in zip(matrix.users(), matrix.items, matrix.levels, strict=True)
+    }
+
+
+def test_an_item_counts_by_its_rating_else_by_what_says_most_of_it(shop):
+    shop.rate([{"user_id": "new", "item_id": "rated", "value": 1}])
+    for item_id, kinds in {
+        "rated": ["purchase"],
+        "seen": ["view"],
+        "bought": ["view", "purchase", "cart"],
+        "kept": ["cart", "view"],
+    }.items():
+        shop.choose([("new", item_id, kind) for kind in kinds])
+
+    found = levels_of(shop, RatingScale(STARS, (), ("view", "cart", "purchase")))
+
+    new = {item: level for (user, item), level in found.items() if user == "new"}
+    assert new == {"rated": 0, "seen": 2, "bought": 4, "kept": 3}
+
+
+def test_a_scale_without_interactions_has_ratings_alone(shop):
+    shop.choose([("u00", "i00", "view")])
+
+    assert len(levels_of(shop, RatingScale(STARS))) == len(two_camps())
+
+
+def test_only_types_that_say_most_of_something_get_a_level(shop):
+    shop.choose([("u00", "i00", "view"), ("u00", "i00", "cart"), ("u00", "i01", "view")])
+    rated = two_camps()[0]
+    shop.choose([(rated["user_id"], rated["item_id"], "purchase")])
+
+    result = shop.train(model_kind="joint_rbm")
+
+    assert shop.model(result["version"]).scale.events == ("view", "cart")
+    assert shop.card(result["version"]).rating_scale["events"] == ["view", "cart"]
+
+
+@pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])
+def test_a_machine_that_only_rates_learns_from_ratings_alone(shop, model_kind):
+    alone = shop.train(model_kind=model_kind, publish="never")["weights_sha256"]
+    rated = [(entry["user_id"], entry["item_id"], "view") for entry in two_camps()]
+    shop.choose(rated)
+
+    assert shop.train(model_kind=model_kind, publish="never")["weights_sha256"] == alone
+
+
+def test_a_shop_without_ratings_gets_lists_of_what_each_camp_buys(no_ratings):
+    result = no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
+    serving, answers = answering(no_ratings)
+
+    assert "validation_rmse" not in result["metrics"]
+    for user in range(12):
+        user_id = f"u{user:02}"
+        known = Known.stored(answers, serving.histories.of(user_id))
+        first, *_ = recommend(answers, user_id, known, n=3).items
+        assert (first.item_id, first.source) == (f"i{user:02}", "model")
+        assert first.expected_rating is None
+    serving.stop()
+
+
+def test_where_nobody_rates_nobodys_rating_is_foretold(no_ratings):
+    no_ratings.train(model_kind="joint_rbm")
+    serving, answers = answering(no_ratings)
+    known = Known.stored(answers, serving.histories.of("u00"))
+
+    for prediction in predict(answers, "u00", known, ["i00", "unheard-of"]):
+        assert prediction.expected_rating is None
+        assert prediction.distribution == []
+    serving.stop()
+
+
+def test_a_rating_tells_of_a_choice_where_only_purchases_were_learned_from(no_ratings):
+    no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
+    serving, answers = answering(no_ratings)
+
+    rated = Known.given(answers, {"i01": 5.0, "i03": 4.0})
+    bought = Known.given(answers, {}, [("i01", "purchase"), ("i03", "purchase")])
+
+    listed = [recommend(answers, None, known, n=3).items for known in (rated, bought)]
+    assert listed[0] == listed[1]
+    assert all(int(place.item_id[1:]) % 2 for place in listed[0])
+    serving.stop()
+
+
+def test_what_was_bought_does_not_come_back_what_was_viewed_or_in_a_cart_does(shop, serving):
+    shop.train(model_kind="joint_rbm")
+    shop.choose([("u00", "i00", "purchase"), ("u02", "i02", "view"), ("u02", "i03", "cart")])
+    serving.look()
+    answers = serving.answering()
+
+    def listed(user_id, **asked):
+        known = Known.stored(answers, serving.histories.of(user_id))
+        return {place.item_id for place in recommend(answers, user_id, known, n=12, **asked).items}
+
+    assert listed("u00") == {"i01"}
+    assert listed("u02") == {"i02", "i03"}
+    assert "i00" in listed("u00", include_rated=True)
+
+
+def test_what_was_bought_and_the_model_does_not_know_does_not_come_back_either(shop, serving):
+    shop.train(model_kind="joint_rbm")
+    shop.choose([("u00", "new", "purchase"), ("u02", "new", "view")])
+    serving.look()
+    answers = serving.answering()
+
+    def listed(user_id):
+        known = Known.stored(answers, serving.histories.of(user_id))
+        return {place.item_id for place in recommend(answers, user_id, known, n=20).items}
+
+    assert "new" not in listed("u00")
+    assert "new" in listed("u02")
+
+
+def test_a_purchase_moves_a_list_as_soon_as_it_is_made(no_ratings):
+    no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
+    serving, answers = answering(no_ratings)
+    no_ratings.choose([("passer-by", "i05", "purchase")])
+    serving.look()
+
+    known = Known.stored(answers, serving.histories.of("passer-by"))
+    listed = recommend(answers, "passer-by", known, n=5).items
+
+    assert {int(place.item_id[1:]) % 2 for place in listed} == {1}
+    serving.stop()
+
+
+def test_versions_that_learned_from_other_types_are_compared_all_the_same(shop):
+    shop.train(model_kind="joint_rbm")
+    shop.choose([(f"u{user:02}", f"i{user:02}", "cart") for user in range(12)])
+
+    second = shop.train(model_kind="joint_rbm")
+
+    assert "better than version 1" in second["reason"]
+    assert np.isfinite(second["metrics"]["ndcg_at_10"])

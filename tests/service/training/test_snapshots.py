@@ -1,0 +1,168 @@
+"""Snapshots of the ratings: the same for the same ratings, and of one moment."""
+
+import shutil
+
+import pytest
+from sqlalchemy import event
+
+from recsvc.db.session import Database, reading, unit_of_work
+from recsvc.rbm import checkpoint
+from recsvc.rbm.rating_matrix import EVENT_TYPES
+from recsvc.service.feedback import ratings
+from recsvc.service.training import snapshots
+from tests.factories.shop import Shop, two_camps
+
+ODD_IDS = ["a", "B", "é", "Z", "_", "ä", "b/c", "10", "9", "😀", "z"]
+
+
+def taken(shop):
+    with reading(shop.database) as session:
+        return snapshots.of_database(session)
+
+
+def triples(snapshot):
+    return {
+        (snapshot.users.ids[user], snapshot.items.ids[item], value)
+        for user, item, value in zip(
+            snapshot.user_numbers, snapshot.item_numbers, snapshot.values, strict=True
+        )
+    }
+
+
+def given(entries):
+    return {(entry["user_id"], entry["item_id"], entry["value"]) for entry in entries}
+
+
+def test_a_snapshot_has_every_rating_as_it_was_given(shop):
+    assert triples(taken(shop)) == given(two_camps())
+
+
+def test_the_same_ratings_make_the_same_bytes_in_whatever_order_they_came(
+    shop, migrated_sqlite, tmp_path
+):
+    place = tmp_path / "other.sqlite3"
+    shutil.copy(migrated_sqlite, place)
+    other = Shop(Database(f"sqlite:///{place}"), tmp_path / "other")
+    for entry in reversed(two_camps()):
+        other.rate([entry])
+
+    written, again = (checkpoint.write_snapshot(taken(each)) for each in (shop, other))
+    other.database.close()
+
+    assert written == again
+
+
+def test_ids_are_numbered_by_code_point_whatever_the_database_sorts_by(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    entries = [
+        {"user_id": user, "item_id": item, "value": place}
+        for place, (user, item) in enumerate(zip(ODD_IDS, reversed(ODD_IDS), strict=True))
+    ]
+    shop.rate(entries)
+
+    snapshot = taken(shop)
+
+    assert list(snapshot.users.ids) == list(snapshot.items.ids) == sorted(ODD_IDS)
+    assert triples(snapshot) == given(entries)
+
+
+def test_who_rated_nothing_and_what_nobody_rated_are_left_out(shop):
+    shop.describe("a-new-one")  # it sorts before all others
+    shop.rate([{"user_id": "a-fickle-one", "item_id": "a-new-one", "value": 3}])
+    with unit_of_work(shop.database) as session:
+        ratings.forget_rating(session, "a-fickle-one", "a-new-one")
+
+    snapshot = taken(shop)
+
+    assert {"a-fickle-one", "a-new-one"}.isdisjoint(snapshot.users.ids + snapshot.items.ids)
+    assert triples(snapshot) == given(two_camps())
+
+
+def test_without_ratings_a_snapshot_is_empty(database, tmp_path):
+    snapshot = taken(Shop(database, tmp_path))
+
+    assert (len(snapshot.users), len(snapshot.items), snapshot.values.size) == (0, 0, 0)
+    assert checkpoint.read_snapshot(checkpoint.write_snapshot(snapshot)).values.size == 0
+
+
+@pytest.mark.parametrize("table", ["user_account", "item"])
+def test_a_rating_written_meanwhile_is_left_out_as_a_whole(shop, table):
+    newest = {"user_id": "a-late-user", "item_id": "a-late-item", "value": 3.0}
+
+    def write_meanwhile(connection, cursor, statement, *rest):
+        if f"FROM {table}" in statement and not written:
+            written.append(statement)
+            shop.rate([newest])
+
+    written = []
+    event.listen(shop.database.engine, "after_cursor_execute", write_meanwhile)
+    snapshot = taken(shop)
+
+    assert written
+    assert triples(snapshot) == given(two_camps())
+    assert triples(taken(shop)) == given([*two_camps(), newest])
+
+
+CHOSEN = [
+    ("u03", "i01", "purchase"),
+    ("u03", "i01", "view"),
+    ("Z", "only-viewed", "view"),
+    ("a-buyer", "i02", "cart"),
+    ("a-buyer", "i02", "purchase"),
+]
+
+
+def chosen(snapshot):
+    return [
+        (snapshot.users.ids[user], snapshot.items.ids[item], EVENT_TYPES[kind])
+        for user, item, kind in zip(
+            snapshot.event_users, snapshot.event_items, snapshot.event_types, strict=True
+        )
+    ]
+
+
+def test_a_snapshot_has_each_kind_of_event_once_sorted_by_user_item_and_type(shop):
+    shop.choose(reversed(CHOSEN))
+    shop.choose(CHOSEN, hours=1)
+
+    snapshot = taken(shop)
+
+    order = ("Z", "a-buyer", "u03"), EVENT_TYPES
+    assert chosen(snapshot) == sorted(
+        CHOSEN, key=lambda event: (order[0].index(event[0]), event[1], order[1].index(event[2]))
+    )
+    assert {"Z", "a-buyer"} < set(snapshot.users.ids)
+    assert "only-viewed" in snapshot.items.ids
+    assert triples(snapshot) == given(two_camps())
+    read = checkpoint.read_snapshot(checkpoint.write_snapshot(snapshot))
+    assert chosen(read) == chosen(snapshot)
+
+
+def test_a_shop_without_a_rating_has_a_snapshot_of_its_interactions(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    shop.choose(CHOSEN)
+
+    snapshot = taken(shop)
+
+    assert sorted(chosen(snapshot)) == sorted(CHOSEN)
+    assert (len(snapshot.users), len(snapshot.items), snapshot.values.size) == (3, 3, 0)
+
+
+def test_training_goes_on_where_some_only_chose(shop):
+    shop.choose(CHOSEN)
+
+    shop.train()
+
+    assert {"Z", "a-buyer"} < set(shop.model(1).users.ids)
+
+
+def test_a_job_takes_its_snapshot_once(shop):
+    shop.ask()
+    lease = shop.claim()
+    snapshot, sha256 = snapshots.taken(shop.context, lease, shop.job(1))
+    shop.rate(two_camps(first_user=12))
+
+    again, same = snapshots.taken(shop.context, lease, shop.job(1))
+
+    assert shop.job(1).snapshot_sha256 == sha256 == same
+    assert triples(again) == triples(snapshot) == given(two_camps())

@@ -1,0 +1,126 @@
+"""A preview tells what a job would do, and the job then does it; nothing is written."""
+
+import pytest
+
+from recsvc.db.session import reading
+from recsvc.db.tables import Job
+from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
+from recsvc.service.training import training_job
+from recsvc.service.training.training_preview import Preview, preview
+from recsvc.service.training_spec import TrainingSpec
+from tests.factories.shop import SHORT, Shop
+from tests.service.imports.test_import_job import upload
+
+
+def look(shop: Shop, **spec: object) -> Preview:
+    return preview(shop.context, TrainingSpec(**spec))
+
+
+def test_what_is_chosen_is_what_the_job_then_chooses(shop):
+    asked = {"n_hidden": 4, "rating_epochs": 0}
+    seen = look(shop, hyperparameters={**SHORT, **asked})
+
+    shop.train(hyperparameters=asked)
+
+    assert seen.problem is None
+    note = shop.job(1).progress_note
+    assert {name: one._asdict() for name, one in seen.choices.items()} == note["choices"]
+    assert seen.hyperparameters["n_hidden"] == 4
+    assert seen.seconds > 0
+    assert 0 < seen.needed_bytes < seen.available_bytes == 2_000_000_000
+    assert seen.ratings_per_parameter == pytest.approx(120 / (12 * 2 * 4))
+    assert not seen.is_scarce
+    assert not look(shop, hyperparameters={**SHORT, "n_hidden": 40}).is_scarce, "one for eight"
+    assert look(shop).is_scarce, "256 hidden units for 120 ratings"
+
+
+def test_nothing_is_written(shop):
+    look(shop)
+
+    with reading(shop.database) as session:
+        assert session.query(Job).count() == 0
+    assert shop.on_the_shelf() == set()
+
+
+def test_what_a_job_would_fail_with_is_told_before(shop):
+    shop.configure(memory_limit_bytes=100_000_000)
+
+    told = look(shop, hyperparameters={"n_hidden": 4096})
+
+    assert told.problem.code() == "not-enough-memory"
+    assert told.needed_bytes > told.available_bytes == 100_000_000
+    with pytest.raises(UnknownHyperparameter):
+        look(shop, hyperparameters={"n_hiden": 3})
+    with pytest.raises(InvalidHyperparameter):
+        look(shop, hyperparameters={"epochs": 0})
+
+
+def test_a_job_is_refused_for_memory_in_the_preview_just_when_it_is_by_the_worker(shop):
+    large = {"n_hidden": 4096, "rating_epochs": 0}
+    spec = TrainingSpec(hyperparameters={**SHORT, **large})
+    limit = training_job.foreseen_bytes(shop.context, spec)
+    assert preview(shop.context, spec).needed_bytes < limit - 1, "two levels, where ten were likely"
+
+    shop.configure(memory_limit_bytes=limit - 1)
+    told = preview(shop.context, spec)
+    assert told.problem.as_dict() == shop.fail(hyperparameters=large)
+
+    shop.configure(memory_limit_bytes=limit)
+    assert preview(shop.context, spec).problem is None
+    shop.train(hyperparameters=large)
+
+
+def test_too_little_and_too_equal_data_are_told_with_what_there_is(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    nothing = look(shop)
+    assert (nothing.problem.code(), nothing.data.n_ratings) == ("too-few-ratings", 0)
+    shop.rate({"user_id": f"u{n:02}", "item_id": f"i{n % 5}", "value": 3.0} for n in range(40))
+
+    equal = look(shop)
+
+    assert equal.problem.code() == "identical-ratings"
+    assert (equal.seconds, equal.choices) == (None, None)
+    assert [one.code for one in equal.data.remarks] == [
+        "level_imbalance",
+        "few_users",
+        "cold_users",
+    ]
+
+
+def test_ratings_that_changed_their_meaning_are_told(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    lines = [f"u{n % 10},i{n // 10},{1 + n % 3 + 5 * (n >= 270)},{n * 86_400}" for n in range(300)]
+    file = "\n".join(["user,item,rating,timestamp", *lines])
+    upload(shop.context, file.encode(), dry_run=False)
+    shop.carry_out(shop.claim())
+
+    (drift,) = [one for one in look(shop).data.remarks if one.code == "drift"]
+
+    assert (drift.count, drift.examples) == (30, ("1970-09-28 to 1970-10-27: mean 7.00",))
+
+
+def test_what_was_refused_of_an_import_that_failed_is_told_too(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    for content in ("user,item,rating\nu1,i1,lots\nu2,i1,\n", "user,item,when\nu1,i1,7\n"):
+        upload(shop.context, content.encode(), dry_run=False)
+        shop.carry_out(shop.claim())
+
+    assert look(shop).imported.refused == {"empty-value": 1, "not-a-number": 1}
+
+
+def test_what_an_upsert_hides_is_told_from_the_accounts_of_imports(database, tmp_path):
+    shop = Shop(database, tmp_path)
+    lines = [f"u{n},i{n % 4},{1 + n % 5}" for n in range(30)]
+    file = "\n".join(["user,item,rating", *lines])
+    for content, dry_run in (
+        (file, False), (f"{file}\nu0,i0,4\nu1,i1,lots", False), (f"{file}\nu1,i1,no", True),
+        ("user,item,rating,timestamp\nu0,i0,5,1", False),
+    ):  # fmt: skip
+        upload(shop.context, content.encode(), dry_run=dry_run)
+        shop.carry_out(shop.claim())
+
+    told = look(shop)
+
+    assert told.data.n_ratings == 30, "the file that was only looked at wrote nothing"
+    assert (told.imported.duplicates, told.imported.conflicts) == (30, 2)
+    assert sum(told.imported.refused.values()) == 1

@@ -1,0 +1,161 @@
+"""Autopilot: a job follows its diagnosis, one change a job, and keeps what helps."""
+
+import numpy as np
+import pytest
+
+from recsvc.db.session import unit_of_work
+from recsvc.rbm.diagnosis import Run
+from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.jobs import queries
+from recsvc.service.training import autopilot
+from recsvc.service.training_spec import TrainingSpec
+from tests.factories.shop import NOON, Shop, fans, two_camps
+
+CALM = {
+    "n_hidden": 8, "epochs": 40, "warm_up_epochs": 5, "patience": 40, "batch_size": 5,
+    "sparsity_target": 0.0,
+}  # fmt: skip
+TOO_LARGE = {**CALM, "initial_weight": 20.0}
+MORE_DECAY = {"hyperparameter": "weight_decay", "before": 0.01, "to": 10.0}
+
+
+@pytest.fixture
+def shop(database, tmp_path) -> Shop:
+    shop = Shop(database, tmp_path)
+    shop.rate(fans(n_users=48))
+    return shop
+
+
+def fly(shop: Shop, hyperparameters, **spec) -> list[TrainingSpec]:
+    """Carry out a job and all that autopilot queues after it; give what each was asked for."""
+    job_id = shop.ask(
+        hyperparameters=hyperparameters, model_kind="user_rbm", publish="never", autopilot=True,
+        **spec,
+    )  # fmt: skip
+    flown = []
+    while job_id is not None:
+        shop.carry_out(shop.claim())
+        job = shop.job(job_id)
+        flown.append(TrainingSpec.from_dict(job.spec))
+        job_id = job.progress_note.get("next_job_id")
+    return flown
+
+
+def try_more_decay(shop: Shop, sound, **others) -> int:
+    """Let autopilot try, after a sound job, what makes it worse; give the number of the try."""
+    sound_id = shop.ask(hyperparameters=sound, model_kind="user_rbm", publish="never")
+    shop.carry_out(shop.claim())
+    worse_id = shop.ask(
+        hyperparameters={**sound, "weight_decay": 10.0, **others}, model_kind="user_rbm",
+        publish="never", autopilot=True, retry_of=sound_id, trying=MORE_DECAY,
+    )  # fmt: skip
+    shop.carry_out(shop.claim())
+    return worse_id
+
+
+def lowest_nll(shop: Shop, job_id: int) -> float:
+    return min(point.validation_nll for point in shop.curve(job_id))
+
+
+def test_a_hopeless_job_is_stopped_and_goes_on_with_the_cure(shop):
+    _, cured, *_ = fly(shop, TOO_LARGE)
+
+    sick = shop.job(1)
+    assert (sick.state, sick.error["code"]) == ("failed", "hopeless")
+    assert len(shop.curve(1)) < 20
+    assert cured.trying == {"hyperparameter": "initial_weight", "before": 20.0, "to": 0.01}
+    assert (cured.retry_of, cured.tried) == (1, [])
+    assert cured.hyperparameters["initial_weight"] == 0.01
+    assert shop.curve(2)[-1].validation_nll < 0.5 * shop.curve(1)[-1].validation_nll
+
+
+def test_what_was_tried_is_written_down_and_not_tried_again(shop):
+    flown = fly(shop, TOO_LARGE)
+
+    last = flown[-1]
+    assert len(flown) >= 3
+    assert last.tried[0] == {
+        "hyperparameter": "initial_weight", "before": 20.0, "to": 0.01, "job_id": 2, "kept": True,
+    }  # fmt: skip
+    kept = [(one["hyperparameter"], one["to"]) for one in last.tried if one["kept"]]
+    assert len(set(kept)) == len(kept)
+    assert (last.trying["hyperparameter"], last.trying["to"]) not in kept
+    assert len(last.tried) < 6
+
+
+def test_a_change_that_does_not_help_is_undone(shop):
+    """More decay does not help where there is nothing wrong but too few epochs to overfit."""
+    worse = try_more_decay(shop, CALM)
+    healthy = shop.job(worse).spec["retry_of"]
+
+    job = shop.job(worse)
+    assert (job.state, job.error["code"]) == ("failed", "change-not-kept")
+    assert len(shop.curve(worse)) <= len(shop.curve(healthy))
+    next_id = job.progress_note.get("next_job_id")
+    if next_id is not None:  # the healthy job has advice of its own
+        spec = TrainingSpec.from_dict(shop.job(next_id).spec)
+        assert "weight_decay" not in spec.hyperparameters or spec.retry_of == healthy
+        assert spec.tried == [{**MORE_DECAY, "job_id": worse, "kept": False}]
+
+
+def test_nothing_follows_a_job_that_was_not_to_be_followed(shop):
+    shop.ask(hyperparameters={**TOO_LARGE, "epochs": 12}, model_kind="user_rbm", publish="never")
+    shop.carry_out(shop.claim())
+
+    assert shop.job(1).state == "succeeded"
+    assert "next_job_id" not in shop.job(1).progress_note
+
+
+def test_a_cancelled_job_is_followed_by_none(shop):
+    job_id = shop.ask(hyperparameters=TOO_LARGE, model_kind="user_rbm", autopilot=True)
+    with unit_of_work(shop.database) as session:
+        job = queries.cancel_job(session, job_id, "training", now=NOON)
+        assert autopilot.follow(session, job, now=NOON) is None
+
+
+def test_a_change_is_judged_even_if_the_job_is_too_short_to_wait_for_it(shop):
+    job_id = try_more_decay(shop, {**CALM, "epochs": 6})
+
+    assert shop.job(job_id).error["code"] == "change-not-kept"
+    assert shop.curve(job_id)[-1].epoch == 6
+
+
+def test_a_change_is_judged_even_if_patience_ends_the_job_before(shop):
+    job_id = try_more_decay(shop, CALM, patience=2)
+
+    assert shop.job(job_id).error["code"] == "change-not-kept"
+    assert shop.curve(job_id)[-1].epoch < 12
+
+
+def test_leaving_raters_out_is_judged_on_the_ratings_that_are_left(shop):
+    """Those who always give the same are told easily: without them the loss looks worse."""
+    rng = np.random.default_rng(0)
+    people = two_camps(48)
+    shop.rate({**one, "value": float(abs(one["value"] - rng.integers(3)))} for one in people)
+    shop.rate(
+        {"user_id": f"same{user:02}", "item_id": f"i{item:02}", "value": 5.0}
+        for user in range(24)
+        for item in range(user, user + 24)
+    )
+
+    _, without_them, *_ = fly(shop, CALM)
+
+    assert without_them.trying == {
+        "hyperparameter": "leave_out", "before": "nobody", "to": "odd_raters",
+    }  # fmt: skip
+    of_all, of_people = (lowest_nll(shop, job_id) for job_id in (1, 2))
+    assert of_all < of_people < shop.job(1).progress_note["loss_without"]["odd_raters"]
+    assert shop.job(2).state == "succeeded"
+
+
+@pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
+def test_what_is_compared_is_the_best_loss_on_the_validation_ratings_that_are_left(shop, kind):
+    """A value far out that is a train rating changes nothing of what is measured."""
+    shop.rate(two_camps(48))
+    shop.rate([{"user_id": "far out", "item_id": "i00", "value": 1000.0}])
+    job_id = shop.ask(hyperparameters=CALM, model_kind=kind, publish="never", autopilot=True)
+    shop.carry_out(shop.claim())
+
+    losses = Run.of(job_diagnosis.rows_of(shop.curve(job_id))).loss.values
+    noted = shop.job(job_id).progress_note["loss_without"]
+    assert noted["odd_values"] == losses.min()
