@@ -1,7 +1,7 @@
 // The frame: which page is shown, what its title is, and which model answers.
 import { find, get } from "./api.js";
 import { fill, h } from "./dom.js";
-import { empty, heading, problem } from "./parts.js";
+import { empty, heading, problem } from "./components.js";
 import { begin } from "./router.js";
 
 const PAGES = {

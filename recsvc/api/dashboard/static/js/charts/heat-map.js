@@ -1,6 +1,6 @@
 // Values as shades, a cell each: units that answer cases, magnitudes over epochs.
 import { fill, freshId, h } from "../dom.js";
-import { colours, prepared } from "./paint.js";
+import { colours, prepared } from "./canvas.js";
 
 const EDGE = { left: 52, bottom: 22, right: 8 };
 const FONT = "11px system-ui, sans-serif";

@@ -1,9 +1,9 @@
 // Error curves as lines over epochs, with levels to compare with and the best epochs marked.
 import { fill, freshId, h } from "../dom.js";
 import { number } from "../format.js";
-import { EDGE, drawAxes, drawHighlight, drawLevels, drawMarks } from "./furniture.js";
-import { handle } from "./handling.js";
-import { colours, extent, line, placeOf, prepared } from "./paint.js";
+import { EDGE, drawAxes, drawHighlight, drawLevels, drawMarks } from "./axes.js";
+import { handle } from "./interaction.js";
+import { colours, extent, line, placeOf, prepared } from "./canvas.js";
 import { scale } from "./ticks.js";
 
 const DASHES = [6, 4];

@@ -2,7 +2,7 @@
 import { address } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as as from "../format.js";
-import { opening, table } from "../parts.js";
+import { opening, table } from "../components.js";
 
 const LAST_EPOCHS = 50;
 const SHOWN = ["validation_ndcg", "validation_nll", "train_nll", "validation_rmse", "reconstruction_error", "update_to_weight_ratio", "saturated_units", "dead_units", "learning_rate", "seconds"];

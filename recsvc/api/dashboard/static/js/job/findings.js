@@ -1,9 +1,9 @@
 // What the diagnosis says: cards to read and to act on, and pins at the epochs that they speak of.
 import { post } from "../api.js";
-import { EDGE } from "../charts/furniture.js";
+import { EDGE } from "../charts/axes.js";
 import { arrange, fill, h, say } from "../dom.js";
 import { number, percent, plain, words } from "../format.js";
-import { button } from "../parts.js";
+import { button } from "../components.js";
 import { go } from "../router.js";
 
 const SOURCES = {

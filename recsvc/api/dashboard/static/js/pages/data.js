@@ -2,7 +2,7 @@
 import { post } from "../api.js";
 import { add, h } from "../dom.js";
 import * as as from "../format.js";
-import { curl, empty, facts, heading, section } from "../parts.js";
+import { curl, empty, facts, heading, section } from "../components.js";
 
 /** Draw the page. */
 export async function show(page, { signal, entitle }) {

@@ -1,15 +1,15 @@
 // One training job: its error curves as they grow, what the diagnosis says, what was decided.
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { Curve } from "../figures.js";
-import { Beside } from "../job/beside.js";
+import { Curve } from "../metrics.js";
+import { Beside } from "../job/compared-jobs.js";
 import { Facts } from "../job/facts.js";
 import { Findings } from "../job/findings.js";
-import { follow, seldom } from "../job/following.js";
-import { Head } from "../job/head.js";
-import { Monitors } from "../job/monitors.js";
-import { Pictures } from "../job/pictures.js";
-import { problem, section } from "../parts.js";
+import { follow, seldom } from "../job/live-updates.js";
+import { Head } from "../job/header.js";
+import { Monitors } from "../job/inspections.js";
+import { Pictures } from "../job/metric-charts.js";
+import { problem, section } from "../components.js";
 import { note } from "../router.js";
 
 const RENEW_MS = 1000;

@@ -2,7 +2,7 @@
 import { get } from "../api.js";
 import { fill, h, keepingFocus } from "../dom.js";
 import * as as from "../format.js";
-import { badge, button, curl, empty, heading, problem, table } from "../parts.js";
+import { badge, button, curl, empty, heading, problem, table } from "../components.js";
 import { go, link } from "../router.js";
 
 const ON_A_PAGE = 50;

@@ -1,7 +1,7 @@
 // Model cards side by side: a row a figure, a column a version, the best of each row told.
 import { h } from "../dom.js";
 import * as as from "../format.js";
-import { opening, table } from "../parts.js";
+import { opening, table } from "../components.js";
 
 const METRICS = [
   ["ndcg_at_10", "nDCG@10", "high"],

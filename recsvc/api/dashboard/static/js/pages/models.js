@@ -2,7 +2,7 @@
 import { get, post } from "../api.js";
 import { fill, h, say } from "../dom.js";
 import * as as from "../format.js";
-import { badge, button, confirmed, curl, empty, heading, section, table } from "../parts.js";
+import { badge, button, confirmed, curl, empty, heading, section, table } from "../components.js";
 import { link, note as noteAddress } from "../router.js";
 import { comparison } from "./model-cards.js";
 

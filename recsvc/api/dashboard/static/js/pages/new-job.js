@@ -1,9 +1,9 @@
 // A new training job: what is asked for, looked at before it is queued.
 import { post } from "../api.js";
-import { COMMON, base, choice, field, othersField, sends, settingsOf, tick, usualFields, warmField } from "../asking.js";
+import { COMMON, base, choice, field, othersField, sends, settingsOf, tick, usualFields, warmField } from "../forms.js";
 import { fill, h, say } from "../dom.js";
 import * as as from "../format.js";
-import { button, facts, heading, section } from "../parts.js";
+import { button, facts, heading, section } from "../components.js";
 import { go, link } from "../router.js";
 import { profile } from "./data.js";
 

@@ -1,11 +1,11 @@
 // A new sweep: what is compared, and what all of its trials have in common.
 import { Problem, post } from "../api.js";
-import { base, othersField, sends, tick, usualFields, warmField } from "../asking.js";
+import { base, othersField, sends, tick, usualFields, warmField } from "../forms.js";
 import { fill, freshId, h, say } from "../dom.js";
-import { heading, section } from "../parts.js";
+import { heading, section } from "../components.js";
 import { go } from "../router.js";
-import { experiments } from "../sweep/experiments.js";
-import { size } from "../sweep/values.js";
+import { experiments } from "../sweep/presets.js";
+import { size } from "../sweep/search-space.js";
 
 /** Draw the forms. `settings` may fill what the trials have in common: model_kind, seed, any hyperparameter. */
 export async function show(page, { settings, entitle }) {

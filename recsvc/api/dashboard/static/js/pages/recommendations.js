@@ -2,9 +2,9 @@
 import { find, get } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as as from "../format.js";
-import { empty, heading, problem, section, table } from "../parts.js";
+import { empty, heading, problem, section, table } from "../components.js";
 import { note } from "../router.js";
-import { distribution, reasons } from "./reasons.js";
+import { distribution, reasons } from "./explanations.js";
 
 const MOST = 500;
 const RATINGS_SHOWN = 30;

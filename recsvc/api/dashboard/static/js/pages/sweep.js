@@ -1,11 +1,11 @@
 // One sweep: its trials' curves over each other, what they differ in, and what mattered most.
 import { get, post } from "../api.js";
 import { LineChart } from "../charts/line-chart.js";
-import { Shared } from "../charts/shared.js";
+import { Shared } from "../charts/shared-axis.js";
 import { fill, h, keepingFocus, say } from "../dom.js";
-import { Curve, PICTURES } from "../figures.js";
+import { Curve, PICTURES } from "../metrics.js";
 import * as as from "../format.js";
-import { badge, button, confirmed, heading, section, table } from "../parts.js";
+import { badge, button, confirmed, heading, section, table } from "../components.js";
 import { link } from "../router.js";
 
 const LOOK_AGAIN_MS = 3000;

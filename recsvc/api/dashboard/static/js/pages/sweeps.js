@@ -2,7 +2,7 @@
 import { get } from "../api.js";
 import { fill, h } from "../dom.js";
 import * as as from "../format.js";
-import { badge, curl, empty, heading, table } from "../parts.js";
+import { badge, curl, empty, heading, table } from "../components.js";
 import { link } from "../router.js";
 
 const COLUMNS = [

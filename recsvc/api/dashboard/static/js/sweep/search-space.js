@@ -1,5 +1,5 @@
 // What a sweep tries, as it is typed: `0.02, 0.2` or, to draw from, `0.001..1:log`.
-import { lines, notSent, typed } from "../asking.js";
+import { lines, notSent, typed } from "../forms.js";
 
 const DRAWN = 20; // trials, where nobody says how many
 const RATES = 8;

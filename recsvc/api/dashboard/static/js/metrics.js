@@ -1,5 +1,5 @@
 // The figures of an error curve: which belong in one picture, and which baselines compare.
-import { placeOf } from "./charts/paint.js";
+import { placeOf } from "./charts/canvas.js";
 
 /** Pictures of an error curve. The first of two figures is drawn solid, the second dashed. */
 export const PICTURES = [

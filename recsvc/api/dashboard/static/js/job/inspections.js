@@ -4,7 +4,7 @@ import { HeatMap } from "../charts/heat-map.js";
 import { ticks } from "../charts/ticks.js";
 import { fill, h } from "../dom.js";
 import { number, percent } from "../format.js";
-import { section } from "../parts.js";
+import { section } from "../components.js";
 
 const NEARLY = 0.05;
 const MAGNITUDES_EVERY = 2; // powers of ten between two ticks

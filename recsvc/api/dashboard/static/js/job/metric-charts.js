@@ -1,9 +1,9 @@
 // The pictures of one or more jobs' error curves, and what is chosen to be seen of them.
 import { LineChart } from "../charts/line-chart.js";
-import { Shared } from "../charts/shared.js";
+import { Shared } from "../charts/shared-axis.js";
 import { fill, h } from "../dom.js";
 import { words } from "../format.js";
-import { PICTURES, lineName, picturesOf, usualPictures } from "../figures.js";
+import { PICTURES, lineName, picturesOf, usualPictures } from "../metrics.js";
 
 const N_COLOURS = 8;
 const N_IN_SIGHT = 5;

@@ -1,7 +1,7 @@
 // What a training job or a sweep of them is asked for: fields, and what was typed into them.
 import { Problem } from "./api.js";
 import { fill, h } from "./dom.js";
-import { problem } from "./parts.js";
+import { problem } from "./components.js";
 
 export const COMMON = ["learning_rate", "epochs", "n_hidden", "batch_size"];
 const NUMBERS = { seed: "0", validation_share: "0.1" };

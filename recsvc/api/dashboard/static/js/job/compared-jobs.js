@@ -1,10 +1,10 @@
 // Other jobs drawn beside this one: which they are, and adding or leaving out one.
 import { Problem, get } from "../api.js";
 import { fill, h } from "../dom.js";
-import { problem } from "../parts.js";
+import { problem } from "../components.js";
 import { link } from "../router.js";
-import { Curve } from "../figures.js";
-import { colourOf } from "./pictures.js";
+import { Curve } from "../metrics.js";
+import { colourOf } from "./metric-charts.js";
 
 const MOST = 8;
 const LOOK_AGAIN_MS = 3000;

@@ -1,9 +1,9 @@
 // The top of a job's page: its state, how far it is, what it belongs to, and stopping it.
 import { post } from "../api.js";
-import { settingsOf } from "../asking.js";
+import { settingsOf } from "../forms.js";
 import { fill, h, say } from "../dom.js";
 import * as as from "../format.js";
-import { badge, button, confirmed, heading } from "../parts.js";
+import { badge, button, confirmed, heading } from "../components.js";
 import { link } from "../router.js";
 
 /** The head of a job's page. */

@@ -1,8 +1,8 @@
 // The experiments that a sweep can be: what each asks for, and what is sent for it.
-import { choice, field, tick, typed, typing } from "../asking.js";
+import { choice, field, tick, typed, typing } from "../forms.js";
 import { h } from "../dom.js";
 import { plain } from "../format.js";
-import { drawn, grid, values } from "./values.js";
+import { drawn, grid, values } from "./search-space.js";
 
 const RATES = { joint_rbm: 0.006, user_rbm: 0.02, item_rbm: 0.02 }; // the kinds' defaults
 const AROUND = [0.1, 0.3, 1, 3, 10];
