@@ -46,7 +46,7 @@ def test_buckets_add_up(tmp_path):
 COUNT_FIVE = """
 import sys
 from pathlib import Path
-from recsvc.api.metrics import Metrics
+from recsvc.api.telemetry import Metrics
 metrics = Metrics(Path(sys.argv[1]))
 metrics.start()
 for _ in range(5):
@@ -56,7 +56,7 @@ metrics.stop()
 START_TWO_AND_ASK = """
 import subprocess, sys
 from pathlib import Path
-from recsvc.api.metrics import Metrics
+from recsvc.api.telemetry import Metrics
 for _ in range(2):
     subprocess.run([sys.executable, "-c", sys.argv[2], sys.argv[1]], check=True)
 print(*(file.name for file in Path(sys.argv[1]).glob("*.json")))

@@ -16,9 +16,9 @@ SERVICE = """
 import sys
 from pathlib import Path
 from recsvc.db.session import Database
-from recsvc.service.explaining import add_reasons, stored_ratings
-from recsvc.service.recommending import Known, predict, recommend
-from recsvc.service.serving import Serving
+from recsvc.service.recommendations.explain import add_reasons, stored_ratings
+from recsvc.service.recommendations.recommend import Known, predict, recommend
+from recsvc.service.recommendations.model_server import Serving
 from tests.factories.shop import Shop, two_camps
 
 shop = Shop(Database(f"sqlite:///{sys.argv[1]}"), Path(sys.argv[2]))
