@@ -123,3 +123,4 @@ def test_a_wheel_carries_every_file(tmp_path):
     assert [n for n in OWN if f"recsvc/api/dashboard/static/{n}" not in carried] == []
     documents = [file.relative_to(ROOT / "docs") for file in (ROOT / "docs/diagnosis").rglob("*.*")]
     assert [name for name in documents if f"recsvc/_docs/{name}" not in carried] == []
+    assert "recsvc/py.typed" in carried
