@@ -5,15 +5,11 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 
 from recsvc.db.session import Session
 from recsvc.db.surrogate_keys import item_keys, listed, made_item_keys
 from recsvc.db.tables import MICROSECOND, Item
-
-Ints = NDArray[np.int64]
 
 PUTTING = 0x72656373766332  # any number that no other lock has
 DESCRIBED = (Item.title, Item.categories, Item.price, Item.available, Item.hidden, Item.attributes)
@@ -30,12 +26,6 @@ def catalogue_state(session: Session) -> CatalogueState:
     """Give the catalogue's state: cheap, for those who keep something that depends on it."""
     newest, n_items = session.execute(select(func.max(Item.updated_at), func.count())).one()
     return CatalogueState(newest, n_items)
-
-
-def ineligible_item_keys(session: Session) -> Ints:
-    """Give the keys of the items that are hidden or not available, in order."""
-    barred = select(Item.key).where(or_(Item.hidden, ~Item.available)).order_by(Item.key)
-    return np.array(session.scalars(barred).all(), dtype=np.int64)
 
 
 def count_items(session: Session) -> int:

@@ -210,10 +210,6 @@ class JobQueue:
         )
         return self._session.scalars(curve.order_by(TrainingEpoch.epoch)).all()
 
-    def unfinished(self) -> Sequence[Job]:
-        """Give the jobs that are queued or running."""
-        return self._session.scalars(select(Job).where(Job.state.not_in(FINAL_STATES))).all()
-
     def _held(self, lease: Lease) -> Job:
         held = select(Job).where(*_held_by(lease)).with_for_update()
         job = self._session.scalar(held.execution_options(populate_existing=True))

@@ -15,7 +15,7 @@ from recsvc.rbm.evaluation.ranking import (
 )
 from recsvc.rbm.evaluation.rating_accuracy import RatingFigures, rating_figures
 from recsvc.rbm.evaluation.report import ModelFigures, model_figures
-from recsvc.rbm.evaluation.splits import at_random, by_hash, users_held_out, validation_share
+from recsvc.rbm.evaluation.splits import at_random, by_hash, validation_share
 from recsvc.rbm.kernels import use_threads
 
 __all__ = [
@@ -36,6 +36,5 @@ __all__ = [
     "refuse_leaks",
     "sampled_users",
     "use_threads",
-    "users_held_out",
     "validation_share",
 ]

@@ -1,4 +1,4 @@
-"""The divisions: by hash, at random over the ratings, and with whole users held out."""
+"""The divisions: by hash, and at random over the ratings."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from recsvc.rbm.evaluation.protocol import Division, Protocol
 from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
-
-FOLD_IN_SHARE = 0.8
 
 
 def by_hash(
@@ -26,30 +24,8 @@ def at_random(ratings: RatingMatrix, *, share: float, seed: int) -> Division:
     return _divided(ratings, is_test, Protocol("at_random", share, seed))
 
 
-def users_held_out(
-    ratings: RatingMatrix, *, share: float, seed: int, fold_in_share: float = FOLD_IN_SHARE
-) -> Division:
-    """Leave a share of the users out of training, and test each on part of their ratings.
-
-    share          of the users, to the nearest whole one
-    fold_in_share  the probability that a held-out user's rating is one they are folded in from
-    """
-    rng = np.random.default_rng(seed)
-    held_out = np.zeros(ratings.n_users, dtype=np.bool_)
-    held_out[rng.permutation(ratings.n_users)[: round(share * ratings.n_users)]] = True
-    of_held_out = held_out[ratings.users()]
-    is_test = of_held_out & (rng.random(ratings.n_ratings) >= fold_in_share)
-    return Division(
-        Protocol("users_held_out", share, seed, fold_in_share),
-        ratings.select(~of_held_out),
-        ratings.select(~is_test),
-        ratings.select(is_test),
-    )
-
-
 def _divided(ratings: RatingMatrix, is_test: NDArray[np.bool_], protocol: Protocol) -> Division:
-    train = ratings.select(~is_test)
-    return Division(protocol, train, train, ratings.select(is_test))
+    return Division(protocol, ratings.select(~is_test), ratings.select(is_test))
 
 
 def validation_share(

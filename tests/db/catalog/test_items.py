@@ -49,20 +49,6 @@ def test_the_catalogues_state_changes_with_every_change_whatever_the_clock_says(
     assert items.CatalogueState(None, 0) == seen[0]
 
 
-def test_hidden_and_unavailable_items_are_ineligible(database):
-    with unit_of_work(database) as session:
-        catalogue = {
-            "shown": describing(),
-            "hidden": describing(hidden=True),
-            "sold out": describing(available=False),
-        }
-        items.put(session, catalogue, now=NOON)
-        barred = items.ineligible_item_keys(session).tolist()
-        expected = sorted(items.get(session, name).key for name in ("hidden", "sold out"))
-
-    assert barred == expected
-
-
 def test_items_come_page_by_page_in_the_order_they_came(database):
     with unit_of_work(database) as session:
         for name in ("z", "m", "a"):

@@ -5,7 +5,7 @@ import pytest
 
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation
-from recsvc.rbm.evaluation import Division, Protocol
+from recsvc.rbm.evaluation import Protocol
 from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
 from tests import naive
 from tests.factories.machines import random_ratings, ratings_of
@@ -85,7 +85,7 @@ def test_a_division_by_hash_is_that_of_validation(rng):
 
     held_out = evaluation.validation_share(ratings, *ids, share=0.3, split_seed=4)
     assert pairs(parts.test) == pairs(ratings.select(held_out))
-    assert pairs(parts.train) == pairs(parts.inputs) == pairs(ratings.select(~held_out))
+    assert pairs(parts.train) == pairs(ratings.select(~held_out))
     assert parts.protocol == Protocol("by_hash", 0.3, 4)
 
 
@@ -98,35 +98,8 @@ def test_at_random_every_rating_is_either_train_or_test_and_the_seed_decides(rng
 
     assert pairs(parts.train) | pairs(parts.test) == pairs(ratings)
     assert pairs(parts.train).keys().isdisjoint(pairs(parts.test))
-    assert parts.inputs is parts.train
     assert parts.test.n_ratings / ratings.n_ratings == pytest.approx(0.2, abs=0.02)
     assert pairs(parts.test) == pairs(again.test) != pairs(other.test)
-
-
-def test_users_held_out_are_never_learned_from_and_tested_on_a_fifth_of_their_ratings(rng):
-    ratings = random_ratings(rng, n_users=400, n_items=40)
-
-    parts = evaluation.users_held_out(ratings, share=0.25, seed=3)
-
-    held_out = {user for user, _ in pairs(ratings)} - {user for user, _ in pairs(parts.train)}
-    assert 95 <= len(held_out) <= 100  # the two users without ratings may be among them
-    assert {user for user, _ in pairs(parts.test)} <= held_out
-    assert pairs(parts.inputs).keys().isdisjoint(pairs(parts.test))
-    assert pairs(parts.inputs) | pairs(parts.test) == pairs(ratings)
-    of_others = {pair: level for pair, level in pairs(ratings).items() if pair[0] not in held_out}
-    assert pairs(parts.train) == of_others
-    theirs = sum(user in held_out for user, _ in pairs(ratings))
-    assert parts.test.n_ratings / theirs == pytest.approx(0.2, abs=0.03)
-
-
-def test_official_files_are_taken_as_they_are_unless_they_overlap():
-    base, test = ratings_of([{0: 1}, {1: 2}], 3), ratings_of([{2: 1}, {0: 4}], 3)
-
-    parts = Division.of_files(base, test, names=("u1.base", "u1.test"))
-
-    assert (parts.train, parts.inputs, parts.test) == (base, base, test)
-    with pytest.raises(RatingsLeaked):
-        Division.of_files(base, ratings_of([{}, {1: 2}], 3), names=("u1.base", "u1.test"))
 
 
 @pytest.mark.parametrize(
@@ -142,16 +115,6 @@ def test_official_files_are_taken_as_they_are_unless_they_overlap():
             "12.5 % of the ratings are held out, chosen at random with seed 7; "
             "users are folded in from the ratings that were learned from.",
         ),
-        (
-            Protocol("users_held_out", 0.1, 7, 0.8),
-            "10 % of the users, chosen at random with seed 7, are left out of training, folded in "
-            "from 80 % of their ratings and tested on the others.",
-        ),
-        (
-            Protocol("files", files=("u1.base", "u1.test")),
-            "Learned from u1.base and tested on u1.test; "
-            "users are folded in from the ratings that were learned from.",
-        ),
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
@@ -160,7 +123,6 @@ def test_a_protocol_writes_itself_out(protocol, words):
 
     assert protocol.words() == told.pop("words") == words
     assert Protocol(**told) == protocol
-    assert None not in told.values()
 
 
 # ------------------------------------------------------------------------- the guard
