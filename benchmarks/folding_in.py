@@ -16,8 +16,9 @@ from benchmarks.data import data_set, random_split
 from benchmarks.options import SEEDS
 from benchmarks.progress import steps
 from benchmarks.ranking import ListFigures, list_figures
+from recsvc.rbm.arrays import Ints
 from recsvc.rbm.inference.folded_users import Folded
-from recsvc.rbm.rating_matrix import Ints, RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 
 DATA = ("ml-100k", "ml-1m")
 HELD_OUT = 0.1

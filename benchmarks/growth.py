@@ -22,7 +22,8 @@ import numpy as np
 
 from benchmarks.data import STARS
 from benchmarks.progress import steps
-from recsvc.rbm.rating_matrix import Ints, RatingMatrix
+from recsvc.rbm.arrays import Ints
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 EPOCHS = 3
 POPULARITY_FALL = 0.8

@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.data import random_split
 from benchmarks.ranking import Scores
 from benchmarks.system import RATES_ALONE, Peer, System
+from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.evaluation import Protocol
 from recsvc.rbm.inference import scoring
@@ -20,7 +21,7 @@ from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters, ModelKind, Params
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training.schedules import pace
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, learn_joint_epoch, train
 from recsvc.service.models.comparison import Split

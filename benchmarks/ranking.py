@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.rating_matrix import Ints, RatingMatrix
+from recsvc.rbm.arrays import Ints
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 N = 10
 BLOCK = 500  # users ranked at once: bounds the memory, decides nothing

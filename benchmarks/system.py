@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmarks.ranking import Scores
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.arrays import Doubles, Floats, Ints
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 Choice = dict[str, object]
 

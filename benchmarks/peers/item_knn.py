@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.system import Peer, System, grid, interactions, item_to_item
-from recsvc.rbm.rating_matrix import Floats, RatingMatrix, RatingScale
+from recsvc.rbm.arrays import Floats
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 
 BLOCK = 1000  # items at once, to bound the memory
 

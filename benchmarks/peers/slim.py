@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit, prange
 
 from benchmarks.system import Peer, System, grid, interactions, item_to_item
-from recsvc.rbm.rating_matrix import Floats, Ints, RatingMatrix, RatingScale
+from recsvc.rbm.arrays import Floats, Ints
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 
 CANDIDATES = 500
 SWEEPS = 10

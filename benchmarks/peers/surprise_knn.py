@@ -5,7 +5,8 @@ from surprise import KNNBaseline
 
 from benchmarks.peers.surprise_data import trainset
 from benchmarks.system import Peer, System, grid
-from recsvc.rbm.rating_matrix import Doubles, Ints, RatingMatrix, RatingScale
+from recsvc.rbm.arrays import Doubles, Ints
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 
 
 def fit(

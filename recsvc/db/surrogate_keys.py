@@ -7,18 +7,16 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import ARRAY, Select, Text, bindparam, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
+from recsvc.db.arrays import Ints
 from recsvc.db.bulk_copy import is_postgresql
 from recsvc.db.session import Session
 from recsvc.db.tables import Item, User, UtcTime
-
-Ints = NDArray[np.int64]
 
 _IDS: dict[str, TypeEngine[Any]] = {"postgresql": ARRAY(Text), "sqlite": Text()}
 

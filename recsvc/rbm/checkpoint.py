@@ -13,10 +13,10 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from recsvc.errors import CheckpointUnreadable
+from recsvc.rbm.arrays import Array, Doubles
 from recsvc.rbm.machines.couplings import Couplings
 from recsvc.rbm.machines.joint import JointPredictor
 from recsvc.rbm.machines.masked import Predictor
@@ -25,11 +25,10 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble.blend import Blend
 from recsvc.rbm.rating_ensemble.ensemble import Rater, Raters
-from recsvc.rbm.rating_matrix import Doubles, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training.trainer import TrainerState
 
-Array = NDArray[Any]
 Buffer = bytes | memoryview
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}

@@ -5,13 +5,14 @@ from functools import cached_property
 
 import numpy as np
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.couplings import Couplings
 from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.machines.registry import AnyPredictor, machine_of
 from recsvc.rbm.params import ModelKind, Params
 from recsvc.rbm.rating_ensemble.ensemble import Raters
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm import kernels
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.arrays import Doubles, Floats, Ints
+from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.value_bins import Scaling
 
 ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]

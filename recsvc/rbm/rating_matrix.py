@@ -8,13 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from recsvc.rbm.arrays import Doubles, Ints, Levels, Numbers
 from recsvc.rbm.value_bins import Scaling, edges_of
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Numbers = NDArray[np.int32]
-Levels = NDArray[np.uint8]
 
 MAX_DISTINCT_VALUES = 20
 LIKED_SHARE = 0.4

@@ -5,14 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.rating_matrix import (
-    EVENT_TYPES,
-    NO_LEVEL,
-    Doubles,
-    RatingMatrix,
-    RatingScale,
-    Vocabulary,
-)
+from recsvc.rbm.arrays import Doubles
+from recsvc.rbm.rating_matrix import EVENT_TYPES, NO_LEVEL, RatingMatrix, RatingScale, Vocabulary
 
 
 @dataclass(frozen=True)

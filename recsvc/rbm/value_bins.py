@@ -3,9 +3,8 @@
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from recsvc.rbm.arrays import Doubles
 
 Scaling = Literal["quantiles", "logarithms", "widths"]
 

@@ -14,8 +14,9 @@ from benchmarks.data import DataSet, data_set, random_split
 from benchmarks.ranking import ListFigures, Scores, list_figures
 from benchmarks.ratings import fold, rmse_of_predictions
 from recsvc.client import Client
+from recsvc.rbm.arrays import Ints
 from recsvc.rbm.machines.baselines import Ease
-from recsvc.rbm.rating_matrix import Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 from tests.acceptance.conftest import imported, trained
 
 pytestmark = pytest.mark.acceptance

@@ -14,12 +14,10 @@ from sqlalchemy import CursorResult, text
 from sqlalchemy.exc import IntegrityError
 
 from recsvc.db import bulk_copy
+from recsvc.db.arrays import Doubles, Ints
 from recsvc.db.bulk_copy import is_postgresql
 from recsvc.db.session import Session
 from recsvc.db.tables import EPOCH, MICROSECOND, InteractionType
-
-Ints = NDArray[np.int64]
-Doubles = NDArray[np.float64]
 
 NAMES = np.array([name.value for name in InteractionType])
 NUMBER_OF_TYPE = (

@@ -9,19 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import func, select
 
+from recsvc.db.arrays import Doubles, Ints, Types
 from recsvc.db.feedback import interaction_bulk
 from recsvc.db.feedback.interaction_bulk import Events
 from recsvc.db.feedback.rating_merge import Written
 from recsvc.db.session import Session
 from recsvc.db.surrogate_keys import keys_used, made_item_keys, made_user_keys
 from recsvc.db.tables import Interaction
-
-Ints = NDArray[np.int64]
-Doubles = NDArray[np.float64]
-Types = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

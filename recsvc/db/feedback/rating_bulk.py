@@ -13,8 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from recsvc.db import bulk_copy
+from recsvc.db.arrays import Flags
 from recsvc.db.bulk_copy import is_postgresql
-from recsvc.db.feedback.rating_merge import Flags, Rows
+from recsvc.db.feedback.rating_merge import Rows
 from recsvc.db.session import Session
 
 ITEM_BITS = 32  # a user key and an item key are packed into one number

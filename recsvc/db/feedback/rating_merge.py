@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Doubles = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from recsvc.db.arrays import Doubles, Flags, Ints
 
 
 class Rows(NamedTuple):

@@ -7,17 +7,14 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Select, bindparam, delete, func, select, text
 
+from recsvc.db.arrays import Doubles, Ints
 from recsvc.db.feedback import rating_bulk, rating_merge
 from recsvc.db.feedback.rating_merge import Rows, Written
 from recsvc.db.session import Session
 from recsvc.db.surrogate_keys import keys_used, made_item_keys, made_user_keys
 from recsvc.db.tables import MICROSECOND, Item, Rating, User
-
-Ints = NDArray[np.int64]
-Doubles = NDArray[np.float64]
 
 WORTH_A_GAMBLE = 1000  # ratings
 DAY = timedelta(days=1) // MICROSECOND

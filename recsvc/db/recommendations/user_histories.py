@@ -7,17 +7,13 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Select, or_, select, text
 
+from recsvc.db.arrays import Doubles, Ints, Types
 from recsvc.db.feedback.interaction_bulk import NUMBER_OF_TYPE
 from recsvc.db.session import Database, Session
 from recsvc.db.tables import InteractionType, Item
 from recsvc.errors import DatabaseUnavailable
-
-Ints = NDArray[np.int64]
-Doubles = NDArray[np.float64]
-Types = NDArray[np.uint8]
 
 PURCHASE = list(InteractionType).index(InteractionType.PURCHASE)
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsvc.rbm.arrays import Doubles, Ints
 from recsvc.rbm.data_profile.issues import EXAMPLES, Remark
-from recsvc.rbm.rating_matrix import Doubles, Ints
 
 PARTS = 10  # stretches of time with about as many ratings each
 DRIFTED = 0.5  # standard deviations of a rating: a medium effect [Cohen 1988]

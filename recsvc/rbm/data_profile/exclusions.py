@@ -5,8 +5,8 @@ from typing import get_args
 
 import numpy as np
 
+from recsvc.rbm.arrays import Flags
 from recsvc.rbm.data_profile import user_checks
-from recsvc.rbm.data_profile.issues import Which
 from recsvc.rbm.data_profile.value_checks import MANY_VALUES, far_out, of_another_scale
 from recsvc.rbm.params import LeaveOut
 from recsvc.rbm.snapshot import Snapshot
@@ -32,7 +32,7 @@ def without_odd(snapshot: Snapshot) -> dict[LeaveOut, Snapshot]:
     return {choice: one for choice, one in left.items() if one.values.size < snapshot.values.size}
 
 
-def odd_values(snapshot: Snapshot) -> Which:
+def odd_values(snapshot: Snapshot) -> Flags:
     """Tell which values lie on another scale than most, or far from all others; (n_ratings,).
 
     Of amounts, which have no scale, none are odd.
@@ -44,7 +44,7 @@ def odd_values(snapshot: Snapshot) -> Which:
     return odd
 
 
-def _kept(snapshot: Snapshot, kept: Which) -> Snapshot:
+def _kept(snapshot: Snapshot, kept: Flags) -> Snapshot:
     return replace(
         snapshot,
         user_numbers=snapshot.user_numbers[kept],

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recsvc.rbm.rating_matrix import Doubles, Ints, Vocabulary
+from recsvc.rbm.arrays import Doubles, Flags, Ints
+from recsvc.rbm.rating_matrix import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 
 EXAMPLES = 5
 RATES_ENOUGH = 20  # ratings of a user who can be called constant, or contrary
-
-Which = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -50,13 +48,13 @@ class Counted(NamedTuple):
     agreement: Doubles
 
 
-def of_users(counted: Counted, code: str, odd: Which, seen: str, training: str) -> Remark | None:
+def of_users(counted: Counted, code: str, odd: Flags, seen: str, training: str) -> Remark | None:
     """Remark on some users, if there are any; odd (n_users,)."""
     return remark_on(code, "users", counted.snapshot.users, odd, seen, training)
 
 
 def remark_on(
-    code: str, of: str, ids: Vocabulary, odd: Which, seen: str, training: str
+    code: str, of: str, ids: Vocabulary, odd: Flags, seen: str, training: str
 ) -> Remark | None:
     """Remark on some users or items, if there are any, with the ids of the first."""
     numbers = np.flatnonzero(odd)

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.data_profile.issues import RATES_ENOUGH, Counted, Remark, Which, of_users, remark_on
-from recsvc.rbm.rating_matrix import Doubles, Ints
+from recsvc.rbm.arrays import Doubles, Flags, Ints
+from recsvc.rbm.data_profile.issues import RATES_ENOUGH, Counted, Remark, of_users, remark_on
 from recsvc.rbm.snapshot import Snapshot
 
 COLD = 5  # ratings; fewer tell next to nothing of a user or an item
@@ -43,13 +43,13 @@ def _duplicate_users(counted: Counted) -> Remark | None:
     )  # fmt: skip
 
 
-def copies(snapshot: Snapshot, by_user: Ints) -> Which:
+def copies(snapshot: Snapshot, by_user: Ints) -> Flags:
     """Tell which users are like one with a lower number, to the last rating; (n_users,)."""
     hashes = _mixed(snapshot.item_numbers.astype(np.uint64) ^ _mixed(snapshot.values.view("u8")))
     sums = np.zeros(by_user.size, dtype=np.uint64)
     np.add.at(sums, snapshot.user_numbers, hashes)
     _, first, inverse = np.unique(sums, return_index=True, return_inverse=True)
-    again: Which = (first[inverse] != np.arange(sums.size)) & (by_user >= RATES_ENOUGH)
+    again: Flags = (first[inverse] != np.arange(sums.size)) & (by_user >= RATES_ENOUGH)
     return again
 
 
@@ -68,14 +68,14 @@ def _constant_raters(counted: Counted) -> Remark | None:
     )  # fmt: skip
 
 
-def are_constant(counted: Counted) -> Which:
+def are_constant(counted: Counted) -> Flags:
     """Tell who always gives the same; (n_users,)."""
     users, values = counted.snapshot.user_numbers, counted.snapshot.values
     lowest = np.full(counted.by_user.size, np.inf)
     highest = np.full(counted.by_user.size, -np.inf)
     np.minimum.at(lowest, users, values)
     np.maximum.at(highest, users, values)
-    constant: Which = (counted.by_user >= RATES_ENOUGH) & (lowest == highest)
+    constant: Flags = (counted.by_user >= RATES_ENOUGH) & (lowest == highest)
     return constant
 
 
@@ -89,7 +89,7 @@ def _suspicious_raters(counted: Counted) -> Remark | None:
     )  # fmt: skip
 
 
-def are_suspicious(counted: Counted) -> Which:
+def are_suspicious(counted: Counted) -> Flags:
     """Tell who did far more than all others, or rated nearly everything; (n_users,)."""
     logs = np.log(np.maximum(counted.told_by, 1))
     middle = np.median(logs) if logs.size else 0.0
@@ -98,7 +98,7 @@ def are_suspicious(counted: Counted) -> Which:
     n_items = len(counted.snapshot.items)
     whole = (counted.by_user > NEARLY_ALL * n_items) & (n_items >= LARGE_CATALOGUE)
     crowded = whole.mean() > FEW if whole.size else False  # a dense table: all rate nearly all
-    suspicious: Which = (busy & (spread > 0)) | (whole & (not crowded))
+    suspicious: Flags = (busy & (spread > 0)) | (whole & (not crowded))
     return suspicious
 
 
@@ -112,9 +112,9 @@ def _random_raters(counted: Counted) -> Remark | None:
     )  # fmt: skip
 
 
-def rate_at_random(counted: Counted) -> Which:
+def rate_at_random(counted: Counted) -> Flags:
     """Tell whose many ratings have nothing to do with others'; (n_users,)."""
-    at_random: Which = np.abs(counted.agreement) < AT_RANDOM
+    at_random: Flags = np.abs(counted.agreement) < AT_RANDOM
     return at_random & (counted.by_user >= RATES_MUCH)
 
 
@@ -127,13 +127,13 @@ def _contrary_raters(counted: Counted) -> Remark | None:
     )  # fmt: skip
 
 
-def are_contrary(counted: Counted) -> Which:
+def are_contrary(counted: Counted) -> Flags:
     """Tell who rates against all others; (n_users,)."""
-    contrary: Which = counted.agreement < CONTRARY
+    contrary: Flags = counted.agreement < CONTRARY
     return contrary
 
 
-def odd(counted: Counted) -> Which:
+def odd(counted: Counted) -> Flags:
     """Tell who had better be left out; (n_users,)."""
     odd = copies(counted.snapshot, counted.by_user)
     for look in (are_constant, are_suspicious, rate_at_random, are_contrary):

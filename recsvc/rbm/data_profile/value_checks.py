@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from recsvc.rbm.data_profile.issues import EXAMPLES, Counted, Remark, Which
-from recsvc.rbm.rating_matrix import Doubles
+from recsvc.rbm.arrays import Doubles, Flags
+from recsvc.rbm.data_profile.issues import EXAMPLES, Counted, Remark
 
 MOST_OF_ALL = 0.9  # the share of one level that leaves little to tell
 FAR_OUT = 3.0  # interquartile ranges beyond a quartile [Tukey 1977]
@@ -27,7 +27,7 @@ def _mixed_scales(counted: Counted) -> Remark | None:
     )  # fmt: skip
 
 
-def of_another_scale(values: Doubles) -> Which:
+def of_another_scale(values: Doubles) -> Flags:
     """Tell which values lie on a multiple of the scale that most of them lie on."""
     nothing = np.zeros(values.size, dtype=np.bool_)
     distinct, counts = np.unique(values, return_counts=True)
@@ -36,7 +36,7 @@ def of_another_scale(values: Doubles) -> Which:
     for last in np.flatnonzero(np.cumsum(counts) >= MAIN_SCALE * values.size):
         own, others = distinct[: last + 1], distinct[last + 1 :]
         if _is_multiple(others, own):
-            far: Which = values >= others[0]
+            far: Flags = values >= others[0]
             return far
     return nothing
 
@@ -101,11 +101,11 @@ def _level_imbalance(counted: Counted) -> Remark | None:
     )  # fmt: skip
 
 
-def far_out(values: Doubles) -> Which:
+def far_out(values: Doubles) -> Flags:
     """Tell which values lie more than three interquartile ranges beyond a quartile."""
     low, high = _middle(values)
     reach = FAR_OUT * (high - low)
-    far: Which = (values < low - reach) | (values > high + reach)
+    far: Flags = (values < low - reach) | (values > high + reach)
     return far
 
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.rating_matrix import Doubles, Levels, RatingScale
+from recsvc.rbm.arrays import Doubles, Levels
+from recsvc.rbm.rating_matrix import RatingScale
 
 N_BINS = 10
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from recsvc.errors import RatingsLeaked
-from recsvc.rbm.rating_matrix import Ints, RatingMatrix, Vocabulary
+from recsvc.rbm.arrays import Ints
+from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
 
 
 def refuse_leaks(

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.rbm import kernels
+from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.evaluation.leakage import refuse_leaks
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 LIST_LENGTH = 10
 NOTHING = -1

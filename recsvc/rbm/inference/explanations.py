@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, Numbers
 
 RATINGS_AT_ONCE = 512
 

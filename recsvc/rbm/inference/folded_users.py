@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Numbers
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Numbers, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.rbm import kernels
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import smoothed_shares
 from recsvc.rbm.rating_ensemble.ensemble import Raters
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, Numbers, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 NO_ITEMS = np.empty(0, dtype=np.int32)
 SCORED_WHOLE = 20_000  # items; scoring so many takes about two milliseconds

@@ -47,7 +47,6 @@ from recsvc.rbm.kernels.replicated import (
 )
 from recsvc.rbm.kernels.scalars import exponential, uniform
 from recsvc.rbm.kernels.shared import (
-    Keys,
     fold_in_one,
     gather_rows,
     group_by_item,
@@ -62,7 +61,6 @@ from recsvc.rbm.kernels.softmax import exponentials, scale_rows
 __all__ = [
     "Chain",
     "Deal",
-    "Keys",
     "Machine",
     "Stride",
     "adam_step",

@@ -3,9 +3,9 @@
 import numpy as np
 from numba import prange
 
+from recsvc.rbm.arrays import Ints, Levels, Numbers
 from recsvc.rbm.kernels.cd_state import Deal
 from recsvc.rbm.kernels.compilation import STRICT, embedded, inlined, kernel
-from recsvc.rbm.rating_matrix import Ints, Levels, Numbers
 
 
 @inlined

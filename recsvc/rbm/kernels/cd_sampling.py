@@ -12,10 +12,10 @@ would count references in them, which costs more than the arithmetic.
 import numpy as np
 from numba import prange
 
-from recsvc.rbm.kernels.cd_state import Chain, Deal, Keys, Machine
+from recsvc.rbm.arrays import Floats, Ints, Keys, Levels, Numbers
+from recsvc.rbm.kernels.cd_state import Chain, Deal, Machine
 from recsvc.rbm.kernels.compilation import REORDERED, embedded, inlined, kernel
 from recsvc.rbm.kernels.scalars import ONE, exponential, uniform
-from recsvc.rbm.rating_matrix import Floats, Ints, Levels, Numbers
 
 ZERO = np.float32(0.0)
 LANES = 8  # float32 numbers in a vector register that every x86-64 server has

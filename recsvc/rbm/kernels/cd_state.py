@@ -3,11 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recsvc.rbm.rating_matrix import Floats, Ints, Levels, Numbers
-
-Keys = NDArray[np.uint64]
+from recsvc.rbm.arrays import Floats, Ints, Keys, Levels, Numbers
 
 
 class Machine(NamedTuple):

@@ -9,9 +9,9 @@ batch.
 import numpy as np
 from numba import prange
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.rbm.kernels.cd_state import Chain, Deal, Machine, Stride
 from recsvc.rbm.kernels.compilation import REORDERED, STRICT, embedded, inlined, kernel
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, Numbers
 
 ZERO = np.float32(0.0)
 

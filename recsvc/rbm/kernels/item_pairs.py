@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Numbers
 from recsvc.rbm.kernels.compilation import STRICT, kernel
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Numbers
 
 
 @kernel(fastmath=STRICT, error_model="numpy")

@@ -4,9 +4,9 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels
 from recsvc.rbm.kernels.compilation import REORDERED, embedded, inlined, kernel
 from recsvc.rbm.kernels.scalars import ONE
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels
 
 LEAST_ODDS = 1e-280
 GREATEST_ODDS = 1e280

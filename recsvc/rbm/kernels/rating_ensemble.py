@@ -10,14 +10,10 @@ exponential and a division.
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
+from recsvc.rbm.arrays import Doubles, Flags, Floats, Ints, Keys, Levels, Numbers
 from recsvc.rbm.kernels.compilation import REORDERED, inlined, kernel
 from recsvc.rbm.kernels.scalars import HALF, ONE, uniform
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, Numbers
-
-Keys = NDArray[np.uint64]
-Flags = NDArray[np.bool_]
 
 # Visible units are dealt to threads like cards: how many were rated often differs less so.
 CHUNKS = 64

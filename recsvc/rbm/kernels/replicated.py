@@ -3,10 +3,10 @@
 import numpy as np
 from numba import prange
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Keys, Levels, Numbers
 from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inlined, kernel
 from recsvc.rbm.kernels.scalars import ONE, uniform
-from recsvc.rbm.kernels.shared import CHUNKS, Keys
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, Numbers
+from recsvc.rbm.kernels.shared import CHUNKS
 
 FINER = 2.0**-24  # of a second uniform, whose 24 bits follow those of the first
 

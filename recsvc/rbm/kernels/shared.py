@@ -4,11 +4,9 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from recsvc.rbm.arrays import Floats, Ints, Keys, Levels, Numbers
 from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inlined, kernel
 from recsvc.rbm.kernels.scalars import GOLDEN, ONE, mix
-from recsvc.rbm.rating_matrix import Floats, Ints, Levels, Numbers
-
-Keys = NDArray[np.uint64]
 
 # Items are dealt to threads like cards: how many were rated often differs less between hands.
 CHUNKS = 64

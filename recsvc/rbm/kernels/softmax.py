@@ -5,9 +5,9 @@ They run in threads of their caller, a chunk of pairs a thread.
 
 import numpy as np
 
+from recsvc.rbm.arrays import Floats
 from recsvc.rbm.kernels.compilation import REORDERED, kernel
 from recsvc.rbm.kernels.scalars import exponential
-from recsvc.rbm.rating_matrix import Floats
 
 LANES = 16  # float32 numbers side by side, of which a compiler makes vectors
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import kernels
-from recsvc.rbm.rating_matrix import Doubles, Floats, RatingMatrix
+from recsvc.rbm.arrays import Doubles, Floats
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 BIAS_ROUNDS = 10
 ITEM_DAMPING = 3.0

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import kernels
+from recsvc.rbm.arrays import Floats, Ints, Numbers
 from recsvc.rbm.machines.baselines import ease_weights
-from recsvc.rbm.rating_matrix import Floats, Ints, Numbers, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 ROUNDS = 5  # of conjugate gradients; more change no list
 LARGEST_CATALOGUE = 20_000  # the closed form is square in items and cubic in time

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import kernels
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels
 from recsvc.rbm.machines import masked
 from recsvc.rbm.params import Hyperparameters, Params, base_rates, initial_weights
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 EVIDENCE = 100.0  # how many times one average rating counts, however many there are
 DAMPING = 5.0  # ratings that a user seems to have rated beyond their own, all of them neutral

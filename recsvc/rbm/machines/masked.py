@@ -6,8 +6,9 @@ from math import ceil
 import numpy as np
 
 from recsvc.rbm import kernels
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels
 from recsvc.rbm.params import Params, vector_width
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 LARGEST_SAFE_EXPONENT = 80.0  # e^80 is a float32, and so is e^−80
 LARGEST_WEIGHT = 80.0

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import params
+from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.machines.joint import JointPredictor
 from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.params import ModelKind, Params
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 AnyPredictor = Predictor | JointPredictor
 

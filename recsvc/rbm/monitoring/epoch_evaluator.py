@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.registry import AnyPredictor, Machine
 from recsvc.rbm.monitoring.ranking_sample import MonitoredLists
 from recsvc.rbm.monitoring.unit_metrics import UnitFigures
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 MONITORED_USERS = 256
 MONITORED_RATINGS = 2048

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import kernels, thread_pool
+from recsvc.rbm.arrays import Floats, Ints
 from recsvc.rbm.machines import joint
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_matrix import Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 LIST_LENGTH = 10
 MONITORED_LISTS = 1024

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import kernels
-from recsvc.rbm.rating_matrix import Floats
+from recsvc.rbm.arrays import Floats
 
 SATURATED = 0.95  # mean P(h = 1), or 1 − it
 ASLEEP = 0.01  # standard deviation of P(h = 1) over users

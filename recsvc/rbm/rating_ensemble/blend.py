@@ -13,11 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recsvc.rbm.rating_matrix import Doubles, Ints, Levels
-
-Flags = NDArray[np.bool_]
+from recsvc.rbm.arrays import Doubles, Flags, Ints, Levels
 
 START_POWERS = (0.5, 0.65, 0.0)  # user-oriented, item-oriented, biases: what fits MovieLens
 N_POWERS = 9

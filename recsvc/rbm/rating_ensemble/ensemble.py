@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recsvc.rbm import kernels
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.machines.masked import Predictor
@@ -25,7 +26,7 @@ from recsvc.rbm.rating_ensemble.fine_tuning import (
     finetune,
     initial_params,
 )
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, Numbers, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.trainer import TrainingData
 
 USER_STREAM, ITEM_STREAM = 1, 2  # so that the two machines do not begin alike

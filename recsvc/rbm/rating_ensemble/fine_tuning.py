@@ -16,12 +16,13 @@ from math import ceil
 import numpy as np
 
 from recsvc.errors import Diverged
+from recsvc.rbm.arrays import Doubles, Floats
 from recsvc.rbm.kernels import rating_ensemble as kernels
 from recsvc.rbm.kernels import streams
 from recsvc.rbm.machines import masked
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
 from recsvc.rbm.params import Params, base_rates
-from recsvc.rbm.rating_matrix import Doubles, Floats, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.batches import Batch, deal
 from recsvc.rbm.training.trainer import TrainingData
 

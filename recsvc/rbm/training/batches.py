@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import kernels
+from recsvc.rbm.arrays import Ints, Levels, Numbers
 from recsvc.rbm.kernels import Deal
-from recsvc.rbm.rating_matrix import Ints, Levels, Numbers, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 N_CHUNKS, CHUNKS_OF_LARGE_BATCHES = 16, 4  # each has hidden inputs of its own for a whole batch
 LARGE_BATCH = 4096

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.rbm import kernels
+from recsvc.rbm.arrays import Floats, Ints
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.rating_matrix import Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import optimizer, softmax, sparsity
 from recsvc.rbm.training.batches import Batch
 from recsvc.rbm.training.minibatches import Minibatch, minibatches

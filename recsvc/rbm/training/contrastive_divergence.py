@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import kernels
+from recsvc.rbm.arrays import Floats, Ints
 from recsvc.rbm.kernels import Chain, Deal, Machine, Stride
 from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.rating_matrix import Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import sparsity
 from recsvc.rbm.training.batches import deal_by_item
 from recsvc.rbm.training.schedules import Pace

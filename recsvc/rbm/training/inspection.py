@@ -8,9 +8,10 @@ from math import gcd
 
 import numpy as np
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels
 from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.params import ModelKind, Params
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, Levels, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.optimizer import steps
 from recsvc.rbm.training.trainer import TrainerState
 

@@ -8,8 +8,9 @@ from math import ceil
 import numpy as np
 
 from recsvc.rbm import thread_pool
+from recsvc.rbm.arrays import Ints
 from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.rating_matrix import Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.batches import Batch, deal
 from recsvc.rbm.training.optimizer import AdamStep
 from recsvc.rbm.training.sampled_softmax import Candidates, Sampling

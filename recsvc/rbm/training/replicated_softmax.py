@@ -26,10 +26,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import kernels
-from recsvc.rbm.kernels import Keys
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Keys
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import optimizer, softmax, sparsity
 from recsvc.rbm.training.batches import Batch
 from recsvc.rbm.training.minibatches import minibatches

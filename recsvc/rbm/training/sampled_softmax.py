@@ -6,8 +6,9 @@ from math import ceil
 
 import numpy as np
 
+from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints, RatingMatrix
+from recsvc.rbm.rating_matrix import RatingMatrix
 
 CHUNK_PAIRS = 1280  # at most; a chunk's fields for a batch of 200 stay in the second cache
 POPULARITY_POWER = 0.75  # of how often an item was chosen, in its chance to be sampled

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm import kernels
-from recsvc.rbm.rating_matrix import Floats
+from recsvc.rbm.arrays import Floats
 from recsvc.rbm.training.batches import Batch
 from recsvc.rbm.training.sampled_softmax import Candidates
 

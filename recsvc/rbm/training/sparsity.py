@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from recsvc.rbm.arrays import Floats
 from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.rating_matrix import Floats
 
 
 def pull(

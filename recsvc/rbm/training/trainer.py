@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from recsvc.errors import Diverged
+from recsvc.rbm.arrays import Doubles, Floats
 from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.monitoring.epoch_evaluator import Figures, Monitor
 from recsvc.rbm.params import Hyperparameters, ModelKind, Params
-from recsvc.rbm.rating_matrix import Doubles, Floats, RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 from recsvc.rbm.training import (
     conditional_likelihood,
     contrastive_divergence,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recsvc.rbm.rating_matrix import Doubles
+from recsvc.rbm.arrays import Doubles
 
 Values = dict[str, Any]  # of the hyperparameters swept, of one trial
 

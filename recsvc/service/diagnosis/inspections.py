@@ -11,7 +11,7 @@ from recsvc.db.session import Session
 from recsvc.db.tables import Job, TrainingMonitor
 from recsvc.db.training.inspections import Monitors
 from recsvc.errors import EpochNotWatched
-from recsvc.rbm.rating_matrix import Doubles, Ints
+from recsvc.rbm.arrays import Doubles, Ints
 from recsvc.rbm.training.inspection import Histogram, Watched, watched_units
 from recsvc.service.diagnosis import job_diagnosis
 

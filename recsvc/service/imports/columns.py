@@ -7,10 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recsvc.rbm.arrays import Bytes, Ints
 from recsvc.service.imports.file_format import Layout, decoded
-
-Ints = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
 
 LONGEST_LINE = 1 << 16  # bytes
 LONGEST_FIELD = 64  # bytes; a line with a longer one is read by itself

@@ -10,10 +10,10 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recsvc.db.feedback.interactions import InteractionBatch
 from recsvc.db.feedback.ratings import RatingBatch
+from recsvc.rbm.arrays import Flags, Ints
 from recsvc.rbm.rating_matrix import EVENT_TYPES
 from recsvc.service.imports.columns import Column
 from recsvc.service.imports.fields import (
@@ -30,8 +30,6 @@ from recsvc.service.imports.fields import (
 from recsvc.service.imports.file_format import Layout
 
 T = TypeVar("T")
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 LONGEST_TITLE = 1000
 

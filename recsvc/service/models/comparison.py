@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from recsvc.rbm import evaluation
+from recsvc.rbm.arrays import Ints
 from recsvc.rbm.evaluation import LIST_LENGTH, ModelFigures, Protocol, RankingFigures
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_matrix import NO_LEVEL, Ints, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import NO_LEVEL, RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 
 SPLIT_SEED = 0  # the same for all jobs, so that versions are compared on the same ratings

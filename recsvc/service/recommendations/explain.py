@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.db.recommendations.user_histories import History
+from recsvc.rbm.arrays import Doubles
 from recsvc.rbm.inference import explanations
-from recsvc.rbm.rating_matrix import Doubles
 from recsvc.service.recommendations.published_model import Answering
 from recsvc.service.recommendations.recommend import Known, RankedList, Recommendation
 

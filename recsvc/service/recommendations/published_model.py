@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.db.recommendations.user_histories import CatalogueRow
+from recsvc.rbm.arrays import Ints, Numbers
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_matrix import Ints, Numbers
 
 UNKNOWN = -1
 

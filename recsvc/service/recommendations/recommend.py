@@ -8,17 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.db.recommendations.user_histories import History
+from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.rbm.inference import scoring
-from recsvc.rbm.rating_matrix import (
-    EVENT_TYPES,
-    NO_LEVEL,
-    Doubles,
-    Floats,
-    Ints,
-    Levels,
-    Numbers,
-    RatingScale,
-)
+from recsvc.rbm.rating_matrix import EVENT_TYPES, NO_LEVEL, RatingScale
 from recsvc.service.recommendations.published_model import Answering
 
 Source = Literal["model", "popular", "new"]

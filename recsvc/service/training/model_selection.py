@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from recsvc.rbm import evaluation
+from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.inference.scoring import expected_ratings
@@ -15,7 +16,6 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_ensemble import ensemble
 from recsvc.rbm.rating_ensemble.ensemble import Raters
-from recsvc.rbm.rating_matrix import Doubles, Floats, Ints
 from recsvc.service.models.comparison import Split
 
 LAMBDAS = (50.0, 150.0, 500.0)

@@ -1,7 +1,7 @@
 """Snapshots: ratings and interactions as they are now, shelved: a job's resumes see the same."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,10 @@ from recsvc.db.session import Session, reading, unit_of_work
 from recsvc.db.tables import Job
 from recsvc.db.tuning.sweeps import Sweeps
 from recsvc.rbm import checkpoint
+from recsvc.rbm.arrays import Array, Doubles, Ints
 from recsvc.rbm.rating_matrix import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.service.context import Context
-
-Array = NDArray[Any]
-Ints = NDArray[np.int64]
-Doubles = NDArray[np.float64]
 
 
 def taken(context: Context, lease: Lease, job: Job) -> tuple[Snapshot, str]:

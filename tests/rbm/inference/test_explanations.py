@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from recsvc.rbm.arrays import Levels, Numbers
 from recsvc.rbm.inference import explanations, scoring
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_matrix import Levels, Numbers, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 from tests import naive, naive_joint
 from tests.factories.machines import (
     STARS,
