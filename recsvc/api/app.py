@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 import recsvc
-from recsvc.api import dashboard, logs, orphans, problems, telemetry
+from recsvc.api import dashboard, problems, telemetry
 from recsvc.api.concurrency.admission import Pacing
 from recsvc.api.concurrency.request_pools import CONNECTIONS, Lanes
 from recsvc.api.middleware.body_limit import BodyLimits
@@ -32,6 +32,7 @@ from recsvc.api.routes.training import (
 from recsvc.api.routes.tuning import sweeps
 from recsvc.api.telemetry import Metrics
 from recsvc.config import Settings
+from recsvc.runtime import logs, parent_watch
 from recsvc.service.context import open_context
 from recsvc.service.precompilation import precompile
 from recsvc.service.readiness import DatabaseMonitor
@@ -69,7 +70,8 @@ def app_from_environment() -> FastAPI:
     """Build the app of an API process: the factory that uvicorn is given."""
     settings = Settings()
     logs.configure(settings.log_level)
-    orphans.exit_with_parent()
+    logs.configure_libraries(settings.log_level)
+    parent_watch.terminate_with_parent()
     return create_app(settings)
 
 
@@ -87,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.addresses = Addresses(app)
-    app.state.metrics = Metrics(settings.home / "metrics" if orphans.has_parent() else None)
+    app.state.metrics = Metrics(settings.home / "metrics" if parent_watch.has_parent() else None)
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)

@@ -3,18 +3,14 @@
 loop → child; a child is spawned, never forked, and cannot outlive its parent.
 """
 
-import os
 import signal
 import threading
-import time
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
 from types import FrameType
 
 from recsvc.config import Settings
+from recsvc.runtime import logs, parent_watch
 from recsvc.service.context import open_context
 from recsvc.worker.job_process import STOP_SIGNALS
-from recsvc.worker.logs import configure_logs
 from recsvc.worker.loop import Worker
 
 __all__ = ["USE_CASES", "run"]
@@ -29,10 +25,10 @@ def run(settings: Settings, *, once: bool = False, use_cases: str = USE_CASES) -
     `once`       stop as soon as no job is due
     `use_cases`  `module:function` that gives a kind's use case; found in the child process
     """
-    configure_logs(settings.log_level)
+    logs.configure(settings.log_level)
     stopping = threading.Event()
     _stop_on_signals(stopping)
-    _stop_with_parent(stopping)
+    parent_watch.stop_with_parent(stopping.set, grace_seconds=GRACE_SECONDS)
     context = open_context(settings)
     try:
         Worker(settings, context, stopping, use_cases).work(once=once)
@@ -46,18 +42,3 @@ def _stop_on_signals(stopping: threading.Event) -> None:
 
     for number in STOP_SIGNALS:
         signal.signal(number, stop)
-
-
-def _stop_with_parent(stopping: threading.Event) -> None:
-    """Stop in order when the process that started this one ends; after a while, by force."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def follow() -> None:
-        wait([parent.sentinel])
-        stopping.set()
-        time.sleep(GRACE_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=follow, name="parent", daemon=True).start()

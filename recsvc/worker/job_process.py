@@ -1,26 +1,27 @@
-"""The process in which one job is carried out, and what ties it to its parent."""
+"""The process in which one job is carried out."""
 
-import ctypes
 import importlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, parent_process, resource_tracker
-from multiprocessing.connection import Connection, wait
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+
+import structlog
 
 from recsvc.config import Settings
 from recsvc.db.jobs.queue import Lease
 from recsvc.errors import LeaseLost
+from recsvc.runtime import logs, parent_watch
 from recsvc.service.context import open_context
 from recsvc.service.jobs.runner import UseCase, carry_out
-from recsvc.worker.logs import configure_logs, log
+
+log = structlog.stdlib.get_logger("recsvc.worker")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -62,10 +63,10 @@ def _child(settings: Settings, lease: Lease, use_cases: str, report: Connection)
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-    die_with_parent()
+    parent_watch.die_with_parent()
     _step_back()
     os.environ["NUMBA_NUM_THREADS"] = str(settings.resolved_training_threads())
-    configure_logs(settings.log_level)
+    logs.configure(settings.log_level)
     job_log = log.bind(worker=lease.worker, job_id=lease.job_id, fence=lease.fence)
     try:
         context = open_context(settings, migrate=False)
@@ -80,21 +81,6 @@ def _child(settings: Settings, lease: Lease, use_cases: str, report: Connection)
         job_log.info("job finished", state=state)
     sys.stderr.flush()
     os._exit(0)  # all is written; taking a large heap apart would keep the next job waiting
-
-
-def die_with_parent() -> None:
-    """End this process at once when the one that started it ends, however that came about.
-
-    The thread does it everywhere; Linux does it even while the interpreter is busy or frozen.
-    """
-    parent = parent_process()
-    if parent is None:
-        return
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    threading.Thread(
-        target=lambda: (wait([parent.sentinel]), os._exit(1)), name="parent", daemon=True
-    ).start()
 
 
 def _step_back() -> None:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from multiprocessing.process import BaseProcess
 
+import structlog
+
 from recsvc.config import Settings
 from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
 from recsvc.db.session import reading, unit_of_work
@@ -22,7 +24,8 @@ from recsvc.errors import DatabaseUnavailable, LeaseLost, RecsvcError
 from recsvc.service import retention
 from recsvc.service.context import Context
 from recsvc.worker import job_process
-from recsvc.worker.logs import log
+
+log = structlog.stdlib.get_logger("recsvc.worker")
 
 IDLE_SECONDS = 0.5  # between two looks at an empty queue
 TICK_SECONDS = 0.25  # between two looks at a running job

@@ -1,7 +1,7 @@
 """The processes that the service is made of, each the child of a command.
 
-They are spawned, never forked, and end with their parent however that ends: the API process by
-`recsvc.api.orphans`, the worker by `recsvc.worker`. Each leads a process group of its own, so
+They are spawned, never forked, and end with their parent however that ends: see
+`recsvc.runtime.parent_watch`. Each leads a process group of its own, so
 that Ctrl-C reaches the parent alone, which then ends them in order.
 """
 

@@ -1,4 +1,4 @@
-"""No API process outlives the one that started it."""
+"""No process outlives the one that started it."""
 
 import os
 import signal
@@ -9,11 +9,11 @@ from tests.worker.conftest import assert_gone
 
 PARENT = """
 import multiprocessing, os, sys, time
-from recsvc.api import orphans
+from recsvc.runtime import parent_watch
 
 def child():
-    orphans.exit_with_parent()
-    print(os.getpid(), orphans.has_parent(), flush=True)
+    parent_watch.terminate_with_parent()
+    print(os.getpid(), parent_watch.has_parent(), flush=True)
     time.sleep(3600)
 
 if __name__ == "__main__":

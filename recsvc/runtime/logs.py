@@ -1,7 +1,7 @@
 """Logs: JSON lines for machines, colours for a person at a terminal.
 
 Our own lines go straight to stderr: through `logging` each would cost several times as much, and
-there is one for every request. What libraries say through `logging` is given the same shape.
+there is one for every request. `configure_libraries` formats the records of `logging` alike.
 """
 
 import logging
@@ -19,17 +19,23 @@ SHARED: tuple[Processor, ...] = (
 
 
 def configure(level: str) -> None:
-    """Send everything that this process logs to stderr, one event a line.
+    """Write the service's own logs to stderr, one event a line.
 
     `level`  debug, info, warning or error
     """
-    number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*SHARED, *_rendering()],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def configure_libraries(level: str) -> None:
+    """Write the records of `logging` to stderr in the same form.
+
+    `level`  debug, info, warning or error
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -37,7 +43,7 @@ def configure(level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering()],
         )
     )
-    logging.basicConfig(level=number, handlers=[handler], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True  # ours says more
 
 
