@@ -9,11 +9,11 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Response, status
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
-from recsvc.api import cursors
 from recsvc.api.bulk_body import Sent, described, sent
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Cursor, ItemId, Limit, Now, ReadingDep, SessionDep
 from recsvc.api.openapi import responses
+from recsvc.api.pagination import page
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.errors import InvalidCursor, InvalidId, ItemNotFound
@@ -168,11 +168,13 @@ def get_item(item_id: ItemId, session: ReadingDep) -> ItemOut:
 @router.get("", summary="List items", responses=responses.of(InvalidCursor))
 def list_items(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -> Page[ItemOut]:
     """In the order they came; hidden ones too."""
-    found = items.list_items(session, after=cursors.after("items", cursor), limit=limit + 1)
-    shown = [ItemOut.model_validate(item) for item in found[:limit]]
-    more = len(found) > limit
-    return Page(
-        items=shown, next_cursor=cursors.encode("items", found[limit - 1].key) if more else None
+    return page(
+        "items",
+        cursor,
+        limit,
+        read=lambda after, most: items.list_items(session, after=after, limit=most),
+        show=ItemOut.model_validate,
+        place=lambda item: item.key,
     )
 
 

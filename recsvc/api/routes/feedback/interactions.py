@@ -58,5 +58,5 @@ def add_interactions(body: InteractionsSent, session: SessionDep, now: Now) -> I
         added=written.added,
         changed=written.changed,
         unchanged=written.unchanged,
-        refused=[RefusalOut(**refusal._asdict()) for refusal in read.refusals],
+        refused=[RefusalOut.of(refusal) for refusal in read.refusals],
     )

@@ -6,7 +6,6 @@ from typing import Annotated, Self
 from fastapi import Depends, Response, status
 from pydantic import AwareDatetime, Field
 
-from recsvc.api import cursors
 from recsvc.api.bulk_body import Sent, described, sent
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
@@ -20,8 +19,10 @@ from recsvc.api.dependencies import (
     UserId,
 )
 from recsvc.api.openapi import responses
+from recsvc.api.pagination import page
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.db.feedback.ratings import StoredRating
+from recsvc.db.imports.refusals import RefusedLine
 from recsvc.errors import (
     InvalidCursor,
     InvalidId,
@@ -31,6 +32,7 @@ from recsvc.errors import (
     ValueOffScale,
 )
 from recsvc.service.feedback import ratings
+from recsvc.service.imports.records import Refusal
 
 router = Router(prefix="/v1", tags=["ratings"])
 
@@ -68,6 +70,11 @@ class RefusalOut(Answer):
     line: int = Field(examples=[3], description="Counted from 1.")
     code: str = Field(examples=["not-a-number"], description="See docs/importing.md.")
     detail: str = Field(examples=["The rating is 'good', not a finite number."])
+
+    @classmethod
+    def of(cls, refused: RefusedLine | Refusal) -> Self:
+        """Return the line, its code and its detail."""
+        return cls(line=refused.line, code=refused.code, detail=refused.detail)
 
 
 class RatingsReport(Answer):
@@ -130,13 +137,13 @@ def list_ratings(
     user_id: UserId, session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RatingOut]:
     """In an order that stays, whatever is rated meanwhile."""
-    name = f"ratings/{user_id}"
-    after = cursors.after(name, cursor)
-    found = ratings.list_ratings(session, user_id, after=after, limit=limit + 1)
-    shown = [RatingOut.of(user_id, stored) for stored in found[:limit]]
-    more = len(found) > limit
-    return Page(
-        items=shown, next_cursor=cursors.encode(name, found[limit - 1].item_key) if more else None
+    return page(
+        f"ratings/{user_id}",
+        cursor,
+        limit,
+        read=lambda after, most: ratings.list_ratings(session, user_id, after=after, limit=most),
+        show=lambda stored: RatingOut.of(user_id, stored),
+        place=lambda stored: stored.item_key,
     )
 
 
@@ -166,5 +173,5 @@ def add_ratings(
         changed=written.changed,
         unchanged=written.unchanged,
         outdated=written.outdated,
-        refused=[RefusalOut(**refusal._asdict()) for refusal in read.refusals],
+        refused=[RefusalOut.of(refusal) for refusal in read.refusals],
     )

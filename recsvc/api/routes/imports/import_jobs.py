@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import File, Form, Request, Response, UploadFile, status
 from pydantic import Field
 
-from recsvc.api import cursors
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     ContextDep,
@@ -20,6 +19,7 @@ from recsvc.api.dependencies import (
 )
 from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
 from recsvc.api.openapi import responses
+from recsvc.api.pagination import page
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer, JobOut, Page, job_fields
 from recsvc.db.tables import Job
@@ -112,12 +112,13 @@ def list_import_jobs(
     session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[ImportJobOut]:
     """Newest first."""
-    before = cursors.after("import-jobs", cursor)
-    found = queries.list_jobs(session, KIND, before=before, limit=limit + 1)
-    shown = [ImportJobOut.of(job) for job in found[:limit]]
-    more = len(found) > limit
-    return Page(
-        items=shown, next_cursor=cursors.encode("import-jobs", shown[-1].id) if more else None
+    return page(
+        "import-jobs",
+        cursor,
+        limit,
+        read=lambda before, most: queries.list_jobs(session, KIND, before=before, limit=most),
+        show=ImportJobOut.of,
+        place=lambda job: job.id,
     )
 
 
@@ -141,12 +142,16 @@ def list_import_refusals(
     job_id: JobId, session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RefusalOut]:
     """Each refused line with its number, code and detail, in order; while the job runs, too."""
-    name = f"refusals/{job_id}"
-    after = cursors.after(name, cursor) or 0
-    found = import_job.list_refusals(session, job_id, after=after, limit=limit + 1)
-    shown = [RefusalOut(**refused._asdict()) for refused in found[:limit]]
-    more = len(found) > limit
-    return Page(items=shown, next_cursor=cursors.encode(name, shown[-1].line) if more else None)
+    return page(
+        f"refusals/{job_id}",
+        cursor,
+        limit,
+        read=lambda after, most: import_job.list_refusals(
+            session, job_id, after=after or 0, limit=most
+        ),
+        show=RefusalOut.of,
+        place=lambda refused: refused.line,
+    )
 
 
 @router.post(

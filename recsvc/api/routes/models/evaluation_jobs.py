@@ -6,11 +6,11 @@ from fastapi import Body as FromBody
 from fastapi import Request, Response, status
 from pydantic import ConfigDict, Field
 
-from recsvc.api import cursors
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, SessionDep, Version
 from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
 from recsvc.api.openapi import responses
+from recsvc.api.pagination import page
 from recsvc.api.schemas import Body, JobOut, Page, job_fields
 from recsvc.db.tables import Job
 from recsvc.errors import (
@@ -98,12 +98,13 @@ def list_evaluation_jobs(
     session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[EvaluationJobOut]:
     """Newest first."""
-    before = cursors.after("evaluation-jobs", cursor)
-    found = queries.list_jobs(session, KIND, before=before, limit=limit + 1)
-    shown = [EvaluationJobOut.of(job) for job in found[:limit]]
-    more = len(found) > limit
-    return Page(
-        items=shown, next_cursor=cursors.encode("evaluation-jobs", shown[-1].id) if more else None
+    return page(
+        "evaluation-jobs",
+        cursor,
+        limit,
+        read=lambda before, most: queries.list_jobs(session, KIND, before=before, limit=most),
+        show=EvaluationJobOut.of,
+        place=lambda job: job.id,
     )
 
 

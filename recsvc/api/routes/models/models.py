@@ -8,11 +8,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from recsvc.api import cursors
 from recsvc.api.concurrency.request_pools import Lanes
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Cursor, LanesDep, Limit, Now, ReadingDep, ServingDep, Version
 from recsvc.api.openapi import responses
+from recsvc.api.pagination import page
 from recsvc.api.schemas import Answer, Page
 from recsvc.db.session import Session
 from recsvc.db.tables import ModelVersion
@@ -100,13 +100,14 @@ def list_models(
     session: ReadingDep, serving: ServingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[ModelCard]:
     """Newest first; `published` says which one answers."""
-    before = cursors.after("models", cursor)
-    versions = publishing.list_models(session, before=before, limit=limit + 1)
     published = serving.version
-    cards = [ModelCard.of(version, published=published) for version in versions[:limit]]
-    more = len(versions) > limit
-    return Page(
-        items=cards, next_cursor=cursors.encode("models", cards[-1].version) if more else None
+    return page(
+        "models",
+        cursor,
+        limit,
+        read=lambda before, most: publishing.list_models(session, before=before, limit=most),
+        show=lambda version: ModelCard.of(version, published=published),
+        place=lambda version: version.version,
     )
 
 

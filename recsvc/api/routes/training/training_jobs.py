@@ -1,16 +1,17 @@
 """Training jobs: start one, follow it, stop it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import Body as FromBody
 from fastapi import Request, Response, status
 from pydantic import ConfigDict, Field
 
-from recsvc.api import cursors
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, ServingDep, SessionDep
 from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
 from recsvc.api.openapi import responses
+from recsvc.api.pagination import page
 from recsvc.api.routes.diagnosis.diagnoses import ChangeOut
 from recsvc.api.schemas import Answer, Body, JobOut, Page, job_fields
 from recsvc.db.tables import Job
@@ -207,15 +208,16 @@ def list_training_jobs(
     session: ReadingDep, serving: ServingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[TrainingJobOut]:
     """Newest first."""
-    before = cursors.after("training-jobs", cursor)
-    found = queries.list_jobs(session, KIND, before=before, limit=limit + 1)
-    behind = serving.behind(session)
-    for job in found:
-        queries.defer_success(session, job, behind)
-    shown = [TrainingJobOut.of(job) for job in found[:limit]]
-    more = len(found) > limit
-    return Page(
-        items=shown, next_cursor=cursors.encode("training-jobs", shown[-1].id) if more else None
+
+    def read(before: int | None, most: int) -> Sequence[Job]:
+        found = queries.list_jobs(session, KIND, before=before, limit=most)
+        behind = serving.behind(session)
+        for job in found:
+            queries.defer_success(session, job, behind)
+        return found
+
+    return page(
+        "training-jobs", cursor, limit, read=read, show=TrainingJobOut.of, place=lambda job: job.id
     )
 
 

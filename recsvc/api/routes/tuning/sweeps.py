@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Response, status
 from pydantic import ConfigDict, Field
 
-from recsvc.api import cursors
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import LARGEST_KEY, Cursor, Limit, Now, ReadingDep, SessionDep
 from recsvc.api.openapi import responses
+from recsvc.api.pagination import page
 from recsvc.api.routes.training.training_jobs import RETRY_SECONDS, TrainingBase
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.db.tables import JobState
@@ -202,11 +202,14 @@ def request_sweep(
 @router.get("", summary="List sweeps", responses=responses.of(InvalidCursor))
 def list_sweeps(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -> Page[SweepOut]:
     """Newest first."""
-    before = cursors.after("sweeps", cursor)
-    found = sweep_status.list_sweeps(session, before=before, limit=limit + 1)
-    shown = [SweepOut.of(one) for one in found[:limit]]
-    more = len(found) > limit
-    return Page(items=shown, next_cursor=cursors.encode("sweeps", shown[-1].id) if more else None)
+    return page(
+        "sweeps",
+        cursor,
+        limit,
+        read=lambda before, most: sweep_status.list_sweeps(session, before=before, limit=most),
+        show=SweepOut.of,
+        place=lambda standing: standing.sweep.id,
+    )
 
 
 @router.get("/{sweep_id}", summary="Look at a sweep", responses=responses.of(SweepNotFound))

@@ -1,14 +1,44 @@
-"""Cursors: where a page ended, opaque to the client and good for one list only."""
+"""Pages of a list, and the cursors between them.
+
+A cursor is where a page ended. It is opaque to the client and valid for one list only.
+"""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+from recsvc.api.schemas import Page
 from recsvc.errors import InvalidCursor
 
 LARGEST = 2**63 - 1
 
 Place = int | str
+Row = TypeVar("Row")
+Shown = TypeVar("Shown")
+
+
+def page(
+    name: str,
+    cursor: str | None,
+    limit: int,
+    *,
+    read: Callable[[int | None, int], Sequence[Row]],
+    show: Callable[[Row], Shown],
+    place: Callable[[Row], int],
+) -> Page[Shown]:
+    """Return up to `limit` rows after the cursor, and the cursor of the next page.
+
+    name   of the list; another list refuses the cursor
+    read   (place where the page before ended, most rows) → rows in order
+    place  the number of a row, as `read` expects it
+
+    Raises InvalidCursor.
+    """
+    found = read(after(name, cursor), limit + 1)
+    shown = [show(row) for row in found[:limit]]
+    more = len(found) > limit
+    return Page(items=shown, next_cursor=encode(name, place(found[limit - 1])) if more else None)
 
 
 def encode(of: str, *place: Place) -> str:
