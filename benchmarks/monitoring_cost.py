@@ -24,7 +24,8 @@ from benchmarks.progress import steps
 from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.diagnosis import Run, diagnose
 from recsvc.rbm.machines.registry import machine_of
-from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.inspection import Watch, is_watched
 from recsvc.rbm.training.schedules import pace
 from recsvc.rbm.training.trainer import (

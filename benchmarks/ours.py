@@ -20,7 +20,8 @@ from recsvc.rbm.inference import scoring
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters, ModelKind, Params
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training.schedules import pace
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, learn_joint_epoch, train

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.diagnosis.faults import BOTH, FAULTS, Fault
-from recsvc.rbm.params import ModelKind
+from recsvc.rbm.model_kind import ModelKind
 
 Half = Literal["calibration", "held back"]
 DATA: dict[Half, tuple[str, ...]] = {

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recsvc.rbm.machines.couplings import LARGEST_CATALOGUE
-from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_ensemble.ensemble import are_affordable
 from recsvc.rbm.rating_ensemble.fine_tuning import suited_hidden
 

@@ -9,7 +9,8 @@ import time
 import numpy as np
 
 from recsvc.rbm.auto_hyperparameters import Shape
-from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_ensemble.ensemble import are_affordable
 from recsvc.rbm.rating_ensemble.fine_tuning import suited_hidden
 

@@ -5,7 +5,8 @@ Found on MovieLens 100K and 1M, goodbooks, MovieTweetings and Online Retail (dec
 
 from typing import NamedTuple
 
-from recsvc.rbm.params import Hyperparameters, ModelKind
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 FEW_USERS, MANY_USERS = 3_000, 30_000

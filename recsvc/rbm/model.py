@@ -10,7 +10,8 @@ from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.couplings import Couplings
 from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.machines.registry import AnyPredictor, machine_of
-from recsvc.rbm.params import ModelKind, Params
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble.ensemble import Raters
 from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 

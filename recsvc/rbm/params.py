@@ -12,10 +12,10 @@ import numpy as np
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints
+from recsvc.rbm.model_kind import ModelKind
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.value_bins import Scaling
 
-ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Schedule = Literal["constant", "step", "cosine", "plateau"]
 Initialisation = Literal["normal", "glorot", "constant"]
 Objective = Literal["conditional", "contrastive"]

@@ -1,6 +1,7 @@
 """Compile every kernel ahead of time, so that neither the first job nor the first request waits."""
 
 import dataclasses
+from typing import get_args
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters, ModelKind, Objective, Params
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Hyperparameters, Objective, Params
 from recsvc.rbm.rating_ensemble import ensemble, fine_tuning
 from recsvc.rbm.rating_ensemble.blend import Blend
 from recsvc.rbm.rating_ensemble.ensemble import Rater, Raters
@@ -20,7 +22,7 @@ from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 
 N_USERS, N_ITEMS = 6, 5
 SCALE = RatingScale((1.0, 2.0))
-KINDS: tuple[ModelKind, ...] = ("user_rbm", "item_rbm", "joint_rbm")
+KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 
 
 def compile_kernels() -> None:

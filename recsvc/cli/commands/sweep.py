@@ -13,12 +13,13 @@ from recsvc.cli.options import sweep_arguments
 from recsvc.cli.session import Reached, reach
 from recsvc.cli.views import console_output, sweep_report, sweep_view
 from recsvc.client import FINAL_STATES, ClientError, Json, Sweep
+from recsvc.rbm.model_kind import ModelKind
 
 LOOK_AGAIN_SECONDS = 0.5
 
 SweepId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The sweep's number.")]
 Kind = Annotated[
-    train.ModelKind, typer.Option(help="joint_rbm makes lists; the others predict ratings alone.")
+    ModelKind, typer.Option(help="joint_rbm makes lists; the others predict ratings alone.")
 ]
 Settings = Annotated[
     list[str] | None,

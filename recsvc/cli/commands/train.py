@@ -11,8 +11,8 @@ from recsvc.cli.views import console_output, sweep_view, training_preview
 from recsvc.cli.views.metric_tables import print_figures
 from recsvc.cli.views.training_view import Watching
 from recsvc.client import Job
+from recsvc.rbm.model_kind import ModelKind
 
-ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Publish = Literal["if_better", "never", "always"]
 
 

@@ -10,7 +10,8 @@ from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.machines.joint import JointPredictor
 from recsvc.rbm.machines.masked import Predictor
-from recsvc.rbm.params import ModelKind, Params
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 AnyPredictor = Predictor | JointPredictor

@@ -10,7 +10,8 @@ import numpy as np
 
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels
 from recsvc.rbm.machines.registry import machine_of
-from recsvc.rbm.params import ModelKind, Params
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.optimizer import steps
 from recsvc.rbm.training.trainer import TrainerState

@@ -10,8 +10,9 @@ import numpy as np
 from recsvc.errors import Diverged
 from recsvc.rbm.arrays import Doubles, Floats
 from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.model_kind import ModelKind
 from recsvc.rbm.monitoring.epoch_evaluator import Figures, Monitor
-from recsvc.rbm.params import Hyperparameters, ModelKind, Params
+from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 from recsvc.rbm.training import (
     conditional_likelihood,

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 from recsvc.db.jobs.queue import JobQueue, Lease
 from recsvc.db.session import Session, reading, unit_of_work
+from recsvc.db.tables import JobKind
 from recsvc.errors import Diverged, TrainingFailed
 from recsvc.rbm.diagnosis import Finding, diagnose
 from recsvc.service.context import Context
 from recsvc.service.diagnosis import job_diagnosis
-
-KIND = "training"
 
 
 def announce(session: Session, lease: Lease, findings: Iterable[Finding]) -> None:
@@ -30,7 +29,7 @@ def announce_last(
 ) -> None:
     """Tell what is found of a training job of which no epoch will follow. Raises LeaseLost."""
     with reading(context.database) as session:
-        run = job_diagnosis.run_of(session, JobQueue(session).get(lease.job_id, KIND))
+        run = job_diagnosis.run_of(session, JobQueue(session).get(lease.job_id, JobKind.TRAINING))
     if isinstance(failure, Diverged):
         run = replace(run, spoilt_at=failure.epoch)
     findings = diagnose(replace(run, is_over=True, metrics=metrics))

@@ -8,14 +8,12 @@ import numpy as np
 
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session
-from recsvc.db.tables import Job, TrainingMonitor
+from recsvc.db.tables import Job, JobKind, TrainingMonitor
 from recsvc.db.training.inspections import Monitors
 from recsvc.errors import EpochNotWatched
 from recsvc.rbm.arrays import Doubles, Ints
 from recsvc.rbm.training.inspection import Histogram, Watched, watched_units
 from recsvc.service.diagnosis import job_diagnosis
-
-KIND = "training"
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def monitors_of(session: Session, job_id: int, epoch: int | None = None) -> JobM
 
     Raises JobNotFound, EpochNotWatched.
     """
-    job = JobQueue(session).get(job_id, KIND)
+    job = JobQueue(session).get(job_id, JobKind.TRAINING)
     looks = Monitors(session).of(job_id)
     chosen = looks[-1] if looks else None
     if epoch is not None:

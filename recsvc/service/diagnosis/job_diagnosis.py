@@ -8,7 +8,7 @@ from typing import Any, Literal
 from recsvc.db.jobs.events import JobEvents
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session
-from recsvc.db.tables import Job, JobState, TrainingEpoch
+from recsvc.db.tables import Job, JobKind, JobState, TrainingEpoch
 from recsvc.errors import Diverged
 from recsvc.rbm import diagnosis
 from recsvc.rbm.diagnosis import Finding, Run
@@ -16,7 +16,6 @@ from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import EpochReport
 from recsvc.service.training_spec import TrainingSpec
 
-KIND = "training"
 EPOCHS_PHASE = "training"
 Verdict = Literal["healthy", "findings", "too_early"]
 COLUMNS = tuple(field.name for field in fields(EpochReport))
@@ -50,7 +49,7 @@ class Diagnosis:
 
 def diagnose_job(session: Session, job_id: int, *, now: datetime) -> tuple[Job, Diagnosis]:
     """Diagnose a training job, running or over. Raises JobNotFound."""
-    job = JobQueue(session).get(job_id, KIND)
+    job = JobQueue(session).get(job_id, JobKind.TRAINING)
     run = replace(run_of(session, job), idle_seconds=_idle_seconds(session, job, now))
     return job, Diagnosis.of(run)
 

@@ -24,7 +24,7 @@ from recsvc.db.imports import refusals
 from recsvc.db.imports.refusals import RefusedLine
 from recsvc.db.jobs.queue import JobQueue, Lease
 from recsvc.db.session import Session, pause_for_other_writers, reading, unit_of_work
-from recsvc.db.tables import Job
+from recsvc.db.tables import Job, JobKind
 from recsvc.errors import NothingAccepted, TruncatedFile
 from recsvc.service.context import Context
 from recsvc.service.imports.decompression import HEAD_BYTES, Upload, blocks, refuse_binary
@@ -33,7 +33,6 @@ from recsvc.service.imports.file_format import BOM, Layout, checked_format, reco
 from recsvc.service.imports.parser import header_length, read_lines
 from recsvc.service.imports.records import Lines, Refusal, Undated
 
-KIND = "import"
 CHUNK_BYTES = 1 << 20  # 10,000 to 80,000 lines, a quarter of a second
 LONGEST_NAME = 200
 NO_TIME = 0  # of interactions that tell none: the same at every import, so none counts twice
@@ -110,14 +109,14 @@ def shelve_upload(
 def request_import(session: Session, upload: ShelvedUpload, *, dry_run: bool, now: datetime) -> Job:
     """Queue the import of an upload."""
     spec = {**upload._asdict(), "dry_run": dry_run}
-    return JobQueue(session).enqueue(KIND, spec=spec, now=now)
+    return JobQueue(session).enqueue(JobKind.IMPORT, spec=spec, now=now)
 
 
 def list_refusals(
     session: Session, job_id: int, *, after: int = 0, limit: int = 50
 ) -> Sequence[RefusedLine]:
     """Give the refused lines of an import job above line `after`. Raises JobNotFound."""
-    JobQueue(session).get(job_id, KIND)
+    JobQueue(session).get(job_id, JobKind.IMPORT)
     return refusals.page(session, job_id, after=after, limit=limit)
 
 

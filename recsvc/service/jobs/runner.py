@@ -15,11 +15,11 @@ UseCase = Callable[[Context, Lease, Job], dict[str, Any]]
 
 def use_case(kind: str) -> UseCase:
     """Give what carries out jobs of a kind, loading no more than that kind needs."""
-    if kind == "training":
+    if kind == JobKind.TRAINING:
         from recsvc.service.training import training_job
 
         return training_job.carry_out
-    if kind == "evaluation":
+    if kind == JobKind.EVALUATION:
         from recsvc.service.models import evaluation_job
 
         return evaluation_job.carry_out

@@ -13,7 +13,7 @@ from recsvc.compute.memory import available_bytes
 from recsvc.db.jobs.queue import JobQueue, Lease
 from recsvc.db.models.versions import ModelVersions
 from recsvc.db.session import Session, reading, unit_of_work
-from recsvc.db.tables import Job, ModelVersion
+from recsvc.db.tables import Job, JobKind, ModelVersion
 from recsvc.errors import NothingHeldOut, VersionRetired
 from recsvc.rbm import checkpoint, evaluation
 from recsvc.rbm.rating_matrix import RatingScale
@@ -22,7 +22,6 @@ from recsvc.service.models import comparison
 from recsvc.service.models.comparison import Split
 from recsvc.service.training_spec import TrainingSpec
 
-KIND = "evaluation"
 EASE_BYTES = 4  # of each number of its item–item matrix
 
 
@@ -49,7 +48,7 @@ def request_evaluation(session: Session, spec: EvaluationSpec, *, now: datetime)
     version = versions.get(spec.version)
     if version.retired_at is not None:
         raise VersionRetired(spec.version)
-    job = JobQueue(session).enqueue(KIND, spec=asdict(spec), now=now)
+    job = JobQueue(session).enqueue(JobKind.EVALUATION, spec=asdict(spec), now=now)
     job.snapshot_sha256 = version.snapshot_sha256
     job.checkpoint_sha256 = version.model_as_judged_sha256
     return job

@@ -13,7 +13,7 @@ from typing import Any
 
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session, reading
-from recsvc.db.tables import Job, JobState
+from recsvc.db.tables import Job, JobKind, JobState
 from recsvc.errors import ChangeNotKept, Hopeless
 from recsvc.rbm.data_profile.exclusions import without_odd
 from recsvc.rbm.diagnosis import Change, Finding, Run, diagnose
@@ -28,7 +28,6 @@ from recsvc.service.training.fit_loop import Fit, Lap
 from recsvc.service.training.run_recorder import GrowingRun
 from recsvc.service.training_spec import TrainingSpec
 
-KIND = "training"
 LOOKS_AT_MOST = 100  # of a long curve
 
 
@@ -56,7 +55,7 @@ class Pilot:
         if spec.trying is None or spec.retry_of is None:
             return cls(None, snapshot, telling)
         with reading(context.database) as session:
-            before = JobQueue(session).get(spec.retry_of, KIND)
+            before = JobQueue(session).get(spec.retry_of, JobKind.TRAINING)
             return cls(job_diagnosis.run_of(session, before), snapshot, telling)
 
     def look(self, growing: GrowingRun, fit: Fit, lap: Lap) -> None:
@@ -130,7 +129,7 @@ def follow(session: Session, job: Job, *, now: datetime) -> Job | None:
     base, tried = job, list(spec.tried)
     if spec.trying is not None and spec.retry_of is not None:
         kept = (job.error or {}).get("code", Hopeless.code()) == Hopeless.code()
-        base = job if kept else JobQueue(session).get(spec.retry_of, KIND)
+        base = job if kept else JobQueue(session).get(spec.retry_of, JobKind.TRAINING)
         tried.append({**spec.trying, "job_id": job.id, "kept": kept})
     _, diagnosis = job_diagnosis.diagnose_job(session, base.id, now=now)
     change = _next(diagnosis.findings, tried)
@@ -141,7 +140,7 @@ def follow(session: Session, job: Job, *, now: datetime) -> Job | None:
         "hyperparameter": change.hyperparameter, "before": change.before, "to": change.to,
     }  # fmt: skip
     asked = replace(changed, retry_of=base.id, trying=trying, tried=tried)
-    queued = JobQueue(session).enqueue(KIND, spec=asked.as_dict(), now=now)
+    queued = JobQueue(session).enqueue(JobKind.TRAINING, spec=asked.as_dict(), now=now)
     job.progress_note = {**(job.progress_note or {}), "next_job_id": queued.id}
     return queued
 

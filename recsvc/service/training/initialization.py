@@ -9,7 +9,8 @@ from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
 from recsvc.rbm.machines.registry import machine_of
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters, ModelKind, Params
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
 from recsvc.service.context import Context
 from recsvc.service.models import publishing

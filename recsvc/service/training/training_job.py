@@ -14,7 +14,7 @@ from recsvc.db.catalog import items
 from recsvc.db.feedback import interactions, ratings
 from recsvc.db.jobs.queue import JobQueue, Lease
 from recsvc.db.session import Session, reading
-from recsvc.db.tables import Job
+from recsvc.db.tables import Job, JobKind
 from recsvc.errors import IdenticalRatings, TooFewRatings, TrainingFailed
 from recsvc.rbm.auto_hyperparameters import Shape
 from recsvc.rbm.data_profile import profile
@@ -30,7 +30,6 @@ from recsvc.service.training.pipeline import Learning
 from recsvc.service.training.release import Candidate
 from recsvc.service.training_spec import TrainingSpec
 
-KIND = "training"
 LEAST_USERS, LEAST_ITEMS, LEAST_RATINGS = 3, 3, 20
 LEAST = f"{LEAST_RATINGS} ratings or interactions, {LEAST_USERS} users and {LEAST_ITEMS} items"
 LIKELY_LEVELS = 10
@@ -39,7 +38,7 @@ LIKELY_LEVELS = 10
 def request_training(session: Session, *, spec: TrainingSpec, now: datetime) -> Job:
     """Queue a training job. Raises UnknownHyperparameter, InvalidHyperparameter."""
     spec.chosen()
-    return JobQueue(session).enqueue(KIND, spec=spec.as_dict(), now=now)
+    return JobQueue(session).enqueue(JobKind.TRAINING, spec=spec.as_dict(), now=now)
 
 
 def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:

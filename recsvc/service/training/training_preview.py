@@ -12,13 +12,13 @@ from recsvc.compute.speed import estimated_seconds, product_rate
 from recsvc.db.feedback import ratings
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session, reading
+from recsvc.db.tables import JobKind
 from recsvc.errors import NotEnoughMemory, TrainingFailed
 from recsvc.rbm.auto_hyperparameters import Choice, Shape
 from recsvc.rbm.data_profile import DataProfile, Days, profile
 from recsvc.rbm.data_profile.exclusions import cleaned
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.service.context import Context
-from recsvc.service.imports import import_job
 from recsvc.service.training import snapshots
 from recsvc.service.training.training_job import foreseen_bytes, scale_of
 from recsvc.service.training_spec import TrainingSpec
@@ -99,7 +99,7 @@ def _shape(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> Shape:
 
 def _imported(session: Session) -> Imported:
     """Add up the accounts of the latest imports; those that only looked wrote nothing."""
-    found = JobQueue(session).page(import_job.KIND, before=None, limit=LOOKED_AT_IMPORTS)
+    found = JobQueue(session).page(JobKind.IMPORT, before=None, limit=LOOKED_AT_IMPORTS)
     told = [job.result or job.error or {} for job in found]  # an import that failed may have one
     accounts = [account for account in told if "refused" in account and not account["dry_run"]]
     refused: dict[str, int] = {}

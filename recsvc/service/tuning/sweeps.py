@@ -11,16 +11,16 @@ from typing import Any, Literal, cast
 
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session
-from recsvc.db.tables import FINAL_STATES, Sweep
+from recsvc.db.tables import FINAL_STATES, JobKind, Sweep
 from recsvc.db.tuning.sweeps import Sweeps
 from recsvc.errors import InvalidSweep, JobFinished, SweepFinished
-from recsvc.rbm.params import KIND_DEFAULTS, Hyperparameters, ModelKind
+from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.params import KIND_DEFAULTS, Hyperparameters
 from recsvc.rbm.training.schedules import longest_flat_start
 from recsvc.rbm.tuning import search_space
 from recsvc.rbm.tuning.search_space import Between, Values
 from recsvc.service.training_spec import TrainingSpec
 
-KIND = "training"
 SweepKind = Literal["grid", "random", "rate_range"]
 FEWEST_TRIALS, MOST_TRIALS = 2, 200
 RANGE_EPOCHS = 5  # of a range test, where lists are made
@@ -96,7 +96,7 @@ def request_sweep(session: Session, spec: SweepSpec, *, now: datetime) -> Sweep:
     sweep = Sweeps(session).add(Sweep(kind=spec.kind, spec=kept, created_at=now))
     queue = JobQueue(session)
     for one in asked:
-        queue.enqueue(KIND, spec=one.as_dict(), now=now, sweep_id=sweep.id)
+        queue.enqueue(JobKind.TRAINING, spec=one.as_dict(), now=now, sweep_id=sweep.id)
     return sweep
 
 
@@ -114,7 +114,7 @@ def cancel_sweep(session: Session, sweep_id: int, *, now: datetime) -> Sweep:
         raise SweepFinished(sweep_id)
     for job in going_on:
         try:
-            queue.request_cancel(job.id, KIND, now=now)
+            queue.request_cancel(job.id, JobKind.TRAINING, now=now)
         except JobFinished:  # in this moment
             continue
     sweep.cancelled_at = now

@@ -22,14 +22,13 @@ from recsvc.api.openapi import responses
 from recsvc.api.pagination import page
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer, JobOut, Page, job_fields
-from recsvc.db.tables import Job
+from recsvc.db.tables import Job, JobKind
 from recsvc.errors import InvalidCursor, JobFinished, JobNotFound
 from recsvc.service.imports import import_job
 from recsvc.service.jobs import queries
 
 router = Router(prefix="/v1/import-jobs", tags=["import jobs"])
 
-KIND = import_job.KIND
 RETRY_SECONDS = 1
 
 
@@ -116,7 +115,9 @@ def list_import_jobs(
         "import-jobs",
         cursor,
         limit,
-        read=lambda before, most: queries.list_jobs(session, KIND, before=before, limit=most),
+        read=lambda before, most: queries.list_jobs(
+            session, JobKind.IMPORT, before=before, limit=most
+        ),
         show=ImportJobOut.of,
         place=lambda job: job.id,
     )
@@ -130,7 +131,7 @@ def list_import_jobs(
 )
 async def get_import_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
     """With `wait`, the answer comes once its state changes, or after so many seconds."""
-    return await answer_job(request, job_id, KIND, wait=wait, show=ImportJobOut.of)
+    return await answer_job(request, job_id, JobKind.IMPORT, wait=wait, show=ImportJobOut.of)
 
 
 @router.get(
@@ -162,4 +163,4 @@ def list_import_refusals(
 )
 def cancel_import(job_id: JobId, session: SessionDep, now: Now) -> ImportJobOut:
     """A running job stops within two seconds; what it has stored by then stays."""
-    return ImportJobOut.of(queries.cancel_job(session, job_id, KIND, now=now))
+    return ImportJobOut.of(queries.cancel_job(session, job_id, JobKind.IMPORT, now=now))

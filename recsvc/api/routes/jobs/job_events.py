@@ -16,7 +16,7 @@ from recsvc.api.routes.diagnosis.diagnoses import FindingOut
 from recsvc.api.routes.training.error_curve import Epoch
 from recsvc.api.routes.training.training_jobs import TrainingJobOut
 from recsvc.db.session import Session
-from recsvc.db.tables import FINAL_STATES, JobEvent
+from recsvc.db.tables import FINAL_STATES, JobEvent, JobKind
 from recsvc.errors import JobNotFound, MalformedRequest
 from recsvc.rbm.diagnosis import Finding
 from recsvc.service.jobs import queries
@@ -25,7 +25,6 @@ from recsvc.service.recommendations.model_server import Serving
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
 LOOK_EVERY_SECONDS = 0.25
-KIND = "training"
 EXAMPLE = """event: epoch
 data: {"epoch": 1, "validation_nll": 1.32, "validation_rmse": 0.97, "validation_ndcg": 0.31}
 id: 17
@@ -34,7 +33,7 @@ id: 17
 
 
 async def _existing(job_id: JobId, lanes: LanesDep) -> int:
-    job = await lanes.read(lambda session: queries.get_job(session, job_id, KIND))
+    job = await lanes.read(lambda session: queries.get_job(session, job_id, JobKind.TRAINING))
     return job.id
 
 
@@ -88,7 +87,7 @@ def _after(serving: Serving, job_id: int, seen: int, session: Session) -> list[S
     """Read the next events. A success is deferred until this process answers with its version."""
     happened = queries.events_after(session, job_id, seen)
     if not all(map(_is_before_the_end, happened)):
-        job = queries.get_job(session, job_id, KIND)
+        job = queries.get_job(session, job_id, JobKind.TRAINING)
         if queries.defer_success(session, job, serving.behind(session)):
             happened = list(takewhile(_is_before_the_end, happened))
     figures = _figures(session, job_id, happened)
@@ -115,5 +114,5 @@ def _told(session: Session, event: JobEvent, figures: dict[int, Epoch]) -> Serve
         found = FindingOut.of(Finding.from_dict(event.finding))
         data = found.model_dump(mode="json", by_alias=True)
     elif event.name == "done":
-        data = TrainingJobOut.of(queries.get_job(session, event.job_id, KIND))
+        data = TrainingJobOut.of(queries.get_job(session, event.job_id, JobKind.TRAINING))
     return ServerSentEvent(event=event.name, id=str(event.id), data=data)

@@ -12,7 +12,7 @@ from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
 from recsvc.api.openapi import responses
 from recsvc.api.pagination import page
 from recsvc.api.schemas import Body, JobOut, Page, job_fields
-from recsvc.db.tables import Job
+from recsvc.db.tables import Job, JobKind
 from recsvc.errors import (
     InvalidCursor,
     JobFinished,
@@ -22,7 +22,7 @@ from recsvc.errors import (
 )
 from recsvc.service.jobs import queries
 from recsvc.service.models import evaluation_job
-from recsvc.service.models.evaluation_job import KIND, EvaluationSpec
+from recsvc.service.models.evaluation_job import EvaluationSpec
 
 router = Router(tags=["evaluation jobs"])
 
@@ -102,7 +102,9 @@ def list_evaluation_jobs(
         "evaluation-jobs",
         cursor,
         limit,
-        read=lambda before, most: queries.list_jobs(session, KIND, before=before, limit=most),
+        read=lambda before, most: queries.list_jobs(
+            session, JobKind.EVALUATION, before=before, limit=most
+        ),
         show=EvaluationJobOut.of,
         place=lambda job: job.id,
     )
@@ -116,7 +118,9 @@ def list_evaluation_jobs(
 )
 async def get_evaluation_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
     """With `wait`, the answer comes once its state changes, or after so many seconds."""
-    return await answer_job(request, job_id, KIND, wait=wait, show=EvaluationJobOut.of)
+    return await answer_job(
+        request, job_id, JobKind.EVALUATION, wait=wait, show=EvaluationJobOut.of
+    )
 
 
 @router.post(
@@ -127,4 +131,4 @@ async def get_evaluation_job(job_id: JobId, request: Request, wait: Wait = 0) ->
 )
 def cancel_evaluation(job_id: JobId, session: SessionDep, now: Now) -> EvaluationJobOut:
     """A running job stops within two seconds."""
-    return EvaluationJobOut.of(queries.cancel_job(session, job_id, KIND, now=now))
+    return EvaluationJobOut.of(queries.cancel_job(session, job_id, JobKind.EVALUATION, now=now))

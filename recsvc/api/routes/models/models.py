@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field
 
@@ -23,6 +23,7 @@ from recsvc.errors import (
     NothingToRollBackTo,
     VersionRetired,
 )
+from recsvc.rbm.model_kind import ModelKind
 from recsvc.service.models import publishing
 from recsvc.service.recommendations.model_server import Serving
 
@@ -37,7 +38,7 @@ class ModelCard(Answer):
     version: int = Field(examples=[3])
     published: bool = Field(examples=[True], description="Whether this process answers with it.")
     job_id: int = Field(examples=[7])
-    model_kind: Literal["user_rbm", "item_rbm", "joint_rbm"]
+    model_kind: ModelKind
     created_at: datetime
     retired_at: datetime | None = Field(description="Since then its weights are no longer kept.")
     best_epoch: int = Field(examples=[12])

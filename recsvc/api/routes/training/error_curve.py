@@ -16,7 +16,7 @@ from recsvc.api.dependencies import LARGEST_KEY, JobId, Now, ReadingDep, Serving
 from recsvc.api.openapi import responses
 from recsvc.api.schemas import Answer
 from recsvc.db.session import Session
-from recsvc.db.tables import Job, JobState, TrainingEpoch
+from recsvc.db.tables import Job, JobKind, JobState, TrainingEpoch
 from recsvc.errors import JobNotFound
 from recsvc.plots import svg
 from recsvc.plots.curve_plot import MOST_JOBS, Curve, plot_of
@@ -143,7 +143,7 @@ def get_error_curve(
         drawn = [_drawn(session, one, now) for one in dict.fromkeys((job_id, *beside))]
         plot = plot_of(drawn, metric, is_log=scale is Scale.LOG)
         return Response(svg.draw(plot), media_type="image/svg+xml")
-    job = queries.get_job(session, job_id, "training")
+    job = queries.get_job(session, job_id, JobKind.TRAINING)
     curve = _curve(job, queries.error_curve(session, job_id))
     if queries.defer_success(session, job, serving.behind(session)):
         curve.state = JobState(job.state)

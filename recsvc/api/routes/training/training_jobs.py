@@ -14,7 +14,7 @@ from recsvc.api.openapi import responses
 from recsvc.api.pagination import page
 from recsvc.api.routes.diagnosis.diagnoses import ChangeOut
 from recsvc.api.schemas import Answer, Body, JobOut, Page, job_fields
-from recsvc.db.tables import Job
+from recsvc.db.tables import Job, JobKind
 from recsvc.errors import (
     InvalidCursor,
     InvalidHyperparameter,
@@ -24,17 +24,16 @@ from recsvc.errors import (
     UnknownFinding,
     UnknownHyperparameter,
 )
+from recsvc.rbm.model_kind import ModelKind
 from recsvc.service.jobs import queries
 from recsvc.service.training import autopilot_outcome, retries, training_job
 from recsvc.service.training_spec import TrainingSpec
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
-KIND = "training"
 RETRY_SECONDS = 1
 TOLD = ("phase", "epoch", "epochs", "eta_seconds", "next_job_id")
 
-ModelKind = Literal["user_rbm", "item_rbm", "joint_rbm"]
 Publish = Literal["if_better", "never", "always"]
 
 
@@ -210,7 +209,7 @@ def list_training_jobs(
     """Newest first."""
 
     def read(before: int | None, most: int) -> Sequence[Job]:
-        found = queries.list_jobs(session, KIND, before=before, limit=most)
+        found = queries.list_jobs(session, JobKind.TRAINING, before=before, limit=most)
         behind = serving.behind(session)
         for job in found:
             queries.defer_success(session, job, behind)
@@ -229,7 +228,7 @@ def list_training_jobs(
 )
 async def get_training_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
     """With `wait`, the answer comes once its state or epoch changes, or after so many seconds."""
-    return await answer_job(request, job_id, KIND, wait=wait, show=TrainingJobOut.of)
+    return await answer_job(request, job_id, JobKind.TRAINING, wait=wait, show=TrainingJobOut.of)
 
 
 @router.post(
@@ -240,7 +239,7 @@ async def get_training_job(job_id: JobId, request: Request, wait: Wait = 0) -> R
 )
 def cancel_training(job_id: JobId, session: SessionDep, now: Now) -> TrainingJobOut:
     """A running job stops within two seconds; its error curve stays."""
-    return TrainingJobOut.of(queries.cancel_job(session, job_id, KIND, now=now))
+    return TrainingJobOut.of(queries.cancel_job(session, job_id, JobKind.TRAINING, now=now))
 
 
 @router.post(
