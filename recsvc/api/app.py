@@ -33,12 +33,11 @@ from recsvc.api.routes.tuning import sweeps
 from recsvc.api.telemetry import Metrics
 from recsvc.config import Settings
 from recsvc.runtime import logs, parent_watch
+from recsvc.runtime.sizes import MEGABYTE
 from recsvc.service.context import open_context
 from recsvc.service.precompilation import precompile
 from recsvc.service.readiness import DatabaseMonitor
 from recsvc.service.recommendations.model_server import Serving
-
-MEGABYTE = 1_000_000
 
 # An address is looked for from the top, so those asked most often come first.
 ROUTERS: tuple[APIRouter, ...] = (

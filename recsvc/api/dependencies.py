@@ -27,7 +27,7 @@ __all__ = [
     "Version",
 ]
 
-LARGEST_KEY = 2**63 - 1  # what a BIGINT column can hold
+LARGEST_INTEGER = 2**63 - 1  # of a BIGINT column
 
 
 async def _context(request: Request) -> Context:
@@ -62,9 +62,9 @@ ItemId = Annotated[
     Path(description="The shop's own id of an item.", examples=["book/7"]),
     AfterValidator(partial(checked_id, "item_id")),
 ]
-JobId = Annotated[int, Path(ge=1, le=LARGEST_KEY, description="A job's number.", examples=[1])]
+JobId = Annotated[int, Path(ge=1, le=LARGEST_INTEGER, description="A job's number.", examples=[1])]
 Version = Annotated[
-    int, Path(ge=1, le=LARGEST_KEY, description="A model version's number.", examples=[1])
+    int, Path(ge=1, le=LARGEST_INTEGER, description="A model version's number.", examples=[1])
 ]
 Cursor = Annotated[
     str | None,

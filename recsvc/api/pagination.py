@@ -8,10 +8,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from recsvc.api.dependencies import LARGEST_INTEGER
 from recsvc.api.schemas import Page
 from recsvc.errors import InvalidCursor
-
-LARGEST = 2**63 - 1
 
 Place = int | str
 Row = TypeVar("Row")
@@ -77,5 +76,5 @@ def after(of: str, cursor: str | None) -> int | None:
 def _can_be_stored(entry: Place) -> bool:
     """Tell whether a database could be asked for it at all."""
     if isinstance(entry, int):
-        return 0 <= entry <= LARGEST
+        return 0 <= entry <= LARGEST_INTEGER
     return "\0" not in entry and not any("\ud800" <= character <= "\udfff" for character in entry)

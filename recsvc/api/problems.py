@@ -20,7 +20,7 @@ from recsvc.api.validation_errors import what_is_wrong
 from recsvc.errors import RecsvcError
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = 1  # a version that was just published answers by then
+RETRY_SECONDS = 1  # an accepted job may have started by then, a published version be loaded
 REQUEST_ID = "recsvc.request_id"  # where the scope keeps it
 BODY_LIMIT = "recsvc.body_limit"
 

@@ -10,8 +10,8 @@ from recsvc.rbm.model_kind import ModelKind
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_ensemble.ensemble import are_affordable
 from recsvc.rbm.rating_ensemble.fine_tuning import suited_hidden
+from recsvc.runtime.sizes import MEGABYTE
 
-MEGABYTE = 1_000_000
 PROCESS_BYTES = 300 * MEGABYTE  # the interpreter, its libraries and the compiled kernels
 BYTES_PER_RATING = 110  # snapshot, split, transposition and the sort that makes them
 COPIES_OF_WEIGHTS = 9  # parameters, velocity, best epoch, predictor, checkpoint being written

@@ -8,6 +8,7 @@ from typing import Protocol
 from recsvc.db.session import CONNECTIONS, WAIT_SECONDS, Database
 from recsvc.errors import ConfigurationError, InvalidScale
 from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.runtime.sizes import MEGABYTE
 from recsvc.shelf import Shelf
 
 
@@ -75,7 +76,7 @@ def open_context(
         shelf=Shelf(settings.resolved_shelf_url(), settings.home / "cache"),
         rating_scale=rating_scale,
         training_threads=settings.resolved_training_threads(),
-        memory_limit_bytes=settings.memory_limit_mb * 1_000_000 or None,
+        memory_limit_bytes=settings.memory_limit_mb * MEGABYTE or None,
         checkpoint_seconds=settings.checkpoint_seconds,
         shelf_keep=settings.shelf_keep,
     )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
 
+from recsvc.db.bulk_copy import is_postgresql
 from recsvc.db.session import Session
 from recsvc.db.surrogate_keys import item_keys, listed, made_item_keys
 from recsvc.db.tables import MICROSECOND, Item
@@ -107,7 +108,7 @@ def _titled(session: Session, item_ids: Collection[str]) -> set[str]:
 
 def _take_turns(session: Session) -> None:
     """Let the times of changes follow the order in which they become visible."""
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         session.execute(select(func.pg_advisory_xact_lock(PUTTING)))
 
 

@@ -17,7 +17,7 @@ from recsvc.db import bulk_copy
 from recsvc.db.arrays import Doubles, Ints
 from recsvc.db.bulk_copy import is_postgresql
 from recsvc.db.session import Session
-from recsvc.db.tables import EPOCH, MICROSECOND, InteractionType
+from recsvc.db.tables import InteractionType, microseconds
 
 NAMES = np.array([name.value for name in InteractionType])
 NUMBER_OF_TYPE = (
@@ -104,19 +104,15 @@ def _copy_in(session: Session, events: Events, now: datetime) -> None:
             columns: dict[str, NDArray[Any]] = {
                 **some._asdict(),
                 "type": np.full(n, name.encode()),
-                "updated_at": np.full(n, _microseconds(now)),
+                "updated_at": np.full(n, microseconds(now)),
             }
             bulk_copy.copy_in(session, COPY, columns)
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
 
 
 def _write(session: Session, events: Events, conflict: str, now: datetime) -> int:
     if not events.type.size:
         return 0
-    moment = _microseconds(now)
+    moment = microseconds(now)
     columns: dict[str, NDArray[Any]] = {**events._asdict(), "type": NAMES[events.type]}
     if is_postgresql(session):
         lists = {name: column.tolist() for name, column in columns.items()}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select, text
 
+from recsvc.db.bulk_copy import is_postgresql
 from recsvc.db.session import Session
 from recsvc.db.tables import ImportRefusal
 
@@ -32,7 +33,7 @@ def add(session: Session, job_id: int, refused: Sequence[RefusedLine]) -> None:
     """Keep the refused lines of a job, all in one statement."""
     if not refused:
         return
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         lines, codes, details = (list(column) for column in zip(*refused, strict=True))
         columns = {"lines": lines, "codes": codes, "details": details}
         session.execute(text(ADD_POSTGRESQL), {"job_id": job_id, **columns})

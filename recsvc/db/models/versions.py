@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import func, or_, select, text
 
+from recsvc.db.bulk_copy import is_postgresql
 from recsvc.db.session import Session
 from recsvc.db.tables import Job, ModelVersion, Publication
 from recsvc.errors import ModelVersionNotFound
@@ -24,7 +25,7 @@ class ModelVersions:
 
         SQLite lets one writer in at a time anyway; PostgreSQL is asked to, readers go on.
         """
-        if self._session.get_bind().dialect.name == "postgresql":
+        if is_postgresql(self._session):
             lock = text("LOCK TABLE publication IN SHARE ROW EXCLUSIVE MODE")
             self._session.execute(lock)
 

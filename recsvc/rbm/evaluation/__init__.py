@@ -7,16 +7,12 @@ from recsvc.rbm.evaluation.baselines import baseline_figures, most_rated_figures
 from recsvc.rbm.evaluation.calibration import Calibration
 from recsvc.rbm.evaluation.leakage import refuse_leaks
 from recsvc.rbm.evaluation.protocol import Division, Protocol
-from recsvc.rbm.evaluation.ranking import (
-    LIST_LENGTH,
-    RankingFigures,
-    ranking_figures,
-    sampled_users,
-)
+from recsvc.rbm.evaluation.ranking import RankingFigures, ranking_figures, sampled_users
 from recsvc.rbm.evaluation.rating_accuracy import RatingFigures, rating_figures
 from recsvc.rbm.evaluation.report import ModelFigures, model_figures
 from recsvc.rbm.evaluation.splits import at_random, by_hash, validation_share
 from recsvc.rbm.kernels import use_threads
+from recsvc.rbm.ndcg import LIST_LENGTH
 
 __all__ = [
     "LIST_LENGTH",

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from recsvc.rbm.arrays import Ints
-from recsvc.rbm.evaluation.ranking import LIST_LENGTH, RankingFigures, ranking_figures
+from recsvc.rbm.evaluation.ranking import RankingFigures, ranking_figures
 from recsvc.rbm.evaluation.rating_accuracy import errors
 from recsvc.rbm.machines.baselines import Biases, Ease
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
+from recsvc.rbm.ndcg import LIST_LENGTH
 from recsvc.rbm.params import base_rates
 from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
 

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.evaluation.leakage import refuse_leaks
+from recsvc.rbm.ndcg import LIST_LENGTH, NOTHING, discounts
 from recsvc.rbm.rating_matrix import RatingMatrix
-
-LIST_LENGTH = 10
-NOTHING = -1
 
 
 @dataclass(frozen=True)
@@ -120,10 +118,10 @@ def _means(hits: NDArray[np.bool_], n_wanted: Ints, n: int) -> tuple[float, floa
     hits, n_wanted = hits[n_wanted > 0], n_wanted[n_wanted > 0]
     if n_wanted.size == 0:
         return 0.0, 0.0, 0.0
-    discounts = 1.0 / np.log2(np.arange(2, n + 2))
-    ideals = np.cumsum(discounts)[np.minimum(n, n_wanted) - 1]
+    shares = discounts(n)
+    ideals = np.cumsum(shares)[np.minimum(n, n_wanted) - 1]
     n_found = hits.sum(axis=1)
-    ndcg = np.mean(hits @ discounts / ideals)
+    ndcg = np.mean(hits @ shares / ideals)
     return float(np.mean(n_found / n)), float(np.mean(n_found / n_wanted)), float(ndcg)
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from recsvc.rbm.arrays import Ints
 from recsvc.rbm.evaluation.leakage import refuse_leaks
-from recsvc.rbm.evaluation.ranking import LIST_LENGTH, RankingFigures, ranking_figures
+from recsvc.rbm.evaluation.ranking import RankingFigures, ranking_figures
 from recsvc.rbm.evaluation.rating_accuracy import RatingFigures, rating_figures
 from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.ndcg import LIST_LENGTH
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import ceil
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from recsvc.rbm.rating_matrix import RatingMatrix
 
 LARGEST_SAFE_EXPONENT = 80.0  # e^80 is a float32, and so is e^−80
 LARGEST_WEIGHT = 80.0
+
+Shares = TypeVar("Shares", Floats, Doubles)
 
 
 def hidden_inputs(params: Params, ratings: RatingMatrix) -> Floats:
@@ -38,6 +41,13 @@ def sigmoid(x: Floats) -> Floats:
     return shares
 
 
+def softmax(inputs: Shares) -> Shares:
+    """Return e^x over its sum, along the second axis, without overflow."""
+    shares: Shares = np.exp(inputs - inputs.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
+
+
 def softplus(x: Floats) -> Floats:
     """log(1 + e^x), written so that it cannot overflow: eight times as fast as `logaddexp`."""
     folded: Floats = np.log1p(np.exp(-np.abs(x)))
@@ -56,10 +66,7 @@ def visible_probabilities(params: Params, hidden: Floats) -> Floats:
     hidden   (n_hidden,), states or probabilities
     returns  (n_items, n_levels)
     """
-    inputs = params.visible_bias + params.weights @ hidden
-    shares: Floats = np.exp(inputs - inputs.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
+    return softmax(params.visible_bias + params.weights @ hidden)
 
 
 def free_energy(params: Params, ratings: RatingMatrix, inputs: Floats) -> Doubles:

@@ -7,15 +7,14 @@ import numpy as np
 from recsvc.rbm import kernels, thread_pool
 from recsvc.rbm.arrays import Floats, Ints
 from recsvc.rbm.machines import joint
+from recsvc.rbm.ndcg import LIST_LENGTH, NOTHING, discounts
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 
-LIST_LENGTH = 10
 MONITORED_LISTS = 1024
 MOST_SCORES = 2**26  # users times items: 67 users where there are a million items
 SCORES_AT_ONCE = 2**21  # 8 MB a thread
 LEAST_AT_ONCE = 8  # users: fewer would make poor matrix products of a large catalogue
-NOTHING = -1
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class MonitoredLists:
         n_items, rows = self.wanted.n_items, np.arange(self.wanted.n_users)[:, np.newaxis]
         sought = self.wanted.users().astype(np.int64) * n_items + self.wanted.items
         hits = np.isin(np.where(lists == NOTHING, NOTHING, rows * n_items + lists), sought)
-        discounts = 1.0 / np.log2(np.arange(2, LIST_LENGTH + 2))
+        shares = discounts(LIST_LENGTH)
         n_wanted = np.minimum(LIST_LENGTH, np.diff(self.wanted.indptr))
-        gains = np.where(hits, discounts, 0.0).sum(axis=1)
-        return float(np.mean(gains / np.cumsum(discounts)[n_wanted - 1]))
+        gains = np.where(hits, shares, 0.0).sum(axis=1)
+        return float(np.mean(gains / np.cumsum(shares)[n_wanted - 1]))

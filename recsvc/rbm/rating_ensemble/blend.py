@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm.arrays import Doubles, Flags, Ints, Levels
+from recsvc.rbm.machines.masked import softmax
 
 START_POWERS = (0.5, 0.65, 0.0)  # user-oriented, item-oriented, biases: what fits MovieLens
 N_POWERS = 9
@@ -117,7 +118,7 @@ class Blend:
         inputs = np.broadcast_to(self.level_bias, answers.by_user.shape).copy()
         for power, logarithms in zip(powers, answers.experts(), strict=True):
             inputs += power[:, np.newaxis] * logarithms
-        return _softmax(inputs)
+        return softmax(inputs)
 
     def _conditions(self, answers: Answers) -> Doubles:
         """What powers depend on: 1 and the log counts of users and items, (3, n)."""
@@ -150,7 +151,7 @@ def bell(expected: Doubles, values: Doubles) -> Doubles:
               span, one step of a scale of five
     """
     deviation = (values[-1] - values[0]) / 4 or 1.0
-    return _softmax(-0.5 * np.square((values - expected[:, np.newaxis]) / deviation))
+    return softmax(-0.5 * np.square((values - expected[:, np.newaxis]) / deviation))
 
 
 def _newton(
@@ -166,7 +167,7 @@ def _newton(
     curvature = PULL_TO_START * np.eye(theta.size)
     for part, given in _blocks(answers, levels):
         features = blend._features(part)
-        shares = _softmax(np.einsum("nkf,f->nk", features, theta))
+        shares = softmax(np.einsum("nkf,f->nk", features, theta))
         rows = np.arange(given.size)
         nll -= float(np.log(np.maximum(shares[rows, given], LEAST_PROBABILITY)).sum())
         expected = np.einsum("nk,nkf->nf", shares, features)
@@ -187,10 +188,3 @@ def _blocks(answers: Answers, levels: Levels) -> Iterator[tuple[Answers, Levels]
 def _log_counts(answers: Answers) -> tuple[Doubles, Doubles]:
     """Logarithms of 1 + count, of users and of items."""
     return np.log1p(answers.user_counts), np.log1p(answers.item_counts)
-
-
-def _softmax(inputs: Doubles) -> Doubles:
-    """Shares over the last axis, without overflow."""
-    shares: Doubles = np.exp(inputs - inputs.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares

@@ -6,7 +6,7 @@ from datetime import datetime
 from recsvc.db.feedback import interactions
 from recsvc.db.feedback.rating_merge import Written
 from recsvc.db.session import Session
-from recsvc.service.imports.fields import microseconds
+from recsvc.db.tables import microseconds
 from recsvc.service.imports.file_format import INTERACTIONS
 from recsvc.service.imports.parser import read_lines, read_objects
 from recsvc.service.imports.records import Lines, Undated

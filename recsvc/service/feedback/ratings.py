@@ -9,8 +9,9 @@ from recsvc.db.feedback import ratings
 from recsvc.db.feedback.rating_merge import Written
 from recsvc.db.feedback.ratings import RatingBatch, StoredRating
 from recsvc.db.session import Session
+from recsvc.db.tables import microseconds
 from recsvc.errors import RatingNotFound, UserNotFound
-from recsvc.service.imports.fields import Scale, checked_id, checked_value, microseconds
+from recsvc.service.imports.fields import Scale, checked_id, checked_value
 from recsvc.service.imports.file_format import RATINGS
 from recsvc.service.imports.parser import read_lines, read_objects
 from recsvc.service.imports.records import Lines, Undated

@@ -6,15 +6,14 @@ remedy; `Refused` is its shorter sister for the lines of a file.
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
+from recsvc.db.tables import microseconds
 from recsvc.errors import InvalidId, InvalidRating, ValueOffScale
 from recsvc.rbm.rating_matrix import EVENT_TYPES
 
 LONGEST_ID = 256
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 LATEST_SECOND = 253_402_300_799  # the end of the year 9999
 MILLISECONDS_FROM = 100_000_000_000  # as seconds, the year 5138
 
@@ -137,11 +136,6 @@ def read_time(text: str) -> int:
             "bad-timestamp",
             f"The time is {_short(text)}; write seconds since 1970 or 2026-06-01T12:00:00Z.",
         ) from error
-
-
-def microseconds(moment: datetime) -> int:
-    """Give an aware time as microseconds since 1970."""
-    return (moment - EPOCH) // MICROSECOND
 
 
 def _since_1970(text: str) -> int:

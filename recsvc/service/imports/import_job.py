@@ -24,11 +24,10 @@ from recsvc.db.imports import refusals
 from recsvc.db.imports.refusals import RefusedLine
 from recsvc.db.jobs.queue import JobQueue, Lease
 from recsvc.db.session import Session, pause_for_other_writers, reading, unit_of_work
-from recsvc.db.tables import Job, JobKind
+from recsvc.db.tables import Job, JobKind, microseconds
 from recsvc.errors import NothingAccepted, TruncatedFile
 from recsvc.service.context import Context
 from recsvc.service.imports.decompression import HEAD_BYTES, Upload, blocks, refuse_binary
-from recsvc.service.imports.fields import microseconds
 from recsvc.service.imports.file_format import BOM, Layout, checked_format, recognise
 from recsvc.service.imports.parser import header_length, read_lines
 from recsvc.service.imports.records import Lines, Refusal, Undated

@@ -20,6 +20,7 @@ from recsvc.api.dependencies import (
 from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
 from recsvc.api.openapi import responses
 from recsvc.api.pagination import page
+from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer, JobOut, Page, job_fields
 from recsvc.db.tables import Job, JobKind
@@ -28,8 +29,6 @@ from recsvc.service.imports import import_job
 from recsvc.service.jobs import queries
 
 router = Router(prefix="/v1/import-jobs", tags=["import jobs"])
-
-RETRY_SECONDS = 1
 
 
 class Counts(Answer):

@@ -10,7 +10,8 @@ from fastapi import Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import LARGEST_KEY, JobId, LanesDep, ServingDep
+from recsvc.api.dependencies import LARGEST_INTEGER, JobId, LanesDep, ServingDep
+from recsvc.api.long_polling import LOOK_EVERY_SECONDS
 from recsvc.api.openapi import responses
 from recsvc.api.routes.diagnosis.diagnoses import FindingOut
 from recsvc.api.routes.training.error_curve import Epoch
@@ -24,7 +25,6 @@ from recsvc.service.recommendations.model_server import Serving
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
-LOOK_EVERY_SECONDS = 0.25
 EXAMPLE = """event: epoch
 data: {"epoch": 1, "validation_nll": 1.32, "validation_rmse": 0.97, "validation_ndcg": 0.31}
 id: 17
@@ -47,7 +47,7 @@ async def _seen(
             f"Last-Event-ID is {last_event_id[:40]!r}, which is no event's id. "
             "Send back the id of the last event that came, or none."
         )
-    return min(int(last_event_id[:20] or 0), LARGEST_KEY)
+    return min(int(last_event_id[:20] or 0), LARGEST_INTEGER)
 
 
 @router.get(

@@ -11,6 +11,7 @@ from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, Sessi
 from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
 from recsvc.api.openapi import responses
 from recsvc.api.pagination import page
+from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.schemas import Body, JobOut, Page, job_fields
 from recsvc.db.tables import Job, JobKind
 from recsvc.errors import (
@@ -26,7 +27,6 @@ from recsvc.service.models.evaluation_job import EvaluationSpec
 
 router = Router(tags=["evaluation jobs"])
 
-RETRY_SECONDS = 1
 LONGEST_LIST = 500
 ADDRESS = "/v1/evaluation-jobs"
 

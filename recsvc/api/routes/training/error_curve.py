@@ -12,7 +12,7 @@ from fastapi import Query, Response
 from pydantic import Field
 
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import LARGEST_KEY, JobId, Now, ReadingDep, ServingDep
+from recsvc.api.dependencies import LARGEST_INTEGER, JobId, Now, ReadingDep, ServingDep
 from recsvc.api.openapi import responses
 from recsvc.api.schemas import Answer
 from recsvc.db.session import Session
@@ -130,7 +130,7 @@ def get_error_curve(
         list[Figure], Query(description="Of a picture: the figures to draw.", max_length=20)
     ] = [],  # noqa: B006 - FastAPI copies it
     beside: Annotated[
-        list[Annotated[int, Field(ge=1, le=LARGEST_KEY)]],
+        list[Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]],
         Query(description="Of a picture: jobs to draw beside this one.", max_length=MOST_JOBS - 1),
     ] = [],  # noqa: B006 - FastAPI copies it
     scale: Annotated[Scale, Query(description="Of a picture: its values' axes.")] = Scale.LINEAR,

@@ -8,10 +8,20 @@ from fastapi import Request, Response, status
 from pydantic import ConfigDict, Field
 
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, ServingDep, SessionDep
+from recsvc.api.dependencies import (
+    LARGEST_INTEGER,
+    Cursor,
+    JobId,
+    Limit,
+    Now,
+    ReadingDep,
+    ServingDep,
+    SessionDep,
+)
 from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
 from recsvc.api.openapi import responses
 from recsvc.api.pagination import page
+from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.routes.diagnosis.diagnoses import ChangeOut
 from recsvc.api.schemas import Answer, Body, JobOut, Page, job_fields
 from recsvc.db.tables import Job, JobKind
@@ -31,7 +41,6 @@ from recsvc.service.training_spec import TrainingSpec
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
-RETRY_SECONDS = 1
 TOLD = ("phase", "epoch", "epochs", "eta_seconds", "next_job_id")
 
 Publish = Literal["if_better", "never", "always"]
@@ -44,7 +53,9 @@ class TrainingBase(Body):
 
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     model_kind: ModelKind = "joint_rbm"
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="The same seed gives the same weights.")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_INTEGER, description="The same seed gives the same weights."
+    )
     validation_share: float = Field(
         0.1, gt=0, le=0.5, allow_inf_nan=False, description="Share of the ratings to check against."
     )

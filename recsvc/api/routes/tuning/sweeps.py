@@ -8,10 +8,11 @@ from fastapi import Path, Response, status
 from pydantic import ConfigDict, Field
 
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import LARGEST_KEY, Cursor, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.dependencies import LARGEST_INTEGER, Cursor, Limit, Now, ReadingDep, SessionDep
 from recsvc.api.openapi import responses
 from recsvc.api.pagination import page
-from recsvc.api.routes.training.training_jobs import RETRY_SECONDS, TrainingBase
+from recsvc.api.problems import RETRY_SECONDS
+from recsvc.api.routes.training.training_jobs import TrainingBase
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.db.tables import JobState
 from recsvc.errors import (
@@ -29,7 +30,9 @@ from recsvc.service.tuning.sweeps import SweepKind, SweepSpec
 
 router = Router(prefix="/v1/sweeps", tags=["sweeps"])
 
-SweepId = Annotated[int, Path(ge=1, le=LARGEST_KEY, description="A sweep's number.", examples=[1])]
+SweepId = Annotated[
+    int, Path(ge=1, le=LARGEST_INTEGER, description="A sweep's number.", examples=[1])
+]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Value = int | Finite | str
 Values = Annotated[list[Value], Field(min_length=1, max_length=200)]
@@ -53,7 +56,9 @@ class RandomOver(Body):
     model_config = STRICT
 
     trials: int = Field(20, examples=[20])
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="The same seed draws the same values.")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_INTEGER, description="The same seed draws the same values."
+    )
     over: dict[str, Bounds | Values] = Field(
         min_length=1,
         examples=[{"learning_rate": {"low": 0.001, "high": 1, "scale": "log"}}],

@@ -1,0 +1,3 @@
+"""Units of memory and of files."""
+
+MEGABYTE = 1_000_000  # bytes
