@@ -11,7 +11,8 @@ from recsvc.db.feedback.ratings import RatingBatch, StoredRating
 from recsvc.db.session import Session
 from recsvc.db.tables import microseconds
 from recsvc.errors import RatingNotFound, UserNotFound
-from recsvc.service.imports.fields import Scale, checked_id, checked_value
+from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.service.imports.fields import checked_id, checked_value
 from recsvc.service.imports.file_format import RATINGS
 from recsvc.service.imports.parser import read_lines, read_objects
 from recsvc.service.imports.records import Lines, Undated
@@ -27,7 +28,7 @@ def rate(
     *,
     rated_at: datetime | None,
     now: datetime,
-    scale: Scale | None,
+    scale: RatingScale | None,
 ) -> tuple[StoredRating, bool]:
     """Store a rating; give the one that stands now, and whether the pair had none before.
 
@@ -50,12 +51,12 @@ def rate(
     return standing, written.added == 1
 
 
-def read_entries(entries: Sequence[object], *, now: datetime, scale: Scale | None) -> Lines:
+def read_entries(entries: Sequence[object], *, now: datetime, scale: RatingScale | None) -> Lines:
     """Read ratings from JSON objects `{user_id, item_id, value, rated_at?}`, numbered from 1."""
     return read_objects(RATINGS, entries, undated=_as_of(now), scale=scale)
 
 
-def read_ndjson(lines: bytes, *, now: datetime, scale: Scale | None) -> Lines:
+def read_ndjson(lines: bytes, *, now: datetime, scale: RatingScale | None) -> Lines:
     """Read ratings from lines of JSON, an object each."""
     return read_lines(RATINGS, lines, first_line=1, undated=_as_of(now), scale=scale)
 

@@ -7,11 +7,10 @@ remedy; `Refused` is its shorter sister for the lines of a file.
 import math
 import re
 from datetime import UTC, datetime
-from typing import Protocol
 
 from recsvc.db.tables import microseconds
 from recsvc.errors import InvalidId, InvalidRating, ValueOffScale
-from recsvc.rbm.rating_matrix import EVENT_TYPES
+from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingScale
 
 LONGEST_ID = 256
 LATEST_SECOND = 253_402_300_799  # the end of the year 9999
@@ -33,13 +32,6 @@ TYPE_NUMBERS = {
 }
 
 
-class Scale(Protocol):
-    """The declared rating scale, as far as reading a value needs it."""
-
-    def contains(self, value: float) -> bool:
-        """Tell whether the value is one of the scale's."""
-
-
 class Refused(Exception):
     """A field of a line cannot be taken: why, as a code for programs and a detail for people."""
 
@@ -59,7 +51,7 @@ def checked_id(field: str, value: str) -> str:
     return value
 
 
-def checked_value(value: float, scale: Scale | None) -> float:
+def checked_value(value: float, scale: RatingScale | None) -> float:
     """Give the value back where it is a rating. Raises InvalidRating or ValueOffScale."""
     if not math.isfinite(value) or abs(value) >= LARGEST_VALUE:
         raise InvalidRating(value)
@@ -78,7 +70,7 @@ def read_id(field: str, text: str) -> str:
         raise Refused(f"invalid-{_dashed(field)}", error.detail) from error
 
 
-def read_value(text: str, scale: Scale | None) -> float:
+def read_value(text: str, scale: RatingScale | None) -> float:
     """Read a rating. Raises Refused: empty-value, not-a-number or value-off-scale."""
     if not text:
         raise Refused("empty-value", "The rating is empty; send a number.")

@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from recsvc.rbm.rating_matrix import RatingScale
 from recsvc.service.imports.columns import LONGEST_LINE, Column, take_apart
-from recsvc.service.imports.fields import Refused, Scale
+from recsvc.service.imports.fields import Refused
 from recsvc.service.imports.file_format import (
     FIELD_NAMES,
     Layout,
@@ -41,7 +42,7 @@ class Fields(NamedTuple):
 
 
 def read_lines(
-    layout: Layout, block: bytes, *, first_line: int, undated: Undated, scale: Scale | None
+    layout: Layout, block: bytes, *, first_line: int, undated: Undated, scale: RatingScale | None
 ) -> Lines:
     """Read a block of whole lines; `first_line` is the number of its first one."""
     columns, regular, odd = take_apart(layout, block)
@@ -54,7 +55,7 @@ def read_lines(
 
 
 def read_objects(
-    layout: Layout, objects: Sequence[object], *, undated: Undated, scale: Scale | None
+    layout: Layout, objects: Sequence[object], *, undated: Undated, scale: RatingScale | None
 ) -> Lines:
     """Read what came as JSON objects; a line's number is the object's, from 1."""
     taken, refusals = _sort_out(

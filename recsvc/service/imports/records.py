@@ -14,13 +14,12 @@ import numpy as np
 from recsvc.db.feedback.interactions import InteractionBatch
 from recsvc.db.feedback.ratings import RatingBatch
 from recsvc.rbm.arrays import Flags, Ints
-from recsvc.rbm.rating_matrix import EVENT_TYPES
+from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingScale
 from recsvc.service.imports.columns import Column
 from recsvc.service.imports.fields import (
     CONTROL,
     RATED,
     Refused,
-    Scale,
     read_id,
     read_quantity,
     read_time,
@@ -86,7 +85,7 @@ class Reading:
         columns: Sequence[Column],
         lines: Ints,
         undated: Undated,
-        scale: Scale | None,
+        scale: RatingScale | None,
     ) -> None:
         self._layout, self._lines = layout, lines
         self._undated, self._scale = undated, scale
