@@ -25,9 +25,9 @@ def tree(root: type[RecsvcError] = RecsvcError) -> list[type[RecsvcError]]:
 
 
 def drawing(root: type[RecsvcError] = RecsvcError, indent: str = "    ") -> list[str]:
-    """Draw the tree as the top of errors.py does."""
+    """Draw the tree as the top of recsvc.errors does."""
     lines = []
-    children = root.__subclasses__()
+    children = sorted(root.__subclasses__(), key=lambda kind: kind.__name__)
     for child in children:
         last = child is children[-1]
         lines.append(f"{indent}{'└── ' if last else '├── '}{child.__name__}")
@@ -35,7 +35,7 @@ def drawing(root: type[RecsvcError] = RecsvcError, indent: str = "    ") -> list
     return lines
 
 
-CLASSES = [kind for kind in tree() if kind.__module__ == "recsvc.errors"]
+CLASSES = [kind for kind in tree() if kind.__module__.startswith("recsvc.errors.")]
 by_name = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 
 

@@ -1,0 +1,191 @@
+"""Errors, as one tree; each family has a module.
+
+    RecsvcError
+    ├── AttemptsExhausted
+    ├── BodyTooLarge
+    ├── CheckpointUnreadable
+    ├── ConfigurationError
+    ├── Conflict
+    │   ├── AlreadyPublished
+    │   ├── JobFinished
+    │   ├── NothingToChange
+    │   ├── NothingToRollBackTo
+    │   ├── SweepFinished
+    │   └── VersionRetired
+    ├── EvaluationFailed
+    │   ├── NothingHeldOut
+    │   └── RatingsLeaked
+    ├── ImportFailed
+    │   ├── BinaryFile
+    │   ├── NothingAccepted
+    │   ├── TruncatedFile
+    │   └── UnrecognisedFormat
+    ├── InvalidInput
+    │   ├── InvalidCursor
+    │   ├── InvalidHyperparameter
+    │   ├── InvalidId
+    │   ├── InvalidRating
+    │   ├── InvalidScale
+    │   ├── InvalidSweep
+    │   ├── MalformedRequest
+    │   ├── UnknownFinding
+    │   ├── UnknownHyperparameter
+    │   └── ValueOffScale
+    ├── LeaseLost
+    ├── MethodNotAllowed
+    ├── NotFound
+    │   ├── EpochNotWatched
+    │   ├── ItemNotFound
+    │   ├── JobNotFound
+    │   ├── ModelVersionNotFound
+    │   ├── RatingNotFound
+    │   ├── RouteNotFound
+    │   ├── SweepNotFound
+    │   └── UserNotFound
+    ├── NotReady
+    │   ├── DatabaseUnavailable
+    │   ├── ModelLoading
+    │   ├── ModelUnreadable
+    │   ├── NoModelPublished
+    │   ├── ServiceBusy
+    │   └── ShelfUnavailable
+    ├── ShelfError
+    │   ├── ObjectCorrupt
+    │   └── ObjectMissing
+    ├── TrainingFailed
+    │   ├── ChangeNotKept
+    │   ├── Diverged
+    │   ├── Hopeless
+    │   ├── IdenticalRatings
+    │   ├── NotEnoughMemory
+    │   ├── StoppedEarly
+    │   └── TooFewRatings
+    └── UnsupportedMedia
+
+A class's docstring is its title; its message is the detail: field, value and remedy. Keyword
+arguments are facts, which the problem document contains as members. `recsvc.api.problems` maps each
+family to an HTTP status. docs/problems.md has a heading for each class.
+"""
+
+from recsvc.errors.base import Conflict, InvalidInput, NotFound, NotReady, RecsvcError
+from recsvc.errors.catalog import InvalidId, ItemNotFound, UserNotFound
+from recsvc.errors.configuration import ConfigurationError
+from recsvc.errors.diagnosis import NothingToChange, UnknownFinding
+from recsvc.errors.evaluation import EvaluationFailed, NothingHeldOut, RatingsLeaked
+from recsvc.errors.feedback import InvalidRating, InvalidScale, RatingNotFound, ValueOffScale
+from recsvc.errors.imports import (
+    BinaryFile,
+    ImportFailed,
+    NothingAccepted,
+    TruncatedFile,
+    UnrecognisedFormat,
+)
+from recsvc.errors.jobs import AttemptsExhausted, JobFinished, JobNotFound, LeaseLost
+from recsvc.errors.models import (
+    AlreadyPublished,
+    CheckpointUnreadable,
+    ModelLoading,
+    ModelUnreadable,
+    ModelVersionNotFound,
+    NoModelPublished,
+    NothingToRollBackTo,
+    VersionRetired,
+)
+from recsvc.errors.requests import (
+    BodyTooLarge,
+    InvalidCursor,
+    MalformedRequest,
+    MethodNotAllowed,
+    RouteNotFound,
+    ServiceBusy,
+    UnsupportedMedia,
+)
+from recsvc.errors.storage import (
+    DatabaseUnavailable,
+    ObjectCorrupt,
+    ObjectMissing,
+    ShelfError,
+    ShelfUnavailable,
+)
+from recsvc.errors.training import (
+    Diverged,
+    EpochNotWatched,
+    IdenticalRatings,
+    InvalidHyperparameter,
+    NotEnoughMemory,
+    TooFewRatings,
+    TrainingFailed,
+    UnknownHyperparameter,
+)
+from recsvc.errors.tuning import (
+    ChangeNotKept,
+    Hopeless,
+    InvalidSweep,
+    StoppedEarly,
+    SweepFinished,
+    SweepNotFound,
+)
+
+__all__ = [
+    "AlreadyPublished",
+    "AttemptsExhausted",
+    "BinaryFile",
+    "BodyTooLarge",
+    "ChangeNotKept",
+    "CheckpointUnreadable",
+    "ConfigurationError",
+    "Conflict",
+    "DatabaseUnavailable",
+    "Diverged",
+    "EpochNotWatched",
+    "EvaluationFailed",
+    "Hopeless",
+    "IdenticalRatings",
+    "ImportFailed",
+    "InvalidCursor",
+    "InvalidHyperparameter",
+    "InvalidId",
+    "InvalidInput",
+    "InvalidRating",
+    "InvalidScale",
+    "InvalidSweep",
+    "ItemNotFound",
+    "JobFinished",
+    "JobNotFound",
+    "LeaseLost",
+    "MalformedRequest",
+    "MethodNotAllowed",
+    "ModelLoading",
+    "ModelUnreadable",
+    "ModelVersionNotFound",
+    "NoModelPublished",
+    "NotEnoughMemory",
+    "NotFound",
+    "NotReady",
+    "NothingAccepted",
+    "NothingHeldOut",
+    "NothingToChange",
+    "NothingToRollBackTo",
+    "ObjectCorrupt",
+    "ObjectMissing",
+    "RatingNotFound",
+    "RatingsLeaked",
+    "RecsvcError",
+    "RouteNotFound",
+    "ServiceBusy",
+    "ShelfError",
+    "ShelfUnavailable",
+    "StoppedEarly",
+    "SweepFinished",
+    "SweepNotFound",
+    "TooFewRatings",
+    "TrainingFailed",
+    "TruncatedFile",
+    "UnknownFinding",
+    "UnknownHyperparameter",
+    "UnrecognisedFormat",
+    "UnsupportedMedia",
+    "UserNotFound",
+    "ValueOffScale",
+    "VersionRetired",
+]

@@ -1,0 +1,27 @@
+"""Errors of diagnoses and of the changes that they suggest."""
+
+from recsvc.errors.base import Conflict, InvalidInput
+
+
+class NothingToChange(Conflict):
+    """No finding suggests a change"""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(
+            f"No finding of training job {job_id} suggests a change of its hyperparameters. "
+            f"GET /v1/training-jobs/{job_id}/diagnosis says what was found.",
+            job_id=job_id,
+        )
+
+
+class UnknownFinding(InvalidInput):
+    """No such finding with a change to apply"""
+
+    def __init__(self, job_id: int, code: str, known: list[str]) -> None:
+        super().__init__(
+            f"apply has {code!r}, which the diagnosis of training job {job_id} does not suggest a "
+            f"change for. It does for: {', '.join(known) or 'nothing'}.",
+            field="apply",
+            value=code,
+            known=known,
+        )

@@ -1,0 +1,48 @@
+"""Errors of ratings and of the rating scale."""
+
+from recsvc.errors.base import InvalidInput, NotFound
+
+
+class RatingNotFound(NotFound):
+    """No such rating"""
+
+    def __init__(self, user_id: str, item_id: str) -> None:
+        super().__init__(
+            f"User {user_id!r} has not rated item {item_id!r}.", user_id=user_id, item_id=item_id
+        )
+
+
+class InvalidRating(InvalidInput):
+    """Rating is not a finite number"""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(
+            f"value is {value!r}; a rating is a finite number, such as 4 or 3.5.",
+            field="value",
+            value=str(value),
+        )
+
+
+class ValueOffScale(InvalidInput):
+    """Rating is off the declared scale"""
+
+    def __init__(self, value: float, scale: str) -> None:
+        super().__init__(
+            f"value is {value:g}, which is not on the rating scale {scale}. "
+            "Send a value of the scale, or declare another one in RECSVC_RATING_SCALE.",
+            field="value",
+            value=value,
+            scale=scale,
+        )
+
+
+class InvalidScale(InvalidInput):
+    """Rating scale cannot be read"""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(
+            f"The rating scale is {text!r}: {reason}. "
+            "Write first:last:step (1:5:1), a list (1,2,3,5) or auto.",
+            field="rating_scale",
+            value=text,
+        )
