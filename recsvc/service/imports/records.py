@@ -32,9 +32,9 @@ T = TypeVar("T")
 
 LONGEST_TITLE = 1000
 
-NO_RATING = Refused("no-rating", "The line has neither a rating nor the type of an interaction.")
-NO_TYPE = Refused("no-type", f"The line has no type; send one of {', '.join(EVENT_TYPES)}.")
-NOT_HERE = Refused("unknown-type", "The line is a rating; send it to /v1/ratings.")
+NO_RATING = "The line has neither a rating nor the type of an interaction."
+NO_TYPE = f"The line has no type; send one of {', '.join(EVENT_TYPES)}."
+NOT_HERE = "The line is a rating; send it to /v1/ratings."
 
 
 class Refusal(NamedTuple):
@@ -113,12 +113,18 @@ class Reading:
             n_lines,
             n_blank,
             RatingBatch(
-                *(users, user_of[ratings], items, item_of[ratings]),
+                users,
+                user_of[ratings],
+                items,
+                item_of[ratings],
                 np.array(values, dtype=np.float64)[self._values.which[ratings]],
                 _dated(told[ratings], self._undated.rated_at),
             ),
             InteractionBatch(
-                *(users, user_of[chosen], items, item_of[chosen]),
+                users,
+                user_of[chosen],
+                items,
+                item_of[chosen],
                 types[chosen].astype(np.uint8),
                 np.array(quantities, dtype=np.float64)[self._quantities.which[chosen]],
                 _dated(told[chosen], self._undated.occurred_at),
@@ -166,15 +172,15 @@ class Reading:
         if text:
             number = read_type(text)
             if number == RATED and untyped is None:
-                raise NOT_HERE
+                raise Refused("unknown-type", NOT_HERE)
             return number
         if untyped is None:
-            raise NO_TYPE
+            raise Refused("no-type", NO_TYPE)
         return RATED if untyped == "rating" else EVENT_TYPES.index(untyped)
 
     def _value(self, text: str) -> float:
         if not text and self._layout.has_types:
-            raise NO_RATING
+            raise Refused("no-rating", NO_RATING)
         return read_value(text, self._scale)
 
     def _read_titles(self, items: Sequence[str], chosen: Ints) -> dict[str, str]:
