@@ -10,20 +10,20 @@ from types import FrameType
 from recsvc.config import Settings
 from recsvc.runtime import logs, parent_watch
 from recsvc.service.context import open_context
+from recsvc.service.jobs.runner import FindUseCase, use_case
 from recsvc.worker.job_process import STOP_SIGNALS
 from recsvc.worker.loop import Worker
 
-__all__ = ["USE_CASES", "run"]
+__all__ = ["run"]
 
-USE_CASES = "recsvc.service.jobs.runner:use_case"
 GRACE_SECONDS = 5.0
 
 
-def run(settings: Settings, *, once: bool = False, use_cases: str = USE_CASES) -> None:
+def run(settings: Settings, *, once: bool = False, find: FindUseCase = use_case) -> None:
     """Carry out jobs until SIGTERM, SIGINT or the end of the process that started this one.
 
-    `once`       stop as soon as no job is due
-    `use_cases`  `module:function` that gives a kind's use case; found in the child process
+    `once`  stop as soon as no job is due
+    `find`  returns the use case of a kind of job; a function of a module, for the child imports it
     """
     logs.configure(settings.log_level)
     stopping = threading.Event()
@@ -31,7 +31,7 @@ def run(settings: Settings, *, once: bool = False, use_cases: str = USE_CASES) -
     parent_watch.stop_with_parent(stopping.set, grace_seconds=GRACE_SECONDS)
     context = open_context(settings)
     try:
-        Worker(settings, context, stopping, use_cases).work(once=once)
+        Worker(settings, context, stopping, find).work(once=once)
     finally:
         context.database.close()
 

@@ -1,10 +1,9 @@
 """The process in which one job is carried out."""
 
-import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
@@ -17,7 +16,7 @@ from recsvc.db.jobs.queue import Lease
 from recsvc.errors import LeaseLost
 from recsvc.runtime import logs, parent_watch
 from recsvc.service.context import open_context
-from recsvc.service.jobs.runner import UseCase, carry_out
+from recsvc.service.jobs.runner import FindUseCase, carry_out
 
 log = structlog.stdlib.get_logger("recsvc.worker")
 
@@ -43,11 +42,11 @@ class Child:
 
 
 @contextmanager
-def started(settings: Settings, lease: Lease, use_cases: str) -> Iterator[Child]:
+def started(settings: Settings, lease: Lease, find: FindUseCase) -> Iterator[Child]:
     """Start the child that carries the job out; at the end of the block it lives no more."""
     spawning = get_context("spawn")
     ours, theirs = spawning.Pipe(duplex=False)
-    child = spawning.Process(target=_child, args=(settings, lease, use_cases, theirs), name="job")
+    child = spawning.Process(target=_child, args=(settings, lease, find, theirs), name="job")
     with _signals_held_back():
         child.start()
     theirs.close()
@@ -58,7 +57,7 @@ def started(settings: Settings, lease: Lease, use_cases: str) -> Iterator[Child]
         child.join()
 
 
-def _child(settings: Settings, lease: Lease, use_cases: str, report: Connection) -> None:
+def _child(settings: Settings, lease: Lease, find: FindUseCase, report: Connection) -> None:
     """Carry out one job. Stopping it is the parent's business, so signals to the group pass by."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -70,7 +69,7 @@ def _child(settings: Settings, lease: Lease, use_cases: str, report: Connection)
     job_log = log.bind(worker=lease.worker, job_id=lease.job_id, fence=lease.fence)
     try:
         context = open_context(settings, migrate=False)
-        state = carry_out(context, lease.job_id, lease, _resolve(use_cases))
+        state = carry_out(context, lease.job_id, lease, find)
     except LeaseLost:
         job_log.warning("lease lost")
     except Exception as error:
@@ -99,9 +98,3 @@ def _signals_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-
-
-def _resolve(name: str) -> Callable[[str], UseCase]:
-    module, function = name.split(":")
-    found: Callable[[str], UseCase] = getattr(importlib.import_module(module), function)
-    return found

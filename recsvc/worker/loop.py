@@ -23,6 +23,7 @@ from recsvc.db.tables import Job, JobState
 from recsvc.errors import DatabaseUnavailable, LeaseLost, RecsvcError
 from recsvc.service import retention
 from recsvc.service.context import Context
+from recsvc.service.jobs.runner import FindUseCase
 from recsvc.worker import job_process
 
 log = structlog.stdlib.get_logger("recsvc.worker")
@@ -45,13 +46,13 @@ class Worker:
     """One job at a time, under a name that no other worker has ever had."""
 
     def __init__(
-        self, settings: Settings, context: Context, stopping: threading.Event, use_cases: str
+        self, settings: Settings, context: Context, stopping: threading.Event, find: FindUseCase
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._settings = settings
         self._context = context
         self._stopping = stopping
-        self._use_cases = use_cases
+        self._find = find
         self._log = log.bind(worker=self.name)
 
     def work(self, *, once: bool) -> None:
@@ -85,7 +86,7 @@ class Worker:
         lease = lease_of(job)
         job_log = self._log.bind(job_id=job.id, kind=job.kind)
         job_log.info("job claimed", attempt=job.attempt, fence=job.fence)
-        with job_process.started(self._settings, lease, self._use_cases) as started:
+        with job_process.started(self._settings, lease, self._find) as started:
             ending = self._watch(started.process, lease)
         told = started.told()
         try:

@@ -21,8 +21,14 @@ from tests.conftest import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 1.5
-RUN = "from recsvc.worker import run; from recsvc.config import Settings; run(Settings(), {})"
-TINY = "tests.factories.tiny_jobs:use_case"
+RUN = """
+from recsvc.config import Settings
+from recsvc.worker import run
+from {module} import use_case
+
+run(Settings(), once={once}, find=use_case)
+"""
+TINY = "tests.factories.tiny_jobs"
 FOREVER = {"do": "count", "to": 100_000, "pause": 0.02}
 
 
@@ -48,10 +54,9 @@ class House:
         """
         return self.enqueue(**FOREVER | {"to": to, "halt": halt, "gate": str(self.gate)})
 
-    def start(self, *, once: bool = False, use_cases: str = TINY) -> subprocess.Popen:
-        options = f"once={once}, use_cases={use_cases!r}"
+    def start(self, *, once: bool = False, module: str = TINY) -> subprocess.Popen:
         worker = subprocess.Popen(
-            [sys.executable, "-c", RUN.replace("{}", options)],
+            [sys.executable, "-c", RUN.format(module=module, once=once)],
             cwd=ROOT,
             env=self.environment(),
             start_new_session=True,

@@ -13,7 +13,6 @@ from recsvc.db.session import reading, unit_of_work
 from recsvc.service.context import open_context
 from recsvc.service.imports import import_job
 from recsvc.service.jobs import queries
-from recsvc.worker import USE_CASES
 from tests.conftest import PATIENCE_SECONDS
 from tests.worker.conftest import (
     ROOT,
@@ -46,7 +45,7 @@ def test_an_import_is_carried_out_by_what_the_service_has_for_it(house):
         job = import_job.request_import(session, upload, dry_run=False, now=datetime.now(UTC))
     context.database.close()
 
-    assert house.start(once=True, use_cases=USE_CASES).wait(PATIENCE_SECONDS) == 0
+    assert house.start(once=True, module="recsvc.service.jobs.runner").wait(PATIENCE_SECONDS) == 0
 
     with reading(house.database) as session:
         job = queries.get_job(session, job.id, "import")

@@ -12,9 +12,9 @@ from recsvc.db.session import reading
 from recsvc.service.jobs import queries
 from recsvc.worker import loop
 from tests.conftest import PATIENCE_SECONDS
+from tests.factories.tiny_jobs import use_case
 from tests.worker.conftest import (
     FOREVER,
-    TINY,
     assert_gone,
     descendants,
     is_alive,
@@ -123,4 +123,4 @@ def start_worker(environment: dict[str, str], ready: str) -> None:
 def run_patiently() -> None:
     """Run a worker that may take longer than five seconds to hand its job back."""
     worker_module.GRACE_SECONDS = PATIENCE_SECONDS
-    worker_module.run(Settings(), use_cases=TINY)
+    worker_module.run(Settings(), find=use_case)

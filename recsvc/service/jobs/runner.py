@@ -11,6 +11,7 @@ from recsvc.errors import LeaseLost, NotReady, RecsvcError
 from recsvc.service.context import Context
 
 UseCase = Callable[[Context, Lease, Job], dict[str, Any]]
+FindUseCase = Callable[[str], UseCase]
 
 
 def use_case(kind: str) -> UseCase:
@@ -29,7 +30,7 @@ def use_case(kind: str) -> UseCase:
 
 
 def carry_out(
-    context: Context, job_id: int, lease: Lease, find: Callable[[str], UseCase] = use_case
+    context: Context, job_id: int, lease: Lease, find: FindUseCase = use_case
 ) -> JobState:
     """Run a job to its end and write it, under the lease.
 
