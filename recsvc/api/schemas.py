@@ -1,7 +1,7 @@
 """Bodies and answers that several resources share."""
 
 from datetime import datetime
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -74,13 +74,29 @@ class JobOut(Answer):
         return cls(**job_fields(job))
 
 
-def job_fields(job: Job) -> dict[str, Any]:
+class JobFields(TypedDict):
+    """The members of `JobOut`, which every kind of job has."""
+
+    id: int
+    kind: str
+    state: JobState
+    progress: float
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: dict[str, Any] | None
+    result: dict[str, Any] | None
+    links: dict[str, str]
+
+
+def job_fields(job: Job) -> JobFields:
     """Give the members of `JobOut` for a job, so that a kind of its own can add to them."""
     address = f"/v1/{job.kind}-jobs/{job.id}"
     return {
         "id": job.id,
         "kind": job.kind,
-        "state": job.state,
+        "state": JobState(job.state),
         "progress": job.progress,
         "attempt": job.attempt,
         "created_at": job.created_at,

@@ -52,7 +52,8 @@ async def get_readiness(request: Request, response: Response) -> Readiness:
     Without a published model the service is ready all the same: it takes ratings and trains.
     """
     monitor: DatabaseMonitor = request.app.state.database_monitor
-    database = Check(name="database", **monitor.state()._asdict())
+    state = monitor.state()
+    database = Check(name="database", ok=state.ok, reason=state.reason)
     checks = [database, *([_model(request.app.state.serving)] if database.ok else [])]
     ready = all(check.ok for check in checks)
     response.status_code = 200 if ready else 503

@@ -11,7 +11,7 @@ from recsvc.api.openapi import responses
 from recsvc.api.schemas import Answer, Body
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
-from recsvc.rbm.diagnosis import Evidence, Finding, Severity
+from recsvc.rbm.diagnosis import Change, Evidence, Finding, Severity
 from recsvc.rbm.params import Hyperparameters
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.diagnosis.job_diagnosis import Diagnosis, Verdict
@@ -34,7 +34,12 @@ class EvidenceOut(Answer):
     @classmethod
     def of(cls, evidence: Evidence) -> "EvidenceOut":
         """Show one."""
-        return cls(**evidence._asdict())
+        return cls(
+            metric=evidence.metric,
+            value=evidence.value,
+            threshold=evidence.threshold,
+            source=evidence.source,
+        )
 
 
 class ChangeOut(Answer):
@@ -43,6 +48,11 @@ class ChangeOut(Answer):
     hyperparameter: str = Field(examples=["learning_rate"])
     before: Value = Field(examples=[2.0], serialization_alias="from")
     to: Value = Field(examples=[0.03])
+
+    @classmethod
+    def of(cls, change: Change) -> "ChangeOut":
+        """Show one."""
+        return cls(hyperparameter=change.hyperparameter, before=change.before, to=change.to)
 
     @field_validator("before", "to")
     @classmethod
@@ -70,7 +80,7 @@ class FindingOut(Answer):
     def of(cls, finding: Finding) -> "FindingOut":
         """Show one."""
         first, *others = map(EvidenceOut.of, finding.evidence)
-        change = ChangeOut(**finding.change._asdict()) if finding.change else None
+        change = finding.change
         return cls(
             code=finding.code,
             severity=finding.severity,
@@ -78,7 +88,7 @@ class FindingOut(Answer):
             evidence=first,
             further_evidence=others,
             cause=finding.cause,
-            change=change,
+            change=change and ChangeOut.of(change),
             confidence=finding.confidence,
             docs=f"/diagnosis/{finding.code}",
         )
@@ -139,7 +149,13 @@ def get_diagnosis(
     """Of a job that runs as of one that is over; what is healthy is said to be."""
     job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
     queries.defer_success(session, job, serving.behind(session))
-    return JobDiagnosis(**_shown(diagnosis), job_id=job.id, state=JobState(job.state))
+    return JobDiagnosis(
+        verdict=diagnosis.verdict,
+        findings=_shown(diagnosis),
+        n_epochs=diagnosis.n_epochs,
+        job_id=job.id,
+        state=JobState(job.state),
+    )
 
 
 @router.post(
@@ -150,11 +166,11 @@ def get_diagnosis(
 @runs_on("slow")
 def diagnose_curve(body: Annotated[CurveToDiagnose, FromBody()]) -> DiagnosisOut:
     """Nothing is stored. A check that lacks a column says nothing."""
-    return DiagnosisOut(**_shown(job_diagnosis.diagnose_curve(body.curves, body.hyperparameters)))
+    diagnosis = job_diagnosis.diagnose_curve(body.curves, body.hyperparameters)
+    return DiagnosisOut(
+        verdict=diagnosis.verdict, findings=_shown(diagnosis), n_epochs=diagnosis.n_epochs
+    )
 
 
-def _shown(diagnosis: Diagnosis) -> dict[str, Any]:
-    findings = [FindingOut.of(finding) for finding in diagnosis.findings]
-    return {
-        "verdict": diagnosis.verdict, "findings": findings, "n_epochs": diagnosis.n_epochs,
-    }  # fmt: skip
+def _shown(diagnosis: Diagnosis) -> list[FindingOut]:
+    return [FindingOut.of(finding) for finding in diagnosis.findings]

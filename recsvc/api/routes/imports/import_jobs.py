@@ -73,7 +73,7 @@ class ImportJobOut(JobOut):
             format=told.get("format") or job.spec["format"],
             dry_run=job.spec["dry_run"],
             cancel_requested=job.cancel_requested,
-            counts=Counts(**{name: told[name] for name in Counts.model_fields if name in told}),
+            counts=Counts.model_validate(told),
         )
 
 

@@ -66,7 +66,9 @@ class EvaluationJobOut(JobOut):
         }
         return cls(
             **fields,
-            **job.spec,
+            version=job.spec["version"],
+            n=job.spec["n"],
+            n_users=job.spec["n_users"],
             cancel_requested=job.cancel_requested,
             phase=(job.progress_note or {}).get("phase"),
         )

@@ -48,7 +48,13 @@ class PredictionOut(Answer):
             ProbabilityOut(value=value, probability=probability)
             for value, probability in prediction.distribution
         ]
-        return cls(**{**prediction.__dict__, "distribution": distribution})
+        return cls(
+            item_id=prediction.item_id,
+            expected_rating=prediction.expected_rating,
+            entropy=prediction.entropy,
+            distribution=distribution,
+            source=prediction.source,
+        )
 
 
 class PredictionsOut(Answer):

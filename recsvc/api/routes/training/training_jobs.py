@@ -1,7 +1,8 @@
 """Training jobs: start one, follow it, stop it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Body as FromBody
 from fastapi import Request, Response, status
@@ -34,14 +35,13 @@ from recsvc.errors import (
     UnknownFinding,
     UnknownHyperparameter,
 )
+from recsvc.rbm.auto_hyperparameters import Choice
 from recsvc.rbm.model_kind import ModelKind
 from recsvc.service.jobs import queries
 from recsvc.service.training import autopilot_outcome, retries, training_job
 from recsvc.service.training_spec import TrainingSpec
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
-
-TOLD = ("phase", "epoch", "epochs", "eta_seconds", "next_job_id")
 
 Publish = Literal["if_better", "never", "always"]
 
@@ -61,6 +61,16 @@ class TrainingBase(Body):
     )
     warm_start: bool = Field(False, description="Start from the published version's weights.")
 
+    def spec(self) -> TrainingSpec:
+        """Return the specification of such a job."""
+        return TrainingSpec(
+            hyperparameters=dict(self.hyperparameters),
+            model_kind=self.model_kind,
+            seed=self.seed,
+            validation_share=self.validation_share,
+            warm_start=self.warm_start,
+        )
+
 
 class TrainingRequest(TrainingBase):
     """What to learn, and how. Everything has a default."""
@@ -78,6 +88,10 @@ class TrainingRequest(TrainingBase):
     autopilot: bool = Field(
         False, description="Follow the diagnosis: try its changes, keep those that help."
     )
+
+    def spec(self) -> TrainingSpec:
+        """Return the specification of the job."""
+        return replace(super().spec(), publish=self.publish, autopilot=self.autopilot)
 
 
 class Retry(Body):
@@ -98,6 +112,11 @@ class ChoiceOut(Answer):
     because: str = Field(
         examples=["270 ratings an item and 166 a user are enough for many hidden units"]
     )
+
+    @classmethod
+    def of(cls, choice: Choice) -> Self:
+        """Return the value and the reason."""
+        return cls(value=choice.value, because=choice.because)
 
 
 class TryOut(ChangeOut):
@@ -160,19 +179,32 @@ class TrainingJobOut(JobOut):
     def of(cls, job: Job) -> "TrainingJobOut":
         """Show a training job."""
         note, result = job.progress_note or {}, job.result or {}
-        told = {name: note.get(name) for name in TOLD}
+        spec = TrainingSpec.from_dict(job.spec)
         fields = job_fields(job)
         fields["links"] |= _links(job)
         end = autopilot_outcome.end_of(job)
         return cls(
             **fields,
-            **{"autopilot": False, **job.spec},
-            **told,
+            hyperparameters=spec.hyperparameters,
+            model_kind=spec.model_kind,
+            seed=spec.seed,
+            validation_share=spec.validation_share,
+            publish=spec.publish,
+            warm_start=spec.warm_start,
+            retry_of=spec.retry_of,
+            autopilot=spec.autopilot,
+            trying=spec.trying,
+            tried=spec.tried,
+            next_job_id=note.get("next_job_id"),
+            phase=note.get("phase"),
+            epoch=note.get("epoch"),
+            epochs=note.get("epochs"),
+            eta_seconds=note.get("eta_seconds"),
             cancel_requested=job.cancel_requested,
             best_epoch=result.get("best_epoch", note.get("best_epoch")),
             baselines=result.get("baselines", note.get("baselines")),
             choices=note.get("choices"),
-            autopilot_end=end and AutopilotEndOut(**end._asdict()),
+            autopilot_end=end and AutopilotEndOut(because=end.because, best_job_id=end.best_job_id),
         )
 
 
@@ -203,8 +235,7 @@ def request_training(
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Answer at once; a worker does the training. Follow it at the Location."""
-    spec = TrainingSpec(**body.model_dump())
-    return _queued(training_job.request_training(session, spec=spec, now=now), response)
+    return _queued(training_job.request_training(session, spec=body.spec(), now=now), response)
 
 
 def _queued(job: Job, response: Response) -> TrainingJobOut:

@@ -14,7 +14,6 @@ from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm.data_profile import DataProfile
 from recsvc.service.training import training_preview
 from recsvc.service.training.training_preview import Preview
-from recsvc.service.training_spec import TrainingSpec
 
 router = Router(prefix="/v1", tags=["training jobs"])
 
@@ -58,9 +57,17 @@ class DataOut(Answer):
     @classmethod
     def of(cls, data: DataProfile) -> "DataOut":
         """Show a profile."""
-        levels = [{"value": value, "count": count} for value, count in data.levels.items()]
-        remarks = [vars(remark) for remark in data.remarks]
-        return cls.model_validate({**vars(data), "levels": levels, "remarks": remarks})
+        return cls(
+            n_users=data.n_users,
+            n_items=data.n_items,
+            n_ratings=data.n_ratings,
+            n_interactions=data.n_interactions,
+            missing_share=data.missing_share,
+            ratings_per_user=data.ratings_per_user,
+            ratings_per_item=data.ratings_per_item,
+            levels=[LevelOut(value=value, count=count) for value, count in data.levels.items()],
+            remarks=[RemarkOut.model_validate(remark) for remark in data.remarks],
+        )
 
 
 class ImportedOut(Answer):
@@ -100,19 +107,17 @@ class PreviewOut(Answer):
     def of(cls, preview: Preview) -> "PreviewOut":
         """Show a preview."""
         problem, choices = preview.problem, preview.choices
-        verdict = "refused" if problem else "scarce" if preview.is_scarce else "ready"
-        return cls.model_validate(
-            {
-                **vars(preview),
-                "verdict": verdict,
-                "problem": problem.as_dict() if problem else None,
-                "data": DataOut.of(preview.data),
-                "imported": vars(preview.imported),
-                "choices": {name: choice._asdict() for name, choice in choices.items()}
-                if choices is not None
-                else None,
-                "estimated_seconds": preview.seconds,
-            }
+        return cls(
+            verdict="refused" if problem else "scarce" if preview.is_scarce else "ready",
+            problem=problem.as_dict() if problem else None,
+            data=DataOut.of(preview.data),
+            imported=ImportedOut.model_validate(preview.imported),
+            hyperparameters=preview.hyperparameters,
+            choices=choices and {name: ChoiceOut.of(choice) for name, choice in choices.items()},
+            ratings_per_parameter=preview.ratings_per_parameter,
+            needed_bytes=preview.needed_bytes,
+            available_bytes=preview.available_bytes,
+            estimated_seconds=preview.seconds,
         )
 
 
@@ -127,4 +132,4 @@ def validate_training(
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> PreviewOut:
     """Read all data, queue and write nothing. Takes a second for a million ratings."""
-    return PreviewOut.of(training_preview.preview(context, TrainingSpec(**body.model_dump())))
+    return PreviewOut.of(training_preview.preview(context, body.spec()))

@@ -1,6 +1,5 @@
 """Sweeps: many training jobs beside each other, the best of them, and what made the difference."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -23,9 +22,8 @@ from recsvc.errors import (
     SweepNotFound,
     UnknownHyperparameter,
 )
-from recsvc.service.training_spec import TrainingSpec
 from recsvc.service.tuning import sweep_status, sweeps
-from recsvc.service.tuning.sweep_status import Standing
+from recsvc.service.tuning.sweep_status import Standing, Trial
 from recsvc.service.tuning.sweeps import SweepKind, SweepSpec
 
 router = Router(prefix="/v1/sweeps", tags=["sweeps"])
@@ -109,8 +107,7 @@ class SweepRequest(Body):
         if len(given) != 1:
             named = " and ".join(given) or "empty"
             raise InvalidSweep("body", named, "give exactly one of grid, random and rate_range.")
-        base = TrainingSpec(**body["base"])
-        return SweepSpec(given[0], body[given[0]], base, self.early_stopping)
+        return SweepSpec(given[0], body[given[0]], self.base.spec(), self.early_stopping)
 
 
 class TrialOut(Answer):
@@ -125,6 +122,19 @@ class TrialOut(Answer):
     best_epoch: int | None = Field(examples=[22])
     best: float | None = Field(examples=[0.31], description="The metric at the best epoch.")
     stopped_early: bool
+
+    @classmethod
+    def of(cls, trial: Trial) -> "TrialOut":
+        """Show a trial."""
+        return cls(
+            job_id=trial.job_id,
+            hyperparameters=trial.hyperparameters,
+            state=JobState(trial.state),
+            epochs=trial.epochs,
+            best_epoch=trial.best_epoch,
+            best=trial.best,
+            stopped_early=trial.stopped_early,
+        )
 
 
 class SensitivityOut(Answer):
@@ -179,13 +189,19 @@ class SweepOut(Answer):
             links |= {"model": f"/v1/models/{best}", "publish": f"/v1/models/{best}/publish"}
         shares = standing.sensitivity.items()
         return cls(
-            id=sweep.id, kind=sweep.kind, state=standing.state, created_at=sweep.created_at,
-            metric=standing.metric, early_stopping=sweep.spec["early_stopping"],
-            trials=[TrialOut(**asdict(one)) for one in standing.trials],
-            best_job_id=standing.best_job_id, best_model_version=best,
+            id=sweep.id,
+            kind=sweep.kind,
+            state=standing.state,
+            created_at=sweep.created_at,
+            metric=standing.metric,
+            early_stopping=sweep.spec["early_stopping"],
+            trials=[TrialOut.of(one) for one in standing.trials],
+            best_job_id=standing.best_job_id,
+            best_model_version=best,
             sensitivity=[SensitivityOut(hyperparameter=name, share=of) for name, of in shares],
-            suggestion=standing.suggestion, links=links,
-        )  # fmt: skip
+            suggestion=standing.suggestion,
+            links=links,
+        )
 
 
 @router.post(
