@@ -149,7 +149,7 @@ def read_model(buffer: Buffer) -> Model:
     """Read a model; its arrays are views of the buffer. Raises CheckpointUnreadable."""
     arrays, facts = _read("model", buffer)
     params = _params("params", arrays)
-    scale = RatingScale(**{name: tuple(part) for name, part in facts["scale"].items()})
+    scale = RatingScale.from_dict(facts["scale"])
     return Model(
         facts["model_kind"],
         params,
@@ -202,10 +202,11 @@ def _raters(arrays: Mapping[str, Array], facts: Mapping[str, Any], values: Doubl
     item_hidden, user_bias, item_bias, item_counts = (
         arrays[f"raters.{name}"] for name in RATER_ARRAYS
     )
+    powers, level_bias, centre = (arrays[f"blend.{name}"] for name in BLEND_ARRAYS)
     return Raters(
         by_user,
         by_item,
-        Blend(*(arrays[f"blend.{name}"] for name in BLEND_ARRAYS)),
+        Blend(powers, level_bias, centre),
         item_hidden,
         user_bias,
         item_bias,
@@ -232,7 +233,8 @@ def _predictor(
 
 def _params(part: str, arrays: Mapping[str, Array]) -> Params:
     names = ("weights", "visible_bias", "hidden_bias")
-    return Params(*(arrays[f"{part}.{name}"] for name in names))
+    weights, visible_bias, hidden_bias = (arrays[f"{part}.{name}"] for name in names)
+    return Params(weights, visible_bias, hidden_bias)
 
 
 def _vocabulary_arrays(name: str, vocabulary: Vocabulary) -> dict[str, Array]:

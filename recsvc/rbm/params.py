@@ -41,7 +41,11 @@ class Params:
 
     def zeros_like(self) -> "Params":
         """Give zeros in the same shapes: the velocity before the first step."""
-        return Params(*(np.zeros_like(array) for array in self.arrays().values()))
+        return Params(
+            np.zeros_like(self.weights),
+            np.zeros_like(self.visible_bias),
+            np.zeros_like(self.hidden_bias),
+        )
 
     def arrays(self) -> dict[str, Floats]:
         """Give the arrays by name, in the order in which they are hashed and stored."""

@@ -1,9 +1,10 @@
 """What the model sees of the world: ids as numbers, values as levels, ratings as a matrix."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,13 @@ class RatingScale:
             raise ValueError("its values must increase")
         if len(self.values) > 255:
             raise ValueError("it has more than 255 values; use auto, which bins them")
+
+    @classmethod
+    def from_dict(cls, parts: Mapping[str, Sequence[Any]]) -> "RatingScale":
+        """Read the fields as JSON keeps them; the last two may be missing."""
+        return cls(
+            tuple(parts["values"]), tuple(parts.get("edges", ())), tuple(parts.get("events", ()))
+        )
 
     @classmethod
     def parse(cls, text: str) -> "RatingScale | None":

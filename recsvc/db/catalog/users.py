@@ -21,7 +21,7 @@ def erase(session: Session, user_id: str) -> Erased | None:
     key = session.scalar(locked)  # whoever was writing something of theirs has ended by now
     if key is None:
         return None
-    erased = Erased(*(_n_rows(session, table, key) for table in (Rating, Interaction)))
+    erased = Erased(_n_rows(session, Rating, key), _n_rows(session, Interaction, key))
     session.execute(delete(User).where(User.key == key))  # takes all rows of theirs along
     return erased
 

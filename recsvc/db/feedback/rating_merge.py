@@ -95,7 +95,8 @@ def settle(rows: Rows, is_stored: Flags, stored: Rows) -> Settled:
         for n in range(starts[pair] + 1, ends[pair]):
             counts[_follow(final, pair, float(rows.value[n]), int(rows.rated_at[n]))] += 1
     is_news = ~is_stored | (final.value != stored.value) | (final.rated_at != stored.rated_at)
-    return Settled(final, is_news, Written(*counts.tolist()))
+    added, changed, unchanged, late = counts.tolist()
+    return Settled(final, is_news, Written(added, changed, unchanged, late))
 
 
 def _fates(first: Rows, is_stored: Flags, stored: Rows) -> Ints:

@@ -69,7 +69,7 @@ def catalogue_rows(session: Session, *, since: datetime | None = None) -> Sequen
     rows = select(Item.key, Item.item_id, Item.title, is_barred, Item.updated_at)
     if since is not None:
         rows = rows.where(Item.updated_at >= since)
-    return [CatalogueRow(*row) for row in session.execute(rows.order_by(Item.key))]
+    return [CatalogueRow._make(row) for row in session.execute(rows.order_by(Item.key))]
 
 
 class Popularity(NamedTuple):
@@ -101,7 +101,7 @@ def popularity(session: Session) -> Popularity:
 def listable_items(session: Session, keys: Sequence[int]) -> dict[int, ListableItem]:
     """Return those of these items, by key, that may be listed."""
     found = _listable().where(Item.key.in_(keys))
-    return {row.key: ListableItem(*row) for row in session.execute(found)}
+    return {row.key: ListableItem._make(row) for row in session.execute(found)}
 
 
 def newest_items(session: Session, *, below: int | None, limit: int) -> list[ListableItem]:
@@ -109,7 +109,7 @@ def newest_items(session: Session, *, below: int | None, limit: int) -> list[Lis
     found = _listable().order_by(Item.key.desc()).limit(limit)
     if below is not None:
         found = found.where(Item.key < below)
-    return [ListableItem(*row) for row in session.execute(found)]
+    return [ListableItem._make(row) for row in session.execute(found)]
 
 
 def _listable() -> Select[int, str, str | None]:

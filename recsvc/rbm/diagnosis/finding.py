@@ -49,7 +49,13 @@ class Finding:
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> "Finding":
         """Read what `as_dict` gave, before JSON or after."""
-        evidence = tuple(Evidence(*one) for one in told["evidence"])
-        change = told["change"] and Change(*told["change"])
         first, last = told["epochs"]
-        return cls(**{**told, "epochs": (first, last), "evidence": evidence, "change": change})
+        return cls(
+            code=told["code"],
+            severity=told["severity"],
+            epochs=(first, last),
+            evidence=tuple(Evidence._make(one) for one in told["evidence"]),
+            cause=told["cause"],
+            change=told["change"] and Change._make(told["change"]),
+            confidence=told["confidence"],
+        )

@@ -97,6 +97,7 @@ class Monitor:
         hidden = masked.sigmoid(inputs)
         predictor = self.machine.predictor(params, self.values.size)
         nll, rmse, spread = self._on_validation(params, predictor)
+        of_units = UnitFigures.of(hidden, params.weights)
         return Figures(
             validation_nll=nll,
             validation_rmse=rmse,
@@ -105,7 +106,11 @@ class Monitor:
             train_free_energy=_energy_per_rating(params, self.weighed[0], inputs[:WEIGHED_USERS]),
             validation_free_energy=self._validation_energy(params),
             prediction_spread=spread,
-            **vars(UnitFigures.of(hidden, params.weights)),
+            hidden_activity=of_units.hidden_activity,
+            hidden_certainty=of_units.hidden_certainty,
+            saturated_units=of_units.saturated_units,
+            dead_units=of_units.dead_units,
+            unit_similarity=of_units.unit_similarity,
         )
 
     def _on_validation(

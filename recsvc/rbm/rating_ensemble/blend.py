@@ -44,7 +44,13 @@ class Answers:
 
     def part(self, some: slice) -> "Answers":
         """Give some of the pairs."""
-        return Answers(**{name: array[some] for name, array in vars(self).items()})
+        return Answers(
+            self.by_user[some],
+            self.by_item[some],
+            self.by_biases[some],
+            self.user_counts[some],
+            self.item_counts[some],
+        )
 
     def experts(self) -> Iterator[Doubles]:
         """Give the logarithms of each expert's distributions, (n, n_levels)."""

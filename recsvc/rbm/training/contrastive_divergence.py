@@ -71,7 +71,14 @@ class Learner:
         weight_decay: float,
     ) -> "Learner":
         """Make ready to move parameters and velocity in place."""
-        machine = Machine(*params.arrays().values(), *velocity.arrays().values())
+        machine = Machine(
+            params.weights,
+            params.visible_bias,
+            params.hidden_bias,
+            velocity.weights,
+            velocity.visible_bias,
+            velocity.hidden_bias,
+        )
         n_batches = deal.starts.size - 1
         return cls(
             machine=machine,

@@ -272,9 +272,25 @@ def _judged(
     elif _is_flat(judged, hyper):
         judged = replace(judged, halvings=state.halvings + 1, halved_at=epoch)
     report = EpochReport(
-        epoch=epoch, rollbacks=state.rollbacks, largest_weight=largest_weight,
-        **vars(now), **vars(figures),
-    )  # fmt: skip
+        epoch=epoch,
+        learning_rate=now.learning_rate,
+        momentum=now.momentum,
+        cd_steps=now.cd_steps,
+        largest_weight=largest_weight,
+        rollbacks=state.rollbacks,
+        hidden_activity=figures.hidden_activity,
+        hidden_certainty=figures.hidden_certainty,
+        saturated_units=figures.saturated_units,
+        dead_units=figures.dead_units,
+        unit_similarity=figures.unit_similarity,
+        train_nll=figures.train_nll,
+        train_free_energy=figures.train_free_energy,
+        validation_nll=figures.validation_nll,
+        validation_rmse=figures.validation_rmse,
+        validation_ndcg=figures.validation_ndcg,
+        validation_free_energy=figures.validation_free_energy,
+        prediction_spread=figures.prediction_spread,
+    )
     return judged, report
 
 

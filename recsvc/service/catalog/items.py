@@ -81,7 +81,7 @@ def merge_items(
         if not unchanged:
             standing[item_id] = after
     _write_changed(session, known, standing, now=now)
-    return Written(**fates)
+    return Written(fates["added"], fates["changed"], fates["unchanged"])
 
 
 def merged(known: Mapping[str, Any], patch: Patch) -> dict[str, Any]:

@@ -21,13 +21,28 @@ N_NEEDED = 3  # columns: user, item and what the one did with the other
 # Column names as they are once lower-cased and stripped of what is no letter; the first wins.
 USER_NAMES = ("user", "userid", "customer", "customerid", "visitorid")
 ITEM_NAMES = (
-    *("item", "itemid", "product", "productid", "book", "bookid", "movie", "movieid"),
-    *("stockcode", "sku", "isbn"),
+    "item",
+    "itemid",
+    "product",
+    "productid",
+    "book",
+    "bookid",
+    "movie",
+    "movieid",
+    "stockcode",
+    "sku",
+    "isbn",
 )
 VALUE_NAMES = ("rating", "value", "score", "eventvalue", "bookrating")
 TIME_NAMES = (
-    *("timestamp", "time", "date", "ratedat", "occurredat", "eventtime"),
-    *("invoicedate", "orderdate"),
+    "timestamp",
+    "time",
+    "date",
+    "ratedat",
+    "occurredat",
+    "eventtime",
+    "invoicedate",
+    "orderdate",
 )
 TYPE_NAMES = ("eventtype", "feedbacktype", "type", "event")
 QUANTITY_NAMES = ("quantity", "qty")
@@ -161,7 +176,12 @@ def _with_header(line: str, separator: str) -> Layout | None:
     return Layout(
         NAMES[separator],
         separator,
-        *(user, item, value, time, kind, quantity),
+        user,
+        item,
+        value,
+        time,
+        kind,
+        quantity,
         title=column(names, TITLE_NAMES) if are_purchases else -1,
         n_fields=len(names),
         has_header=True,

@@ -40,6 +40,11 @@ class Fields(NamedTuple):
     quantity: str = ""
     title: str = ""
 
+    @classmethod
+    def of(cls, texts: list[str]) -> "Fields":
+        """Return the first fields from texts, the others empty."""
+        return cls._make(texts + [""] * (len(cls._fields) - len(texts)))
+
 
 def read_lines(
     layout: Layout, block: bytes, *, first_line: int, undated: Undated, scale: RatingScale | None
@@ -89,7 +94,7 @@ def fields_of_object(entry: object, layout: Layout) -> Fields:
     for field, place in zip(("user_id", "item_id"), places, strict=False):
         if place < 0:
             raise Refused("missing-field", f"The object has no {field}.")
-    return Fields(*("" if place < 0 else _text(values[place]) for place in places))
+    return Fields.of(["" if place < 0 else _text(values[place]) for place in places])
 
 
 def _sort_out(
@@ -119,7 +124,7 @@ def _fields(raw: bytes, layout: Layout) -> Fields:
     if len(fields) != layout.n_fields:
         code = "too-few-fields" if len(fields) < layout.n_fields else "too-many-fields"
         raise Refused(code, f"The line has {len(fields)} fields, the file {layout.n_fields}.")
-    return Fields(*("" if place < 0 else fields[place] for place in layout.places))
+    return Fields.of(["" if place < 0 else fields[place] for place in layout.places])
 
 
 def _fields_of_json(line: str, layout: Layout) -> Fields:

@@ -86,7 +86,7 @@ def _split(context: Context, job: Job, version: int) -> Split:
     with reading(context.database) as session:
         card = ModelVersions(session).get(version)
         share = _validation_share(session, card)
-    scale = RatingScale(**{name: tuple(part) for name, part in card.rating_scale.items()})
+    scale = RatingScale.from_dict(card.rating_scale)
     buffer = context.shelf.map(_known(job.snapshot_sha256))
     return comparison.split_of(checkpoint.read_snapshot(buffer), scale, share=share)
 

@@ -39,6 +39,18 @@ class Explained(Recommendation):
 
     because: list[Reason]
 
+    @classmethod
+    def of(cls, place: Recommendation, because: list[Reason]) -> "Explained":
+        """Return a place of a list with its reasons."""
+        return cls(
+            item_id=place.item_id,
+            title=place.title,
+            score=place.score,
+            expected_rating=place.expected_rating,
+            source=place.source,
+            because=because,
+        )
+
 
 def add_reasons(
     answering: Answering, known: Known, ratings: Mapping[str, float], ranked: RankedList
@@ -57,7 +69,7 @@ def add_reasons(
         for item_id, number, own in zip(listed, numbers.tolist(), effects.T, strict=True)
     }
     items: list[Recommendation] = [
-        Explained(**vars(place), because=because.get(place.item_id, [])) for place in ranked.items
+        Explained.of(place, because.get(place.item_id, [])) for place in ranked.items
     ]
     return RankedList(items, ranked.shortfall)
 

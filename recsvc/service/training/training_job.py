@@ -111,7 +111,14 @@ def foreseen_bytes(context: Context, spec: TrainingSpec) -> int:
     scale = context.rating_scale
     shape = Shape(n_users, n_items, n_ratings, scale.n_levels if scale else LIKELY_LEVELS)
     hyper, _ = spec.suited(shape)
-    return needed_bytes(**shape._asdict(), model_kind=spec.model_kind, hyper=hyper)
+    return needed_bytes(
+        n_users=shape.n_users,
+        n_items=shape.n_items,
+        n_ratings=shape.n_ratings,
+        n_levels=shape.n_levels,
+        model_kind=spec.model_kind,
+        hyper=hyper,
+    )
 
 
 def scale_of(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> RatingScale:

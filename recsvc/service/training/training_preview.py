@@ -79,7 +79,14 @@ def preview(context: Context, spec: TrainingSpec) -> Preview:
     except TrainingFailed as problem:
         return Preview(problem, data, imported)
     hyper, choices = spec.suited(shape)
-    needed = needed_bytes(**shape._asdict(), model_kind=spec.model_kind, hyper=hyper)
+    needed = needed_bytes(
+        n_users=shape.n_users,
+        n_items=shape.n_items,
+        n_ratings=shape.n_ratings,
+        n_levels=shape.n_levels,
+        model_kind=spec.model_kind,
+        hyper=hyper,
+    )
     refused_by = max(needed, foreseen_bytes(context, spec))
     limit = context.memory_limit_bytes
     available = available_bytes() if limit is None else limit
