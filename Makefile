@@ -15,7 +15,10 @@ ONCE ?=
 WORKERS ?= 1
 ARGS ?=
 
-.PHONY: help demo serve test check format bench bench-full lock image clean
+# A process for each processor, at most four, because tests start databases and browsers of their own.
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
+
+.PHONY: help demo serve test test-slow check format bench bench-full lock image clean
 
 help: ## List the verbs
 	@echo "make VERB [NAME=value …]; every verb sets up $(VENV) by itself."
@@ -28,8 +31,11 @@ demo: $(STAMP) ## Ratings to recommendations in one go: DATA=file of ratings, ON
 serve: $(STAMP) ## Serve the API with one worker: HOST=127.0.0.1, PORT=8000, WORKERS=1 API processes
 	@$(BIN)/recsvc serve --host $(HOST) --port $(PORT) --workers $(WORKERS) $(ARGS)
 
-test: $(STAMP) ## Run every test; those whose data set is not beside this folder say so and are skipped
-	$(BIN)/pytest $(ARGS)
+test: $(STAMP) ## Run the tests in parallel, except those of test-slow (ARGS="tests/db -k claim"); without a data set they are skipped
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: $(STAMP) ## Run the tests that take more than ten seconds each
+	$(PYTEST) -m slow $(ARGS)
 
 check: $(STAMP) ## Formatting, lint, types, import contracts, and that the documents are complete
 	$(BIN)/ruff format --check .

@@ -45,6 +45,21 @@ def _default_settings() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of a file in one process, because they share the fixtures of the module."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def run_in_one_process(items: list[pytest.Item], folder: Path, fixture: str) -> None:
+    """Run the tests of a folder in one process that share an expensive fixture."""
+    for item in items:
+        if item.path.is_relative_to(folder) and fixture in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(f"{folder.name}-{fixture}"))
+
+
 def eventually(holds: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for something to become true."""
     deadline = time.monotonic() + seconds
