@@ -62,6 +62,15 @@ def client(app) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def stateless_client(tmp_path_factory) -> Iterator[TestClient]:
+    """A client of one app on SQLite, for requests that neither read nor write the database."""
+    home = tmp_path_factory.mktemp("stateless") / "home"
+    app = create_app(settings_for("", home))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
 @pytest.fixture
 def context(app, client) -> Context:
     """The running app's context: the same database and shelf."""

@@ -6,6 +6,7 @@ import sys
 import zipfile
 
 import pytest
+from starlette.testclient import TestClient
 
 from recsvc.api.dashboard import assets
 from tests.conftest import ROOT
@@ -13,6 +14,11 @@ from tests.conftest import ROOT
 STATIC = ROOT / "recsvc/api/dashboard/static"
 OWN = sorted(file.relative_to(STATIC).as_posix() for file in STATIC.rglob("*") if file.is_file())
 SWAGGER = ["swagger-ui-bundle.js", "swagger-ui.css"]
+
+
+@pytest.fixture(scope="module")
+def client(stateless_client: TestClient) -> TestClient:
+    return stateless_client
 
 
 def policy(answer) -> dict[str, str]:

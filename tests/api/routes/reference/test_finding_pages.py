@@ -3,12 +3,18 @@
 import re
 
 import pytest
+from starlette.testclient import TestClient
 
 from recsvc.rbm.diagnosis.rules.data import CAUSES
 from tests.conftest import ROOT
 
 PAGES = sorted((ROOT / "docs/diagnosis").glob("*.md"))
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture(scope="module")
+def client(stateless_client: TestClient) -> TestClient:
+    return stateless_client
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
