@@ -127,7 +127,7 @@ def test_training_that_went_back_is_told_to_begin_where_it_went_on():
 
 
 def test_every_finding_has_a_page_where_the_answer_points_to():
-    files = (ROOT / "recsvc/rbm/diagnosis").glob("*.py")
+    files = (ROOT / "recsvc/rbm/diagnosis").rglob("*.py")
     source = "".join(file.read_text(encoding="utf-8") for file in files)
     pages = {page.stem for page in (ROOT / "docs/diagnosis").glob("*.md")}
     listed = re.findall(r"\]\(diagnosis/(\w+)\.md\)", (ROOT / "docs/diagnosis.md").read_text())
