@@ -125,10 +125,15 @@ def _model(
     model_kind: ModelKind, params: Params, ratings: RatingMatrix, couplings: Couplings
 ) -> Model:
     return Model.of(
-        model_kind, params, ratings, scale=SCALE,
-        users=_numbered("u", N_USERS), items=_numbered("i", N_ITEMS),
-        couplings=couplings, coupling_scale=0.5,
-    )  # fmt: skip
+        model_kind,
+        params,
+        ratings,
+        scale=SCALE,
+        users=_numbered("u", N_USERS),
+        items=_numbered("i", N_ITEMS),
+        couplings=couplings,
+        coupling_scale=0.5,
+    )
 
 
 def _with_raters(model: Model, ratings: RatingMatrix, held_out: RatingMatrix) -> Model:

@@ -47,13 +47,16 @@ def profile(snapshot: Snapshot, days: Days | None = None) -> DataProfile:
     n_ratings, n_events = snapshot.values.size, snapshot.event_users.size
     looks = [look(counted) for look in LOOKS] + [None if days is None else drift.drift(days)]
     return DataProfile(
-        n_users, n_items, n_ratings, n_events,
+        n_users,
+        n_items,
+        n_ratings,
+        n_events,
         missing_share=1.0 - _pairs(snapshot) / max(1, n_users * n_items),
         ratings_per_user=float(np.median(by_user)) if n_users else 0.0,
         ratings_per_item=float(np.median(of_item)) if n_items else 0.0,
         levels=dict(zip(values.tolist(), counts.tolist(), strict=True)),
         remarks=tuple(remark for remark in looks if remark is not None),
-    )  # fmt: skip
+    )
 
 
 def _pairs(snapshot: Snapshot) -> int:

@@ -48,12 +48,16 @@ def drift(of: Days) -> Remark | None:
         for part in far[np.argsort(-np.abs(means[far] - mean), kind="stable")][:EXAMPLES]
     )
     return Remark(
-        "drift", "ratings", count, count / n_ratings, examples,
+        "drift",
+        "ratings",
+        count,
+        count / n_ratings,
+        examples,
         f"Ratings of these days lie more than half a standard deviation from the mean of all, "
         f"{mean:.2f}: the scale, the goods or the people changed.",
         "Ratings of all days count alike, and what is learned lies between them. Bring older ones "
         "to the scale of today, or import only those given since.",
-    )  # fmt: skip
+    )
 
 
 def _date(day: np.int64) -> str:

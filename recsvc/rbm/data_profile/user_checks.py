@@ -25,22 +25,28 @@ def _no_agreement(counted: Counted) -> Remark | None:
     if told.size < FEW_USERS or 2 * apart <= told.size:
         return None
     return Remark(
-        "no_agreement", "users", apart, apart / counted.by_user.size, (),
+        "no_agreement",
+        "users",
+        apart,
+        apart / counted.by_user.size,
+        (),
         "Most users' ratings have nothing to do with what others think of the same items: are "
         "values and ids still in the rows they came in?",
         "If they are mixed up there is nothing to learn. Where tastes are opposite there is: then "
         "training goes on as always, and its curve tells.",
-    )  # fmt: skip
+    )
 
 
 def _duplicate_users(counted: Counted) -> Remark | None:
     return of_users(
-        counted, "duplicate_users", copies(counted.snapshot, counted.by_user),
+        counted,
+        "duplicate_users",
+        copies(counted.snapshot, counted.by_user),
         f"They gave the same {RATES_ENOUGH} ratings or more as another user, to the last one: one "
         "person under several ids, or data sent twice?",
         "What they say counts as often as they are there, and validation ratings of one are known "
         "from the other: figures are too good. Leave them out: leave_out=odd_raters.",
-    )  # fmt: skip
+    )
 
 
 def copies(snapshot: Snapshot, by_user: Ints) -> Flags:
@@ -61,11 +67,13 @@ def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def _constant_raters(counted: Counted) -> Remark | None:
     return of_users(
-        counted, "constant_raters", are_constant(counted),
+        counted,
+        "constant_raters",
+        are_constant(counted),
         f"They gave {RATES_ENOUGH} ratings or more, all of one value.",
         "What they chose is learned from; their ratings tell the model nothing of their taste. "
         "Leave them out, if they are many: leave_out=odd_raters.",
-    )  # fmt: skip
+    )
 
 
 def are_constant(counted: Counted) -> Flags:
@@ -81,12 +89,14 @@ def are_constant(counted: Counted) -> Flags:
 
 def _suspicious_raters(counted: Counted) -> Remark | None:
     return of_users(
-        counted, "suspicious_raters", are_suspicious(counted),
+        counted,
+        "suspicious_raters",
+        are_suspicious(counted),
         "They did far more than all others, or rated nearly all items: a program, or a shared "
         "account?",
         "A user's pull on the weights grows with their ratings. Leave them out, "
         "leave_out=odd_raters, or erase those who are no people: DELETE /v1/users/{user_id}.",
-    )  # fmt: skip
+    )
 
 
 def are_suspicious(counted: Counted) -> Flags:
@@ -104,12 +114,14 @@ def are_suspicious(counted: Counted) -> Flags:
 
 def _random_raters(counted: Counted) -> Remark | None:
     return of_users(
-        counted, "random_raters", rate_at_random(counted),
+        counted,
+        "random_raters",
+        rate_at_random(counted),
         f"Their {RATES_MUCH} ratings or more go neither with nor against the others': given by a "
         "program, or without a look?",
         "Their ratings blur what the weights learn, the more of them the more. Leave them out, "
         "leave_out=odd_raters, or erase those who are no people: DELETE /v1/users/{user_id}.",
-    )  # fmt: skip
+    )
 
 
 def rate_at_random(counted: Counted) -> Flags:
@@ -120,11 +132,13 @@ def rate_at_random(counted: Counted) -> Flags:
 
 def _contrary_raters(counted: Counted) -> Remark | None:
     return of_users(
-        counted, "contrary_raters", are_contrary(counted),
+        counted,
+        "contrary_raters",
+        are_contrary(counted),
         "They like what others do not, and the reverse: is their scale turned over?",
         "They pull the weights the other way. Look whether 1 is best where they come from, and "
         "turn their ratings over before they are sent; or leave them out, leave_out=odd_raters.",
-    )  # fmt: skip
+    )
 
 
 def are_contrary(counted: Counted) -> Flags:
@@ -149,9 +163,13 @@ def counted(snapshot: Snapshot) -> Counted:
     events_by = np.bincount(snapshot.event_users, minlength=n_users)
     events_of = np.bincount(snapshot.event_items, minlength=n_items)
     return Counted(
-        snapshot, by_user, of_item, by_user + events_by, of_item + events_of,
+        snapshot,
+        by_user,
+        of_item,
+        by_user + events_by,
+        of_item + events_of,
         agreement_with_others(snapshot, by_user),
-    )  # fmt: skip
+    )
 
 
 def agreement_with_others(snapshot: Snapshot, by_user: Ints) -> Doubles:
@@ -184,29 +202,46 @@ def _few_users(counted: Counted) -> Remark | None:
     if not 0 < n_users < FEW_USERS:
         return None
     return Remark(
-        "few_users", "users", n_users, 1.0, (), f"There are fewer than {FEW_USERS} users.",
+        "few_users",
+        "users",
+        n_users,
+        1.0,
+        (),
+        f"There are fewer than {FEW_USERS} users.",
         "A model is made, and its figures say little: they change with every user more.",
-    )  # fmt: skip
+    )
 
 
 def _cold_users(counted: Counted) -> Remark | None:
     return of_users(
-        counted, "cold_users", counted.told_by < COLD,
+        counted,
+        "cold_users",
+        counted.told_by < COLD,
         f"Fewer than {COLD} ratings or interactions each.",
         "They are learned from, and answered: what little they told is folded in, the rest of "
         "their list is popular.",
-    )  # fmt: skip
+    )
 
 
 def _cold_items(counted: Counted) -> Remark | None:
     return remark_on(
-        "cold_items", "items", counted.snapshot.items, counted.told_of < COLD,
+        "cold_items",
+        "items",
+        counted.snapshot.items,
+        counted.told_of < COLD,
         f"Fewer than {COLD} ratings or interactions each.",
         "They are learned as far as that goes and seldom come first in a list.",
-    )  # fmt: skip
+    )
 
 
 LOOKS = (
-    _no_agreement, _duplicate_users, _constant_raters, _suspicious_raters, _random_raters,
-    _contrary_raters, _few_users, _cold_users, _cold_items,
-)  # fmt: skip
+    _no_agreement,
+    _duplicate_users,
+    _constant_raters,
+    _suspicious_raters,
+    _random_raters,
+    _contrary_raters,
+    _few_users,
+    _cold_users,
+    _cold_items,
+)

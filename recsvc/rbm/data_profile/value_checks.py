@@ -20,11 +20,15 @@ def _mixed_scales(counted: Counted) -> Remark | None:
         return None
     examples = tuple(f"{value:g}" for value in np.unique(counted.snapshot.values[odd])[:EXAMPLES])
     return Remark(
-        "mixed_scales", "ratings", int(odd.sum()), float(odd.mean()), examples,
+        "mixed_scales",
+        "ratings",
+        int(odd.sum()),
+        float(odd.mean()),
+        examples,
         "Most ratings are given on one scale, and these on a multiple of it.",
         "Each value becomes a level of its own, so that the same opinion is two. Bring them to one "
         "scale, or have them left out: leave_out=odd_values.",
-    )  # fmt: skip
+    )
 
 
 def of_another_scale(values: Doubles) -> Flags:
@@ -63,12 +67,16 @@ def _unscaled_counts(counted: Counted) -> Remark | None:
     far = values > LONG_TAIL * np.median(values)
     examples = tuple(f"{value:g}" for value in distinct[-EXAMPLES:])
     return Remark(
-        "unscaled_counts", "ratings", int(far.sum()), float(far.mean()), examples,
+        "unscaled_counts",
+        "ratings",
+        int(far.sum()),
+        float(far.mean()),
+        examples,
         f"Half of the values are at most {np.median(values):g}, and the largest {distinct[-1]:g}: "
         "these are counts or amounts, no opinions.",
         "They are put into ten levels of about equal counts. Send them as purchases or views "
         "instead, if that is what they are.",
-    )  # fmt: skip
+    )
 
 
 def _outliers(counted: Counted) -> Remark | None:
@@ -81,11 +89,15 @@ def _outliers(counted: Counted) -> Remark | None:
     low, high = _middle(values)
     examples = tuple(f"{value:g}" for value in np.unique(values[odd])[:EXAMPLES])
     return Remark(
-        "outliers", "ratings", int(odd.sum()), float(odd.mean()), examples,
+        "outliers",
+        "ratings",
+        int(odd.sum()),
+        float(odd.mean()),
+        examples,
         f"Most ratings lie between {low:g} and {high:g}; these lie far outside.",
         "They stretch the scale that is inferred. Leave them out, leave_out=odd_values, or declare "
         "RECSVC_RATING_SCALE, and they are refused by name.",
-    )  # fmt: skip
+    )
 
 
 def _level_imbalance(counted: Counted) -> Remark | None:
@@ -94,11 +106,15 @@ def _level_imbalance(counted: Counted) -> Remark | None:
         return None
     most = float(values[counts.argmax()])
     return Remark(
-        "level_imbalance", "ratings", int(counts.max()), float(counts.max() / counts.sum()),
-        (f"{most:g}",), f"Nearly all ratings are {most:g}.",
+        "level_imbalance",
+        "ratings",
+        int(counts.max()),
+        float(counts.max() / counts.sum()),
+        (f"{most:g}",),
+        f"Nearly all ratings are {most:g}.",
         "What is chosen can be learned, how it is liked hardly: lists by joint_rbm are what to "
         "expect of them.",
-    )  # fmt: skip
+    )
 
 
 def far_out(values: Doubles) -> Flags:

@@ -57,5 +57,12 @@ def diagnose(run: Run) -> list[Finding]:
 
 
 __all__ = [
-    "WARM_UP", "Change", "Evidence", "Finding", "Run", "Series", "Severity", "diagnose",
-]  # fmt: skip
+    "WARM_UP",
+    "Change",
+    "Evidence",
+    "Finding",
+    "Run",
+    "Series",
+    "Severity",
+    "diagnose",
+]

@@ -119,9 +119,17 @@ class Run:
                 found.setdefault(name, []).append((epoch, figure))
         columns = {name: _series(points) for name, points in found.items()}
         return cls(
-            columns, spoilt_at, hyper, model_kind, baselines, metrics, remarks, is_over,
-            began_warm, len(in_order),
-        )  # fmt: skip
+            columns,
+            spoilt_at,
+            hyper,
+            model_kind,
+            baselines,
+            metrics,
+            remarks,
+            is_over,
+            began_warm,
+            len(in_order),
+        )
 
     def series(self, name: str) -> Series:
         """Give a column, empty where it was never measured."""

@@ -75,9 +75,13 @@ class Raters:
 
     @classmethod
     def of(
-        cls, by_user: Params, by_item: Params, train: RatingMatrix, validation: RatingMatrix,
+        cls,
+        by_user: Params,
+        by_item: Params,
+        train: RatingMatrix,
+        validation: RatingMatrix,
         values: Doubles,
-    ) -> "Raters":  # fmt: skip
+    ) -> "Raters":
         """Blend two machines that have learned from `train`, by what they say of `validation`."""
         biases = Biases.fit(train, values)
         raters = cls(

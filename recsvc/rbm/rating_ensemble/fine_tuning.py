@@ -223,11 +223,23 @@ def predict_hidden_half(
     keys = np.empty(n_cases, dtype=np.uint64)
     streams(seed, epoch, batch.users, keys)
     kernels.predict_hidden_half(
-        params.weights, params.visible_bias, params.hidden_bias, _in_steps(values)[0],
-        batch.indptr, batch.items, batch.levels, keys, np.float32(settings.shown_share),
-        _shown_scale(settings), np.float32(settings.error_share), slopes.shown,
-        slopes.level_pulls, slopes.hidden, slopes.hidden_pulls, slopes.losses,
-    )  # fmt: skip
+        params.weights,
+        params.visible_bias,
+        params.hidden_bias,
+        _in_steps(values)[0],
+        batch.indptr,
+        batch.items,
+        batch.levels,
+        keys,
+        np.float32(settings.shown_share),
+        _shown_scale(settings),
+        np.float32(settings.error_share),
+        slopes.shown,
+        slopes.level_pulls,
+        slopes.hidden,
+        slopes.hidden_pulls,
+        slopes.losses,
+    )
     return slopes
 
 
@@ -255,11 +267,27 @@ def take_step(
     unbias = np.float32(1.0 / (1.0 - KEPT_SQUARE**steps))
     kept, kept_square = np.float32(KEPT_MEAN), np.float32(KEPT_SQUARE)
     kernels.finetuning_step(
-        params.weights, params.visible_bias, mean.weights, square.weights, mean.visible_bias,
-        square.visible_bias, batch.item_indptr, batch.rows, batch.places, batch.levels,
-        slopes.shown, slopes.level_pulls, slopes.hidden, slopes.hidden_pulls,
-        _shown_scale(settings), rate, kept, kept_square, unbias, np.float32(settings.weight_decay),
-    )  # fmt: skip
+        params.weights,
+        params.visible_bias,
+        mean.weights,
+        square.weights,
+        mean.visible_bias,
+        square.visible_bias,
+        batch.item_indptr,
+        batch.rows,
+        batch.places,
+        batch.levels,
+        slopes.shown,
+        slopes.level_pulls,
+        slopes.hidden,
+        slopes.hidden_pulls,
+        _shown_scale(settings),
+        rate,
+        kept,
+        kept_square,
+        unbias,
+        np.float32(settings.weight_decay),
+    )
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told as Diverged
         slope = slopes.hidden_pulls.sum(axis=0)
         mean.hidden_bias[:] = kept * mean.hidden_bias + (1 - kept) * slope

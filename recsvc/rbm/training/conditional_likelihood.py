@@ -72,9 +72,16 @@ def hidden_side(
     sums = np.empty((n_batch, n_hidden), dtype=np.float32)
     n_kept = np.empty(n_batch, dtype=np.int64)
     kernels.keep_some(
-        params.weights, batch.indptr, batch.items, batch.levels, keys, hyper.least_input,
-        kept, sums, n_kept,
-    )  # fmt: skip
+        params.weights,
+        batch.indptr,
+        batch.items,
+        batch.levels,
+        keys,
+        hyper.least_input,
+        kept,
+        sums,
+        n_kept,
+    )
     tempers = joint.evidence(n_kept)
     sums *= tempers[:, np.newaxis]
     active = masked.sigmoid(sums + params.hidden_bias)
@@ -97,12 +104,28 @@ def _move(params: Params, moments: Moments, minibatch: Minibatch, side: HiddenSi
     by_inputs = (slopes.hidden - share * rated_weights) * side.slopes
     by_bias = np.empty((items.size, params.visible_bias.shape[1]), dtype=np.float32)
     kernels.adam_step(
-        params.weights, moments.mean.weights, moments.square.weights, items,
-        _places(items, minibatch.candidates.items), slopes.weights, slopes.bias,
-        batch.item_indptr, batch.rows, batch.places, batch.levels, side.kept,
-        by_inputs * side.tempers[:, np.newaxis], -share * side.hidden, share,
-        step.rate, step.epsilon, step.decay, step.mean_kept, step.square_kept, by_bias,
-    )  # fmt: skip
+        params.weights,
+        moments.mean.weights,
+        moments.square.weights,
+        items,
+        _places(items, minibatch.candidates.items),
+        slopes.weights,
+        slopes.bias,
+        batch.item_indptr,
+        batch.rows,
+        batch.places,
+        batch.levels,
+        side.kept,
+        by_inputs * side.tempers[:, np.newaxis],
+        -share * side.hidden,
+        share,
+        step.rate,
+        step.epsilon,
+        step.decay,
+        step.mean_kept,
+        step.square_kept,
+        by_bias,
+    )
     optimizer.move(params.visible_bias, moments, "visible_bias", by_bias, step, rows=items)
     optimizer.move(params.hidden_bias, moments, "hidden_bias", by_inputs.sum(axis=0), step)
 

@@ -30,9 +30,13 @@ def learn_epoch(
     """
     deal = deal_by_item(ratings, hyper.batch_size, seed=seed, epoch=epoch)
     learner = Learner.of(
-        params, velocity, deal,
-        learning_rate=now.learning_rate, momentum=now.momentum, weight_decay=hyper.weight_decay,
-    )  # fmt: skip
+        params,
+        velocity,
+        deal,
+        learning_rate=now.learning_rate,
+        momentum=now.momentum,
+        weight_decay=hyper.weight_decay,
+    )
     learner.begin()
     for batch in range(deal.starts.size - 1):
         learner.reconstruct(batch, cd_steps=now.cd_steps)
@@ -115,9 +119,12 @@ class Learner:
         """Move along the chain's contrastive divergence; sum up the next batch's ratings."""
         data = self.data_hidden(batch)
         kernels.step_hidden_bias(
-            self.machine.hidden_bias, self.machine.hidden_velocity, data,
-            self.chain.model_hidden[: data.shape[0]], self.stride,
-        )  # fmt: skip
+            self.machine.hidden_bias,
+            self.machine.hidden_velocity,
+            data,
+            self.chain.model_hidden[: data.shape[0]],
+            self.stride,
+        )
         self._step_and_look(batch)
 
     def finish(self) -> None:
@@ -139,9 +146,14 @@ def _chain(machine: Machine, deal: Deal) -> Chain:
     data_hidden, model_hidden, states = np.empty((3, n_batch, n_hidden), dtype=np.float32)
     confusions = np.zeros((n_chunks, n_levels, n_levels), dtype=np.int64)
     return Chain(
-        sums, data_hidden, model_hidden, states, np.empty_like(deal.levels),
-        np.zeros(n_items, dtype=np.int64), confusions,
-    )  # fmt: skip
+        sums,
+        data_hidden,
+        model_hidden,
+        states,
+        np.empty_like(deal.levels),
+        np.zeros(n_items, dtype=np.int64),
+        confusions,
+    )
 
 
 def _idle_maps(n_steps: int, momentum: float, drag: float) -> Floats:

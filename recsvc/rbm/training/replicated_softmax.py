@@ -72,9 +72,14 @@ def learn_epoch(
         params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch
     ):
         chain = dream(
-            params, minibatch.candidates, minibatch.batch, minibatch.pool,
-            seed=seed, epoch=epoch, cd_steps=cd_steps,
-        )  # fmt: skip
+            params,
+            minibatch.candidates,
+            minibatch.batch,
+            minibatch.pool,
+            seed=seed,
+            epoch=epoch,
+            cd_steps=cd_steps,
+        )
         move(params, moments, minibatch.batch, chain, minibatch.items, minibatch.step)
         sparsity.pull(params.hidden_bias, chain.data_hidden, hyper, learning_rate=rate)
 
@@ -171,12 +176,26 @@ def move(
     drawn, each = chain.drawn, np.float32(1.0 / batch.items.size)
     per_draw = each / chain.tempers.astype(np.float32)
     kernels.contrastive_adam_step(
-        params.weights, moments.mean.weights, moments.square.weights, items,
-        batch.item_indptr, batch.rows, batch.places, batch.levels, chain.data_hidden * each,
-        drawn.item_indptr, drawn.rows, drawn.places, drawn.levels,
+        params.weights,
+        moments.mean.weights,
+        moments.square.weights,
+        items,
+        batch.item_indptr,
+        batch.rows,
+        batch.places,
+        batch.levels,
+        chain.data_hidden * each,
+        drawn.item_indptr,
+        drawn.rows,
+        drawn.places,
+        drawn.levels,
         chain.model_hidden * per_draw[:, np.newaxis],
-        step.rate, step.epsilon, step.decay, step.mean_kept, step.square_kept,
-    )  # fmt: skip
+        step.rate,
+        step.epsilon,
+        step.decay,
+        step.mean_kept,
+        step.square_kept,
+    )
     shape = params.visible_bias.shape
     by_bias = _pair_counts(drawn, per_draw, shape)
     by_bias -= _pair_counts(batch, np.full_like(per_draw, each), shape)

@@ -139,9 +139,13 @@ def train(
     monitor = monitor_of(data, model_kind, seed=seed)
     if state.epoch == 0:
         state, report = _judged(
-            state, monitor, hyper, Pace(0.0, 0.0, 0),
-            epoch=0, largest_weight=state.params.largest_weight(),
-        )  # fmt: skip
+            state,
+            monitor,
+            hyper,
+            Pace(0.0, 0.0, 0),
+            epoch=0,
+            largest_weight=state.params.largest_weight(),
+        )
         yield report, state
     while state.epoch < hyper.epochs and not _stalled(state, hyper):
         epoch = state.epoch + 1
@@ -161,15 +165,24 @@ def train(
 def monitor_of(data: TrainingData, model_kind: ModelKind, *, seed: int) -> Monitor:
     """Give what measures every epoch of a run on this data."""
     return Monitor.of(
-        machine_of(model_kind), data.train, data.validation, data.values, seed=seed,
+        machine_of(model_kind),
+        data.train,
+        data.validation,
+        data.values,
+        seed=seed,
         first_liked=data.first_liked if model_kind == "joint_rbm" else None,
-    )  # fmt: skip
+    )
 
 
 def _after_epoch(
-    state: TrainerState, data: TrainingData, hyper: Hyperparameters, now: Pace, monitor: Monitor,
-    seed: int, model_kind: ModelKind,
-) -> tuple[TrainerState, EpochReport] | None:  # fmt: skip
+    state: TrainerState,
+    data: TrainingData,
+    hyper: Hyperparameters,
+    now: Pace,
+    monitor: Monitor,
+    seed: int,
+    model_kind: ModelKind,
+) -> tuple[TrainerState, EpochReport] | None:
     """Learn one epoch and measure it. None: parameters, or their sums, are no finite numbers."""
     epoch = state.epoch + 1
     reconstructions = LEARNERS[model_kind](state, data, hyper, now, seed=seed, epoch=epoch)
@@ -178,9 +191,11 @@ def _after_epoch(
         return None
     reached, report = _judged(state, monitor, hyper, now, epoch=epoch, largest_weight=largest)
     report = replace(
-        report, update_to_weight_ratio=update_to_weight_ratio(state, now.learning_rate, model_kind),
-        reconstruction_error=reconstructions.error, kept_levels=reconstructions.kept_levels,
-    )  # fmt: skip
+        report,
+        update_to_weight_ratio=update_to_weight_ratio(state, now.learning_rate, model_kind),
+        reconstruction_error=reconstructions.error,
+        kept_levels=reconstructions.kept_levels,
+    )
     return (reached, report) if report.is_finite() else None
 
 
@@ -188,9 +203,13 @@ def _rolled_back(state: TrainerState, epoch: int) -> TrainerState:
     """Stand at the best epoch again, at rest."""
     rest = state.params.zeros_like(), state.params.zeros_like()
     return replace(
-        state, params=state.best_params.copy(), velocity=rest[0], square=rest[1],
-        halved_at=epoch, rollbacks=state.rollbacks + 1,
-    )  # fmt: skip
+        state,
+        params=state.best_params.copy(),
+        velocity=rest[0],
+        square=rest[1],
+        halved_at=epoch,
+        rollbacks=state.rollbacks + 1,
+    )
 
 
 def learn_epoch(
@@ -226,14 +245,25 @@ def learn_joint_epoch(
     moments = optimizer.Moments(state.velocity, state.square)
     if hyper.objective == "contrastive":
         replicated_softmax.learn_epoch(
-            state.params, moments, data.train, hyper,
-            learning_rate=now.learning_rate, cd_steps=now.cd_steps, seed=seed, epoch=epoch,
-        )  # fmt: skip
+            state.params,
+            moments,
+            data.train,
+            hyper,
+            learning_rate=now.learning_rate,
+            cd_steps=now.cd_steps,
+            seed=seed,
+            epoch=epoch,
+        )
         return Reconstructions()
     conditional_likelihood.learn_epoch(
-        state.params, moments, data.train, hyper,
-        learning_rate=now.learning_rate, seed=seed, epoch=epoch,
-    )  # fmt: skip
+        state.params,
+        moments,
+        data.train,
+        hyper,
+        learning_rate=now.learning_rate,
+        seed=seed,
+        epoch=epoch,
+    )
     return Reconstructions()
 
 
@@ -254,9 +284,14 @@ def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
 
 
 def _judged(
-    state: TrainerState, monitor: Monitor, hyper: Hyperparameters, now: Pace, *,
-    epoch: int, largest_weight: float,
-) -> tuple[TrainerState, EpochReport]:  # fmt: skip
+    state: TrainerState,
+    monitor: Monitor,
+    hyper: Hyperparameters,
+    now: Pace,
+    *,
+    epoch: int,
+    largest_weight: float,
+) -> tuple[TrainerState, EpochReport]:
     """Measure the parameters and remember them if they are the best so far."""
     figures = monitor.measure(state.params)
     judged = replace(state, epoch=epoch)

@@ -183,8 +183,11 @@ def rate_range(rates: Sequence[float], losses: Sequence[Sequence[float]]) -> Rat
         first -= 1
     while last + 1 < len(falls) and is_worthwhile(last + 1):
         last += 1
-    above = (rate for rate, fall in zip(rates[last + 1 :], falls[last + 1 :], strict=True)
-             if fall is None)  # fmt: skip
+    above = (
+        rate
+        for rate, fall in zip(rates[last + 1 :], falls[last + 1 :], strict=True)
+        if fall is None
+    )
     diverges_at = next(above, None)
     suggested = rates[best]
     if diverges_at is not None:

@@ -21,7 +21,9 @@ class Cause(NamedTuple):
 
 CAUSES = {
     "mixed_scales": Cause(
-        0.0, "problem", "Ratings are given on two scales: one opinion becomes two levels.",
+        0.0,
+        "problem",
+        "Ratings are given on two scales: one opinion becomes two levels.",
         "odd_values",
     ),
     "unscaled_counts": Cause(
@@ -34,31 +36,41 @@ CAUSES = {
         0.0, "warning", "Nearly all ratings are the same: there is little to tell apart."
     ),
     "no_agreement": Cause(
-        0.0, "problem", "Ratings have nothing to do with what others think of the same items: "
-        "their rows may have been mixed up."
+        0.0,
+        "problem",
+        "Ratings have nothing to do with what others think of the same items: "
+        "their rows may have been mixed up.",
     ),
     "duplicate_users": Cause(
-        0.005, "warning", "Users are there twice: validation ratings of one are known from the "
-        "other.", "odd_raters"
+        0.005,
+        "warning",
+        "Users are there twice: validation ratings of one are known from the other.",
+        "odd_raters",
     ),
     "constant_raters": Cause(
-        0.03, "warning", "Many users always give the same: their ratings tell nothing.",
+        0.03,
+        "warning",
+        "Many users always give the same: their ratings tell nothing.",
         "odd_raters",
     ),
     "suspicious_raters": Cause(
-        0.002, "warning", "Users who did far more than all others pull the weights to them.",
+        0.002,
+        "warning",
+        "Users who did far more than all others pull the weights to them.",
         "odd_raters",
     ),
     "random_raters": Cause(
         0.01, "warning", "Users who rate at random blur what the weights learn.", "odd_raters"
     ),
     "contrary_raters": Cause(
-        0.02, "warning", "Users rate against all others: their scale may be turned over.",
+        0.02,
+        "warning",
+        "Users rate against all others: their scale may be turned over.",
         "odd_raters",
     ),
     "few_users": Cause(0.0, "warning", "There are too few users to learn from."),
     "cold_users": Cause(0.5, "warning", "Most users have told too little to be learned from."),
-}  # fmt: skip
+}
 
 REFUTED_BY_LEARNING = {"no_agreement"}  # of tastes that are opposite, no item's mean tells
 EXPLAINED_BY = {"constant_raters": "level_imbalance"}
