@@ -39,9 +39,11 @@ class Known:
         unknown = keys[done < 0].tolist()
         told = _told(
             answering.model.scale,
-            numbers(history.rated_keys), history.values,
-            numbers(history.event_keys), history.event_types,
-        )  # fmt: skip
+            numbers(history.rated_keys),
+            history.values,
+            numbers(history.event_keys),
+            history.event_types,
+        )
         return cls(*told, done[done >= 0], frozenset(unknown))
 
     @classmethod

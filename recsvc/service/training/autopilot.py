@@ -137,8 +137,10 @@ def follow(session: Session, job: Job, *, now: datetime) -> Job | None:
         return None
     changed = TrainingSpec.from_dict(base.spec).changed([change])
     trying = {
-        "hyperparameter": change.hyperparameter, "before": change.before, "to": change.to,
-    }  # fmt: skip
+        "hyperparameter": change.hyperparameter,
+        "before": change.before,
+        "to": change.to,
+    }
     asked = replace(changed, retry_of=base.id, trying=trying, tried=tried)
     queued = JobQueue(session).enqueue(JobKind.TRAINING, spec=asked.as_dict(), now=now)
     job.progress_note = {**(job.progress_note or {}), "next_job_id": queued.id}

@@ -141,10 +141,13 @@ class Learning:
         """Give what is known of the run but for its curve."""
         note = self.telling.note
         run = Run.of(
-            [], hyper=self.hyper, model_kind=self.spec.model_kind,
-            baselines=note.get("baselines"), remarks=note.get("remarks"),
+            [],
+            hyper=self.hyper,
+            model_kind=self.spec.model_kind,
+            baselines=note.get("baselines"),
+            remarks=note.get("remarks"),
             began_warm=self.spec.warm_start,
-        )  # fmt: skip
+        )
         return replace(run, ratings_per_parameter=note.get("ratings_per_parameter"))
 
     def _model(self, params: Params) -> Model:

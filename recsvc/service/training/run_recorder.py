@@ -40,6 +40,9 @@ class GrowingRun:
         known = self.known
         return replace(
             Run.of(self.rows, hyper=known.hyper, model_kind=known.model_kind),
-            baselines=known.baselines, remarks=known.remarks, is_over=False,
-            began_warm=known.began_warm, ratings_per_parameter=known.ratings_per_parameter,
-        )  # fmt: skip
+            baselines=known.baselines,
+            remarks=known.remarks,
+            is_over=False,
+            began_warm=known.began_warm,
+            ratings_per_parameter=known.ratings_per_parameter,
+        )

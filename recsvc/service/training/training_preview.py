@@ -92,11 +92,15 @@ def preview(context: Context, spec: TrainingSpec) -> Preview:
     available = available_bytes() if limit is None else limit
     return Preview(
         NotEnoughMemory(refused_by, available) if refused_by > available else None,
-        data, imported, hyper.as_dict(), choices,
+        data,
+        imported,
+        hyper.as_dict(),
+        choices,
         shape.ratings_per_parameter(hyper.n_hidden),
-        needed, available,
+        needed,
+        available,
         estimated_seconds(shape, spec.model_kind, hyper, rate=product_rate()),
-    )  # fmt: skip
+    )
 
 
 def _shape(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> Shape:

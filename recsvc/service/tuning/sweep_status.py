@@ -80,13 +80,17 @@ def standing(session: Session, sweep: Sweep) -> Standing:
         suggestion = _suggestion(jobs, sweeps.curves(sweep.id, metric), metric)
     told = [trial for trial in trials if trial.state == JobState.SUCCEEDED and trial.best]
     return Standing(
-        sweep, state, metric, trials, best,
+        sweep,
+        state,
+        metric,
+        trials,
+        best,
         sweeps.versions(sweep.id).get(best) if best and sweep.kind != "rate_range" else None,
         search_space.sensitivity(
             [one.hyperparameters for one in told], [one.best for one in told if one.best]
         ),
         suggestion,
-    )  # fmt: skip
+    )
 
 
 def best_versions(session: Session, n: int) -> set[int]:

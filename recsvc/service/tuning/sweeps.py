@@ -25,8 +25,11 @@ SweepKind = Literal["grid", "random", "rate_range"]
 FEWEST_TRIALS, MOST_TRIALS = 2, 200
 RANGE_EPOCHS = 5  # of a range test, where lists are made
 PLAIN = {
-    "rollbacks": 0, "learning_rate_schedule": "constant", "neighbours": 0, "rating_epochs": 0,
-}  # fmt: skip
+    "rollbacks": 0,
+    "learning_rate_schedule": "constant",
+    "neighbours": 0,
+    "rating_epochs": 0,
+}
 WHOLE = {field.name for field in fields(Hyperparameters) if field.type is int}
 
 
@@ -144,16 +147,18 @@ def _check_scalings(spec: SweepSpec, asked: Sequence[TrainingSpec]) -> None:
     if len(scalings) > 1 and rating_only:
         field = "random.over.scaling" if spec.kind == "random" else "grid.scaling"
         raise InvalidSweep(
-            field, ", ".join(scalings),
+            field,
+            ", ".join(scalings),
             f"a {rating_only[0]} is judged by its likelihood, and that of other levels does not "
             "compare. Sweep it with model_kind joint_rbm, whose lists do.",
-        )  # fmt: skip
+        )
 
 
 def _check_number(field: str, n_trials: int) -> None:
     if not FEWEST_TRIALS <= n_trials <= MOST_TRIALS:
         raise InvalidSweep(
-            field, n_trials,
+            field,
+            n_trials,
             f"a sweep has {FEWEST_TRIALS} to {MOST_TRIALS} trials. Ask for another number, or "
             "try other values.",
-        )  # fmt: skip
+        )
