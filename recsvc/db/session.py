@@ -177,8 +177,10 @@ def _alone(database: Database, work: Callable[[Session], T]) -> T | Exception:
 def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
     kept = min(KEPT_CONNECTIONS, connections)
     pool: dict[str, Any] = {
-        "pool_size": kept, "max_overflow": connections - kept, "pool_timeout": wait_seconds,
-    }  # fmt: skip
+        "pool_size": kept,
+        "max_overflow": connections - kept,
+        "pool_timeout": wait_seconds,
+    }
     if url.get_backend_name() == "postgresql":
         options = f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS}s"
         if wait_seconds < WAIT_SECONDS:  # a process that answers requests waits for no lock either

@@ -58,9 +58,10 @@ def answer(request: Request, text: str) -> Response:
     if "text/html" not in request.headers.get("accept", ""):
         return Response(text, media_type="text/markdown; charset=utf-8")
     return Response(
-        _page(text), media_type="text/html; charset=utf-8",
+        _page(text),
+        media_type="text/html; charset=utf-8",
         headers={**assets.SAFE, **security_headers.DASHBOARD, "Vary": "Accept"},
-    )  # fmt: skip
+    )
 
 
 @cache
