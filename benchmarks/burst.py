@@ -45,8 +45,10 @@ class Burst:
 
 
 def main() -> None:
-    print("| one API process | at once | 2xx | 503 | other | repeated: 2xx | all answered, s "
-          "| slowest /readyz, ms |")  # fmt: skip
+    print(
+        "| one API process | at once | 2xx | 503 | other | repeated: 2xx | all answered, s "
+        "| slowest /readyz, ms |"
+    )
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, database in databases():
         with database as url, tempfile.TemporaryDirectory() as folder:

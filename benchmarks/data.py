@@ -83,9 +83,11 @@ def matrix(rows: NDArray[np.int64], scale: RatingScale) -> RatingMatrix:
     _, from_end = np.unique((users * item_ids.size + items)[::-1], return_index=True)
     last = len(rows) - 1 - from_end
     return RatingMatrix.build(
-        users[last], items[last], scale.levels(rows[last, 2].astype(np.float64)),
+        users[last],
+        items[last],
+        scale.levels(rows[last, 2].astype(np.float64)),
         shape=(user_ids.size, item_ids.size),
-    )  # fmt: skip
+    )
 
 
 def ml_100k() -> RatingMatrix:

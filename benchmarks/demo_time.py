@@ -39,9 +39,14 @@ def seconds(kernels: Path, home: Path) -> tuple[float, float]:
     """Run the demo; give the seconds to the first recommendation, and to the end."""
     kernels.mkdir(exist_ok=True)
     command = [
-        "make", "--no-print-directory", "demo", "ONCE=1", f"PORT={free_port()}",
-        f"DATA={data_file('ml-100k/u.data')}", f"ARGS=--home {home}",
-    ]  # fmt: skip
+        "make",
+        "--no-print-directory",
+        "demo",
+        "ONCE=1",
+        f"PORT={free_port()}",
+        f"DATA={data_file('ml-100k/u.data')}",
+        f"ARGS=--home {home}",
+    ]
     began = time.monotonic()
     first = None
     told = []

@@ -63,9 +63,13 @@ def division(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Split:
 
 
 def fitted(
-    split: Split, learn: RatingMatrix, validation: RatingMatrix, hyper: Hyperparameters,
-    kind: ModelKind, seed: int,
-) -> TrainerState:  # fmt: skip
+    split: Split,
+    learn: RatingMatrix,
+    validation: RatingMatrix,
+    hyper: Hyperparameters,
+    kind: ModelKind,
+    seed: int,
+) -> TrainerState:
     """Learn to the end."""
     rng = np.random.default_rng([seed, 0])
     levels = split.scale.n_all_levels

@@ -16,9 +16,12 @@ Step = Callable[[str], None]
 def steps(title: str, total: int) -> Iterator[Step]:
     """Show how many of so many steps are done; a step says what it has done."""
     columns = (
-        TextColumn("{task.fields[title]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.fields[title]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
         TextColumn("{task.description}"),
-    )  # fmt: skip
+    )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=total, title=title)

@@ -63,10 +63,7 @@ def main() -> None:
 
 def fold(number: int) -> Division:
     """Give u<n>.base and u<n>.test, users and items numbered by their ids."""
-    return tuple(
-        _official(f"ml-100k/u{number}.{part}")
-        for part in ("base", "test")
-    )  # fmt: skip
+    return tuple(_official(f"ml-100k/u{number}.{part}") for part in ("base", "test"))
 
 
 def _official(name: str) -> RatingMatrix:

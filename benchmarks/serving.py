@@ -73,9 +73,16 @@ def empty_route() -> Load:
     """Measure a route that does nothing, on the same server."""
     port = free_port()
     command = [
-        sys.executable, "-m", "uvicorn", "benchmarks.empty_app:app",
-        "--port", str(port), "--no-access-log", "--log-level", "error",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "benchmarks.empty_app:app",
+        "--port",
+        str(port),
+        "--no-access-log",
+        "--log-level",
+        "error",
+    ]
     with process(command), Client(f"http://127.0.0.1:{port}") as client:
         wait_until_live(client)
         found = [wrk(client.base_url, seed, only_once=False) for seed in range(ROUNDS)]

@@ -69,11 +69,19 @@ def table(outcomes: list[Outcome]) -> str:
         "",
         "| | recall | precision | F1 |",
         "|---|---:|---:|---:|",
-        scores("recsvc", sum(one.is_found for one in faulty), len(faulty),
-               sum(one.is_found for one in sound)),
-        scores("SageMaker Debugger's rules", sum(bool(one.rules) for one in faulty), len(faulty),
-               sum(bool(one.rules) for one in sound)),
-    ]  # fmt: skip
+        scores(
+            "recsvc",
+            sum(one.is_found for one in faulty),
+            len(faulty),
+            sum(one.is_found for one in sound),
+        ),
+        scores(
+            "SageMaker Debugger's rules",
+            sum(bool(one.rules) for one in faulty),
+            len(faulty),
+            sum(bool(one.rules) for one in sound),
+        ),
+    ]
     return "\n".join(lines)
 
 

@@ -12,19 +12,28 @@ DATA: dict[Half, tuple[str, ...]] = {
     "held back": ("ml-1m, fifth thousand", "ml-1m, sixth thousand"),
 }
 SEEDS: dict[Half, tuple[int, ...]] = {
-    "calibration": (0, 1, 2, 3, 4, 5), "held back": (30, 31, 32),
-}  # fmt: skip
+    "calibration": (0, 1, 2, 3, 4, 5),
+    "held back": (30, 31, 32),
+}
 EPOCHS: dict[ModelKind, int] = {"user_rbm": 60, "joint_rbm": 24}
 SOUND: dict[ModelKind, tuple[dict[str, object], ...]] = {
     "user_rbm": (
-        {}, {"n_hidden": 50}, {"n_hidden": 150}, {"learning_rate_schedule": "cosine"},
-        {"final_cd_steps": 3}, {"weight_decay": 0.02},
+        {},
+        {"n_hidden": 50},
+        {"n_hidden": 150},
+        {"learning_rate_schedule": "cosine"},
+        {"final_cd_steps": 3},
+        {"weight_decay": 0.02},
     ),
     "joint_rbm": (
-        {}, {"n_hidden": 128}, {"n_hidden": 320}, {"learning_rate_schedule": "constant"},
-        {"dropout": 0.3}, {"weight_decay": 0.5},
+        {},
+        {"n_hidden": 128},
+        {"n_hidden": 320},
+        {"learning_rate_schedule": "constant"},
+        {"dropout": 0.3},
+        {"weight_decay": 0.5},
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,11 @@ class Outcome:
 
     def names(self, fault: Fault) -> bool:
         """Tell whether one of the first two findings that are no notes is of this fault."""
-        told = [code for code, severity in zip(self.codes, self.severities, strict=True)
-                if severity != "note"]  # fmt: skip
+        told = [
+            code
+            for code, severity in zip(self.codes, self.severities, strict=True)
+            if severity != "note"
+        ]
         return any(code in fault.codes for code in told[:2])
 
     @property
@@ -76,9 +79,15 @@ def outcome(case: Case) -> Outcome:
     last, changes = piloted(case, told)
     sound = told_of(Case(case.half, case.data, case.kind, case.seed))
     return Outcome(
-        case, codes, severities, tuple(rules), told["on_sound"], last["on_sound"],
-        sound["on_sound"], tuple(changes.items()),
-    )  # fmt: skip
+        case,
+        codes,
+        severities,
+        tuple(rules),
+        told["on_sound"],
+        last["on_sound"],
+        sound["on_sound"],
+        tuple(changes.items()),
+    )
 
 
 def piloted(case: Case, told: Told) -> tuple[Told, dict[str, Any]]:

@@ -61,10 +61,14 @@ def run_of(case: Case, told: Told, changes: dict[str, Any] | None = None) -> Run
     ratings, scale = given(case, changes or {})
     shape = Shape(len(ratings.users), len(ratings.items), ratings.values.size, scale.n_levels)
     run = Run.of(
-        told["rows"], diverged_at=told["diverged_at"], model_kind=case.kind, hyper=hyper,
-        baselines=told["baselines"], remarks=told["remarks"],
+        told["rows"],
+        diverged_at=told["diverged_at"],
+        model_kind=case.kind,
+        hyper=hyper,
+        baselines=told["baselines"],
+        remarks=told["remarks"],
         began_warm=began_warm(case, changes or {}),
-    )  # fmt: skip
+    )
     return replace(
         run,
         ratings_per_parameter=shape.ratings_per_parameter(hyper.n_hidden),
@@ -93,11 +97,14 @@ def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
     data = TrainingData(learn, validation, np.array(scale.values))
     rows, diverged_at, params = followed(case, data, hyper, first, before)
     return {
-        "rows": rows, "diverged_at": diverged_at, "hyper": hyper.as_dict(), "remarks": remarks,
+        "rows": rows,
+        "diverged_at": diverged_at,
+        "hyper": hyper.as_dict(),
+        "remarks": remarks,
         "baselines": {"item_mean": item_means(learn, validation, data.values)},
         "loss_without": losses_without(case, ratings, scale, data, params),
         "on_sound": figures_on_sound_ratings(case, ratings, data, params),
-    }  # fmt: skip
+    }
 
 
 def followed(
@@ -193,9 +200,11 @@ def split(matrix: RatingMatrix, ratings: Snapshot, seed: int) -> tuple[RatingMat
 
 def with_ratings(learn: RatingMatrix, more: RatingMatrix) -> RatingMatrix:
     return RatingMatrix.build(
-        np.append(learn.users(), more.users()), np.append(learn.items, more.items),
-        np.append(learn.levels, more.levels), shape=(learn.n_users, learn.n_items),
-    )  # fmt: skip
+        np.append(learn.users(), more.users()),
+        np.append(learn.items, more.items),
+        np.append(learn.levels, more.levels),
+        shape=(learn.n_users, learn.n_items),
+    )
 
 
 def asked_of(case: Case, changes: dict[str, Any]) -> dict[str, Any]:
@@ -224,8 +233,10 @@ def sample(name: str) -> Snapshot:
     return Snapshot(
         Vocabulary(tuple(f"u{number:05}" for number in range(ratings.n_users))),
         Vocabulary(tuple(f"i{number:05}" for number in range(rated.size))),
-        ratings.users(), items.astype(np.int32), values[ratings.levels],
-    )  # fmt: skip
+        ratings.users(),
+        items.astype(np.int32),
+        values[ratings.levels],
+    )
 
 
 def item_means(learn: RatingMatrix, validation: RatingMatrix, values: np.ndarray) -> Told:

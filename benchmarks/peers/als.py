@@ -14,13 +14,23 @@ SWEEPS = 15
 
 
 def fit(
-    train: RatingMatrix, scale: RatingScale, *, seed: int,
-    factors: int = 64, regularisation: float = 0.01, alpha: float = 1.0, threads: int = 0,
-) -> Peer:  # fmt: skip
+    train: RatingMatrix,
+    scale: RatingScale,
+    *,
+    seed: int,
+    factors: int = 64,
+    regularisation: float = 0.01,
+    alpha: float = 1.0,
+    threads: int = 0,
+) -> Peer:
     model = AlternatingLeastSquares(
-        factors=factors, regularization=regularisation, alpha=alpha, iterations=SWEEPS,
-        random_state=seed, num_threads=threads,
-    )  # fmt: skip
+        factors=factors,
+        regularization=regularisation,
+        alpha=alpha,
+        iterations=SWEEPS,
+        random_state=seed,
+        num_threads=threads,
+    )
     with threadpool_limits(1, "blas"):  # as implicit asks: it divides the work among threads itself
         model.fit(interactions(train), show_progress=False)
     users, items = np.array(model.user_factors), np.array(model.item_factors)

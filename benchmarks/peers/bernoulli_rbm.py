@@ -14,14 +14,22 @@ BATCH_SIZE = 100
 
 
 def fit(
-    train: RatingMatrix, scale: RatingScale, *, seed: int,
-    n_hidden: int = 100, learning_rate: float = 0.01, epochs: int = 20,
-) -> Peer:  # fmt: skip
+    train: RatingMatrix,
+    scale: RatingScale,
+    *,
+    seed: int,
+    n_hidden: int = 100,
+    learning_rate: float = 0.01,
+    epochs: int = 20,
+) -> Peer:
     given = interactions(train)
     machine = BernoulliRBM(
-        n_components=n_hidden, learning_rate=learning_rate, batch_size=BATCH_SIZE,
-        n_iter=epochs, random_state=seed,
-    ).fit(given)  # fmt: skip
+        n_components=n_hidden,
+        learning_rate=learning_rate,
+        batch_size=BATCH_SIZE,
+        n_iter=epochs,
+        random_state=seed,
+    ).fit(given)
     return Peer(
         lambda users: (
             machine.transform(given[users]) @ machine.components_

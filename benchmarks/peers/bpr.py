@@ -11,14 +11,24 @@ EPOCHS = 100
 
 
 def fit(
-    train: RatingMatrix, scale: RatingScale, *, seed: int,
-    factors: int = 64, learning_rate: float = 0.01, regularisation: float = 0.01, threads: int = 1,
-) -> Peer:  # fmt: skip
+    train: RatingMatrix,
+    scale: RatingScale,
+    *,
+    seed: int,
+    factors: int = 64,
+    learning_rate: float = 0.01,
+    regularisation: float = 0.01,
+    threads: int = 1,
+) -> Peer:
     """Fit in one thread: in several it is another model every time."""
     model = BayesianPersonalizedRanking(
-        factors=factors, learning_rate=learning_rate, regularization=regularisation,
-        iterations=EPOCHS, random_state=seed, num_threads=threads,
-    )  # fmt: skip
+        factors=factors,
+        learning_rate=learning_rate,
+        regularization=regularisation,
+        iterations=EPOCHS,
+        random_state=seed,
+        num_threads=threads,
+    )
     with threadpool_limits(1, "blas"):
         model.fit(interactions(train), show_progress=False)
     users, items = np.array(model.user_factors), np.array(model.item_factors)

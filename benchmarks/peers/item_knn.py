@@ -16,9 +16,14 @@ BLOCK = 1000  # items at once, to bound the memory
 
 
 def fit(
-    train: RatingMatrix, scale: RatingScale, *, seed: int,
-    similarity: str = "cosine", k: int = 100, shrink: float = 10.0,
-) -> Peer:  # fmt: skip
+    train: RatingMatrix,
+    scale: RatingScale,
+    *,
+    seed: int,
+    similarity: str = "cosine",
+    k: int = 100,
+    shrink: float = 10.0,
+) -> Peer:
     given = interactions(train)
     counts = train.item_counts().astype(np.float32)
     blocks = []

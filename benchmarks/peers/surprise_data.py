@@ -15,8 +15,12 @@ def trainset(train: RatingMatrix, scale: RatingScale) -> Trainset:
         of_user[user].append((item, scale.values[level]))
         of_item[item].append((user, scale.values[level]))
     return Trainset(
-        of_user, of_item, train.n_users, train.n_items, train.n_ratings,
+        of_user,
+        of_item,
+        train.n_users,
+        train.n_items,
+        train.n_ratings,
         (scale.values[0], scale.values[-1]),
         {number: number for number in range(train.n_users)},
         {number: number for number in range(train.n_items)},
-    )  # fmt: skip
+    )

@@ -12,25 +12,43 @@ SLOW = "ten minutes a fit and more, reckoned from ml-100k"
 
 
 def fit_svd(
-    train: RatingMatrix, scale: RatingScale, *, seed: int,
-    factors: int = 100, regularisation: float = 0.02, learning_rate: float = 0.005,
+    train: RatingMatrix,
+    scale: RatingScale,
+    *,
+    seed: int,
+    factors: int = 100,
+    regularisation: float = 0.02,
+    learning_rate: float = 0.005,
     epochs: int = 20,
-) -> Peer:  # fmt: skip
+) -> Peer:
     model = SVD(
-        n_factors=factors, reg_all=regularisation, lr_all=learning_rate, n_epochs=epochs,
+        n_factors=factors,
+        reg_all=regularisation,
+        lr_all=learning_rate,
+        n_epochs=epochs,
         random_state=seed,
-    ).fit(trainset(train, scale))  # fmt: skip
+    ).fit(trainset(train, scale))
     return _peer(model, model.pu, train, scale)
 
 
 def fit_svd_pp(
-    train: RatingMatrix, scale: RatingScale, *, seed: int,
-    factors: int = 20, regularisation: float = 0.02, learning_rate: float = 0.007, epochs: int = 20,
-) -> Peer:  # fmt: skip
+    train: RatingMatrix,
+    scale: RatingScale,
+    *,
+    seed: int,
+    factors: int = 20,
+    regularisation: float = 0.02,
+    learning_rate: float = 0.007,
+    epochs: int = 20,
+) -> Peer:
     model = SVDpp(
-        n_factors=factors, reg_all=regularisation, lr_all=learning_rate, n_epochs=epochs,
-        random_state=seed, cache_ratings=True,
-    ).fit(trainset(train, scale))  # fmt: skip
+        n_factors=factors,
+        reg_all=regularisation,
+        lr_all=learning_rate,
+        n_epochs=epochs,
+        random_state=seed,
+        cache_ratings=True,
+    ).fit(trainset(train, scale))
     shares = 1.0 / np.sqrt(np.maximum(1, np.diff(train.indptr)))
     return _peer(model, model.pu + shares[:, None] * (interactions(train) @ model.yj), train, scale)
 
