@@ -90,6 +90,17 @@ def _name(contract: str) -> str:
     return next(entry["name"] for entry in contracts if entry["id"] == contract)
 
 
+def test_files_have_at_most_400_lines_and_only_kernels_a_layout_of_their_own():
+    sources = {file: file.read_text() for file in (ROOT / "recsvc").rglob("*.py")}
+    kernels = ROOT / "recsvc" / "rbm" / "kernels"
+
+    laid_out = [file for file, text in sources.items() if re.search(r"# fmt: (skip|off)", text)]
+    long = {file.name for file, text in sources.items() if text.count("\n") > 400}
+
+    assert [file for file in laid_out if kernels not in file.parents] == []
+    assert long <= {"errors.py", "tables.py"}
+
+
 @pytest.mark.parametrize("field", Settings.model_fields)
 def test_every_setting_is_documented(field: str):
     documented = (ROOT / "docs" / "settings.md").read_text()
