@@ -1,4 +1,4 @@
-"""What the units believe: hidden and visible probabilities, free energy, conditional likelihood."""
+"""What the units believe: hidden probabilities, free energy, conditional likelihood."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -58,15 +58,6 @@ def softplus(x: Floats) -> Floats:
 def hidden_probabilities(params: Params, ratings: RatingMatrix) -> Floats:
     """P(h = 1 | v): how strongly each hidden unit answers each user, (n_users, n_hidden)."""
     return sigmoid(hidden_inputs(params, ratings))
-
-
-def visible_probabilities(params: Params, hidden: Floats) -> Floats:
-    """P(v | h) of every item: a softmax over its levels [S07 eq. 1].
-
-    hidden   (n_hidden,), states or probabilities
-    returns  (n_items, n_levels)
-    """
-    return softmax(params.visible_bias + params.weights @ hidden)
 
 
 def free_energy(params: Params, ratings: RatingMatrix, inputs: Floats) -> Doubles:

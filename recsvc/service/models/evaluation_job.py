@@ -59,7 +59,7 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
 
     Raises NothingHeldOut, RatingsLeaked, ShelfError, CheckpointUnreadable, LeaseLost.
     """
-    spec = EvaluationSpec(**job.spec)
+    spec = EvaluationSpec(job.spec["version"], job.spec["n"], job.spec["n_users"])
     evaluation.use_threads(context.training_threads)
     _say(context, lease, 0.0, "reading ratings")
     split = _split(context, job, spec.version)

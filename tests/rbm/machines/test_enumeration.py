@@ -34,14 +34,6 @@ def test_hidden_probabilities_are_those_of_every_hidden_state(params, ratings, r
     np.testing.assert_allclose(masked.hidden_probabilities(params, ratings), expected, rtol=1e-5)
 
 
-def test_visible_probabilities_are_those_of_every_level(params):
-    for states in naive.hidden_states(params.hidden_bias.size):
-        shares = masked.visible_probabilities(params, states.astype(np.float32))
-
-        expected = [naive.level_given_hidden(params, item, states) for item in range(N_ITEMS)]
-        np.testing.assert_allclose(shares, expected, rtol=1e-5)
-
-
 def test_free_energy_is_the_sum_over_every_hidden_state(params, ratings, rows):
     expected = [naive.free_energy(params, row) for row in rows]
 
