@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PATIENCE_SECONDS = 240  # for what takes seconds on a machine that does nothing else
 LONG_WAIT_SECONDS = 60  # that a request may wait where a test is about something else
+# Threads of compiled kernels that wait for each other would keep the processors from other tests.
+# Processes that tests start inherit it. It has to be set before numba is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 OURS = ("RECSVC_REQUIRE_ALL", "RECSVC_TEST_DATA", "RECSVC_TEST_REPORTED")
 
 # How long an example takes says more about the machine than about the code.
@@ -122,6 +125,10 @@ def database(database_url) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.close()
+
+
+# For tests of what SQL does not decide: figures, files, answers of a loaded model.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def _own_url(request: pytest.FixtureRequest, kind: str, *, migrated: bool) -> str:
