@@ -361,3 +361,10 @@ def test_a_number_is_never_given_twice(furnished):
 def insert(connection, table: str, row: dict[str, str]) -> None:
     columns, values = ", ".join(row), ", ".join(row.values())
     connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"))
+
+
+def test_current_logs_nothing_however_often_it_is_called(database, caplog):
+    with caplog.at_level("DEBUG", logger="alembic"):
+        assert migrate.current(database) == migrate.current(database) == migrate.head()
+
+    assert caplog.records == []
