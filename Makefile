@@ -18,7 +18,7 @@ ARGS ?=
 # A process for each processor, at most four, because tests start databases and browsers of their own.
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
-.PHONY: help demo serve test test-slow check format bench bench-full lock image clean
+.PHONY: help demo serve test test-slow check hooks format bench bench-full lock image clean
 
 help: ## List the verbs
 	@echo "make VERB [NAME=value …]; every verb sets up $(VENV) by itself."
@@ -42,7 +42,12 @@ check: $(STAMP) ## Formatting, lint, types, import contracts, and that the docum
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+	$(BIN)/python scripts/check_commit.py
 	$(BIN)/pytest -q tests/test_house.py
+
+hooks: $(STAMP) ## Install the git hooks, which run the checks at each commit
+	$(BIN)/pre-commit install
 
 format: $(STAMP) ## Put the source into the house's format
 	$(BIN)/ruff format .
