@@ -24,7 +24,7 @@ from tests.acceptance.conftest import (
 )
 from tests.worker.conftest import assert_gone
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 EPOCHS = 13
 QUICK = {"n_hidden": 16, "batch_size": 10, "epochs": EPOCHS}
