@@ -33,7 +33,7 @@ for version, model_kind in enumerate(("user_rbm", "item_rbm", "joint_rbm"), star
     serving.look()
     answering = serving.answering()
     for user_id in ("u03", "nobody"):
-        history = serving.histories.of(user_id)
+        history = serving.histories.read(user_id)
         known = Known.stored(answering, history)
         ranked = recommend(answering, user_id, known, n=5)
         add_reasons(answering, known, stored_ratings(answering, history), ranked)

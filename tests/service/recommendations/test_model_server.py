@@ -21,7 +21,7 @@ def serving(shop):
 
 def listed(serving, user_id="nobody", n=30):
     answering = serving.answering()
-    known = Known.stored(answering, serving.histories.of(user_id))
+    known = Known.stored(answering, serving.histories.read(user_id))
     return recommend(answering, user_id, known, n=n).items
 
 

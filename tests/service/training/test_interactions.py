@@ -110,7 +110,7 @@ def test_a_shop_without_ratings_gets_lists_of_what_each_camp_buys(no_ratings):
     assert "validation_rmse" not in result["metrics"]
     for user in range(12):
         user_id = f"u{user:02}"
-        known = Known.stored(answers, serving.histories.of(user_id))
+        known = Known.stored(answers, serving.histories.read(user_id))
         first, *_ = recommend(answers, user_id, known, n=3).items
         assert (first.item_id, first.source) == (f"i{user:02}", "model")
         assert first.expected_rating is None
@@ -121,7 +121,7 @@ def test_a_shop_without_ratings_gets_lists_of_what_each_camp_buys(no_ratings):
 def test_where_nobody_rates_nobodys_rating_is_foretold(no_ratings):
     no_ratings.train(model_kind="joint_rbm")
     serving, answers = answering(no_ratings)
-    known = Known.stored(answers, serving.histories.of("u00"))
+    known = Known.stored(answers, serving.histories.read("u00"))
 
     for prediction in predict(answers, "u00", known, ["i00", "unheard-of"]):
         assert prediction.expected_rating is None
@@ -150,7 +150,7 @@ def test_what_was_bought_does_not_come_back_what_was_viewed_or_in_a_cart_does(sh
     answers = serving.answering()
 
     def listed(user_id, **asked):
-        known = Known.stored(answers, serving.histories.of(user_id))
+        known = Known.stored(answers, serving.histories.read(user_id))
         return {place.item_id for place in recommend(answers, user_id, known, n=12, **asked).items}
 
     assert listed("u00") == {"i01"}
@@ -165,7 +165,7 @@ def test_what_was_bought_and_the_model_does_not_know_does_not_come_back_either(s
     answers = serving.answering()
 
     def listed(user_id):
-        known = Known.stored(answers, serving.histories.of(user_id))
+        known = Known.stored(answers, serving.histories.read(user_id))
         return {place.item_id for place in recommend(answers, user_id, known, n=20).items}
 
     assert "new" not in listed("u00")
@@ -178,7 +178,7 @@ def test_a_purchase_moves_a_list_as_soon_as_it_is_made(no_ratings):
     no_ratings.choose([("passer-by", "i05", "purchase")])
     serving.look()
 
-    known = Known.stored(answers, serving.histories.of("passer-by"))
+    known = Known.stored(answers, serving.histories.read("passer-by"))
     listed = recommend(answers, "passer-by", known, n=5).items
 
     assert {int(place.item_id[1:]) % 2 for place in listed} == {1}

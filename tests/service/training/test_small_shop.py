@@ -32,7 +32,7 @@ def test_a_healthy_job_is_left_alone(shop, seed):
 
     job = shop.job(1)
     with reading(shop.database) as session:
-        told = [event.name for event in JobEvents(session).after(1, 0, limit=10_000)]
+        told = [event.name for event in JobEvents(session).list_after(1, 0, limit=10_000)]
     assert (job.state, spec.tried) == ("succeeded", [])
     assert "finding" not in told
     assert min(point.validation_nll for point in shop.curve(1)) < 1.2
