@@ -23,8 +23,8 @@ from benchmarks.data import data_set
 from benchmarks.progress import steps
 from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.diagnosis import Run, diagnose
-from recsvc.rbm.machines.registry import machine_of
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.machines.functions import machine_functions
+from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.inspection import Watch, is_watched
 from recsvc.rbm.training.schedules import pace
@@ -58,7 +58,7 @@ def row(kind: ModelKind) -> str:
     split = ours.division(data.ratings, data.scale, seed=0)
     hyper, _ = suited(kind, Shape.of(data.ratings, data.scale.n_all_levels), {})
     values = np.array(data.scale.values)
-    first = machine_of(kind).initial_params(
+    first = machine_functions(kind).initial_params(
         split.train, values.size, hyper, rng=np.random.default_rng([0, 0])
     )
     learned = TrainingData(split.train, split.validation, values, data.scale.first_liked)
@@ -90,7 +90,7 @@ def watched(
     data: TrainingData, hyper: Hyperparameters, state: TrainerState, kind: ModelKind
 ) -> tuple[float, float]:
     """Learn some epochs; give the mean seconds of an epoch's figures and of a look."""
-    machine = machine_of(kind)
+    machine = machine_functions(kind)
     monitor = monitor_of(data, kind, seed=0)
     nothing = data.validation.select(np.zeros(data.validation.n_ratings, bool))
     watch = Watch.of(kind, data.train, seed=0)
@@ -98,7 +98,7 @@ def watched(
     for epoch in range(TIMED_EPOCHS + 1):
         now = pace(hyper, max(1, epoch))
         if epoch:  # the first round compiles
-            LEARNERS[kind](state, data, hyper, now, seed=0, epoch=epoch)
+            LEARNERS[MACHINES[kind].learner](state, data, hyper, now, seed=0, epoch=epoch)
         state.params.largest_weight()
         predictor = machine.predictor(state.params, data.n_levels)
         ready = replace(machine, predictor=lambda *_, made=predictor: made)

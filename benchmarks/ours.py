@@ -18,7 +18,7 @@ from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.evaluation import Protocol
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.inference.folded_users import Folded
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import ModelKind
 from recsvc.rbm.params import Hyperparameters, Params
@@ -73,7 +73,7 @@ def fitted(
     """Learn to the end."""
     rng = np.random.default_rng([seed, 0])
     levels = split.scale.n_all_levels
-    params = machine_of(kind).initial_params(learn, levels, hyper, rng=rng)
+    params = machine_functions(kind).initial_params(learn, levels, hyper, rng=rng)
     data = TrainingData(learn, validation, np.array(split.scale.values), split.scale.first_liked)
     state = TrainerState.initial(params)
     for _, reached in train(data, hyper, seed=seed, state=state, model_kind=kind):
@@ -94,7 +94,9 @@ def epochs(ratings: RatingMatrix, scale: RatingScale, *, n_hidden: int) -> Itera
     nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
     data = TrainingData(ratings, nothing, np.array(scale.values))
     rng = np.random.default_rng(0)
-    first = machine_of("joint_rbm").initial_params(ratings, scale.n_all_levels, hyper, rng=rng)
+    first = machine_functions("joint_rbm").initial_params(
+        ratings, scale.n_all_levels, hyper, rng=rng
+    )
     state, epoch = TrainerState.initial(first), 0
     while True:
         epoch += 1

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MOST_MODULES = 14
 KINDS = {"user_rbm", "item_rbm", "joint_rbm"}
-KIND_REGISTER = "recsvc/rbm/machines/registry.py"
+KIND_REGISTER = "recsvc/rbm/model_kind.py"
 # Verbs and nouns that look like participles.
 PLAIN_WORDS = {"embed", "exceed", "feed", "need", "proceed", "seed", "shed", "speed"}
 IRREGULAR_PARTICIPLES = {

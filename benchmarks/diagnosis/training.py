@@ -19,7 +19,7 @@ from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
 from recsvc.rbm.diagnosis import Run
 from recsvc.rbm.evaluation import by_hash
 from recsvc.rbm.machines.baselines import Biases
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
 from recsvc.rbm.params import Hyperparameters, Params, base_rates
 from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
@@ -152,7 +152,7 @@ def first_params(
     case: Case, learn: RatingMatrix, n_levels: int, hyper: Hyperparameters, changes: dict[str, Any]
 ) -> Params:
     rng = np.random.default_rng([case.seed, 0])
-    first = machine_of(case.kind).initial_params(learn, n_levels, hyper, rng=rng)
+    first = machine_functions(case.kind).initial_params(learn, n_levels, hyper, rng=rng)
     return case.fault.start(first, case.strength) if began_warm(case, changes) else first
 
 

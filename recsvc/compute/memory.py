@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recsvc.rbm.machines.couplings import LARGEST_CATALOGUE
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_ensemble.ensemble import are_affordable
 from recsvc.rbm.rating_ensemble.fine_tuning import suited_hidden
@@ -56,16 +56,20 @@ def needed_bytes(
     hyper: Hyperparameters,
 ) -> int:
     """Estimate a training job's largest resident memory; benchmarks/RESULTS.md has it measured."""
-    n_visible, n_cases = (n_users, n_items) if model_kind == "item_rbm" else (n_items, n_users)
+    machine = MACHINES[model_kind]
+    n_visible, n_cases = (n_users, n_items) if machine.cases_are_items else (n_items, n_users)
     weights = 4 * n_visible * n_levels * (hyper.n_hidden + 1)
     hidden = 4 * n_cases * hyper.n_hidden
     beside = 0
-    if model_kind == "joint_rbm":
-        n_candidates = min(n_items, hyper.candidates)
-        batch = 4 * n_levels * n_candidates * (hyper.batch_size + CANDIDATE_COPIES * hyper.n_hidden)
-        batch += weights  # the second moment
-        pairs = 4 * PAIR_MATRICES * n_items**2 * (n_items <= LARGEST_CATALOGUE)
-        beside = batch + pairs + _raters_bytes(n_users, n_items, n_ratings, n_levels, hyper)
+    if machine.samples_items:
+        n_pairs = n_levels * min(n_items, hyper.candidates)
+        beside += 4 * n_pairs * (hyper.batch_size + CANDIDATE_COPIES * hyper.n_hidden)
+    if machine.uses_adam:
+        beside += weights  # the second moment
+    if machine.has_couplings:
+        beside += 4 * PAIR_MATRICES * n_items**2 * (n_items <= LARGEST_CATALOGUE)
+    if machine.rates_by_ensemble:
+        beside += _raters_bytes(n_users, n_items, n_ratings, n_levels, hyper)
     return (
         PROCESS_BYTES
         + beside

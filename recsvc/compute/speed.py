@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from recsvc.rbm.auto_hyperparameters import Shape
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_ensemble.ensemble import are_affordable
 from recsvc.rbm.rating_ensemble.fine_tuning import suited_hidden
@@ -44,7 +44,7 @@ def estimated_seconds(
     rate  of `product_rate`
     """
     around = AT_LEAST_SECONDS + SECONDS_PER_RATING * shape.n_ratings
-    if model_kind != "joint_rbm":
+    if not MACHINES[model_kind].samples_items:
         per_rating = hyper.n_hidden * (2 + 6 * hyper.cd_steps)
         return around + hyper.epochs * shape.n_ratings * per_rating / (MASKED_SHARE * rate)
     n_pairs = min(shape.n_items, hyper.candidates) * shape.n_levels

@@ -3,9 +3,10 @@
 Found on MovieLens 100K and 1M, goodbooks, MovieTweetings and Online Retail (decision 0060).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
 
@@ -46,13 +47,8 @@ class Choice(NamedTuple):
 
 def choices(model_kind: ModelKind, shape: Shape) -> dict[str, Choice]:
     """Give what the data's shape decides, by hyperparameter."""
-    if model_kind != "joint_rbm":
-        return {"batch_size": _batch_size(model_kind, shape)}
-    return {
-        "n_hidden": _n_hidden(shape),
-        "epochs": _epochs(shape),
-        "candidates": _candidates(shape),
-    }
+    names = MACHINES[model_kind].hyperparameters_from_data
+    return {name: RULES[name](model_kind, shape) for name in names}
 
 
 def suited(
@@ -72,7 +68,7 @@ def suited(
 def _batch_size(model_kind: ModelKind, shape: Shape) -> Choice:
     """Momentum and decay of a masked machine touch all weights once a batch."""
     n_cases, cases = shape.n_users, "users"
-    if model_kind == "item_rbm":
+    if MACHINES[model_kind].cases_are_items:
         n_cases, cases = shape.n_items, "items"
     usual = Hyperparameters.defaults(model_kind).batch_size
     size = max(usual, n_cases // MOST_BATCHES)
@@ -81,7 +77,7 @@ def _batch_size(model_kind: ModelKind, shape: Shape) -> Choice:
     return Choice(size, f"{n_cases:,} {cases} are taken in {MOST_BATCHES} batches an epoch")
 
 
-def _n_hidden(shape: Shape) -> Choice:
+def _n_hidden(_: ModelKind, shape: Shape) -> Choice:
     of_item, of_user = (shape.n_ratings / max(1, n) for n in (shape.n_items, shape.n_users))
     told = f"{of_item:.0f} ratings an item and {of_user:.0f} a user"
     if min(of_item, of_user) >= ENOUGH_RATINGS:
@@ -89,7 +85,7 @@ def _n_hidden(shape: Shape) -> Choice:
     return Choice(100, f"{told} are too few for more hidden units")
 
 
-def _epochs(shape: Shape) -> Choice:
+def _epochs(_: ModelKind, shape: Shape) -> Choice:
     if shape.n_users < FEW_USERS:
         return Choice(24, f"{shape.n_users:,} users make few steps an epoch")
     if shape.n_users > MANY_USERS:
@@ -97,7 +93,7 @@ def _epochs(shape: Shape) -> Choice:
     return Choice(14, f"{shape.n_users:,} users make enough steps an epoch")
 
 
-def _candidates(shape: Shape) -> Choice:
+def _candidates(_: ModelKind, shape: Shape) -> Choice:
     """Popular items make up most of the partition sum: half of all items tell it as well."""
     n_levels = max(1, shape.n_levels)
     wanted = max(ENOUGH_PAIRS / n_levels, ENOUGH_OF_ALL * shape.n_items)
@@ -106,3 +102,11 @@ def _candidates(shape: Shape) -> Choice:
     if shape.n_items <= most:
         return Choice(most, f"{told} are few enough to weigh them all")
     return Choice(most, f"{told} are weighed by a sample in which popular ones are likelier")
+
+
+RULES: dict[str, Callable[[ModelKind, Shape], Choice]] = {
+    "batch_size": _batch_size,
+    "n_hidden": _n_hidden,
+    "epochs": _epochs,
+    "candidates": _candidates,
+}

@@ -18,9 +18,9 @@ from safetensors.numpy import save
 from recsvc.errors import CheckpointUnreadable
 from recsvc.rbm.arrays import Array, Doubles
 from recsvc.rbm.machines.couplings import Couplings
+from recsvc.rbm.machines.functions import AnyPredictor
 from recsvc.rbm.machines.joint import JointPredictor
 from recsvc.rbm.machines.masked import Predictor
-from recsvc.rbm.machines.registry import AnyPredictor
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble.blend import Blend

@@ -8,9 +8,9 @@ import numpy as np
 from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.couplings import Couplings
+from recsvc.rbm.machines.functions import AnyPredictor, machine_functions
 from recsvc.rbm.machines.masked import Predictor
-from recsvc.rbm.machines.registry import AnyPredictor, machine_of
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import MACHINES, MachineSpec, ModelKind
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble.ensemble import Raters
 from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
@@ -58,11 +58,11 @@ class Model:
         coupling_scale: float = 0.0,
     ) -> "Model":
         """Make a model that answers from these ratings, rows of which are users."""
-        machine = machine_of(model_kind)
-        predictor = machine.predictor(params, scale.n_levels)
+        functions = machine_functions(model_kind)
+        predictor = functions.predictor(params, scale.n_levels)
         case_hidden = np.empty((0, params.hidden_bias.size), dtype=np.float32)
-        if model_kind == "item_rbm" and isinstance(predictor, Predictor):
-            hidden = machine.hidden_probabilities(params, ratings.transposed())
+        if MACHINES[model_kind].cases_are_items and isinstance(predictor, Predictor):
+            hidden = functions.hidden_probabilities(params, ratings.transposed())
             case_hidden = predictor.fitted(hidden)
         return cls(
             model_kind,
@@ -76,6 +76,11 @@ class Model:
             couplings or Couplings.none(len(items)),
             coupling_scale,
         )
+
+    @property
+    def machine(self) -> MachineSpec:
+        """The facts about its kind."""
+        return MACHINES[self.model_kind]
 
     @cached_property
     def item_counts(self) -> Ints:

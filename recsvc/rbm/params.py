@@ -12,7 +12,7 @@ import numpy as np
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.value_bins import Scaling
 
@@ -168,7 +168,7 @@ class Hyperparameters:
     @classmethod
     def defaults(cls, model_kind: ModelKind) -> "Hyperparameters":
         """Give the defaults of one kind of machine."""
-        return cls(**KIND_DEFAULTS[model_kind])
+        return cls(**MACHINES[model_kind].defaults)
 
     @classmethod
     def chosen(cls, model_kind: ModelKind, changes: dict[str, Any]) -> "Hyperparameters":
@@ -206,23 +206,6 @@ class Hyperparameters:
     def as_dict(self) -> dict[str, Any]:
         """Give all of them by name."""
         return dataclasses.asdict(self)
-
-
-KIND_DEFAULTS: dict[ModelKind, dict[str, Any]] = {
-    "user_rbm": {},
-    "item_rbm": {"weight_decay": 0.003},
-    "joint_rbm": {
-        "n_hidden": 256,
-        "epochs": 14,
-        "batch_size": 200,
-        "learning_rate": 0.006,
-        "learning_rate_schedule": "cosine",
-        "initial_momentum": 0.9,
-        "weight_decay": 0.3,
-        "dropout": 0.65,
-        "sparsity_cost": 100.0,  # Adam's steps are as long for a small gradient as for a large one
-    },
-}
 
 
 def _check(field: dataclasses.Field[Any], value: object) -> None:

@@ -1,7 +1,6 @@
 """Compile every kernel ahead of time, so that neither the first job nor the first request waits."""
 
 import dataclasses
-from typing import get_args
 
 import numpy as np
 
@@ -10,9 +9,9 @@ from recsvc.rbm.inference import explanations, scoring
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Hyperparameters, Objective, Params
 from recsvc.rbm.rating_ensemble import ensemble, fine_tuning
 from recsvc.rbm.rating_ensemble.blend import Blend
@@ -22,7 +21,6 @@ from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 
 N_USERS, N_ITEMS = 6, 5
 SCALE = RatingScale((1.0, 2.0))
-KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 
 
 def compile_kernels() -> None:
@@ -30,9 +28,10 @@ def compile_kernels() -> None:
     ratings = _some_ratings()
     held_out = np.arange(ratings.n_ratings) % 4 == 0
     parts = ratings.select(~held_out), ratings.select(held_out)
-    for model_kind in KINDS:
+    for model_kind, machine in MACHINES.items():
         _use_once(model_kind, *parts)
-    _use_once("joint_rbm", *parts, objective="contrastive")
+        if "objective" not in machine.ignored_hyperparameters:
+            _use_once(model_kind, *parts, objective="contrastive")
     evaluation.baseline_figures(*parts, np.arange(N_USERS), SCALE, with_ease=True)
 
 
@@ -42,10 +41,10 @@ def compile_answer_kernels() -> None:
     It takes a quarter of the time of `compile_kernels`, because nothing is trained or evaluated.
     """
     ratings = _some_ratings()
-    for model_kind in KINDS:
-        cases = ratings.transposed() if model_kind == "item_rbm" else ratings
+    for model_kind in MACHINES:
+        cases = ratings.transposed() if MACHINES[model_kind].cases_are_items else ratings
         hyper, rng = Hyperparameters(n_hidden=2), np.random.default_rng(0)
-        params = machine_of(model_kind).initial_params(cases, SCALE.n_levels, hyper, rng=rng)
+        params = machine_functions(model_kind).initial_params(cases, SCALE.n_levels, hyper, rng=rng)
         model = _model(model_kind, params, ratings, _unlearned_couplings())
         for either in (model, dataclasses.replace(model, raters=_untrained_raters(ratings))):
             _ask(checkpoint.read_model(checkpoint.write_model(either)), ratings)
@@ -102,11 +101,13 @@ def _use_once(
 ) -> None:
     hyper = Hyperparameters(n_hidden=2, epochs=1, warm_up_epochs=0, objective=objective)
     matrices = ratings, held_out
-    if model_kind == "item_rbm":
+    if MACHINES[model_kind].cases_are_items:
         matrices = ratings.transposed(), held_out.transposed()
     data = TrainingData(*matrices, np.array(SCALE.values))
     rng = np.random.default_rng(0)
-    params = machine_of(model_kind).initial_params(data.train, SCALE.n_levels, hyper, rng=rng)
+    params = machine_functions(model_kind).initial_params(
+        data.train, SCALE.n_levels, hyper, rng=rng
+    )
     first = TrainerState.initial(params)
     for _, state in train(data, hyper, seed=0, state=first, model_kind=model_kind):
         params = state.params
@@ -138,7 +139,7 @@ def _model(
 
 def _with_raters(model: Model, ratings: RatingMatrix, held_out: RatingMatrix) -> Model:
     """Return a joint model beside raters; a model of another kind stays as it is."""
-    if model.model_kind != "joint_rbm":
+    if not model.machine.rates_by_ensemble:
         return model
     *_, made = ensemble.learn(ratings, held_out, np.array(SCALE.values), most_epochs=1, seed=0)
     assert isinstance(made, Raters)
@@ -147,7 +148,7 @@ def _with_raters(model: Model, ratings: RatingMatrix, held_out: RatingMatrix) ->
 
 def _ask(model: Model, ratings: RatingMatrix) -> None:
     """Predict, recommend and explain."""
-    hidden = scoring.fold_in(model, *ratings.row(0)) if model.model_kind != "item_rbm" else None
+    hidden = scoring.fold_in(model, *ratings.row(0)) if not model.machine.cases_are_items else None
     scoring.level_probabilities(model, model.all_items, hidden=hidden, user=0)
     if model.raters is not None:
         items, levels = ratings.row(0)

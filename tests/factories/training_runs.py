@@ -14,7 +14,7 @@ import numpy as np
 
 from recsvc.errors import Diverged
 from recsvc.rbm.diagnosis import Run
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
@@ -85,7 +85,9 @@ def _train(ratings: RatingMatrix, spec: dict[str, Any]) -> tuple[list[dict], int
     held_out = np.random.default_rng(seed).random(ratings.n_ratings) < 0.1
     parts = ratings.select(~held_out), ratings.select(held_out)
     rng = np.random.default_rng(seed)
-    state = TrainerState.initial(machine_of(kind).initial_params(parts[0], 5, hyper, rng=rng))
+    state = TrainerState.initial(
+        machine_functions(kind).initial_params(parts[0], 5, hyper, rng=rng)
+    )
     rows: list[dict] = []
     try:
         data = TrainingData(*parts, STARS)

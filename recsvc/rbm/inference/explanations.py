@@ -24,15 +24,14 @@ def effects(model: Model, items: Numbers, levels: Levels, listed: Ints) -> Doubl
     listed         (n_listed,) numbers of items, each once
     """
     found = np.zeros((items.size, listed.size))
-    if model.model_kind == "item_rbm":
+    if model.machine.cases_are_items:
         return found
-    is_joint = model.model_kind == "joint_rbm"
-    of_hidden_units = _choice_effects if is_joint else _liking_effects
+    of_hidden_units = _choice_effects if model.machine.makes_lists else _liking_effects
     hidden = _left_out(model, items, levels)
     for start in range(0, items.size, RATINGS_AT_ONCE):
         some = slice(start, start + RATINGS_AT_ONCE)
         found[some] = of_hidden_units(model, hidden[:1], hidden[1:][some], listed)
-    if is_joint and model.couplings.strengths.size:
+    if model.couplings.strengths.size:
         found += model.coupling_scale * _coupling_effects(model, items, listed)
     return found
 
@@ -53,7 +52,7 @@ def _left_out(model: Model, items: Numbers, levels: Levels) -> Floats:
     weights = params.weights[items, levels]
     total = weights.sum(axis=0)
     inputs = np.vstack([total, total - weights])
-    if model.model_kind == "joint_rbm":
+    if model.machine.weighs_evidence:
         inputs[0] *= joint.evidence(np.array(items.size))
         inputs[1:] *= joint.evidence(np.array(items.size - 1))
     return masked.sigmoid(inputs + params.hidden_bias)

@@ -6,7 +6,7 @@ import numpy as np
 
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Numbers
 from recsvc.rbm.inference import scoring
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_matrix import RatingMatrix
 
@@ -33,8 +33,8 @@ class Folded:
 
         ratings  rows are users, columns the model's items
         """
-        cases = ratings.transposed() if model.model_kind == "item_rbm" else ratings
-        machine = machine_of(model.model_kind)
+        cases = ratings.transposed() if model.machine.cases_are_items else ratings
+        machine = machine_functions(model.model_kind)
         hidden = machine.hidden_probabilities(model.params, cases)
         if model.raters is None:
             return cls(model, ratings, hidden)
@@ -55,7 +55,7 @@ class Folded:
                 self.rating_hidden, own, own, asked, n_rated[own], in_parallel=True
             )
         cases, visible = users.astype(np.int64), items.astype(np.int64)
-        if self.model.model_kind == "item_rbm":
+        if self.model.machine.cases_are_items:
             cases, visible = visible, cases
         return self.model.predictor.level_probabilities(
             self.hidden, cases, visible, in_parallel=True
@@ -63,7 +63,7 @@ class Folded:
 
     def scores(self, user: int) -> Doubles:
         """Scores of all items for one user, for ranking alone, (n_items,)."""
-        if self.model.model_kind == "joint_rbm":
+        if self.model.machine.makes_lists:
             rated, _ = self.ratings.row(user)
             return scoring.list_scores(self.model, self.hidden[user], rated)
         items = np.arange(len(self.model.items))

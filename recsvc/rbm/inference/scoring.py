@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.rbm.machines import joint
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import smoothed_shares
 from recsvc.rbm.rating_ensemble.ensemble import Raters
-from recsvc.rbm.rating_matrix import RatingMatrix
 
 NO_ITEMS = np.empty(0, dtype=np.int32)
 SCORED_WHOLE = 20_000  # items; scoring so many takes about two milliseconds
@@ -23,16 +23,8 @@ def fold_in(model: Model, items: Numbers, levels: Levels) -> Floats:
     items, levels  (n,) numbers and levels of what the user rated, in any order
     returns        (width,), as the predictor wants it: the first n_hidden are the hidden units
     """
-    params = model.params
-    if model.model_kind == "joint_rbm":
-        own = RatingMatrix(np.array([0, items.size]), items, levels, len(model.items))
-        joined: Floats = joint.hidden_probabilities(params, own)[0]
-        return joined
-    assert isinstance(model.predictor, Predictor)
-    hidden = np.zeros(model.predictor.expm1_weights.shape[2], dtype=np.float32)
-    units = hidden[: params.hidden_bias.size]
-    kernels.fold_in_one(params.weights, params.hidden_bias, items, levels, units)
-    return hidden
+    functions = machine_functions(model.model_kind)
+    return functions.fold_in(model.params, model.predictor, items, levels)
 
 
 def level_probabilities(
@@ -161,7 +153,7 @@ def _asked(
     model: Model, items: Ints, hidden: Floats | None, user: int | None
 ) -> tuple[Floats, Ints, Ints]:
     """Say it as the kernels do: hidden units of the cases, a case and a visible unit each."""
-    if model.model_kind != "item_rbm":
+    if not model.machine.cases_are_items:
         assert hidden is not None
         return hidden[np.newaxis], np.zeros_like(items), items
     assert user is not None

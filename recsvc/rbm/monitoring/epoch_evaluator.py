@@ -6,7 +6,7 @@ import numpy as np
 
 from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.machines import masked
-from recsvc.rbm.machines.registry import AnyPredictor, Machine
+from recsvc.rbm.machines.functions import AnyPredictor, MachineFunctions
 from recsvc.rbm.monitoring.ranking_sample import MonitoredLists
 from recsvc.rbm.monitoring.unit_metrics import UnitFigures
 from recsvc.rbm.params import Params
@@ -55,7 +55,7 @@ class Monitor:
     weighed     the train and the validation ratings of the first 64 of them, for the free energies
     """
 
-    machine: Machine
+    machine: MachineFunctions
     train: RatingMatrix
     validation: RatingMatrix
     values: Doubles
@@ -67,7 +67,7 @@ class Monitor:
     @classmethod
     def of(
         cls,
-        machine: Machine,
+        machine: MachineFunctions,
         train: RatingMatrix,
         validation: RatingMatrix,
         values: Doubles,

@@ -9,8 +9,8 @@ from math import gcd
 import numpy as np
 
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels
-from recsvc.rbm.machines.registry import machine_of
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.machines.functions import machine_functions
+from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.optimizer import steps
@@ -73,7 +73,7 @@ class Watch:
     def look(self, state: TrainerState, learning_rate: float) -> Watched:
         """Look at a trainer's state, of which the last epoch had this learning rate."""
         params = state.params
-        hidden = machine_of(self.model_kind).hidden_probabilities(params, self.cases)
+        hidden = machine_functions(self.model_kind).hidden_probabilities(params, self.cases)
         shown = np.nan_to_num(hidden[:, watched_units(hidden.shape[1])])
         places = slice(None, None, stride(params))
         return Watched(
@@ -86,7 +86,7 @@ class Watch:
         velocity, square = (
             moment.weights.ravel()[places] for moment in (state.velocity, state.square)
         )
-        if self.model_kind != "joint_rbm":
+        if not MACHINES[self.model_kind].uses_adam:
             return velocity
         return learning_rate * steps(velocity, square)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from recsvc.errors import Diverged
 from recsvc.rbm.arrays import Doubles, Floats
-from recsvc.rbm.machines.registry import machine_of
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.machines.functions import machine_functions
+from recsvc.rbm.model_kind import MACHINES, Learner, ModelKind
 from recsvc.rbm.monitoring.epoch_evaluator import Figures, Monitor
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
@@ -165,12 +165,12 @@ def train(
 def monitor_of(data: TrainingData, model_kind: ModelKind, *, seed: int) -> Monitor:
     """Give what measures every epoch of a run on this data."""
     return Monitor.of(
-        machine_of(model_kind),
+        machine_functions(model_kind),
         data.train,
         data.validation,
         data.values,
         seed=seed,
-        first_liked=data.first_liked if model_kind == "joint_rbm" else None,
+        first_liked=data.first_liked if MACHINES[model_kind].makes_lists else None,
     )
 
 
@@ -185,7 +185,8 @@ def _after_epoch(
 ) -> tuple[TrainerState, EpochReport] | None:
     """Learn one epoch and measure it. None: parameters, or their sums, are no finite numbers."""
     epoch = state.epoch + 1
-    reconstructions = LEARNERS[model_kind](state, data, hyper, now, seed=seed, epoch=epoch)
+    learn = LEARNERS[MACHINES[model_kind].learner]
+    reconstructions = learn(state, data, hyper, now, seed=seed, epoch=epoch)
     largest = state.params.largest_weight()  # one look at all weights tells this, too
     if not (isfinite(largest) and state.params.has_finite_biases()):
         return None
@@ -267,10 +268,9 @@ def learn_joint_epoch(
     return Reconstructions()
 
 
-LEARNERS: dict[ModelKind, Callable[..., Reconstructions]] = {
-    "user_rbm": learn_epoch,
-    "item_rbm": learn_epoch,
-    "joint_rbm": learn_joint_epoch,
+LEARNERS: dict[Learner, Callable[..., Reconstructions]] = {
+    "masked": learn_epoch,
+    "joint": learn_joint_epoch,
 }
 
 
@@ -349,7 +349,7 @@ def update_to_weight_ratio(
 ) -> float:
     """RMS of the last step, taken at this learning rate, over RMS of the weights."""
     weights, step = _some(state.params.weights), _some(state.velocity.weights)
-    if model_kind == "joint_rbm":
+    if MACHINES[model_kind].uses_adam:
         step = learning_rate * optimizer.steps(step, _some(state.square.weights))
     return _rms(step) / _rms(weights)
 

@@ -102,7 +102,7 @@ def ndcg_side_by_side(
     for both: what is compared is what they learned.
     """
     rows = np.arange(len(split.users))
-    if published.model_kind == "item_rbm":
+    if published.machine.cases_are_items:
         rows = published.users.numbers(split.users.ids)
     users = split.ranked_users()
     users = users[rows[users] >= 0]
@@ -151,7 +151,7 @@ def _as_seen_by(published: Model, split: Split, rows: Ints) -> tuple[RatingMatri
     numbers = np.where(is_new, n_known + np.cumsum(is_new) - 1, known)
     levels = _levels_to(published.scale, split.scale)
     n_rows = int(rows.max()) + 1
-    if published.model_kind == "item_rbm":
+    if published.machine.cases_are_items:
         n_rows = len(published.users)
 
     def translated(part: RatingMatrix, n_items: int) -> RatingMatrix:

@@ -208,7 +208,7 @@ class _Asked(TypedDict, total=False):
 def _asked(answering: Answering, user_id: str | None, known: Known) -> _Asked | None:
     """Say who the user is to the model, None where it knows nothing of them."""
     model = answering.model
-    if model.model_kind == "item_rbm":
+    if model.machine.cases_are_items:
         user = None if user_id is None else model.users.number(user_id)
         return None if user is None else _Asked(user=user)
     if known.numbers.size == 0:

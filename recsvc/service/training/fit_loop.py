@@ -14,6 +14,7 @@ from recsvc.db.tables import Job
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
 from recsvc.rbm.model import Model
+from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.trainer import EpochReport, TrainerState, TrainingData
@@ -69,7 +70,7 @@ class Fit:
     def data(self) -> TrainingData:
         """Let the rows be the machine's cases."""
         train, validation, scale = self.train, self.validation, self.split.scale
-        if self.spec.model_kind == "item_rbm":
+        if MACHINES[self.spec.model_kind].cases_are_items:
             train, validation = train.transposed(), validation.transposed()
         return TrainingData(train, validation, np.array(scale.values), scale.first_liked)
 

@@ -7,9 +7,9 @@ import numpy as np
 from recsvc.db.session import reading
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
 from recsvc.service.context import Context
@@ -34,7 +34,9 @@ def first_params(
     """
     model_kind = spec.model_kind
     rng = np.random.default_rng([spec.seed, 0])
-    cold = machine_of(model_kind).initial_params(train, split.scale.n_all_levels, hyper, rng=rng)
+    cold = machine_functions(model_kind).initial_params(
+        train, split.scale.n_all_levels, hyper, rng=rng
+    )
     if not spec.warm_start:
         return cold, []
     published = _published_model(context, judged=judged)
@@ -44,7 +46,7 @@ def first_params(
         return cold, [f"warm_start had no effect: {reason}"]
     was, now = (
         (published.users, split.users)
-        if model_kind == "item_rbm"
+        if MACHINES[model_kind].cases_are_items
         else (published.items, split.items)
     )
     return warm_params(cold, published.params, was, now), []

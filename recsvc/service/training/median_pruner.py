@@ -6,6 +6,7 @@ from recsvc.db.session import reading
 from recsvc.db.tables import Job
 from recsvc.db.tuning.sweeps import Sweeps
 from recsvc.errors import StoppedEarly
+from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.schedules import longest_flat_start
 from recsvc.rbm.tuning import search_space
@@ -33,8 +34,8 @@ class Stopping:
         with reading(context.database) as session:
             if not Sweeps(session).get(job.sweep_id).spec["early_stopping"]:
                 return None
-        rates_only = job.spec["model_kind"] != "joint_rbm"
-        flat_start = longest_flat_start(hyper) if rates_only else 0
+        makes_lists = MACHINES[job.spec["model_kind"]].makes_lists
+        flat_start = 0 if makes_lists else longest_flat_start(hyper)
         grace = max(search_space.GRACE_EPOCHS, flat_start)
         return cls(context, job.sweep_id, job.id, grace)
 

@@ -13,6 +13,7 @@ from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
 from recsvc.rbm.diagnosis import Run
 from recsvc.rbm.model import Model
+from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training.inspection import Watch
@@ -63,7 +64,7 @@ class Learning:
 
     def learned(self) -> Learned:
         """Learn. Raises Diverged, Hopeless, ChangeNotKept, StoppedEarly, LeaseLost, ShelfError."""
-        twice = self.spec.model_kind == "joint_rbm" and self.split.validation.n_ratings > 0
+        twice = MACHINES[self.spec.model_kind].makes_lists and self.split.validation.n_ratings > 0
         self.telling.fits = 2 if twice else 1
         judged, sha256, resumed_at = self._kept(), self.job.judged_sha256, None
         if judged is not None:
@@ -94,7 +95,7 @@ class Learning:
         first = Fit.to_train(self.spec, self.hyper, self.split)
         resumed_at = None if self.job.judged_sha256 else self.job.checkpoint_sha256
         model = self._model(self._fitted(first, resumed_at).best_params)
-        if self.spec.model_kind != "joint_rbm":
+        if not MACHINES[self.spec.model_kind].rates_by_ensemble:
             return model
 
         def told(phase: str) -> None:

@@ -19,6 +19,7 @@ from recsvc.errors import IdenticalRatings, TooFewRatings, TrainingFailed
 from recsvc.rbm.auto_hyperparameters import Shape
 from recsvc.rbm.data_profile import profile
 from recsvc.rbm.data_profile.exclusions import cleaned
+from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.rating_matrix import RatingScale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.service.context import Context
@@ -128,7 +129,7 @@ def scale_of(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> Rating
     Raises TooFewRatings, IdenticalRatings.
     """
     values = snapshot.values
-    events = snapshot.events() if spec.model_kind == "joint_rbm" else ()
+    events = snapshot.events() if MACHINES[spec.model_kind].makes_lists else ()
     n_users, n_items = len(snapshot.users), len(snapshot.items)
     n_told = values.size + (snapshot.event_users.size if events else 0)
     if n_users < LEAST_USERS or n_items < LEAST_ITEMS or n_told < LEAST_RATINGS:

@@ -8,6 +8,7 @@ from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, Job, JobState, Sweep
 from recsvc.db.tuning.sweeps import BestMetrics, Sweeps
 from recsvc.errors import Diverged, StoppedEarly
+from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.tuning import search_space
 
 Metric = Literal["validation_ndcg", "validation_nll"]
@@ -105,7 +106,7 @@ def best_versions(session: Session, n: int) -> set[int]:
 
 def metric_of(jobs: Sequence[Job], bests: Mapping[int, BestMetrics]) -> Metric:
     """Choose what trials are compared by: lists where all make lists, else the likelihood."""
-    makes_lists = all(job.spec["model_kind"] == "joint_rbm" for job in jobs)
+    makes_lists = all(MACHINES[job.spec["model_kind"]].makes_lists for job in jobs)
     measured = bests.values()
     only_rated = any(one.validation_nll is not None for one in measured) and not any(
         one.validation_ndcg is not None for one in measured

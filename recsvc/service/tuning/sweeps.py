@@ -14,8 +14,8 @@ from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, JobKind, Sweep
 from recsvc.db.tuning.sweeps import Sweeps
 from recsvc.errors import InvalidSweep, JobFinished, SweepFinished
-from recsvc.rbm.model_kind import ModelKind
-from recsvc.rbm.params import KIND_DEFAULTS, Hyperparameters
+from recsvc.rbm.model_kind import MACHINES, ModelKind
+from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.schedules import longest_flat_start
 from recsvc.rbm.tuning import search_space
 from recsvc.rbm.tuning.search_space import Between, Values
@@ -66,8 +66,8 @@ class SweepSpec:
         """Give what a trial's job is asked for. Raises InvalidSweep."""
         own = dict(values)
         kind = own.pop("model_kind", self.base.model_kind)
-        if kind not in KIND_DEFAULTS:
-            known = ", ".join(KIND_DEFAULTS)
+        if kind not in MACHINES:
+            known = ", ".join(MACHINES)
             raise InvalidSweep(f"{self.kind}.model_kind", kind, f"it must be one of {known}.")
         short = _short(kind) if self.kind == "rate_range" else {}
         hyperparameters = {**short, **self.base.hyperparameters, **own}
@@ -77,7 +77,7 @@ class SweepSpec:
 def _short(model_kind: ModelKind) -> Values:
     """Give the hyperparameters of a range test's trials: the flat start of those that only rate."""
     flat_start = longest_flat_start(Hyperparameters.defaults(model_kind))
-    return {**PLAIN, "epochs": RANGE_EPOCHS if model_kind == "joint_rbm" else flat_start}
+    return {**PLAIN, "epochs": RANGE_EPOCHS if MACHINES[model_kind].makes_lists else flat_start}
 
 
 def request_sweep(session: Session, spec: SweepSpec, *, now: datetime) -> Sweep:
@@ -143,7 +143,7 @@ def _check_bounds(field: str, low: float, high: float, *, is_log: bool) -> None:
 def _check_scalings(spec: SweepSpec, asked: Sequence[TrainingSpec]) -> None:
     """Refuse to compare the likelihoods of other levels: the fewer there are, the higher."""
     scalings = sorted({one.chosen().scaling for one in asked})
-    rating_only = [one.model_kind for one in asked if one.model_kind != "joint_rbm"]
+    rating_only = [one.model_kind for one in asked if not MACHINES[one.model_kind].makes_lists]
     if len(scalings) > 1 and rating_only:
         field = "random.over.scaling" if spec.kind == "random" else "grid.scaling"
         raise InvalidSweep(

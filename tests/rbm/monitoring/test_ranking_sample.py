@@ -8,7 +8,7 @@ import pytest
 
 from recsvc.rbm import checkpoint, evaluation, kernels
 from recsvc.rbm.machines import joint
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.monitoring import ranking_sample
 from recsvc.rbm.monitoring.epoch_evaluator import Monitor
 from recsvc.rbm.monitoring.ranking_sample import MonitoredLists
@@ -161,7 +161,7 @@ def test_interactions_are_listed_and_not_rated(camps):
     params = random_params(np.random.default_rng(1), n_items=60, n_levels=6)
 
     figures = [
-        Monitor.of(machine_of("joint_rbm"), train_, part, STARS, seed=0, first_liked=3)
+        Monitor.of(machine_functions("joint_rbm"), train_, part, STARS, seed=0, first_liked=3)
         for part in (mixed, rated)
     ]
     both, alone = (monitor.measure(params) for monitor in figures)
@@ -179,7 +179,7 @@ def test_a_shop_without_ratings_has_lists_and_no_likelihood(camps):
     )
     params = random_params(np.random.default_rng(1), n_items=60, n_levels=1)
     monitor = Monitor.of(
-        machine_of("joint_rbm"), train_, validation, np.empty(0), seed=0, first_liked=0
+        machine_functions("joint_rbm"), train_, validation, np.empty(0), seed=0, first_liked=0
     )
 
     figures = monitor.measure(params)

@@ -5,7 +5,7 @@ import pytest
 
 from recsvc.errors import Diverged
 from recsvc.rbm import checkpoint
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS
@@ -23,7 +23,7 @@ def epochs_of(ratings, kind="joint_rbm", state=None, **changes):
     }
     hyper = Hyperparameters.chosen(kind, changes)
     rng = np.random.default_rng(0)
-    params = machine_of(kind).initial_params(ratings, STARS.size, hyper, rng=rng)
+    params = machine_functions(kind).initial_params(ratings, STARS.size, hyper, rng=rng)
     data, first = TrainingData(ratings, ratings, STARS), TrainerState.initial(params)
     yield from train(data, hyper, seed=0, state=state or first, model_kind=kind)
 

@@ -6,7 +6,7 @@ from math import gcd
 import numpy as np
 import pytest
 
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.training import inspection
 from recsvc.rbm.training.inspection import (
@@ -81,13 +81,13 @@ def real(data_dir):
 def test_a_look_tells_what_the_units_did_and_how_long_the_last_steps_were(real, kind):
     hyper = Hyperparameters.chosen(kind, {"n_hidden": 12, "epochs": 2})
     nothing = real.select(np.zeros(real.n_ratings, dtype=np.bool_))
-    first = machine_of(kind).initial_params(real, 5, hyper, rng=np.random.default_rng(0))
+    first = machine_functions(kind).initial_params(real, 5, hyper, rng=np.random.default_rng(0))
     watch, looks = Watch.of(kind, real, seed=0), []
 
     start, data = TrainerState.initial(first), TrainingData(real, nothing, STARS)
     for report, state in train(data, hyper, seed=0, state=start, model_kind=kind):
         looks.append(watch.look(state, report.learning_rate))
-    hidden = machine_of(kind).hidden_probabilities(state.params, watch.cases)
+    hidden = machine_functions(kind).hidden_probabilities(state.params, watch.cases)
 
     before, _, last = looks
     assert watch.cases.n_users == 64

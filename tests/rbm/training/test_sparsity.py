@@ -8,7 +8,7 @@ import pytest
 from recsvc.errors import InvalidHyperparameter
 from recsvc.rbm import kernels
 from recsvc.rbm.machines import joint, masked
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training import conditional_likelihood
 from recsvc.rbm.training.batches import deal
@@ -30,7 +30,7 @@ def learned(data, kind, **changes):
     """The last report and the parameters then."""
     hyper = Hyperparameters.chosen(kind, HYPER | changes)
     rng = np.random.default_rng(0)
-    first = machine_of(kind).initial_params(data.train, 5, hyper, rng=rng)
+    first = machine_functions(kind).initial_params(data.train, 5, hyper, rng=rng)
     state = TrainerState.initial(first)
     *_, (report, state) = train(data, hyper, seed=0, state=state, model_kind=kind)
     return report, state.params
@@ -39,7 +39,9 @@ def learned(data, kind, **changes):
 def activity_before(data, kind) -> np.ndarray:
     """The mean activity of each unit at the first parameters, over the one batch of all users."""
     hyper = Hyperparameters.chosen(kind, HYPER)
-    first = machine_of(kind).initial_params(data.train, 5, hyper, rng=np.random.default_rng(0))
+    first = machine_functions(kind).initial_params(
+        data.train, 5, hyper, rng=np.random.default_rng(0)
+    )
     [batch] = deal(data.train, 1000, seed=0, epoch=1)
     if kind == "joint_rbm":
         return conditional_likelihood.hidden_side(first, batch, hyper, seed=0, epoch=1).active.mean(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.diagnosis import Change, Evidence, Finding, Run
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from recsvc.rbm.tuning import autopilot
@@ -106,7 +106,9 @@ def test_the_loss_that_runs_are_compared_by_is_that_of_the_curve(kind, data_dir)
         parts = [part.transposed() for part in parts]
     data = TrainingData(*parts, STARS)
     hyper = Hyperparameters.chosen(kind, {"epochs": 2, "n_hidden": 4})
-    first = machine_of(kind).initial_params(data.train, 5, hyper, rng=np.random.default_rng(0))
+    first = machine_functions(kind).initial_params(
+        data.train, 5, hyper, rng=np.random.default_rng(0)
+    )
 
     for report, state in train(
         data, hyper, seed=1, state=TrainerState.initial(first), model_kind=kind

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsvc.db.session import reading
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import Vocabulary
 from recsvc.service.models import comparison
@@ -37,7 +37,7 @@ def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3, judged=True):
         shop.context, split, train, hyper, spec, judged=judged
     )
     rng = np.random.default_rng([seed, 0])
-    cold = machine_of(model_kind).initial_params(train, scale.n_levels, hyper, rng=rng)
+    cold = machine_functions(model_kind).initial_params(train, scale.n_levels, hyper, rng=rng)
     return split, params, cold, warnings
 
 

@@ -6,7 +6,7 @@ import pytest
 from recsvc.db.session import reading
 from recsvc.errors import LeaseLost
 from recsvc.rbm.machines.couplings import Neighbourhoods
-from recsvc.rbm.machines.registry import machine_of
+from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from recsvc.service.models import comparison
@@ -29,7 +29,9 @@ def fitted(ratings, validation, split, epochs, length):
     """Parameters after so many epochs of a fit of that length, by the trainer alone."""
     hyper = Hyperparameters.chosen("joint_rbm", SHORT | {"epochs": length, "learning_rate": RATE})
     rng = np.random.default_rng([SEED, 0])
-    params = machine_of("joint_rbm").initial_params(ratings, split.scale.n_levels, hyper, rng=rng)
+    params = machine_functions("joint_rbm").initial_params(
+        ratings, split.scale.n_levels, hyper, rng=rng
+    )
     data = TrainingData(ratings, validation, np.array(split.scale.values))
     first = TrainerState.initial(params)
     for report, state in train(data, hyper, seed=SEED, state=first, model_kind="joint_rbm"):

@@ -13,6 +13,7 @@ from recsvc.rbm.diagnosis.run import (
     Run,
     above,
 )
+from recsvc.rbm.model_kind import DEFAULT_KIND, MACHINES
 
 OVERFIT = 0.1  # [SM] of the train loss
 WORSE_THAN_BEST = 0.01
@@ -169,9 +170,9 @@ def poor_list(run: Run) -> Finding | None:
     """The most-rated items make a better list."""
     ours = (run.metrics or {}).get("ndcg_at_10")
     theirs = (run.baselines or {}).get("most_rated", {}).get("ndcg_at_10")
-    if ours is None or theirs is None or ours >= theirs or run.model_kind == "joint_rbm":
+    if ours is None or theirs is None or ours >= theirs or MACHINES[run.model_kind].makes_lists:
         return None
     seen = Evidence("validation nDCG@10", ours, theirs, "the list of the most-rated items")
     cause = "Its lists are worse than that of the most-rated items, however well it rates."
-    change = Change("model_kind", run.model_kind, "joint_rbm")
+    change = Change("model_kind", run.model_kind, DEFAULT_KIND)
     return Finding("poor_list", "warning", run.loss.span, (seen,), cause, change, 0.7)

@@ -5,6 +5,7 @@ import numpy as np
 from recsvc.rbm.diagnosis.finding import Evidence, Finding
 from recsvc.rbm.diagnosis.rules.hidden_units import saturation
 from recsvc.rbm.diagnosis.run import PATIENCE, WARM_UP, Run, above
+from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.training.schedules import AFTER_ROLLBACK
 
 STEP_TOO_LONG, STEP_TOO_SHORT, STEP_WANTED = 1e-2, 1e-4, 1e-3  # [H10 section 7]
@@ -81,7 +82,8 @@ def rate_too_high(run: Run) -> Finding | None:
         return None
     seen = (Evidence("update_to_weight_ratio", step, STEP_TOO_LONG, "H10"), beside)
     cause = "Each step changes the weights by more than they have learned: the rate is too high."
-    wanted = STEP_TOO_LONG if run.model_kind == "joint_rbm" else STEP_WANTED  # Adam's are longer
+    uses_adam = MACHINES[run.model_kind].uses_adam  # whose steps are longer
+    wanted = STEP_TOO_LONG if uses_adam else STEP_WANTED
     change = run.rescaled_rate(0.5 ** max(1, round(np.log2(step / wanted))))
     return Finding("rate_too_high", "problem", ratio.span, seen, cause, change, 0.85)
 
