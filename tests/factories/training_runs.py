@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from recsvc.errors import Diverged
-from recsvc.rbm.diagnosis import Run
+from recsvc.rbm.diagnosis import RunRecord
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
@@ -54,7 +54,7 @@ FAULTY = [
 SPECS = HEALTHY + FAULTY
 
 
-def stored_run(**spec: object) -> Run:
+def stored_run(**spec: object) -> RunRecord:
     """Return the stored run of a specification."""
     wanted = spec_of(**spec)
     curve = next(curve for curve in json.loads(STORED.read_text()) if curve["spec"] == wanted)
@@ -63,13 +63,13 @@ def stored_run(**spec: object) -> Run:
     return _run_of(wanted, rows, curve["diverged_at"])
 
 
-def trained_run(ratings: RatingMatrix, spec: dict[str, Any]) -> Run:
+def trained_run(ratings: RatingMatrix, spec: dict[str, Any]) -> RunRecord:
     """Train on nine tenths of the ratings and return the run as a job would."""
     return _run_of(spec, *_train(ratings, spec))
 
 
-def _run_of(spec: dict[str, Any], rows: list[dict], diverged_at: int | None) -> Run:
-    return Run.of(
+def _run_of(spec: dict[str, Any], rows: list[dict], diverged_at: int | None) -> RunRecord:
+    return RunRecord.of(
         rows, diverged_at=diverged_at, hyper=_hyperparameters(spec), model_kind=spec["kind"],
         baselines=BASELINES,
     )  # fmt: skip

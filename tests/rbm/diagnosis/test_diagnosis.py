@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from recsvc.rbm.diagnosis import Change, Run, diagnose
+from recsvc.rbm.diagnosis import Change, RunRecord, diagnose
 from recsvc.rbm.diagnosis.rules import data
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import EpochReport
@@ -23,7 +23,7 @@ RATE = Hyperparameters().learning_rate
 COLUMNS = [field.name for field in fields(EpochReport) if field.name != "epoch"]
 
 
-def codes(run: Run, severity: str | None = None) -> list[str]:
+def codes(run: RunRecord, severity: str | None = None) -> list[str]:
     return [one.code for one in diagnose(run) if severity in (None, one.severity)]
 
 
@@ -37,7 +37,7 @@ def test_healthy_training_has_no_problem_at_any_time(kind, epochs, seed):
         columns = {
             name: type(one)(*(part[:n] for part in one)) for name, one in whole.columns.items()
         }
-        assert codes(Run(columns, hyper=whole.hyper, model_kind=kind, is_over=False)) == []
+        assert codes(RunRecord(columns, hyper=whole.hyper, model_kind=kind, is_over=False)) == []
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_stored_run_has_the_figures_and_the_findings_of_training_today(movielens
 def test_training_that_went_back_is_told_to_begin_where_it_went_on():
     curve = rows(validation_nll=falling(30), rollbacks=[*[0] * 4, *[1] * 6, *[2] * 20])
 
-    (found,) = diagnose(Run.of(curve, hyper=Hyperparameters(learning_rate=50.0)))
+    (found,) = diagnose(RunRecord.of(curve, hyper=Hyperparameters(learning_rate=50.0)))
 
     assert (found.code, found.severity, found.epochs) == ("not_finite", "warning", (4, 10))
     assert found.change == Change("learning_rate", 50.0, 0.5)
@@ -140,14 +140,14 @@ def test_every_finding_has_a_page_where_the_answer_points_to():
 def test_predictions_that_are_all_alike_after_the_flat_start_are_told(spread, told):
     curve = rows(validation_nll=falling(30), prediction_spread=[0.5] * 25 + [spread] * 5)
 
-    assert ("constant_predictions" in codes(Run.of(curve))) is told
-    assert "constant_predictions" not in codes(Run.of(curve[:20])), (
+    assert ("constant_predictions" in codes(RunRecord.of(curve))) is told
+    assert "constant_predictions" not in codes(RunRecord.of(curve[:20])), (
         "small weights say little at first"
     )
 
 
 def test_a_machine_far_bigger_than_its_data_is_told_a_size():
-    run = Run.of(rows(validation_nll=falling(30)), hyper=Hyperparameters(n_hidden=1000))
+    run = RunRecord.of(rows(validation_nll=falling(30)), hyper=Hyperparameters(n_hidden=1000))
 
     (found,) = diagnose(replace(run, ratings_per_parameter=0.003))
 
@@ -156,7 +156,9 @@ def test_a_machine_far_bigger_than_its_data_is_told_a_size():
 
 
 def test_a_run_that_has_gone_quiet_has_stalled_unless_it_is_over():
-    quiet = replace(Run.of(rows(validation_nll=falling(5)), is_over=False), idle_seconds=1801.0)
+    quiet = replace(
+        RunRecord.of(rows(validation_nll=falling(5)), is_over=False), idle_seconds=1801.0
+    )
 
     assert [one.code for one in diagnose(quiet)] == ["stalled"]
     assert diagnose(replace(quiet, is_over=True)) == []
@@ -181,7 +183,7 @@ def falling(n: int, by: float = 0.01) -> list[float]:
 def test_a_figure_that_is_no_finite_number_spoils_all_that_follows(number):
     curve = rows(validation_nll=[2.0, 1.9, number, 1.0])
 
-    (found,) = diagnose(Run.of(curve))
+    (found,) = diagnose(RunRecord.of(curve))
 
     assert (found.code, found.epochs) == ("not_finite", (2, 2))
     assert found.change is None, "nothing is known of how it was trained"
@@ -190,9 +192,9 @@ def test_a_figure_that_is_no_finite_number_spoils_all_that_follows(number):
 def test_figures_that_are_missing_or_out_of_order_are_no_fault():
     curve = rows(validation_nll=[None, *falling(29)], train_nll=falling(30))
 
-    assert diagnose(Run.of(curve[::-1])) == []
-    assert diagnose(Run.of([])) == []
-    assert diagnose(Run.of([{"epoch": 0}])) == []
+    assert diagnose(RunRecord.of(curve[::-1])) == []
+    assert diagnose(RunRecord.of([])) == []
+    assert diagnose(RunRecord.of([{"epoch": 0}])) == []
 
 
 def test_units_that_are_jammed_asleep_or_alike_are_told_each_by_its_name():
@@ -200,30 +202,32 @@ def test_units_that_are_jammed_asleep_or_alike_are_told_each_by_its_name():
     asleep = rows(dead_units=[1.0] * 40)
     alike = rows(unit_similarity=[1.0] * 40)
 
-    assert codes(Run.of(jammed), "problem") == ["saturated"]
-    assert codes(Run.of(asleep), "problem") == ["dead_units"]
-    assert codes(Run.of(alike), "warning") == ["twin_units"], "more units than the ratings need"
+    assert codes(RunRecord.of(jammed), "problem") == ["saturated"]
+    assert codes(RunRecord.of(asleep), "problem") == ["dead_units"]
+    assert codes(RunRecord.of(alike), "warning") == ["twin_units"], (
+        "more units than the ratings need"
+    )
 
 
 def test_units_may_be_alike_or_asleep_while_small_weights_grow_apart():
     begun = rows(dead_units=[1.0] * 20 + [0.0] * 20)
     grown = rows(unit_similarity=[1.0] * 6 + [0.9] * 34)
 
-    assert codes(Run.of(begun[:20], is_over=False)) == codes(Run.of(begun)) == []
-    assert codes(Run.of(grown)) == []
+    assert codes(RunRecord.of(begun[:20], is_over=False)) == codes(RunRecord.of(begun)) == []
+    assert codes(RunRecord.of(grown)) == []
 
 
 def test_a_chain_that_gives_ratings_back_as_they_were_mixes_poorly():
     curve = rows(validation_nll=falling(30), kept_levels=[None, *[0.97] * 29])
 
-    (found,) = diagnose(Run.of(curve, hyper=Hyperparameters()))
+    (found,) = diagnose(RunRecord.of(curve, hyper=Hyperparameters()))
 
     assert (found.code, found.change) == ("poor_mixing", Change("cd_steps", 1.0, 3.0))
 
 
 def test_no_change_leaves_what_a_hyperparameter_may_be():
     hyper = Hyperparameters(weight_decay=10.0, cd_steps=100)
-    run = Run.of([], hyper=hyper)
+    run = RunRecord.of([], hyper=hyper)
 
     assert run.scaled("weight_decay", 3.0) is None
     assert run.scaled("cd_steps", 3.0) is None
@@ -234,8 +238,8 @@ def test_weights_that_stand_still_are_told_apart_from_slow_ones():
     still = rows(validation_nll=[2.0] * 12, update_to_weight_ratio=[None, *[0.0] * 11])
     slow = rows(validation_nll=[2.0] * 12, update_to_weight_ratio=[None, *[1e-5] * 11])
 
-    assert codes(Run.of(still)) == ["not_moving"]
-    assert codes(Run.of(slow)) == ["rate_too_low"]
+    assert codes(RunRecord.of(still)) == ["not_moving"]
+    assert codes(RunRecord.of(slow)) == ["rate_too_low"]
 
 
 def test_weights_that_something_puts_back_are_told_though_steps_are_made():
@@ -243,10 +247,10 @@ def test_weights_that_something_puts_back_are_told_though_steps_are_made():
     frozen = rows(**steps, largest_weight=[0.05] * 12)
     free = rows(**steps, largest_weight=[0.05 + 1e-6 * n for n in range(12)])
 
-    (found,) = diagnose(Run.of(frozen, hyper=Hyperparameters()))
+    (found,) = diagnose(RunRecord.of(frozen, hyper=Hyperparameters()))
 
     assert (found.code, found.change) == ("not_moving", None)
-    assert codes(Run.of(free)) == []
+    assert codes(RunRecord.of(free)) == []
 
 
 def test_a_spoilt_version_to_begin_at_is_blamed_on_the_warm_start():
@@ -255,7 +259,7 @@ def test_a_spoilt_version_to_begin_at_is_blamed_on_the_warm_start():
 
     for curve, code in ((jammed, "bad_start"), (spoilt, "not_finite")):
         warm, cold = (
-            diagnose(Run.of(curve, hyper=Hyperparameters(), began_warm=began))[0]
+            diagnose(RunRecord.of(curve, hyper=Hyperparameters(), began_warm=began))[0]
             for began in (True, False)
         )
         assert (warm.code, warm.change) == (code, Change("warm_start", "true", "false"))
@@ -267,12 +271,12 @@ def test_a_start_that_is_worse_than_the_items_own_ratings_is_a_bad_one(name):
     baselines = {"item_mean": {"rmse": 2.0, "nll": 2.0} | {name: 1.9}}
     as_good = rows(**{f"validation_{name}": falling(12)})
 
-    first, *_ = diagnose(Run.of(as_good, baselines=baselines))
+    first, *_ = diagnose(RunRecord.of(as_good, baselines=baselines))
 
     assert (first.code, first.evidence[0].threshold) == ("bad_start", 1.05)
     assert first.evidence[0].value == pytest.approx(2.0 / 1.9)
     baselines["item_mean"][name] = 1.91
-    assert "bad_start" not in codes(Run.of(as_good, baselines=baselines))
+    assert "bad_start" not in codes(RunRecord.of(as_good, baselines=baselines))
 
 
 def test_validation_that_gains_more_than_training_has_leaked():
@@ -283,7 +287,7 @@ def test_validation_that_gains_more_than_training_has_leaked():
     easier = [0.99 * nll for nll in train]
 
     told = [
-        [(one.code, one.severity) for one in diagnose(Run.of(curve, hyper=Hyperparameters()))]
+        [(one.code, one.severity) for one in diagnose(RunRecord.of(curve, hyper=Hyperparameters()))]
         for curve in (
             rows(validation_nll=one, train_nll=train) for one in (leaked, better, sound, easier)
         )
@@ -296,7 +300,7 @@ def test_a_jump_when_the_momentum_rises_is_a_shock():
     hyper = Hyperparameters(momentum_epoch=5)
     nll = [*falling(6), 2.2, 2.0, *falling(20, 0.02)]
 
-    (found,) = diagnose(Run.of(rows(validation_nll=nll), hyper=hyper))
+    (found,) = diagnose(RunRecord.of(rows(validation_nll=nll), hyper=hyper))
 
     assert (found.code, found.epochs) == ("momentum_shock", (5, 8))
     assert found.change == Change("learning_rate", 0.02, 0.01)
@@ -306,7 +310,7 @@ def test_validation_that_rises_while_training_falls_is_overfitting():
     validation = [*falling(20, 0.02), *[1.36 + 0.01 * n for n in range(20)]]
     curve = rows(validation_nll=validation, train_nll=falling(40, 0.03))
 
-    (found,) = diagnose(Run.of(curve, hyper=Hyperparameters()))
+    (found,) = diagnose(RunRecord.of(curve, hyper=Hyperparameters()))
 
     assert (found.code, found.severity) == ("overfit", "warning")
     assert found.epochs[0] in (19, 20)
@@ -316,8 +320,8 @@ def test_validation_that_rises_while_training_falls_is_overfitting():
 def test_the_wrong_curve_is_said_to_be_the_wrong_one():
     flat, worse = [0.5] * 30, [*falling(15, 0.02), *[1.5 + 0.01 * n for n in range(15)]]
 
-    watched = diagnose(Run.of(rows(validation_nll=falling(30), reconstruction_error=flat)))
-    misled = diagnose(Run.of(rows(validation_nll=worse, reconstruction_error=falling(30))))
+    watched = diagnose(RunRecord.of(rows(validation_nll=falling(30), reconstruction_error=flat)))
+    misled = diagnose(RunRecord.of(rows(validation_nll=worse, reconstruction_error=falling(30))))
 
     assert [(one.code, one.severity) for one in watched] == [("wrong_curve", "note")]
     assert "wrong_curve" in [one.code for one in misled]
@@ -327,20 +331,20 @@ def test_a_loss_that_still_falls_when_the_epochs_run_out_wants_more():
     hyper = Hyperparameters(epochs=30)
     curve = rows(validation_nll=falling(31, 0.02))
 
-    (found,) = diagnose(Run.of(curve, hyper=hyper))
+    (found,) = diagnose(RunRecord.of(curve, hyper=hyper))
 
     assert found.change == Change("epochs", 30, 60)
-    assert diagnose(Run.of(curve, hyper=hyper, is_over=False)) == []
+    assert diagnose(RunRecord.of(curve, hyper=hyper, is_over=False)) == []
 
 
 def test_lists_below_the_most_rated_want_a_kind_that_makes_lists():
     facts = {"baselines": {"most_rated": {"ndcg_at_10": 0.2}}, "metrics": {"ndcg_at_10": 0.1}}
     curve = rows(validation_nll=falling(30))
 
-    (found,) = diagnose(Run.of(curve, **facts))
+    (found,) = diagnose(RunRecord.of(curve, **facts))
 
     assert found.change == Change("model_kind", "user_rbm", "joint_rbm")
-    assert diagnose(Run.of(curve, model_kind="joint_rbm", **facts)) == []
+    assert diagnose(RunRecord.of(curve, model_kind="joint_rbm", **facts)) == []
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 5, 40])
@@ -350,7 +354,7 @@ def test_a_curve_of_one_column_is_looked_at_as_far_as_it_goes(name, n):
 
     for used in (None, Hyperparameters(epochs=20)):
         for kind in ("user_rbm", "joint_rbm"):
-            told = diagnose(Run.of(curve, hyper=used, model_kind=kind))
+            told = diagnose(RunRecord.of(curve, hyper=used, model_kind=kind))
             assert all(math.isfinite(one.value) for found in told for one in found.evidence)
 
 
@@ -364,6 +368,6 @@ def test_no_curve_makes_evidence_that_is_no_number(figure, other):
         column = [figure] + [other] * (n - 2) + [figure]
         curve = rows(**dict.fromkeys(names, column[-n:]))
         for used in (None, Hyperparameters(epochs=20)):
-            for found in diagnose(Run.of(curve, hyper=used)):
+            for found in diagnose(RunRecord.of(curve, hyper=used)):
                 assert all(math.isfinite(one.value) for one in found.evidence)
                 assert found.change is None or math.isfinite(found.change.to)

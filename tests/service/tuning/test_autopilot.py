@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsvc.db.session import unit_of_work
-from recsvc.rbm.diagnosis import Run
+from recsvc.rbm.diagnosis import RunRecord
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.jobs import queries
 from recsvc.service.training import autopilot
@@ -163,6 +163,6 @@ def test_what_is_compared_is_the_best_loss_on_the_validation_ratings_that_are_le
     job_id = shop.ask(hyperparameters=CALM, model_kind=kind, publish="never", autopilot=True)
     shop.carry_out(shop.claim())
 
-    losses = Run.of(job_diagnosis.rows_of(shop.curve(job_id))).loss.values
+    losses = RunRecord.of(job_diagnosis.rows_of(shop.curve(job_id))).loss.values
     noted = shop.job(job_id).progress_note["loss_without"]
     assert noted["odd_values"] == losses.min()
