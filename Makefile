@@ -16,9 +16,9 @@ WORKERS ?= 1
 ARGS ?=
 
 # A process for each processor, at most four, because tests start databases and browsers of their own.
-PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo serve test test-slow check format bench bench-full lock image clean
+.PHONY: help demo serve test test-slow check hooks format bench bench-full lock image clean
 
 help: ## List the verbs
 	@echo "make VERB [NAME=value …]; every verb sets up $(VENV) by itself."
@@ -32,9 +32,11 @@ serve: $(STAMP) ## Serve the API with one worker: HOST=127.0.0.1, PORT=8000, WOR
 	@$(BIN)/recsvc serve --host $(HOST) --port $(PORT) --workers $(WORKERS) $(ARGS)
 
 test: $(STAMP) ## Run the tests in parallel, except those of test-slow (ARGS="tests/db -k claim"); without a data set they are skipped
+	@$(BIN)/python -m recsvc.rbm.precompilation # not once in each process
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-slow: $(STAMP) ## Run the tests that take more than ten seconds each
+	@$(BIN)/python -m recsvc.rbm.precompilation
 	$(PYTEST) -m slow $(ARGS)
 
 check: $(STAMP) ## Formatting, lint, types, import contracts, and that the documents are complete
@@ -42,7 +44,12 @@ check: $(STAMP) ## Formatting, lint, types, import contracts, and that the docum
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+	$(BIN)/python scripts/check_commit.py
 	$(BIN)/pytest -q tests/test_house.py
+
+hooks: $(STAMP) ## Install the git hooks, which run the checks at each commit
+	$(BIN)/pre-commit install
 
 format: $(STAMP) ## Put the source into the house's format
 	$(BIN)/ruff format .

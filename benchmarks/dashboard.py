@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page
 from benchmarks.browser import chromium
 from benchmarks.service import service
 from recsvc.db import migrate
-from recsvc.db.jobs.queue import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, job_lease
 from recsvc.db.session import Database, unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.service.training import training_job
@@ -64,7 +64,7 @@ def fill(database: Database) -> int:
         queue = JobQueue(session)
         spec = TrainingSpec(model_kind="user_rbm", hyperparameters={"epochs": EPOCHS})
         job = training_job.request_training(session, spec=spec, now=now)
-        lease = lease_of(queue.claim(worker="w", now=now, lease_seconds=600, max_attempts=1))
+        lease = job_lease(queue.claim(worker="w", now=now, lease_seconds=600, max_attempts=1))
         for epoch in range(EPOCHS):
             noise = 0.01 * math.sin(epoch * 1.7)
             figures = {

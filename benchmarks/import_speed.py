@@ -22,7 +22,7 @@ import psycopg
 
 from benchmarks.data import ML_1M, data_file
 from recsvc.db import migrate
-from recsvc.db.jobs.queue import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, job_lease
 from recsvc.db.session import Database, unit_of_work
 from recsvc.service.context import Context
 from recsvc.service.imports import import_job
@@ -96,7 +96,7 @@ def ours(url: str, file: Path, folder: Path) -> float:
         sys.exit("The job was not there to be claimed.")
     accounts: list[dict[str, object]] = []
     took = seconds(
-        lambda: accounts.append(import_job.carry_out(context, lease_of(claimed), claimed))
+        lambda: accounts.append(import_job.carry_out(context, job_lease(claimed), claimed))
     )
     database.close()
     if accounts[0]["added"] != 1_000_209:

@@ -22,7 +22,7 @@ from benchmarks import ours
 from benchmarks.data import data_set
 from benchmarks.progress import steps
 from recsvc.rbm.auto_hyperparameters import Shape, suited
-from recsvc.rbm.diagnosis import Run, diagnose
+from recsvc.rbm.diagnosis import RunRecord, diagnose
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Hyperparameters
@@ -78,7 +78,7 @@ def row(kind: ModelKind) -> str:
     ends = [n for n, one in enumerate(rows, 1) if is_watched(one["epoch"])]
 
     def findings_after(n_points: int) -> object:
-        return diagnose(Run.of(rows[:n_points], hyper=hyper, model_kind=kind))
+        return diagnose(RunRecord.of(rows[:n_points], hyper=hyper, model_kind=kind))
 
     told = mean(seconds(findings_after, n_points) for n_points in ends)
     share = (n_epochs * figures + len(ends) * (look + told)) / took

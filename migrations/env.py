@@ -17,7 +17,7 @@ connection = context.config.attributes.get("connection")
 if connection is not None:
     configure_and_run(connection)
 else:
-    database = Database(Settings().resolved_database_url())
+    database = Database(Settings().effective_database_url())
     with database.engine.begin() as connection:
         configure_and_run(connection)
     database.close()

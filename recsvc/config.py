@@ -61,14 +61,14 @@ class Settings(BaseSettings):
     def _psycopg_is_the_driver(cls, url: str) -> str:
         return url.replace("postgres://", "postgresql://", 1) if url else url
 
-    def resolved_database_url(self) -> str:
+    def effective_database_url(self) -> str:
         """Give the database's URL, SQLite in HOME where none is set."""
         return self.database_url or f"sqlite:///{(self.home / 'recsvc.sqlite3').resolve()}"
 
-    def resolved_shelf_url(self) -> str:
+    def effective_shelf_url(self) -> str:
         """Give the shelf's URL, a folder in HOME where none is set."""
         return self.shelf_url or f"file://{(self.home / 'shelf').resolve()}"
 
-    def resolved_training_threads(self) -> int:
+    def effective_training_threads(self) -> int:
         """Give the threads a training job may use."""
         return self.training_threads or len(os.sched_getaffinity(0))

@@ -48,12 +48,12 @@ class Shelf:
 
     def __init__(self, url: str, cache: Path) -> None:
         self.url = re.sub(r"//[^/@]*@", "//…@", url)  # it is shown, and may hold a password
-        with _trouble(self.url):
-            self._remote, self._root = self._opened(url)
+        with _translate_errors(self.url):
+            self._remote, self._root = self._open_filesystem(url)
         self._is_local = isinstance(self._remote, LocalFileSystem)
-        self._folder = Folder(Path(self._root) if self._is_local else cache)
+        self._folder = LocalFolder(Path(self._root) if self._is_local else cache)
 
-    def _opened(self, url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    def _open_filesystem(self, url: str) -> tuple[fsspec.AbstractFileSystem, str]:
         try:
             remote, root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
@@ -69,7 +69,7 @@ class Shelf:
         if self._is_local:
             self._folder.write(sha256, [data])
         else:
-            with _trouble(self.url):
+            with _translate_errors(self.url):
                 self._remote.pipe_file(self._address(sha256), data)
         return sha256
 
@@ -81,7 +81,7 @@ class Shelf:
             if self._is_local:
                 self._folder.write(sha256, iter(lambda: file.read(CHUNK_BYTES), b""))
             else:
-                with _trouble(self.url):
+                with _translate_errors(self.url):
                     self._remote.put_file(str(path), self._address(sha256))
         return sha256
 
@@ -94,24 +94,24 @@ class Shelf:
 
         Raises ObjectMissing or ObjectCorrupt.
         """
-        return self._here(sha256).map(sha256)
+        return self._local_folder(sha256).map(sha256)
 
     def open(self, sha256: str) -> BinaryIO:
         """Open an object for reading, checked beforehand. Raises ObjectMissing or ObjectCorrupt."""
-        return self._here(sha256).open(sha256)
+        return self._local_folder(sha256).open(sha256)
 
     def contains(self, sha256: str) -> bool:
         """Tell whether the object is on the shelf."""
         if self._is_local:
             return self._folder.path(sha256).is_file()
-        with _trouble(self.url):
+        with _translate_errors(self.url):
             return bool(self._remote.isfile(self._address(sha256)))
 
     def remove(self, sha256: str) -> None:
         """Take an object off the shelf; what is mapped stays mapped. No error where it is gone."""
         self._folder.path(sha256).unlink(missing_ok=True)
         if not self._is_local:
-            with _trouble(self.url), suppress(FileNotFoundError):
+            with _translate_errors(self.url), suppress(FileNotFoundError):
                 self._remote.rm_file(self._address(sha256))
 
     def objects(self) -> Iterator[ShelfObject]:
@@ -119,11 +119,11 @@ class Shelf:
         if self._is_local:
             yield from self._folder.objects()
             return
-        with _trouble(self.url):
+        with _translate_errors(self.url):
             self._remote.invalidate_cache()
             addresses = self._remote.find(self._root)
         for address in addresses:
-            with _trouble(self.url), suppress(FileNotFoundError):
+            with _translate_errors(self.url), suppress(FileNotFoundError):
                 found = self._remote.info(address)
                 yield ShelfObject(
                     address.rsplit("/", 1)[-1], found["size"], self._remote.modified(address)
@@ -133,14 +133,14 @@ class Shelf:
         """Remove what interrupted writers left behind on this machine."""
         self._folder.remove_abandoned(before)
 
-    def _here(self, sha256: str) -> "Folder":
+    def _local_folder(self, sha256: str) -> "LocalFolder":
         """Give the folder of this machine that has the object, fetching it first if need be."""
         if not self._is_local and not self._folder.path(sha256).is_file():
             self._fetch(sha256)
         return self._folder
 
     def _fetch(self, sha256: str) -> None:
-        with _trouble(self.url):
+        with _translate_errors(self.url):
             try:
                 with self._remote.open(self._address(sha256), "rb") as source:
                     self._folder.write(sha256, iter(lambda: source.read(CHUNK_BYTES), b""))
@@ -152,7 +152,7 @@ class Shelf:
         return f"{self._root}/{sha256[:2]}/{sha256}"
 
 
-class Folder:
+class LocalFolder:
     """Objects in a folder: ab/ab12…; written beside, then renamed, so that none is ever half."""
 
     def __init__(self, root: Path) -> None:
@@ -172,14 +172,14 @@ class Folder:
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-                self._settle(Path(file.name), self.path(sha256))
+                self._move_into_place(Path(file.name), self.path(sha256))
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)
                 raise
 
     def map(self, sha256: str) -> memoryview:
         """Map an object whose bytes are what its name says."""
-        with self._checked(sha256) as file:
+        with self._open_checked(sha256) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:  # nothing cannot be mapped
                 return memoryview(b"")
@@ -187,7 +187,7 @@ class Folder:
 
     def open(self, sha256: str) -> BinaryIO:
         """Open an object whose bytes are what its name says."""
-        with self._checked(sha256) as file:
+        with self._open_checked(sha256) as file:
             return os.fdopen(os.dup(file.fileno()), "rb")
 
     def objects(self) -> Iterator[ShelfObject]:
@@ -212,7 +212,7 @@ class Folder:
                     path.unlink()
 
     @contextmanager
-    def _checked(self, sha256: str) -> Iterator[BinaryIO]:
+    def _open_checked(self, sha256: str) -> Iterator[BinaryIO]:
         try:
             file = self.path(sha256).open("rb")
         except FileNotFoundError as error:
@@ -224,7 +224,7 @@ class Folder:
             file.seek(0)
             yield file
 
-    def _settle(self, written: Path, place: Path) -> None:
+    def _move_into_place(self, written: Path, place: Path) -> None:
         if not place.parent.is_dir():
             place.parent.mkdir(exist_ok=True)
             _sync_directory(self._root)
@@ -241,7 +241,7 @@ def _sync_directory(path: Path) -> None:
 
 
 @contextmanager
-def _trouble(url: str) -> Iterator[None]:
+def _translate_errors(url: str) -> Iterator[None]:
     """Say what went wrong at a remote shelf, whatever its library raises."""
     try:
         yield

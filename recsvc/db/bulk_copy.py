@@ -24,7 +24,7 @@ def is_postgresql(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
 
-def copied(row: np.dtype[Any]) -> np.dtype[Any]:
+def copy_dtype(row: np.dtype[Any]) -> np.dtype[Any]:
     """Give the form that a row has in a binary COPY; field f of n bytes brings a field f_n."""
     pairs = [
         pair
@@ -34,7 +34,7 @@ def copied(row: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype([("n_fields", ">i2"), *pairs])
 
 
-def blocks(session: Session, query: str, row: np.dtype[Any]) -> Iterator[NDArray[np.void]]:
+def iter_blocks(session: Session, query: str, row: np.dtype[Any]) -> Iterator[NDArray[np.void]]:
     """Yield what a query finds, in blocks with the fields of `row`; one is in memory at a time.
 
     row  of the very widths that the query's columns have on PostgreSQL
@@ -45,22 +45,22 @@ def blocks(session: Session, query: str, row: np.dtype[Any]) -> Iterator[NDArray
         while (block := np.fromiter(islice(cursor, READ_ROWS), dtype=row)).size:
             yield block
         return
-    form = copied(row)
+    form = copy_dtype(row)
     copy_out = f"COPY ({query}) TO STDOUT (FORMAT binary)"
     with connection.cursor() as cursor, cursor.copy(copy_out) as copy:
-        for held in _gathered(iter(copy), form.itemsize):
+        for held in _whole_rows(iter(copy), form.itemsize):
             yield np.frombuffer(held, dtype=form)
 
 
 def copy_in(session: Session, statement: str, columns: dict[str, NDArray[Any]]) -> None:
     """Write columns by PostgreSQL's COPY, whose statement says FROM STDIN (FORMAT binary)."""
     row = np.dtype([(name, column.dtype) for name, column in columns.items()])
-    block = np.empty(len(next(iter(columns.values()))), dtype=copied(row))
+    block = np.empty(len(next(iter(columns.values()))), dtype=copy_dtype(row))
     block["n_fields"] = len(columns)
     for name, column in columns.items():
         block[name], block[f"{name}_n"] = column, column.itemsize
     with (
-        _driver(session, statement) as connection,
+        _driver_connection(session, statement) as connection,
         connection.cursor() as cursor,
         cursor.copy(statement) as copy,
     ):
@@ -73,12 +73,12 @@ def executemany(session: Session, statement: str, columns: Sequence[NDArray[Any]
     Never are all rows there as Python objects.
     """
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    with _driver(session, statement) as connection:
+    with _driver_connection(session, statement) as connection:
         written: int = connection.executemany(statement, rows).rowcount
     return written
 
 
-def _gathered(pieces: Iterator[bytes], row_bytes: int) -> Iterator[bytes]:
+def _whole_rows(pieces: Iterator[bytes], row_bytes: int) -> Iterator[bytes]:
     """Join pieces of a binary COPY to blocks of whole rows, without head and tail."""
     held = bytearray(bytes(next(pieces, b""))[len(COPY_HEAD) :])
     for piece in pieces:
@@ -91,7 +91,7 @@ def _gathered(pieces: Iterator[bytes], row_bytes: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def _driver(session: Session, statement: str) -> Iterator[Any]:
+def _driver_connection(session: Session, statement: str) -> Iterator[Any]:
     """Go past SQLAlchemy to the driver's connection; its errors come as SQLAlchemy's."""
     connection = session.connection()
     driver: Any = connection.dialect.loaded_dbapi

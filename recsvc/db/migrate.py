@@ -8,9 +8,8 @@ from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from recsvc.db.session import Database
@@ -26,32 +25,35 @@ def upgrade(database: Database) -> None:
     Processes that start together take turns. Raises ConfigurationError where the database is
     newer than this program, DatabaseUnavailable where it does not answer.
     """
-    with _opened_alone(database):
-        if current(database) != head():
-            move(database, "head")
+    with _first_open_lock(database):
+        if current_revision(database) != head_revision():
+            upgrade_to(database, "head")
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Go back to a revision, or to an empty database with `base`. Data goes with its tables."""
-    with _locked(database) as connection:
+    with _migration_lock(database) as connection:
         command.downgrade(_config(connection), revision)
 
 
-def move(database: Database, revision: str) -> None:
+def upgrade_to(database: Database, revision: str) -> None:
     """Apply the migrations up to a revision, under the lock."""
-    with _locked(database) as connection:
-        _refuse_the_unknown(connection)
+    with _migration_lock(database) as connection:
+        _check_revision(connection)
         command.upgrade(_config(connection), revision)
 
 
-def current(database: Database) -> str | None:
+def current_revision(database: Database) -> str | None:
     """Give the database's revision, None for an empty one."""
-    with _answering(), database.engine.execution_options(reads_only=True).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with (
+        _translate_connection_errors(),
+        database.engine.execution_options(reads_only=True).connect() as connection,
+    ):
+        return _revision(connection)
 
 
 @cache  # reading the folder of migrations takes longer than /readyz may
-def head() -> str | None:
+def head_revision() -> str | None:
     """Give the newest revision that this program knows."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
@@ -84,25 +86,34 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def _refuse_the_unknown(connection: Connection) -> None:
-    revision = MigrationContext.configure(connection).get_current_revision()
+def _revision(connection: Connection) -> str | None:
+    """Return the revision that the database is at, None for an empty one."""
+    # MigrationContext would log two lines at each check of readiness.
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def _check_revision(connection: Connection) -> None:
+    revision = _revision(connection)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known:
         raise ConfigurationError(
             f"The database is at revision {revision}, and this recsvc knows none later than "
-            f"{head()}: a newer recsvc has migrated it. Start that version, or point "
+            f"{head_revision()}: a newer recsvc has migrated it. Start that version, or point "
             "RECSVC_DATABASE_URL at another database."
         )
 
 
 @contextmanager
-def _locked(database: Database) -> Iterator[Connection]:
+def _migration_lock(database: Database) -> Iterator[Connection]:
     """Open a transaction that no other migrating process can be in at the same time.
 
     SQLite: BEGIN IMMEDIATE waits for the other writer. Foreign keys rest while tables are copied,
     and are checked before the commit.
     """
-    with _answering(), database.engine.connect() as connection:
+    with _translate_connection_errors(), database.engine.connect() as connection:
         sqlite = database.dialect == "sqlite"
         if sqlite:
             _foreign_keys(connection, "OFF")
@@ -119,7 +130,7 @@ def _locked(database: Database) -> Iterator[Connection]:
 
 
 @contextmanager
-def _opened_alone(database: Database) -> Iterator[None]:
+def _first_open_lock(database: Database) -> Iterator[None]:
     """Let one process at a time open a SQLite file for the first time.
 
     The switch to a write-ahead log refuses a second process instead of letting it wait.
@@ -147,7 +158,7 @@ def _check_foreign_keys(connection: Connection) -> None:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def _translate_connection_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:

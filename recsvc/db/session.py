@@ -34,11 +34,11 @@ __all__ = [
     "unit_of_work",
 ]
 
-TRY_AGAIN_SECONDS = 0.005  # between two attempts to take SQLite's write lock
+LOCK_RETRY_SECONDS = 0.005  # between two attempts to take SQLite's write lock
 GROUP_SECONDS = 0.1  # in which the works of one transaction begin
 WAIT_SECONDS = 30.0  # of a process that answers nobody
 CONNECTIONS = 32
-KEPT_CONNECTIONS = 8  # open while idle
+IDLE_CONNECTIONS = 8  # open while idle
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # what was acknowledged survives a power cut
@@ -46,8 +46,8 @@ SQLITE_PRAGMAS = (
     "PRAGMA cache_size = -65536",
 )
 # DatabaseError itself is a file that is no database; its other kinds are a statement's own fault.
-UNREACHABLE = (OperationalError, InterfaceError, DatabaseError)
-FROZEN_SECONDS = 60  # a process that stands still inside a transaction gives its locks up
+CONNECTION_ERRORS = (OperationalError, InterfaceError, DatabaseError)
+IDLE_TRANSACTION_SECONDS = 60  # a process that stands still inside a transaction gives its locks up
 
 
 T = TypeVar("T")
@@ -79,9 +79,9 @@ class Database:
             )
         self.engine = _engine(parsed, connections, wait_seconds)
 
-    def dedicated_connection(self) -> DBAPIConnection:
+    def open_connection(self) -> DBAPIConnection:
         """Open a driver's connection outside the pool, each statement a transaction of its own."""
-        with _unreachable_is_an_error_of_ours():
+        with _translate_connection_errors():
             pooled = self.engine.raw_connection()
             connection: DBAPIConnection = pooled.dbapi_connection  # type: ignore[assignment] # open
             pooled.detach()
@@ -97,7 +97,7 @@ class Database:
 @contextmanager
 def unit_of_work(database: Database) -> Iterator[Session]:
     """Open a session that is committed at the end, or undone if anything is raised."""
-    with _unreachable_is_an_error_of_ours(), Session(database.engine) as session, session.begin():
+    with _translate_connection_errors(), Session(database.engine) as session, session.begin():
         session.expire_on_commit = False
         yield session
 
@@ -107,7 +107,7 @@ def reading(database: Database) -> Iterator[Session]:
     """Open a session that only reads: it sees one state of the data, and nobody waits for it."""
     options = {"isolation_level": "REPEATABLE READ"} if database.dialect == "postgresql" else {}
     engine = database.engine.execution_options(reads_only=True, **options)
-    with _unreachable_is_an_error_of_ours(), Session(engine, autoflush=False) as session:
+    with _translate_connection_errors(), Session(engine, autoflush=False) as session:
         session.expire_on_commit = False
         yield session
 
@@ -126,11 +126,11 @@ def commit_together(
     if len(works) > 1:
         with (
             suppress(_TransactionLost),
-            _unreachable_is_an_error_of_ours(),
+            _translate_connection_errors(),
             database.engine.begin() as connection,
         ):
             return _run_in_time(partial(_in_savepoint, connection), works)
-    return _run_in_time(partial(_alone, database), works)
+    return _run_in_time(partial(_in_own_transaction, database), works)
 
 
 def _run_in_time(
@@ -159,14 +159,14 @@ def _in_savepoint(connection: Connection, work: Callable[[Session], T]) -> T | E
             session.expire_on_commit = False
             return work(session)
     except DBAPIError as error:
-        if type(error) in UNREACHABLE:
+        if type(error) in CONNECTION_ERRORS:
             raise _TransactionLost from error
         return error
     except Exception as error:
         return error
 
 
-def _alone(database: Database, work: Callable[[Session], T]) -> T | Exception:
+def _in_own_transaction(database: Database, work: Callable[[Session], T]) -> T | Exception:
     try:
         with unit_of_work(database) as session:
             return work(session)
@@ -175,14 +175,14 @@ def _alone(database: Database, work: Callable[[Session], T]) -> T | Exception:
 
 
 def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
-    kept = min(KEPT_CONNECTIONS, connections)
+    kept = min(IDLE_CONNECTIONS, connections)
     pool: dict[str, Any] = {
         "pool_size": kept,
         "max_overflow": connections - kept,
         "pool_timeout": wait_seconds,
     }
     if url.get_backend_name() == "postgresql":
-        options = f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS}s"
+        options = f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_SECONDS}s"
         if wait_seconds < WAIT_SECONDS:  # a process that answers requests waits for no lock either
             options += f" -c lock_timeout={round(1000 * wait_seconds)}"
         return create_engine(url, pool_pre_ping=True, connect_args={"options": options}, **pool)
@@ -222,7 +222,7 @@ def _begin_sqlite(wait_seconds: float, connection: Connection) -> None:
             except SqliteOperationalError as error:
                 if error.sqlite_errorcode & 0xFF != SQLITE_BUSY:  # without its kind
                     break
-            time.sleep(TRY_AGAIN_SECONDS)
+            time.sleep(LOCK_RETRY_SECONDS)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         _set_busy_timeout(driver, wait_seconds)
@@ -238,11 +238,11 @@ def pause_for_other_writers(database: Database) -> None:
     Only SQLite has a single writer at a time; on PostgreSQL nobody waits.
     """
     if database.dialect == "sqlite":
-        time.sleep(2 * TRY_AGAIN_SECONDS)
+        time.sleep(2 * LOCK_RETRY_SECONDS)
 
 
 @contextmanager
-def _unreachable_is_an_error_of_ours() -> Iterator[None]:
+def _translate_connection_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
@@ -250,7 +250,7 @@ def _unreachable_is_an_error_of_ours() -> Iterator[None]:
             "All database connections of this process are in use. Try again."
         ) from error
     except DBAPIError as error:
-        if type(error) not in UNREACHABLE:
+        if type(error) not in CONNECTION_ERRORS:
             raise
         raise DatabaseUnavailable(f"The database did not answer: {_first_line(error)}.") from error
 

@@ -24,39 +24,43 @@ _IDS: dict[str, TypeEngine[Any]] = {"postgresql": ARRAY(Text), "sqlite": Text()}
 def user_keys(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
     """Give the keys of the users that exist, and keep them from being erased meanwhile."""
     dialect = session.get_bind().dialect.name
-    return dict(session.execute(_users_by_id(dialect), {"ids": _sent(dialect, user_ids)}).all())
+    return dict(
+        session.execute(_users_by_id(dialect), {"ids": _encode_ids(dialect, user_ids)}).all()
+    )
 
 
 def item_keys(session: Session, item_ids: Sequence[str]) -> dict[str, int]:
     """Give the keys of the items that exist."""
     dialect = session.get_bind().dialect.name
-    return dict(session.execute(_items_by_id(dialect), {"ids": _sent(dialect, item_ids)}).all())
+    return dict(
+        session.execute(_items_by_id(dialect), {"ids": _encode_ids(dialect, item_ids)}).all()
+    )
 
 
-def made_user_keys(session: Session, user_ids: Sequence[str], *, now: datetime) -> Ints:
+def ensure_user_keys(session: Session, user_ids: Sequence[str], *, now: datetime) -> Ints:
     """Give each user's key, making those users that are new. (n,), in the order asked."""
     known = user_keys(session, user_ids)
     missing = sorted(set(user_ids) - known.keys())  # one order for all writers: no deadlock
     if missing:
-        rows = select(listed(session, missing).c.value, literal(now, UtcTime())).where(true())
+        rows = select(id_table(session, missing).c.value, literal(now, UtcTime())).where(true())
         _insert(session, User, ["user_id", "created_at"], rows)
         known |= user_keys(session, missing)
     return np.array([known[user_id] for user_id in user_ids], dtype=np.int64)
 
 
-def made_item_keys(session: Session, item_ids: Sequence[str], *, now: datetime) -> Ints:
+def ensure_item_keys(session: Session, item_ids: Sequence[str], *, now: datetime) -> Ints:
     """Give each item's key, making those items that are new. (n,), in the order asked."""
     known = item_keys(session, item_ids)
     missing = sorted(set(item_ids) - known.keys())
     if missing:
         moment = literal(now, UtcTime())
-        rows = select(listed(session, missing).c.value, moment, moment).where(true())
+        rows = select(id_table(session, missing).c.value, moment, moment).where(true())
         _insert(session, Item, ["item_id", "created_at", "updated_at"], rows)
         known |= item_keys(session, missing)
     return np.array([known[item_id] for item_id in item_ids], dtype=np.int64)
 
 
-def keys_used(
+def ensure_keys_by_row(
     make: Callable[..., Ints], session: Session, ids: Sequence[str], which: Ints, now: datetime
 ) -> Ints:
     """Give the key of each row's user or item; ids that no row is about are left alone.
@@ -68,10 +72,10 @@ def keys_used(
     return make(session, [ids[n] for n in used.tolist()], now=now)[place]
 
 
-def listed(session: Session, ids: Sequence[str]) -> TableValuedAlias:
+def id_table(session: Session, ids: Sequence[str]) -> TableValuedAlias:
     """Give the ids as a table of one column, `value`, whatever their number."""
     dialect = session.get_bind().dialect.name
-    return _table_of(dialect, literal(_sent(dialect, ids), _IDS[dialect]))
+    return _table_of(dialect, literal(_encode_ids(dialect, ids), _IDS[dialect]))
 
 
 def _table_of(dialect: str, ids: ColumnElement[Any]) -> TableValuedAlias:
@@ -80,7 +84,7 @@ def _table_of(dialect: str, ids: ColumnElement[Any]) -> TableValuedAlias:
     return func.json_each(ids).table_valued("value")
 
 
-def _sent(dialect: str, ids: Sequence[str]) -> list[str] | str:
+def _encode_ids(dialect: str, ids: Sequence[str]) -> list[str] | str:
     """Return ids in the form in which a dialect takes many at once."""
     return list(ids) if dialect == "postgresql" else json.dumps(list(ids))
 

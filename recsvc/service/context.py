@@ -21,13 +21,13 @@ class ContextSettings(Protocol):
     checkpoint_seconds: float
     shelf_keep: int
 
-    def resolved_database_url(self) -> str:
+    def effective_database_url(self) -> str:
         """Give the database's URL."""
 
-    def resolved_shelf_url(self) -> str:
+    def effective_shelf_url(self) -> str:
         """Give the shelf's URL."""
 
-    def resolved_training_threads(self) -> int:
+    def effective_training_threads(self) -> int:
         """Give the threads a training job may use."""
 
 
@@ -64,18 +64,18 @@ def open_context(
     rating_scale = _rating_scale(settings.rating_scale)
     _make_home(settings.home)
     database = Database(
-        settings.resolved_database_url(), connections=connections, wait_seconds=wait_seconds
+        settings.effective_database_url(), connections=connections, wait_seconds=wait_seconds
     )
     if migrate:
         from recsvc.db.migrate import upgrade  # here, for it takes as long to load as the rest
 
-        with closing(Database(settings.resolved_database_url())) as patient:
+        with closing(Database(settings.effective_database_url())) as patient:
             upgrade(patient)
     return Context(
         database=database,
-        shelf=Shelf(settings.resolved_shelf_url(), settings.home / "cache"),
+        shelf=Shelf(settings.effective_shelf_url(), settings.home / "cache"),
         rating_scale=rating_scale,
-        training_threads=settings.resolved_training_threads(),
+        training_threads=settings.effective_training_threads(),
         memory_limit_bytes=settings.memory_limit_mb * MEGABYTE or None,
         checkpoint_seconds=settings.checkpoint_seconds,
         shelf_keep=settings.shelf_keep,

@@ -50,7 +50,7 @@ class DatabaseMonitor:
     def check(self) -> None:
         """Ask the database for its schema's revision. No error ends the thread that checks."""
         try:
-            self._state = _judge(migrate.current(self._database))
+            self._state = _judge(migrate.current_revision(self._database))
         except RecsvcError as error:
             self._state = DatabaseState(False, error.detail)
         except Exception as error:
@@ -64,7 +64,7 @@ class DatabaseMonitor:
 
 
 def _judge(revision: str | None) -> DatabaseState:
-    newest = migrate.head()
+    newest = migrate.head_revision()
     if revision == newest:
         return DatabaseState(True, f"schema {revision}, current")
     return DatabaseState(False, f"schema is at {revision}, this program needs {newest}")

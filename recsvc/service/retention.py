@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from recsvc.db.models.shelf_references import referenced_objects
+from recsvc.db.models.shelf_references import find_shelf_references
 from recsvc.db.session import reading, unit_of_work
 from recsvc.service.context import Context
 from recsvc.service.models import publishing
@@ -23,7 +23,7 @@ def clear(context: Context, *, now: datetime, grace: timedelta = GRACE) -> int:
         for version in publishing.versions_to_retire(session, context.shelf_keep, but=bests):
             version.retired_at = now
     with reading(context.database) as session:
-        wanted = referenced_objects(session)
+        wanted = find_shelf_references(session)
     return sweep(context.shelf, wanted, older_than=now - grace)
 
 

@@ -64,7 +64,7 @@ def _child(settings: Settings, lease: Lease, find: FindUseCase, report: Connecti
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     parent_watch.die_with_parent()
     _step_back()
-    os.environ["NUMBA_NUM_THREADS"] = str(settings.resolved_training_threads())
+    os.environ["NUMBA_NUM_THREADS"] = str(settings.effective_training_threads())
     logs.configure(settings.log_level)
     job_log = log.bind(worker=lease.worker, job_id=lease.job_id, fence=lease.fence)
     try:

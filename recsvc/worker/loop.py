@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 import structlog
 
 from recsvc.config import Settings
-from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
+from recsvc.db.jobs.queue import JobQueue, Lease, job_lease
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job, JobState
 from recsvc.errors import DatabaseUnavailable, LeaseLost, RecsvcError
@@ -83,7 +83,7 @@ class Worker:
             return None
 
     def _carry_out(self, job: Job) -> None:
-        lease = lease_of(job)
+        lease = job_lease(job)
         job_log = self._log.bind(job_id=job.id, kind=job.kind)
         job_log.info("job claimed", attempt=job.attempt, fence=job.fence)
         with job_process.started(self._settings, lease, self._find) as started:
@@ -134,9 +134,9 @@ class Worker:
             if ending is Ending.CANCELLED:
                 job = queue.finish(lease, JobState.CANCELLED, now=now)
             elif ending is Ending.STOPPING:
-                job = queue.hand_back(lease, now=now)
+                job = queue.return_to_queue(lease, now=now)
             else:
-                job = queue.attempt_failed(
+                job = queue.fail_attempt(
                     lease, now=now, last=told, max_attempts=self._settings.max_attempts
                 )
             return JobState(job.state)

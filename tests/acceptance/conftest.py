@@ -17,18 +17,13 @@ from recsvc.client import Client, Job
 from recsvc.config import Settings
 from recsvc.service.demo_data import generate
 from tests.cli.conftest import RECSVC, Served, environment, start_serving
-from tests.conftest import PATIENCE_SECONDS, eventually, run_in_one_process
+from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.worker.conftest import is_alive
 
 if TYPE_CHECKING:
     from tests.factories.http_shop import Shop
 
 SHORT = {"n_hidden": 16, "epochs": 12}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    run_in_one_process(items, Path(__file__).parent, "shop")
 
 
 @pytest.fixture(scope="session", autouse=True)

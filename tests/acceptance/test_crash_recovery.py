@@ -24,7 +24,7 @@ from tests.acceptance.conftest import (
 )
 from tests.worker.conftest import assert_gone
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 EPOCHS = 13
 QUICK = {"n_hidden": 16, "batch_size": 10, "epochs": EPOCHS}
@@ -151,7 +151,7 @@ def test_jobs_killed_at_any_moment_come_to_the_weights_of_the_undisturbed_one(si
     if model_kind == "user_rbm":
         assert result["best_epoch"] == EPOCHS  # the weights kept are those of the very last step
     length = time.monotonic() - began
-    database = Database(site.as_settings().resolved_database_url())
+    database = Database(site.as_settings().effective_database_url())
 
     hashes, resumed = [], 0
     for name, wait, worker_too in moments(random.Random(42), length, model_kind):

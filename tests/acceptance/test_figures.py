@@ -19,7 +19,7 @@ from recsvc.rbm.machines.baselines import Ease
 from recsvc.rbm.rating_matrix import RatingMatrix
 from tests.acceptance.conftest import imported, trained
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 SEED, N = 0, 10
 SECONDS_TO_LEARN = 6000
@@ -122,7 +122,8 @@ def test_ratings_of_the_official_folds_are_predicted_within_their_bands(
     imported(client, base)
     trained(client, hyperparameters={})
 
-    assert rmse_of_predictions(client, test) <= {1: 0.905}.get(number, 0.895)
+    least, most = {1: (0.87, 0.905)}.get(number, (0.86, 0.895))
+    assert least < rmse_of_predictions(client, test) <= most
 
 
 def test_who_was_held_out_gets_lists_as_good_as_who_was_trained_on(make_site, data_dir, tmp_path):

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from recsvc.api.app import create_app
 from recsvc.config import Settings
-from recsvc.db.jobs.queue import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, job_lease
 from recsvc.db.session import Session, unit_of_work
 from recsvc.db.tables import JobState, ModelVersion
 from recsvc.service.context import Context
@@ -140,7 +140,7 @@ def publish_a_trained_model(client: TestClient, context: Context, **asked: objec
     job = client.post("/v1/training-jobs", json=short).json()
     claim = {"worker": "w1", "now": datetime.now(UTC), "lease_seconds": 60, "max_attempts": 3}
     with unit_of_work(context.database) as session:
-        lease = lease_of(JobQueue(session).claim(**claim))
+        lease = job_lease(JobQueue(session).claim(**claim))
     assert carry_out(context, job["id"], lease) == JobState.SUCCEEDED
 
 

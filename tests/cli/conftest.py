@@ -13,16 +13,11 @@ import pytest
 
 from recsvc.client import Client
 from recsvc.service.demo_data import generate
-from tests.conftest import LONG_WAIT_SECONDS, PATIENCE_SECONDS, run_in_one_process
+from tests.conftest import LONG_WAIT_SECONDS, PATIENCE_SECONDS
 
 OF_THE_TESTER = ("RECSVC_", "FORCE_COLOR", "TTY_", "LINES", "PYTHONIOENCODING", "PYTHONUTF8")
 RECSVC = (sys.executable, "-m", "recsvc.cli")
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    run_in_one_process(items, Path(__file__).parent, "shared")
 
 
 @dataclass

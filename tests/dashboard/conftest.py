@@ -30,7 +30,7 @@ from recsvc.service.context import Context
 from tests import conftest
 from tests.acceptance.conftest import Site, imported, trained
 from tests.api.conftest import serving, settings_for
-from tests.conftest import PATIENCE_SECONDS, go_without, run_in_one_process
+from tests.conftest import PATIENCE_SECONDS, go_without
 from tests.factories.http_shop import read_titles
 from tests.factories.workers import Worker
 
@@ -49,11 +49,6 @@ PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 1000 * PATIENCE_SECONDS
 expect.set_options(timeout=PATIENCE_MS)
 NOT_FOUND = "Failed to load resource"  # the browser's word for an answer that the page expects
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    run_in_one_process(items, Path(__file__).parent, "shop")
 
 
 @pytest.fixture(scope="package")

@@ -41,7 +41,7 @@ def talkative(quiet: Quiet) -> Quiet:
     worker.finish(worker.claim(), result=RESULT | {"version": 1234, "best_epoch": 1234})
     with unit_of_work(database) as session:
         for lease, note in zip(running, (FAR, AT_FIRST), strict=True):
-            JobQueue(session).progress(lease, 0.4, note)
+            JobQueue(session).update_progress(lease, 0.4, note)
         ago = datetime.now(UTC) - timedelta(hours=12, minutes=45)
         session.execute(update(Job).where(Job.started_at.is_not(None)).values(started_at=ago))
     return quiet

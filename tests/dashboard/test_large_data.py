@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import expect
 
-from recsvc.db.jobs.queue import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, job_lease
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.service.training import training_job
@@ -31,7 +31,7 @@ def fill_with_epochs(quiet: Quiet, count: int) -> int:
     claim = {"worker": "w1", "now": now, "lease_seconds": 60, "max_attempts": 3}
     with unit_of_work(quiet.context.database) as session:
         queue = JobQueue(session)
-        lease = lease_of(queue.claim(**claim))
+        lease = job_lease(queue.claim(**claim))
         for epoch in range(count):
             noise = 0.01 * math.sin(epoch * 1.7) + (0.3 if epoch == 4321 else 0.0)
             figures = {

@@ -28,7 +28,7 @@ def test_migrations_go_up_down_and_up_again(empty_database):
     migrate.upgrade(empty_database)
 
     assert left == ["alembic_version"]
-    assert migrate.current(empty_database) == migrate.head()
+    assert migrate.current_revision(empty_database) == migrate.head_revision()
 
 
 def test_an_upgrade_that_is_not_needed_writes_nothing(database):
@@ -36,7 +36,7 @@ def test_an_upgrade_that_is_not_needed_writes_nothing(database):
         session.execute(text("SELECT 1"))
         migrate.upgrade(database)
 
-    assert migrate.current(database) == migrate.head()
+    assert migrate.current_revision(database) == migrate.head_revision()
 
 
 def test_the_migrated_schema_is_the_one_that_the_code_expects(database):
@@ -105,7 +105,7 @@ def shape(engine: Engine) -> dict[str, list[str]]:
 
 
 def test_what_was_there_before_evaluation_stays_and_no_number_is_given_again(empty_database):
-    migrate.move(empty_database, "0003")
+    migrate.upgrade_to(empty_database, "0003")
     with empty_database.engine.begin() as connection:
         for table in ("job", "job", "job_event", "training_epoch", "model_version", "publication"):
             insert(connection, table, POSSIBLE[table])
@@ -132,7 +132,7 @@ def test_what_was_there_before_evaluation_stays_and_no_number_is_given_again(emp
 
 
 def test_a_version_from_before_two_fits_was_judged_as_it_answers(empty_database):
-    migrate.move(empty_database, "0005")
+    migrate.upgrade_to(empty_database, "0005")
     with empty_database.engine.begin() as connection:
         insert(connection, "job", POSSIBLE["job"])
         insert(connection, "model_version", VERSION)
@@ -155,7 +155,7 @@ def test_a_version_from_before_two_fits_was_judged_as_it_answers(empty_database)
 
 
 def test_jobs_stay_as_they_are_when_sweeps_come_and_go(empty_database):
-    migrate.move(empty_database, "0008")
+    migrate.upgrade_to(empty_database, "0008")
     with empty_database.engine.begin() as connection:
         for table in ("job", "job_event", "training_epoch"):
             insert(connection, table, POSSIBLE[table])
@@ -195,7 +195,7 @@ def upgrade_at_once(url: str, start) -> None:
     start.wait()
     database = Database(url)
     migrate.upgrade(database)
-    assert migrate.current(database) == migrate.head()
+    assert migrate.current_revision(database) == migrate.head_revision()
     database.close()
 
 
@@ -361,3 +361,11 @@ def test_a_number_is_never_given_twice(furnished):
 def insert(connection, table: str, row: dict[str, str]) -> None:
     columns, values = ", ".join(row), ", ".join(row.values())
     connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"))
+
+
+def test_current_logs_nothing_however_often_it_is_called(database, caplog):
+    with caplog.at_level("DEBUG", logger="alembic"):
+        assert migrate.current_revision(database) == migrate.head_revision()
+        assert migrate.current_revision(database) == migrate.head_revision()
+
+    assert caplog.records == []

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recsvc.db.recommendations.user_histories import CatalogueRow, History
+from recsvc.db.recommendations.user_histories import CatalogueRow, StoredHistory
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingMatrix, RatingScale, Vocabulary
 from recsvc.service.recommendations.published_model import Answering, Catalogue
@@ -56,8 +56,8 @@ def of_rows(
     return Known.stored(answers, history_of(ratings, *events))
 
 
-def history_of(ratings: list[tuple[int, float]], *events: tuple[int, str]) -> History:
+def history_of(ratings: list[tuple[int, float]], *events: tuple[int, str]) -> StoredHistory:
     rated, values = np.array(ratings).reshape(-1, 2).T
     chosen = np.array([FIRST_KEY + item for item, _ in events], dtype=np.int64)
     types = np.array([EVENT_TYPES.index(event) for _, event in events], dtype=np.uint8)
-    return History(rated.astype(np.int64) + FIRST_KEY, values, chosen, types)
+    return StoredHistory(rated.astype(np.int64) + FIRST_KEY, values, chosen, types)

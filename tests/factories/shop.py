@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
+from recsvc.db.jobs.queue import JobQueue, Lease, job_lease
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import Job, JobState, ModelVersion, TrainingEpoch
 from recsvc.rbm import checkpoint
@@ -137,7 +137,7 @@ class Shop:
             job = JobQueue(session).claim(
                 worker="w", now=datetime.now(UTC), lease_seconds=lease_seconds, max_attempts=9
             )
-            return lease_of(job)
+            return job_lease(job)
 
     def job(self, job_id: int) -> Job:
         with reading(self.database) as session:

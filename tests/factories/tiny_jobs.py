@@ -43,8 +43,10 @@ def count(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
         sha256 = context.shelf.put(str(number).encode())
         with unit_of_work(context.database) as session:
             queue = JobQueue(session)
-            queue.checkpointed(lease, sha256)
-            queue.progress(lease, number / job.spec["to"], {"count": number, "pid": os.getpid()})
+            queue.record_checkpoint(lease, sha256)
+            queue.update_progress(
+                lease, number / job.spec["to"], {"count": number, "pid": os.getpid()}
+            )
             queue.add_epoch(lease, {"epoch": number, **FIGURES}, now=datetime.now(UTC))
         time.sleep(job.spec.get("pause", 0))
         halted = lease.fence == 1 and number == job.spec.get("halt")
@@ -66,5 +68,5 @@ def refuse() -> dict[str, Any]:
 def spin(context: Context, lease: Lease) -> dict[str, Any]:
     """Hold the interpreter's lock for ever, as a compiler or a badly written kernel does."""
     with unit_of_work(context.database) as session:
-        JobQueue(session).progress(lease, 0.1, {"pid": os.getpid()})
+        JobQueue(session).update_progress(lease, 0.1, {"pid": os.getpid()})
     return {"sum": sum(range(10**13))}

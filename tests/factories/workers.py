@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
+from recsvc.db.jobs.queue import JobQueue, Lease, job_lease
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.rbm.diagnosis import Finding
@@ -32,7 +32,7 @@ class Worker:
 
     def claim(self) -> Lease:
         claim = {"worker": "w1", "now": self._now, "lease_seconds": 60, "max_attempts": 3}
-        return self._write(lambda queue: lease_of(queue.claim(**claim)))
+        return self._write(lambda queue: job_lease(queue.claim(**claim)))
 
     def epoch(self, lease: Lease, epoch: int, **more: float | None) -> None:
         figures = {
@@ -49,7 +49,7 @@ class Worker:
         note = {"epoch": epoch, "epochs": 4, "eta_seconds": 2.0, "phase": "training"}
         note["baselines"] = BASELINES
         self._write(lambda queue: queue.add_epoch(lease, figures, now=self._now))
-        self._write(lambda queue: queue.progress(lease, epoch / 4, note))
+        self._write(lambda queue: queue.update_progress(lease, epoch / 4, note))
 
     def find(self, lease: Lease, finding: Finding) -> None:
         found = finding.as_dict()

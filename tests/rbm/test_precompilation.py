@@ -33,7 +33,7 @@ for version, model_kind in enumerate(("user_rbm", "item_rbm", "joint_rbm"), star
     serving.look()
     answering = serving.answering()
     for user_id in ("u03", "nobody"):
-        history = serving.histories.of(user_id)
+        history = serving.histories.read(user_id)
         known = Known.stored(answering, history)
         ranked = recommend(answering, user_id, known, n=5)
         add_reasons(answering, known, stored_ratings(answering, history), ranked)
@@ -79,6 +79,7 @@ def runs(tmp_path_factory):
     return {name: json.loads(answer) for name, answer in answers.items()}, ahead
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["cold, reversed", "warm", "warm, reversed"])
 def test_compiled_and_cached_kernels_give_the_same_bits_in_any_order(runs, other):
     digests, _ = runs
@@ -88,6 +89,7 @@ def test_compiled_and_cached_kernels_give_the_same_bits_in_any_order(runs, other
     assert [name for name in expected if found[name] != expected[name]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["cold", "warm", "warm, reversed"])
 def test_kernels_compiled_ahead_are_all_that_a_model_uses(runs, run):
     digests, _ = runs
@@ -95,6 +97,7 @@ def test_kernels_compiled_ahead_are_all_that_a_model_uses(runs, run):
     assert set(digests[run]["compiled"]) <= {"stream", "uniform"}  # only tests call them
 
 
+@pytest.mark.slow
 def test_kernels_compiled_ahead_are_all_that_the_service_uses(runs, migrated_sqlite, tmp_path):
     _, cache = runs
     before = written(cache)

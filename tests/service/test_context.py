@@ -11,7 +11,7 @@ def test_opening_makes_a_home_with_a_database_that_is_up_to_date(tmp_path):
 
     context = open_context(Settings(home=home, rating_scale="1:5:1"))
 
-    assert migrate.current(context.database) == migrate.head()
+    assert migrate.current_revision(context.database) == migrate.head_revision()
     assert context.rating_scale.values == (1, 2, 3, 4, 5)
     assert context.memory_limit_bytes is None
     context.shelf.put(b"x")

@@ -22,7 +22,7 @@ def test_a_database_with_the_current_schema_is_ready_from_the_start(monitor):
     assert not monitor.state().ok
     monitor.start()
 
-    assert monitor.state() == (True, f"schema {migrate.head()}, current")
+    assert monitor.state() == (True, f"schema {migrate.head_revision()}, current")
 
 
 def test_any_error_is_a_reason_and_the_next_check_may_succeed(monitor, monkeypatch):
@@ -30,7 +30,7 @@ def test_any_error_is_a_reason_and_the_next_check_may_succeed(monitor, monkeypat
         raise ProgrammingError("SELECT version_num", None, Exception("no such table"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(migrate, "current", fail)
+        patch.setattr(migrate, "current_revision", fail)
         monitor.start()
         assert not monitor.state().ok
         assert monitor.state().reason.startswith("ProgrammingError: ")

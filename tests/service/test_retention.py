@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recsvc.db.jobs.queue import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, job_lease
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import JobState, ModelVersion
 from recsvc.service import retention
@@ -42,7 +42,7 @@ def trained(context, number: int) -> int:
     with unit_of_work(context.database) as session:
         queue = JobQueue(session)
         queue.enqueue("training", spec={}, now=NOW)
-        lease = lease_of(queue.claim(**LEASE))
+        lease = job_lease(queue.claim(**LEASE))
         queue.finish(lease, JobState.SUCCEEDED, now=NOW, result={})
         version = ModelVersion(
             job_id=lease.job_id,
@@ -116,11 +116,11 @@ def test_what_an_unfinished_job_works_on_is_kept_until_it_ends(context):
         queue.enqueue("import", spec={"upload_sha256": put(context, "upload")}, now=NOW)
         queue.enqueue("training", spec={}, now=NOW + timedelta(seconds=1))
         queue.enqueue("training", spec={}, now=NOW, priority=0)
-        lease = lease_of(queue.claim(**LEASE))
-        queue.snapshot_taken(lease, put(context, "snapshot"))
-        queue.checkpointed(lease, put(context, "old checkpoint"))
-        queue.judged(lease, put(context, "judged"))
-        queue.checkpointed(lease, put(context, "checkpoint"))
+        lease = job_lease(queue.claim(**LEASE))
+        queue.record_snapshot(lease, put(context, "snapshot"))
+        queue.record_checkpoint(lease, put(context, "old checkpoint"))
+        queue.record_judged_model(lease, put(context, "judged"))
+        queue.record_checkpoint(lease, put(context, "checkpoint"))
 
     retention.clear(context, now=LATER)
     texts = ("upload", "snapshot", "judged", "checkpoint", "old checkpoint")

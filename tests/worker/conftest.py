@@ -102,7 +102,7 @@ class House:
         with reading(self.database) as session:
             return [
                 (event.name, event.state)
-                for event in JobEvents(session).after(job_id, 0, limit=10_000)
+                for event in JobEvents(session).list_after(job_id, 0, limit=10_000)
                 if event.name != "epoch"
             ]
 

@@ -9,11 +9,18 @@ from sqlalchemy import func, select, update
 
 from recsvc.db.bulk_copy import is_postgresql
 from recsvc.db.session import Session
-from recsvc.db.surrogate_keys import item_keys, listed, made_item_keys
+from recsvc.db.surrogate_keys import ensure_item_keys, id_table, item_keys
 from recsvc.db.tables import MICROSECOND, Item
 
-PUTTING = 0x72656373766332  # any number that no other lock has
-DESCRIBED = (Item.title, Item.categories, Item.price, Item.available, Item.hidden, Item.attributes)
+CATALOGUE_LOCK = 0x72656373766332  # any number that no other lock has
+DESCRIPTION_COLUMNS = (
+    Item.title,
+    Item.categories,
+    Item.price,
+    Item.available,
+    Item.hidden,
+    Item.attributes,
+)
 
 
 class CatalogueState(NamedTuple):
@@ -51,10 +58,10 @@ def read_for_change(session: Session, item_ids: Collection[str]) -> dict[str, di
 
     No other transaction changes a description before this one ends.
     """
-    _take_turns(session)
-    asked = listed(session, list(item_ids))
-    found = select(Item.item_id, *DESCRIBED).join(asked, Item.item_id == asked.c.value)
-    names = [column.key for column in DESCRIBED]
+    _lock_catalogue(session)
+    asked = id_table(session, list(item_ids))
+    found = select(Item.item_id, *DESCRIPTION_COLUMNS).join(asked, Item.item_id == asked.c.value)
+    names = [column.key for column in DESCRIPTION_COLUMNS]
     return {
         item_id: dict(zip(names, known, strict=True)) for item_id, *known in session.execute(found)
     }
@@ -65,11 +72,11 @@ def put(session: Session, described: Mapping[str, Mapping[str, Any]], *, now: da
 
     described  item_id → the columns title, categories, price, available, hidden, attributes
     """
-    _take_turns(session)
+    _lock_catalogue(session)
     keys = item_keys(session, list(described))
     missing = sorted(described.keys() - keys.keys())  # one order for all writers: no deadlock
-    moment = _later_than_all(session, now)
-    made = made_item_keys(session, missing, now=now).tolist() if missing else []
+    moment = _next_update_time(session, now)
+    made = ensure_item_keys(session, missing, now=now).tolist() if missing else []
     keys |= zip(missing, made, strict=True)
     rows = [
         {"key": key, "updated_at": moment, **described[item_id]}
@@ -79,18 +86,18 @@ def put(session: Session, described: Mapping[str, Mapping[str, Any]], *, now: da
     return len(missing)
 
 
-def entitle(session: Session, titles: Mapping[str, str], *, now: datetime) -> None:
+def add_missing_titles(session: Session, titles: Mapping[str, str], *, now: datetime) -> None:
     """Give titles to items that have none, making those that are new.
 
     A transaction that writes more calls this first: whoever puts items waits for their turn
     before they hold any item, and so must this one, or the two could wait for each other.
     """
-    if not titles.keys() - _titled(session, titles):
+    if not titles.keys() - _ids_with_title(session, titles):
         return
-    _take_turns(session)
-    missing = sorted(titles.keys() - _titled(session, titles))  # nobody else writes one now
-    moment = _later_than_all(session, now)
-    keys = made_item_keys(session, missing, now=now).tolist()
+    _lock_catalogue(session)
+    missing = sorted(titles.keys() - _ids_with_title(session, titles))  # nobody else writes one now
+    moment = _next_update_time(session, now)
+    keys = ensure_item_keys(session, missing, now=now).tolist()
     rows = [
         {"key": key, "title": titles[item_id], "updated_at": moment}
         for key, item_id in sorted(zip(keys, missing, strict=True))
@@ -99,20 +106,20 @@ def entitle(session: Session, titles: Mapping[str, str], *, now: datetime) -> No
         session.execute(update(Item), rows)
 
 
-def _titled(session: Session, item_ids: Collection[str]) -> set[str]:
+def _ids_with_title(session: Session, item_ids: Collection[str]) -> set[str]:
     """Give those of these items that have a title."""
-    asked = listed(session, list(item_ids))
+    asked = id_table(session, list(item_ids))
     found = select(Item.item_id).join(asked, Item.item_id == asked.c.value)
     return set(session.scalars(found.where(Item.title.is_not(None))))
 
 
-def _take_turns(session: Session) -> None:
+def _lock_catalogue(session: Session) -> None:
     """Let the times of changes follow the order in which they become visible."""
     if is_postgresql(session):
-        session.execute(select(func.pg_advisory_xact_lock(PUTTING)))
+        session.execute(select(func.pg_advisory_xact_lock(CATALOGUE_LOCK)))
 
 
-def _later_than_all(session: Session, now: datetime) -> datetime:
+def _next_update_time(session: Session, now: datetime) -> datetime:
     """Give a time later than every item's, so that the catalogue's state surely changes."""
     newest = session.scalar(select(func.max(Item.updated_at)))
     return now if newest is None or newest < now else newest + MICROSECOND

@@ -19,31 +19,31 @@ from recsvc.db.bulk_copy import is_postgresql
 from recsvc.db.session import Session
 from recsvc.db.tables import InteractionType, microseconds
 
-NAMES = np.array([name.value for name in InteractionType])
-NUMBER_OF_TYPE = (
+TYPE_NAMES = np.array([name.value for name in InteractionType])
+TYPE_NUMBER = (
     "CAST(CASE type "
     + " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(InteractionType))
     + " END AS smallint)"
 )
-WORTH_A_GAMBLE = 1000  # events
+MIN_ROWS_FOR_COPY = 1000  # events
 
 ROW = np.dtype([("user_key", "i8"), ("item_key", "i8"), ("type", "i2"), ("n", "i8")])
 
-ALL_INTERACTIONS = (
-    f"SELECT user_key, item_key, {NUMBER_OF_TYPE}, count(*) FROM interaction "
+SELECT_INTERACTIONS = (
+    f"SELECT user_key, item_key, {TYPE_NUMBER}, count(*) FROM interaction "
     "GROUP BY user_key, item_key, type ORDER BY user_key, item_key"
 )
 COLUMNS = "user_key, item_key, type, occurred_at, quantity, updated_at"
 COPY = f"COPY interaction ({COLUMNS}) FROM STDIN (FORMAT binary)"
 INSERT = f"INSERT INTO interaction ({COLUMNS})"
-GIVEN_POSTGRESQL = (
+ROWS_POSTGRESQL = (
     "SELECT *, :now FROM unnest(CAST(:user_key AS bigint[]), CAST(:item_key AS bigint[]), "
     "CAST(:type AS text[]), CAST(:occurred_at AS bigint[]), "
     "CAST(:quantity AS double precision[]))"
 )
-GIVEN_SQLITE = "VALUES (?, ?, ?, ?, ?, ?)"
-FIRST_STANDS = "ON CONFLICT DO NOTHING"
-OTHER_QUANTITY_STANDS = (
+ROWS_SQLITE = "VALUES (?, ?, ?, ?, ?, ?)"
+KEEP_STORED = "ON CONFLICT DO NOTHING"
+REPLACE_QUANTITY = (
     "ON CONFLICT (user_key, item_key, type, occurred_at) DO UPDATE SET "
     "quantity = excluded.quantity, updated_at = excluded.updated_at "
     "WHERE interaction.quantity <> excluded.quantity"
@@ -72,14 +72,14 @@ class Events(NamedTuple):
 
 def insert(session: Session, events: Events, now: datetime) -> int:
     """Write the events, sorted and each once, that are not there; give how many those were."""
-    if is_postgresql(session) and events.type.size >= WORTH_A_GAMBLE:
+    if is_postgresql(session) and events.type.size >= MIN_ROWS_FOR_COPY:
         try:
             with session.begin_nested():
                 _copy_in(session, events, now)
         except IntegrityError:
-            return _write(session, events, FIRST_STANDS, now)
+            return _write(session, events, KEEP_STORED, now)
         return events.type.size
-    return _write(session, events, FIRST_STANDS, now)
+    return _write(session, events, KEEP_STORED, now)
 
 
 def upsert(session: Session, events: Events, now: datetime) -> int:
@@ -87,17 +87,17 @@ def upsert(session: Session, events: Events, now: datetime) -> int:
 
     All writers go through events in one order, so that none waits for one that waits for it.
     """
-    return _write(session, events, OTHER_QUANTITY_STANDS, now)
+    return _write(session, events, REPLACE_QUANTITY, now)
 
 
-def all_rows(session: Session) -> Iterator[NDArray[np.void]]:
+def iter_rows(session: Session) -> Iterator[NDArray[np.void]]:
     """Give each user, item and type once, sorted by user and item, in blocks with ROW's fields."""
-    return bulk_copy.blocks(session, ALL_INTERACTIONS, ROW)
+    return bulk_copy.iter_blocks(session, SELECT_INTERACTIONS, ROW)
 
 
 def _copy_in(session: Session, events: Events, now: datetime) -> None:
     """Write events that are not there; type by type, for rows of one COPY are of one length."""
-    for number, name in enumerate(NAMES.tolist()):
+    for number, name in enumerate(TYPE_NAMES.tolist()):
         some = events.at(events.type == number)
         n = some.type.size
         if n:
@@ -113,11 +113,11 @@ def _write(session: Session, events: Events, conflict: str, now: datetime) -> in
     if not events.type.size:
         return 0
     moment = microseconds(now)
-    columns: dict[str, NDArray[Any]] = {**events._asdict(), "type": NAMES[events.type]}
+    columns: dict[str, NDArray[Any]] = {**events._asdict(), "type": TYPE_NAMES[events.type]}
     if is_postgresql(session):
         lists = {name: column.tolist() for name, column in columns.items()}
-        statement = text(f"{INSERT} {GIVEN_POSTGRESQL} {conflict}")
+        statement = text(f"{INSERT} {ROWS_POSTGRESQL} {conflict}")
         result = cast(CursorResult[Any], session.execute(statement, {**lists, "now": moment}))
         return result.rowcount
     rows = [*columns.values(), np.full(events.type.size, moment)]
-    return bulk_copy.executemany(session, f"{INSERT} {GIVEN_SQLITE} {conflict}", rows)
+    return bulk_copy.executemany(session, f"{INSERT} {ROWS_SQLITE} {conflict}", rows)

@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from recsvc.db.arrays import Doubles, Ints, Types
 from recsvc.db.feedback import interaction_bulk
 from recsvc.db.feedback.interaction_bulk import Events
-from recsvc.db.feedback.rating_merge import Written
+from recsvc.db.feedback.rating_merge import WriteCounts
 from recsvc.db.session import Session
-from recsvc.db.surrogate_keys import keys_used, made_item_keys, made_user_keys
+from recsvc.db.surrogate_keys import ensure_item_keys, ensure_keys_by_row, ensure_user_keys
 from recsvc.db.tables import Interaction
 
 
@@ -40,23 +40,23 @@ class InteractionBatch:
     occurred_at: Ints
 
 
-def write(session: Session, batch: InteractionBatch, *, now: datetime) -> Written:
+def write(session: Session, batch: InteractionBatch, *, now: datetime) -> WriteCounts:
     """Store interactions as if they came one by one, making users and items that are new.
 
     One that was there is `changed` where its quantity was another one; none is ever outdated.
     """
     if not batch.types.size:
-        return Written()
-    events = _by_event(
+        return WriteCounts()
+    events = _sort_by_event(
         Events(
-            keys_used(made_user_keys, session, batch.users, batch.user_of, now),
-            keys_used(made_item_keys, session, batch.items, batch.item_of, now),
+            ensure_keys_by_row(ensure_user_keys, session, batch.users, batch.user_of, now),
+            ensure_keys_by_row(ensure_item_keys, session, batch.items, batch.item_of, now),
             batch.types.astype(np.int64),
             batch.occurred_at,
             batch.quantities,
         )
     )
-    starts = _starts(events)
+    starts = _event_starts(events)
     n_events, n_again = starts.size, batch.types.size - starts.size
     first = events.at(starts)
     added = interaction_bulk.insert(session, first, now)
@@ -64,9 +64,9 @@ def write(session: Session, batch: InteractionBatch, *, now: datetime) -> Writte
     if n_again:
         last = events.at(np.append(starts[1:], batch.types.size) - 1)
         interaction_bulk.upsert(session, last.at(last.quantity != first.quantity), now)
-    changed_again = _n_changes(events.quantity, starts)
+    changed_again = _count_changes(events.quantity, starts)
     unchanged = n_events - added - changed + n_again - changed_again
-    return Written(added=added, changed=changed + changed_again, unchanged=unchanged)
+    return WriteCounts(added=added, changed=changed + changed_again, unchanged=unchanged)
 
 
 def count_interactions(session: Session) -> int:
@@ -80,7 +80,7 @@ def all_interactions(session: Session) -> Iterator[tuple[Ints, Ints, Types, Ints
     Sorted by user, then item; a type is its place among InteractionType, and the count says how
     many such events there were. One block is in memory at a time.
     """
-    for block in interaction_bulk.all_rows(session):
+    for block in interaction_bulk.iter_rows(session):
         yield (
             block["user_key"].astype(np.int64),
             block["item_key"].astype(np.int64),
@@ -89,13 +89,13 @@ def all_interactions(session: Session) -> Iterator[tuple[Ints, Ints, Types, Ints
         )
 
 
-def _by_event(events: Events) -> Events:
+def _sort_by_event(events: Events) -> Events:
     """Bring what is told of one event together, in the order received."""
     keys = (events.occurred_at, events.type, events.item_key, events.user_key)
     return events.at(np.lexsort(keys))
 
 
-def _starts(events: Events) -> Ints:
+def _event_starts(events: Events) -> Ints:
     """Give the places where an event begins that is not the one before."""
     is_first = np.zeros(events.type.size, dtype=np.bool_)
     is_first[0] = True
@@ -104,7 +104,7 @@ def _starts(events: Events) -> Ints:
     return np.flatnonzero(is_first)
 
 
-def _n_changes(quantity: Doubles, starts: Ints) -> int:
+def _count_changes(quantity: Doubles, starts: Ints) -> int:
     """Count the repetitions that tell another quantity than what came before."""
     differs = np.append(True, np.diff(quantity) != 0)
     differs[starts] = False

@@ -23,29 +23,29 @@ ITEM_BITS = 32  # a user key and an item key are packed into one number
 RATING = np.dtype([("user_key", "i8"), ("item_key", "i8"), ("value", "f8")])
 
 INSERT = "INSERT INTO rating (user_key, item_key, value, rated_at)"
-NEWEST_STANDS = (
+KEEP_NEWEST = (
     "ON CONFLICT (user_key, item_key) DO UPDATE SET value = excluded.value, "
     "rated_at = excluded.rated_at WHERE excluded.rated_at >= rating.rated_at"
 )
 COPY = "COPY rating (user_key, item_key, value, rated_at) FROM STDIN (FORMAT binary)"
-ALL_RATINGS = "SELECT user_key, item_key, value FROM rating ORDER BY user_key, item_key"
-STORED_SQLITE = (
+SELECT_RATINGS = "SELECT user_key, item_key, value FROM rating ORDER BY user_key, item_key"
+SELECT_STORED_SQLITE = (
     "SELECT user_key, item_key, rating.value, rated_at FROM json_each(:packed) AS pair "
     f"CROSS JOIN rating ON user_key = pair.value >> {ITEM_BITS} "
     f"AND item_key = pair.value & {(1 << ITEM_BITS) - 1}"
 )
-STORED_POSTGRESQL = (
+SELECT_STORED_POSTGRESQL = (
     "SELECT user_key, item_key, value, rated_at FROM "
     "unnest(CAST(:users AS bigint[]), CAST(:items AS bigint[])) AS pair (u, i) "
     "JOIN rating ON user_key = u AND item_key = i"
 )
 UPSERT_POSTGRESQL = (
     f"{INSERT} SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:items AS bigint[]), "
-    f"CAST(:values AS double precision[]), CAST(:times AS bigint[])) {NEWEST_STANDS}"
+    f"CAST(:values AS double precision[]), CAST(:times AS bigint[])) {KEEP_NEWEST}"
 )
 
 
-def all_inserted(session: Session, rows: Rows) -> bool:
+def insert_new(session: Session, rows: Rows) -> bool:
     """Insert ratings of pairs that have none; where one has, insert nothing and say so."""
     try:
         with session.begin_nested():
@@ -58,7 +58,7 @@ def all_inserted(session: Session, rows: Rows) -> bool:
     return True
 
 
-def stored(session: Session, pairs: Rows) -> tuple[Flags, Rows]:
+def read_stored(session: Session, pairs: Rows) -> tuple[Flags, Rows]:
     """Give the ratings that these pairs have: whether there is one, and what it is.
 
     pairs  sorted, each once; where there is no rating, the second answer repeats the pair
@@ -66,10 +66,10 @@ def stored(session: Session, pairs: Rows) -> tuple[Flags, Rows]:
     packed = (pairs.user_key << ITEM_BITS) | pairs.item_key
     if is_postgresql(session):
         keys = {"users": pairs.user_key.tolist(), "items": pairs.item_key.tolist()}
-        found = session.execute(text(STORED_POSTGRESQL), keys).all()
+        found = session.execute(text(SELECT_STORED_POSTGRESQL), keys).all()
     else:
         asked = {"packed": json.dumps(packed.tolist())}
-        found = session.execute(text(STORED_SQLITE), asked).all()
+        found = session.execute(text(SELECT_STORED_SQLITE), asked).all()
     is_stored = np.zeros(packed.size, dtype=np.bool_)
     there = pairs.at(np.arange(packed.size))  # a copy
     if found:
@@ -89,9 +89,9 @@ def upsert(session: Session, rows: Rows) -> None:
         columns = {name: column.tolist() for name, column in zip(names, rows, strict=True)}
         session.execute(text(UPSERT_POSTGRESQL), columns)
     else:
-        bulk_copy.executemany(session, f"{INSERT} VALUES (?, ?, ?, ?) {NEWEST_STANDS}", rows)
+        bulk_copy.executemany(session, f"{INSERT} VALUES (?, ?, ?, ?) {KEEP_NEWEST}", rows)
 
 
-def all_rows(session: Session) -> Iterator[NDArray[np.void]]:
+def iter_rows(session: Session) -> Iterator[NDArray[np.void]]:
     """Give all ratings, sorted by user and item, in blocks with the fields of RATING."""
-    return bulk_copy.blocks(session, ALL_RATINGS, RATING)
+    return bulk_copy.iter_blocks(session, SELECT_RATINGS, RATING)

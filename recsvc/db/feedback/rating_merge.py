@@ -24,7 +24,7 @@ class Rows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteCounts:
     """What became of some ratings, interactions or item lines; together they are all of them.
 
     added      the pair had no rating; there was no such event; there was no such item
@@ -39,13 +39,13 @@ class Written:
     outdated: int = 0
 
     @property
-    def received(self) -> int:
+    def total(self) -> int:
         """All of them."""
         return self.added + self.changed + self.unchanged + self.outdated
 
-    def __add__(self, other: "Written") -> "Written":
+    def __add__(self, other: "WriteCounts") -> "WriteCounts":
         """Count both together."""
-        return Written(
+        return WriteCounts(
             self.added + other.added,
             self.changed + other.changed,
             self.unchanged + other.unchanged,
@@ -53,53 +53,53 @@ class Written:
         )
 
 
-class Settled(NamedTuple):
+class MergeResult(NamedTuple):
     """What stands at last: one row a pair, whether it must be written, and the account of it."""
 
     rows: Rows
-    is_news: Flags
-    written: Written
+    must_write: Flags
+    counts: WriteCounts
 
 
 ADDED, CHANGED, UNCHANGED, OUTDATED = range(4)
 
 
-def by_pair(rows: Rows) -> Rows:
+def sort_by_pair(rows: Rows) -> Rows:
     """Sort by user and item, leaving the ratings of one pair in the order received."""
     return rows.at(np.lexsort((rows.item_key, rows.user_key)))
 
 
-def first_of_pair(rows: Rows) -> Ints:
+def pair_starts(rows: Rows) -> Ints:
     """Give the places where a pair begins, in rows sorted by pair."""
     is_first = np.ones(rows.value.size, dtype=np.bool_)
     is_first[1:] = (np.diff(rows.user_key) != 0) | (np.diff(rows.item_key) != 0)
     return np.flatnonzero(is_first)
 
 
-def settle(rows: Rows, is_stored: Flags, stored: Rows) -> Settled:
+def merge_ratings(rows: Rows, is_stored: Flags, stored: Rows) -> MergeResult:
     """Take the ratings one after the other, as if each came alone.
 
     rows       sorted by pair
     is_stored  (n_pairs,) whether the pair has a rating
     stored     (n_pairs,) that rating; what it says of other pairs does not matter
     """
-    starts = first_of_pair(rows)
+    starts = pair_starts(rows)
     ends = np.append(starts[1:], rows.value.size)
     final = rows.at(starts)
-    fates = _fates(final, is_stored, stored)
+    fates = _outcomes(final, is_stored, stored)
     outdated = fates == OUTDATED
     final.value[outdated] = stored.value[outdated]
     final.rated_at[outdated] = stored.rated_at[outdated]
     counts = np.bincount(fates, minlength=4)
     for pair in np.flatnonzero(ends - starts > 1).tolist():
         for n in range(starts[pair] + 1, ends[pair]):
-            counts[_follow(final, pair, float(rows.value[n]), int(rows.rated_at[n]))] += 1
+            counts[_merge_next(final, pair, float(rows.value[n]), int(rows.rated_at[n]))] += 1
     is_news = ~is_stored | (final.value != stored.value) | (final.rated_at != stored.rated_at)
     added, changed, unchanged, late = counts.tolist()
-    return Settled(final, is_news, Written(added, changed, unchanged, late))
+    return MergeResult(final, is_news, WriteCounts(added, changed, unchanged, late))
 
 
-def _fates(first: Rows, is_stored: Flags, stored: Rows) -> Ints:
+def _outcomes(first: Rows, is_stored: Flags, stored: Rows) -> Ints:
     """Say what becomes of the first rating of each pair."""
     fates = np.where(first.value == stored.value, UNCHANGED, CHANGED)
     fates[first.rated_at < stored.rated_at] = OUTDATED
@@ -107,7 +107,7 @@ def _fates(first: Rows, is_stored: Flags, stored: Rows) -> Ints:
     return fates
 
 
-def _follow(final: Rows, pair: int, value: float, rated_at: int) -> int:
+def _merge_next(final: Rows, pair: int, value: float, rated_at: int) -> int:
     """Let one more rating of a pair come; say what becomes of it."""
     if rated_at < final.rated_at[pair]:
         return OUTDATED

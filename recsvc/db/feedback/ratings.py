@@ -11,14 +11,14 @@ from sqlalchemy import Select, bindparam, delete, func, select, text
 
 from recsvc.db.arrays import Doubles, Ints
 from recsvc.db.feedback import rating_bulk, rating_merge
-from recsvc.db.feedback.rating_merge import Rows, Written
+from recsvc.db.feedback.rating_merge import Rows, WriteCounts
 from recsvc.db.session import Session
-from recsvc.db.surrogate_keys import keys_used, made_item_keys, made_user_keys
+from recsvc.db.surrogate_keys import ensure_item_keys, ensure_keys_by_row, ensure_user_keys
 from recsvc.db.tables import MICROSECOND, Item, Rating, User
 
-WORTH_A_GAMBLE = 1000  # ratings
+MIN_ROWS_FOR_COPY = 1000  # ratings
 DAY = timedelta(days=1) // MICROSECOND
-BY_DAY = (
+SELECT_BY_DAY = (
     "SELECT rated_at / :day, COUNT(*), SUM(value), SUM(value * value) "
     "FROM rating GROUP BY 1 ORDER BY 1"
 )
@@ -50,30 +50,30 @@ class StoredRating(NamedTuple):
     rated_at: datetime
 
 
-def write(session: Session, batch: RatingBatch, *, now: datetime) -> Written:
+def write(session: Session, batch: RatingBatch, *, now: datetime) -> WriteCounts:
     """Store ratings as if they came one after the other, making users and items that are new."""
     if not batch.values.size:
-        return Written()
-    rows = rating_merge.by_pair(
+        return WriteCounts()
+    rows = rating_merge.sort_by_pair(
         Rows(
-            keys_used(made_user_keys, session, batch.users, batch.user_of, now),
-            keys_used(made_item_keys, session, batch.items, batch.item_of, now),
+            ensure_keys_by_row(ensure_user_keys, session, batch.users, batch.user_of, now),
+            ensure_keys_by_row(ensure_item_keys, session, batch.items, batch.item_of, now),
             batch.values,
             batch.rated_at,
         )
     )
-    pairs = rows.at(rating_merge.first_of_pair(rows))
+    pairs = rows.at(rating_merge.pair_starts(rows))
     nothing = np.zeros(pairs.value.size, dtype=np.bool_)
-    if rows.value.size >= WORTH_A_GAMBLE:
-        settled = rating_merge.settle(rows, nothing, pairs)
-        if rating_bulk.all_inserted(session, settled.rows):
-            return settled.written
-    settled = rating_merge.settle(rows, *rating_bulk.stored(session, pairs))
-    rating_bulk.upsert(session, settled.rows.at(settled.is_news))
-    return settled.written
+    if rows.value.size >= MIN_ROWS_FOR_COPY:
+        settled = rating_merge.merge_ratings(rows, nothing, pairs)
+        if rating_bulk.insert_new(session, settled.rows):
+            return settled.counts
+    settled = rating_merge.merge_ratings(rows, *rating_bulk.read_stored(session, pairs))
+    rating_bulk.upsert(session, settled.rows.at(settled.must_write))
+    return settled.counts
 
 
-def forget(session: Session, user_id: str, item_id: str) -> bool:
+def delete_rating(session: Session, user_id: str, item_id: str) -> bool:
     """Delete one rating; tell whether there was one."""
     gone = (
         delete(Rating)
@@ -84,17 +84,17 @@ def forget(session: Session, user_id: str, item_id: str) -> bool:
     return session.scalar(gone) is not None
 
 
-def rating_of(session: Session, user_id: str, item_id: str) -> StoredRating | None:
+def get_rating(session: Session, user_id: str, item_id: str) -> StoredRating | None:
     """Give one rating as it stands."""
-    row = session.execute(_one_rating(), {"user": user_id, "item": item_id}).one_or_none()
+    row = session.execute(_select_rating(), {"user": user_id, "item": item_id}).one_or_none()
     return None if row is None else StoredRating._make(row)
 
 
-def ratings_of(
+def get_ratings(
     session: Session, user_id: str, *, after: int | None = None, limit: int | None = None
 ) -> list[StoredRating]:
     """Give a user's ratings, oldest item key first, with item keys above `after`."""
-    found = _with_ids().where(User.user_id == user_id).order_by(Rating.item_key)
+    found = _select_ratings().where(User.user_id == user_id).order_by(Rating.item_key)
     if after is not None:
         found = found.where(Rating.item_key > after)
     return [StoredRating._make(row) for row in session.execute(found.limit(limit))]
@@ -120,7 +120,7 @@ def all_ratings(session: Session) -> Iterator[tuple[Ints, Ints, Doubles]]:
 
     One block is in memory at a time.
     """
-    for block in rating_bulk.all_rows(session):
+    for block in rating_bulk.iter_rows(session):
         yield (
             block["user_key"].astype(np.int64),
             block["item_key"].astype(np.int64),
@@ -128,9 +128,9 @@ def all_ratings(session: Session) -> Iterator[tuple[Ints, Ints, Doubles]]:
         )
 
 
-def by_day(session: Session) -> tuple[Ints, Ints, Doubles, Doubles]:
+def daily_statistics(session: Session) -> tuple[Ints, Ints, Doubles, Doubles]:
     """Give (days since 1970, counts, sums, sums of squares) of the values given on each, by day."""
-    rows = session.execute(text(BY_DAY), {"day": DAY}).all()
+    rows = session.execute(text(SELECT_BY_DAY), {"day": DAY}).all()
     days, counts, sums, squares = zip(*rows, strict=True) if rows else ((), (), (), ())
     return (
         np.array(days, dtype=np.int64),
@@ -155,7 +155,7 @@ def _keys_and_ids(session: Session, query: str) -> tuple[Ints, list[str]]:
     return np.array([key for key, _ in rows], dtype=np.int64), [id_ for _, id_ in rows]
 
 
-def _with_ids() -> Select[int, str, float, datetime]:
+def _select_ratings() -> Select[int, str, float, datetime]:
     return (
         select(Rating.item_key, Item.item_id, Rating.value, Rating.rated_at)
         .join(User, User.key == Rating.user_key)
@@ -164,5 +164,7 @@ def _with_ids() -> Select[int, str, float, datetime]:
 
 
 @cache  # building it takes longer than running it, and each single rating asks for it
-def _one_rating() -> Select[int, str, float, datetime]:
-    return _with_ids().where(User.user_id == bindparam("user"), Item.item_id == bindparam("item"))
+def _select_rating() -> Select[int, str, float, datetime]:
+    return _select_ratings().where(
+        User.user_id == bindparam("user"), Item.item_id == bindparam("item")
+    )

@@ -20,21 +20,21 @@ class JobEvents:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def state(self, job: Job, now: datetime) -> None:
+    def add_state(self, job: Job, now: datetime) -> None:
         """Tell that the job came into its present state."""
         self._add(JobEvent(job_id=job.id, name="state", state=job.state, created_at=now))
 
-    def done(self, job: Job, now: datetime) -> None:
+    def add_done(self, job: Job, now: datetime) -> None:
         """Tell that nothing more will be told."""
         self._add(JobEvent(job_id=job.id, name="done", state=job.state, created_at=now))
 
-    def epoch(self, job: Job, epoch: int, now: datetime) -> None:
+    def add_epoch(self, job: Job, epoch: int, now: datetime) -> None:
         """Tell an epoch once, though a resumed job goes through it again."""
         told = select(JobEvent.id).where(JobEvent.job_id == job.id, JobEvent.epoch == epoch)
         if self._session.scalar(told) is None:
             self._add(JobEvent(job_id=job.id, name="epoch", epoch=epoch, created_at=now))
 
-    def finding(self, job: Job, finding: Mapping[str, Any], now: datetime) -> None:
+    def add_finding(self, job: Job, finding: Mapping[str, Any], now: datetime) -> None:
         """Tell a finding; one of its `code` is told once."""
         told = select(JobEvent.finding).where(JobEvent.job_id == job.id, JobEvent.name == "finding")
         codes = {one["code"] for one in self._session.scalars(told) if one is not None}
@@ -42,7 +42,7 @@ class JobEvents:
             event = JobEvent(job_id=job.id, name="finding", finding=dict(finding), created_at=now)
             self._add(event)
 
-    def after(self, job_id: int, event_id: int, *, limit: int) -> Sequence[JobEvent]:
+    def list_after(self, job_id: int, event_id: int, *, limit: int) -> Sequence[JobEvent]:
         """Give up to `limit` events of the job that came after the one with that id."""
         later = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.id > event_id)
         return self._session.scalars(later.order_by(JobEvent.id).limit(limit)).all()

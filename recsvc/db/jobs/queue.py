@@ -19,7 +19,7 @@ from recsvc.errors import AttemptsExhausted, JobFinished, JobNotFound, LeaseLost
 
 T = TypeVar("T")
 
-SILENT = "its worker fell silent and the lease ran out"
+LEASE_EXPIRED = "its worker fell silent and the lease ran out"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Lease:
     fence: int
 
 
-def lease_of(job: Job) -> Lease:
+def job_lease(job: Job) -> Lease:
     """Give the lease under which a claimed job runs."""
     if job.claimed_by is None:
         raise ValueError(f"job {job.id} is {job.state}: nobody holds it")
@@ -67,7 +67,7 @@ class JobQueue:
         self._session.add(job)
         self._session.flush()
         self._session.refresh(job)
-        self._events.state(job, now)
+        self._events.add_state(job, now)
         return job
 
     def claim(
@@ -78,7 +78,7 @@ class JobQueue:
         Two workers never take the same one: PostgreSQL skips a row that another has locked, and
         SQLite lets one writer in at a time.
         """
-        self._end_the_hopeless(now, max_attempts)  # one more may fall silent after this
+        self._finish_unretryable(now, max_attempts)  # one more may fall silent after this
         claim = (
             update(Job)
             .where(Job.id == _next_due(now, max_attempts))
@@ -95,45 +95,47 @@ class JobQueue:
         )
         job = self._session.scalars(claim).one_or_none()
         if job is not None:
-            self._events.state(job, now)
+            self._events.add_state(job, now)
         return job
 
     def heartbeat(self, lease: Lease, lease_seconds: float) -> bool:
         """Lengthen the lease; tell whether somebody asked for the job to be cancelled."""
         beat = (
             update(Job)
-            .where(*_held_by(lease))
+            .where(*_lease_matches(lease))
             .values(lease_expires_at=from_now(lease_seconds))
             .returning(Job.cancel_requested)
             .execution_options(synchronize_session=False)
         )
-        return self._or_lost(lease, self._session.scalars(beat).one_or_none())
+        return self._require_lease(lease, self._session.scalars(beat).one_or_none())
 
     def cancel_requested(self, lease: Lease) -> bool:
         """Tell whether the job is to be cancelled, without writing. Raises LeaseLost."""
-        asked = select(Job.cancel_requested).where(*_held_by(lease))
-        return self._or_lost(lease, self._session.scalar(asked))
+        asked = select(Job.cancel_requested).where(*_lease_matches(lease))
+        return self._require_lease(lease, self._session.scalar(asked))
 
-    def progress(self, lease: Lease, share: float, note: Mapping[str, Any] | None = None) -> None:
+    def update_progress(
+        self, lease: Lease, share: float, note: Mapping[str, Any] | None = None
+    ) -> None:
         """Say how far the job is (0 … 1), with whatever its kind tells about it."""
-        job = self._held(lease)
+        job = self._lock_job(lease)
         job.progress = min(max(share, 0.0), 1.0)
         if note is not None:
             job.progress_note = dict(note)
 
-    def snapshot_taken(self, lease: Lease, sha256: str) -> None:
+    def record_snapshot(self, lease: Lease, sha256: str) -> None:
         """Remember the snapshot that the job works on, so that every attempt sees the same."""
-        self._held(lease).snapshot_sha256 = sha256
+        self._lock_job(lease).snapshot_sha256 = sha256
 
-    def checkpointed(self, lease: Lease, sha256: str) -> None:
+    def record_checkpoint(self, lease: Lease, sha256: str) -> None:
         """Remember where to resume. The job got on, so its attempts are counted afresh."""
-        job = self._held(lease)
+        job = self._lock_job(lease)
         job.checkpoint_sha256 = sha256
         job.attempt = 1
 
-    def judged(self, lease: Lease, sha256: str) -> None:
+    def record_judged_model(self, lease: Lease, sha256: str) -> None:
         """Remember the model that was fitted to train ratings; the next fit has no state yet."""
-        job = self._held(lease)
+        job = self._lock_job(lease)
         job.judged_sha256, job.checkpoint_sha256 = sha256, None
         job.attempt = 1
 
@@ -142,13 +144,13 @@ class JobQueue:
 
         `figures` has `epoch` and the other columns of TrainingEpoch.
         """
-        job = self._held(lease)
+        job = self._lock_job(lease)
         self._session.merge(TrainingEpoch(job_id=job.id, **figures))
-        self._events.epoch(job, figures["epoch"], now)
+        self._events.add_epoch(job, figures["epoch"], now)
 
     def add_finding(self, lease: Lease, finding: Mapping[str, Any], *, now: datetime) -> None:
         """Tell what a diagnosis found while the job runs; `finding` has its `code`."""
-        self._events.finding(self._held(lease), finding, now)
+        self._events.add_finding(self._lock_job(lease), finding, now)
 
     def finish(
         self,
@@ -160,22 +162,22 @@ class JobQueue:
         error: Mapping[str, Any] | None = None,
     ) -> Job:
         """End a running job for good."""
-        return self._end(self._held(lease), state, now, result=result, error=error)
+        return self._finish(self._lock_job(lease), state, now, result=result, error=error)
 
-    def hand_back(self, lease: Lease, *, now: datetime) -> Job:
+    def return_to_queue(self, lease: Lease, *, now: datetime) -> Job:
         """Put a running job back as if this attempt had not been: its worker must stop."""
-        job = self._held(lease)
+        job = self._lock_job(lease)
         job.attempt -= 1
         return self._requeue(job, now)
 
-    def attempt_failed(self, lease: Lease, *, now: datetime, last: str, max_attempts: int) -> Job:
+    def fail_attempt(self, lease: Lease, *, now: datetime, last: str, max_attempts: int) -> Job:
         """Put a running job back with its attempt spent, or give it up after the last one.
 
         `last` says how the attempt ended.
         """
-        job = self._held(lease)
+        job = self._lock_job(lease)
         if job.attempt >= max_attempts and not job.cancel_requested:
-            return self._give_up(job, now, last)
+            return self._fail_exhausted(job, now, last)
         return self._requeue(job, now)
 
     def request_cancel(self, job_id: int, kind: str, *, now: datetime) -> Job:
@@ -185,7 +187,7 @@ class JobQueue:
         if job.state in FINAL_STATES:
             raise JobFinished(job_id, job.state)
         if job.state == JobState.QUEUED:
-            return self._end(job, JobState.CANCELLED, now)
+            return self._finish(job, JobState.CANCELLED, now)
         job.cancel_requested = True
         return job
 
@@ -210,37 +212,37 @@ class JobQueue:
         )
         return self._session.scalars(curve.order_by(TrainingEpoch.epoch)).all()
 
-    def _held(self, lease: Lease) -> Job:
-        held = select(Job).where(*_held_by(lease)).with_for_update()
+    def _lock_job(self, lease: Lease) -> Job:
+        held = select(Job).where(*_lease_matches(lease)).with_for_update()
         job = self._session.scalar(held.execution_options(populate_existing=True))
-        return self._or_lost(lease, job)
+        return self._require_lease(lease, job)
 
     @staticmethod
-    def _or_lost(lease: Lease, found: T | None) -> T:
+    def _require_lease(lease: Lease, found: T | None) -> T:
         if found is None:
             raise LeaseLost(lease.job_id)
         return found
 
-    def _end_the_hopeless(self, now: datetime, max_attempts: int) -> None:
+    def _finish_unretryable(self, now: datetime, max_attempts: int) -> None:
         """End the silent jobs that nobody may take up again: cancelled, or out of attempts."""
         hopeless = or_(Job.cancel_requested.is_(True), Job.attempt >= max_attempts)
-        silent = select(Job).where(_expired(), hopeless).with_for_update(skip_locked=True)
+        silent = select(Job).where(_lease_has_expired(), hopeless).with_for_update(skip_locked=True)
         for job in self._session.scalars(silent.execution_options(populate_existing=True)):
             if job.cancel_requested:
-                self._end(job, JobState.CANCELLED, now)
+                self._finish(job, JobState.CANCELLED, now)
             else:
-                self._give_up(job, now, SILENT)
+                self._fail_exhausted(job, now, LEASE_EXPIRED)
 
-    def _give_up(self, job: Job, now: datetime, last: str) -> Job:
+    def _fail_exhausted(self, job: Job, now: datetime, last: str) -> Job:
         error = AttemptsExhausted(job.id, job.attempt, last)
-        return self._end(job, JobState.FAILED, now, error=error.as_dict())
+        return self._finish(job, JobState.FAILED, now, error=error.as_dict())
 
     def _requeue(self, job: Job, now: datetime) -> Job:
         if job.cancel_requested:
-            return self._end(job, JobState.CANCELLED, now)
+            return self._finish(job, JobState.CANCELLED, now)
         return self._move(job, JobState.QUEUED, now)
 
-    def _end(
+    def _finish(
         self,
         job: Job,
         state: JobState,
@@ -257,19 +259,21 @@ class JobQueue:
         if state == JobState.SUCCEEDED:
             job.progress = 1.0
         self._move(job, state, now)
-        self._events.done(job, now)
+        self._events.add_done(job, now)
         return job
 
     def _move(self, job: Job, state: JobState, now: datetime) -> Job:
         job.state = state
         job.claimed_by = job.lease_expires_at = None
-        self._events.state(job, now)
+        self._events.add_state(job, now)
         return job
 
 
 def _next_due(now: datetime, max_attempts: int) -> ScalarSelect[int]:
     is_due = and_(Job.state == JobState.QUEUED, Job.scheduled_at <= now)
-    is_orphan = and_(_expired(), Job.cancel_requested.is_(False), Job.attempt < max_attempts)
+    is_orphan = and_(
+        _lease_has_expired(), Job.cancel_requested.is_(False), Job.attempt < max_attempts
+    )
     return (
         select(Job.id)
         .where(or_(is_due, is_orphan))
@@ -280,7 +284,7 @@ def _next_due(now: datetime, max_attempts: int) -> ScalarSelect[int]:
     )
 
 
-def _held_by(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+def _lease_matches(lease: Lease) -> tuple[ColumnElement[bool], ...]:
     return (
         Job.id == lease.job_id,
         Job.claimed_by == lease.worker,
@@ -289,5 +293,5 @@ def _held_by(lease: Lease) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _expired() -> ColumnElement[bool]:
+def _lease_has_expired() -> ColumnElement[bool]:
     return and_(Job.state == JobState.RUNNING, Job.lease_expires_at < database_now())

@@ -6,7 +6,7 @@ from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, Job, ModelVersion, Sweep
 
 
-def referenced_objects(session: Session) -> set[str]:
+def find_shelf_references(session: Session) -> set[str]:
     """Give the SHA-256s that a version not retired or an unfinished job points at."""
     kept = select(
         ModelVersion.checkpoint_sha256, ModelVersion.judged_sha256, ModelVersion.snapshot_sha256

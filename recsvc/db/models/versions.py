@@ -20,7 +20,7 @@ class ModelVersions:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def take_turns(self) -> None:
+    def lock_publications(self) -> None:
         """Let nobody else publish or retire before this transaction ends.
 
         SQLite lets one writer in at a time anyway; PostgreSQL is asked to, readers go on.
@@ -42,7 +42,7 @@ class ModelVersions:
             raise ModelVersionNotFound(version)
         return found
 
-    def of_job(self, job_id: int) -> ModelVersion | None:
+    def find_by_job(self, job_id: int) -> ModelVersion | None:
         """Give the version that a training job made, None before it has."""
         return self._session.scalar(select(ModelVersion).where(ModelVersion.job_id == job_id))
 
@@ -63,7 +63,7 @@ class ModelVersions:
             versions = versions.where(ModelVersion.version < before)
         return self._session.scalars(versions).all()
 
-    def present(self) -> Publication | None:
+    def current_publication(self) -> Publication | None:
         """Give the publication that answers, None before the first."""
         newest = select(Publication).order_by(Publication.id.desc()).limit(1)
         return self._session.scalar(newest)
@@ -79,7 +79,7 @@ class ModelVersions:
         self._session.flush()
         return publication
 
-    def beyond(self, keep: int, *, but: Collection[int]) -> Sequence[ModelVersion]:
+    def select_for_retirement(self, keep: int, *, but: Collection[int]) -> Sequence[ModelVersion]:
         """Give the versions not yet retired that are not among the newest `keep`, some excepted.
 
         A sweep's versions that were never published are not counted: many at once would push out

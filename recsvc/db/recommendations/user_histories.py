@@ -10,30 +10,30 @@ import numpy as np
 from sqlalchemy import Select, or_, select, text
 
 from recsvc.db.arrays import Doubles, Ints, Types
-from recsvc.db.feedback.interaction_bulk import NUMBER_OF_TYPE
+from recsvc.db.feedback.interaction_bulk import TYPE_NUMBER
 from recsvc.db.session import Database, Session
 from recsvc.db.tables import InteractionType, Item
 from recsvc.errors import DatabaseUnavailable
 
 PURCHASE = list(InteractionType).index(InteractionType.PURCHASE)
 
-POPULARITY = (
+SELECT_POPULARITY = (
     "SELECT item_key, COUNT(*) AS n FROM ("
     "SELECT item_key FROM rating UNION ALL SELECT item_key FROM interaction) AS done "
     "GROUP BY item_key ORDER BY n DESC, item_key DESC"
 )
-IS_RATING = -1  # where a type's number would stand
-DONE = (
-    f"SELECT item_key, value, {IS_RATING} FROM rating "
+RATING_TYPE = -1  # where a type's number would stand
+SELECT_HISTORY = (
+    f"SELECT item_key, value, {RATING_TYPE} FROM rating "
     "JOIN user_account ON user_account.key = rating.user_key "
     "WHERE user_account.user_id = {parameter} "
-    f"UNION ALL SELECT item_key, 0e0, {NUMBER_OF_TYPE} FROM interaction "
+    f"UNION ALL SELECT item_key, 0e0, {TYPE_NUMBER} FROM interaction "
     "JOIN user_account ON user_account.key = interaction.user_key "
     "WHERE user_account.user_id = {parameter} GROUP BY item_key, type"
 )
 
 
-class History(NamedTuple):
+class StoredHistory(NamedTuple):
     """All that a user did, in no particular order.
 
     rated_keys  (n_ratings,) keys of the items rated
@@ -47,7 +47,7 @@ class History(NamedTuple):
     event_keys: Ints
     event_types: Types
 
-    def purchased_keys(self) -> Ints:
+    def purchase_keys(self) -> Ints:
         """Give the keys of the items that the user has bought."""
         bought: Ints = self.event_keys[self.event_types == PURCHASE]
         return bought
@@ -93,30 +93,30 @@ class ListableItem(NamedTuple):
 
 def popularity(session: Session) -> Popularity:
     """Count ratings and interactions by item. Reads all of them."""
-    rows = session.execute(text(POPULARITY)).all()
+    rows = session.execute(text(SELECT_POPULARITY)).all()
     columns = np.array(rows, dtype=np.int64).reshape(-1, 2).T
     return Popularity(columns[0], columns[1])
 
 
 def listable_items(session: Session, keys: Sequence[int]) -> dict[int, ListableItem]:
     """Return those of these items, by key, that may be listed."""
-    found = _listable().where(Item.key.in_(keys))
+    found = _select_listable().where(Item.key.in_(keys))
     return {row.key: ListableItem._make(row) for row in session.execute(found)}
 
 
 def newest_items(session: Session, *, below: int | None, limit: int) -> list[ListableItem]:
     """Return up to `limit` items that may be listed, newest first, with keys under `below`."""
-    found = _listable().order_by(Item.key.desc()).limit(limit)
+    found = _select_listable().order_by(Item.key.desc()).limit(limit)
     if below is not None:
         found = found.where(Item.key < below)
     return [ListableItem._make(row) for row in session.execute(found)]
 
 
-def _listable() -> Select[int, str, str | None]:
+def _select_listable() -> Select[int, str, str | None]:
     return select(Item.key, Item.item_id, Item.title).where(Item.available, ~Item.hidden)
 
 
-class Histories:
+class UserHistories:
     """What a user did, for one request: a prepared statement on a connection kept for it.
 
     It goes past the session and the pool, which would take longer than the statement does. There
@@ -127,23 +127,23 @@ class Histories:
         self._database = database
         self._idle: list[Any] = []
         parameter = "?" if database.dialect == "sqlite" else "%s"
-        self._done = DONE.format(parameter=parameter)
+        self._done = SELECT_HISTORY.format(parameter=parameter)
 
-    def of(self, user_id: str) -> History:
+    def read(self, user_id: str) -> StoredHistory:
         """Give a user's ratings and interactions, as of one moment; none for an unknown user."""
-        rows = self._asked(self._done, (user_id, user_id))
+        rows = self._execute(self._done, (user_id, user_id))
         flat = np.fromiter(chain.from_iterable(rows), np.float64, 3 * len(rows))
         keys, values, types = flat.reshape(-1, 3).T
-        is_rating = types == IS_RATING
+        is_rating = types == RATING_TYPE
         chosen = ~is_rating
-        return History(
+        return StoredHistory(
             keys[is_rating].astype(np.int64),
             values[is_rating],
             keys[chosen].astype(np.int64),
             types[chosen].astype(np.uint8),
         )
 
-    def _asked(self, query: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    def _execute(self, query: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
         """Ask once more where a connection has died. Raises DatabaseUnavailable."""
         error_of_driver = self._database.engine.dialect.loaded_dbapi.Error
         try:
@@ -159,7 +159,7 @@ class Histories:
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._database.dedicated_connection()
+            connection = self._database.open_connection()
         try:
             rows: list[tuple[Any, ...]] = connection.execute(query, parameters).fetchall()
         except BaseException:

@@ -10,7 +10,7 @@ from recsvc.db.session import Session
 from recsvc.db.tables import TrainingMonitor
 
 
-class Monitors:
+class Inspections:
     """The looks that training jobs took inside their machines, through one session."""
 
     def __init__(self, session: Session) -> None:
@@ -23,7 +23,7 @@ class Monitors:
         """
         self._session.merge(TrainingMonitor(job_id=job_id, epoch=epoch, **seen))
 
-    def of(self, job_id: int) -> Sequence[TrainingMonitor]:
+    def for_job(self, job_id: int) -> Sequence[TrainingMonitor]:
         """Give a job's looks in order; what hidden units did is read only when it is asked for."""
         looks = select(TrainingMonitor).where(TrainingMonitor.job_id == job_id)
         in_order = looks.order_by(TrainingMonitor.epoch)

@@ -10,7 +10,7 @@ from recsvc.db.tables import FINAL_STATES, Job, ModelVersion, Sweep, TrainingEpo
 from recsvc.errors import SweepNotFound
 
 
-class Bests(NamedTuple):
+class BestMetrics(NamedTuple):
     """The best figures of a trial's error curve, None where they were not measured.
 
     epochs  the last that is written
@@ -49,7 +49,7 @@ class Sweeps:
             sweeps = sweeps.where(Sweep.id < before)
         return self._session.scalars(sweeps).all()
 
-    def forget_snapshots(self) -> None:
+    def clear_snapshots(self) -> None:
         """Let trials that have not begun take one of their own, which the others then read."""
         self._session.execute(update(Sweep).values(snapshot_sha256=None))
 
@@ -58,14 +58,16 @@ class Sweeps:
         jobs = select(Job).where(Job.sweep_id == sweep_id).order_by(Job.id)
         return self._session.scalars(jobs).all()
 
-    def bests(self, sweep_id: int) -> dict[int, Bests]:
+    def best_metrics(self, sweep_id: int) -> dict[int, BestMetrics]:
         """Give the best figures of each trial that has a curve, by job."""
-        return self._bests(_bests_of(sweep_id))
+        return self._read_best_metrics(_select_best_metrics(sweep_id))
 
-    def others(self, sweep_id: int, *, but: int, epoch: int) -> Sequence[Bests]:
+    def peers(self, sweep_id: int, *, but: int, epoch: int) -> Sequence[BestMetrics]:
         """Give the best figures up to an epoch of the other trials that got as far."""
-        bests = _bests_of(sweep_id).where(Job.id != but, TrainingEpoch.epoch <= epoch)
-        return list(self._bests(bests.having(func.max(TrainingEpoch.epoch) == epoch)).values())
+        bests = _select_best_metrics(sweep_id).where(Job.id != but, TrainingEpoch.epoch <= epoch)
+        return list(
+            self._read_best_metrics(bests.having(func.max(TrainingEpoch.epoch) == epoch)).values()
+        )
 
     def best_epochs(self, sweep_id: int, metric: str) -> dict[int, int]:
         """Give the first epoch at which each trial's metric was as good as it ever was, by job."""
@@ -108,7 +110,7 @@ class Sweeps:
         rows = self._session.execute(made.where(Job.sweep_id == sweep_id))
         return dict(rows.all())
 
-    def latest_or_going_on(self, n: int) -> Sequence[Sweep]:
+    def latest_or_unfinished(self, n: int) -> Sequence[Sweep]:
         """Give the latest n sweeps, and those that have a job which is not over."""
         latest = select(Sweep.id).order_by(Sweep.id.desc()).limit(n).subquery()
         going_on = select(Job.sweep_id).where(Job.state.not_in(FINAL_STATES))
@@ -117,11 +119,13 @@ class Sweeps:
         )
         return self._session.scalars(select(Sweep).where(wanted)).all()
 
-    def _bests(self, bests: Select[int, int, float | None, float | None]) -> dict[int, Bests]:
-        return {row[0]: Bests(row[1], row[2], row[3]) for row in self._session.execute(bests)}
+    def _read_best_metrics(
+        self, bests: Select[int, int, float | None, float | None]
+    ) -> dict[int, BestMetrics]:
+        return {row[0]: BestMetrics(row[1], row[2], row[3]) for row in self._session.execute(bests)}
 
 
-def _bests_of(sweep_id: int) -> Select[int, int, float | None, float | None]:
+def _select_best_metrics(sweep_id: int) -> Select[int, int, float | None, float | None]:
     return (
         select(
             TrainingEpoch.job_id,

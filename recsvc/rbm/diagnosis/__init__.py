@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding, Severity
 from recsvc.rbm.diagnosis.rules import convergence, data, divergence, hidden_units, learning_rate
-from recsvc.rbm.diagnosis.run import WARM_UP, Run, Series
+from recsvc.rbm.diagnosis.run import WARM_UP, RunRecord, Series
 
-START: tuple[Callable[[Run], Finding | None], ...] = (hidden_units.bad_start,)
-CHECKS: tuple[Callable[[Run], Finding | None], ...] = (
+START: tuple[Callable[[RunRecord], Finding | None], ...] = (hidden_units.bad_start,)
+CHECKS: tuple[Callable[[RunRecord], Finding | None], ...] = (
     convergence.too_good,
     *START,
     hidden_units.equal_start,
@@ -40,7 +40,7 @@ CHECKS: tuple[Callable[[Run], Finding | None], ...] = (
 )
 
 
-def diagnose(run: Run) -> list[Finding]:
+def diagnose(run: RunRecord) -> list[Finding]:
     """Give the findings in the order of the checks; none: healthy, as far as it was measured.
 
     Of a run that left the numbers, only how it began is told beside: the rest is its consequence.
@@ -61,7 +61,7 @@ __all__ = [
     "Change",
     "Evidence",
     "Finding",
-    "Run",
+    "RunRecord",
     "Series",
     "Severity",
     "diagnose",

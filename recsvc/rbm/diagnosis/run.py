@@ -55,7 +55,7 @@ class Series(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """What is diagnosed.
 
     columns      by name as `training.EpochReport` has them, finite epochs alone
@@ -104,7 +104,7 @@ class Run:
         remarks: Mapping[str, float] | None = None,
         is_over: bool = True,
         began_warm: bool = False,
-    ) -> "Run":
+    ) -> "RunRecord":
         """Read a curve, a row an epoch; a figure that was not measured is None or not there."""
         found: dict[str, list[tuple[float, float]]] = {}
         spoilt_at = diverged_at

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from recsvc.rbm.diagnosis import Change, Finding, Run
+from recsvc.rbm.diagnosis import Change, Finding, RunRecord
 from recsvc.rbm.diagnosis.run import LEAST_LOSS, PATIENCE
 from recsvc.rbm.model_kind import ModelKind
 from recsvc.rbm.params import Hyperparameters, Params
@@ -48,7 +48,7 @@ def not_again(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
     return [change for place, (change, kept) in enumerate(tried) if kept or place > last_kept]
 
 
-def compared_at(hyper: Hyperparameters, before: Run) -> int:
+def compared_at(hyper: Hyperparameters, before: RunRecord) -> int:
     """Give the epoch at which a changed run is compared with the one before it.
 
     By then its flat start is over, and so is the time in which the one before got any better.
@@ -59,7 +59,7 @@ def compared_at(hyper: Hyperparameters, before: Run) -> int:
     return min(hyper.epochs, max(flat_start, best + PATIENCE))
 
 
-def is_better(changed: Run, before: Run, *, epoch: int) -> bool:
+def is_better(changed: RunRecord, before: RunRecord, *, epoch: int) -> bool:
     """Tell whether the best loss up to an epoch is below that of the run before the change.
 
     Where ratings were left out, the run before is measured on those that both have. Where values
@@ -79,7 +79,7 @@ def loss_of(
 ) -> float | None:
     """Give what a run with these parameters is compared by, on this data; None if no number."""
     figures = monitor_of(data, model_kind, seed=seed).measure(params)
-    loss = Run.of([{"epoch": 0, **vars(figures)}]).loss.values
+    loss = RunRecord.of([{"epoch": 0, **vars(figures)}]).loss.values
     return float(loss[0]) if loss.size else None
 
 
@@ -97,18 +97,18 @@ def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:
     return bool(set.intersection(*curable))
 
 
-def _differ(hyperparameter: str, run: Run, other: Run) -> bool:
+def _differ(hyperparameter: str, run: RunRecord, other: RunRecord) -> bool:
     return _chosen(hyperparameter, run) != _chosen(hyperparameter, other)
 
 
-def _chosen(hyperparameter: str, run: Run) -> str:
+def _chosen(hyperparameter: str, run: RunRecord) -> str:
     return str(getattr(run.hyper or run.usual, hyperparameter))
 
 
-def _first(run: Run) -> float:
+def _first(run: RunRecord) -> float:
     return max(float(run.loss.values[0]), LEAST_LOSS) if run.loss.values.size else 1.0
 
 
-def _best(run: Run, epoch: int) -> float:
+def _best(run: RunRecord, epoch: int) -> float:
     so_far = run.loss.values[run.loss.epochs <= epoch]
     return float(so_far.min()) if so_far.size else np.inf

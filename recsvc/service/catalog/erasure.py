@@ -37,7 +37,7 @@ def erase_user(session: Session, context: Context, user_id: str, *, now: datetim
     erased = users.erase(session, user_id)
     if erased is None:
         raise UserNotFound(user_id)
-    Sweeps(session).forget_snapshots()
+    Sweeps(session).clear_snapshots()
     return Receipt(user_id, erased.n_ratings, erased.n_interactions, now, versions)
 
 
@@ -46,7 +46,7 @@ def versions_trained_on(session: Session, context: Context, user_id: str) -> lis
 
     One whose checkpoint cannot be read counts too: nobody can say that it does not know the user.
     """
-    shelved = ModelVersions(session).beyond(0, but=())
+    shelved = ModelVersions(session).select_for_retirement(0, but=())
     return [
         version.version
         for version in shelved

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from recsvc.db.catalog import items
-from recsvc.db.feedback.rating_merge import Written
+from recsvc.db.feedback.rating_merge import WriteCounts
 from recsvc.db.session import Session
 from recsvc.db.tables import Item
 from recsvc.errors import ItemNotFound
@@ -63,7 +63,7 @@ def patch_item(session: Session, item_id: str, patch: Patch, *, now: datetime) -
 
 def merge_items(
     session: Session, patches: Sequence[tuple[str, Patch]], *, now: datetime
-) -> Written:
+) -> WriteCounts:
     """Merge patches into items, in their order; a new item starts from `DEFAULTS`.
 
     Each patch is counted as if it came alone. An item that is unchanged at the end is not written.
@@ -81,7 +81,7 @@ def merge_items(
         if not unchanged:
             standing[item_id] = after
     _write_changed(session, known, standing, now=now)
-    return Written(fates["added"], fates["changed"], fates["unchanged"])
+    return WriteCounts(fates["added"], fates["changed"], fates["unchanged"])
 
 
 def merged(known: Mapping[str, Any], patch: Patch) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobKind, TrainingMonitor
-from recsvc.db.training.inspections import Monitors
+from recsvc.db.training.inspections import Inspections
 from recsvc.errors import EpochNotWatched
 from recsvc.rbm.arrays import Doubles, Ints
 from recsvc.rbm.training.inspection import Histogram, Watched, watched_units
@@ -56,7 +56,7 @@ def monitors_of(session: Session, job_id: int, epoch: int | None = None) -> JobM
     Raises JobNotFound, EpochNotWatched.
     """
     job = JobQueue(session).get(job_id, JobKind.TRAINING)
-    looks = Monitors(session).of(job_id)
+    looks = Inspections(session).for_job(job_id)
     chosen = looks[-1] if looks else None
     if epoch is not None:
         chosen = next((look for look in looks if look.epoch == epoch), None)

@@ -11,7 +11,7 @@ from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobKind, JobState, TrainingEpoch
 from recsvc.errors import Diverged
 from recsvc.rbm import diagnosis
-from recsvc.rbm.diagnosis import Finding, Run
+from recsvc.rbm.diagnosis import Finding, RunRecord
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import EpochReport
 from recsvc.service.training_spec import TrainingSpec
@@ -35,7 +35,7 @@ class Diagnosis:
     is_early: bool
 
     @classmethod
-    def of(cls, run: Run) -> "Diagnosis":
+    def of(cls, run: RunRecord) -> "Diagnosis":
         """Diagnose a run."""
         return cls(diagnosis.diagnose(run), run.n_epochs, run.tells_nothing_yet)
 
@@ -62,10 +62,10 @@ def _idle_seconds(session: Session, job: Job, now: datetime) -> float:
     return (now - last).total_seconds() if last is not None else 0.0
 
 
-def run_of(session: Session, job: Job) -> Run:
+def run_of(session: Session, job: Job) -> RunRecord:
     """Give what is known of a training job, running or over."""
     error, result, note = job.error or {}, job.result or {}, job.progress_note or {}
-    run = Run.of(
+    run = RunRecord.of(
         rows_of(JobQueue(session).error_curve(job.id)),
         diverged_at=error.get("epoch") if error.get("code") == Diverged.code() else None,
         hyper=hyperparameters(job),
@@ -97,9 +97,9 @@ def diagnose_curve(
     Raises UnknownHyperparameter, InvalidHyperparameter.
     """
     if hyperparameters is None:
-        return Diagnosis.of(Run.of(rows))
+        return Diagnosis.of(RunRecord.of(rows))
     hyper = Hyperparameters.chosen("user_rbm", dict(hyperparameters))
-    return Diagnosis.of(replace(Run.of(rows, hyper=hyper), sent=frozenset(hyperparameters)))
+    return Diagnosis.of(replace(RunRecord.of(rows, hyper=hyper), sent=frozenset(hyperparameters)))
 
 
 def hyperparameters(job: Job) -> Hyperparameters:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from recsvc.db.feedback import interactions
-from recsvc.db.feedback.rating_merge import Written
+from recsvc.db.feedback.rating_merge import WriteCounts
 from recsvc.db.session import Session
 from recsvc.db.tables import microseconds
 from recsvc.service.imports.file_format import INTERACTIONS
@@ -24,7 +24,7 @@ def read_ndjson(lines: bytes, *, now: datetime) -> Lines:
     return read_lines(INTERACTIONS, lines, first_line=1, undated=_as_of(now), scale=None)
 
 
-def add_interactions(session: Session, lines: Lines, *, now: datetime) -> Written:
+def add_interactions(session: Session, lines: Lines, *, now: datetime) -> WriteCounts:
     """Store what was read from lines; each event counts once, however often it comes."""
     return interactions.write(session, lines.interactions, now=now)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from recsvc.db.feedback import ratings
-from recsvc.db.feedback.rating_merge import Written
+from recsvc.db.feedback.rating_merge import WriteCounts
 from recsvc.db.feedback.ratings import RatingBatch, StoredRating
 from recsvc.db.session import Session
 from recsvc.db.tables import microseconds
@@ -45,7 +45,7 @@ def rate(
         np.array([microseconds(rated_at or now)]),
     )
     written = ratings.write(session, batch, now=now)
-    standing = ratings.rating_of(session, user_id, item_id)
+    standing = ratings.get_rating(session, user_id, item_id)
     if standing is None:
         raise RatingNotFound(user_id, item_id)
     return standing, written.added == 1
@@ -61,14 +61,14 @@ def read_ndjson(lines: bytes, *, now: datetime, scale: RatingScale | None) -> Li
     return read_lines(RATINGS, lines, first_line=1, undated=_as_of(now), scale=scale)
 
 
-def add_ratings(session: Session, lines: Lines, *, now: datetime) -> Written:
+def add_ratings(session: Session, lines: Lines, *, now: datetime) -> WriteCounts:
     """Store what was read from lines; each rating counts as if it came alone, in their order."""
     return ratings.write(session, lines.ratings, now=now)
 
 
 def forget_rating(session: Session, user_id: str, item_id: str) -> None:
     """Delete a rating. Raises RatingNotFound."""
-    if not ratings.forget(session, user_id, item_id):
+    if not ratings.delete_rating(session, user_id, item_id):
         raise RatingNotFound(user_id, item_id)
 
 
@@ -79,7 +79,7 @@ def list_ratings(
 
     `after` is the `item_key` of the last one seen. Raises UserNotFound.
     """
-    found = ratings.ratings_of(session, user_id, after=after, limit=limit)
+    found = ratings.get_ratings(session, user_id, after=after, limit=limit)
     if not found and not ratings.user_exists(session, user_id):
         raise UserNotFound(user_id)
     return found

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from recsvc.db.catalog import items
 from recsvc.db.feedback import interactions, ratings
-from recsvc.db.feedback.rating_merge import Written
+from recsvc.db.feedback.rating_merge import WriteCounts
 from recsvc.db.imports import refusals
 from recsvc.db.imports.refusals import RefusedLine
 from recsvc.db.jobs.queue import JobQueue, Lease
@@ -64,7 +64,7 @@ class Account:
         """Count the header, and the blank lines before it."""
         return replace(self, lines=n_lines, header=1, blank=n_lines - 1)
 
-    def plus(self, read: Lines, written: Written) -> "Account":
+    def plus(self, read: Lines, written: WriteCounts) -> "Account":
         """Count some more lines."""
         by_code = Counter(self.refused) + Counter(refusal.code for refusal in read.refusals)
         return replace(
@@ -216,16 +216,16 @@ def _stored(
     """Store a chunk: what it says, its refusals and the account, all or nothing."""
     refused = [RefusedLine._make(refusal) for refusal in read.refusals]
     with unit_of_work(context.database) as session:
-        written = Written()
+        written = WriteCounts()
         if not account.dry_run:
-            items.entitle(session, read.titles, now=job.created_at)  # first: see there
+            items.add_missing_titles(session, read.titles, now=job.created_at)  # first: see there
             written = ratings.write(session, read.ratings, now=job.created_at)
             written += interactions.write(session, read.interactions, now=job.created_at)
         account = account.plus(read, written)
         refusals.add(session, job.id, refused)
         queue = JobQueue(session)
-        queue.progress(lease, share, account.as_dict())
-        queue.checkpointed(lease, job.spec["upload_sha256"])  # the attempt got somewhere
+        queue.update_progress(lease, share, account.as_dict())
+        queue.record_checkpoint(lease, job.spec["upload_sha256"])  # the attempt got somewhere
     return account
 
 

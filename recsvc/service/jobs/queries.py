@@ -46,7 +46,7 @@ def events_after(
 
     The one named `done` is the last there will ever be.
     """
-    return JobEvents(session).after(job_id, event_id, limit=limit)
+    return JobEvents(session).list_after(job_id, event_id, limit=limit)
 
 
 def defer_success(session: Session, job: Job, behind: int | None) -> bool:

@@ -44,7 +44,7 @@ def request_evaluation(session: Session, spec: EvaluationSpec, *, now: datetime)
     Raises ModelVersionNotFound, VersionRetired.
     """
     versions = ModelVersions(session)
-    versions.take_turns()  # with what retires versions
+    versions.lock_publications()  # with what retires versions
     version = versions.get(spec.version)
     if version.retired_at is not None:
         raise VersionRetired(spec.version)
@@ -114,4 +114,4 @@ def _known(sha256: str | None) -> str:
 
 def _say(context: Context, lease: Lease, share: float, phase: str) -> None:
     with unit_of_work(context.database) as session:
-        JobQueue(session).progress(lease, share, {"phase": phase})
+        JobQueue(session).update_progress(lease, share, {"phase": phase})

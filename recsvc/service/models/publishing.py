@@ -20,9 +20,9 @@ def publish(session: Session, version: int, *, now: datetime) -> ModelVersion:
     Raises ModelVersionNotFound, VersionRetired, AlreadyPublished.
     """
     versions = ModelVersions(session)
-    versions.take_turns()
+    versions.lock_publications()
     chosen = _with_weights(versions.get(version))
-    present = versions.present()
+    present = versions.current_publication()
     if present is not None and present.version == version:
         raise AlreadyPublished(version)
     versions.publish(version, previous_id=present.id if present else None, now=now)
@@ -35,8 +35,8 @@ def rollback(session: Session, *, now: datetime) -> ModelVersion:
     Raises NothingToRollBackTo, VersionRetired.
     """
     versions = ModelVersions(session)
-    versions.take_turns()
-    present = versions.present()
+    versions.lock_publications()
+    present = versions.current_publication()
     if present is None or present.previous_id is None:
         raise NothingToRollBackTo
     earlier = versions.publication(present.previous_id)
@@ -47,13 +47,13 @@ def rollback(session: Session, *, now: datetime) -> ModelVersion:
 
 def publication(session: Session) -> Publication | None:
     """Give the present publication: which version answers, and since when."""
-    return ModelVersions(session).present()
+    return ModelVersions(session).current_publication()
 
 
 def published_version(session: Session) -> ModelVersion | None:
     """Give the version that answers, None before the first publication."""
     versions = ModelVersions(session)
-    present = versions.present()
+    present = versions.current_publication()
     return None if present is None else versions.get(present.version)
 
 
@@ -78,9 +78,9 @@ def versions_to_retire(
     Nobody publishes one of them before this transaction ends: set `retired_at` in it.
     """
     versions = ModelVersions(session)
-    versions.take_turns()
-    present = versions.present()
-    return versions.beyond(keep, but={*but, *([present.version] if present else [])})
+    versions.lock_publications()
+    present = versions.current_publication()
+    return versions.select_for_retirement(keep, but={*but, *([present.version] if present else [])})
 
 
 def _with_weights(version: ModelVersion) -> ModelVersion:

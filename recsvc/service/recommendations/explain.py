@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.db.recommendations.user_histories import History
+from recsvc.db.recommendations.user_histories import StoredHistory
 from recsvc.rbm.arrays import Doubles
 from recsvc.rbm.inference import explanations
 from recsvc.service.recommendations.published_model import Answering
@@ -74,7 +74,7 @@ def add_reasons(
     return RankedList(items, ranked.shortfall)
 
 
-def stored_ratings(answering: Answering, history: History) -> dict[str, float]:
+def stored_ratings(answering: Answering, history: StoredHistory) -> dict[str, float]:
     """Give item_id → rating of what is stored of a user, where the model knows the item."""
     ids = answering.model.items.ids
     numbers = answering.catalogue.numbers(history.rated_keys).tolist()

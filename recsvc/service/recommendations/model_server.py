@@ -12,7 +12,7 @@ import numpy as np
 import structlog
 
 from recsvc.db.catalog.items import CatalogueState, catalogue_state
-from recsvc.db.recommendations.user_histories import Histories, catalogue_rows
+from recsvc.db.recommendations.user_histories import UserHistories, catalogue_rows
 from recsvc.db.session import Session, reading
 from recsvc.db.tables import ModelVersion, Publication
 from recsvc.errors import (
@@ -56,7 +56,7 @@ class Serving:
         self._woken = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._watch, name="serving", daemon=True)
-        self.histories = Histories(context.database)
+        self.histories = UserHistories(context.database)
         self.popular = PopularItems()
         self.reads_quickly = context.database.dialect == "sqlite"
         self.trouble: str | None = None

@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.db.recommendations.user_histories import History
+from recsvc.db.recommendations.user_histories import StoredHistory
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.rating_matrix import EVENT_TYPES, NO_LEVEL, RatingScale
@@ -31,10 +31,10 @@ class Known:
     unknown_keys: frozenset[int] = frozenset()
 
     @classmethod
-    def stored(cls, answering: Answering, history: History) -> "Known":
+    def stored(cls, answering: Answering, history: StoredHistory) -> "Known":
         """Take what is stored of a user."""
         numbers = answering.catalogue.numbers
-        keys = np.concatenate([history.rated_keys, history.purchased_keys()])
+        keys = np.concatenate([history.rated_keys, history.purchase_keys()])
         done = numbers(keys)
         unknown = keys[done < 0].tolist()
         told = _told(

@@ -16,7 +16,7 @@ from recsvc.db.session import Session, reading
 from recsvc.db.tables import Job, JobKind, JobState
 from recsvc.errors import ChangeNotKept, Hopeless
 from recsvc.rbm.data_profile.exclusions import without_odd
-from recsvc.rbm.diagnosis import Change, Finding, Run, diagnose
+from recsvc.rbm.diagnosis import Change, Finding, RunRecord, diagnose
 from recsvc.rbm.params import Params
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.tuning import autopilot
@@ -41,7 +41,7 @@ class Pilot:
     latest    findings of the latest epochs
     """
 
-    before: Run | None
+    before: RunRecord | None
     snapshot: Snapshot
     telling: Telling
     judged: bool = False
@@ -85,7 +85,7 @@ class Pilot:
             return False
         return epoch >= autopilot.compared_at(fit.hyper, self.before)
 
-    def _judge(self, now: Run, epoch: int) -> None:
+    def _judge(self, now: RunRecord, epoch: int) -> None:
         if self.before is None or self.judged:
             return
         if not autopilot.is_better(now, self.before, epoch=epoch):

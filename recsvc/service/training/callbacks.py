@@ -6,7 +6,7 @@ from typing import Any
 
 from recsvc.db.jobs.queue import JobQueue, Lease
 from recsvc.db.session import unit_of_work
-from recsvc.db.training.inspections import Monitors
+from recsvc.db.training.inspections import Inspections
 from recsvc.rbm.diagnosis import diagnose
 from recsvc.rbm.training.inspection import Watch, is_watched
 from recsvc.service.context import Context
@@ -49,9 +49,11 @@ class Telling:
                 "phase": job_diagnosis.EPOCHS_PHASE,
                 "eta_seconds": lap.eta and lap.eta * self.fits,
             }
-            jobs.progress(self.lease, share, {**self.note, **told})
+            jobs.update_progress(self.lease, share, {**self.note, **told})
             if seen is not None:
-                Monitors(session).add(self.lease.job_id, report.epoch, inspections.as_columns(seen))
+                Inspections(session).add(
+                    self.lease.job_id, report.epoch, inspections.as_columns(seen)
+                )
             finding_events.announce(session, self.lease, findings)
         self.told.update(one.code for one in findings)
 
@@ -64,4 +66,4 @@ class Telling:
         """Say what is done now. Raises LeaseLost."""
         with unit_of_work(self.context.database) as session:
             told = {"phase": phase, "eta_seconds": eta}
-            JobQueue(session).progress(self.lease, share, {**self.note, **told})
+            JobQueue(session).update_progress(self.lease, share, {**self.note, **told})

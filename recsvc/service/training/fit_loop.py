@@ -8,7 +8,7 @@ import numpy as np
 
 from recsvc.compute import local
 from recsvc.db.jobs.queue import JobQueue, Lease
-from recsvc.db.models.shelf_references import referenced_objects
+from recsvc.db.models.shelf_references import find_shelf_references
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import Job
 from recsvc.errors import CheckpointUnreadable, ShelfError
@@ -125,8 +125,8 @@ def _save(context: Context, lease: Lease, state: TrainerState) -> None:
     sha256 = context.shelf.put(checkpoint.write_state(state))
     with unit_of_work(context.database) as session:
         before = session.get_one(Job, lease.job_id).checkpoint_sha256
-        JobQueue(session).checkpointed(lease, sha256)
-        still_wanted = referenced_objects(session)  # a twin of this job may resume from the same
+        JobQueue(session).record_checkpoint(lease, sha256)
+        still_wanted = find_shelf_references(session)  # a twin of this job may resume from the same
     if before is not None and before not in still_wanted:
         context.shelf.remove(before)
 
@@ -136,8 +136,8 @@ def keep(context: Context, lease: Lease, judged: Model) -> str:
     sha256 = context.shelf.put(checkpoint.write_model(judged))
     with unit_of_work(context.database) as session:
         before = session.get_one(Job, lease.job_id).checkpoint_sha256
-        JobQueue(session).judged(lease, sha256)
-        still_wanted = referenced_objects(session)
+        JobQueue(session).record_judged_model(lease, sha256)
+        still_wanted = find_shelf_references(session)
     if before is not None and before not in still_wanted:
         context.shelf.remove(before)
     return sha256

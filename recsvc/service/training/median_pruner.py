@@ -45,11 +45,11 @@ class Stopping:
             return
         with reading(self.context.database) as session:
             sweeps = Sweeps(session)
-            bests = sweeps.bests(self.sweep_id)
+            bests = sweeps.best_metrics(self.sweep_id)
             metric = sweep_status.metric_of(sweeps.trials(self.sweep_id), bests)
             figures = [
                 sweep_status.figure_of(one, metric)
-                for one in sweeps.others(self.sweep_id, but=self.job_id, epoch=epoch)
+                for one in sweeps.peers(self.sweep_id, but=self.job_id, epoch=epoch)
             ]
         own = sweep_status.figure_of(bests[self.job_id], metric)
         if own is not None and search_space.is_hopeless(

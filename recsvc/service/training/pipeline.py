@@ -11,7 +11,7 @@ from recsvc.db.jobs.queue import Lease
 from recsvc.db.tables import Job
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
-from recsvc.rbm.diagnosis import Run
+from recsvc.rbm.diagnosis import RunRecord
 from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.params import Hyperparameters, Params
@@ -138,10 +138,10 @@ class Learning:
             self.warnings.append(_went_back(lap))
         return lap.state
 
-    def _known(self) -> Run:
+    def _known(self) -> RunRecord:
         """Give what is known of the run but for its curve."""
         note = self.telling.note
-        run = Run.of(
+        run = RunRecord.of(
             [],
             hyper=self.hyper,
             model_kind=self.spec.model_kind,

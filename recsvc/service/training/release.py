@@ -38,7 +38,7 @@ class Candidate:
 def already_released(context: Context, job: Job) -> dict[str, Any] | None:
     """Give the result of a job that was killed after its version was stored, else None."""
     with reading(context.database) as session:
-        version = ModelVersions(session).of_job(job.id)
+        version = ModelVersions(session).find_by_job(job.id)
         if version is None:
             return None
         published = ModelVersions(session).was_published(version.version)
@@ -56,7 +56,7 @@ def release(context: Context, lease: Lease, candidate: Candidate) -> dict[str, A
     sha256 = context.shelf.put(data)
     now = datetime.now(UTC)
     with unit_of_work(context.database) as session:
-        JobQueue(session).progress(lease, 1.0)  # raises LeaseLost before anything is stored
+        JobQueue(session).update_progress(lease, 1.0)  # raises LeaseLost before anything is stored
         version = publishing.add_version(
             session, _card(lease, candidate, figures, sha256, len(data), now)
         )

@@ -6,7 +6,7 @@ from typing import Any
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import reading
 from recsvc.db.tables import Job
-from recsvc.rbm.diagnosis import Run
+from recsvc.rbm.diagnosis import RunRecord
 from recsvc.rbm.training.trainer import EpochReport
 from recsvc.service.context import Context
 from recsvc.service.diagnosis import job_diagnosis
@@ -20,11 +20,11 @@ class GrowingRun:
     rows   of the curve so far
     """
 
-    known: Run
+    known: RunRecord
     rows: list[dict[str, Any]]
 
     @classmethod
-    def of(cls, context: Context, job: Job, known: Run) -> "GrowingRun":
+    def of(cls, context: Context, job: Job, known: RunRecord) -> "GrowingRun":
         """Take up a job where it is."""
         with reading(context.database) as session:
             return cls(known, job_diagnosis.rows_of(JobQueue(session).error_curve(job.id)))
@@ -35,11 +35,11 @@ class GrowingRun:
             self.rows.pop()
         self.rows.append(asdict(report))
 
-    def run(self) -> Run:
+    def run(self) -> RunRecord:
         """Give it as it is now."""
         known = self.known
         return replace(
-            Run.of(self.rows, hyper=known.hyper, model_kind=known.model_kind),
+            RunRecord.of(self.rows, hyper=known.hyper, model_kind=known.model_kind),
             baselines=known.baselines,
             remarks=known.remarks,
             is_over=False,

@@ -46,7 +46,7 @@ def _agreed(session: Session, lease: Lease, job: Job, sha256: str) -> str:
     if job.sweep_id is not None:
         sweep = Sweeps(session).get(job.sweep_id, locked=True)
         sha256 = sweep.snapshot_sha256 = sweep.snapshot_sha256 or sha256
-    JobQueue(session).snapshot_taken(lease, sha256)
+    JobQueue(session).record_snapshot(lease, sha256)
     return sha256
 
 

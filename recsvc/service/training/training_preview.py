@@ -71,7 +71,7 @@ def preview(context: Context, spec: TrainingSpec) -> Preview:
     hyper = spec.chosen()
     with reading(context.database) as session:
         snapshot, imported = snapshots.of_database(session), _imported(session)
-        days = Days(*ratings.by_day(session))
+        days = Days(*ratings.daily_statistics(session))
     snapshot = cleaned(snapshot, hyper.leave_out)
     data = profile(snapshot, days)
     try:

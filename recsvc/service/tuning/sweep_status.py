@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, Job, JobState, Sweep
-from recsvc.db.tuning.sweeps import Bests, Sweeps
+from recsvc.db.tuning.sweeps import BestMetrics, Sweeps
 from recsvc.errors import Diverged, StoppedEarly
 from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.tuning import search_space
 
 Metric = Literal["validation_ndcg", "validation_nll"]
-NOTHING = Bests(0, None, None)
+NOTHING = BestMetrics(0, None, None)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def list_sweeps(
 def standing(session: Session, sweep: Sweep) -> Standing:
     """Put together how a sweep stands."""
     sweeps = Sweeps(session)
-    jobs, bests = sweeps.trials(sweep.id), sweeps.bests(sweep.id)
+    jobs, bests = sweeps.trials(sweep.id), sweeps.best_metrics(sweep.id)
     metric = metric_of(jobs, bests)
     best_epochs = sweeps.best_epochs(sweep.id, metric)
     trials = [
@@ -98,13 +98,13 @@ def best_versions(session: Session, n: int) -> set[int]:
     """Give the best version so far of each of the latest n sweeps, and of those that go on."""
     sweeps = Sweeps(session)
     found = set()
-    for sweep in sweeps.latest_or_going_on(n):
+    for sweep in sweeps.latest_or_unfinished(n):
         if (version := standing(session, sweep).best_model_version) is not None:
             found.add(version)
     return found
 
 
-def metric_of(jobs: Sequence[Job], bests: Mapping[int, Bests]) -> Metric:
+def metric_of(jobs: Sequence[Job], bests: Mapping[int, BestMetrics]) -> Metric:
     """Choose what trials are compared by: lists where all make lists, else the likelihood."""
     makes_lists = all(MACHINES[job.spec["model_kind"]].makes_lists for job in jobs)
     measured = bests.values()
@@ -114,12 +114,14 @@ def metric_of(jobs: Sequence[Job], bests: Mapping[int, Bests]) -> Metric:
     return "validation_ndcg" if makes_lists and not only_rated else "validation_nll"
 
 
-def figure_of(bests: Bests, metric: Metric) -> float | None:
+def figure_of(bests: BestMetrics, metric: Metric) -> float | None:
     """Give the best figure of one metric."""
     return bests.validation_ndcg if metric == "validation_ndcg" else bests.validation_nll
 
 
-def _trial(job: Job, sweep: Sweep, bests: Bests, metric: Metric, best_epoch: int | None) -> Trial:
+def _trial(
+    job: Job, sweep: Sweep, bests: BestMetrics, metric: Metric, best_epoch: int | None
+) -> Trial:
     everything = {"model_kind": job.spec["model_kind"], **job.spec["hyperparameters"]}
     return Trial(
         job_id=job.id,

@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from recsvc.api.concurrency.request_pools import CONNECTIONS, Lane, Lanes
-from recsvc.db.feedback.ratings import ratings_of
+from recsvc.db.feedback.ratings import get_ratings
 from recsvc.db.session import Database, Session, reading
 from recsvc.errors import InvalidId, ServiceBusy
 from recsvc.service.feedback import ratings
@@ -147,7 +147,7 @@ def test_writes_that_fail_leave_the_others_of_their_group_stored(database):
 
     assert [isinstance(outcome, InvalidId) for outcome in outcomes] == [not user for user in ids]
     with reading(database) as session:
-        assert all(ratings_of(session, user) for user in ids if user)
+        assert all(get_ratings(session, user) for user in ids if user)
 
 
 def test_metrics_do_not_wait_for_requests_that_use_every_other_thread(database):

@@ -1,7 +1,7 @@
 """A user is erased with all that is stored of them, and with nobody else's."""
 
 from recsvc.db.catalog import users
-from recsvc.db.catalog.users import Erased
+from recsvc.db.catalog.users import ErasedCounts
 from recsvc.db.feedback import interactions, ratings
 from recsvc.db.session import reading, unit_of_work
 from tests.db.feedback import test_interactions, test_ratings
@@ -12,7 +12,7 @@ def test_erasing_a_user_takes_their_rows_and_no_others(database):
     test_interactions.write(database, [("u", "i", "view", 1, 1), ("v", "i", "cart", 1, 1)])
 
     with unit_of_work(database) as session:
-        assert users.erase(session, "u") == Erased(n_ratings=2, n_interactions=1)
+        assert users.erase(session, "u") == ErasedCounts(n_ratings=2, n_interactions=1)
         assert users.erase(session, "u") is None
         assert not ratings.user_exists(session, "u")
 
@@ -27,4 +27,4 @@ def test_a_user_who_never_rated_is_a_user(database):
         assert ratings.user_exists(session, "u")
         assert interactions.count_interactions(session) == 1
     with unit_of_work(database) as session:
-        assert users.erase(session, "u") == Erased(n_ratings=0, n_interactions=1)
+        assert users.erase(session, "u") == ErasedCounts(n_ratings=0, n_interactions=1)

@@ -16,7 +16,7 @@ from recsvc.db.catalog import users
 from recsvc.db.feedback import interaction_bulk, interactions, ratings
 from recsvc.db.feedback.interaction_bulk import Events
 from recsvc.db.feedback.interactions import InteractionBatch
-from recsvc.db.feedback.rating_merge import Written
+from recsvc.db.feedback.rating_merge import WriteCounts
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import Interaction, InteractionType, Item, User
 
@@ -38,7 +38,7 @@ def batch_of(rows: list[Given]) -> InteractionBatch:
     )
 
 
-def write(database: Database, rows: list[Given], *, now: datetime = NOON) -> Written:
+def write(database: Database, rows: list[Given], *, now: datetime = NOON) -> WriteCounts:
     with unit_of_work(database) as session:
         return interactions.write(session, batch_of(rows), now=now)
 
@@ -76,7 +76,7 @@ def streamed(database: Database) -> dict[tuple[str, str, str], int]:
 @pytest.fixture(params=[1, 10**6], ids=["gamble", "careful"])
 def gamble(request, monkeypatch):
     """Both ways to write: as if all were new, and looking first."""
-    monkeypatch.setattr(interaction_bulk, "WORTH_A_GAMBLE", request.param)
+    monkeypatch.setattr(interaction_bulk, "MIN_ROWS_FOR_COPY", request.param)
 
 
 @pytest.mark.usefixtures("gamble")
@@ -86,8 +86,8 @@ def test_an_event_that_comes_again_counts_once(database):
     later = write(database, [("u", "i", "view", 11, 1)])
     other = write(database, [("u", "i", "cart", 10, 1)])
 
-    assert (first, again) == (Written(added=1), Written(unchanged=1))
-    assert (later, other) == (Written(added=1), Written(added=1))
+    assert (first, again) == (WriteCounts(added=1), WriteCounts(unchanged=1))
+    assert (later, other) == (WriteCounts(added=1), WriteCounts(added=1))
     assert streamed(database) == {("u", "i", "view"): 2, ("u", "i", "cart"): 1}
 
 
@@ -97,7 +97,7 @@ def test_the_last_quantity_of_an_event_stands(database):
     more = write(database, [("u", "i", "purchase", 10, 6)], now=NOON + timedelta(days=1))
     same = write(database, [("u", "i", "purchase", 10, 6)], now=NOON + timedelta(days=2))
 
-    assert (more, same) == (Written(changed=1), Written(unchanged=1))
+    assert (more, same) == (WriteCounts(changed=1), WriteCounts(unchanged=1))
     assert all_of(database) == {("u", "i", "purchase", 10): 6}
     with reading(database) as session:
         assert session.scalar(select(Interaction.updated_at)) == NOON + timedelta(days=1)
@@ -116,7 +116,7 @@ EVENTS = st.lists(
 )
 
 
-def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str, str, int], float], Written]:
+def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str, str, int], float], WriteCounts]:
     """The rule as plainly as it can be said."""
     standing: dict[tuple[str, str, str, int], float] = {}
     counts = Counter()
@@ -125,7 +125,7 @@ def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str, str, int], float
         fate = "added" if before is None else "unchanged" if before == quantity else "changed"
         counts[fate] += 1
         standing[tuple(event)] = quantity
-    return standing, Written(**counts)
+    return standing, WriteCounts(**counts)
 
 
 @pytest.mark.usefixtures("gamble")
@@ -150,7 +150,7 @@ def test_wherever_a_stream_is_cut_into_batches_the_account_is_the_same(database,
 
 def test_all_interactions_stream_out_in_bounded_blocks_by_user_and_item(database, monkeypatch):
     monkeypatch.setattr(bulk_copy, "READ_ROWS", 100)
-    row_bytes = bulk_copy.copied(interaction_bulk.ROW).itemsize
+    row_bytes = bulk_copy.copy_dtype(interaction_bulk.ROW).itemsize
     monkeypatch.setattr(bulk_copy, "READ_BYTES", 100 * row_bytes)
     rows = [(f"u{n % 37}", f"i{n % 101}", TYPES[n % 3], n // 2000, 1.0) for n in range(4000)]
     write(database, rows)
@@ -169,7 +169,7 @@ def test_all_interactions_stream_out_in_bounded_blocks_by_user_and_item(database
 
 def test_an_empty_batch_and_an_empty_database_are_nothing(database):
     with unit_of_work(database) as session:
-        assert interactions.write(session, batch_of([]), now=NOON) == Written()
+        assert interactions.write(session, batch_of([]), now=NOON) == WriteCounts()
         assert interactions.count_interactions(session) == 0
 
     assert streamed(database) == {}
@@ -192,6 +192,6 @@ def test_two_writers_of_the_same_interactions_at_once_both_succeed(database):
         written = list(pool.map(lambda part: write(database, part), parts))
 
     stored = all_of(database)
-    assert sum(one.received for one in written) == 4 * 3000
+    assert sum(one.total for one in written) == 4 * 3000
     assert sum(one.added for one in written) == len(stored) == len({r[:4] for r in rows(1.0)})
     assert len(set(stored.values())) == 1

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from recsvc.db import bulk_copy
 from recsvc.db.catalog import users
 from recsvc.db.feedback import rating_bulk, ratings
-from recsvc.db.feedback.rating_merge import Rows, Written
+from recsvc.db.feedback.rating_merge import Rows, WriteCounts
 from recsvc.db.feedback.ratings import RatingBatch
 from recsvc.db.session import Database, reading, unit_of_work
 
@@ -31,7 +31,7 @@ def batch_of(rows: list[Given]) -> RatingBatch:
     )
 
 
-def write(database: Database, rows: list[Given]) -> Written:
+def write(database: Database, rows: list[Given]) -> WriteCounts:
     with unit_of_work(database) as session:
         return ratings.write(session, batch_of(rows), now=NOON)
 
@@ -50,7 +50,7 @@ def all_of(database: Database) -> dict[tuple[str, str], float]:
 @pytest.fixture(params=[1, 10**6], ids=["gamble", "careful"])
 def gamble(request, monkeypatch):
     """Both ways to write: as if all were new, and looking first."""
-    monkeypatch.setattr(ratings, "WORTH_A_GAMBLE", request.param)
+    monkeypatch.setattr(ratings, "MIN_ROWS_FOR_COPY", request.param)
 
 
 @pytest.mark.usefixtures("gamble")
@@ -60,12 +60,12 @@ def test_the_newest_rating_stands_and_the_last_received_among_equals(database):
     equal = write(database, [("u", "i", 4.0, 20)])
     same = write(database, [("u", "i", 4.0, 30)])
 
-    assert first == Written(added=1)
-    assert older == Written(outdated=1)
-    assert equal == Written(changed=1)
-    assert same == Written(unchanged=1)
+    assert first == WriteCounts(added=1)
+    assert older == WriteCounts(outdated=1)
+    assert equal == WriteCounts(changed=1)
+    assert same == WriteCounts(unchanged=1)
     with reading(database) as session:
-        standing = ratings.rating_of(session, "u", "i")
+        standing = ratings.get_rating(session, "u", "i")
     assert standing is not None
     assert standing.value == 4.0
     assert standing.rated_at == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=30)
@@ -81,7 +81,7 @@ def test_one_batch_counts_as_if_each_rating_came_alone(database):
         ("u", "i", 4.0, 20),
     ]
 
-    assert write(database, rows) == Written(added=2, changed=1, unchanged=1, outdated=1)
+    assert write(database, rows) == WriteCounts(added=2, changed=1, unchanged=1, outdated=1)
     assert all_of(database) == {("u", "i"): 4.0, ("u", "j"): 5.0}
 
 
@@ -91,7 +91,7 @@ RATINGS = st.lists(
 )
 
 
-def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str], tuple[float, int]], Written]:
+def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str], tuple[float, int]], WriteCounts]:
     """The rule as plainly as it can be said."""
     standing: dict[tuple[str, str], tuple[float, int]] = {}
     counts = dict.fromkeys(("added", "changed", "unchanged", "outdated"), 0)
@@ -103,7 +103,7 @@ def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str], tuple[float, in
         fate = "added" if old is None else "unchanged" if value == old[0] else "changed"
         counts[fate] += 1
         standing[user, item] = (value, rated_at)
-    return standing, Written(**counts)
+    return standing, WriteCounts(**counts)
 
 
 @pytest.mark.usefixtures("gamble")
@@ -131,9 +131,9 @@ def test_a_rating_can_be_forgotten_once(database):
     write(database, [("u", "i", 3.0, 1), ("u", "j", 4.0, 1), ("v", "i", 5.0, 1)])
 
     with unit_of_work(database) as session:
-        assert ratings.forget(session, "u", "i")
-        assert not ratings.forget(session, "u", "i")
-        assert not ratings.forget(session, "nobody", "i")
+        assert ratings.delete_rating(session, "u", "i")
+        assert not ratings.delete_rating(session, "u", "i")
+        assert not ratings.delete_rating(session, "nobody", "i")
 
     assert all_of(database) == {("u", "j"): 4.0, ("v", "i"): 5.0}
 
@@ -141,11 +141,11 @@ def test_a_rating_can_be_forgotten_once(database):
 def test_a_users_ratings_come_page_by_page_in_an_order_that_stays(database):
     write(database, [("u", f"i{n:02}", float(n), 1) for n in range(7)])
     with reading(database) as session:
-        first = ratings.ratings_of(session, "u", limit=3)
+        first = ratings.get_ratings(session, "u", limit=3)
     write(database, [("u", "i00", 9.0, 2), ("u", "new", 1.0, 1)])
 
     with reading(database) as session:
-        rest = ratings.ratings_of(session, "u", after=first[-1].item_key, limit=10)
+        rest = ratings.get_ratings(session, "u", after=first[-1].item_key, limit=10)
 
     assert [stored.item_id for stored in (*first, *rest)] == [f"i{n:02}" for n in range(7)] + [
         "new"
@@ -164,7 +164,7 @@ def test_any_text_is_an_id(database, odd):
 def test_all_ratings_stream_out_in_bounded_blocks_sorted_by_user_and_item(database, monkeypatch):
     monkeypatch.setattr(bulk_copy, "READ_ROWS", 100)
     monkeypatch.setattr(
-        bulk_copy, "READ_BYTES", 100 * bulk_copy.copied(rating_bulk.RATING).itemsize
+        bulk_copy, "READ_BYTES", 100 * bulk_copy.copy_dtype(rating_bulk.RATING).itemsize
     )
     rows = [(f"u{n % 37}", f"i{n}", float(n % 5) + 0.5, 1) for n in range(1000)]
     write(database, rows)
@@ -188,7 +188,7 @@ def test_a_rating_of_nobody_or_of_nothing_is_refused_by_the_table_itself(databas
     for user_key, item_key in ((999, 1), (1, 999)):
         stray = Rows(*(np.array([n]) for n in (user_key, item_key)), np.array([3.0]), np.array([1]))
         with pytest.raises(IntegrityError), unit_of_work(database) as session:  # noqa: PT012
-            assert not rating_bulk.all_inserted(session, stray)
+            assert not rating_bulk.insert_new(session, stray)
             rating_bulk.upsert(session, stray)
 
 
@@ -200,7 +200,7 @@ def test_two_writers_of_the_same_ratings_at_once_both_succeed(database):
     with ThreadPoolExecutor(4) as pool:
         written = list(pool.map(lambda part: write(database, part), [rows, rows[::-1], rows, rows]))
 
-    assert sum(one.received for one in written) == 4 * len(rows)
+    assert sum(one.total for one in written) == 4 * len(rows)
     assert len(all_of(database)) == len({row[:2] for row in rows})
 
 
@@ -211,7 +211,7 @@ def test_ratings_are_added_up_by_the_day_they_were_given(database):
     ])  # fmt: skip
 
     with reading(database) as session:
-        days, counts, sums, squares = ratings.by_day(session)
+        days, counts, sums, squares = ratings.daily_statistics(session)
 
     assert days.tolist() == [5, 20_000]
     assert counts.tolist() == [2, 1]
@@ -220,4 +220,4 @@ def test_ratings_are_added_up_by_the_day_they_were_given(database):
 
 def test_without_ratings_there_is_no_day(database):
     with reading(database) as session:
-        assert [column.size for column in ratings.by_day(session)] == [0, 0, 0, 0]
+        assert [column.size for column in ratings.daily_statistics(session)] == [0, 0, 0, 0]

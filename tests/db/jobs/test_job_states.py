@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from recsvc.db.database_clock import from_now
 from recsvc.db.jobs.events import JobEvents
-from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
+from recsvc.db.jobs.queue import JobQueue, Lease, job_lease
 from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, Job, JobState
 from recsvc.errors import JobFinished, LeaseLost
@@ -81,7 +81,7 @@ class Jobs(RuleBasedStateMachine):
         expected.state, expected.silent = "running", False
         expected.fence += 1
         expected.attempt += 1
-        return lease_of(job)
+        return job_lease(job)
 
     @rule(job_id=ids)
     def fall_silent(self, job_id):
@@ -110,7 +110,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(lease=leases)
     def checkpointed(self, lease):
-        if expected := self._written(lease, lambda: self.queue.checkpointed(lease, "a")):
+        if expected := self._written(lease, lambda: self.queue.record_checkpoint(lease, "a")):
             expected.attempt = 1
 
     @rule(lease=leases, state=st.sampled_from(FINAL_STATES))
@@ -123,14 +123,14 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(lease=leases)
     def hand_back(self, lease):
-        if expected := self._written(lease, lambda: self.queue.hand_back(lease, now=NOON)):
+        if expected := self._written(lease, lambda: self.queue.return_to_queue(lease, now=NOON)):
             expected.attempt -= 1
             expected.leave("queued")
 
     @rule(lease=leases)
     def attempt_failed(self, lease):
         def write():
-            self.queue.attempt_failed(lease, now=NOON, last="?", max_attempts=MAX_ATTEMPTS)
+            self.queue.fail_attempt(lease, now=NOON, last="?", max_attempts=MAX_ATTEMPTS)
 
         if expected := self._written(lease, write):
             spent = expected.attempt >= MAX_ATTEMPTS and not expected.cancel
@@ -162,7 +162,7 @@ class Jobs(RuleBasedStateMachine):
     @invariant()
     def the_last_event_tells_the_present_state(self):
         for job_id, expected in self.expected.items():
-            events = JobEvents(self.session).after(job_id, 0, limit=1000)
+            events = JobEvents(self.session).list_after(job_id, 0, limit=1000)
             assert events[-1].state == expected.state
             n_done = sum(event.name == "done" for event in events)
             assert n_done == (expected.state in FINAL_STATES)

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from recsvc.db.database_clock import database_now, from_now
 from recsvc.db.jobs.events import JobEvents
-from recsvc.db.jobs.queue import SILENT, JobQueue, Lease, lease_of
+from recsvc.db.jobs.queue import LEASE_EXPIRED, JobQueue, Lease, job_lease
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job, JobState
 from recsvc.errors import JobFinished, JobNotFound, LeaseLost
@@ -39,7 +39,7 @@ def claim(queue, worker="w1", *, now=NOON, lease_seconds=60.0, max_attempts=3):
 
 
 def claimed(queue, worker="w1", **options) -> Lease:
-    return lease_of(claim(queue, worker, **options))
+    return job_lease(claim(queue, worker, **options))
 
 
 def fall_silent(session, job_id):
@@ -56,7 +56,7 @@ def told(session, job_id):
 
 
 def events(session, job_id):
-    return JobEvents(session).after(job_id, 0, limit=100)
+    return JobEvents(session).list_after(job_id, 0, limit=100)
 
 
 def test_a_claimed_job_runs_under_a_lease(session, queue):
@@ -151,7 +151,7 @@ def test_a_heartbeat_lengthens_the_lease(session, queue):
     job = claim(queue, lease_seconds=1)
 
     before = clock_of(session)
-    assert queue.heartbeat(lease_of(job), 3600) is False
+    assert queue.heartbeat(job_lease(job), 3600) is False
     after = clock_of(session)
 
     session.refresh(job)
@@ -161,13 +161,13 @@ def test_a_heartbeat_lengthens_the_lease(session, queue):
 FENCED_WRITES = {
     "heartbeat": lambda queue, lease: queue.heartbeat(lease, 60),
     "cancel_requested": lambda queue, lease: queue.cancel_requested(lease),
-    "progress": lambda queue, lease: queue.progress(lease, 0.5, {}),
-    "snapshot_taken": lambda queue, lease: queue.snapshot_taken(lease, "a" * 64),
-    "checkpointed": lambda queue, lease: queue.checkpointed(lease, "a" * 64),
+    "update_progress": lambda queue, lease: queue.update_progress(lease, 0.5, {}),
+    "record_snapshot": lambda queue, lease: queue.record_snapshot(lease, "a" * 64),
+    "record_checkpoint": lambda queue, lease: queue.record_checkpoint(lease, "a" * 64),
     "add_epoch": lambda queue, lease: queue.add_epoch(lease, {"epoch": 1, **FIGURES}, now=NOON),
     "finish": lambda queue, lease: queue.finish(lease, JobState.SUCCEEDED, now=NOON, result={}),
-    "hand_back": lambda queue, lease: queue.hand_back(lease, now=NOON),
-    "attempt_failed": lambda queue, lease: queue.attempt_failed(
+    "return_to_queue": lambda queue, lease: queue.return_to_queue(lease, now=NOON),
+    "fail_attempt": lambda queue, lease: queue.fail_attempt(
         lease, now=NOON, last="", max_attempts=3
     ),
 }
@@ -211,7 +211,7 @@ def test_a_silent_worker_may_go_on_while_nobody_has_taken_its_job(session, queue
 
 def test_a_job_handed_back_has_spent_no_attempt(queue):
     enqueue(queue)
-    queue.hand_back(claimed(queue), now=NOON)
+    queue.return_to_queue(claimed(queue), now=NOON)
 
     job = claim(queue, "w2")
 
@@ -221,7 +221,7 @@ def test_a_job_handed_back_has_spent_no_attempt(queue):
 def test_a_failed_attempt_is_spent_until_none_is_left(session, queue):
     enqueue(queue)
     for _ in range(2):
-        queue.attempt_failed(claimed(queue), now=NOON, last="it fell over", max_attempts=2)
+        queue.fail_attempt(claimed(queue), now=NOON, last="it fell over", max_attempts=2)
 
     job = queue.get(1, "training")
 
@@ -240,14 +240,14 @@ def test_a_job_that_falls_silent_too_often_is_given_up(session, queue):
     assert claim(queue, max_attempts=2) is None
     job = queue.get(1, "training")
     assert job.state == "failed"
-    assert SILENT in job.error["detail"]
+    assert LEASE_EXPIRED in job.error["detail"]
 
 
 def test_a_checkpoint_counts_the_attempts_afresh(session, queue):
     enqueue(queue)
     for number in range(5):
         lease = claimed(queue, max_attempts=2)
-        queue.checkpointed(lease, f"{number}")
+        queue.record_checkpoint(lease, f"{number}")
         fall_silent(session, lease.job_id)
 
     job = claim(queue, max_attempts=2)
@@ -280,8 +280,8 @@ def test_a_running_job_is_asked_to_stop(queue):
     "leave",
     [
         lambda session, queue, lease: fall_silent(session, lease.job_id),
-        lambda session, queue, lease: queue.hand_back(lease, now=NOON),
-        FENCED_WRITES["attempt_failed"],
+        lambda session, queue, lease: queue.return_to_queue(lease, now=NOON),
+        FENCED_WRITES["fail_attempt"],
     ],
     ids=["silent", "handed back", "fallen over"],
 )
@@ -318,7 +318,7 @@ def test_a_job_is_found_only_under_its_own_kind(queue):
 def test_finishing_keeps_the_result_and_completes_the_progress(queue):
     enqueue(queue)
     lease = claimed(queue)
-    queue.progress(lease, 0.4, {"epoch": 2})
+    queue.update_progress(lease, 0.4, {"epoch": 2})
 
     job = queue.finish(lease, JobState.SUCCEEDED, now=NOON, result={"version": 3})
 
@@ -361,7 +361,7 @@ def test_a_listener_who_comes_back_misses_nothing(session, queue):
         ("done", "succeeded"),
     ]
     assert [event.id for event in seen] == sorted(event.id for event in seen)
-    assert JobEvents(session).after(1, seen[1].id, limit=1) == [seen[2]]
+    assert JobEvents(session).list_after(1, seen[1].id, limit=1) == [seen[2]]
     assert JobEvents(session).last_id(1) == seen[-1].id
     assert JobEvents(session).last_id(99) == 0
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from recsvc.db.feedback import interactions
-from recsvc.db.recommendations.user_histories import PURCHASE, Histories, catalogue_rows
+from recsvc.db.recommendations.user_histories import PURCHASE, UserHistories, catalogue_rows
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import InteractionType
 from recsvc.errors import DatabaseUnavailable
@@ -24,7 +24,7 @@ VIEW = list(InteractionType).index(InteractionType.VIEW)
 
 @pytest.fixture
 def histories(database):
-    histories = Histories(database)
+    histories = UserHistories(database)
     yield histories
     histories.close()
 
@@ -63,7 +63,7 @@ def is_postgresql(database) -> bool:
 
 
 def ratings_of(user_id, histories):
-    history = histories.of(user_id)
+    history = histories.read(user_id)
     return dict(zip(history.rated_keys.tolist(), history.values.tolist(), strict=True))
 
 
@@ -89,12 +89,12 @@ def test_what_a_user_did_is_read_at_once_each_kind_of_event_once(database, histo
     do(database, [("u", "a", "view", 1, 1), ("u", "a", "view", 2, 1), ("u", "c", "view", 1, 1)])
     do(database, [("u", "c", "purchase", 3, 2), ("v", "c", "cart", 1, 1)])
 
-    history = histories.of("u")
+    history = histories.read("u")
 
     assert ratings_of("u", histories) == {1: 2, 2: 5}
     done = zip(history.event_keys.tolist(), history.event_types.tolist(), strict=True)
     assert sorted(done) == [(1, VIEW), (3, VIEW), (3, PURCHASE)]
-    assert history.purchased_keys().tolist() == [3]
+    assert history.purchase_keys().tolist() == [3]
     assert history.event_keys.dtype == history.rated_keys.dtype == np.int64
 
 
@@ -103,7 +103,7 @@ def test_somebody_may_have_done_nothing_or_one_thing_alone(database, histories, 
     rate(database, "only-rated", a=1)
     do(database, [("only-bought", "b", "purchase", 1, 1)])
 
-    history = histories.of(user_id)
+    history = histories.read(user_id)
 
     assert history.rated_keys.size == history.values.size == (user_id == "only-rated")
     assert history.event_keys.size == history.event_types.size == (user_id == "only-bought")
@@ -117,12 +117,12 @@ def test_the_types_are_numbered_as_the_model_numbers_them():
 def test_somebody_unknown_has_no_ratings(database, histories, user_id):
     rate(database, "u", a=1)
 
-    assert histories.of(user_id).rated_keys.size == 0
+    assert histories.read(user_id).rated_keys.size == 0
 
 
 def test_reading_again_opens_no_further_connection(database, histories):
     for _ in range(20):
-        histories.of("u")
+        histories.read("u")
 
     assert len(histories._idle) == 1
     if is_postgresql(database):
@@ -132,7 +132,7 @@ def test_reading_again_opens_no_further_connection(database, histories):
 def test_threads_that_come_and_go_leave_no_connection_behind(database, histories):
     """A web server's threads end when idle; each new one must not cost a connection."""
     for _ in range(12):
-        thread = threading.Thread(target=histories.of, args=("u",))
+        thread = threading.Thread(target=histories.read, args=("u",))
         thread.start()
         thread.join()
 
@@ -163,7 +163,7 @@ def test_many_threads_read_at_once(database, histories):
 
 def test_a_connection_that_has_died_is_replaced(database, histories):
     rate(database, "u", a=1)
-    threads = [threading.Thread(target=histories.of, args=("u",)) for _ in range(4)]
+    threads = [threading.Thread(target=histories.read, args=("u",)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -182,13 +182,13 @@ def test_a_connection_that_has_died_is_replaced(database, histories):
 
 def test_a_database_that_is_gone_is_said_to_be_so(database_url):
     database = Database(database_url)
-    histories = Histories(database)
-    histories.of("u")
+    histories = UserHistories(database)
+    histories.read("u")
     with unit_of_work(database) as session:
         session.execute(text("ALTER TABLE rating RENAME TO elsewhere"))
 
     with pytest.raises(DatabaseUnavailable, match=r"^The database did not answer: "):
-        histories.of("u")
+        histories.read("u")
 
     with unit_of_work(database) as session:
         session.execute(text("ALTER TABLE elsewhere RENAME TO rating"))
@@ -201,14 +201,14 @@ def test_a_server_that_cannot_be_reached_is_said_to_be_so(tmp_path):
     database = Database(f"postgresql:///nothing?host={tmp_path}")
 
     with pytest.raises(DatabaseUnavailable):
-        Histories(database).of("u")
+        UserHistories(database).read("u")
     database.close()
 
 
 def test_closing_leaves_no_connection_and_reading_on_opens_another(database_url):
     database = Database(database_url)
-    histories = Histories(database)
-    histories.of("u")
+    histories = UserHistories(database)
+    histories.read("u")
     histories.close()
     histories.close()
     assert histories._idle == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm.diagnosis import Change, Run, diagnose
+from recsvc.rbm.diagnosis import Change, RunRecord, diagnose
 from recsvc.rbm.diagnosis.rules import data
 from recsvc.rbm.params import Hyperparameters
 
@@ -22,7 +22,7 @@ def codes(remarks=None, rows=CURVE, **hyper) -> list[str]:
 
 
 def found(remarks=None, rows=CURVE, **hyper):
-    return diagnose(Run.of(rows, hyper=Hyperparameters(**hyper), remarks=remarks))
+    return diagnose(RunRecord.of(rows, hyper=Hyperparameters(**hyper), remarks=remarks))
 
 
 def test_what_sound_data_sets_have_is_no_finding():

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from recsvc.rbm.diagnosis import Change, Evidence, Finding, Run
+from recsvc.rbm.diagnosis import Change, Evidence, Finding, RunRecord
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
@@ -19,9 +19,9 @@ def finding(change, severity="problem", code="rate_too_high") -> Finding:
     return Finding(code, severity, (0, 9), (Evidence("x", 1, 0, "own"),), "why", change, 0.9)
 
 
-def run(*nlls: float, **hyper) -> Run:
+def run(*nlls: float, **hyper) -> RunRecord:
     rows = [{"epoch": epoch, "validation_nll": nll} for epoch, nll in enumerate(nlls)]
-    return Run.of(rows, hyper=Hyperparameters(**hyper))
+    return RunRecord.of(rows, hyper=Hyperparameters(**hyper))
 
 
 def test_the_first_change_that_was_not_tried_is_next():
@@ -67,7 +67,7 @@ def test_runs_are_compared_once_the_flat_start_and_the_best_epoch_before_are_ove
 def test_lists_have_no_flat_start():
     rows = [{"epoch": 0, "validation_ndcg": 0.1}, {"epoch": 1, "validation_ndcg": 0.2}]
 
-    before = Run.of(rows, hyper=Hyperparameters(), model_kind="joint_rbm")
+    before = RunRecord.of(rows, hyper=Hyperparameters(), model_kind="joint_rbm")
 
     assert autopilot.compared_at(Hyperparameters(), before) == 11
 
@@ -114,7 +114,7 @@ def test_the_loss_that_runs_are_compared_by_is_that_of_the_curve(kind, data_dir)
         data, hyper, seed=1, state=TrainerState.initial(first), model_kind=kind
     ):
         loss = autopilot.loss_of(state.params, data, kind, seed=1)
-        curve = Run.of([asdict(report)], model_kind=kind).loss
+        curve = RunRecord.of([asdict(report)], model_kind=kind).loss
         assert curve.values.tolist() == [loss]
 
 
@@ -128,7 +128,7 @@ def test_parameters_that_are_no_numbers_have_no_loss(data_dir):
 
 
 def test_whatever_can_be_measured_is_better_than_what_never_was():
-    spoilt = Run.of([{"epoch": 0, "validation_nll": float("nan")}])
+    spoilt = RunRecord.of([{"epoch": 0, "validation_nll": float("nan")}])
 
     assert autopilot.is_better(run(9.0), spoilt, epoch=0)
     assert not autopilot.is_better(spoilt, run(9.0), epoch=0)

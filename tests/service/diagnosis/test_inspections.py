@@ -8,6 +8,7 @@ from recsvc.errors import EpochNotWatched, JobNotFound, LeaseLost
 from recsvc.rbm.training.inspection import EDGES, is_watched
 from recsvc.service.diagnosis import inspections, job_diagnosis
 from recsvc.service.jobs import queries
+from tests.conftest import on_sqlite
 from tests.factories.shop import NOON
 
 SICK = {"epochs": 30, "learning_rate": 90.0, "patience": 30, "weight_decay": 0.0}
@@ -23,6 +24,7 @@ def events(shop, job_id=1):
         return queries.events_after(session, job_id)
 
 
+@on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_every_early_epoch_has_a_look_inside(shop, model_kind):
     shop.train(model_kind=model_kind)
@@ -70,6 +72,7 @@ def test_a_job_that_has_not_begun_has_no_looks(shop):
     assert (monitors(shop).looks, monitors(shop).activity) == ([], None)
 
 
+@on_sqlite
 def test_findings_are_told_once_in_the_epoch_in_which_they_are_found(shop):
     shop.train(model_kind="user_rbm", hyperparameters=SICK, publish="never")
 
@@ -85,6 +88,7 @@ def test_findings_are_told_once_in_the_epoch_in_which_they_are_found(shop):
     assert names[names.index("finding") :].count("epoch") > 10, "while it ran, not at its end"
 
 
+@on_sqlite
 def test_training_that_left_the_numbers_tells_so_before_it_is_done(shop):
     shop.fail(model_kind="user_rbm", hyperparameters={"learning_rate": 100.0, "weight_decay": 10.0,
               "epochs": 60, "patience": 60, "rollbacks": 0})  # fmt: skip

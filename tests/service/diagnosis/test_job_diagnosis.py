@@ -7,6 +7,7 @@ import pytest
 from recsvc.db.session import reading
 from recsvc.errors import JobNotFound
 from recsvc.service.diagnosis import job_diagnosis
+from tests.conftest import on_sqlite
 from tests.factories.shop import NOON, Shop
 
 
@@ -15,6 +16,7 @@ def diagnosis_of(shop: Shop, job_id: int = 1, now: datetime = NOON) -> job_diagn
         return job_diagnosis.diagnose_job(session, job_id, now=now)[1]
 
 
+@on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
 def test_a_job_that_diverged_is_told_a_smaller_rate_than_it_had(shop, model_kind):
     asked = {"learning_rate": 100.0, "epochs": 50, "weight_decay": 10.0, "rollbacks": 0}
@@ -27,6 +29,7 @@ def test_a_job_that_diverged_is_told_a_smaller_rate_than_it_had(shop, model_kind
     assert (first.change.before, first.change.to) == (100.0, 10.0)
 
 
+@on_sqlite
 def test_first_weights_that_are_too_large_are_found_by_the_jobs_own_baselines(shop):
     shop.train(model_kind="user_rbm", hyperparameters={"initial_weight": 20.0, "epochs": 5})
 
@@ -36,6 +39,7 @@ def test_first_weights_that_are_too_large_are_found_by_the_jobs_own_baselines(sh
     assert found.evidence[0].value > found.evidence[0].threshold
 
 
+@on_sqlite
 def test_a_job_that_does_as_it_should_has_no_problem(shop):
     good = {"epochs": 60, "learning_rate": 0.1, "warm_up_epochs": 60}
     shop.train(model_kind="user_rbm", hyperparameters=good)
@@ -46,6 +50,7 @@ def test_a_job_that_does_as_it_should_has_no_problem(shop):
     assert told.n_epochs > 1
 
 
+@on_sqlite
 def test_what_the_datas_shape_decided_is_what_is_compared_with(shop):
     shop.train(hyperparameters={"n_hidden": 4, "rating_epochs": 0})
     choices = shop.job(1).progress_note["choices"]

@@ -12,7 +12,7 @@ import zstandard
 from recsvc.db.catalog import users
 from recsvc.db.feedback import ratings
 from recsvc.db.imports import refusals
-from recsvc.db.jobs.queue import JobQueue, Lease, lease_of
+from recsvc.db.jobs.queue import JobQueue, Lease, job_lease
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job
 from recsvc.errors import BinaryFile, LeaseLost, TruncatedFile, UnrecognisedFormat
@@ -61,7 +61,7 @@ def claim(context: Context) -> tuple[Lease, Job]:
             worker="w1", now=NOON + timedelta(days=1), lease_seconds=60, max_attempts=3
         )
         assert job is not None
-        return lease_of(job), job
+        return job_lease(job), job
 
 
 def carry_out(context: Context) -> dict:
@@ -161,7 +161,7 @@ def test_ratings_without_a_time_are_as_old_as_the_upload(context):
     import_bytes(context, b"u,i,4\n")
 
     with reading(context.database) as session:
-        standing = ratings.rating_of(session, "u", "i")
+        standing = ratings.get_rating(session, "u", "i")
     assert standing is not None
     assert standing.rated_at == NOON
 
@@ -219,7 +219,7 @@ def test_a_killed_import_goes_on_after_its_last_chunk_with_exact_counts(
     job_id = upload(context, BROKEN)
     chunks = iter(range(1, 1000))
     if moment == "before the commit":
-        kill_at(monkeypatch, JobQueue, "checkpointed", chunks, chunk)
+        kill_at(monkeypatch, JobQueue, "record_checkpoint", chunks, chunk)
     else:
         kill_at(monkeypatch, import_job, "_share", chunks, chunk + 1)
 
@@ -275,7 +275,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(context):
 @pytest.mark.usefixtures("small_chunks")
 def test_progress_and_counts_are_told_while_the_job_runs(context, monkeypatch):
     job_id = upload(context, LINES)
-    kill_at(monkeypatch, JobQueue, "checkpointed", iter(range(1, 100)), 5)
+    kill_at(monkeypatch, JobQueue, "record_checkpoint", iter(range(1, 100)), 5)
 
     with pytest.raises(Killed):
         carry_out(context)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recsvc.db.jobs.queue import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, job_lease
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.errors import JobFinished, JobNotFound
@@ -27,7 +27,7 @@ def queue(session):
 def running(queue):
     """The lease of a training job that runs."""
     queue.enqueue("training", spec={"seed": 1}, now=NOON)
-    return lease_of(queue.claim(worker="w", now=NOON, lease_seconds=60, max_attempts=3))
+    return job_lease(queue.claim(worker="w", now=NOON, lease_seconds=60, max_attempts=3))
 
 
 def test_a_job_is_shown_under_its_kind(session, running):
@@ -77,11 +77,11 @@ def test_events_go_on_after_the_last_one_seen(session, queue, running):
 
 
 CHANGES = {
-    "progress": lambda queue, lease: queue.progress(lease, 0.5),
-    "what its kind tells": lambda queue, lease: queue.progress(lease, 0, {"epoch": 1}),
+    "progress": lambda queue, lease: queue.update_progress(lease, 0.5),
+    "what its kind tells": lambda queue, lease: queue.update_progress(lease, 0, {"epoch": 1}),
     "a request to stop": lambda queue, lease: queue.request_cancel(1, "training", now=NOON),
     "its end": lambda queue, lease: queue.finish(lease, JobState.SUCCEEDED, now=NOON),
-    "a new attempt": lambda queue, lease: queue.hand_back(lease, now=NOON),
+    "a new attempt": lambda queue, lease: queue.return_to_queue(lease, now=NOON),
     "a result": lambda queue, lease: queue.finish(
         lease, JobState.CANCELLED, now=LATER, result={"version": 1}
     ),

@@ -11,6 +11,7 @@ from recsvc.service import retention
 from recsvc.service.jobs import queries
 from recsvc.service.models import evaluation_job
 from recsvc.service.models.evaluation_job import EvaluationSpec
+from tests.conftest import on_sqlite
 from tests.factories.shop import NOON, two_camps
 
 
@@ -70,6 +71,7 @@ def test_ratings_that_came_later_change_nothing(trained):
     assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
 
 
+@on_sqlite
 def test_lists_of_another_length_are_measured_for_as_many_users_as_asked(trained):
     told = result(trained, ask(trained, n=3, n_users=4))
 
@@ -79,12 +81,14 @@ def test_lists_of_another_length_are_measured_for_as_many_users_as_asked(trained
     assert told["metrics"]["validation_nll"] == trained.card(1).metrics["validation_nll"]
 
 
+@on_sqlite
 def test_ease_is_left_out_where_it_would_take_more_than_half_of_the_memory(trained):
     trained.configure(memory_limit_bytes=2 * 4 * 11**2)  # for 11 items; there are 12
 
     assert "ease" not in result(trained, ask(trained))["baselines"]
 
 
+@on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_every_kind_of_model_can_be_evaluated(shop, model_kind):
     shop.train(model_kind=model_kind, validation_share=0.3)
@@ -94,6 +98,7 @@ def test_every_kind_of_model_can_be_evaluated(shop, model_kind):
     assert told["calibration"] == card.calibration
 
 
+@on_sqlite
 def test_what_is_measured_has_not_learned_from_what_it_is_asked(trained):
     """The model that answers has: the shelf need not have it."""
     trained.spoil(trained.card(1).checkpoint_sha256)
@@ -108,6 +113,7 @@ def test_a_card_from_before_protocols_is_split_as_its_job_says(trained):
     assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
 
 
+@on_sqlite
 def test_a_version_that_held_nothing_out_fails_with_what_to_do(shop):
     shop.train(validation_share=1e-9)
     assert shop.card(1).metrics == shop.card(1).calibration == {}
@@ -149,6 +155,7 @@ def test_a_version_that_is_not_there_or_has_no_weights_cannot_be_evaluated(train
         ask(trained)
 
 
+@on_sqlite
 def test_a_snapshot_that_has_gone_bad_fails_the_job_and_names_it(trained):
     trained.spoil(trained.card(1).snapshot_sha256)
     shelf = trained.folder / "cache"

@@ -8,7 +8,7 @@ from sqlalchemy import event
 from recsvc.errors import ModelUnreadable, NoModelPublished
 from recsvc.service.recommendations.model_server import LOOK_SECONDS, Serving
 from recsvc.service.recommendations.recommend import Known, recommend
-from tests.conftest import eventually
+from tests.conftest import eventually, on_sqlite
 from tests.factories.shop import two_camps
 
 
@@ -21,7 +21,7 @@ def serving(shop):
 
 def listed(serving, user_id="nobody", n=30):
     answering = serving.answering()
-    known = Known.stored(answering, serving.histories.of(user_id))
+    known = Known.stored(answering, serving.histories.read(user_id))
     return recommend(answering, user_id, known, n=n).items
 
 
@@ -63,6 +63,7 @@ def test_a_newly_published_version_and_then_the_one_before_it_answer(shop, servi
     assert first.model.params.sha256() == shop.card(1).weights_sha256
 
 
+@on_sqlite
 def test_what_was_taken_to_answer_from_goes_on_answering_after_the_swap(shop, serving):
     shop.train()
     serving.look()
@@ -76,6 +77,7 @@ def test_what_was_taken_to_answer_from_goes_on_answering_after_the_swap(shop, se
     assert recommend(taken, None, Known.given(taken, {}), n=5) == before
 
 
+@on_sqlite
 def test_looking_again_loads_nothing_again(shop, serving):
     shop.train()
     serving.look()
@@ -112,6 +114,7 @@ DAMAGES = {
 }
 
 
+@on_sqlite
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_version_that_cannot_be_read_leaves_the_one_before_it_answering(shop, serving, damage):
     shop.train()
@@ -131,6 +134,7 @@ def test_a_version_that_cannot_be_read_leaves_the_one_before_it_answering(shop, 
     assert serving.trouble is None
 
 
+@on_sqlite
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_where_there_is_none_before_it_every_answer_says_why(shop, serving, damage):
     shop.train()
@@ -142,6 +146,7 @@ def test_where_there_is_none_before_it_every_answer_says_why(shop, serving, dama
         serving.answering()
 
 
+@on_sqlite
 def test_going_back_ends_the_trouble(shop, serving):
     shop.train()
     serving.look()
@@ -154,6 +159,7 @@ def test_going_back_ends_the_trouble(shop, serving):
     assert (serving.answering().version, serving.trouble) == (1, None)
 
 
+@on_sqlite
 def test_no_error_ends_the_looking(shop, serving):
     shop.train()
     serving.start()
@@ -232,6 +238,7 @@ def test_a_version_that_knows_the_new_items_takes_the_whole_catalogue(shop, serv
     assert (shown["i03"], "i04" in shown, len(shown)) == ("Third", False, 23)
 
 
+@on_sqlite
 def test_an_item_oriented_version_is_loaded_like_any_other(shop, serving):
     shop.train(model_kind="item_rbm")
     serving.look()

@@ -11,6 +11,7 @@ from recsvc.service.models import comparison
 from recsvc.service.training import initialization, snapshots
 from recsvc.service.training.initialization import warm_params
 from recsvc.service.training_spec import TrainingSpec
+from tests.conftest import on_sqlite
 from tests.factories.machines import random_params
 from tests.factories.shop import SHORT
 
@@ -45,6 +46,7 @@ def is_same(params, others) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
+@on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
 @pytest.mark.parametrize("answering", [False, True])
 def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(shop, model_kind, answering):
@@ -92,6 +94,7 @@ def test_what_was_published_and_the_cold_start_are_not_written_into():
     assert is_same(cold, before[1])
 
 
+@on_sqlite
 def test_a_cold_start_pays_no_heed_to_what_is_published(shop):
     shop.train()
 
@@ -101,6 +104,7 @@ def test_a_cold_start_pays_no_heed_to_what_is_published(shop):
     assert warnings == []
 
 
+@on_sqlite
 def test_training_warm_goes_on_where_the_published_version_had_come_to(shop):
     shop.train(hyperparameters={"epochs": 30, "learning_rate": 0.1})
     cold = shop.train(publish="never")
@@ -112,6 +116,7 @@ def test_training_warm_goes_on_where_the_published_version_had_come_to(shop):
     assert first_warm.train_nll < 0.9 * first_cold.train_nll
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
@@ -132,6 +137,7 @@ def test_weights_that_do_not_fit_are_not_taken_and_the_result_says_so(shop, spec
     assert warm["weights_sha256"] == cold["weights_sha256"]
 
 
+@on_sqlite
 def test_weights_of_another_scale_are_not_taken_and_the_result_says_so(shop):
     shop.train()
     shop.rate([{"user_id": "u00", "item_id": "i02", "value": 3}])
@@ -147,6 +153,7 @@ def test_without_a_published_version_a_warm_start_is_a_cold_one_and_says_so(shop
     assert result["warnings"] == ["warm_start had no effect: no version is published."]
 
 
+@on_sqlite
 @pytest.mark.parametrize("damage", ["spoil", "remove"])
 @pytest.mark.parametrize("which", ["checkpoint_sha256", "judged_sha256"])
 def test_a_published_version_that_cannot_be_read_is_named(shop, which, damage):

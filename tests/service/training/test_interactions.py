@@ -9,6 +9,7 @@ from recsvc.service.recommendations.model_server import Serving
 from recsvc.service.recommendations.published_model import Answering
 from recsvc.service.recommendations.recommend import Known, predict, recommend
 from recsvc.service.training import snapshots
+from tests.conftest import on_sqlite
 from tests.factories.shop import Shop, two_camps
 
 STARS = (1.0, 5.0)
@@ -79,6 +80,7 @@ def test_a_scale_without_interactions_has_ratings_alone(shop):
     assert len(levels_of(shop, RatingScale(STARS))) == len(two_camps())
 
 
+@on_sqlite
 def test_only_types_that_say_most_of_something_get_a_level(shop):
     shop.choose([("u00", "i00", "view"), ("u00", "i00", "cart"), ("u00", "i01", "view")])
     rated = two_camps()[0]
@@ -90,6 +92,7 @@ def test_only_types_that_say_most_of_something_get_a_level(shop):
     assert shop.card(result["version"]).rating_scale["events"] == ["view", "cart"]
 
 
+@on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])
 def test_a_machine_that_only_rates_learns_from_ratings_alone(shop, model_kind):
     alone = shop.train(model_kind=model_kind, publish="never")["weights_sha256"]
@@ -99,6 +102,7 @@ def test_a_machine_that_only_rates_learns_from_ratings_alone(shop, model_kind):
     assert shop.train(model_kind=model_kind, publish="never")["weights_sha256"] == alone
 
 
+@on_sqlite
 def test_a_shop_without_ratings_gets_lists_of_what_each_camp_buys(no_ratings):
     result = no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
     serving, answers = answering(no_ratings)
@@ -106,17 +110,18 @@ def test_a_shop_without_ratings_gets_lists_of_what_each_camp_buys(no_ratings):
     assert "validation_rmse" not in result["metrics"]
     for user in range(12):
         user_id = f"u{user:02}"
-        known = Known.stored(answers, serving.histories.of(user_id))
+        known = Known.stored(answers, serving.histories.read(user_id))
         first, *_ = recommend(answers, user_id, known, n=3).items
         assert (first.item_id, first.source) == (f"i{user:02}", "model")
         assert first.expected_rating is None
     serving.stop()
 
 
+@on_sqlite
 def test_where_nobody_rates_nobodys_rating_is_foretold(no_ratings):
     no_ratings.train(model_kind="joint_rbm")
     serving, answers = answering(no_ratings)
-    known = Known.stored(answers, serving.histories.of("u00"))
+    known = Known.stored(answers, serving.histories.read("u00"))
 
     for prediction in predict(answers, "u00", known, ["i00", "unheard-of"]):
         assert prediction.expected_rating is None
@@ -124,6 +129,7 @@ def test_where_nobody_rates_nobodys_rating_is_foretold(no_ratings):
     serving.stop()
 
 
+@on_sqlite
 def test_a_rating_tells_of_a_choice_where_only_purchases_were_learned_from(no_ratings):
     no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
     serving, answers = answering(no_ratings)
@@ -144,7 +150,7 @@ def test_what_was_bought_does_not_come_back_what_was_viewed_or_in_a_cart_does(sh
     answers = serving.answering()
 
     def listed(user_id, **asked):
-        known = Known.stored(answers, serving.histories.of(user_id))
+        known = Known.stored(answers, serving.histories.read(user_id))
         return {place.item_id for place in recommend(answers, user_id, known, n=12, **asked).items}
 
     assert listed("u00") == {"i01"}
@@ -159,7 +165,7 @@ def test_what_was_bought_and_the_model_does_not_know_does_not_come_back_either(s
     answers = serving.answering()
 
     def listed(user_id):
-        known = Known.stored(answers, serving.histories.of(user_id))
+        known = Known.stored(answers, serving.histories.read(user_id))
         return {place.item_id for place in recommend(answers, user_id, known, n=20).items}
 
     assert "new" not in listed("u00")
@@ -172,13 +178,14 @@ def test_a_purchase_moves_a_list_as_soon_as_it_is_made(no_ratings):
     no_ratings.choose([("passer-by", "i05", "purchase")])
     serving.look()
 
-    known = Known.stored(answers, serving.histories.of("passer-by"))
+    known = Known.stored(answers, serving.histories.read("passer-by"))
     listed = recommend(answers, "passer-by", known, n=5).items
 
     assert {int(place.item_id[1:]) % 2 for place in listed} == {1}
     serving.stop()
 
 
+@on_sqlite
 def test_versions_that_learned_from_other_types_are_compared_all_the_same(shop):
     shop.train(model_kind="joint_rbm")
     shop.choose([(f"u{user:02}", f"i{user:02}", "cart") for user in range(12)])

@@ -11,6 +11,7 @@ from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from recsvc.service.models import comparison
 from recsvc.service.training import snapshots
+from tests.conftest import on_sqlite
 from tests.factories.shop import SHORT, Shop, fans
 
 SEED = 5  # the last of five epochs is the best, so that the last fit is as long as the first
@@ -49,6 +50,7 @@ def cut_off(shop: Shop, when: int):
     return taken[0]
 
 
+@on_sqlite
 def test_one_model_has_learned_from_train_ratings_and_the_other_from_all(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.rate(fans(40, n_users=60))
@@ -71,6 +73,7 @@ def test_one_model_has_learned_from_train_ratings_and_the_other_from_all(databas
     assert judged.coupling_scale == answering.coupling_scale
 
 
+@on_sqlite
 @pytest.mark.parametrize("spec", [{"model_kind": "user_rbm"}, {"validation_share": 0.0}])
 def test_what_only_rates_or_holds_nothing_back_is_fitted_once(shop, spec):
     shop.train(**{"model_kind": "joint_rbm"} | spec)
@@ -78,6 +81,7 @@ def test_what_only_rates_or_holds_nothing_back_is_fitted_once(shop, spec):
     assert shop.card(1).judged_sha256 is None
 
 
+@on_sqlite
 def test_the_card_has_the_figures_of_the_model_that_has_not_seen_what_it_is_asked(shop):
     result = shop.train(model_kind="joint_rbm", seed=SEED)
 
@@ -86,6 +90,7 @@ def test_the_card_has_the_figures_of_the_model_that_has_not_seen_what_it_is_aske
     assert result["metrics"] == figures.as_dict()
 
 
+@on_sqlite
 def test_a_later_version_is_compared_with_what_the_published_one_was_judged_by(shop):
     """Against the model that has learned the validation ratings, none would ever win."""
     shop.train(model_kind="joint_rbm", seed=SEED)

@@ -8,6 +8,7 @@ from recsvc.service.demo_data import generate
 from recsvc.service.training_spec import TrainingSpec
 from recsvc.service.tuning import sweep_status, sweeps
 from recsvc.service.tuning.sweeps import SweepSpec
+from tests.conftest import on_sqlite
 from tests.factories.shop import NOON, Shop
 from tests.service.tuning.test_autopilot import fly
 
@@ -24,18 +25,20 @@ def shop(database, tmp_path) -> Shop:
     return shop
 
 
+@on_sqlite
 @pytest.mark.parametrize("seed", [0, 2])
 def test_a_healthy_job_is_left_alone(shop, seed):
     (spec,) = fly(shop, DEFAULTS, seed=seed)
 
     job = shop.job(1)
     with reading(shop.database) as session:
-        told = [event.name for event in JobEvents(session).after(1, 0, limit=10_000)]
+        told = [event.name for event in JobEvents(session).list_after(1, 0, limit=10_000)]
     assert (job.state, spec.tried) == ("succeeded", [])
     assert "finding" not in told
     assert min(point.validation_nll for point in shop.curve(1)) < 1.2
 
 
+@on_sqlite
 def test_the_cure_of_a_rate_that_is_too_high_is_kept(shop):
     flown = fly(shop, {**DEFAULTS, "learning_rate": 2.0})
 
@@ -44,6 +47,7 @@ def test_the_cure_of_a_rate_that_is_too_high_is_kept(shop):
     assert shop.job(2).state == "succeeded"
 
 
+@on_sqlite
 def test_the_usual_rate_is_no_hopeless_trial_beside_quicker_ones(shop):
     base = TrainingSpec(hyperparameters=DEFAULTS, model_kind="user_rbm")
     with unit_of_work(shop.database) as session:

@@ -10,6 +10,7 @@ from recsvc.rbm import checkpoint
 from recsvc.rbm.rating_matrix import RatingScale
 from recsvc.service.training import release, training_job
 from recsvc.service.training.training_job import TrainingSpec
+from tests.conftest import on_sqlite
 from tests.factories.shop import NOON, Shop, fans, two_camps
 
 SNAPSHOT, FIRST_CHECKPOINT = 1, 2  # the order in which a job puts things on the shelf
@@ -34,6 +35,7 @@ def test_every_epoch_is_stored_beginning_with_the_machine_before_its_first_step(
     assert all((point.validation_ndcg is not None) == makes_lists for point in curve)
 
 
+@on_sqlite
 def test_what_a_masked_machine_reconstructs_is_stored_from_its_first_step_on(shop):
     shop.train(model_kind="user_rbm")
 
@@ -138,6 +140,7 @@ def test_the_card_says_what_the_version_was_made_of(shop):
     assert card.baselines["item_mean"]["rmse"] > 0
 
 
+@on_sqlite
 def test_the_best_epoch_of_a_machine_that_makes_lists_is_that_of_the_best_lists(shop):
     result = shop.train(hyperparameters={"epochs": 20, "learning_rate": 0.02})
 
@@ -145,6 +148,7 @@ def test_the_best_epoch_of_a_machine_that_makes_lists_is_that_of_the_best_lists(
     assert result["best_epoch"] == best.epoch
 
 
+@on_sqlite
 def test_a_model_answers_from_all_ratings_validation_included(shop):
     shop.train(validation_share=0.5)
 
@@ -154,6 +158,7 @@ def test_a_model_answers_from_all_ratings_validation_included(shop):
 # ------------------------------------------------------------------------- learning
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("model_kind", "hyper"),
     [
@@ -173,6 +178,7 @@ def test_training_beats_the_means_where_taste_is_all_there_is(shop, model_kind, 
     assert shop.card(1).model_kind == model_kind
 
 
+@on_sqlite
 def test_a_declared_scale_is_the_models(shop):
     shop.configure(rating_scale=RatingScale.parse("1:5:1"))
     shop.train()
@@ -180,6 +186,7 @@ def test_a_declared_scale_is_the_models(shop):
     assert shop.model(1).scale.values == (1, 2, 3, 4, 5)
 
 
+@on_sqlite
 def test_an_inferred_scale_is_kept_with_the_model(shop):
     shop.rate([{"user_id": "u00", "item_id": "i02", "value": 2.5}])
     shop.train()
@@ -188,6 +195,7 @@ def test_an_inferred_scale_is_kept_with_the_model(shop):
     assert shop.card(1).rating_scale["values"] == [1, 2.5, 5]
 
 
+@on_sqlite
 def test_many_values_are_levels_as_scaling_says(shop):
     shop.rate(
         {"user_id": f"u{n % 12:02}", "item_id": f"many{n // 12}", "value": 2.0 ** (n % 40)}
@@ -202,6 +210,7 @@ def test_many_values_are_levels_as_scaling_says(shop):
     assert shop.model(by_width).scale.values[-1] == pytest.approx(2.0**39)
 
 
+@on_sqlite
 def test_scaling_that_has_no_effect_says_so(shop):
     (warning,) = shop.train(hyperparameters={"scaling": "widths"})["warnings"]
 
@@ -209,6 +218,7 @@ def test_scaling_that_has_no_effect_says_so(shop):
     assert shop.train()["warnings"] == []
 
 
+@on_sqlite
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(shop):
     first, again, other = (shop.train(seed=seed) for seed in (1, 1, 2))
 
@@ -229,6 +239,7 @@ def test_a_version_no_better_than_the_published_one_is_kept_and_not_published(sh
     assert shop.card(2).retired_at is None
 
 
+@on_sqlite
 def test_a_better_version_is_published_and_says_by_how_much(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.rate(fans())
@@ -257,6 +268,7 @@ def test_always_publishes_what_is_no_better_too(shop):
     assert shop.published() == 2
 
 
+@on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
 def test_where_the_published_version_cannot_be_read_the_new_one_takes_its_place(shop, model_kind):
     shop.train(model_kind=model_kind)
@@ -327,6 +339,7 @@ def test_a_resumed_job_goes_on_from_its_last_checkpoint(shop):
     assert [note["epoch"] for note in first_told] == [4, 5, 5]
 
 
+@on_sqlite
 @pytest.mark.parametrize("damage", ["spoil", "remove"])
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
 def test_a_bad_checkpoint_costs_a_warning_and_comes_to_the_same_weights(shop, damage, model_kind):
@@ -419,6 +432,7 @@ def test_a_checkpoint_that_a_twin_job_points_at_stays_on_the_shelf(shop):
 # ------------------------------------------------------------------------- refused
 
 
+@on_sqlite
 def test_too_few_ratings_are_refused_with_how_many_there_are(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.rate(two_camps()[:19])
@@ -430,6 +444,7 @@ def test_too_few_ratings_are_refused_with_how_many_there_are(database, tmp_path)
     assert "19 ratings by 2 users of 11 items; training needs 20 ratings" in error["detail"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "kept",
     [
@@ -445,6 +460,7 @@ def test_two_users_two_items_or_nothing_at_all_are_too_few(database, tmp_path, k
     assert shop.fail()["code"] == "too-few-ratings"
 
 
+@on_sqlite
 def test_ratings_that_are_all_the_same_are_refused_with_their_value(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.rate({**entry, "value": 4.5} for entry in two_camps())
@@ -454,6 +470,7 @@ def test_ratings_that_are_all_the_same_are_refused_with_their_value(database, tm
     assert (error["code"], error["value"]) == ("identical-ratings", 4.5)
 
 
+@on_sqlite
 def test_what_would_not_fit_in_memory_is_refused_before_anything_is_read(shop):
     shop.configure(memory_limit_bytes=100_000_000)
 
@@ -466,6 +483,7 @@ def test_what_would_not_fit_in_memory_is_refused_before_anything_is_read(shop):
     assert shop.on_the_shelf() == set()
 
 
+@on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
 def test_a_learning_rate_far_too_large_fails_with_a_smaller_one_to_try(shop, model_kind):
     error = shop.fail(
@@ -485,6 +503,7 @@ def test_a_learning_rate_far_too_large_fails_with_a_smaller_one_to_try(shop, mod
     assert len(shop.curve(1)) == error["epoch"]  # what came before is kept
 
 
+@on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
 def test_training_that_diverges_goes_on_slower_and_the_job_says_so(shop, model_kind):
     result = shop.train(
@@ -514,6 +533,7 @@ def test_a_specification_survives_being_stored(shop):
     assert TrainingSpec.from_dict(shop.job(job_id).spec) == spec
 
 
+@on_sqlite
 def test_so_few_ratings_that_none_is_left_for_validation_still_make_a_version(shop):
     result = shop.train(validation_share=1e-9)
 

@@ -8,6 +8,7 @@ from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.service.training import training_job
 from recsvc.service.training.training_preview import Preview, preview
 from recsvc.service.training_spec import TrainingSpec
+from tests.conftest import on_sqlite
 from tests.factories.shop import SHORT, Shop
 from tests.service.imports.test_import_job import upload
 
@@ -16,6 +17,7 @@ def look(shop: Shop, **spec: object) -> Preview:
     return preview(shop.context, TrainingSpec(**spec))
 
 
+@on_sqlite
 def test_what_is_chosen_is_what_the_job_then_chooses(shop):
     asked = {"n_hidden": 4, "rating_epochs": 0}
     seen = look(shop, hyperparameters={**SHORT, **asked})
@@ -42,6 +44,7 @@ def test_nothing_is_written(shop):
     assert shop.on_the_shelf() == set()
 
 
+@on_sqlite
 def test_what_a_job_would_fail_with_is_told_before(shop):
     shop.configure(memory_limit_bytes=100_000_000)
 
@@ -55,6 +58,7 @@ def test_what_a_job_would_fail_with_is_told_before(shop):
         look(shop, hyperparameters={"epochs": 0})
 
 
+@on_sqlite
 def test_a_job_is_refused_for_memory_in_the_preview_just_when_it_is_by_the_worker(shop):
     large = {"n_hidden": 4096, "rating_epochs": 0}
     spec = TrainingSpec(hyperparameters={**SHORT, **large})

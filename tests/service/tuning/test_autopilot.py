@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from recsvc.db.session import unit_of_work
-from recsvc.rbm.diagnosis import Run
+from recsvc.rbm.diagnosis import RunRecord
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.jobs import queries
 from recsvc.service.training import autopilot
 from recsvc.service.training_spec import TrainingSpec
+from tests.conftest import on_sqlite
 from tests.factories.shop import NOON, Shop, fans, two_camps
 
 CALM = {
@@ -57,6 +58,7 @@ def lowest_nll(shop: Shop, job_id: int) -> float:
     return min(point.validation_nll for point in shop.curve(job_id))
 
 
+@on_sqlite
 def test_a_hopeless_job_is_stopped_and_goes_on_with_the_cure(shop):
     _, cured, *_ = fly(shop, TOO_LARGE)
 
@@ -83,6 +85,7 @@ def test_what_was_tried_is_written_down_and_not_tried_again(shop):
     assert len(last.tried) < 6
 
 
+@on_sqlite
 def test_a_change_that_does_not_help_is_undone(shop):
     """More decay does not help where there is nothing wrong but too few epochs to overfit."""
     worse = try_more_decay(shop, CALM)
@@ -113,6 +116,7 @@ def test_a_cancelled_job_is_followed_by_none(shop):
         assert autopilot.follow(session, job, now=NOON) is None
 
 
+@on_sqlite
 def test_a_change_is_judged_even_if_the_job_is_too_short_to_wait_for_it(shop):
     job_id = try_more_decay(shop, {**CALM, "epochs": 6})
 
@@ -120,6 +124,7 @@ def test_a_change_is_judged_even_if_the_job_is_too_short_to_wait_for_it(shop):
     assert shop.curve(job_id)[-1].epoch == 6
 
 
+@on_sqlite
 def test_a_change_is_judged_even_if_patience_ends_the_job_before(shop):
     job_id = try_more_decay(shop, CALM, patience=2)
 
@@ -127,6 +132,7 @@ def test_a_change_is_judged_even_if_patience_ends_the_job_before(shop):
     assert shop.curve(job_id)[-1].epoch < 12
 
 
+@on_sqlite
 def test_leaving_raters_out_is_judged_on_the_ratings_that_are_left(shop):
     """Those who always give the same are told easily: without them the loss looks worse."""
     rng = np.random.default_rng(0)
@@ -148,6 +154,7 @@ def test_leaving_raters_out_is_judged_on_the_ratings_that_are_left(shop):
     assert shop.job(2).state == "succeeded"
 
 
+@on_sqlite
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_what_is_compared_is_the_best_loss_on_the_validation_ratings_that_are_left(shop, kind):
     """A value far out that is a train rating changes nothing of what is measured."""
@@ -156,6 +163,6 @@ def test_what_is_compared_is_the_best_loss_on_the_validation_ratings_that_are_le
     job_id = shop.ask(hyperparameters=CALM, model_kind=kind, publish="never", autopilot=True)
     shop.carry_out(shop.claim())
 
-    losses = Run.of(job_diagnosis.rows_of(shop.curve(job_id))).loss.values
+    losses = RunRecord.of(job_diagnosis.rows_of(shop.curve(job_id))).loss.values
     noted = shop.job(job_id).progress_note["loss_without"]
     assert noted["odd_values"] == losses.min()

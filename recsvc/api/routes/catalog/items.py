@@ -193,7 +193,7 @@ def add_items(body: ItemsSent, session: SessionDep, now: Now) -> ItemsReport:
     patches = [(line.item_id, line.changes()) for line in taken]
     merged = items.merge_items(session, patches, now=now)
     return ItemsReport(
-        accepted=merged.received,
+        accepted=merged.total,
         added=merged.added,
         changed=merged.changed,
         unchanged=merged.unchanged,

@@ -54,7 +54,7 @@ def add_interactions(body: InteractionsSent, session: SessionDep, now: Now) -> I
         read = interactions.read_entries(body.entries, now=now)
     written = interactions.add_interactions(session, read, now=now)
     return InteractionsReport(
-        accepted=written.received,
+        accepted=written.total,
         added=written.added,
         changed=written.changed,
         unchanged=written.unchanged,

@@ -168,7 +168,7 @@ def add_ratings(
         read = ratings.read_entries(body.entries, now=now, scale=context.rating_scale)
     written = ratings.add_ratings(session, read, now=now)
     return RatingsReport(
-        accepted=written.received,
+        accepted=written.total,
         added=written.added,
         changed=written.changed,
         unchanged=written.unchanged,

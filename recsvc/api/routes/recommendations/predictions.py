@@ -84,7 +84,7 @@ def get_predictions(
     """An item that the user has rated is predicted as if they had not."""
     serving: Serving = request.app.state.serving
     answering = serving.answering()
-    known = Known.stored(answering, serving.histories.of(user_id))
+    known = Known.stored(answering, serving.histories.read(user_id))
     predictions = predict(answering, user_id, known, item_id)
     return PredictionsOut(
         user_id=user_id,

@@ -138,14 +138,14 @@ async def get_recommendations(
     if answering is None:
 
         def popular(session: Session) -> RankedList:
-            history = serving.histories.of(user_id)
-            done = () if include_rated else {*history.rated_keys, *history.purchased_keys()}
+            history = serving.histories.read(user_id)
+            done = () if include_rated else {*history.rated_keys, *history.purchase_keys()}
             return serving.popular.recommend(session, n=n, done_keys=done, exclude=exclude)
 
         return _answer(request, user_id, None, await request.app.state.lanes.read(popular))
 
     def work() -> RankedList:
-        history = serving.histories.of(user_id)
+        history = serving.histories.read(user_id)
         known = Known.stored(answering, history)
         ranked = recommend(
             answering, user_id, known, n=n, include_rated=include_rated, exclude=exclude

@@ -10,7 +10,7 @@ from recsvc.rbm.diagnosis.run import (
     NOTHING_LEARNED,
     PATIENCE,
     WARM_UP,
-    Run,
+    RunRecord,
     above,
 )
 from recsvc.rbm.model_kind import DEFAULT_KIND, MACHINES
@@ -26,7 +26,7 @@ SAME_FOR_ALL = 0.1  # of the deviation of the given ratings
 NEARER = 0.015  # sound runs have .001, leaked ones .06 and more
 
 
-def reconstruction_misleads(run: Run) -> Finding | None:
+def reconstruction_misleads(run: RunRecord) -> Finding | None:
     """Reconstruction says how far one step of the chain leads, not how well ratings are told."""
     shown, loss = run.series("reconstruction_error"), run.series("validation_nll").after(0)
     if min(shown.values.size, loss.values.size) <= PATIENCE:
@@ -45,7 +45,7 @@ def reconstruction_misleads(run: Run) -> Finding | None:
     return None
 
 
-def overfit(run: Run) -> Finding | None:
+def overfit(run: RunRecord) -> Finding | None:
     """Validation gets worse and train does not follow."""
     validation, train, loss = run.series("validation_nll"), run.series("train_nll"), run.loss
     if loss.values.size <= WARM_UP or not 0 < train.values.size == validation.values.size:
@@ -67,7 +67,7 @@ def overfit(run: Run) -> Finding | None:
     return Finding("overfit", "warning", epochs, seen, cause, change, 0.8)
 
 
-def too_good(run: Run) -> Finding | None:
+def too_good(run: RunRecord) -> Finding | None:
     """Validation ratings gain more than train ratings: they leaked.
 
     Train ratings are left out of their own input one by one: what is learned helps them more than
@@ -92,7 +92,7 @@ def too_good(run: Run) -> Finding | None:
     return Finding("too_good", "warning", validation.span, tuple(seen), cause, None, 0.6)
 
 
-def too_short(run: Run) -> Finding | None:
+def too_short(run: RunRecord) -> Finding | None:
     """The loss still falls at the end."""
     loss, hyper = run.loss, run.hyper
     if hyper is None or not run.knows("epochs") or not run.is_over:
@@ -112,7 +112,7 @@ def too_short(run: Run) -> Finding | None:
     return Finding("too_short", "warning", epochs, (seen,), cause, change, 0.8)
 
 
-def stopped_too_soon(run: Run) -> Finding | None:
+def stopped_too_soon(run: RunRecord) -> Finding | None:
     """Patience ran out while small weights were still growing apart."""
     loss, hyper = run.loss, run.hyper
     if hyper is None or not run.is_over or loss.values.size == 0 or loss.values.size > hyper.epochs:
@@ -128,7 +128,7 @@ def stopped_too_soon(run: Run) -> Finding | None:
     return Finding("stopped_too_soon", "problem", loss.span, (seen,), cause, change, 0.8)
 
 
-def no_decrease(run: Run) -> Finding | None:
+def no_decrease(run: RunRecord) -> Finding | None:
     """Tell what no other check explains; the hyperparameters tell the likeliest cause."""
     loss, hyper = run.loss, run.hyper
     if run.may_be_flat or loss.values.size <= PATIENCE + 1:
@@ -152,7 +152,7 @@ def no_decrease(run: Run) -> Finding | None:
     return Finding("no_decrease", "problem", loss.span, (seen,), cause, change, 0.5)
 
 
-def constant_predictions(run: Run) -> Finding | None:
+def constant_predictions(run: RunRecord) -> Finding | None:
     """Everything is predicted to be rated about the same, long after the start."""
     spread = run.series("prediction_spread").after(run.flat_start)
     if run.may_be_flat or spread.values.size < WARM_UP:
@@ -166,7 +166,7 @@ def constant_predictions(run: Run) -> Finding | None:
     return Finding("constant_predictions", "problem", spread.span, (seen,), cause, change, 0.6)
 
 
-def poor_list(run: Run) -> Finding | None:
+def poor_list(run: RunRecord) -> Finding | None:
     """The most-rated items make a better list."""
     ours = (run.metrics or {}).get("ndcg_at_10")
     theirs = (run.baselines or {}).get("most_rated", {}).get("ndcg_at_10")

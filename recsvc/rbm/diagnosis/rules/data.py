@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding, Severity
-from recsvc.rbm.diagnosis.run import MUCH_LEARNED, Run
+from recsvc.rbm.diagnosis.run import MUCH_LEARNED, RunRecord
 from recsvc.rbm.params import LeaveOut
 
 
@@ -76,7 +76,7 @@ REFUTED_BY_LEARNING = {"no_agreement"}  # of tastes that are opposite, no item's
 EXPLAINED_BY = {"constant_raters": "level_imbalance"}
 
 
-def findings(run: Run) -> list[Finding]:
+def findings(run: RunRecord) -> list[Finding]:
     """Tell which remarks go beyond what a sound data set has."""
     remarks, epochs = run.remarks or {}, (0, run.last_epoch)
     found = []
@@ -92,12 +92,12 @@ def findings(run: Run) -> list[Finding]:
     return found
 
 
-def _told_well(run: Run) -> bool:
+def _told_well(run: RunRecord) -> bool:
     nll = run.series("validation_nll")
     return nll.values.size > 0 and nll.learned > MUCH_LEARNED
 
 
-def _change(code: str, cause: Cause, run: Run) -> Change | None:
+def _change(code: str, cause: Cause, run: RunRecord) -> Change | None:
     if code == "unscaled_counts":
         return run.as_usual("scaling")
     if cause.leave_out == "nobody" or run.hyper is None:

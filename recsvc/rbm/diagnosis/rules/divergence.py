@@ -1,14 +1,14 @@
 """Checks of large weights: they grow without end, or hold the Gibbs chain where it began."""
 
 from recsvc.rbm.diagnosis.finding import Evidence, Finding
-from recsvc.rbm.diagnosis.run import WARM_UP, Run
+from recsvc.rbm.diagnosis.run import WARM_UP, RunRecord
 
 EXPLODED = 5.0  # a hidden unit this strong multiplies a level's odds by 150
 GROWN = 2.0  # times what it was at the end of the warm-up
 STUCK = 0.95
 
 
-def exploding_weights(run: Run) -> Finding | None:
+def exploding_weights(run: RunRecord) -> Finding | None:
     """A weight has grown far beyond what any rating could ask for."""
     largest = run.series("largest_weight").after(WARM_UP)
     if largest.values.size < WARM_UP or largest.values[-1] <= EXPLODED:
@@ -21,7 +21,7 @@ def exploding_weights(run: Run) -> Finding | None:
     return Finding("exploding_weights", "problem", largest.span, (seen,), cause, change, 0.7)
 
 
-def poor_mixing(run: Run) -> Finding | None:
+def poor_mixing(run: RunRecord) -> Finding | None:
     """The Gibbs chain ends where it began, so that a step learns next to nothing."""
     kept = run.series("kept_levels")
     if kept.values.size < WARM_UP or kept.values[-WARM_UP:].min() <= STUCK:

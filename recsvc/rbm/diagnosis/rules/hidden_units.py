@@ -1,7 +1,7 @@
 """Checks of the start and of the hidden units."""
 
 from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding
-from recsvc.rbm.diagnosis.run import WARM_UP, Run
+from recsvc.rbm.diagnosis.run import WARM_UP, RunRecord
 
 SATURATED, TWINS = 0.95, 0.99
 MANY_UNITS, MOST_UNITS = 0.25, 0.5
@@ -10,7 +10,7 @@ FEW_UNITS = 8
 SCARCE = 0.02  # ratings a parameter; sound runs of the bank have .037 and more, faulty ones .012
 
 
-def bad_start(run: Run) -> Finding | None:
+def bad_start(run: RunRecord) -> Finding | None:
     """Epoch 0 predicts worse than the items' own ratings, or its hidden units are jammed."""
     seen = _far_off(run) or _jammed_at_first(run)
     if seen is None:
@@ -24,7 +24,7 @@ def bad_start(run: Run) -> Finding | None:
     return Finding("bad_start", "problem", (0, 0), (seen,), cause, change, 0.9)
 
 
-def _far_off(run: Run) -> Evidence | None:
+def _far_off(run: RunRecord) -> Evidence | None:
     """Predictions of epoch 0 are worse than what each item's own ratings say without a machine."""
     known = (run.baselines or {}).get("item_mean", {})
     for name in ("rmse", "nll"):
@@ -38,14 +38,14 @@ def _far_off(run: Run) -> Evidence | None:
     return None
 
 
-def _jammed_at_first(run: Run) -> Evidence | None:
+def _jammed_at_first(run: RunRecord) -> Evidence | None:
     jammed = run.series("saturated_units")
     if jammed.values.size == 0 or jammed.epochs[0] != 0 or jammed.values[0] <= MANY_UNITS:
         return None
     return Evidence("saturated_units of epoch 0", float(jammed.values[0]), MANY_UNITS, "own")
 
 
-def saturated(run: Run) -> Finding | None:
+def saturated(run: RunRecord) -> Finding | None:
     """Hidden units say the same of everybody: yes, or no."""
     jammed = saturation(run)
     if jammed is None or jammed.value <= jammed.threshold:
@@ -59,7 +59,7 @@ def saturated(run: Run) -> Finding | None:
     return Finding("saturated", "problem", epochs, (jammed,), cause, change, 0.6)
 
 
-def saturation(run: Run) -> Evidence | None:
+def saturation(run: RunRecord) -> Evidence | None:
     """Tell how many hidden units are jammed; of a curve from elsewhere, their mean activity."""
     jammed = run.series("saturated_units").values
     if jammed.size:
@@ -71,7 +71,7 @@ def saturation(run: Run) -> Evidence | None:
     return None
 
 
-def dead_units(run: Run) -> Finding | None:
+def dead_units(run: RunRecord) -> Finding | None:
     """Most hidden units answer everybody alike, and not only while small weights grow apart."""
     dead = run.series("dead_units").after(run.flat_start)
     if run.may_be_flat or dead.values.size < WARM_UP:
@@ -87,7 +87,7 @@ def dead_units(run: Run) -> Finding | None:
     return Finding("dead_units", "problem", dead.span, (seen,), cause, change, 0.7)
 
 
-def too_few_units(run: Run) -> Finding | None:
+def too_few_units(run: RunRecord) -> Finding | None:
     """There is no room for what ratings could tell."""
     hyper = run.hyper
     if hyper is None or hyper.n_hidden >= FEW_UNITS:
@@ -99,7 +99,7 @@ def too_few_units(run: Run) -> Finding | None:
     return Finding("too_few_units", "warning", epochs, (seen,), cause, change, 0.7)
 
 
-def too_little_data(run: Run) -> Finding | None:
+def too_little_data(run: RunRecord) -> Finding | None:
     """There are far more parameters than ratings to learn them from."""
     ratio = run.ratings_per_parameter
     if ratio is None or ratio >= SCARCE:
@@ -114,7 +114,7 @@ def too_little_data(run: Run) -> Finding | None:
     return Finding("too_little_data", "warning", epochs, (seen,), cause, change, 0.5)
 
 
-def equal_start(run: Run) -> Finding | None:
+def equal_start(run: RunRecord) -> Finding | None:
     """Hidden units began with the same weights, and keep them."""
     change = _begun_equal(run)
     if change is None or not (alike := _alike(run)):
@@ -123,7 +123,7 @@ def equal_start(run: Run) -> Finding | None:
     return Finding("twin_units", "problem", (0, run.last_epoch), alike, cause, change, 0.9)
 
 
-def twin_units(run: Run) -> Finding | None:
+def twin_units(run: RunRecord) -> Finding | None:
     """Two hidden units have come to the same weights, and keep them: they count as one."""
     if _begun_equal(run) is not None or not (alike := _alike(run)):
         return None
@@ -133,14 +133,14 @@ def twin_units(run: Run) -> Finding | None:
     return Finding("twin_units", "warning", epochs, alike, cause, change, 0.8)
 
 
-def _alike(run: Run) -> tuple[Evidence, ...]:
+def _alike(run: RunRecord) -> tuple[Evidence, ...]:
     alike = run.series("unit_similarity").after(WARM_UP)
     if alike.values.size < WARM_UP or alike.values[-WARM_UP:].min() <= TWINS:
         return ()
     return (Evidence("unit_similarity", float(alike.values[-1]), TWINS, "own"),)
 
 
-def _begun_equal(run: Run) -> Change | None:
+def _begun_equal(run: RunRecord) -> Change | None:
     """Give what made all first weights equal, if anything did."""
     if run.hyper is None:
         return None

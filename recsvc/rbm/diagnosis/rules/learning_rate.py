@@ -4,7 +4,7 @@ import numpy as np
 
 from recsvc.rbm.diagnosis.finding import Evidence, Finding
 from recsvc.rbm.diagnosis.rules.hidden_units import saturation
-from recsvc.rbm.diagnosis.run import PATIENCE, WARM_UP, Run, above
+from recsvc.rbm.diagnosis.run import PATIENCE, WARM_UP, RunRecord, above
 from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.training.schedules import AFTER_ROLLBACK
 
@@ -20,7 +20,7 @@ STILL_FALLING = 0.005
 STALLED_SECONDS = 1800.0  # [SM]
 
 
-def not_finite(run: Run) -> Finding | None:
+def not_finite(run: RunRecord) -> Finding | None:
     """A figure, or a parameter, is no finite number, or was until training went back."""
     if run.spoilt_at is None:
         return _rolled_back(run)
@@ -33,7 +33,7 @@ def not_finite(run: Run) -> Finding | None:
     return Finding("not_finite", "problem", at, (seen,), cause, change, 0.95)
 
 
-def _rolled_back(run: Run) -> Finding | None:
+def _rolled_back(run: RunRecord) -> Finding | None:
     back = run.series("rollbacks")
     if back.values.size == 0 or back.values[-1] == 0:
         return None
@@ -45,7 +45,7 @@ def _rolled_back(run: Run) -> Finding | None:
     return Finding("not_finite", "warning", epochs, (seen,), cause, change, 0.95)
 
 
-def stalled(run: Run) -> Finding | None:
+def stalled(run: RunRecord) -> Finding | None:
     """No epoch has come for half an hour, though the run goes on."""
     if run.is_over or run.idle_seconds <= STALLED_SECONDS:
         return None
@@ -55,7 +55,7 @@ def stalled(run: Run) -> Finding | None:
     return Finding("stalled", "problem", at, (seen,), cause, None, 0.7)
 
 
-def rate_too_high(run: Run) -> Finding | None:
+def rate_too_high(run: RunRecord) -> Finding | None:
     """Steps are long, and the loss went up by them, or the hidden units are jammed.
 
     Long steps are as they should be while the loss falls by them.
@@ -88,7 +88,7 @@ def rate_too_high(run: Run) -> Finding | None:
     return Finding("rate_too_high", "problem", ratio.span, seen, cause, change, 0.85)
 
 
-def _rising(run: Run) -> Finding | None:
+def _rising(run: RunRecord) -> Finding | None:
     """Tell that the loss only rises, where nobody has measured the steps."""
     loss, train = run.loss, run.series("train_nll")
     if loss.values.size <= WARM_UP + 1 or loss.learned > 0:
@@ -102,7 +102,7 @@ def _rising(run: Run) -> Finding | None:
     return Finding("rate_too_high", "problem", loss.span, (seen,), cause, change, 0.5)
 
 
-def rate_too_low(run: Run) -> Finding | None:
+def rate_too_low(run: RunRecord) -> Finding | None:
     """Steps are short and the loss has come to rest, or has not moved since the start."""
     ratio, loss = run.ratio, run.loss
     if ratio.values.size < WARM_UP or loss.values.size <= WARM_UP:
@@ -129,7 +129,7 @@ def rate_too_low(run: Run) -> Finding | None:
     return Finding("rate_too_low", "problem", ratio.span, seen, cause, change, 0.85)
 
 
-def not_moving(run: Run) -> Finding | None:
+def not_moving(run: RunRecord) -> Finding | None:
     """The weights stand still, whether steps are made or not."""
     ratio, largest = run.ratio, run.series("largest_weight").after(0)
     if ratio.values.size < WARM_UP:
@@ -150,7 +150,7 @@ def not_moving(run: Run) -> Finding | None:
     return Finding("not_moving", "problem", ratio.span, (seen,), cause, change, 0.9)
 
 
-def momentum_shock(run: Run) -> Finding | None:
+def momentum_shock(run: RunRecord) -> Finding | None:
     """The loss jumps when the momentum rises."""
     loss, hyper = run.loss, run.hyper
     if hyper is None or not run.knows("momentum", "initial_momentum", "momentum_epoch"):

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from recsvc.client import Client
+from tests.conftest import on_sqlite
 
 DEFAULTS = {
     "title": None,
@@ -98,6 +99,7 @@ UNACCEPTABLE = pytest.mark.parametrize(
 )
 
 
+@on_sqlite
 @UNACCEPTABLE
 def test_a_description_that_cannot_be_kept_is_refused(client, body):
     answer = client.put("/v1/items/i", content=body, headers={"content-type": "application/json"})
@@ -149,6 +151,7 @@ def test_a_patch_of_an_unknown_item_is_not_found_and_creates_none(client):
     assert client.get("/v1/items/a%2Fb").status_code == 404
 
 
+@on_sqlite
 @UNACCEPTABLE
 def test_a_patch_that_cannot_be_kept_is_refused_and_changes_nothing(client, body):
     made = client.put("/v1/items/i", json=WHOLE).json()

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from recsvc.api.app import create_app
 from tests.api.conftest import settings_for
+from tests.conftest import on_sqlite
 
 NDJSON = {"content-type": "application/x-ndjson"}
 
@@ -61,6 +62,7 @@ def test_any_id_can_be_rated_listed_and_forgotten(client, odd):
     assert (gone.status_code, gone.json()["type"]) == (404, "/problems/rating-not-found")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "code", "said"),
     [
@@ -86,6 +88,7 @@ def test_a_bad_rating_is_refused_by_field_value_and_remedy(scaled, body, code, s
     assert scaled.get("/v1/users/u/ratings").status_code == 404
 
 
+@on_sqlite
 @pytest.mark.parametrize("bad", ["x" * 257, "a\tb", "a\x00b", "\x7f", "\x85"])
 @pytest.mark.parametrize("field", ["user_id", "item_id"])
 def test_an_id_that_cannot_be_one_is_refused_by_name(client, bad, field):
@@ -163,6 +166,7 @@ def test_ndjson_is_taken_line_by_line(client):
     ]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("content", "content_type", "status", "said"),
     [

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from recsvc.api.app import create_app
-from recsvc.db.jobs.queue import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, job_lease
 from recsvc.db.session import unit_of_work
 from recsvc.service.context import Context
 from recsvc.service.jobs.runner import carry_out
@@ -24,7 +24,7 @@ def work(context: Context) -> None:
         job = JobQueue(session).claim(
             worker="w", now=datetime.now(UTC), lease_seconds=60, max_attempts=3
         )
-        lease = lease_of(job)
+        lease = job_lease(job)
     carry_out(context, job.id, lease)
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recsvc.db.jobs.queue import JobQueue, lease_of
+from recsvc.db.jobs.queue import JobQueue, job_lease
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.service.jobs.runner import carry_out
@@ -16,7 +16,7 @@ def carry_out_the_next_job(context) -> JobState:
     claim = {"worker": "w1", "now": datetime.now(UTC), "lease_seconds": 60, "max_attempts": 3}
     with unit_of_work(context.database) as session:
         job = JobQueue(session).claim(**claim)
-        number, lease = job.id, lease_of(job)
+        number, lease = job.id, job_lease(job)
     return carry_out(context, number, lease)
 
 

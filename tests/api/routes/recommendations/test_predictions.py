@@ -5,6 +5,7 @@ import math
 import pytest
 
 from tests.api.conftest import publish_a_trained_model
+from tests.conftest import on_sqlite
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def predictions(client, user_id="u3", *, item_id):
     return answer.json()
 
 
+@on_sqlite
 def test_each_item_asked_gets_its_distribution_in_the_order_asked(trained):
     body = predictions(trained, item_id=["i7", "i2", "i7"])
 
@@ -82,6 +84,7 @@ def test_ids_with_slashes_are_asked_for_like_others(trained):
     assert [item["item_id"] for item in body["items"]] == ["i/1", "i1"]
 
 
+@on_sqlite
 @pytest.mark.parametrize("asked", [{}, {"item_id": [f"i{number}" for number in range(501)]}])
 def test_no_item_or_more_than_five_hundred_are_refused(trained, asked):
     answer = trained.get("/v1/users/u3/predictions", params=asked)

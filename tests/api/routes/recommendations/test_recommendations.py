@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from recsvc.api.app import create_app
 from tests.api.conftest import publish_a_trained_model, settings_for
-from tests.conftest import eventually
+from tests.conftest import eventually, on_sqlite
 
 LIST = "/v1/users/{}/recommendations"
 ITEMS = {f"i{number}" for number in range(10)}
@@ -90,6 +90,7 @@ def test_ids_with_slashes_and_letters_of_any_script_are_users_like_others(traine
         assert set(ids(answer)) == ITEMS - {"i1"}
 
 
+@on_sqlite
 @pytest.mark.parametrize("address", ["a%00b", "%01", "x" * 257])
 def test_an_id_that_cannot_be_one_is_refused(trained, address):
     for kind in ("recommendations", "predictions?item_id=i1"):
@@ -97,11 +98,13 @@ def test_an_id_that_cannot_be_one_is_refused(trained, address):
         assert problem["type"] == "/problems/invalid-id"
 
 
+@on_sqlite
 @pytest.mark.parametrize("n", [1, 500])
 def test_the_shortest_and_the_longest_list_can_be_asked_for(trained, n):
     assert len(ids(trained.get(LIST.format("nobody"), params={"n": n}))) == min(n, 10)
 
 
+@on_sqlite
 @pytest.mark.parametrize("n", ["0", "-1", "501", "x", "1.5", ""])
 def test_a_list_of_another_length_is_refused(trained, n):
     assert field_of(refused(trained.get(LIST.format("u3"), params={"n": n}))) == "n"
@@ -116,6 +119,7 @@ def test_each_item_to_be_excluded_is_named_by_itself(trained):
     assert after == [before[1], *before[3:]]
 
 
+@on_sqlite
 def test_more_than_five_hundred_exclusions_are_refused(trained):
     many = {"exclude": [f"x{number}" for number in range(501)]}
 
@@ -143,6 +147,7 @@ def test_titles_come_and_hidden_items_do_not(trained, app):
 # ------------------------------------------------------------------------- the same again
 
 
+@on_sqlite
 def test_the_same_list_is_not_sent_twice_to_who_names_its_tag(trained):
     first = trained.get(LIST.format("u3"))
     tag = first.headers["etag"]
@@ -152,6 +157,7 @@ def test_the_same_list_is_not_sent_twice_to_who_names_its_tag(trained):
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
 
 
+@on_sqlite
 def test_another_list_has_another_tag(trained):
     tag = trained.get(LIST.format("u3")).headers["etag"]
     trained.put("/v1/users/u3/ratings/i3", json={"value": 1})
@@ -231,6 +237,7 @@ def test_without_ratings_popular_items_come(trained):
     assert {place["source"] for place in answer.json()["items"]} == {"popular"}
 
 
+@on_sqlite
 def test_of_two_ratings_of_one_item_the_last_counts(trained):
     twice = trained.post("/v1/recommendations", json=given(("i1", 1), ("i1", 5)))
     once = trained.post("/v1/recommendations", json=given(("i1", 5)))
@@ -238,6 +245,7 @@ def test_of_two_ratings_of_one_item_the_last_counts(trained):
     assert twice.json() == once.json()
 
 
+@on_sqlite
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e308"])
 def test_a_value_that_is_no_finite_number_is_refused(trained, value):
     body = f'{{"ratings": [{{"item_id": "i1", "value": {value}}}]}}'
@@ -250,6 +258,7 @@ def test_a_value_that_is_no_finite_number_is_refused(trained, value):
     json.dumps(problem, allow_nan=False)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -272,6 +281,7 @@ def test_a_body_that_cannot_be_taken_is_refused_with_the_field(trained, body, fi
     assert field_of(refused(trained.post("/v1/recommendations", json=body))) == field
 
 
+@on_sqlite
 def test_a_value_off_the_declared_scale_is_refused(database_url, tmp_path):
     settings = settings_for(database_url, tmp_path / "home", rating_scale="1:5:1")
     app = create_app(settings)

@@ -8,6 +8,7 @@ import pytest
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
+from tests.conftest import on_sqlite
 from tests.factories.workers import BASELINES, SPEC, start
 
 
@@ -37,6 +38,7 @@ def test_everything_has_a_default_even_the_body(client):
     assert job["model_kind"] == "joint_rbm"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [

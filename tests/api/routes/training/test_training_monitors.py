@@ -1,7 +1,7 @@
 """Looks inside the machine, over HTTP, and findings among the events."""
 
 from recsvc.db.session import unit_of_work
-from recsvc.db.training.inspections import Monitors
+from recsvc.db.training.inspections import Inspections
 from recsvc.rbm.diagnosis import Change, Evidence, Finding
 from tests.api.routes.jobs.test_job_events import events
 from tests.factories.workers import start
@@ -16,7 +16,7 @@ FINDING = Finding(
 def look(database, epoch, *activity):
     seen = {"n_cases": 2, "n_units": 2, "activity": bytes(activity)}
     with unit_of_work(database) as session:
-        Monitors(session).add(1, epoch, seen | {"weights": COUNTED, "updates": COUNTED})
+        Inspections(session).add(1, epoch, seen | {"weights": COUNTED, "updates": COUNTED})
 
 
 def test_monitors_show_the_activity_of_an_epoch_and_the_histograms_of_all(client, database):
