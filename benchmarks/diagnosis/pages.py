@@ -17,7 +17,7 @@ from recsvc.plots.svg import draw
 from recsvc.rbm.diagnosis import diagnose
 from recsvc.rbm.diagnosis.run import RunRecord
 
-FOLDER = ROOT / "docs" / "diagnosis"
+FOLDER = ROOT / "docs" / "reference" / "findings"
 SEEN = "\n## Seen\n"
 DATA = "ml-100k"
 

@@ -1,7 +1,7 @@
 """Claim – carry out – finish, one job at a time.
 
 The parent keeps the lease, listens for cancellation and signals, and settles whatever the child
-leaves unsettled; what each ending means for the job is told in docs/jobs.md.
+leaves unsettled; what each ending means for the job is told in docs/explanation/jobs.md.
 """
 
 import logging

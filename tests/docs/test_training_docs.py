@@ -1,4 +1,4 @@
-"""docs/training.md tells of every figure of the error curve, and of every schedule."""
+"""docs/explanation/training.md tells of every figure of the error curve, and of every schedule."""
 
 import re
 from dataclasses import fields
@@ -11,7 +11,7 @@ from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.value_bins import Scaling
 from tests.conftest import ROOT
 
-PAGE = (ROOT / "docs" / "training.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "training.md").read_text()
 FIRST_CELLS = re.findall(r"^\| (`.+?) \|", PAGE, re.MULTILINE)
 IN_TABLES = set(re.findall(r"`(\w+)`", " ".join(FIRST_CELLS)))
 

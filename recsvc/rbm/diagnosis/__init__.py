@@ -3,7 +3,7 @@
 Checks run in a fixed order, from what spoils every other figure to what only spoils the list; each
 compares measured figures with a threshold that has a source: [H10], Hinton's practical guide; [SM],
 the default of a rule of SageMaker Debugger; [own], seen to part healthy runs from faulty ones
-(docs/diagnosis.md). A finding names its epochs, its evidence, a cause and one change to try.
+(docs/how-to/diagnose.md). A finding names its epochs, its evidence, a cause and one change to try.
 
 A curve from elsewhere does as well, as far as its columns go: a check that lacks one says nothing.
 """

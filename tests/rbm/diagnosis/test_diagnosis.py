@@ -143,8 +143,10 @@ def test_training_that_went_back_is_told_to_begin_where_it_went_on():
 def test_every_finding_has_a_page_where_the_answer_points_to():
     files = (ROOT / "recsvc/rbm/diagnosis").rglob("*.py")
     source = "".join(file.read_text(encoding="utf-8") for file in files)
-    pages = {page.stem for page in (ROOT / "docs/diagnosis").glob("*.md")}
-    listed = re.findall(r"\]\(diagnosis/(\w+)\.md\)", (ROOT / "docs/diagnosis.md").read_text())
+    pages = {page.stem for page in (ROOT / "docs/reference/findings").glob("*.md")}
+    listed = re.findall(
+        r"\]\(\.\./reference/findings/(\w+)\.md\)", (ROOT / "docs/how-to/diagnose.md").read_text()
+    )
 
     assert pages == set(listed) == {*re.findall(r'Finding\("(\w+)"', source), *data.CAUSES}
     assert len(listed) == 34

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from recsvc.rbm.diagnosis.rules.data import CAUSES
 from tests.conftest import ROOT
 
-PAGES = sorted((ROOT / "docs/diagnosis").glob("*.md"))
+PAGES = sorted((ROOT / "docs/reference/findings").glob("*.md"))
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
