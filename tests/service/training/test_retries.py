@@ -57,7 +57,7 @@ def test_a_job_that_diverged_is_tried_again_with_all_that_is_suggested(shop):
 def test_a_finding_that_is_not_there_is_refused_and_those_that_are_named(shop):
     shop.fail(model_kind="joint_rbm", hyperparameters=DIVERGING)
 
-    with pytest.raises(UnknownFinding, match=r"'overfit'.*It does for: not_finite"):
+    with pytest.raises(UnknownFinding, match=r"'overfit'.*Available: not_finite"):
         retry(shop, apply=["overfit"])
     with pytest.raises(JobNotFound):
         shop.job(2)
