@@ -24,6 +24,7 @@ from recsvc.plots.metrics import Figure
 from recsvc.plots.panels import Span
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.jobs import queries
+from recsvc.service.training_progress import TrainingProgress
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
@@ -153,13 +154,13 @@ def get_error_curve(
 
 
 def _curve(job: Job, epochs: Sequence[TrainingEpoch]) -> ErrorCurve:
-    note, result = job.progress_note or {}, job.result or {}
+    progress = TrainingProgress.from_job(job)
     shown = [Epoch.model_validate(epoch) for epoch in epochs]
     return ErrorCurve(
         job_id=job.id,
         state=JobState(job.state),
-        best_epoch=result.get("best_epoch", note.get("best_epoch", _best(shown))),
-        baselines=result.get("baselines", note.get("baselines")),
+        best_epoch=_best(shown) if progress.best_epoch is None else progress.best_epoch,
+        baselines=progress.baselines,
         epochs=shown,
     )
 
