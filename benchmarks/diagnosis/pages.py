@@ -11,11 +11,11 @@ from benchmarks.diagnosis.faults import SHOWN
 from benchmarks.diagnosis.outcomes import piloted
 from benchmarks.diagnosis.training import ROOT, Told, run_of, told_of
 from recsvc.plots.curve_plot import Curve, plot_of
-from recsvc.plots.metrics import Figure
 from recsvc.plots.panels import Span
 from recsvc.plots.svg import draw
 from recsvc.rbm.diagnosis import diagnose
 from recsvc.rbm.diagnosis.run import RunRecord
+from recsvc.rbm.model_kind import MACHINES
 
 FOLDER = ROOT / "docs" / "reference" / "findings"
 SEEN = "\n## Seen\n"
@@ -62,8 +62,8 @@ def seen(code: str, case: Case) -> str:
     told = [before] if after is before else [before, after]
     picture = FOLDER / "pictures" / f"{code}.svg"
     picture.parent.mkdir(exist_ok=True)
-    figure = Figure.VALIDATION_NDCG if case.kind == "joint_rbm" else Figure.VALIDATION_NLL
-    figures = (figure, Figure.TRAIN_NLL) if figure is Figure.VALIDATION_NLL else (figure,)
+    figure = MACHINES[case.kind].best_metric
+    figures = (figure, "train_nll") if figure == "validation_nll" else (figure,)
     curves = [curve(n, case, one, n == 1) for n, one in enumerate(told, 1)]
     picture.write_text(draw(plot_of(curves, figures if len(told) == 1 else (figure,))))
     name, best = ("nDCG@10", max) if case.kind == "joint_rbm" else ("NLL", min)

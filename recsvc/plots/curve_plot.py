@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recsvc.plots.metrics import BASELINES, USUAL, Figure
+from recsvc.epoch_metrics import BY_NAME, CHARTS_BY_ID, USUAL, EpochMetric
 from recsvc.plots.panels import Key, Line, Panel, Plot, Span
 
 MOST_JOBS = 8  # more lines than that cannot be told apart
@@ -32,17 +32,17 @@ class Curve:
 
 def plot_of(
     curves: Sequence[Curve],
-    figures: Iterable[Figure] = (),
+    metrics: Iterable[str] = (),
     *,
     is_log: bool = False,
     ceiling: float = math.inf,
 ) -> Plot:
     """Lay out curves, one or several beside each other.
 
-    figures  those to draw; if none is named, the usual ones that there are
+    metrics  names of those to draw; if there is none, the usual ones that were measured
     ceiling  lines that go higher are cut off there
     """
-    chosen = tuple(dict.fromkeys(figures))
+    chosen = tuple(dict.fromkeys(metrics))
     panels = _panels(curves, chosen or _usual(curves), is_log=is_log, ceiling=ceiling)
     if not chosen:
         panels = [panel for panel in panels if panel.values()] or panels[1:2]  # the likelihood's
@@ -62,53 +62,53 @@ def plot_of(
     )
 
 
-def _usual(curves: Sequence[Curve]) -> tuple[Figure, ...]:
-    """Leave the training's likelihood out where there are many lines already."""
+def _usual(curves: Sequence[Curve]) -> tuple[str, ...]:
+    """Return the usual metrics; a plot of several jobs has no second line of the likelihood."""
     several = len(curves) > 1
-    return tuple(one for one in USUAL if not (several and one is Figure.TRAIN_NLL))
+    return tuple(name for name in USUAL if not (several and name == "train_nll"))
 
 
 def _panels(
-    curves: Sequence[Curve], figures: Sequence[Figure], *, is_log: bool, ceiling: float
+    curves: Sequence[Curve], names: Sequence[str], *, is_log: bool, ceiling: float
 ) -> list[Panel]:
-    groups: dict[str, list[Figure]] = {}
-    for figure in figures:
-        groups.setdefault(figure.panel, []).append(figure)
+    groups: dict[str, list[EpochMetric]] = {}
+    for name in names:
+        groups.setdefault(BY_NAME[name].quantity, []).append(BY_NAME[name])
     return [
         Panel(
-            name,
+            quantity,
             [
-                _line(curves, n, figure, is_log=is_log, is_second=place > 0)
+                _line(curves, n, metric, is_log=is_log, is_second=place > 0)
                 for n in range(len(curves))
-                for place, figure in enumerate(
-                    sorted(group, key=lambda one: one.line, reverse=True)
+                for place, metric in enumerate(
+                    sorted(group, key=lambda metric: metric.part, reverse=True)
                 )
             ],
-            _levels(curves[0], name, is_log=is_log, ceiling=ceiling),
+            _levels(curves[0], group[0], is_log=is_log, ceiling=ceiling),
             ceiling,
         )
-        for name, group in groups.items()
+        for quantity, group in groups.items()
     ]
 
 
 def _line(
-    curves: Sequence[Curve], n: int, figure: Figure, *, is_log: bool, is_second: bool
+    curves: Sequence[Curve], n: int, metric: EpochMetric, *, is_log: bool, is_second: bool
 ) -> Line:
     curve = curves[n]
     points = [
-        (int(epoch["epoch"] or 0), drawable(epoch.get(figure), is_log=is_log))
+        (int(epoch["epoch"] or 0), drawable(epoch.get(metric.name), is_log=is_log))
         for epoch in curve.epochs
     ]
     best = None if is_second else curve.best_epoch
     if len(curves) == 1:
-        return Line(Key(figure.line[0], figure.line, figure.line), points, best)
+        return Line(Key(metric.part[0], metric.part, metric.part), points, best)
     letter = chr(ord("A" if is_second else "a") + n)
-    name = f"job {curve.job_id}" + (f" {figure.line}" if is_second else "")
+    name = f"job {curve.job_id}" + (f" {metric.part}" if is_second else "")
     return Line(Key(letter, f"job{n + 1}", name), points, best, is_dashed=is_second)
 
 
-def _levels(curve: Curve, panel: str, *, is_log: bool, ceiling: float) -> dict[str, float]:
-    named = BASELINES.get(panel)
+def _levels(curve: Curve, metric: EpochMetric, *, is_log: bool, ceiling: float) -> dict[str, float]:
+    named = CHARTS_BY_ID[metric.chart].baseline if metric.chart else None
     levels = {
         name.replace("_", " "): drawable(figures.get(named), is_log=is_log)
         for name, figures in curve.baselines.items()

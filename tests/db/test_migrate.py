@@ -93,7 +93,7 @@ def shape(engine: Engine) -> dict[str, list[str]]:
     found = inspect(engine)
     return {
         table: [
-            str(found.get_columns(table)),
+            str(sorted(found.get_columns(table), key=itemgetter("name"))),
             str(found.get_pk_constraint(table)),
             str(sorted(found.get_check_constraints(table), key=itemgetter("name"))),
             str(found.get_unique_constraints(table)),

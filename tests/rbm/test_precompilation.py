@@ -110,7 +110,13 @@ def test_kernels_compiled_ahead_are_all_that_the_service_uses(runs, migrated_sql
     assert written(cache) == before
 
     answers = tmp_path / "answers"
-    output_of(start(answers, "-c", "from recsvc.rbm import warm; warm.compile_answer_kernels()"))
+    output_of(
+        start(
+            answers,
+            "-c",
+            "from recsvc.rbm import precompilation; precompilation.compile_answer_kernels()",
+        )
+    )
     before = written(answers)
     output_of(start(answers, "-c", SERVICE, place, home, "answer"))
 

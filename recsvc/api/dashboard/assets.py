@@ -44,8 +44,12 @@ def folder_of(package: str, folder: str) -> Path:
 @cache
 def read(file: Path) -> Asset:
     """Read a file for browsers."""
-    content = file.read_bytes()
-    media_type, _ = mimetypes.guess_type(file.name)
+    return asset_of(file.name, file.read_bytes())
+
+
+def asset_of(name: str, content: bytes) -> Asset:
+    """Return an asset with the media type of its name."""
+    media_type, _ = mimetypes.guess_type(name)
     return Asset(
         content,
         media_type or "application/octet-stream",
@@ -66,7 +70,13 @@ def answer(
     """Answer with a file of the folder, or 304 where the browser has it. Raises RouteNotFound."""
     if name not in names_in(folder):
         raise RouteNotFound(request.url.path)
-    asset = read(folder / name)
+    return answer_asset(request, read(folder / name), headers)
+
+
+def answer_asset(
+    request: Request, asset: Asset, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with an asset, or 304 if the browser has it."""
     known = {**SAFE, "ETag": asset.tag, **(headers or {})}
     if asset.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=known)

@@ -1,9 +1,14 @@
 """The dashboard: one page, its modules and its styles. It reads the public API and nothing else."""
 
+import json
+from functools import cache
+from typing import Any
+
 from fastapi import Request, Response
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dashboard import assets, security_headers
+from recsvc.epoch_metrics import CHARTS, Chart, metrics_of
 
 router = Router()
 
@@ -12,6 +17,30 @@ router = Router()
 async def get_dashboard(request: Request) -> Response:
     """Answer with the page; which of its views is shown stands behind the address's #."""
     return assets.answer(request, assets.OWN, "index.html", security_headers.DASHBOARD)
+
+
+@router.get("/dashboard/static/js/epoch-metrics.js")
+async def get_epoch_metrics(request: Request) -> Response:
+    """Answer with the module that lists the charts of the register of metrics."""
+    return assets.answer_asset(request, _epoch_metrics())
+
+
+@cache
+def _epoch_metrics() -> assets.Asset:
+    charts = json.dumps([_picture(chart) for chart in CHARTS], ensure_ascii=False)
+    return assets.asset_of("epoch-metrics.js", f"export const PICTURES = {charts};\n".encode())
+
+
+def _picture(chart: Chart) -> dict[str, Any]:
+    """Return a chart as js/metrics.js reads it; the first metric is drawn solid."""
+    metrics = metrics_of(chart)
+    return {
+        "id": chart.id,
+        "title": chart.title,
+        "figures": [metric.name for metric in metrics],
+        "lines": [metric.line for metric in metrics],
+        "baseline": chart.baseline,
+    }
 
 
 @router.get("/dashboard/static/{name:path}")

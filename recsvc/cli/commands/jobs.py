@@ -12,22 +12,23 @@ from recsvc.cli.commands.evaluate import print_evaluation
 from recsvc.cli.session import Reached, reach
 from recsvc.cli.views import console_output
 from recsvc.client import ApiError, Job, Unreachable
+from recsvc.epoch_metrics import BY_NAME
 
 Kind = Literal["training", "import", "evaluation"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 JobId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The job's number.")]
 
-CURVE_COLUMNS = {
-    "epoch": "epoch",
-    "validation_nll": "validation NLL",
-    "validation_rmse": "validation RMSE",
-    "validation_ndcg": "validation nDCG@10",
-    "train_nll": "train NLL",
-    "reconstruction_error": "reconstruction",
-    "update_to_weight_ratio": "update / weight",
-    "hidden_activity": "hidden activity",
-    "seconds": "seconds",
-}
+COLUMNS = (
+    "validation_nll",
+    "validation_rmse",
+    "validation_ndcg",
+    "train_nll",
+    "reconstruction_error",
+    "update_to_weight_ratio",
+    "hidden_activity",
+    "seconds",
+)
+CURVE_COLUMNS = {"epoch": "epoch"} | {name: BY_NAME[name].label for name in COLUMNS}
 
 app = typer.Typer(no_args_is_help=True, help="List, show and cancel jobs; read their error curves.")
 app.command("plot")(plot.plot)

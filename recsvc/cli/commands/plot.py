@@ -9,8 +9,8 @@ from recsvc.cli.session import reach
 from recsvc.cli.views import console_output, image_files
 from recsvc.cli.views.console_plot import print_plot
 from recsvc.client import Client
+from recsvc.epoch_metrics import MetricName
 from recsvc.plots.curve_plot import MOST_JOBS, Curve, plot_of
-from recsvc.plots.metrics import Figure
 from recsvc.plots.panels import Span
 
 
@@ -34,7 +34,7 @@ def plot(
         ),
     ],
     metric: Annotated[
-        list[Figure] | None, typer.Option(help="A figure to draw; may be repeated.")
+        list[MetricName] | None, typer.Option(help="A figure to draw; may be repeated.")
     ] = None,
     log: Annotated[bool, typer.Option("--log", help="Logarithmic axes.")] = False,
     path: Annotated[

@@ -9,7 +9,6 @@ from recsvc.cli.views import console_output, sweep_view
 from recsvc.cli.views.console_plot import print_plot
 from recsvc.client import FINAL_STATES, Client, Sweep, Trial
 from recsvc.plots.curve_plot import MOST_JOBS, Curve, plot_of
-from recsvc.plots.metrics import Figure
 
 BAR_LENGTH = 24
 LEAST_ROOM = 0.005  # of the worst trial's figure
@@ -43,7 +42,7 @@ def _print_curves(client: Client, sweep: Sweep) -> None:
         return
     curves = [_curve(client, trial) for trial in begun[:MOST_JOBS]]
     console_output.say("")
-    plot = plot_of(curves, [Figure(sweep["metric"])], ceiling=_ceiling(sweep))
+    plot = plot_of(curves, [sweep["metric"]], ceiling=_ceiling(sweep))
     print_plot(console_output.people, plot)
     if len(begun) > MOST_JOBS:
         console_output.say(f"The best {MOST_JOBS} of {len(begun)} are drawn.")

@@ -11,7 +11,6 @@ from recsvc.cli.views import console_output
 from recsvc.cli.views.console_plot import print_plot
 from recsvc.client import Job
 from recsvc.plots.curve_plot import Curve, plot_of
-from recsvc.plots.metrics import Figure
 from recsvc.plots.panels import Plot
 
 SHOWN_EPOCHS = 8
@@ -49,8 +48,8 @@ class Watching:
 
     def plot(self) -> Plot:
         """Draw what the best epoch goes by, as far as it has been seen."""
-        rated = (Figure.VALIDATION_NLL, Figure.TRAIN_NLL)
-        figures = (Figure.VALIDATION_NDCG,) if self._ranks() else rated
+        rated = ("validation_nll", "train_nll")
+        figures = ("validation_ndcg",) if self._ranks() else rated
         best, baselines = self._job.get("best_epoch"), self._job.get("baselines") or {}
         curve = Curve(self._job["id"], self._job["state"], self._epochs, best, baselines)
         return plot_of([curve], figures)

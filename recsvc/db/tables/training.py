@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Float, ForeignKey
+from sqlalchemy import CheckConstraint, Float, ForeignKey, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recsvc.db.tables.base import Base, BigKey
+from recsvc.epoch_metrics import METRICS
 
 
 class TrainingEpoch(Base):
-    """One point of a training job's error curve."""
+    """One point of a training job's error curve: the epoch and a column for each of its metrics."""
 
     __tablename__ = "training_epoch"
     __table_args__ = (
@@ -22,26 +23,15 @@ class TrainingEpoch(Base):
     )
     epoch: Mapped[int] = mapped_column(primary_key=True)
     validation_nll: Mapped[float | None] = mapped_column(Float(53))
-    validation_rmse: Mapped[float | None] = mapped_column(Float(53))
-    train_nll: Mapped[float | None] = mapped_column(Float(53))
-    reconstruction_error: Mapped[float | None] = mapped_column(Float(53))
-    train_free_energy: Mapped[float | None] = mapped_column(Float(53))
-    validation_free_energy: Mapped[float | None] = mapped_column(Float(53))
-    update_to_weight_ratio: Mapped[float | None] = mapped_column(Float(53))
-    hidden_activity: Mapped[float | None] = mapped_column(Float(53))
-    learning_rate: Mapped[float] = mapped_column(Float(53))
-    momentum: Mapped[float] = mapped_column(Float(53))
-    cd_steps: Mapped[int]
-    seconds: Mapped[float] = mapped_column(Float(53))
     validation_ndcg: Mapped[float | None] = mapped_column(Float(53))
-    prediction_spread: Mapped[float | None] = mapped_column(Float(53))
-    kept_levels: Mapped[float | None] = mapped_column(Float(53))
-    hidden_certainty: Mapped[float | None] = mapped_column(Float(53))
-    saturated_units: Mapped[float | None] = mapped_column(Float(53))
-    dead_units: Mapped[float | None] = mapped_column(Float(53))
-    unit_similarity: Mapped[float | None] = mapped_column(Float(53))
-    largest_weight: Mapped[float | None] = mapped_column(Float(53))
-    rollbacks: Mapped[int | None]
+
+
+# Queries read the two metrics above by name; the register lists all of them.
+for _metric in METRICS:
+    if _metric.name not in TrainingEpoch.__table__.columns:
+        _type = Integer() if _metric.is_count else Float(53)
+        _column = mapped_column(_type, nullable=not _metric.is_setting)
+        setattr(TrainingEpoch, _metric.name, _column)
 
 
 class TrainingMonitor(Base):

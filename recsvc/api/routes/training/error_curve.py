@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Query, Response
-from pydantic import Field
+from pydantic import Field, create_model
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import LARGEST_INTEGER, JobId, Now, ReadingDep, ServingDep
@@ -17,10 +17,10 @@ from recsvc.api.openapi import responses
 from recsvc.api.schemas import Answer
 from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobKind, JobState, TrainingEpoch
+from recsvc.epoch_metrics import METRICS, EpochMetric, MetricName
 from recsvc.errors import JobNotFound
 from recsvc.plots import svg
 from recsvc.plots.curve_plot import MOST_JOBS, Curve, plot_of
-from recsvc.plots.metrics import Figure
 from recsvc.plots.panels import Span
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.jobs import queries
@@ -44,53 +44,28 @@ class Scale(StrEnum):
     LOG = "log"
 
 
-class Epoch(Answer):
+class EpochNumber(Answer):
     """One pass over the ratings: its figures. Null where the job does not compute one."""
 
     epoch: int = Field(examples=[1])
-    validation_nll: float | None = Field(
-        examples=[1.32], description="Mean −log p(level | item, user) on held-out ratings."
+
+
+def _field(metric: EpochMetric) -> tuple[Any, Any]:
+    """Return the type and the description of a metric's field."""
+    number = int if metric.is_count else float
+    type_ = number if metric.is_setting else number | None
+    return type_, Field(examples=[metric.example], description=f"{metric.text}.")
+
+
+if TYPE_CHECKING:
+    Epoch = EpochNumber
+else:
+    Epoch = create_model(
+        "Epoch",
+        __base__=EpochNumber,
+        __doc__=EpochNumber.__doc__,
+        **{metric.name: _field(metric) for metric in METRICS},
     )
-    validation_rmse: float | None = Field(examples=[0.97], description="In units of the ratings.")
-    validation_ndcg: float | None = Field(
-        examples=[0.31],
-        description="nDCG@10 of up to 1,024 users, hidden units alone; null of a kind that only "
-        "rates. Where there is one, it says which epoch is the best.",
-    )
-    train_nll: float | None = Field(examples=[1.28])
-    reconstruction_error: float | None = Field(examples=[0.41])
-    train_free_energy: float | None = Field(examples=[-112.4])
-    validation_free_energy: float | None = Field(
-        examples=[-110.9], description="Apart from the training one: overfitting."
-    )
-    update_to_weight_ratio: float | None = Field(examples=[0.001])
-    prediction_spread: float | None = Field(
-        examples=[0.55], description="Deviation of expected ratings over that of given ones."
-    )
-    kept_levels: float | None = Field(
-        examples=[0.48], description="Share of ratings that the Gibbs chain gave back unchanged."
-    )
-    hidden_activity: float | None = Field(examples=[0.31], description="Mean of P(h = 1 | v).")
-    hidden_certainty: float | None = Field(
-        examples=[0.22], description="Mean of |P(h = 1 | v) − ½|."
-    )
-    saturated_units: float | None = Field(
-        examples=[0.02], description="Share of hidden units on, or off, for nearly everybody."
-    )
-    dead_units: float | None = Field(
-        examples=[0.0], description="Share of hidden units that say the same of everybody."
-    )
-    unit_similarity: float | None = Field(
-        examples=[0.61], description="Greatest |cosine| between the weights of two hidden units."
-    )
-    largest_weight: float | None = Field(examples=[1.7], description="Of all, without its sign.")
-    rollbacks: int | None = Field(
-        examples=[0], description="Times that training diverged and went on from its best epoch."
-    )
-    learning_rate: float = Field(examples=[0.01])
-    momentum: float = Field(examples=[0.9])
-    cd_steps: int = Field(examples=[1])
-    seconds: float = Field(examples=[0.42])
 
 
 class ErrorCurve(Answer):
@@ -128,7 +103,7 @@ def get_error_curve(
     now: Now,
     form: Annotated[CurveFormat, Query(alias="format")] = CurveFormat.JSON,
     metric: Annotated[
-        list[Figure], Query(description="Of a picture: the figures to draw.", max_length=20)
+        list[MetricName], Query(description="Of a picture: the figures to draw.", max_length=20)
     ] = [],  # noqa: B006 - FastAPI copies it
     beside: Annotated[
         list[Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]],
@@ -155,18 +130,17 @@ def get_error_curve(
 
 def _curve(job: Job, epochs: Sequence[TrainingEpoch]) -> ErrorCurve:
     progress = TrainingProgress.from_job(job)
-    shown = [Epoch.model_validate(epoch) for epoch in epochs]
     return ErrorCurve(
         job_id=job.id,
         state=JobState(job.state),
-        best_epoch=_best(shown) if progress.best_epoch is None else progress.best_epoch,
+        best_epoch=_best(epochs) if progress.best_epoch is None else progress.best_epoch,
         baselines=progress.baselines,
-        epochs=shown,
+        epochs=[Epoch.model_validate(epoch) for epoch in epochs],
     )
 
 
-def _best(epochs: list[Epoch]) -> int | None:
-    """Give the best epoch as training sees it, as long as the job has not named it."""
+def _best(epochs: Sequence[TrainingEpoch]) -> int | None:
+    """Return the best epoch by the rule of training, for a job that has not reported it yet."""
     judged = [
         (
             math.inf if epoch.validation_ndcg is None else -epoch.validation_ndcg,

@@ -1,32 +1,14 @@
-// The figures of an error curve: which belong in one picture, and which baselines compare.
+// Error curves and the pictures of them, which the service lists: recsvc/epoch_metrics.py.
 import { placeOf } from "./charts/canvas.js";
+import { PICTURES } from "./epoch-metrics.js";
 
-/** Pictures of an error curve. The first of two figures is drawn solid, the second dashed. */
-export const PICTURES = [
-  { id: "ndcg", title: "nDCG@10", figures: ["validation_ndcg"], baseline: "ndcg_at_10", rises: true },
-  { id: "nll", title: "Negative log-likelihood", figures: ["validation_nll", "train_nll"], baseline: "nll" },
-  { id: "rmse", title: "RMSE", figures: ["validation_rmse"], baseline: "rmse" },
-  { id: "reconstruction", title: "Reconstruction error", figures: ["reconstruction_error"] },
-  { id: "free_energy", title: "Free energy", figures: ["validation_free_energy", "train_free_energy"] },
-  { id: "update", title: "Update to weight ratio", figures: ["update_to_weight_ratio"] },
-  { id: "units", title: "Hidden units", figures: ["saturated_units", "dead_units"] },
-  { id: "activity", title: "Hidden activity", figures: ["hidden_activity", "hidden_certainty"] },
-  { id: "similarity", title: "Unit similarity", figures: ["unit_similarity"] },
-  { id: "weight", title: "Largest weight", figures: ["largest_weight"] },
-  { id: "spread", title: "Prediction spread", figures: ["prediction_spread"] },
-  { id: "kept", title: "Kept levels", figures: ["kept_levels"] },
-  { id: "rate", title: "Learning rate", figures: ["learning_rate"] },
-  { id: "momentum", title: "Momentum", figures: ["momentum"] },
-  { id: "seconds", title: "Seconds an epoch", figures: ["seconds"] },
-];
+export { PICTURES };
 
-const NAMES = { saturated_units: "saturated", dead_units: "dead", hidden_activity: "mean", hidden_certainty: "certainty" };
+const NAMES = new Map(PICTURES.flatMap(({ figures, lines }) => figures.map((figure, place) => [figure, lines[place]])));
 
 /** What a figure's line is called within its picture. */
 export function lineName(figure) {
-  if (figure.startsWith("validation_")) return "validation";
-  if (figure.startsWith("train_")) return "training";
-  return NAMES[figure] || "training";
+  return NAMES.get(figure);
 }
 
 /** An error curve by columns: quick to draw, and grown by an epoch at a time. */
