@@ -14,8 +14,7 @@ RUN /opt/recsvc/bin/pip install --quiet --require-hashes -r requirements-runtime
 
 COPY pyproject.toml README.md LICENSE ./
 COPY migrations migrations
-COPY docs/problems.md docs/problems.md
-COPY docs/diagnosis docs/diagnosis
+COPY docs/reference docs/reference
 COPY recsvc recsvc
 # The compiled kernels are valid for a source of one time stamp; layers keep whole seconds, so give it one.
 RUN pip install --quiet hatchling==1.33.0 \

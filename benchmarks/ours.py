@@ -25,7 +25,7 @@ from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.training.schedules import pace
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, learn_joint_epoch, train
-from recsvc.service.models.comparison import Split
+from recsvc.service.models.split import Split
 from recsvc.service.training import model_selection
 
 VALIDATION_SHARE = 0.1
@@ -45,12 +45,16 @@ def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind
     judged = model_of(split, state.best_params, kind)
     if kind != "joint_rbm":
         return Folded.of(judged, ratings)
-    judged = model_selection.coupled(judged, split, hyper)
-    judged = model_selection.rated(judged, split, hyper, seed=seed, told=lambda _: None)
+    judged = model_selection.fit_couplings(judged, split, hyper)
+    judged = model_selection.fit_rating_ensemble(
+        judged, split, hyper, seed=seed, start_phase=lambda _: None
+    )
     nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
     long = replace(hyper, epochs=max(1, state.best_epoch))
     state = fitted(split, ratings, nothing, long, kind, seed)
-    model = model_selection.relearned(judged, model_of(split, state.params, kind), split, hyper)
+    model = model_selection.refit_on_all_ratings(
+        judged, model_of(split, state.params, kind), split, hyper
+    )
     return Folded.of(model, ratings)
 
 

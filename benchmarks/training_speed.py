@@ -95,8 +95,8 @@ def own_fit(ratings: RatingMatrix) -> float:
     def job() -> None:
         folded = ours.fit(ratings, STARS, seed=0, kind="joint_rbm")
         split = ours.division(ratings, STARS, seed=0)
-        comparison.baseline_figures(split)
-        comparison.figures(folded.model, split)
+        comparison.evaluate_baselines(split)
+        comparison.evaluate_model(folded.model, split)
 
     return seconds(job)
 

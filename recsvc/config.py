@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What an operator can set; each field is the variable RECSVC_<NAME>. See docs/settings.md."""
+    """The settings; each field is the variable RECSVC_<NAME>. See docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix="RECSVC_", extra="ignore")
 

@@ -103,14 +103,16 @@ def test_files_have_at_most_400_lines_and_only_kernels_a_layout_of_their_own():
 
 @pytest.mark.parametrize("field", Settings.model_fields)
 def test_every_setting_is_documented(field: str):
-    documented = (ROOT / "docs" / "settings.md").read_text()
+    documented = (ROOT / "docs" / "reference" / "settings.md").read_text()
 
     assert f"| `RECSVC_{field.upper()}` |" in documented
 
 
 def test_every_documented_setting_exists():
     documented = re.findall(
-        r"^\| `RECSVC_(\w+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE
+        r"^\| `RECSVC_(\w+)` \|",
+        (ROOT / "docs" / "reference" / "settings.md").read_text(),
+        re.MULTILINE,
     )
 
     assert {name.lower() for name in documented} - {"url"} == set(Settings.model_fields)
@@ -120,7 +122,7 @@ def test_every_documented_setting_exists():
     "name", ["home", "host", "port", "rating_scale", "log_level", "shelf_keep"]
 )
 def test_a_documented_default_is_the_default(name: str):
-    documented = (ROOT / "docs" / "settings.md").read_text()
+    documented = (ROOT / "docs" / "reference" / "settings.md").read_text()
 
     assert f"| `RECSVC_{name.upper()}` | `{Settings.model_fields[name].default}` |" in documented
 
@@ -168,7 +170,9 @@ def _bare(requirement: str) -> str:
 
 def test_every_command_is_documented():
     documented = re.findall(
-        r"^\| `recsvc ([a-z ]*[a-z])", (ROOT / "docs/command-line.md").read_text(), re.MULTILINE
+        r"^\| `recsvc ([a-z ]*[a-z])",
+        (ROOT / "docs/reference/command-line.md").read_text(),
+        re.MULTILINE,
     )
 
     assert sorted(documented) == sorted(_commands(get_command(app)))
@@ -198,3 +202,21 @@ def test_every_link_between_documents_leads_somewhere(document: Path):
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text())
 
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+
+
+def test_decisions_are_all_in_the_index_with_title_and_status():
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text()
+    rows = re.findall(r"^\| \[(\d{4})\]\((.+?)\) \| (.+) \| (.+) \|$", index, re.MULTILINE)
+
+    assert rows == [
+        (path.name[:4], path.name, *_title_and_status(path.read_text())) for path in DECISIONS
+    ]
+
+
+def _title_and_status(decision: str) -> tuple[str, str]:
+    match = re.match(r"# \d{4} (.+)\n\n\*\*Status:\*\* (.+)\n\n", decision)
+    assert match, decision[:80]
+    return match[1], match[2]

@@ -17,7 +17,7 @@ from recsvc.rbm.diagnosis import diagnose, finding_codes
 from recsvc.rbm.diagnosis.run import RunRecord
 from recsvc.rbm.model_kind import MACHINES
 
-FOLDER = ROOT / "docs" / "diagnosis"
+FOLDER = ROOT / "docs" / "reference" / "findings"
 SEEN = "\n## Seen\n"
 DATA = "ml-100k"
 

@@ -1,7 +1,7 @@
 """Every error leaves as RFC 9457 `application/problem+json`.
 
 One table gives each family of `recsvc.errors` its status. `type` opens `/problems/<code>`, the
-class's section of docs/problems.md.
+class's section of docs/reference/problems.md.
 """
 
 import json

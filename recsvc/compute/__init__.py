@@ -1,1 +1,1 @@
-"""Where the numbers are crunched: `local` is this process. Not SQLAlchemy's engine."""
+"""Training in this process, its memory and its time. Not SQLAlchemy's engine."""

@@ -1,8 +1,8 @@
-"""Train in this process, on as many threads as allowed, if it fits."""
+"""Train in this process, on the configured number of threads, if the memory suffices."""
 
 from collections.abc import Iterator
 
-from recsvc.compute.memory import available_bytes
+from recsvc.compute.machine_memory import available_bytes
 from recsvc.errors import NotEnoughMemory
 from recsvc.rbm.evaluation import use_threads
 from recsvc.rbm.model_kind import ModelKind
@@ -11,14 +11,14 @@ from recsvc.rbm.training import trainer
 from recsvc.rbm.training.trainer import EpochReport, TrainerState, TrainingData
 
 
-def refuse_what_does_not_fit(needed_bytes: int, *, limit_bytes: int | None) -> None:
-    """Raise NotEnoughMemory rather than be killed half-way.
+def check_memory(required_bytes: int, *, limit_bytes: int | None) -> None:
+    """Raise NotEnoughMemory if a job needs more memory than is available.
 
-    limit_bytes  what an operator allows; None: what the machine has left
+    limit_bytes  the configured limit; None: the memory that the machine has left
     """
     available = available_bytes() if limit_bytes is None else limit_bytes
-    if needed_bytes > available:
-        raise NotEnoughMemory(needed_bytes, available)
+    if required_bytes > available:
+        raise NotEnoughMemory(required_bytes, available)
 
 
 def train(
@@ -30,6 +30,6 @@ def train(
     state: TrainerState,
     n_threads: int,
 ) -> Iterator[tuple[EpochReport, TrainerState]]:
-    """Do what `recsvc.rbm.training.train` does, here."""
+    """Run `recsvc.rbm.training.trainer.train` on so many threads."""
     use_threads(n_threads)
     return trainer.train(data, hyper, seed=seed, state=state, model_kind=model_kind)

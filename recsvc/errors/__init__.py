@@ -64,7 +64,7 @@
 
 A class's docstring is its title; its message is the detail: field, value and remedy. Keyword
 arguments are facts, which the problem document contains as members. `recsvc.api.problems` maps each
-family to an HTTP status. docs/problems.md has a heading for each class.
+family to an HTTP status. docs/reference/problems.md has a heading for each class.
 """
 
 from recsvc.errors.base import Conflict, InvalidInput, NotFound, NotReady, RecsvcError

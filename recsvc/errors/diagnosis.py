@@ -19,8 +19,8 @@ class UnknownFinding(InvalidInput):
 
     def __init__(self, job_id: int, code: str, known: list[str]) -> None:
         super().__init__(
-            f"apply has {code!r}, which the diagnosis of training job {job_id} does not suggest a "
-            f"change for. It does for: {', '.join(known) or 'nothing'}.",
+            f"apply: {code!r} is not a finding of training job {job_id} that suggests a change. "
+            f"Available: {', '.join(known) or 'none'}.",
             field="apply",
             value=code,
             known=known,

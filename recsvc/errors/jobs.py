@@ -38,8 +38,8 @@ class AttemptsExhausted(RecsvcError):
 
     def __init__(self, job_id: int, attempts: int, last: str) -> None:
         super().__init__(
-            f"Job {job_id} was tried {attempts} times without reaching a checkpoint; "
-            f"the last attempt ended so: {last}. See the worker's log.",
+            f"Job {job_id} failed {attempts} times without reaching a new checkpoint. "
+            f"Last error: {last}. See the worker's log.",
             job_id=job_id,
             attempts=attempts,
         )

@@ -1,4 +1,4 @@
-"""What a use case needs from its surroundings, opened once a process."""
+"""The context of use cases: database, shelf and limits, opened once for each process."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from recsvc.shelf import Shelf
 
 
 class ContextSettings(Protocol):
-    """The settings that a context is opened with; `recsvc.config.Settings` has them."""
+    """The settings that open a context; `recsvc.config.Settings` implements them."""
 
     home: Path
     rating_scale: str
@@ -22,21 +22,21 @@ class ContextSettings(Protocol):
     shelf_keep: int
 
     def effective_database_url(self) -> str:
-        """Give the database's URL."""
+        """Return the URL of the database."""
 
     def effective_shelf_url(self) -> str:
-        """Give the shelf's URL."""
+        """Return the URL of the shelf."""
 
     def effective_training_threads(self) -> int:
-        """Give the threads a training job may use."""
+        """Return the number of threads of a training job."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """Database, shelf and the bounds that an operator has set.
+    """Database, shelf and the configured limits.
 
-    `rating_scale`        None: inferred from the ratings at training
-    `memory_limit_bytes`  None: what the machine has
+    rating_scale        None: inferred from the ratings at training
+    memory_limit_bytes  None: the memory that the machine has left
     """
 
     database: Database
@@ -55,19 +55,19 @@ def open_context(
     connections: int = CONNECTIONS,
     wait_seconds: float = WAIT_SECONDS,
 ) -> Context:
-    """Make the home folder, bring the database up to date, and open database and shelf.
+    """Create the home folder, migrate the database, and open database and shelf.
 
-    `migrate`  False in a process whose parent has brought the database up to date
-    `connections`, `wait_seconds`  of the database: see `Database`
-    Raises ConfigurationError, InvalidScale or DatabaseUnavailable, each saying what to change.
+    migrate                    False in a process whose parent has migrated the database
+    connections, wait_seconds  of the database: see `Database`
+    Raises ConfigurationError, InvalidScale, DatabaseUnavailable, each with a remedy.
     """
     rating_scale = _rating_scale(settings.rating_scale)
-    _make_home(settings.home)
+    _create_home(settings.home)
     database = Database(
         settings.effective_database_url(), connections=connections, wait_seconds=wait_seconds
     )
     if migrate:
-        from recsvc.db.migrate import upgrade  # here, for it takes as long to load as the rest
+        from recsvc.db.migrate import upgrade  # takes as long to import as all the rest
 
         with closing(Database(settings.effective_database_url())) as patient:
             upgrade(patient)
@@ -89,11 +89,11 @@ def _rating_scale(text: str) -> RatingScale | None:
         raise InvalidScale(text, str(error)) from error
 
 
-def _make_home(home: Path) -> None:
+def _create_home(home: Path) -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"RECSVC_HOME is {str(home)!r}, which cannot be made: {error.strerror}. "
-            "Name a folder that this user may write to."
+            f"RECSVC_HOME is {str(home)!r}, which cannot be created: {error.strerror}. "
+            "Set it to a folder that this user may write to."
         ) from error

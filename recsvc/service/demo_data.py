@@ -1,7 +1,7 @@
-"""A small shop with planted tastes: for a demonstration, when there is no data at hand.
+"""Demonstration data: a generated shop whose users have known tastes.
 
-Pure and seeded. Every user likes two genres, dislikes one and is lukewarm about the rest, so that
-anybody can see whether the recommendations are right.
+Pure and seeded. Every user likes two genres, dislikes one and is neutral about the rest, so that
+the quality of recommendations is visible.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ GENRES: dict[str, tuple[str, ...]] = {
 ADJECTIVES = ("Hidden", "Last", "Northern", "Golden", "Broken", "Quiet")
 
 LIKING, DISLIKING, NOISE = 1.5, -1.5, 0.6
-LEAST_RATINGS, MOST_RATINGS = 12, 60
+MIN_RATINGS, MAX_RATINGS = 12, 60
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class GeneratedItem:
 
 @dataclass(frozen=True)
 class GeneratedUser:
-    """A user, and the tastes that were planted."""
+    """A generated user with known tastes."""
 
     user_id: str
     likes: tuple[str, str]
@@ -42,22 +42,24 @@ class GeneratedUser:
 
 @dataclass(frozen=True)
 class Shop:
-    """The whole shop; `ratings` holds (user_id, item_id, value 1–5), each pair once."""
+    """The generated shop; `ratings` has (user_id, item_id, value 1–5), each pair once."""
 
     items: list[GeneratedItem]
     users: list[GeneratedUser]
     ratings: list[tuple[str, str, int]]
 
 
-def generate(n_users: int = 600, *, seed: int = 0) -> Shop:
-    """Make a shop of 216 books; the same seed makes the same shop."""
+def generate_shop(n_users: int = 600, *, seed: int = 0) -> Shop:
+    """Generate a shop of 216 books; the same seed generates the same shop."""
     rng = np.random.default_rng(seed)
     items = _catalogue()
-    users = [_user(number, rng) for number in range(1, n_users + 1)]
+    users = [_generate_user(number, rng) for number in range(1, n_users + 1)]
     quality = rng.normal(0.0, 0.4, len(items))
     popularity = 1.0 / np.arange(1, len(items) + 1)[rng.permutation(len(items))] ** 0.6
     ratings = [
-        rating for user in users for rating in _ratings_of(user, items, quality, popularity, rng)
+        rating
+        for user in users
+        for rating in _generate_ratings(user, items, quality, popularity, rng)
     ]
     return Shop(items, users, ratings)
 
@@ -75,25 +77,25 @@ def _catalogue() -> list[GeneratedItem]:
     ]
 
 
-def _user(number: int, rng: np.random.Generator) -> GeneratedUser:
+def _generate_user(number: int, rng: np.random.Generator) -> GeneratedUser:
     first, second, worst = rng.choice(list(GENRES), 3, replace=False)
     return GeneratedUser(f"reader-{number:03}", (str(first), str(second)), str(worst))
 
 
-def _ratings_of(
+def _generate_ratings(
     user: GeneratedUser,
     items: list[GeneratedItem],
     quality: np.ndarray,
     popularity: np.ndarray,
     rng: np.random.Generator,
 ) -> list[tuple[str, str, int]]:
-    """Rate some items: the popular ones sooner, and those of a liked genre sooner still."""
+    """Return ratings of some items; popular items and liked genres are more probable."""
     taste = np.array([_taste(user, item) for item in items])
-    chance = popularity * np.exp(0.6 * taste)
-    n = int(rng.integers(LEAST_RATINGS, MOST_RATINGS + 1))
-    rated = rng.choice(len(items), n, replace=False, p=chance / chance.sum())
-    felt = 3.0 + taste + quality + rng.normal(0.0, NOISE, len(items))
-    values = np.clip(np.rint(felt), 1, 5).astype(int)
+    probability = popularity * np.exp(0.6 * taste)
+    n = int(rng.integers(MIN_RATINGS, MAX_RATINGS + 1))
+    rated = rng.choice(len(items), n, replace=False, p=probability / probability.sum())
+    perceived = 3.0 + taste + quality + rng.normal(0.0, NOISE, len(items))
+    values = np.clip(np.rint(perceived), 1, 5).astype(int)
     return [(user.user_id, items[item].item_id, int(values[item])) for item in rated]
 
 

@@ -1,4 +1,4 @@
-"""The shelf does not grow without bound: what nothing points at any more is removed."""
+"""Retention: retire old model versions and remove unreferenced objects from the shelf."""
 
 from datetime import datetime, timedelta
 
@@ -9,29 +9,29 @@ from recsvc.service.models import publishing
 from recsvc.service.tuning import sweep_status
 from recsvc.shelf import Shelf
 
-GRACE = timedelta(hours=1)  # between an object's arrival and the row that points at it
+GRACE = timedelta(hours=1)  # between storing an object and the row that refers to it
 
 
-def clear(context: Context, *, now: datetime, grace: timedelta = GRACE) -> int:
-    """Retire the versions beyond `shelf_keep` and remove the objects that nothing points at.
+def clear_shelf(context: Context, *, now: datetime, grace: timedelta = GRACE) -> int:
+    """Retire versions and remove unreferenced objects; return the number of objects removed.
 
-    The published version is never retired, nor is the best of each of the latest sweeps.
-    Gives the number of objects removed.
+    The newest `shelf_keep` versions, the published one and the best one of each of the latest
+    `shelf_keep` sweeps are kept.
     """
     with unit_of_work(context.database) as session:
         bests = sweep_status.best_versions(session, context.shelf_keep)
-        for version in publishing.versions_to_retire(session, context.shelf_keep, but=bests):
+        for version in publishing.select_for_retirement(session, context.shelf_keep, but=bests):
             version.retired_at = now
     with reading(context.database) as session:
-        wanted = find_shelf_references(session)
-    return sweep(context.shelf, wanted, older_than=now - grace)
+        referenced = find_shelf_references(session)
+    return remove_unreferenced(context.shelf, referenced, older_than=now - grace)
 
 
-def sweep(shelf: Shelf, wanted: set[str], *, older_than: datetime) -> int:
-    """Remove the objects that are not wanted and were written before then; say how many."""
+def remove_unreferenced(shelf: Shelf, referenced: set[str], *, older_than: datetime) -> int:
+    """Remove unreferenced objects written before `older_than`; return their number."""
     removed = 0
     for found in shelf.objects():
-        if found.sha256 not in wanted and found.modified_at < older_than:
+        if found.sha256 not in referenced and found.modified_at < older_than:
             shelf.remove(found.sha256)
             removed += 1
     shelf.remove_abandoned(older_than)

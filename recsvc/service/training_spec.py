@@ -1,4 +1,4 @@
-"""What somebody asks of a training job."""
+"""The specification of a training job."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 from recsvc.rbm import auto_hyperparameters
 from recsvc.rbm.auto_hyperparameters import Choice, Shape
 from recsvc.rbm.diagnosis import Change
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Hyperparameters
 
 Publish = Literal["if_better", "never", "always"]
@@ -15,16 +15,16 @@ Publish = Literal["if_better", "never", "always"]
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """What somebody asked for; kept as the job's `spec`.
+    """The requested training, stored as the job's `spec`.
 
     hyperparameters   changes to the defaults of the kind of machine
-    validation_share  of the ratings, on which epochs and versions are compared
+    validation_share  share of the ratings on which epochs and versions are compared
     publish           "if_better" than the published version, by validation nDCG@10
-    warm_start        begin at the published version's weights instead of at random ones
-    retry_of          the job whose diagnosis suggested the changes, if it was asked for so
-    autopilot         follow the diagnosis: see `recsvc.service.training.autopilot`
+    warm_start        initialise with the published version's weights instead of random ones
+    retry_of          the job whose diagnosis suggested the changes, None if there is none
+    autopilot         follow the diagnosis: see `recsvc.service.tuning.autopilot`
     trying            the change that autopilot tries with this job
-    tried             what it has tried before, oldest first
+    tried             the changes that autopilot tried before, oldest first
     """
 
     hyperparameters: dict[str, Any] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class TrainingSpec:
     tried: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the form in which a job keeps it."""
+        """Return the form that a job stores."""
         return asdict(self)
 
     @classmethod
@@ -47,26 +47,35 @@ class TrainingSpec:
         """Read a job's `spec`."""
         return cls(**spec)
 
-    def changed(self, changes: Sequence[Change]) -> "TrainingSpec":
-        """Apply changes; of two to one hyperparameter, that of the first finding.
+    def with_changes(self, changes: Sequence[Change]) -> "TrainingSpec":
+        """Apply changes; the first of two to one hyperparameter wins.
 
-        Another kind of machine begins with its own defaults: rates of one kind say nothing of
-        another.
+        Another kind of machine starts with its own defaults, because learning rates of different
+        kinds are not comparable.
         """
         by_name = {change.hyperparameter: change.to for change in reversed(changes)}
         if by_name.pop("warm_start", None) is not None:
-            return replace(self, warm_start=False).changed(
+            return replace(self, warm_start=False).with_changes(
                 [change for change in changes if change.hyperparameter != "warm_start"]
             )
         if (kind := by_name.get("model_kind")) is not None:
             return replace(self, model_kind=cast(ModelKind, kind), hyperparameters={})
-        changed = Hyperparameters.typed({**self.hyperparameters, **by_name})
-        return replace(self, hyperparameters=changed)
+        typed = Hyperparameters.typed({**self.hyperparameters, **by_name})
+        return replace(self, hyperparameters=typed)
 
-    def chosen(self) -> Hyperparameters:
-        """Give all hyperparameters. Raises UnknownHyperparameter, InvalidHyperparameter."""
+    def all_hyperparameters(self) -> Hyperparameters:
+        """Return all hyperparameters. Raises UnknownHyperparameter, InvalidHyperparameter."""
         return Hyperparameters.chosen(self.model_kind, self.hyperparameters)
 
-    def suited(self, shape: Shape) -> tuple[Hyperparameters, dict[str, Choice]]:
-        """Give all hyperparameters for data of this shape, and which of them it has decided."""
+    def resolve_hyperparameters(self, shape: Shape) -> tuple[Hyperparameters, dict[str, Choice]]:
+        """Return all hyperparameters for data of this shape, and those chosen from the shape."""
         return auto_hyperparameters.suited(self.model_kind, shape, self.hyperparameters)
+
+    def find_ignored(self) -> dict[str, list[ModelKind]]:
+        """Return the requested hyperparameters without effect, with the kinds they apply to."""
+        ignored = {kind: machine.ignored_hyperparameters for kind, machine in MACHINES.items()}
+        return {
+            name: [kind for kind, names in ignored.items() if name not in names]
+            for name in self.hyperparameters
+            if name in ignored[self.model_kind]
+        }

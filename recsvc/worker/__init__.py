@@ -1,6 +1,6 @@
-"""The worker: takes jobs from the queue and carries each out in a child process.
+"""The worker: claims jobs from the queue and runs each in a child process.
 
-loop → child; a child is spawned, never forked, and cannot outlive its parent.
+loop → job_process; a child is spawned, not forked, and ends with its parent.
 """
 
 import signal
@@ -20,10 +20,10 @@ GRACE_SECONDS = 5.0
 
 
 def run(settings: Settings, *, once: bool = False, find: FindUseCase = use_case) -> None:
-    """Carry out jobs until SIGTERM, SIGINT or the end of the process that started this one.
+    """Run jobs until SIGTERM, SIGINT or the end of the parent process.
 
-    `once`  stop as soon as no job is due
-    `find`  returns the use case of a kind of job; a function of a module, for the child imports it
+    once  stop as soon as no job is due
+    find  returns the use case of a kind of job; a module's function, because the child imports it
     """
     logs.configure(settings.log_level)
     stopping = threading.Event()

@@ -1,4 +1,4 @@
-"""`python -m recsvc.worker`: a worker, and nothing else."""
+"""Run a worker: `python -m recsvc.worker`."""
 
 import sys
 

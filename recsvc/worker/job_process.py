@@ -1,4 +1,4 @@
-"""The process in which one job is carried out."""
+"""The child process that runs one job."""
 
 import os
 import signal
@@ -23,15 +23,15 @@ log = structlog.stdlib.get_logger("recsvc.worker")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Child:
-    """A running job's process and the last words it may have left."""
+class JobProcess:
+    """The process of a running job, and the error that it may have reported."""
 
     def __init__(self, process: BaseProcess, report: Connection) -> None:
         self.process = process
         self._report = report
 
-    def told(self) -> str:
-        """Say how the process ended, in its own words where it had any."""
+    def exit_report(self) -> str:
+        """Return the error that the process reported, else how it ended."""
         with suppress(EOFError, OSError):
             if self._report.poll():
                 return str(self._report.recv())
@@ -42,28 +42,28 @@ class Child:
 
 
 @contextmanager
-def started(settings: Settings, lease: Lease, find: FindUseCase) -> Iterator[Child]:
-    """Start the child that carries the job out; at the end of the block it lives no more."""
+def start_job_process(settings: Settings, lease: Lease, find: FindUseCase) -> Iterator[JobProcess]:
+    """Start the process that runs the job; kill it at the end of the block."""
     spawning = get_context("spawn")
     ours, theirs = spawning.Pipe(duplex=False)
-    child = spawning.Process(target=_child, args=(settings, lease, find, theirs), name="job")
-    with _signals_held_back():
+    child = spawning.Process(target=_run_job, args=(settings, lease, find, theirs), name="job")
+    with _block_signals():
         child.start()
     theirs.close()
     try:
-        yield Child(child, ours)
+        yield JobProcess(child, ours)
     finally:
         child.kill()
         child.join()
 
 
-def _child(settings: Settings, lease: Lease, find: FindUseCase, report: Connection) -> None:
-    """Carry out one job. Stopping it is the parent's business, so signals to the group pass by."""
+def _run_job(settings: Settings, lease: Lease, find: FindUseCase, report: Connection) -> None:
+    """Run one job. Ignores stop signals to the process group, because the parent stops it."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     parent_watch.die_with_parent()
-    _step_back()
+    _lower_priority()
     os.environ["NUMBA_NUM_THREADS"] = str(settings.effective_training_threads())
     logs.configure(settings.log_level)
     job_log = log.bind(worker=lease.worker, job_id=lease.job_id, fence=lease.fence)
@@ -79,20 +79,20 @@ def _child(settings: Settings, lease: Lease, find: FindUseCase, report: Connecti
     else:
         job_log.info("job finished", state=state)
     sys.stderr.flush()
-    os._exit(0)  # all is written; taking a large heap apart would keep the next job waiting
+    os._exit(0)  # everything is written; freeing a large heap would delay the next job
 
 
-def _step_back() -> None:
-    """Leave the processor to those who wait for an answer."""
+def _lower_priority() -> None:
+    """Lower the process's priority, so that API requests come first."""
     os.nice(10)
-    with suppress(AttributeError, OSError):  # Linux alone has it, and may forbid it
+    with suppress(AttributeError, OSError):  # exists on Linux only, and may be forbidden
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """A signal for all processes must not end the child before it has learned to ignore it."""
-    resource_tracker.ensure_running()  # starting it later would let the signals through
+def _block_signals() -> Iterator[None]:
+    """Block stop signals until the child ignores them."""
+    resource_tracker.ensure_running()  # its later start would unblock the signals
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield

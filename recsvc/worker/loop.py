@@ -1,7 +1,7 @@
-"""Claim – carry out – finish, one job at a time.
+"""The worker's loop: claim, run and settle one job at a time.
 
-The parent keeps the lease, listens for cancellation and signals, and settles whatever the child
-leaves unsettled; what each ending means for the job is told in docs/jobs.md.
+The parent renews the lease, watches for cancellation and signals, and records the job's end if
+the child has not. docs/explanation/jobs.md describes the result of each stop reason.
 """
 
 import logging
@@ -28,13 +28,13 @@ from recsvc.worker import job_process
 
 log = structlog.stdlib.get_logger("recsvc.worker")
 
-IDLE_SECONDS = 0.5  # between two looks at an empty queue
-TICK_SECONDS = 0.25  # between two looks at a running job
-EXIT_SECONDS = 2.0  # for a child that has written its job's end, or been refused to
+IDLE_SECONDS = 0.5  # between two queries of an empty queue
+TICK_SECONDS = 0.25  # between two checks of a running job
+EXIT_SECONDS = 2.0  # for the exit of a child that has lost its lease or recorded its job's end
 
 
-class Ending(Enum):
-    """Why the parent stopped watching its child."""
+class StopReason(Enum):
+    """The reason why the parent stopped watching its child."""
 
     EXITED = auto()
     CANCELLED = auto()
@@ -43,7 +43,7 @@ class Ending(Enum):
 
 
 class Worker:
-    """One job at a time, under a name that no other worker has ever had."""
+    """Runs one job at a time, under a unique name."""
 
     def __init__(
         self, settings: Settings, context: Context, stopping: threading.Event, find: FindUseCase
@@ -56,12 +56,12 @@ class Worker:
         self._log = log.bind(worker=self.name)
 
     def work(self, *, once: bool) -> None:
-        """Claim and carry out, until told to stop."""
+        """Claim and run jobs until the worker stops."""
         self._log.info("worker started", home=str(self._settings.home))
         while not self._stopping.is_set():
             job = self._claim()
             if job is not None:
-                self._carry_out(job)
+                self._run_job(job)
                 self._clear_shelf()
             elif once:
                 break
@@ -82,42 +82,44 @@ class Worker:
             self._log.warning("database unavailable", detail=error.detail)
             return None
 
-    def _carry_out(self, job: Job) -> None:
+    def _run_job(self, job: Job) -> None:
         lease = job_lease(job)
         job_log = self._log.bind(job_id=job.id, kind=job.kind)
         job_log.info("job claimed", attempt=job.attempt, fence=job.fence)
-        with job_process.started(self._settings, lease, self._find) as started:
-            ending = self._watch(started.process, lease)
-        told = started.told()
+        with job_process.start_job_process(self._settings, lease, self._find) as child:
+            reason = self._watch(child.process, lease)
+        report = child.exit_report()
         try:
-            state = self._settle(lease, ending, told)
-        except LeaseLost:  # as it should be: the child wrote the job's end itself
-            job_log.log(logging.WARNING if ending is Ending.LOST else logging.DEBUG, "lease over")
+            state = self._settle(lease, reason, report)
+        except LeaseLost:  # the usual case: the child has recorded the job's end
+            job_log.log(
+                logging.WARNING if reason is StopReason.LOST else logging.DEBUG, "lease over"
+            )
         except DatabaseUnavailable as error:
-            job_log.warning("job not settled", ending=ending.name.lower(), detail=error.detail)
+            job_log.warning("job not settled", ending=reason.name.lower(), detail=error.detail)
         else:
-            job_log.info("job settled", ending=ending.name.lower(), state=state, told=told)
+            job_log.info("job settled", ending=reason.name.lower(), state=state, report=report)
 
-    def _watch(self, process: BaseProcess, lease: Lease) -> Ending:
-        """Keep the lease until the child exits or must be ended."""
+    def _watch(self, process: BaseProcess, lease: Lease) -> StopReason:
+        """Renew the lease until the child exits or must be stopped."""
         beat_every = self._settings.lease_seconds / 3
         beat_at = time.monotonic() + beat_every
         while process.is_alive():
             process.join(min(TICK_SECONDS, beat_every))
             if self._stopping.is_set():
-                return Ending.STOPPING
+                return StopReason.STOPPING
             is_beat = time.monotonic() >= beat_at
             if is_beat:
                 beat_at = time.monotonic() + beat_every
             try:
                 if self._is_cancelled(lease, beat=is_beat):
-                    return Ending.CANCELLED
+                    return StopReason.CANCELLED
             except LeaseLost:
                 process.join(EXIT_SECONDS)
-                return Ending.LOST if process.is_alive() else Ending.EXITED
+                return StopReason.LOST if process.is_alive() else StopReason.EXITED
             except DatabaseUnavailable as error:
                 self._log.warning("database unavailable", detail=error.detail)
-        return Ending.EXITED
+        return StopReason.EXITED
 
     def _is_cancelled(self, lease: Lease, *, beat: bool) -> bool:
         if beat:
@@ -126,18 +128,18 @@ class Worker:
         with reading(self._context.database) as session:
             return JobQueue(session).cancel_requested(lease)
 
-    def _settle(self, lease: Lease, ending: Ending, told: str) -> JobState:
-        """Write what became of the job, unless the child has. Raises LeaseLost where it has."""
+    def _settle(self, lease: Lease, reason: StopReason, report: str) -> JobState:
+        """Record the job's end. Raises LeaseLost if the child has recorded it."""
         now = datetime.now(UTC)
         with unit_of_work(self._context.database) as session:
             queue = JobQueue(session)
-            if ending is Ending.CANCELLED:
+            if reason is StopReason.CANCELLED:
                 job = queue.finish(lease, JobState.CANCELLED, now=now)
-            elif ending is Ending.STOPPING:
+            elif reason is StopReason.STOPPING:
                 job = queue.return_to_queue(lease, now=now)
             else:
                 job = queue.fail_attempt(
-                    lease, now=now, last=told, max_attempts=self._settings.max_attempts
+                    lease, now=now, last=report, max_attempts=self._settings.max_attempts
                 )
             return JobState(job.state)
 
@@ -145,7 +147,7 @@ class Worker:
         if self._stopping.is_set():
             return
         try:
-            removed = retention.clear(self._context, now=datetime.now(UTC))
+            removed = retention.clear_shelf(self._context, now=datetime.now(UTC))
         except (RecsvcError, OSError) as error:
             self._log.warning("shelf not cleared", detail=str(error))
         else:

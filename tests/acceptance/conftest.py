@@ -15,7 +15,7 @@ import pytest
 
 from recsvc.client import Client, Job
 from recsvc.config import Settings
-from recsvc.service.demo_data import generate
+from recsvc.service.demo_data import generate_shop
 from tests.cli.conftest import RECSVC, Served, environment, start_serving
 from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.worker.conftest import is_alive
@@ -227,7 +227,7 @@ def fill(client: Client, n_users: int = 150) -> None:
     """Send the ratings of a small generated shop."""
     ratings = [
         {"user_id": user, "item_id": item, "value": value}
-        for user, item, value in generate(n_users).ratings
+        for user, item, value in generate_shop(n_users).ratings
     ]
     report = client.send_ratings(ratings)
     assert report["accepted"] == len(ratings)

@@ -1,7 +1,7 @@
-"""The figures that benchmarks measure in process, once more as a shop would find them: over HTTP.
+"""Quality over HTTP, with default hyperparameters and one split each.
 
-One split each, by default hyperparameters; bars as in docs/model.md. Lists are asked of users who
-are stored with their train ratings, and are measured by the benchmarks' own evaluator.
+The bars are those of docs/explanation/model.md. Users are stored with their train ratings; the
+evaluator of the benchmarks measures their lists.
 """
 
 import csv

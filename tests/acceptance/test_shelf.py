@@ -44,7 +44,7 @@ def test_the_last_five_versions_and_the_published_one_stay_and_the_others_go(mak
 
     assert cards[2]["checkpoint_sha256"] in objects(site.home)  # for an hour more
     context = open_context(site.as_settings(), migrate=False)
-    retention.clear(context, now=datetime.now(UTC) + timedelta(seconds=1), grace=timedelta(0))
+    retention.clear_shelf(context, now=datetime.now(UTC) + timedelta(seconds=1), grace=timedelta(0))
     context.database.close()
 
     kept = [card for card in cards.values() if not card["retired_at"]]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.client import Client
-from recsvc.service.demo_data import generate
+from recsvc.service.demo_data import generate_shop
 from tests.conftest import LONG_WAIT_SECONDS, PATIENCE_SECONDS
 
 OF_THE_TESTER = ("RECSVC_", "FORCE_COLOR", "TTY_", "LINES", "PYTHONIOENCODING", "PYTHONUTF8")
@@ -102,7 +102,7 @@ def ratings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with file.open("w", newline="") as stream:
         rows = csv.writer(stream)
         rows.writerow(("user_id", "item_id", "rating"))
-        rows.writerows(generate(150).ratings)
+        rows.writerows(generate_shop(150).ratings)
         rows.writerow(("reader-001", "book-001", "lots"))
         rows.writerow(("", "book-001", "4"))
     return file

@@ -1,9 +1,10 @@
-"""The engine of this process."""
+"""Training in this process."""
 
 import numpy as np
 import pytest
 
 from recsvc.compute import local
+from recsvc.errors import NotEnoughMemory
 from recsvc.rbm.params import Hyperparameters, initial_params
 from recsvc.rbm.training import trainer
 from recsvc.rbm.training.trainer import TrainerState, TrainingData
@@ -28,3 +29,19 @@ def test_this_process_learns_what_the_trainer_does_on_any_number_of_threads(mode
 
     assert learned(local.train, model_kind, n_threads=1) == expected
     assert learned(local.train, model_kind, n_threads=2) == expected
+
+
+def test_what_needs_more_than_there_is_is_refused_with_both_figures():
+    local.check_memory(1000, limit_bytes=1000)
+
+    with pytest.raises(NotEnoughMemory, match=r"about 2,000 MB and 1,000 MB are available") as told:
+        local.check_memory(2_000_000_000, limit_bytes=1_000_000_000)
+
+    assert told.value.facts == {"needed_bytes": 2_000_000_000, "available_bytes": 1_000_000_000}
+
+
+def test_without_a_limit_the_machine_has_the_say():
+    local.check_memory(1, limit_bytes=None)
+
+    with pytest.raises(NotEnoughMemory):
+        local.check_memory(10**18, limit_bytes=None)

@@ -1,4 +1,4 @@
-"""docs/training.md documents every schedule and scaling."""
+"""docs/explanation/training.md documents every schedule and scaling."""
 
 import re
 from dataclasses import fields
@@ -10,7 +10,7 @@ from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.value_bins import Scaling
 from tests.conftest import ROOT
 
-PAGE = (ROOT / "docs" / "training.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "training.md").read_text()
 FIRST_CELLS = re.findall(r"^\| (`.+?) \|", PAGE, re.MULTILINE)
 IN_TABLES = set(re.findall(r"`(\w+)`", " ".join(FIRST_CELLS)))
 

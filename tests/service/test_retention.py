@@ -73,8 +73,8 @@ def retired(context) -> list[int]:
 def test_what_nothing_points_at_is_removed_after_an_hour(context):
     put(context, "forgotten")
 
-    assert retention.clear(context, now=NOW + timedelta(minutes=50)) == 0
-    assert retention.clear(context, now=LATER) == 1
+    assert retention.clear_shelf(context, now=NOW + timedelta(minutes=50)) == 0
+    assert retention.clear_shelf(context, now=LATER) == 1
     assert on_the_shelf(context, "forgotten") == [False]
 
 
@@ -83,7 +83,7 @@ def test_the_last_versions_and_the_published_one_are_kept(context):
     with unit_of_work(context.database) as session:
         publishing.publish(session, versions[0], now=NOW)
 
-    retention.clear(context, now=LATER)
+    retention.clear_shelf(context, now=LATER)
 
     assert retired(context) == versions[1:3]
     for n in range(1, 6):
@@ -94,9 +94,9 @@ def test_the_last_versions_and_the_published_one_are_kept(context):
 def test_clearing_again_removes_nothing_more(context):
     for number in range(4):
         trained(context, number)
-    retention.clear(context, now=LATER)
+    retention.clear_shelf(context, now=LATER)
 
-    assert retention.clear(context, now=LATER) == 0
+    assert retention.clear_shelf(context, now=LATER) == 0
     assert len(list(context.shelf.objects())) == 2 * 3
 
 
@@ -104,7 +104,7 @@ def test_a_snapshot_that_two_versions_share_stays_as_long_as_one_does(context):
     for _ in range(3):
         trained(context, 1)
 
-    retention.clear(context, now=LATER)
+    retention.clear_shelf(context, now=LATER)
 
     assert len(retired(context)) == 1
     assert on_the_shelf(context, "weights 1", "judged 1", "snapshot 1") == [True] * 3
@@ -122,12 +122,12 @@ def test_what_an_unfinished_job_works_on_is_kept_until_it_ends(context):
         queue.record_judged_model(lease, put(context, "judged"))
         queue.record_checkpoint(lease, put(context, "checkpoint"))
 
-    retention.clear(context, now=LATER)
+    retention.clear_shelf(context, now=LATER)
     texts = ("upload", "snapshot", "judged", "checkpoint", "old checkpoint")
     assert on_the_shelf(context, *texts) == [True, True, True, True, False]
 
     with unit_of_work(context.database) as session:
         JobQueue(session).finish(lease, JobState.CANCELLED, now=NOW)
         JobQueue(session).request_cancel(1, "import", now=NOW)
-    retention.clear(context, now=LATER)
+    retention.clear_shelf(context, now=LATER)
     assert on_the_shelf(context, *texts) == [False] * 5

@@ -102,10 +102,10 @@ def _given(data: Path) -> Material:
 
 def _generated(home: Path) -> Material:
     from recsvc.service.demo_data import (
-        generate,  # brings numpy: other commands need not wait for it
+        generate_shop,  # brings numpy: other commands need not wait for it
     )
 
-    shop = generate()
+    shop = generate_shop()
     console_output.say(
         f"No data was given, so these {len(shop.ratings):,} ratings of {len(shop.items)} books by "
         f"{len(shop.users)} readers are generated, with tastes planted in them."

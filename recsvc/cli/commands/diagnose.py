@@ -111,11 +111,11 @@ def _read(curves: Path) -> list[dict[str, Any]]:
 
 def _names(curves: Path, columns: Sequence[str]) -> dict[str, str]:
     """Give what each column that is known means, and say which are not."""
-    from recsvc.service.diagnosis.job_diagnosis import COLUMNS
+    from recsvc.service.diagnosis.run_records import CURVE_COLUMNS
 
     if "epoch" not in columns:
         raise ClientError(f"{curves} has no column 'epoch'. Its first line must name columns.")
-    known = {*COLUMNS, "seconds"}
+    known = {*CURVE_COLUMNS, "seconds"}
     names: dict[str, str] = {}
     unknown = []
     for column in columns:
@@ -130,7 +130,7 @@ def _names(curves: Path, columns: Sequence[str]) -> dict[str, str]:
         else:
             names[column] = name
     if len(names) == 1:
-        figures = ", ".join([*ALIASES, *(name for name in COLUMNS if name != "epoch")])
+        figures = ", ".join([*ALIASES, *(name for name in CURVE_COLUMNS if name != "epoch")])
         raise ClientError(f"{curves} has no figure beside 'epoch'. These are known: {figures}.")
     if unknown:
         console_output.note(f"{escape(str(curves))}: not known here, and left: {_listed(unknown)}.")

@@ -35,9 +35,10 @@ def serve(
 ) -> None:
     """Serve the API, with one worker for imports and training.
 
-    Data is kept in RECSVC_HOME (recsvc-data) unless RECSVC_DATABASE_URL says otherwise; all
-    settings are in docs/settings.md. SIGTERM or Ctrl-C ends it in order: answers under way are
-    finished, a training job goes back to the queue and is taken up again at the next start.
+    Data is stored in RECSVC_HOME (recsvc-data) unless RECSVC_DATABASE_URL names a database.
+    docs/reference/settings.md lists all settings. SIGTERM or Ctrl-C stops the service: requests
+    in progress are answered, and a running training job returns to the queue and resumes at the
+    next start.
     """
     settings = Settings()
     listening = spawn.listen(host or settings.host, settings.port if port is None else port)

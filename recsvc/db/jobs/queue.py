@@ -1,7 +1,7 @@
 """The queue: one row a job, moved from state to state by one statement or under its row's lock.
 
-The states are drawn in docs/jobs.md. Whatever is written here is told in `job_event` in the
-same transaction, so that a listener sees both or neither.
+docs/explanation/jobs.md draws the states. Each change is recorded in `job_event` in the same
+transaction, so that a listener sees both or neither.
 """
 
 from collections.abc import Mapping, Sequence

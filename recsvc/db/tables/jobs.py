@@ -19,7 +19,7 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands; drawn in docs/jobs.md."""
+    """Where a job stands; drawn in docs/explanation/jobs.md."""
 
     QUEUED = "queued"
     RUNNING = "running"

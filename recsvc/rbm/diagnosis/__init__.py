@@ -3,7 +3,7 @@
 Rules run in a fixed order, from those that spoil every other metric to those that only spoil the
 list. Each compares a metric with a threshold that has a source: [H10], Hinton's practical guide;
 [SM], the default of a rule of SageMaker Debugger; [own], chosen to separate healthy from faulty
-runs (docs/diagnosis.md). A finding has its epochs, evidence, a cause and one change to try.
+runs (docs/how-to/diagnose.md). A finding has its epochs, evidence, a cause and one change to try.
 
 An external curve is diagnosed as far as its columns go: a rule that lacks one finds nothing.
 """

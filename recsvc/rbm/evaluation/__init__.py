@@ -1,6 +1,6 @@
 """How good it is: how ratings are divided, the figures of ratings and of lists, a model's own.
 
-What each figure means to a reader is told in docs/evaluation.md.
+What each figure means to a reader is told in docs/explanation/evaluation.md.
 """
 
 from recsvc.rbm.evaluation.baselines import baseline_figures, most_rated_figures

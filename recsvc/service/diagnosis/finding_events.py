@@ -1,7 +1,6 @@
-"""What a diagnosis finds of a training job is told when it is first found, while the job runs."""
+"""Record each new diagnosis finding as a job event, once, while the job runs."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from recsvc.db.jobs.queue import JobQueue, Lease
@@ -10,28 +9,40 @@ from recsvc.db.tables import JobKind
 from recsvc.errors import Diverged, TrainingFailed
 from recsvc.rbm.diagnosis import Finding, diagnose
 from recsvc.service.context import Context
-from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.diagnosis.run_records import build_run_record, curve_rows
+from recsvc.service.training_progress import TrainingProgress
+from recsvc.service.training_spec import TrainingSpec
 
 
-def announce(session: Session, lease: Lease, findings: Iterable[Finding]) -> None:
-    """Tell those that were not told before. Raises LeaseLost."""
+def record_findings(session: Session, lease: Lease, findings: Iterable[Finding]) -> None:
+    """Record the findings that have no event yet. Raises LeaseLost."""
     now, queue = datetime.now(UTC), JobQueue(session)
     for finding in findings:
         queue.add_finding(lease, finding.as_dict(), now=now)
 
 
-def announce_last(
+def record_final_findings(
     context: Context,
     lease: Lease,
     *,
     metrics: Mapping[str, float | None] | None = None,
     failure: TrainingFailed | None = None,
 ) -> None:
-    """Tell what is found of a training job of which no epoch will follow. Raises LeaseLost."""
+    """Record the findings of a finished run. Raises LeaseLost.
+
+    metrics  of the model, None after a failure
+    """
     with reading(context.database) as session:
-        run = job_diagnosis.run_of(session, JobQueue(session).get(lease.job_id, JobKind.TRAINING))
-    if isinstance(failure, Diverged):
-        run = replace(run, spoilt_at=failure.epoch)
-    findings = diagnose(replace(run, is_over=True, metrics=metrics))
+        queue = JobQueue(session)
+        job = queue.get(lease.job_id, JobKind.TRAINING)
+        record = build_run_record(
+            TrainingSpec.from_dict(job.spec),
+            TrainingProgress.from_note(job.progress_note),
+            curve_rows(queue.error_curve(job.id)),
+            is_over=True,
+            diverged_at=failure.epoch if isinstance(failure, Diverged) else None,
+            metrics=metrics,
+        )
+    findings = diagnose(record)
     with unit_of_work(context.database) as session:
-        announce(session, lease, findings)
+        record_findings(session, lease, findings)

@@ -1,4 +1,4 @@
-"""Looks inside the machine of a training job: taken while it trains, read by whoever watches."""
+"""Inspections of the machine of a training job: stored while it trains, read by clients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,14 @@ from recsvc.db.training.inspections import Inspections
 from recsvc.errors import EpochNotWatched
 from recsvc.rbm.arrays import Doubles, Ints
 from recsvc.rbm.training.inspection import Histogram, Watched, watched_units
-from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.diagnosis.run_records import run_hyperparameters
+from recsvc.service.training_progress import TrainingProgress
+from recsvc.service.training_spec import TrainingSpec
 
 
 @dataclass(frozen=True)
 class Activity:
-    """What hidden units did in one epoch.
+    """The activity of hidden units in one epoch.
 
     units          (n_units,) their numbers
     probabilities  (n_cases, n_units) P(h = 1), to the nearest 255th
@@ -30,46 +32,53 @@ class Activity:
 
 
 @dataclass(frozen=True)
-class JobMonitors:
-    """The looks of a job: all histograms, and the activity of one epoch, None before the first."""
+class JobInspections:
+    """The inspections of a job.
+
+    inspections  of all monitored epochs, with their histograms
+    activity     of one epoch, None before the first inspection
+    """
 
     job: Job
-    looks: Sequence[TrainingMonitor]
+    inspections: Sequence[TrainingMonitor]
     activity: Activity | None
 
 
-def as_columns(seen: Watched) -> dict[str, Any]:
-    """Give a look as the table keeps it."""
-    n_cases, n_units = seen.activity.shape
+def inspection_columns(inspection: Watched) -> dict[str, Any]:
+    """Return an inspection as the columns of its table."""
+    n_cases, n_units = inspection.activity.shape
     return {
         "n_cases": n_cases,
         "n_units": n_units,
-        "activity": seen.activity.tobytes(),
-        "weights": _histogram(seen.weights),
-        "updates": _histogram(seen.updates),
+        "activity": inspection.activity.tobytes(),
+        "weights": _histogram_column(inspection.weights),
+        "updates": _histogram_column(inspection.updates),
     }
 
 
-def monitors_of(session: Session, job_id: int, epoch: int | None = None) -> JobMonitors:
-    """Give a job's looks, and hidden units as they were in an epoch, else in the last watched one.
+def read_inspections(session: Session, job_id: int, epoch: int | None = None) -> JobInspections:
+    """Return a job's inspections and the activity of an epoch, by default the last inspected one.
 
     Raises JobNotFound, EpochNotWatched.
     """
     job = JobQueue(session).get(job_id, JobKind.TRAINING)
-    looks = Inspections(session).for_job(job_id)
-    chosen = looks[-1] if looks else None
+    inspections = Inspections(session).for_job(job_id)
+    chosen = inspections[-1] if inspections else None
     if epoch is not None:
-        chosen = next((look for look in looks if look.epoch == epoch), None)
+        chosen = next((one for one in inspections if one.epoch == epoch), None)
         if chosen is None:
-            raise EpochNotWatched(job_id, epoch, [look.epoch for look in looks])
-    return JobMonitors(job, looks, _activity(job, chosen) if chosen else None)
+            raise EpochNotWatched(job_id, epoch, [one.epoch for one in inspections])
+    return JobInspections(job, inspections, _activity(job, chosen) if chosen else None)
 
 
-def _activity(job: Job, look: TrainingMonitor) -> Activity:
-    given = np.frombuffer(look.activity, np.uint8).reshape(look.n_cases, look.n_units)
-    units = watched_units(job_diagnosis.hyperparameters(job).n_hidden)
-    return Activity(look.epoch, units, given / 255)
+def _activity(job: Job, inspection: TrainingMonitor) -> Activity:
+    stored = np.frombuffer(inspection.activity, np.uint8)
+    probabilities = stored.reshape(inspection.n_cases, inspection.n_units) / 255
+    hyper = run_hyperparameters(
+        TrainingSpec.from_dict(job.spec), TrainingProgress.from_note(job.progress_note)
+    )
+    return Activity(inspection.epoch, watched_units(hyper.n_hidden), probabilities)
 
 
-def _histogram(counted: Histogram) -> dict[str, Any]:
-    return {"zeros": counted.zeros, "counts": counted.counts.tolist()}
+def _histogram_column(histogram: Histogram) -> dict[str, Any]:
+    return {"zeros": histogram.zeros, "counts": histogram.counts.tolist()}

@@ -293,5 +293,5 @@ def _unrecognised(where: str, fields: Sequence[str]) -> UnrecognisedFormat:
 REMEDY = (
     "A file needs a header that names user, item and one of rating, type or quantity (such as "
     "user_id,item_id,rating), or lines of user, item, rating and perhaps a time without a header; "
-    "docs/importing.md has all."
+    "docs/how-to/import.md has all."
 )

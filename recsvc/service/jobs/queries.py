@@ -1,8 +1,9 @@
-"""Jobs of every kind, as those who asked for them see them."""
+"""Queries of jobs of every kind, and their cancellation."""
 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from recsvc.db.jobs.events import JobEvents
@@ -10,24 +11,25 @@ from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.models.versions import ModelVersions
 from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobEvent, JobState, TrainingEpoch
+from recsvc.service.training_progress import TrainingProgress
 
 PUBLISHING = "publishing"  # the phase of a job whose version is being loaded
 
 
 def get_job(session: Session, job_id: int, kind: str) -> Job:
-    """Give a job of that kind. Raises JobNotFound."""
+    """Return a job of that kind. Raises JobNotFound."""
     return JobQueue(session).get(job_id, kind)
 
 
 def list_jobs(
     session: Session, kind: str, *, before: int | None = None, limit: int = 50
 ) -> Sequence[Job]:
-    """Give up to `limit` jobs of a kind, newest first, with ids below `before`."""
+    """Return up to `limit` jobs of a kind, newest first, with ids below `before`."""
     return JobQueue(session).page(kind, before=before, limit=limit)
 
 
 def cancel_job(session: Session, job_id: int, kind: str, *, now: datetime) -> Job:
-    """End a queued job at once; a running one stops within two seconds.
+    """Cancel a job: a queued one ends at once, a running one within two seconds.
 
     Raises JobNotFound, JobFinished.
     """
@@ -35,16 +37,16 @@ def cancel_job(session: Session, job_id: int, kind: str, *, now: datetime) -> Jo
 
 
 def error_curve(session: Session, job_id: int, *, first: int = 0) -> Sequence[TrainingEpoch]:
-    """Give a training job's epochs so far, from the `first` on, in order."""
+    """Return a training job's epochs so far, in order, starting with epoch `first`."""
     return JobQueue(session).error_curve(job_id, first=first)
 
 
 def events_after(
     session: Session, job_id: int, event_id: int = 0, *, limit: int = 500
 ) -> Sequence[JobEvent]:
-    """Give what happened to a job after the event with that id, oldest first.
+    """Return a job's events after the one with that id, oldest first.
 
-    The one named `done` is the last there will ever be.
+    The event named `done` is the last one of a job.
     """
     return JobEvents(session).list_after(job_id, event_id, limit=limit)
 
@@ -52,7 +54,7 @@ def events_after(
 def defer_success(session: Session, job: Job, behind: int | None) -> bool:
     """Show a job as running if this process has not loaded the version that it has published.
 
-    behind   the last publication that is loaded, None if none is later: see `Serving.behind`
+    behind   the last loaded publication, None if none is later: see `Serving.behind`
     returns  whether the job was changed; it then no longer belongs to the session
     """
     result = job.result or {}
@@ -63,13 +65,14 @@ def defer_success(session: Session, job: Job, behind: int | None) -> bool:
         return False
     session.expunge(job)
     job.state, job.finished_at, job.result = JobState.RUNNING, None, None
-    job.progress_note = {**(job.progress_note or {}), "phase": PUBLISHING}
+    progress = TrainingProgress.from_note(job.progress_note)
+    job.progress_note = replace(progress, phase=PUBLISHING).as_note()
     return True
 
 
 def fingerprint(job: Job) -> str:
-    """Give a short text that changes whenever anything that a client sees of the job changes."""
-    seen = [
+    """Return a hash of everything that clients can see of the job."""
+    visible = [
         job.id,
         job.state,
         job.fence,
@@ -80,4 +83,4 @@ def fingerprint(job: Job) -> str:
         job.result,
         job.error,
     ]
-    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(visible, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,7 +1,8 @@
-"""A claimed job is carried out: the use case of its kind runs, and its end is written."""
+"""The runner of claimed jobs: calls the use case of the job's kind and records the job's end."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from recsvc.db.jobs.queue import JobQueue, Lease
@@ -15,11 +16,12 @@ FindUseCase = Callable[[str], UseCase]
 
 
 def use_case(kind: str) -> UseCase:
-    """Give what carries out jobs of a kind, loading no more than that kind needs."""
+    """Return the use case of a kind of job. Imports no other kind's modules."""
     if kind == JobKind.TRAINING:
         from recsvc.service.training import training_job
+        from recsvc.service.tuning.callbacks import build_tuning_callbacks
 
-        return training_job.carry_out
+        return partial(training_job.carry_out, build_callbacks=build_tuning_callbacks)
     if kind == JobKind.EVALUATION:
         from recsvc.service.models import evaluation_job
 
@@ -32,11 +34,11 @@ def use_case(kind: str) -> UseCase:
 def carry_out(
     context: Context, job_id: int, lease: Lease, find: FindUseCase = use_case
 ) -> JobState:
-    """Run a job to its end and write it, under the lease.
+    """Run a job and record its end, under the lease.
 
-    An error of ours is the job's result: it fails, for trying again would end alike. Raises
-    LeaseLost where another worker has the job by now, NotReady where the database is away, and
-    whatever else went wrong: then the job's end is not written, and it can be tried again.
+    A RecsvcError is the job's result: the job fails, because another attempt would fail alike.
+    Raises LeaseLost if another worker has the job, NotReady if the database is unavailable, and
+    any other error. Then the job's end is not recorded, and it can be attempted again.
     """
     with reading(context.database) as session:
         job = session.get_one(Job, job_id)
@@ -57,11 +59,12 @@ def _finish(
     result: dict[str, Any] | None = None,
     error: dict[str, Any] | None = None,
 ) -> JobState:
+    """Record the end of a job; in the same transaction queue the next try of autopilot."""
     with unit_of_work(context.database) as session:
         now = datetime.now(UTC)
         job = JobQueue(session).finish(lease, state, now=now, result=result, error=error)
         if job.kind == JobKind.TRAINING:
-            from recsvc.service.training import autopilot
+            from recsvc.service.tuning import autopilot
 
-            autopilot.follow(session, job, now=now)
+            autopilot.queue_next_try(session, job, now=now)
     return state

@@ -1,133 +1,101 @@
-"""The split of a snapshot, and how a model, the baselines and the published version do on it."""
+"""Evaluation of a model, the baselines and the published version on the same split."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from recsvc.rbm import evaluation
 from recsvc.rbm.arrays import Ints
-from recsvc.rbm.evaluation import LIST_LENGTH, ModelFigures, Protocol, RankingFigures
+from recsvc.rbm.evaluation import LIST_LENGTH, ModelFigures, RankingFigures
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_matrix import NO_LEVEL, RatingMatrix, RatingScale, Vocabulary
-from recsvc.rbm.snapshot import Snapshot
+from recsvc.rbm.rating_matrix import NO_LEVEL, RatingMatrix, RatingScale
+from recsvc.service.models.split import RANKED_USERS, Split
 
-SPLIT_SEED = 0  # the same for all jobs, so that versions are compared on the same ratings
-RANKED_USERS = 2000
 EASE_IN_TRAINING = 5_000  # items: above that it would cost more than training does
 EASE_AT_MOST = 20_000  # items: 1.6 GB
 
 
-@dataclass(frozen=True)
-class Split:
-    """A snapshot as levels, divided; rows are users. Interactions have levels of the scale, too.
-
-    train, validation  share no rating, and together have them all
-    """
-
-    users: Vocabulary
-    items: Vocabulary
-    scale: RatingScale
-    train: RatingMatrix
-    validation: RatingMatrix
-    everything: RatingMatrix
-    protocol: Protocol
-
-    def ranked_users(self, most: int | None = RANKED_USERS) -> Ints:
-        """Give the users whose lists are measured: those with validation items, at most `most`."""
-        return evaluation.sampled_users(self.validation, most)
-
-
-def split_of(snapshot: Snapshot, scale: RatingScale, *, share: float) -> Split:
-    """Divide the ratings; where a rating goes depends on its ids and the share alone."""
-    everything = snapshot.matrix(scale)
-    users, items = snapshot.users, snapshot.items
-    parts = evaluation.by_hash(everything, users, items, share=share, seed=SPLIT_SEED)
-    return Split(users, items, scale, parts.train, parts.test, everything, parts.protocol)
-
-
-def baseline_figures(
+def evaluate_baselines(
     split: Split,
     *,
     n: int = LIST_LENGTH,
     most_users: int | None = RANKED_USERS,
     ease_up_to: int = EASE_IN_TRAINING,
 ) -> dict[str, Any]:
-    """Measure what needs no machine: means and biases, the most-rated list and EASE.
+    """Evaluate the baselines: means and biases, the most-rated list and EASE.
 
-    ease_up_to  items; where there are more, EASE is left out
+    ease_up_to  the most items for which EASE is evaluated
     """
     if split.validation.n_ratings == 0:
         return {}
-    users, with_ease = split.ranked_users(most_users), len(split.items) <= ease_up_to
+    users, with_ease = split.sample_ranked_users(most_users), len(split.items) <= ease_up_to
     return evaluation.baseline_figures(
         split.train, split.validation, users, split.scale, n=n, with_ease=with_ease
     )
 
 
-def figures(
+def evaluate_model(
     model: Model,
     split: Split,
     *,
     n: int = LIST_LENGTH,
     most_users: int | None = RANKED_USERS,
 ) -> ModelFigures | None:
-    """Measure a model trained on this split's train ratings on its validation ratings, if any.
+    """Evaluate a model fitted to the train ratings on the validation ratings; None without any.
 
-    The guard is asked first, for it can name the users and items. Raises RatingsLeaked.
+    Raises RatingsLeaked, which names the users and items.
     """
     if split.validation.n_ratings == 0:
         return None
     train, test = split.train, split.validation
     evaluation.refuse_leaks(train, test, users=split.users, items=split.items)
     folded = Folded.of(_without_validation(model, split), train)
-    return evaluation.model_figures(folded, train, test, split.ranked_users(most_users), n=n)
+    return evaluation.model_figures(folded, train, test, split.sample_ranked_users(most_users), n=n)
 
 
-def calibration(figures: ModelFigures | None, scale: RatingScale) -> dict[str, Any]:
-    """Give what a card keeps of whether the model's probabilities are to be believed."""
+def calibration_summary(figures: ModelFigures | None, scale: RatingScale) -> dict[str, Any]:
+    """Return the calibration of the model's probabilities, as a model card stores it."""
     if figures is None or figures.ratings is None:
         return {}
     return figures.ratings.calibration.as_dict(scale)
 
 
-def ndcg_side_by_side(
-    candidate: Model, published: Model, split: Split
-) -> tuple[float, float] | None:
-    """nDCG@10 of both on the validation items of the users that both can answer; None without any.
+def compare_ndcg(candidate: Model, published: Model, split: Split) -> tuple[float, float] | None:
+    """Return nDCG@10 of both on the validation items of their common users; None without any.
 
-    An item that the published version does not know counts as missed by it; a user whom it
-    cannot answer, item-oriented, is left out for both. Popularity is that of the train ratings
-    for both: what is compared is what they learned.
+    An item that is unknown to the published version counts as a miss of that version. A user
+    that is unknown to an item-oriented version is left out for both. Both use the popularity of
+    the train ratings, so that only learned parameters differ.
     """
     rows = np.arange(len(split.users))
     if published.machine.cases_are_items:
         rows = published.users.numbers(split.users.ids)
-    users = split.ranked_users()
+    users = split.sample_ranked_users()
     users = users[rows[users] >= 0]
     if users.size == 0:
         return None
-    train, validation = _as_seen_by(published, split, rows)
+    train, validation = _in_numbers_of(published, split, rows)
     candidate, published = (_without_validation(model, split) for model in (candidate, published))
-    ours = list_figures(candidate, split.train, split.validation, users)
-    theirs = list_figures(published, train, validation, rows[users])
+    ours = ranking_metrics(candidate, split.train, split.validation, users)
+    theirs = ranking_metrics(published, train, validation, rows[users])
     return ours.ndcg_at_n, theirs.ndcg_at_n
 
 
-def list_figures(
+def ranking_metrics(
     model: Model, train: RatingMatrix, validation: RatingMatrix, users: Ints
 ) -> RankingFigures:
-    """Measure the lists of a model whose users are folded in from train ratings."""
+    """Evaluate the lists of a model whose users are folded in from train ratings."""
     scores_of = Folded.of(model, train).scores
     return evaluation.ranking_figures(scores_of, train, validation, users)
 
 
 def _without_validation(model: Model, split: Split) -> Model:
-    """Let a model know no item's popularity but from train ratings.
+    """Return the model with the items' popularity in the train ratings alone.
 
-    To answer, it counts them all; that of the very ratings it is measured on would flatter it
-    (ml-100k: nDCG@10 by 0.7 %).
+    The served model counts all ratings. Counting the ratings that it is evaluated on would
+    raise its metrics (ml-100k: nDCG@10 by 0.7 %).
     """
     counts = split.train.level_counts(split.scale.n_all_levels)
     numbers = split.items.numbers(model.items.ids)
@@ -138,13 +106,13 @@ def _without_validation(model: Model, split: Split) -> Model:
     return replace(seen, raters=model.raters.answering_from(split.train.rated(split.scale)))
 
 
-def _as_seen_by(published: Model, split: Split, rows: Ints) -> tuple[RatingMatrix, RatingMatrix]:
-    """Give train and validation ratings in the numbers and levels of an earlier model.
+def _in_numbers_of(published: Model, split: Split, rows: Ints) -> tuple[RatingMatrix, RatingMatrix]:
+    """Return train and validation ratings in the numbers and levels of an earlier model.
 
     rows  (n_users,) the row of each user of the split, −1 for none
 
-    Items new since then are no train ratings; as validation items they get numbers beyond the
-    model's own.
+    Train ratings of items that are unknown to the model are left out. In the validation ratings
+    such items get numbers beyond the model's own.
     """
     known = published.items.numbers(split.items.ids)
     n_known, is_new = len(published.items), known < 0
@@ -154,19 +122,17 @@ def _as_seen_by(published: Model, split: Split, rows: Ints) -> tuple[RatingMatri
     if published.machine.cases_are_items:
         n_rows = len(published.users)
 
-    def translated(part: RatingMatrix, n_items: int) -> RatingMatrix:
+    def translate(part: RatingMatrix, n_items: int) -> RatingMatrix:
         users, items = rows[part.users()], numbers[part.items]
         kept = (users >= 0) & (items < n_items) & (levels[part.levels] != NO_LEVEL)
         own = levels[part.levels[kept]].astype(np.uint8)
         return RatingMatrix.build(users[kept], items[kept], own, shape=(n_rows, n_items))
 
-    return translated(split.train, n_known), translated(
-        split.validation, n_known + int(is_new.sum())
-    )
+    return translate(split.train, n_known), translate(split.validation, n_known + int(is_new.sum()))
 
 
 def _levels_to(published: RatingScale, scale: RatingScale) -> Ints:
-    """Give the published model's level of each level of a scale, (n_all_levels,)."""
+    """Return the published model's level for each level of a scale, (n_all_levels,)."""
     rated = np.full(scale.n_levels, NO_LEVEL)
     if published.values:
         rated = published.levels(np.array(scale.values)).astype(np.int64)

@@ -1,7 +1,7 @@
-"""A machine fitted inside a job: every epoch is told, and the state kept to resume from."""
+"""The epochs of one fit, with checkpoints from which an interrupted job resumes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,31 +19,34 @@ from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.trainer import EpochReport, TrainerState, TrainingData
 from recsvc.service.context import Context
-from recsvc.service.models.comparison import Split
+from recsvc.service.models.split import Split
 from recsvc.service.training import initialization
 from recsvc.service.training_spec import TrainingSpec
 
 
 @dataclass(frozen=True)
-class Lap:
+class EpochResult:
     """One epoch of a fit.
 
-    seconds  that it took
-    eta      seconds that the fit still takes, None before any epoch was timed
+    seconds      that the epoch took
+    eta_seconds  estimated seconds until the end of the fit, None before any epoch was timed
+    rolled_back  whether the epoch diverged and training went back to its best epoch
     """
 
     report: EpochReport
     state: TrainerState
     seconds: float
-    eta: float | None
+    eta_seconds: float | None
+    rolled_back: bool
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What a machine is fitted to, and as what.
+class FitPlan:
+    """The ratings and hyperparameters of one fit.
 
     train, validation  rows are users
-    judged             whether it begins where a model begins that must not have seen validation
+    is_evaluated       whether the model is evaluated on the split's validation ratings, so that a
+                       warm start must not have seen them
     """
 
     spec: TrainingSpec
@@ -51,93 +54,94 @@ class Fit:
     split: Split
     train: RatingMatrix
     validation: RatingMatrix
-    judged: bool
+    is_evaluated: bool
 
     @classmethod
-    def to_train(cls, spec: TrainingSpec, hyper: Hyperparameters, split: Split) -> "Fit":
-        """Learn from train ratings; validation ratings tell how well."""
-        return cls(spec, hyper, split, split.train, split.validation, judged=True)
+    def for_train_ratings(
+        cls, spec: TrainingSpec, hyper: Hyperparameters, split: Split
+    ) -> "FitPlan":
+        """Fit to the train ratings and validate on the others."""
+        return cls(spec, hyper, split, split.train, split.validation, is_evaluated=True)
 
     @classmethod
-    def to_everything(
+    def for_all_ratings(
         cls, spec: TrainingSpec, hyper: Hyperparameters, split: Split, *, epochs: int
-    ) -> "Fit":
-        """Learn from all ratings, as long as was best for train ratings: the rate falls by then."""
-        nothing = split.everything.select(np.zeros(split.everything.n_ratings, dtype=np.bool_))
-        long = replace(hyper, epochs=max(1, epochs))
-        return cls(spec, long, split, split.everything, nothing, judged=False)
+    ) -> "FitPlan":
+        """Fit to all ratings, for as many epochs as were best for the train ratings.
 
-    def data(self) -> TrainingData:
-        """Let the rows be the machine's cases."""
+        The learning rate falls within these epochs.
+        """
+        nothing = split.everything.select(np.zeros(split.everything.n_ratings, dtype=np.bool_))
+        hyper = replace(hyper, epochs=max(1, epochs))
+        return cls(spec, hyper, split, split.everything, nothing, is_evaluated=False)
+
+    def training_data(self) -> TrainingData:
+        """Return the ratings with the machine's cases as rows."""
         train, validation, scale = self.train, self.validation, self.split.scale
         if MACHINES[self.spec.model_kind].cases_are_items:
             train, validation = train.transposed(), validation.transposed()
         return TrainingData(train, validation, np.array(scale.values), scale.first_liked)
 
 
-def first_state(
-    context: Context, fit: Fit, data: TrainingData, resumed_at: str | None
+def initial_state(
+    context: Context, plan: FitPlan, data: TrainingData, checkpoint_sha256: str | None
 ) -> tuple[TrainerState, list[str]]:
-    """Resume at a checkpoint, if there is one, or begin; with warnings for the job's result.
+    """Return the checkpointed or a new state, with warnings for the job's result.
 
-    A checkpoint that has gone bad costs time and nothing else: the same seed comes to the same
-    weights from the beginning.
+    An unreadable checkpoint costs time only: the same seed leads to the same weights.
     """
     warnings = []
-    if resumed_at is not None:
+    if checkpoint_sha256 is not None:
         try:
-            return checkpoint.read_state(context.shelf.map(resumed_at)), []
+            return checkpoint.read_state(context.shelf.map(checkpoint_sha256)), []
         except (ShelfError, CheckpointUnreadable) as error:
-            warnings.append(f"Training began again from the start: {error.detail}")
-    params, refused = initialization.first_params(
-        context, fit.split, data.train, fit.hyper, fit.spec, judged=fit.judged
+            warnings.append(f"Training restarted from the beginning: {error.detail}")
+    params, ignored = initialization.initial_params(
+        context, plan.split, data.train, plan.hyper, plan.spec, is_evaluated=plan.is_evaluated
     )
-    return TrainerState.initial(params), warnings + refused
+    return TrainerState.initial(params), warnings + ignored
 
 
-def laps(
-    context: Context, lease: Lease, fit: Fit, data: TrainingData, state: TrainerState
-) -> Iterator[Lap]:
-    """Train, keeping the state to resume from every few seconds, once what is told is written."""
-    began = saved = latest = time.monotonic()
-    first_epoch = state.epoch
+def run_epochs(
+    context: Context, lease: Lease, plan: FitPlan, data: TrainingData, state: TrainerState
+) -> Iterator[EpochResult]:
+    """Yield each epoch; store a checkpoint every few seconds, after the caller used the epoch."""
+    start = saved = latest = time.monotonic()
+    first_epoch, rollbacks = state.epoch, state.rollbacks
     epochs = local.train(
         data,
-        fit.hyper,
-        model_kind=fit.spec.model_kind,
-        seed=fit.spec.seed,
+        plan.hyper,
+        model_kind=plan.spec.model_kind,
+        seed=plan.spec.seed,
         state=state,
         n_threads=context.training_threads,
     )
     for report, reached in epochs:
         now = time.monotonic()
         done = report.epoch - first_epoch
-        eta = (fit.hyper.epochs - report.epoch) * (now - began) / done if done > 0 else None
-        yield Lap(report, reached, now - latest, eta)
+        eta = (plan.hyper.epochs - report.epoch) * (now - start) / done if done > 0 else None
+        yield EpochResult(report, reached, now - latest, eta, reached.rollbacks > rollbacks)
+        rollbacks = reached.rollbacks
         if time.monotonic() - saved >= context.checkpoint_seconds and report.epoch > 0:
-            _save(context, lease, reached)
+            _store(context, lease, checkpoint.write_state(reached), JobQueue.record_checkpoint)
             saved = time.monotonic()
         latest = time.monotonic()
 
 
-def _save(context: Context, lease: Lease, state: TrainerState) -> None:
-    """Put the state on the shelf, point the job at it, and drop the state before."""
-    sha256 = context.shelf.put(checkpoint.write_state(state))
-    with unit_of_work(context.database) as session:
-        before = session.get_one(Job, lease.job_id).checkpoint_sha256
-        JobQueue(session).record_checkpoint(lease, sha256)
-        still_wanted = find_shelf_references(session)  # a twin of this job may resume from the same
-    if before is not None and before not in still_wanted:
-        context.shelf.remove(before)
+def store_evaluated_model(context: Context, lease: Lease, model: Model) -> str:
+    """Store the fitted model, from which the job resumes from now on; return its SHA-256."""
+    return _store(context, lease, checkpoint.write_model(model), JobQueue.record_judged_model)
 
 
-def keep(context: Context, lease: Lease, judged: Model) -> str:
-    """Keep a fitted model beside the job, which goes on from it and no more from its states."""
-    sha256 = context.shelf.put(checkpoint.write_model(judged))
+def _store(
+    context: Context, lease: Lease, data: bytes, record: Callable[[JobQueue, Lease, str], None]
+) -> str:
+    """Store an object, record it on the job, and remove the checkpoint that it replaces."""
+    sha256 = context.shelf.put(data)
     with unit_of_work(context.database) as session:
         before = session.get_one(Job, lease.job_id).checkpoint_sha256
-        JobQueue(session).record_judged_model(lease, sha256)
-        still_wanted = find_shelf_references(session)
-    if before is not None and before not in still_wanted:
+        record(JobQueue(session), lease, sha256)
+        still_used = find_shelf_references(session)  # an equal job may resume from the same object
+    if before is not None and before not in still_used:
         context.shelf.remove(before)
     return sha256

@@ -1,4 +1,4 @@
-"""Where training begins: at random weights, or at those of the published version."""
+"""Initial parameters: random weights, or a warm start from the published version."""
 
 from dataclasses import replace
 
@@ -14,23 +14,23 @@ from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
 from recsvc.service.context import Context
 from recsvc.service.models import publishing
-from recsvc.service.models.comparison import Split
+from recsvc.service.models.split import Split
 from recsvc.service.training_spec import TrainingSpec
 
 
-def first_params(
+def initial_params(
     context: Context,
     split: Split,
     train: RatingMatrix,
     hyper: Hyperparameters,
     spec: TrainingSpec,
     *,
-    judged: bool,
+    is_evaluated: bool,
 ) -> tuple[Params, list[str]]:
-    """Give the parameters to begin at, and warnings of what was asked for and not possible.
+    """Return the initial parameters, and a warning if a requested warm start was impossible.
 
-    train   rows are the machine's cases
-    judged  whether a warm start is from the model that has seen no validation rating
+    train         rows are the machine's cases
+    is_evaluated  whether a warm start uses the model that has seen no validation rating
     """
     model_kind = spec.model_kind
     rng = np.random.default_rng([spec.seed, 0])
@@ -39,25 +39,25 @@ def first_params(
     )
     if not spec.warm_start:
         return cold, []
-    published = _published_model(context, judged=judged)
+    published = _read_published(context, is_evaluated=is_evaluated)
     if isinstance(published, str):
-        return cold, [f"warm_start had no effect: {published}"]
-    if reason := _unlike(published, split, hyper, model_kind):
-        return cold, [f"warm_start had no effect: {reason}"]
-    was, now = (
+        return cold, [f"warm_start was ignored: {published}"]
+    if reason := _difference(published, split, hyper, model_kind):
+        return cold, [f"warm_start was ignored: {reason}"]
+    before, now = (
         (published.users, split.users)
         if MACHINES[model_kind].cases_are_items
         else (published.items, split.items)
     )
-    return warm_params(cold, published.params, was, now), []
+    return warm_params(cold, published.params, before, now), []
 
 
-def warm_params(cold: Params, earlier: Params, was: Vocabulary, now: Vocabulary) -> Params:
-    """Take over the weights of what was known before; what is new begins as in a cold start.
+def warm_params(cold: Params, earlier: Params, before: Vocabulary, now: Vocabulary) -> Params:
+    """Copy the earlier weights of visible units that existed; new units keep their cold weights.
 
-    was, now  the visible units' ids then and now
+    before, now  ids of the visible units of the earlier model and of this one
     """
-    numbers = was.numbers(now.ids)
+    numbers = before.numbers(now.ids)
     known = numbers >= 0
     warm = replace(cold.copy(), hidden_bias=earlier.hidden_bias.copy())
     warm.weights[known] = earlier.weights[numbers[known]]
@@ -65,23 +65,23 @@ def warm_params(cold: Params, earlier: Params, was: Vocabulary, now: Vocabulary)
     return warm
 
 
-def _published_model(context: Context, *, judged: bool) -> Model | str:
-    """Give the published model, or why there is none."""
+def _read_published(context: Context, *, is_evaluated: bool) -> Model | str:
+    """Return the published model, or the reason why there is none."""
     with reading(context.database) as session:
         version = publishing.published_version(session)
     if version is None:
         return "no version is published."
     try:
-        sha256 = version.model_as_judged_sha256 if judged else version.checkpoint_sha256
+        sha256 = version.model_as_judged_sha256 if is_evaluated else version.checkpoint_sha256
         return checkpoint.read_model(context.shelf.map(sha256))
     except (ShelfError, CheckpointUnreadable) as error:
         return error.detail
 
 
-def _unlike(
+def _difference(
     published: Model, split: Split, hyper: Hyperparameters, model_kind: ModelKind
 ) -> str | None:
-    """Say what keeps the published weights from fitting, None where nothing does."""
+    """Return the difference that makes the published weights unusable; None if they are usable."""
     n_hidden = published.params.hidden_bias.size
     if published.model_kind != model_kind:
         return f"the published version is a {published.model_kind}, this job a {model_kind}."

@@ -1,4 +1,4 @@
-"""What a joint machine gets beside its hidden units: couplings for lists, raters for ratings."""
+"""Couplings and rating ensemble of a joint model, chosen on validation ratings."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,119 +16,127 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_ensemble import ensemble
 from recsvc.rbm.rating_ensemble.ensemble import Raters
-from recsvc.service.models.comparison import Split
+from recsvc.service.models.split import Split
 
 LAMBDAS = (50.0, 150.0, 500.0)
-USUAL_LAMBDA = 500.0
+DEFAULT_LAMBDA = 500.0
 COUPLING_SCALES = (0.0, 2.0, 4.0, 9.0, 18.0, 36.0)
-USUAL_COUPLING_SCALE = 9.0
-WORTH_A_CHANGE = 1.005
-USERS_TO_CHOOSE_BY = 2000
+DEFAULT_COUPLING_SCALE = 9.0
+MIN_RELATIVE_GAIN = 1.005
+MOST_RANKED_USERS = 2000
 SCORES_AT_ONCE = 2**24
 
 
-def rated(
-    model: Model, split: Split, hyper: Hyperparameters, *, seed: int, told: Callable[[str], None]
+def fit_rating_ensemble(
+    model: Model,
+    split: Split,
+    hyper: Hyperparameters,
+    *,
+    seed: int,
+    start_phase: Callable[[str], None],
 ) -> Model:
-    """Give a joint model the machines that predict its ratings, where they do it better than it.
+    """Attach the rating ensemble to a joint model if it lowers the validation RMSE.
 
-    They learn from train ratings; validation ratings tell which is better.
+    The ensemble is fitted to train ratings.
 
-    told  is called after every epoch of theirs
+    start_phase  called after every epoch of the ensemble
     """
     scale, values = split.scale, np.array(split.scale.values)
     affordable = ensemble.are_affordable(len(split.users), len(split.items), values.size)
     if hyper.rating_epochs == 0 or values.size < 2 or not affordable:
         return model
-    made = ensemble.learn(
+    steps = ensemble.learn(
         split.train.rated(scale),
         split.validation.rated(scale),
         values,
         most_epochs=hyper.rating_epochs,
         seed=seed,
     )
-    for one in made:
-        if isinstance(one, Raters):
-            kept = replace(model, raters=one)
-            better = _validation_rmse(kept, split) <= _validation_rmse(model, split)
-            if not better:
-                return model
-            return replace(kept, raters=one.answering_from(split.everything.rated(scale)))
-        told("learning how people rate")
-    raise AssertionError("the raters come last")
+    for step in steps:
+        if isinstance(step, Raters):
+            with_ensemble = replace(model, raters=step)
+            if not _validation_rmse(with_ensemble, split) <= _validation_rmse(model, split):
+                return model  # also if either is not a number
+            return replace(model, raters=step.answering_from(split.everything.rated(scale)))
+        start_phase("learning how people rate")
+    raise AssertionError("the last step is the ensemble")
 
 
-def relearned(judged: Model, model: Model, split: Split, hyper: Hyperparameters) -> Model:
-    """Give a joint model that was fitted to all ratings what the judged one was given.
+def refit_on_all_ratings(
+    evaluated: Model, model: Model, split: Split, hyper: Hyperparameters
+) -> Model:
+    """Complete a joint model that was fitted to all ratings as the evaluated one was completed.
 
-    Couplings are found anew, as strong as was best; the raters answer from all ratings already.
+    Couplings are fitted again, with the chosen strength. The ensemble is shared: it answers from
+    all ratings already.
     """
     neighbourhoods = Neighbourhoods.of(split.everything, hyper.neighbours)
     return replace(
         model,
-        couplings=neighbourhoods.couplings(judged.couplings.regularisation),
-        coupling_scale=judged.coupling_scale,
-        raters=judged.raters,
+        couplings=neighbourhoods.couplings(evaluated.couplings.regularisation),
+        coupling_scale=evaluated.coupling_scale,
+        raters=evaluated.raters,
     )
 
 
 def _validation_rmse(model: Model, split: Split) -> float:
-    """RMSE of validation ratings, everybody folded in from train ratings; 0 without any."""
-    asked = split.validation.rated(split.scale)
-    if asked.n_ratings == 0:
+    """Return the RMSE of validation ratings, users folded in from train ratings; 0 without any."""
+    ratings = split.validation.rated(split.scale)
+    if ratings.n_ratings == 0:
         return 0.0
-    shares = Folded.of(model, split.train).level_probabilities(asked.users(), asked.items)
-    errors = expected_ratings(model, shares) - model.values[asked.levels]
+    shares = Folded.of(model, split.train).level_probabilities(ratings.users(), ratings.items)
+    errors = expected_ratings(model, shares) - model.values[ratings.levels]
     return float(np.sqrt(np.mean(np.square(errors))))
 
 
-def coupled(model: Model, split: Split, hyper: Hyperparameters) -> Model:
-    """Give a joint model its couplings, with the λ and the scale that list validation ratings best.
+def fit_couplings(model: Model, split: Split, hyper: Hyperparameters) -> Model:
+    """Add couplings to a joint model, with the λ and the scale of the best validation lists.
 
-    Best is the sum of nDCG@10 on all and on liked ones; the usual scale stands unless another is
-    better by more than chance makes it (decision 0060).
+    The objective is the sum of nDCG@10 on all and on liked items. The default scale stays unless
+    another is better by more than chance explains (decision 0060).
 
-    λ is chosen for the couplings alone, the scale beside the hidden units. Without validation
-    ratings both are what has done well elsewhere.
+    λ is chosen for the couplings alone, the scale for their sum with the hidden units. Without
+    validation ratings both have their defaults.
     """
     neighbourhoods = Neighbourhoods.of(split.train, hyper.neighbours)
-    users = split.ranked_users(min(USERS_TO_CHOOSE_BY, SCORES_AT_ONCE // len(split.items)))
+    most_users = min(MOST_RANKED_USERS, SCORES_AT_ONCE // len(split.items))
+    users = split.sample_ranked_users(most_users)
     if hyper.neighbours == 0 or users.size == 0:
         return replace(
             model,
-            couplings=neighbourhoods.couplings(hyper.coupling_regularisation or USUAL_LAMBDA),
-            coupling_scale=USUAL_COUPLING_SCALE,
+            couplings=neighbourhoods.couplings(hyper.coupling_regularisation or DEFAULT_LAMBDA),
+            coupling_scale=DEFAULT_COUPLING_SCALE,
         )
 
-    def worth(scores_of: Callable[[int], Doubles | Floats]) -> float:
-        liked = split.scale.first_liked
-        figures = evaluation.ranking_figures(
-            scores_of, split.train, split.validation, users, first_liked=liked
+    def objective(scores_of: Callable[[int], Doubles | Floats]) -> float:
+        metrics = evaluation.ranking_figures(
+            scores_of, split.train, split.validation, users, first_liked=split.scale.first_liked
         )
-        return figures.ndcg_at_n + figures.liked_ndcg_at_n
+        return metrics.ndcg_at_n + metrics.liked_ndcg_at_n
 
-    def alone(couplings: Couplings) -> float:
-        return worth(lambda user: couplings.field(split.train.row(user)[0]))
+    def objective_of_couplings(couplings: Couplings) -> float:
+        return objective(lambda user: couplings.field(split.train.row(user)[0]))
 
     lambdas = [hyper.coupling_regularisation] if hyper.coupling_regularisation else LAMBDAS
-    couplings = max(neighbourhoods.path(lambdas), key=alone)
-    made = replace(model, couplings=couplings)
-    fields = _fields(model, split, users)
+    couplings = max(neighbourhoods.path(lambdas), key=objective_of_couplings)
+    coupled = replace(model, couplings=couplings)
+    fields = _fields_from_hidden_units(model, split, users)
     tempered = {
-        user: scoring.tempered_couplings(made, split.train.row(user)[0]) for user in users.tolist()
+        user: scoring.tempered_couplings(coupled, split.train.row(user)[0])
+        for user in users.tolist()
     }
 
-    def beside(scale: float) -> float:
-        return worth(lambda user: fields[user] + scale * tempered[user])
+    def objective_of_scale(scale: float) -> float:
+        return objective(lambda user: fields[user] + scale * tempered[user])
 
-    worths = {scale: beside(scale) for scale in COUPLING_SCALES}
-    best = max(worths, key=worths.__getitem__)
-    is_better = worths[best] > WORTH_A_CHANGE * worths[USUAL_COUPLING_SCALE]
-    return replace(made, coupling_scale=best if is_better else USUAL_COUPLING_SCALE)
+    objectives = {scale: objective_of_scale(scale) for scale in COUPLING_SCALES}
+    best = max(objectives, key=objectives.__getitem__)
+    is_better = objectives[best] > MIN_RELATIVE_GAIN * objectives[DEFAULT_COUPLING_SCALE]
+    return replace(coupled, coupling_scale=best if is_better else DEFAULT_COUPLING_SCALE)
 
 
-def _fields(model: Model, split: Split, users: Ints) -> dict[int, Floats]:
-    """What the hidden units say of all items to some users, (n_items,) each."""
+def _fields_from_hidden_units(model: Model, split: Split, users: Ints) -> dict[int, Floats]:
+    """Return the fields of all items from the hidden units by user, (n_items,) each."""
     hidden = joint.hidden_probabilities(model.params, split.train.rows(users))
     fields = joint.list_fields(model.params, hidden, split.scale.first_liked)
     return dict(zip(users.tolist(), fields, strict=True))

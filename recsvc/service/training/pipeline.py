@@ -1,55 +1,66 @@
-"""From ratings to a model: chosen on train and validation ratings, then learned from all of them.
+"""The training pipeline: from ratings to an evaluated model and to the model that answers requests.
 
-A machine that makes lists is fitted twice. The first fit does not see validation ratings: they tell
-which epoch is best, how strong couplings are, and what the model is worth; that one is judged, now
-and beside later versions. The second fit repeats it with all ratings, and answers.
+A machine that ranks items is fitted twice. The first fit does not see validation ratings. They
+choose the best epoch and the strength of the couplings, and evaluate the model, now and in
+comparisons with later versions. The second fit repeats the first with all ratings; its model
+answers requests.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from recsvc.db.jobs.queue import Lease
 from recsvc.db.tables import Job
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
-from recsvc.rbm.diagnosis import RunRecord
 from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.params import Hyperparameters, Params
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training.inspection import Watch
-from recsvc.rbm.training.trainer import TrainerState
+from recsvc.rbm.training.trainer import TrainerState, TrainingData
 from recsvc.service.context import Context
-from recsvc.service.models.comparison import Split
+from recsvc.service.models.split import Split
 from recsvc.service.training import fit_loop, model_selection
-from recsvc.service.training.autopilot import Pilot
-from recsvc.service.training.callbacks import Telling
-from recsvc.service.training.fit_loop import Fit, Lap
-from recsvc.service.training.median_pruner import Stopping
-from recsvc.service.training.run_recorder import GrowingRun
+from recsvc.service.training.callbacks import (
+    Callback,
+    CallbackContext,
+    CallbackFactory,
+    ProgressReporter,
+    ProgressWriter,
+    RefitReporter,
+    RollbackWarner,
+    RunRecorder,
+)
+from recsvc.service.training.fit_loop import FitPlan
 from recsvc.service.training_spec import TrainingSpec
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What came of it.
+class TrainedModels:
+    """The models that a training job has fitted.
 
-    judged         the model that has seen no validation rating
-    judged_sha256  where it is kept, None where it is the one that answers
-    model          the model that answers
-    best_epoch     of the first fit
+    evaluated         the model that has seen no validation rating
+    evaluated_sha256  its object on the shelf, None if it is also the served model
+    served            the model that answers requests
+    best_epoch        of the first fit
     """
 
-    judged: Model
-    judged_sha256: str | None
-    model: Model
+    evaluated: Model
+    evaluated_sha256: str | None
+    served: Model
     best_epoch: int
 
 
 @dataclass(frozen=True)
-class Learning:
-    """A job's way there; what was done before it was cut off is not done again.
+class TrainingPipeline:
+    """The steps of a training job between its data and its models.
 
-    warnings  for the job's result
+    Steps that an earlier attempt of the job has completed are not repeated.
+
+    snapshot         the ratings and interactions of the split
+    build_callbacks  returns further callbacks of the first fit
+    warnings         for the job's result
     """
 
     context: Context
@@ -59,100 +70,110 @@ class Learning:
     hyper: Hyperparameters
     snapshot: Snapshot
     split: Split
-    telling: Telling
+    writer: ProgressWriter
+    build_callbacks: CallbackFactory
     warnings: list[str] = field(default_factory=list)
 
-    def learned(self) -> Learned:
-        """Learn. Raises Diverged, Hopeless, ChangeNotKept, StoppedEarly, LeaseLost, ShelfError."""
-        twice = MACHINES[self.spec.model_kind].makes_lists and self.split.validation.n_ratings > 0
-        self.telling.fits = 2 if twice else 1
-        judged, sha256, resumed_at = self._kept(), self.job.judged_sha256, None
-        if judged is not None:
-            resumed_at = self.job.checkpoint_sha256
-        else:
-            judged = self._judged()
-            sha256 = fit_loop.keep(self.context, self.lease, judged) if twice else None
-        best_epoch = int(self.telling.note["best_epoch"])
-        if not twice:
-            return Learned(judged, None, judged, best_epoch)
-        last = Fit.to_everything(self.spec, self.hyper, self.split, epochs=best_epoch)
-        params = self._fitted(last, resumed_at).params
-        model = model_selection.relearned(judged, self._model(params), self.split, self.hyper)
-        return Learned(judged, sha256, model, best_epoch)
+    def run(self) -> TrainedModels:
+        """Fit the models.
 
-    def _kept(self) -> Model | None:
-        """Give the model that an earlier attempt has fitted to train ratings, if it did."""
+        Raises Diverged, Hopeless, ChangeNotKept, StoppedEarly, LeaseLost, ShelfError.
+        """
+        machine = MACHINES[self.spec.model_kind]
+        is_refitted = machine.makes_lists and self.split.validation.n_ratings > 0
+        self.writer.n_fits = 2 if is_refitted else 1
+        evaluated, sha256, resume_from = self._read_evaluated_model(), self.job.judged_sha256, None
+        if evaluated is not None:
+            resume_from = self.job.checkpoint_sha256
+        else:
+            evaluated = self._fit_to_train_ratings()
+            if is_refitted:
+                sha256 = fit_loop.store_evaluated_model(self.context, self.lease, evaluated)
+        best_epoch = self.writer.progress.best_epoch or 0
+        if not is_refitted:
+            return TrainedModels(evaluated, None, evaluated, best_epoch)
+        served = self._refit_to_all_ratings(evaluated, best_epoch, resume_from)
+        return TrainedModels(evaluated, sha256, served, best_epoch)
+
+    def _read_evaluated_model(self) -> Model | None:
+        """Return the model that an earlier attempt fitted to train ratings, if it is readable."""
         if self.job.judged_sha256 is None:
             return None
         try:
             return checkpoint.read_model(self.context.shelf.map(self.job.judged_sha256))
         except (ShelfError, CheckpointUnreadable) as error:
-            self.warnings.append(f"Training began again from the start: {error.detail}")
+            self.warnings.append(f"Training restarted from the beginning: {error.detail}")
             return None
 
-    def _judged(self) -> Model:
-        """Learn from train ratings, and choose on validation ratings what is to be chosen."""
-        first = Fit.to_train(self.spec, self.hyper, self.split)
-        resumed_at = None if self.job.judged_sha256 else self.job.checkpoint_sha256
-        model = self._model(self._fitted(first, resumed_at).best_params)
+    def _fit_to_train_ratings(self) -> Model:
+        """Fit to train ratings; choose epoch, couplings and ensemble on validation ratings."""
+        plan = FitPlan.for_train_ratings(self.spec, self.hyper, self.split)
+        resume_from = None if self.job.judged_sha256 else self.job.checkpoint_sha256
+        state, data = self._initial_state(plan, resume_from)
+        callbacks = self._first_callbacks(plan, data)
+        model = self._build_model(self._fit(plan, data, state, callbacks).best_params)
         if not MACHINES[self.spec.model_kind].rates_by_ensemble:
             return model
 
-        def told(phase: str) -> None:
-            self.telling.phase(phase, 1 / self.telling.fits)
+        def start_phase(phase: str) -> None:
+            self.writer.start_phase(phase, 1 / self.writer.n_fits)
 
-        told("coupling items")
-        model = model_selection.coupled(model, self.split, self.hyper)
-        return model_selection.rated(model, self.split, self.hyper, seed=self.spec.seed, told=told)
+        start_phase("coupling items")
+        model = model_selection.fit_couplings(model, self.split, self.hyper)
+        return model_selection.fit_rating_ensemble(
+            model, self.split, self.hyper, seed=self.spec.seed, start_phase=start_phase
+        )
 
-    def _fitted(self, fit: Fit, resumed_at: str | None) -> TrainerState:
-        """Fit to the end, from where the job was cut off."""
-        data = fit.data()
-        state, warnings = fit_loop.first_state(self.context, fit, data, resumed_at)
+    def _refit_to_all_ratings(
+        self, evaluated: Model, best_epoch: int, resume_from: str | None
+    ) -> Model:
+        """Repeat the first fit with all ratings, up to its best epoch."""
+        plan = FitPlan.for_all_ratings(self.spec, self.hyper, self.split, epochs=best_epoch)
+        state, data = self._initial_state(plan, resume_from)
+        callbacks = [RollbackWarner(self.warnings), RefitReporter(self.writer, plan.hyper.epochs)]
+        model = self._build_model(self._fit(plan, data, state, callbacks).params)
+        return model_selection.refit_on_all_ratings(evaluated, model, self.split, self.hyper)
+
+    def _initial_state(
+        self, plan: FitPlan, resume_from: str | None
+    ) -> tuple[TrainerState, TrainingData]:
+        data = plan.training_data()
+        state, warnings = fit_loop.initial_state(self.context, plan, data, resume_from)
         self.warnings.extend(one for one in warnings if one not in self.warnings)
-        if not fit.judged:
-            for lap in fit_loop.laps(self.context, self.lease, fit, data, state):
-                state = self._stepped(state, lap)
-                self.telling.last_epoch(lap, fit.hyper.epochs)
-            return state
-        growing = GrowingRun.of(self.context, self.job, self._known())
-        watch = Watch.of(self.spec.model_kind, data.train, seed=self.spec.seed)
-        pilot = None
-        if self.spec.autopilot:
-            pilot = Pilot.of(self.context, self.spec, self.snapshot, self.telling)
-        stopping = Stopping.of(self.context, self.job, self.hyper)
-        for lap in fit_loop.laps(self.context, self.lease, fit, data, state):
-            state = self._stepped(state, lap)
-            growing.add(lap.report)
-            self.telling.epoch(lap, growing, watch)
-            if pilot is not None:
-                pilot.look(growing, fit, lap)
-            if stopping is not None:
-                stopping.look(lap.report.epoch)
-        if pilot is not None:
-            pilot.end(growing, fit, state.best_params)
+        return state, data
+
+    def _first_callbacks(self, plan: FitPlan, data: TrainingData) -> list[Callback]:
+        """Build the callbacks of the first fit. Their order is the order of their calls."""
+        recorder = RunRecorder.from_job(self.job, self.spec, self.writer)
+        inspector = Watch.of(self.spec.model_kind, data.train, seed=self.spec.seed)
+        further = self.build_callbacks(
+            CallbackContext(self.context, self.job, plan, self.snapshot, recorder, self.writer)
+        )
+        return [
+            RollbackWarner(self.warnings),
+            recorder,
+            ProgressReporter(self.writer, recorder, inspector),
+            *further,
+        ]
+
+    def _fit(
+        self,
+        plan: FitPlan,
+        data: TrainingData,
+        state: TrainerState,
+        callbacks: Sequence[Callback],
+    ) -> TrainerState:
+        """Run all remaining epochs; call the callbacks after each, and at the end."""
+        for result in fit_loop.run_epochs(self.context, self.lease, plan, data, state):
+            state = result.state
+            for callback in callbacks:
+                callback.on_epoch_end(result)
+        for callback in callbacks:
+            callback.on_fit_end(state)
         return state
 
-    def _stepped(self, state: TrainerState, lap: Lap) -> TrainerState:
-        if lap.state.rollbacks > state.rollbacks:
-            self.warnings.append(_went_back(lap))
-        return lap.state
-
-    def _known(self) -> RunRecord:
-        """Give what is known of the run but for its curve."""
-        note = self.telling.note
-        run = RunRecord.of(
-            [],
-            hyper=self.hyper,
-            model_kind=self.spec.model_kind,
-            baselines=note.get("baselines"),
-            remarks=note.get("remarks"),
-            began_warm=self.spec.warm_start,
-        )
-        return replace(run, ratings_per_parameter=note.get("ratings_per_parameter"))
-
-    def _model(self, params: Params) -> Model:
-        """Give the model with these parameters; it answers from all ratings."""
+    def _build_model(self, params: Params) -> Model:
+        """Build the model with these parameters; it answers from all ratings."""
         split = self.split
         return Model.of(
             self.spec.model_kind,
@@ -162,11 +183,3 @@ class Learning:
             users=split.users,
             items=split.items,
         )
-
-
-def _went_back(lap: Lap) -> str:
-    rate = lap.report.learning_rate
-    return (
-        f"Training diverged in epoch {lap.report.epoch}, at a learning rate of {rate:g}: it went "
-        f"on from epoch {lap.state.best_epoch} at a tenth of it."
-    )

@@ -1,4 +1,4 @@
-"""From a trained machine to a model version: evaluated, shelved, and published if it earns it."""
+"""Release of a trained model: evaluated, stored as a version, and published if it is better."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,28 +15,28 @@ from recsvc.rbm.evaluation import ModelFigures
 from recsvc.rbm.params import Hyperparameters
 from recsvc.service.context import Context
 from recsvc.service.models import comparison, publishing
-from recsvc.service.models.comparison import Split
-from recsvc.service.training.pipeline import Learned
+from recsvc.service.models.split import Split
+from recsvc.service.training.pipeline import TrainedModels
 from recsvc.service.training_spec import TrainingSpec
 
 PACKAGES = ("recsvc", "numpy", "numba")
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """What a finished training has to show."""
+class TrainingOutcome:
+    """The models of a finished training, with everything that their version records."""
 
     spec: TrainingSpec
     hyper: Hyperparameters
     split: Split
     baselines: dict[str, Any]
     snapshot_sha256: str
-    learned: Learned
+    models: TrainedModels
     warnings: list[str]
 
 
-def already_released(context: Context, job: Job) -> dict[str, Any] | None:
-    """Give the result of a job that was killed after its version was stored, else None."""
+def find_result(context: Context, job: Job) -> dict[str, Any] | None:
+    """Return the result of a job that was interrupted after its version was stored, else None."""
     with reading(context.database) as session:
         version = ModelVersions(session).find_by_job(job.id)
         if version is None:
@@ -45,31 +45,31 @@ def already_released(context: Context, job: Job) -> dict[str, Any] | None:
     return _result(version, published=published, reason="found stored on resuming", warnings=[])
 
 
-def release(context: Context, lease: Lease, candidate: Candidate) -> dict[str, Any]:
-    """Evaluate, shelve, store and perhaps publish; give the job's result.
+def release(context: Context, lease: Lease, outcome: TrainingOutcome) -> dict[str, Any]:
+    """Evaluate the model, store a version, publish it if it should be; return the job's result.
 
-    The version and its publication appear together, or, where the lease was lost, not at all.
+    The version and its publication appear together, or not at all if the lease was lost.
     """
-    figures = comparison.figures(candidate.learned.judged, candidate.split)
-    wanted, reason = _worth_publishing(context, candidate)
-    data = checkpoint.write_model(candidate.learned.model)
+    metrics = comparison.evaluate_model(outcome.models.evaluated, outcome.split)
+    is_published, reason = _decide_publication(context, outcome)
+    data = checkpoint.write_model(outcome.models.served)
     sha256 = context.shelf.put(data)
     now = datetime.now(UTC)
     with unit_of_work(context.database) as session:
         JobQueue(session).update_progress(lease, 1.0)  # raises LeaseLost before anything is stored
         version = publishing.add_version(
-            session, _card(lease, candidate, figures, sha256, len(data), now)
+            session, _card(lease, outcome, metrics, sha256, len(data), now)
         )
-        if wanted:
+        if is_published:
             publishing.publish(session, version.version, now=now)
-    return _result(version, published=wanted, reason=reason, warnings=candidate.warnings)
+    return _result(version, published=is_published, reason=reason, warnings=outcome.warnings)
 
 
-def _worth_publishing(context: Context, candidate: Candidate) -> tuple[bool, str]:
-    """Decide as the job was asked to, and say why."""
-    if candidate.spec.publish == "never":
+def _decide_publication(context: Context, outcome: TrainingOutcome) -> tuple[bool, str]:
+    """Return whether to publish, as the job requests, and the reason."""
+    if outcome.spec.publish == "never":
         return False, "publish is never"
-    if candidate.spec.publish == "always":
+    if outcome.spec.publish == "always":
         return True, "publish is always"
     with reading(context.database) as session:
         present = publishing.published_version(session)
@@ -79,47 +79,45 @@ def _worth_publishing(context: Context, candidate: Candidate) -> tuple[bool, str
         published = checkpoint.read_model(context.shelf.map(present.model_as_judged_sha256))
     except (ShelfError, CheckpointUnreadable) as error:
         return True, f"the published version cannot be read: {error.detail}"
-    side_by_side = comparison.ndcg_side_by_side(
-        candidate.learned.judged, published, candidate.split
-    )
-    if side_by_side is None:
-        return True, f"no validation rating tells it from version {present.version}"
-    ours, theirs = side_by_side
-    word = "better" if ours > theirs else "not better"
-    return ours > theirs, (
-        f"{word} than version {present.version}: validation nDCG@10 {ours:.4f} against {theirs:.4f}"
+    compared = comparison.compare_ndcg(outcome.models.evaluated, published, outcome.split)
+    if compared is None:
+        return True, f"no validation rating allows a comparison with version {present.version}"
+    new, old = compared
+    word = "better" if new > old else "not better"
+    return new > old, (
+        f"{word} than version {present.version}: validation nDCG@10 {new:.4f} against {old:.4f}"
     )
 
 
 def _card(
     lease: Lease,
-    candidate: Candidate,
-    figures: ModelFigures | None,
+    outcome: TrainingOutcome,
+    metrics: ModelFigures | None,
     checkpoint_sha256: str,
     checkpoint_bytes: int,
     now: datetime,
 ) -> ModelVersion:
-    split, spec = candidate.split, candidate.spec
+    split, spec, models = outcome.split, outcome.spec, outcome.models
     return ModelVersion(
         job_id=lease.job_id,
         model_kind=spec.model_kind,
         seed=spec.seed,
-        hyperparameters=candidate.hyper.as_dict(),
+        hyperparameters=outcome.hyper.as_dict(),
         rating_scale=asdict(split.scale),
-        metrics=figures.as_dict() if figures else {},
-        baselines=candidate.baselines,
-        calibration=comparison.calibration(figures, split.scale),
+        metrics=metrics.as_dict() if metrics else {},
+        baselines=outcome.baselines,
+        calibration=comparison.calibration_summary(metrics, split.scale),
         protocol=split.protocol.as_dict(),
         packages={name: package_version(name) for name in PACKAGES},
         n_users=len(split.users),
         n_items=len(split.items),
         n_ratings=split.everything.n_ratings,
-        best_epoch=candidate.learned.best_epoch,
+        best_epoch=models.best_epoch,
         checkpoint_sha256=checkpoint_sha256,
         checkpoint_bytes=checkpoint_bytes,
-        weights_sha256=candidate.learned.model.params.sha256(),
-        snapshot_sha256=candidate.snapshot_sha256,
-        judged_sha256=candidate.learned.judged_sha256,
+        weights_sha256=models.served.params.sha256(),
+        snapshot_sha256=outcome.snapshot_sha256,
+        judged_sha256=models.evaluated_sha256,
         created_at=now,
     )
 

@@ -1,4 +1,4 @@
-"""Another try of a training job, with the changes that its diagnosis suggests."""
+"""Retries of a training job, with the changes that its diagnosis suggests."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,21 +14,23 @@ from recsvc.service.training_spec import TrainingSpec
 
 
 def retry(session: Session, job_id: int, apply: Sequence[str] | None, *, now: datetime) -> Job:
-    """Queue what a job was asked for once more, changed as its findings suggest.
+    """Queue a job again with the changes that its findings suggest.
 
     apply  codes of findings; None: all that suggest a change
 
-    Raises JobNotFound, UnknownFinding, NothingToChange; InvalidHyperparameter for a change that
-    goes beyond what is allowed.
+    Raises JobNotFound, UnknownFinding, NothingToChange; InvalidHyperparameter for a change out
+    of bounds.
     """
     job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
-    changes = _changes(job_id, diagnosis.findings, apply)
-    spec = TrainingSpec.from_dict(job.spec).changed(changes)
+    changes = _select_changes(job_id, diagnosis.findings, apply)
+    spec = TrainingSpec.from_dict(job.spec).with_changes(changes)
     spec = replace(spec, retry_of=job_id, trying=None, tried=[])
     return training_job.request_training(session, spec=spec, now=now)
 
 
-def _changes(job_id: int, findings: Sequence[Finding], apply: Sequence[str] | None) -> list[Change]:
+def _select_changes(
+    job_id: int, findings: Sequence[Finding], apply: Sequence[str] | None
+) -> list[Change]:
     suggested = {found.code: found.change for found in findings if found.change is not None}
     for code in apply or ():
         if code not in suggested:

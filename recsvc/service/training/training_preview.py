@@ -1,14 +1,14 @@
-"""A training job looked at before it is queued: its data, what it would choose, what it would take.
+"""Preview of a training job: its data, hyperparameters, memory and time.
 
-Nothing is written; what is read is what a job that begins now would read.
+A preview reads the data that a job would read now. It writes nothing.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recsvc.compute.memory import available_bytes, needed_bytes
-from recsvc.compute.speed import estimated_seconds, product_rate
+from recsvc.compute.estimates import estimate_bytes, estimate_seconds, measure_product_rate
+from recsvc.compute.machine_memory import available_bytes
 from recsvc.db.feedback import ratings
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session, reading
@@ -20,20 +20,20 @@ from recsvc.rbm.data_profile.exclusions import cleaned
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.service.context import Context
 from recsvc.service.training import snapshots
-from recsvc.service.training.training_job import foreseen_bytes, scale_of
+from recsvc.service.training.training_job import estimate_job_bytes, resolve_scale
 from recsvc.service.training_spec import TrainingSpec
 
-LOOKED_AT_IMPORTS = 100
-SCARCE = 0.1  # ratings a parameter
+COUNTED_IMPORTS = 100
+SCARCE = 0.1  # ratings for each parameter
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What the latest imports did with lines that stored ratings cannot show.
+class ImportedLines:
+    """Counts of lines of the latest imports that are not visible in the stored ratings.
 
-    duplicates  lines that said what was known already
-    conflicts   lines that changed a rating, or came too late to
-    refused     lines refused, by code
+    duplicates  lines equal to a stored rating
+    conflicts   lines that changed a rating, or are older than the stored one
+    refused     refused lines, by code
     """
 
     duplicates: int
@@ -43,16 +43,19 @@ class Imported:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would become of a job.
+    """The expected course of a training job.
 
-    problem                why it would fail; the estimates are None then, if it is for its data
-    hyperparameters        all of them, and of which of them the data's shape decides why
-    ratings_per_parameter  below .1 there is little to learn so many parameters from
+    problem                the reason why it would fail, None if it would not; if the data are the
+                           reason, there are no hyperparameters and estimates
+    hyperparameters        all of them
+    choices                those that the shape of the data decides, with reasons
+    ratings_per_parameter  below 0.1 there are few ratings for so many parameters
+    seconds                estimated duration
     """
 
     problem: TrainingFailed | None
     data: DataProfile
-    imported: Imported
+    imported: ImportedLines
     hyperparameters: Mapping[str, Any] | None = None
     choices: Mapping[str, Choice] | None = None
     ratings_per_parameter: float | None = None
@@ -62,15 +65,15 @@ class Preview:
 
     @property
     def is_scarce(self) -> bool:
-        """Tell whether there is little data for so many parameters."""
+        """Return whether there are few ratings for so many parameters."""
         return self.ratings_per_parameter is not None and self.ratings_per_parameter < SCARCE
 
 
-def preview(context: Context, spec: TrainingSpec) -> Preview:
-    """Look. Raises UnknownHyperparameter, InvalidHyperparameter."""
-    hyper = spec.chosen()
+def preview_training(context: Context, spec: TrainingSpec) -> Preview:
+    """Preview a training job. Raises UnknownHyperparameter, InvalidHyperparameter."""
+    hyper = spec.all_hyperparameters()
     with reading(context.database) as session:
-        snapshot, imported = snapshots.of_database(session), _imported(session)
+        snapshot, imported = snapshots.read_snapshot(session), _count_imported(session)
         days = Days(*ratings.daily_statistics(session))
     snapshot = cleaned(snapshot, hyper.leave_out)
     data = profile(snapshot, days)
@@ -78,20 +81,13 @@ def preview(context: Context, spec: TrainingSpec) -> Preview:
         shape = _shape(context, snapshot, spec)
     except TrainingFailed as problem:
         return Preview(problem, data, imported)
-    hyper, choices = spec.suited(shape)
-    needed = needed_bytes(
-        n_users=shape.n_users,
-        n_items=shape.n_items,
-        n_ratings=shape.n_ratings,
-        n_levels=shape.n_levels,
-        model_kind=spec.model_kind,
-        hyper=hyper,
-    )
-    refused_by = max(needed, foreseen_bytes(context, spec))
+    hyper, choices = spec.resolve_hyperparameters(shape)
+    needed = estimate_bytes(shape, spec.model_kind, hyper)
+    required = max(needed, estimate_job_bytes(context, spec))
     limit = context.memory_limit_bytes
     available = available_bytes() if limit is None else limit
     return Preview(
-        NotEnoughMemory(refused_by, available) if refused_by > available else None,
+        NotEnoughMemory(required, available) if required > available else None,
         data,
         imported,
         hyper.as_dict(),
@@ -99,26 +95,26 @@ def preview(context: Context, spec: TrainingSpec) -> Preview:
         shape.ratings_per_parameter(hyper.n_hidden),
         needed,
         available,
-        estimated_seconds(shape, spec.model_kind, hyper, rate=product_rate()),
+        estimate_seconds(shape, spec.model_kind, hyper, rate=measure_product_rate()),
     )
 
 
 def _shape(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> Shape:
-    scale = scale_of(context, snapshot, spec)
+    scale = resolve_scale(context, snapshot, spec)
     return Shape.of(snapshot.matrix(scale), scale.n_all_levels)
 
 
-def _imported(session: Session) -> Imported:
-    """Add up the accounts of the latest imports; those that only looked wrote nothing."""
-    found = JobQueue(session).page(JobKind.IMPORT, before=None, limit=LOOKED_AT_IMPORTS)
-    told = [job.result or job.error or {} for job in found]  # an import that failed may have one
-    accounts = [account for account in told if "refused" in account and not account["dry_run"]]
+def _count_imported(session: Session) -> ImportedLines:
+    """Sum the counts of the latest imports that were no dry runs."""
+    found = JobQueue(session).page(JobKind.IMPORT, before=None, limit=COUNTED_IMPORTS)
+    reports = [job.result or job.error or {} for job in found]  # some failed imports have counts
+    imports = [counts for counts in reports if "refused" in counts and not counts["dry_run"]]
     refused: dict[str, int] = {}
-    for account in accounts:
-        for code, count in account["refused"].items():
+    for counts in imports:
+        for code, count in counts["refused"].items():
             refused[code] = refused.get(code, 0) + count
-    return Imported(
-        duplicates=sum(account["unchanged"] for account in accounts),
-        conflicts=sum(account["changed"] + account["outdated"] for account in accounts),
+    return ImportedLines(
+        duplicates=sum(counts["unchanged"] for counts in imports),
+        conflicts=sum(counts["changed"] + counts["outdated"] for counts in imports),
         refused=refused,
     )

@@ -1,4 +1,4 @@
-"""How a sweep stands: its trials, the best of them, and what made the difference."""
+"""The status of a sweep: its trials, the best of them, and the effect of each hyperparameter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,14 +12,14 @@ from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.tuning import search_space
 
 Metric = Literal["validation_ndcg", "validation_nll"]
-NOTHING = BestMetrics(0, None, None)
+NO_METRICS = BestMetrics(0, None, None)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One of a sweep's training jobs.
+    """One training job of a sweep.
 
-    hyperparameters  those that are swept
+    hyperparameters  those in the search space
     best             the metric at its best epoch, None before the first
     """
 
@@ -33,13 +33,13 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A sweep as it stands.
+class SweepStatus:
+    """A sweep, its trials and their results so far.
 
-    sensitivity         share of the metric's variance that a hyperparameter explains by itself
-    best_model_version  of the best trial, for publishing; None of a rate range, whose trials are
-                        too short for that
-    suggestion          of a rate range that is over, where the loss falls at some rate
+    sensitivity         share of the metric's variance that each hyperparameter explains by itself
+    best_model_version  of the best trial, for publishing; None for a learning-rate range test,
+                        whose trials are too short
+    suggestion          of a finished learning-rate range test in which the loss fell at some rate
     """
 
     sweep: Sweep
@@ -52,35 +52,35 @@ class Standing:
     suggestion: dict[str, float | None] | None
 
 
-def get_sweep(session: Session, sweep_id: int) -> Standing:
-    """Give a sweep as it stands. Raises SweepNotFound."""
-    return standing(session, Sweeps(session).get(sweep_id))
+def get_sweep(session: Session, sweep_id: int) -> SweepStatus:
+    """Return the status of a sweep. Raises SweepNotFound."""
+    return build_status(session, Sweeps(session).get(sweep_id))
 
 
 def list_sweeps(
     session: Session, *, before: int | None = None, limit: int = 50
-) -> Sequence[Standing]:
-    """Give up to `limit` sweeps, newest first, with ids below `before`."""
-    return [standing(session, one) for one in Sweeps(session).page(before=before, limit=limit)]
+) -> Sequence[SweepStatus]:
+    """Return the status of up to `limit` sweeps, newest first, with ids below `before`."""
+    return [build_status(session, one) for one in Sweeps(session).page(before=before, limit=limit)]
 
 
-def standing(session: Session, sweep: Sweep) -> Standing:
-    """Put together how a sweep stands."""
+def build_status(session: Session, sweep: Sweep) -> SweepStatus:
+    """Build the status of a sweep from its trials."""
     sweeps = Sweeps(session)
     jobs, bests = sweeps.trials(sweep.id), sweeps.best_metrics(sweep.id)
-    metric = metric_of(jobs, bests)
+    metric = choose_metric(jobs, bests)
     best_epochs = sweeps.best_epochs(sweep.id, metric)
     trials = [
-        _trial(job, sweep, bests.get(job.id, NOTHING), metric, best_epochs.get(job.id))
+        _trial(job, sweep, bests.get(job.id, NO_METRICS), metric, best_epochs.get(job.id))
         for job in jobs
     ]
     state = _state(sweep, jobs)
-    best = _best(trials, metric)
+    best = _best_job_id(trials, metric)
     suggestion = None
     if sweep.kind == "rate_range" and state in FINAL_STATES:
         suggestion = _suggestion(jobs, sweeps.curves(sweep.id, metric), metric)
-    told = [trial for trial in trials if trial.state == JobState.SUCCEEDED and trial.best]
-    return Standing(
+    succeeded = [one for one in trials if one.state == JobState.SUCCEEDED and one.best]
+    return SweepStatus(
         sweep,
         state,
         metric,
@@ -88,48 +88,48 @@ def standing(session: Session, sweep: Sweep) -> Standing:
         best,
         sweeps.versions(sweep.id).get(best) if best and sweep.kind != "rate_range" else None,
         search_space.sensitivity(
-            [one.hyperparameters for one in told], [one.best for one in told if one.best]
+            [one.hyperparameters for one in succeeded],
+            [one.best for one in succeeded if one.best],
         ),
         suggestion,
     )
 
 
 def best_versions(session: Session, n: int) -> set[int]:
-    """Give the best version so far of each of the latest n sweeps, and of those that go on."""
+    """Return the best versions so far of the latest n sweeps and of all running ones."""
     sweeps = Sweeps(session)
-    found = set()
+    versions = set()
     for sweep in sweeps.latest_or_unfinished(n):
-        if (version := standing(session, sweep).best_model_version) is not None:
-            found.add(version)
-    return found
+        if (version := build_status(session, sweep).best_model_version) is not None:
+            versions.add(version)
+    return versions
 
 
-def metric_of(jobs: Sequence[Job], bests: Mapping[int, BestMetrics]) -> Metric:
-    """Choose what trials are compared by: lists where all make lists, else the likelihood."""
-    makes_lists = all(MACHINES[job.spec["model_kind"]].makes_lists for job in jobs)
-    measured = bests.values()
-    only_rated = any(one.validation_nll is not None for one in measured) and not any(
-        one.validation_ndcg is not None for one in measured
+def choose_metric(jobs: Sequence[Job], bests: Mapping[int, BestMetrics]) -> Metric:
+    """Return the metric that compares trials: nDCG if all of them rank items, else the NLL."""
+    all_rank = all(MACHINES[job.spec["model_kind"]].makes_lists for job in jobs)
+    only_nll = any(one.validation_nll is not None for one in bests.values()) and not any(
+        one.validation_ndcg is not None for one in bests.values()
     )
-    return "validation_ndcg" if makes_lists and not only_rated else "validation_nll"
+    return "validation_ndcg" if all_rank and not only_nll else "validation_nll"
 
 
-def figure_of(bests: BestMetrics, metric: Metric) -> float | None:
-    """Give the best figure of one metric."""
+def best_value(bests: BestMetrics, metric: Metric) -> float | None:
+    """Return the best value of a metric."""
     return bests.validation_ndcg if metric == "validation_ndcg" else bests.validation_nll
 
 
 def _trial(
     job: Job, sweep: Sweep, bests: BestMetrics, metric: Metric, best_epoch: int | None
 ) -> Trial:
-    everything = {"model_kind": job.spec["model_kind"], **job.spec["hyperparameters"]}
+    all_values = {"model_kind": job.spec["model_kind"], **job.spec["hyperparameters"]}
     return Trial(
         job_id=job.id,
-        hyperparameters={name: everything[name] for name in sweep.spec["over"]},
+        hyperparameters={name: all_values[name] for name in sweep.spec["over"]},
         state=job.state,
         epochs=bests.epochs,
         best_epoch=best_epoch,
-        best=figure_of(bests, metric),
+        best=best_value(bests, metric),
         stopped_early=(job.error or {}).get("code") == StoppedEarly.code(),
     )
 
@@ -147,24 +147,24 @@ def _state(sweep: Sweep, jobs: Sequence[Job]) -> str:
     return JobState.FAILED if JobState.FAILED in states else JobState.CANCELLED
 
 
-def _best(trials: Sequence[Trial], metric: Metric) -> int | None:
-    """Give the job of the best trial that has made a model."""
+def _best_job_id(trials: Sequence[Trial], metric: Metric) -> int | None:
+    """Return the job of the best trial that succeeded."""
     sign = -1 if metric == "validation_ndcg" else 1
-    made = [
+    candidates = [
         (sign * trial.best, trial.job_id)
         for trial in trials
         if trial.state == JobState.SUCCEEDED and trial.best is not None
     ]
-    return min(made)[1] if made else None
+    return min(candidates)[1] if candidates else None
 
 
 def _suggestion(
     jobs: Sequence[Job], curves: Mapping[int, Sequence[float]], metric: Metric
 ) -> dict[str, float | None] | None:
-    """Give what a rate range says, by the loss that falls while the metric gets better.
+    """Return the result of a learning-rate range test. The loss falls as the metric improves.
 
-    A trial that diverged tells of its rate as one that ended by itself does. One that was
-    cancelled, or has failed of something else, tells nothing of it.
+    Trials that succeeded or diverged are evidence about their rate. Trials that were cancelled,
+    or failed for another reason, are ignored.
     """
     rates, losses = [], []
     for job in jobs:
@@ -172,8 +172,8 @@ def _suggestion(
         if job.state != JobState.SUCCEEDED and not diverged:
             continue
         curve = curves.get(job.id, ())
-        loss = [1 - figure for figure in curve] if metric == "validation_ndcg" else curve
+        loss = [1 - value for value in curve] if metric == "validation_ndcg" else curve
         rates.append(job.spec["hyperparameters"]["learning_rate"])
         losses.append([float("nan")] * 2 if diverged else loss)
-    found = search_space.rate_range(rates, losses)
-    return None if found is None else asdict(found)
+    suggestion = search_space.rate_range(rates, losses)
+    return None if suggestion is None else asdict(suggestion)

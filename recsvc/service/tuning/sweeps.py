@@ -1,7 +1,7 @@
-"""Sweeps: many training jobs that differ in some hyperparameters, asked for and cancelled at once.
+"""Sweeps: many training jobs that differ in some hyperparameters, requested and cancelled at once.
 
-A trial is an ordinary training job that is never published by itself. All of them are queued in
-one transaction, have the same seed and split, and read the same snapshot, that of the first.
+A trial is a training job that is never published automatically. All trials are queued in one
+transaction, have the same seed and split, and read the same snapshot, that of the first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,115 +22,126 @@ from recsvc.rbm.tuning.search_space import Between, Values
 from recsvc.service.training_spec import TrainingSpec
 
 SweepKind = Literal["grid", "random", "rate_range"]
-FEWEST_TRIALS, MOST_TRIALS = 2, 200
-RANGE_EPOCHS = 5  # of a range test, where lists are made
-PLAIN = {
+MIN_TRIALS, MAX_TRIALS = 2, 200
+RANGE_TEST_EPOCHS = 5  # for machines that rank items
+RANGE_TEST_HYPERPARAMETERS = {
     "rollbacks": 0,
     "learning_rate_schedule": "constant",
     "neighbours": 0,
     "rating_epochs": 0,
 }
-WHOLE = {field.name for field in fields(Hyperparameters) if field.type is int}
+INTEGERS = {field.name for field in fields(Hyperparameters) if field.type is int}
 
 
 @dataclass(frozen=True)
 class SweepSpec:
-    """What somebody asked for.
+    """The requested sweep.
 
-    asked           of a grid: hyperparameter → values; of random: trials, seed, over; of a rate
-                    range: low, high, trials
-    base            what all trials have in common
-    early_stopping  end trials that most others are ahead of
+    requested       grid: hyperparameter → values; random: trials, seed, over; rate_range: low,
+                    high, trials
+    base            the specification that all trials share
+    early_stopping  whether median pruning stops trials
     """
 
     kind: SweepKind
-    asked: Mapping[str, Any]
+    requested: Mapping[str, Any]
     base: TrainingSpec
     early_stopping: bool = True
 
     def trials(self) -> list[Values]:
-        """Give what each trial has of its own. Raises InvalidSweep."""
+        """Return the hyperparameters of each trial that differ. Raises InvalidSweep."""
         if self.kind == "grid":
-            _check_number("grid", search_space.grid_size(self.asked))
-            return search_space.grid(self.asked)
-        low, high, number = (self.asked.get(name) for name in ("low", "high", "trials"))
+            _check_number("grid", search_space.grid_size(self.requested))
+            return search_space.grid(self.requested)
+        low, high, number = (self.requested.get(name) for name in ("low", "high", "trials"))
         _check_number(f"{self.kind}.trials", cast(int, number))
         if self.kind == "random":
-            over = {name: _among(name, given) for name, given in self.asked["over"].items()}
-            return search_space.drawn(over, trials=cast(int, number), seed=self.asked["seed"])
+            over = {
+                name: _read_values(name, values) for name, values in self.requested["over"].items()
+            }
+            return search_space.drawn(over, trials=cast(int, number), seed=self.requested["seed"])
         _check_bounds("rate_range", cast(float, low), cast(float, high), is_log=True)
         rates = search_space.rates(cast(float, low), cast(float, high), cast(int, number))
         return [{"learning_rate": rate} for rate in rates]
 
-    def of_trial(self, values: Values) -> TrainingSpec:
-        """Give what a trial's job is asked for. Raises InvalidSweep."""
+    def trial_spec(self, values: Values) -> TrainingSpec:
+        """Return the specification of a trial's job. Raises InvalidSweep."""
         own = dict(values)
         kind = own.pop("model_kind", self.base.model_kind)
         if kind not in MACHINES:
             known = ", ".join(MACHINES)
             raise InvalidSweep(f"{self.kind}.model_kind", kind, f"it must be one of {known}.")
-        short = _short(kind) if self.kind == "rate_range" else {}
+        short = _range_test_hyperparameters(kind) if self.kind == "rate_range" else {}
         hyperparameters = {**short, **self.base.hyperparameters, **own}
         return replace(self.base, model_kind=kind, hyperparameters=hyperparameters, publish="never")
 
 
-def _short(model_kind: ModelKind) -> Values:
-    """Give the hyperparameters of a range test's trials: the flat start of those that only rate."""
+def _range_test_hyperparameters(model_kind: ModelKind) -> Values:
+    """Return the hyperparameters of the trials of a learning-rate range test.
+
+    Machines that only predict ratings train for as long as their flat start may last.
+    """
+    machine = MACHINES[model_kind]
+    plain = {
+        name: value
+        for name, value in RANGE_TEST_HYPERPARAMETERS.items()
+        if name not in machine.ignored_hyperparameters
+    }
     flat_start = longest_flat_start(Hyperparameters.defaults(model_kind))
-    return {**PLAIN, "epochs": RANGE_EPOCHS if MACHINES[model_kind].makes_lists else flat_start}
+    return {**plain, "epochs": RANGE_TEST_EPOCHS if machine.makes_lists else flat_start}
 
 
 def request_sweep(session: Session, spec: SweepSpec, *, now: datetime) -> Sweep:
-    """Queue all trials of a sweep.
+    """Queue all trials of a sweep, or none if an error is raised.
 
-    Raises InvalidSweep, UnknownHyperparameter, InvalidHyperparameter; then nothing is queued.
+    Raises InvalidSweep, UnknownHyperparameter, InvalidHyperparameter.
     """
     trials = spec.trials()
-    asked = [spec.of_trial(values) for values in trials]
-    for one in asked:
-        one.chosen()
-    _check_scalings(spec, asked)
-    kept = {
-        "asked": dict(spec.asked),
+    trial_specs = [spec.trial_spec(values) for values in trials]
+    for one in trial_specs:
+        one.all_hyperparameters()
+    _check_scalings(spec, trial_specs)
+    stored = {
+        "asked": dict(spec.requested),
         "base": asdict(spec.base),
         "over": list(trials[0]),
         "early_stopping": spec.early_stopping and spec.kind != "rate_range",
     }
-    sweep = Sweeps(session).add(Sweep(kind=spec.kind, spec=kept, created_at=now))
+    sweep = Sweeps(session).add(Sweep(kind=spec.kind, spec=stored, created_at=now))
     queue = JobQueue(session)
-    for one in asked:
+    for one in trial_specs:
         queue.enqueue(JobKind.TRAINING, spec=one.as_dict(), now=now, sweep_id=sweep.id)
     return sweep
 
 
 def cancel_sweep(session: Session, sweep_id: int, *, now: datetime) -> Sweep:
-    """End a sweep's queued trials at once; running ones stop within two seconds.
+    """Cancel a sweep's queued trials at once; running ones stop within two seconds.
 
-    Asking twice is the same. Raises SweepNotFound, SweepFinished.
+    A second call changes nothing. Raises SweepNotFound, SweepFinished.
     """
     sweeps, queue = Sweeps(session), JobQueue(session)
     sweep = sweeps.get(sweep_id, locked=True)
-    going_on = [job for job in sweeps.trials(sweep_id) if job.state not in FINAL_STATES]
+    unfinished = [job for job in sweeps.trials(sweep_id) if job.state not in FINAL_STATES]
     if sweep.cancelled_at is not None:
         return sweep
-    if not going_on:
+    if not unfinished:
         raise SweepFinished(sweep_id)
-    for job in going_on:
+    for job in unfinished:
         try:
             queue.request_cancel(job.id, JobKind.TRAINING, now=now)
-        except JobFinished:  # in this moment
+        except JobFinished:  # since the query above
             continue
     sweep.cancelled_at = now
     return sweep
 
 
-def _among(name: str, given: Mapping[str, Any] | Sequence[Any]) -> Between | Sequence[Any]:
-    """Read from what a random sweep draws a hyperparameter."""
-    if not isinstance(given, Mapping):
-        return given
-    is_log = given["scale"] == "log"
-    _check_bounds(f"random.over.{name}", given["low"], given["high"], is_log=is_log)
-    return Between(given["low"], given["high"], is_log, name in WHOLE)
+def _read_values(name: str, values: Mapping[str, Any] | Sequence[Any]) -> Between | Sequence[Any]:
+    """Read the range or the list of values from which a random sweep samples a hyperparameter."""
+    if not isinstance(values, Mapping):
+        return values
+    is_log = values["scale"] == "log"
+    _check_bounds(f"random.over.{name}", values["low"], values["high"], is_log=is_log)
+    return Between(values["low"], values["high"], is_log, name in INTEGERS)
 
 
 def _check_bounds(field: str, low: float, high: float, *, is_log: bool) -> None:
@@ -140,25 +151,26 @@ def _check_bounds(field: str, low: float, high: float, *, is_log: bool) -> None:
         raise InvalidSweep(f"{field}.low", low, f"it must be below high, which is {high:g}.")
 
 
-def _check_scalings(spec: SweepSpec, asked: Sequence[TrainingSpec]) -> None:
-    """Refuse to compare the likelihoods of other levels: the fewer there are, the higher."""
-    scalings = sorted({one.chosen().scaling for one in asked})
-    rating_only = [one.model_kind for one in asked if not MACHINES[one.model_kind].makes_lists]
+def _check_scalings(spec: SweepSpec, trial_specs: Sequence[TrainingSpec]) -> None:
+    """Refuse to compare likelihoods of different levels: fewer levels have a higher likelihood."""
+    scalings = sorted({one.all_hyperparameters().scaling for one in trial_specs})
+    rating_only = [
+        one.model_kind for one in trial_specs if not MACHINES[one.model_kind].makes_lists
+    ]
     if len(scalings) > 1 and rating_only:
         field = "random.over.scaling" if spec.kind == "random" else "grid.scaling"
         raise InvalidSweep(
             field,
             ", ".join(scalings),
-            f"a {rating_only[0]} is judged by its likelihood, and that of other levels does not "
-            "compare. Sweep it with model_kind joint_rbm, whose lists do.",
+            f"trials of a {rating_only[0]} are compared by their likelihood, which depends on the "
+            "levels. Sweep scaling with model_kind joint_rbm, whose trials are compared by nDCG.",
         )
 
 
 def _check_number(field: str, n_trials: int) -> None:
-    if not FEWEST_TRIALS <= n_trials <= MOST_TRIALS:
+    if not MIN_TRIALS <= n_trials <= MAX_TRIALS:
         raise InvalidSweep(
             field,
             n_trials,
-            f"a sweep has {FEWEST_TRIALS} to {MOST_TRIALS} trials. Ask for another number, or "
-            "try other values.",
+            f"a sweep has {MIN_TRIALS} to {MAX_TRIALS} trials. Change their number or the values.",
         )

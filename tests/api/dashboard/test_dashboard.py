@@ -127,6 +127,7 @@ def test_a_wheel_carries_every_file(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     carried = zipfile.ZipFile(wheel).namelist()
     assert [n for n in OWN if f"recsvc/api/dashboard/static/{n}" not in carried] == []
-    documents = [file.relative_to(ROOT / "docs") for file in (ROOT / "docs/diagnosis").rglob("*.*")]
+    reference = ROOT / "docs" / "reference"
+    documents = [file.relative_to(reference) for file in (reference / "findings").rglob("*.*")]
     assert [name for name in documents if f"recsvc/_docs/{name}" not in carried] == []
     assert "recsvc/py.typed" in carried

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from recsvc.cli.options import title_files
-from recsvc.service.demo_data import generate
+from recsvc.service.demo_data import generate_shop
 
 
 @pytest.mark.acceptance
@@ -16,8 +16,8 @@ def test_the_demo_ends_with_ten_recommendations_and_where_to_find_the_api(recsvc
     assert "generated, with tastes planted" in told.stdout
     assert "Ten recommendations for user reader-001, who was made to like" in told.stdout
     assert "/docs" in told.stdout
-    liked = generate().users[0].likes
-    genre = {item.title: item.genre for item in generate().items}
+    liked = generate_shop().users[0].likes
+    genre = {item.title: item.genre for item in generate_shop().items}
     recommended = told.stdout.partition("Ten recommendations")[2].partition("By model version")[0]
     hits = [genre[title] for title in genre if title in recommended]
     assert sum(hit in liked for hit in hits) >= 8
@@ -35,12 +35,12 @@ def test_the_demo_never_touches_a_folder_that_it_has_not_made(recsvc, tmp_path):
 
 
 def test_the_generated_shop_is_the_same_for_the_same_seed():
-    assert generate(20, seed=3) == generate(20, seed=3)
-    assert generate(20, seed=3) != generate(20, seed=4)
+    assert generate_shop(20, seed=3) == generate_shop(20, seed=3)
+    assert generate_shop(20, seed=3) != generate_shop(20, seed=4)
 
 
 def test_users_of_the_generated_shop_rate_what_they_like_higher():
-    shop = generate(100)
+    shop = generate_shop(100)
     users = {user.user_id: user for user in shop.users}
     genres = {item.item_id: item.genre for item in shop.items}
 
@@ -53,7 +53,7 @@ def test_users_of_the_generated_shop_rate_what_they_like_higher():
 
 
 def test_every_pair_of_the_generated_shop_is_rated_once():
-    pairs = [(user, item) for user, item, _ in generate(100).ratings]
+    pairs = [(user, item) for user, item, _ in generate_shop(100).ratings]
 
     assert len(pairs) == len(set(pairs))
 

@@ -1,4 +1,4 @@
-"""The states of docs/jobs.md, walked at random against a model of them that fits on a page."""
+"""Random walks through the states of docs/explanation/jobs.md, against a model of them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -16,7 +16,7 @@ SICK = {"epochs": 30, "learning_rate": 90.0, "patience": 30, "weight_decay": 0.0
 
 def monitors(shop, job_id=1, epoch=None):
     with reading(shop.database) as session:
-        return inspections.monitors_of(session, job_id, epoch)
+        return inspections.read_inspections(session, job_id, epoch)
 
 
 def events(shop, job_id=1):
@@ -31,16 +31,16 @@ def test_every_early_epoch_has_a_look_inside(shop, model_kind):
 
     told = monitors(shop)
 
-    assert [look.epoch for look in told.looks] == [0, 1, 2, 3, 4, 5]
+    assert [look.epoch for look in told.inspections] == [0, 1, 2, 3, 4, 5]
     assert told.activity.epoch == 5
     assert told.activity.units.tolist() == [0, 1, 2, 3]
     assert told.activity.probabilities.shape == (12, 4)
     assert ((told.activity.probabilities >= 0) & (told.activity.probabilities <= 1)).all()
-    for look in told.looks:
+    for look in told.inspections:
         for counted in (look.weights, look.updates):
             assert len(counted["counts"]) == EDGES.size - 1
     n_weights = 12 * 2 * 4
-    first, last = told.looks[0], told.looks[-1]
+    first, last = told.inspections[0], told.inspections[-1]
     assert last.weights["zeros"] + sum(last.weights["counts"]) == n_weights
     assert first.updates["zeros"] == n_weights
     assert sum(last.updates["counts"]) > 0
@@ -69,7 +69,7 @@ def test_an_epoch_that_was_not_looked_at_is_told_with_the_nearest(shop):
 def test_a_job_that_has_not_begun_has_no_looks(shop):
     shop.ask(model_kind="user_rbm")
 
-    assert (monitors(shop).looks, monitors(shop).activity) == ([], None)
+    assert (monitors(shop).inspections, monitors(shop).activity) == ([], None)
 
 
 @on_sqlite
@@ -119,7 +119,7 @@ def test_what_a_lost_attempt_has_told_is_not_told_again(shop):
     assert before
     assert codes[: len(before)] == before
     assert len(codes) == len(set(codes))
-    looked = [look.epoch for look in monitors(shop).looks]
+    looked = [look.epoch for look in monitors(shop).inspections]
     assert looked == [epoch for epoch in range(31) if is_watched(epoch)]
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from recsvc.db.session import reading
 from recsvc.errors import JobNotFound
-from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.diagnosis import job_diagnosis, run_records
+from recsvc.service.training_progress import TrainingProgress
+from recsvc.service.training_spec import TrainingSpec
 from tests.conftest import on_sqlite
 from tests.factories.shop import NOON, Shop
 
@@ -55,7 +57,10 @@ def test_what_the_datas_shape_decided_is_what_is_compared_with(shop):
     shop.train(hyperparameters={"n_hidden": 4, "rating_epochs": 0})
     choices = shop.job(1).progress_note["choices"]
 
-    hyper = job_diagnosis.hyperparameters(shop.job(1))
+    job = shop.job(1)
+    hyper = run_records.run_hyperparameters(
+        TrainingSpec.from_dict(job.spec), TrainingProgress.from_note(job.progress_note)
+    )
 
     assert hyper.candidates == choices["candidates"]["value"] != 6000
     assert hyper.n_hidden == 4

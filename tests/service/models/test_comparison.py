@@ -11,6 +11,7 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.service.models import comparison
+from recsvc.service.models.split import SPLIT_SEED, split_snapshot
 from tests import naive, naive_joint
 from tests.factories.machines import random_params
 
@@ -67,7 +68,7 @@ def machine(split, kind="user_rbm", *, seed=5, scale=HALF_STARS, but_items=(), b
 
 @pytest.fixture
 def split():
-    return comparison.split_of(snapshot_of(some_ratings()), HALF_STARS, share=0.3)
+    return split_snapshot(snapshot_of(some_ratings()), HALF_STARS, share=0.3)
 
 
 # ------------------------------------------------------------------------- plain loops
@@ -149,7 +150,7 @@ def test_what_was_held_out_is_held_out_again_after_more_ratings_have_come():
         (f"v{user}", item): 5.0 for (user, item) in earlier
     }
     before, after = (
-        comparison.split_of(snapshot_of(ratings), HALF_STARS, share=0.3)
+        split_snapshot(snapshot_of(ratings), HALF_STARS, share=0.3)
         for ratings in (earlier, earlier | newer)
     )
 
@@ -159,8 +160,7 @@ def test_what_was_held_out_is_held_out_again_after_more_ratings_have_come():
 
 def test_a_larger_share_holds_out_more_of_the_same():
     few, many = (
-        comparison.split_of(snapshot_of(some_ratings()), HALF_STARS, share=share)
-        for share in (0.1, 0.4)
+        split_snapshot(snapshot_of(some_ratings()), HALF_STARS, share=share) for share in (0.1, 0.4)
     )
 
     assert ratings_of(few, few.validation).keys() < ratings_of(many, many.validation).keys()
@@ -186,7 +186,7 @@ def test_baselines_are_what_plain_loops_say(split):
     ]
     measured = [(best, wanted) for best, wanted in lists if wanted]
 
-    figures = comparison.baseline_figures(split)
+    figures = comparison.evaluate_baselines(split)
 
     for name, predicted in (("global_mean", lambda item: mean), ("item_mean", of_item.get)):
         off = [predicted(item) - value for (_, item), value in validation.items()]
@@ -204,16 +204,16 @@ def test_baselines_are_what_plain_loops_say(split):
 def test_ease_stands_beside_only_where_the_catalogue_is_small_enough(split):
     n_items = len(split.items)
 
-    assert "ease" in comparison.baseline_figures(split, ease_up_to=n_items)
-    assert "ease" not in comparison.baseline_figures(split, ease_up_to=n_items - 1)
+    assert "ease" in comparison.evaluate_baselines(split, ease_up_to=n_items)
+    assert "ease" not in comparison.evaluate_baselines(split, ease_up_to=n_items - 1)
     assert comparison.EASE_IN_TRAINING < comparison.EASE_AT_MOST == 20_000
 
 
 def test_without_validation_ratings_nothing_is_measured():
-    split = comparison.split_of(snapshot_of(some_ratings()), HALF_STARS, share=0)
+    split = split_snapshot(snapshot_of(some_ratings()), HALF_STARS, share=0)
 
-    assert comparison.baseline_figures(split) == {}
-    assert comparison.figures(machine(split), split) is None
+    assert comparison.evaluate_baselines(split) == {}
+    assert comparison.evaluate_model(machine(split), split) is None
 
 
 # ------------------------------------------------------------------------- models
@@ -223,7 +223,7 @@ def test_without_validation_ratings_nothing_is_measured():
 def test_the_figures_of_lists_are_what_plain_loops_say(split, kind):
     model = machine(split, kind)
 
-    figures = comparison.figures(model, split).as_dict()
+    figures = comparison.evaluate_model(model, split).as_dict()
 
     assert figures["ndcg_at_10"] == pytest.approx(mean_ndcg(model, split, list(split.users.ids)))
     assert figures["n_ratings"] == split.validation.n_ratings
@@ -231,7 +231,7 @@ def test_the_figures_of_lists_are_what_plain_loops_say(split, kind):
 
 def test_the_figures_are_of_lists_of_any_length_for_as_many_users_as_one_likes(split):
     whole, some = (
-        comparison.figures(machine(split), split, n=3, most_users=most).as_dict()
+        comparison.evaluate_model(machine(split), split, n=3, most_users=most).as_dict()
         for most in (None, 4)
     )
 
@@ -246,20 +246,20 @@ def test_a_split_whose_parts_overlap_is_refused_by_the_ids_of_an_example(split):
     leaking = replace(split, train=split.everything)
 
     with pytest.raises(RatingsLeaked) as told:
-        comparison.figures(machine(split), leaking)
+        comparison.evaluate_model(machine(split), leaking)
 
     assert told.value.facts["n_leaked"] == split.validation.n_ratings
     example = told.value.facts["user_id"], told.value.facts["item_id"]
     assert example in ratings_of(split, split.validation)
     with pytest.raises(RatingsLeaked):
-        comparison.baseline_figures(leaking)
+        comparison.evaluate_baselines(leaking)
 
 
 def test_a_split_says_how_it_was_made(split):
     assert split.protocol.as_dict() == {
         "kind": "by_hash",
         "share": 0.3,
-        "seed": comparison.SPLIT_SEED,
+        "seed": SPLIT_SEED,
         "words": split.protocol.words(),
     }
 
@@ -268,8 +268,8 @@ def test_a_model_is_not_flattered_by_the_popularity_of_what_it_is_measured_on(sp
     model = machine(split)
     tempted = replace(model, level_counts=1000 * split.validation.level_counts(3))
 
-    assert comparison.figures(tempted, split) == comparison.figures(model, split)
-    assert comparison.ndcg_side_by_side(tempted, tempted, split) == comparison.ndcg_side_by_side(
+    assert comparison.evaluate_model(tempted, split) == comparison.evaluate_model(model, split)
+    assert comparison.compare_ndcg(tempted, tempted, split) == comparison.compare_ndcg(
         model, model, split
     )
 
@@ -278,9 +278,9 @@ def test_a_model_is_not_flattered_by_the_popularity_of_what_it_is_measured_on(sp
 def test_the_same_model_beside_itself_is_no_better(split, kind):
     model = machine(split, kind)
 
-    ours, theirs = comparison.ndcg_side_by_side(model, model, split)
+    ours, theirs = comparison.compare_ndcg(model, model, split)
 
-    assert ours == theirs == comparison.figures(model, split).as_dict()["ndcg_at_10"]
+    assert ours == theirs == comparison.evaluate_model(model, split).as_dict()["ndcg_at_10"]
 
 
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
@@ -290,7 +290,7 @@ def test_an_older_model_misses_new_items_and_is_measured_on_all_others_as_it_wou
     candidate = machine(split, "user_rbm")
     older = machine(split, kind, seed=6, but_items=("i00", "i05"))
 
-    ours, theirs = comparison.ndcg_side_by_side(candidate, older, split)
+    ours, theirs = comparison.compare_ndcg(candidate, older, split)
 
     assert ours == pytest.approx(mean_ndcg(candidate, split, list(split.users.ids)))
     assert theirs == pytest.approx(mean_ndcg(older, split, list(split.users.ids)))
@@ -299,7 +299,7 @@ def test_an_older_model_misses_new_items_and_is_measured_on_all_others_as_it_wou
 def test_a_user_oriented_model_answers_for_users_who_came_after_it(split):
     older = machine(split, seed=6, but_users=("u00", "u07"))
 
-    _, theirs = comparison.ndcg_side_by_side(machine(split), older, split)
+    _, theirs = comparison.compare_ndcg(machine(split), older, split)
 
     assert theirs == pytest.approx(mean_ndcg(older, split, list(split.users.ids)))
 
@@ -308,7 +308,7 @@ def test_users_whom_an_item_oriented_model_does_not_know_are_left_out_for_both(s
     candidate = machine(split)
     older = machine(split, "item_rbm", seed=6, but_users=("u00", "u07", "u08"))
 
-    ours, theirs = comparison.ndcg_side_by_side(candidate, older, split)
+    ours, theirs = comparison.compare_ndcg(candidate, older, split)
 
     known = list(older.users.ids)
     assert ours == pytest.approx(mean_ndcg(candidate, split, known))
@@ -316,7 +316,7 @@ def test_users_whom_an_item_oriented_model_does_not_know_are_left_out_for_both(s
 
 
 def test_a_model_that_can_answer_nobody_is_not_compared(split):
-    strangers = comparison.split_of(
+    strangers = split_snapshot(
         snapshot_of({("x" + user, item): value for (user, item), value in some_ratings().items()}),
         HALF_STARS,
         share=0.3,
@@ -324,13 +324,13 @@ def test_a_model_that_can_answer_nobody_is_not_compared(split):
 
     older = machine(strangers, "item_rbm")
 
-    assert comparison.ndcg_side_by_side(machine(split), older, split) is None
+    assert comparison.compare_ndcg(machine(split), older, split) is None
 
 
 def test_a_model_of_another_scale_is_asked_in_its_own_levels(split):
     stars = RatingScale((1.0, 2.0, 3.0, 4.0, 5.0))
     older = machine(split, seed=6, scale=stars)
 
-    _, theirs = comparison.ndcg_side_by_side(machine(split), older, split)
+    _, theirs = comparison.compare_ndcg(machine(split), older, split)
 
     assert theirs == pytest.approx(mean_ndcg(older, split, list(split.users.ids)))

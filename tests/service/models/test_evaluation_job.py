@@ -142,7 +142,7 @@ def test_what_an_evaluation_needs_stays_on_the_shelf_until_it_is_done(trained):
 
 
 def clear_the_shelf(shop) -> None:
-    retention.clear(shop.context, now=datetime.now(UTC), grace=-timedelta(hours=1))
+    retention.clear_shelf(shop.context, now=datetime.now(UTC), grace=-timedelta(hours=1))
 
 
 def test_a_version_that_is_not_there_or_has_no_weights_cannot_be_evaluated(trained):

@@ -7,7 +7,7 @@ from recsvc.db.session import reading
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import Vocabulary
-from recsvc.service.models import comparison
+from recsvc.service.models.split import split_snapshot
 from recsvc.service.training import initialization, snapshots
 from recsvc.service.training.initialization import warm_params
 from recsvc.service.training_spec import TrainingSpec
@@ -27,14 +27,14 @@ NEWCOMERS = [  # they sort before, between and after the others, users not as it
 def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3, judged=True):
     """The parameters that a job would begin at now, beside the cold ones."""
     with reading(shop.database) as session:
-        snapshot = snapshots.of_database(session)
+        snapshot = snapshots.read_snapshot(session)
     scale = shop.model(1).scale
-    split = comparison.split_of(snapshot, scale, share=0.1)
+    split = split_snapshot(snapshot, scale, share=0.1)
     train = split.train.transposed() if model_kind == "item_rbm" else split.train
     hyper = Hyperparameters.chosen(model_kind, SHORT)
     spec = TrainingSpec(SHORT, model_kind, seed, warm_start=warm_start)
-    params, warnings = initialization.first_params(
-        shop.context, split, train, hyper, spec, judged=judged
+    params, warnings = initialization.initial_params(
+        shop.context, split, train, hyper, spec, is_evaluated=judged
     )
     rng = np.random.default_rng([seed, 0])
     cold = machine_functions(model_kind).initial_params(train, scale.n_levels, hyper, rng=rng)
@@ -133,7 +133,7 @@ def test_weights_that_do_not_fit_are_not_taken_and_the_result_says_so(shop, spec
 
     warm = shop.train(publish="never", warm_start=True, **spec)
 
-    assert warm["warnings"] == [f"warm_start had no effect: {reason}"]
+    assert warm["warnings"] == [f"warm_start was ignored: {reason}"]
     assert warm["weights_sha256"] == cold["weights_sha256"]
 
 
@@ -143,14 +143,14 @@ def test_weights_of_another_scale_are_not_taken_and_the_result_says_so(shop):
     shop.rate([{"user_id": "u00", "item_id": "i02", "value": 3}])
 
     assert shop.train(warm_start=True)["warnings"] == [
-        "warm_start had no effect: the published version's rating scale is 1, 5, now 1, 3, 5."
+        "warm_start was ignored: the published version's rating scale is 1, 5, now 1, 3, 5."
     ]
 
 
 def test_without_a_published_version_a_warm_start_is_a_cold_one_and_says_so(shop):
     result = shop.train(warm_start=True)
 
-    assert result["warnings"] == ["warm_start had no effect: no version is published."]
+    assert result["warnings"] == ["warm_start was ignored: no version is published."]
 
 
 @on_sqlite
@@ -164,5 +164,5 @@ def test_a_published_version_that_cannot_be_read_is_named(shop, which, damage):
 
     (warning,) = shop.train(warm_start=True)["warnings"]
 
-    assert warning.startswith("warm_start had no effect: ")
+    assert warning.startswith("warm_start was ignored: ")
     assert sha256 in warning

@@ -49,7 +49,7 @@ def answering(shop: Shop) -> tuple[Serving, Answering]:
 
 def levels_of(shop: Shop, scale: RatingScale) -> dict[tuple[str, str], int]:
     with reading(shop.database) as session:
-        snapshot = snapshots.of_database(session)
+        snapshot = snapshots.read_snapshot(session)
     matrix = snapshot.matrix(scale)
     ids = snapshot.users.ids, snapshot.items.ids
     return {

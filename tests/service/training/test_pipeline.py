@@ -10,6 +10,7 @@ from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from recsvc.service.models import comparison
+from recsvc.service.models.split import split_snapshot
 from recsvc.service.training import snapshots
 from tests.conftest import on_sqlite
 from tests.factories.shop import SHORT, Shop, fans
@@ -21,8 +22,8 @@ SNAPSHOT, JUDGED, ANSWERING = 1, 7, 13  # what a job puts on the shelf, and when
 
 def split_of(shop):
     with reading(shop.database) as session:
-        snapshot = snapshots.of_database(session)
-    return comparison.split_of(snapshot, shop.model(1).scale, share=0.1)
+        snapshot = snapshots.read_snapshot(session)
+    return split_snapshot(snapshot, shop.model(1).scale, share=0.1)
 
 
 def fitted(ratings, validation, split, epochs, length):
@@ -85,7 +86,7 @@ def test_what_only_rates_or_holds_nothing_back_is_fitted_once(shop, spec):
 def test_the_card_has_the_figures_of_the_model_that_has_not_seen_what_it_is_asked(shop):
     result = shop.train(model_kind="joint_rbm", seed=SEED)
 
-    figures = comparison.figures(shop.judged_model(1), split_of(shop))
+    figures = comparison.evaluate_model(shop.judged_model(1), split_of(shop))
 
     assert result["metrics"] == figures.as_dict()
 
@@ -157,7 +158,7 @@ def test_a_judged_model_gone_bad_costs_a_warning_and_comes_to_the_same_weights(s
     shop.carry_out(lease)
 
     (warning,) = shop.job(2).result["warnings"]
-    assert warning.startswith("Training began again from the start: ")
+    assert warning.startswith("Training restarted from the beginning: ")
     assert sha256 in warning
     assert shop.job(2).result["weights_sha256"] == undisturbed["weights_sha256"]
 

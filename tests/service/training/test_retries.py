@@ -57,7 +57,7 @@ def test_a_job_that_diverged_is_tried_again_with_all_that_is_suggested(shop):
 def test_a_finding_that_is_not_there_is_refused_and_those_that_are_named(shop):
     shop.fail(model_kind="joint_rbm", hyperparameters=DIVERGING)
 
-    with pytest.raises(UnknownFinding, match=r"'overfit'.*It does for: not_finite"):
+    with pytest.raises(UnknownFinding, match=r"'overfit'.*Available: not_finite"):
         retry(shop, apply=["overfit"])
     with pytest.raises(JobNotFound):
         shop.job(2)
@@ -77,15 +77,17 @@ def test_the_first_of_two_changes_counts_and_another_kind_begins_with_its_own_de
     slower, slowest = (Change("learning_rate", 4.0, to) for to in (0.4, 0.04))
     joint = Change("model_kind", "user_rbm", "joint_rbm")
 
-    assert spec.changed([slower, slowest]).hyperparameters == {
+    assert spec.with_changes([slower, slowest]).hyperparameters == {
         "learning_rate": 0.4, "n_hidden": 5,
     }  # fmt: skip
-    assert spec.changed([slower, joint]) == TrainingSpec({}, "joint_rbm")
+    assert spec.with_changes([slower, joint]) == TrainingSpec({}, "joint_rbm")
 
 
 def test_a_job_that_began_at_spoilt_weights_is_tried_again_from_random_ones():
     spec = TrainingSpec({"n_hidden": 5}, "user_rbm", warm_start=True)
     cold = Change("warm_start", "true", "false")
 
-    assert spec.changed([cold]) == TrainingSpec({"n_hidden": 5}, "user_rbm")
-    assert spec.changed([cold, Change("n_hidden", 5.0, 9.0)]).hyperparameters == {"n_hidden": 9.0}
+    assert spec.with_changes([cold]) == TrainingSpec({"n_hidden": 5}, "user_rbm")
+    assert spec.with_changes([cold, Change("n_hidden", 5.0, 9.0)]).hyperparameters == {
+        "n_hidden": 9.0
+    }

@@ -4,7 +4,7 @@ import pytest
 
 from recsvc.db.jobs.events import JobEvents
 from recsvc.db.session import reading, unit_of_work
-from recsvc.service.demo_data import generate
+from recsvc.service.demo_data import generate_shop
 from recsvc.service.training_spec import TrainingSpec
 from recsvc.service.tuning import sweep_status, sweeps
 from recsvc.service.tuning.sweeps import SweepSpec
@@ -20,7 +20,7 @@ def shop(database, tmp_path) -> Shop:
     shop = Shop(database, tmp_path)
     shop.rate(
         {"user_id": user_id, "item_id": item_id, "value": value}
-        for user_id, item_id, value in generate().ratings
+        for user_id, item_id, value in generate_shop().ratings
     )
     return shop
 

@@ -17,7 +17,7 @@ ODD_IDS = ["a", "B", "é", "Z", "_", "ä", "b/c", "10", "9", "😀", "z"]
 
 def taken(shop):
     with reading(shop.database) as session:
-        return snapshots.of_database(session)
+        return snapshots.read_snapshot(session)
 
 
 def triples(snapshot):
@@ -159,10 +159,10 @@ def test_training_goes_on_where_some_only_chose(shop):
 def test_a_job_takes_its_snapshot_once(shop):
     shop.ask()
     lease = shop.claim()
-    snapshot, sha256 = snapshots.taken(shop.context, lease, shop.job(1))
+    snapshot, sha256 = snapshots.take_snapshot(shop.context, lease, shop.job(1))
     shop.rate(two_camps(first_user=12))
 
-    again, same = snapshots.taken(shop.context, lease, shop.job(1))
+    again, same = snapshots.take_snapshot(shop.context, lease, shop.job(1))
 
     assert shop.job(1).snapshot_sha256 == sha256 == same
     assert triples(again) == triples(snapshot) == given(two_camps())

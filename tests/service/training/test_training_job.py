@@ -211,10 +211,35 @@ def test_many_values_are_levels_as_scaling_says(shop):
 
 
 @on_sqlite
-def test_scaling_that_has_no_effect_says_so(shop):
+def test_training_warns_of_hyperparameters_without_effect(shop):
+    hyper = {"dropout": 0.2, "rating_epochs": 0}
+
+    warnings = shop.train(model_kind="user_rbm", hyperparameters=hyper)["warnings"]
+
+    assert warnings == [
+        "dropout was ignored: it applies to joint_rbm only.",
+        "rating_epochs was ignored: it applies to joint_rbm only.",
+    ]
+    assert shop.train(hyperparameters=hyper)["warnings"] == []
+
+
+@on_sqlite
+def test_training_warns_of_scaling_when_a_rating_scale_is_configured(shop):
+    shop.configure(rating_scale=RatingScale((1.0, 3.0, 5.0)))
+
     (warning,) = shop.train(hyperparameters={"scaling": "widths"})["warnings"]
 
-    assert warning.startswith("scaling had no effect: each of the 2 values of the scale is a level")
+    assert warning.startswith("scaling was ignored: a rating scale of 3 values is configured.")
+
+
+@on_sqlite
+def test_training_warns_of_scaling_without_effect(shop):
+    (warning,) = shop.train(hyperparameters={"scaling": "widths"})["warnings"]
+
+    assert warning == (
+        "scaling was ignored: the ratings have only 2 distinct values. It applies above 20, when "
+        "no rating scale is configured."
+    )
     assert shop.train()["warnings"] == []
 
 
@@ -352,7 +377,7 @@ def test_a_bad_checkpoint_costs_a_warning_and_comes_to_the_same_weights(shop, da
 
     result = shop.job(2).result
     (warning,) = result["warnings"]
-    assert warning.startswith("Training began again from the start: ")
+    assert warning.startswith("Training restarted from the beginning: ")
     assert sha256 in warning
     assert result["weights_sha256"] == undisturbed["weights_sha256"]
 
@@ -394,8 +419,8 @@ def test_only_the_jobs_own_version_counts_as_already_released(shop):
     shop.train(publish="never")
     shop.ask()
 
-    assert release.already_released(shop.context, shop.job(2)) is None
-    assert release.already_released(shop.context, shop.job(1))["published"] is False
+    assert release.find_result(shop.context, shop.job(2)) is None
+    assert release.find_result(shop.context, shop.job(1))["published"] is False
 
 
 @pytest.mark.parametrize("when", [SNAPSHOT, FIRST_CHECKPOINT, 7])

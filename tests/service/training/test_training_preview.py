@@ -6,7 +6,7 @@ from recsvc.db.session import reading
 from recsvc.db.tables import Job
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.service.training import training_job
-from recsvc.service.training.training_preview import Preview, preview
+from recsvc.service.training.training_preview import Preview, preview_training
 from recsvc.service.training_spec import TrainingSpec
 from tests.conftest import on_sqlite
 from tests.factories.shop import SHORT, Shop
@@ -14,7 +14,7 @@ from tests.service.imports.test_import_job import upload
 
 
 def look(shop: Shop, **spec: object) -> Preview:
-    return preview(shop.context, TrainingSpec(**spec))
+    return preview_training(shop.context, TrainingSpec(**spec))
 
 
 @on_sqlite
@@ -62,15 +62,17 @@ def test_what_a_job_would_fail_with_is_told_before(shop):
 def test_a_job_is_refused_for_memory_in_the_preview_just_when_it_is_by_the_worker(shop):
     large = {"n_hidden": 4096, "rating_epochs": 0}
     spec = TrainingSpec(hyperparameters={**SHORT, **large})
-    limit = training_job.foreseen_bytes(shop.context, spec)
-    assert preview(shop.context, spec).needed_bytes < limit - 1, "two levels, where ten were likely"
+    limit = training_job.estimate_job_bytes(shop.context, spec)
+    assert preview_training(shop.context, spec).needed_bytes < limit - 1, (
+        "two levels, where ten were likely"
+    )
 
     shop.configure(memory_limit_bytes=limit - 1)
-    told = preview(shop.context, spec)
+    told = preview_training(shop.context, spec)
     assert told.problem.as_dict() == shop.fail(hyperparameters=large)
 
     shop.configure(memory_limit_bytes=limit)
-    assert preview(shop.context, spec).problem is None
+    assert preview_training(shop.context, spec).problem is None
     shop.train(hyperparameters=large)
 
 

@@ -5,10 +5,10 @@ import pytest
 
 from recsvc.db.session import unit_of_work
 from recsvc.rbm.diagnosis import RunRecord
-from recsvc.service.diagnosis import job_diagnosis
+from recsvc.service.diagnosis import run_records
 from recsvc.service.jobs import queries
-from recsvc.service.training import autopilot
 from recsvc.service.training_spec import TrainingSpec
+from recsvc.service.tuning import autopilot
 from tests.conftest import on_sqlite
 from tests.factories.shop import NOON, Shop, fans, two_camps
 
@@ -113,7 +113,7 @@ def test_a_cancelled_job_is_followed_by_none(shop):
     job_id = shop.ask(hyperparameters=TOO_LARGE, model_kind="user_rbm", autopilot=True)
     with unit_of_work(shop.database) as session:
         job = queries.cancel_job(session, job_id, "training", now=NOON)
-        assert autopilot.follow(session, job, now=NOON) is None
+        assert autopilot.queue_next_try(session, job, now=NOON) is None
 
 
 @on_sqlite
@@ -163,6 +163,6 @@ def test_what_is_compared_is_the_best_loss_on_the_validation_ratings_that_are_le
     job_id = shop.ask(hyperparameters=CALM, model_kind=kind, publish="never", autopilot=True)
     shop.carry_out(shop.claim())
 
-    losses = RunRecord.of(job_diagnosis.rows_of(shop.curve(job_id))).loss.values
+    losses = RunRecord.of(run_records.curve_rows(shop.curve(job_id))).loss.values
     noted = shop.job(job_id).progress_note["loss_without"]
     assert noted["odd_values"] == losses.min()

@@ -4,8 +4,8 @@ import pytest
 
 from recsvc.db.tables import Job
 from recsvc.errors import AttemptsExhausted, ChangeNotKept, Hopeless, TooFewRatings
-from recsvc.service.training.autopilot_outcome import end_of
 from recsvc.service.training_spec import TrainingSpec
+from recsvc.service.tuning.autopilot_outcome import read_outcome
 
 CHANGE = {"hyperparameter": "learning_rate", "before": 2.0, "to": 0.2}
 TRYING = {"trying": CHANGE, "retry_of": 3}
@@ -36,7 +36,7 @@ def job(state: str, error=None, *, note=None, autopilot=True, **spec) -> Job:
     ],
 )
 def test_the_last_job_says_why_and_which_was_the_best(ended, because, best):
-    assert end_of(ended) == (because, best)
+    assert read_outcome(ended) == (because, best)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_last_job_says_why_and_which_was_the_best(ended, because, best):
     ],
 )
 def test_a_job_that_goes_on_has_not_ended(going_on):
-    assert end_of(going_on) is None
+    assert read_outcome(going_on) is None
 
 
 @pytest.mark.parametrize("error", [HOPELESS, NOT_KEPT])

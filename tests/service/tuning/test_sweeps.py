@@ -36,7 +36,7 @@ def work(shop: Shop, n_jobs: int) -> None:
         shop.carry_out(shop.claim())
 
 
-def look(shop: Shop, sweep_id: int) -> sweep_status.Standing:
+def look(shop: Shop, sweep_id: int) -> sweep_status.SweepStatus:
     with reading(shop.database) as session:
         return sweep_status.get_sweep(session, sweep_id)
 
@@ -109,7 +109,7 @@ def test_the_best_is_kept_on_the_shelf_and_the_others_push_nothing_out(shop):
     )
     for _ in range(3):
         work(shop, 1)
-        retention.clear(shop.context, now=NOON)
+        retention.clear_shelf(shop.context, now=NOON)
 
     best = look(shop, sweep_id).best_model_version
     assert best == earlier + 1  # the first of the sweep, two more came after it

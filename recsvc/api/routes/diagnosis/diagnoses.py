@@ -15,6 +15,7 @@ from recsvc.rbm.diagnosis import Change, Evidence, Finding, Severity
 from recsvc.rbm.params import Hyperparameters
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.diagnosis.job_diagnosis import Diagnosis, Verdict
+from recsvc.service.diagnosis.run_records import CURVE_COLUMNS
 from recsvc.service.jobs import queries
 
 MOST_EPOCHS = 100_000
@@ -113,8 +114,8 @@ def _measured(row: dict[str, float | None]) -> dict[str, float | None]:
     epoch = row.get("epoch")
     if epoch is None or not 0 <= epoch <= MOST_EPOCHS:
         raise ValueError(f"a row needs its epoch, a number from 0 to {MOST_EPOCHS}")
-    if unknown := row.keys() - {*job_diagnosis.COLUMNS, "seconds"}:
-        known = ", ".join(job_diagnosis.COLUMNS)
+    if unknown := row.keys() - {*CURVE_COLUMNS, "seconds"}:
+        known = ", ".join(CURVE_COLUMNS)
         raise ValueError(f"{min(unknown)!r} is no column of an error curve. There are: {known}")
     return row
 

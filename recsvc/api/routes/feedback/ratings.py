@@ -68,7 +68,7 @@ class RefusalOut(Answer):
     """A line that was not taken, and why."""
 
     line: int = Field(examples=[3], description="Counted from 1.")
-    code: str = Field(examples=["not-a-number"], description="See docs/importing.md.")
+    code: str = Field(examples=["not-a-number"], description="See docs/how-to/import.md.")
     detail: str = Field(examples=["The rating is 'good', not a finite number."])
 
     @classmethod

@@ -1,4 +1,4 @@
-"""A page for each finding of a diagnosis, with a curve that shows it: docs/diagnosis."""
+"""A page for each finding of a diagnosis, with a curve that shows it: docs/reference/findings."""
 
 from functools import cache
 
@@ -15,14 +15,14 @@ router = Router(prefix="/diagnosis", tags=["training jobs"])
 @cache
 def pages() -> dict[str, str]:
     """Give the pages by the finding's code."""
-    folder = markdown_pages.folder() / "diagnosis"
+    folder = markdown_pages.folder() / "findings"
     return {page.stem: page.read_text(encoding="utf-8") for page in folder.glob("*.md")}
 
 
 @router.get("/pictures/{name}", include_in_schema=False)
 async def get_finding_picture(request: Request, name: str) -> Response:
     """Answer with the picture of a page."""
-    return assets.answer(request, markdown_pages.folder() / "diagnosis" / "pictures", name)
+    return assets.answer(request, markdown_pages.folder() / "findings" / "pictures", name)
 
 
 @router.get(

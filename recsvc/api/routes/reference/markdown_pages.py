@@ -33,9 +33,9 @@ PAGE = """<!doctype html>
 
 
 def folder() -> Path:
-    """Give docs/ of a checkout, or the part of it that a wheel carries."""
+    """Return docs/reference of a checkout, or the part of it that a wheel has."""
     package = Path(recsvc.__file__).parent
-    installed, checkout = package / "_docs", package.parent / "docs"
+    installed, checkout = package / "_docs", package.parent / "docs" / "reference"
     return installed if installed.exists() else checkout
 
 

@@ -1,4 +1,4 @@
-"""A page for each problem type: what `type` opens is a section of docs/problems.md."""
+"""A page for each problem type: what `type` opens is a section of docs/reference/problems.md."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ router = Router(tags=["service"])
 
 @cache
 def sections() -> dict[str, str]:
-    """Give docs/problems.md by code, each section with its heading."""
+    """Give docs/reference/problems.md by code, each section with its heading."""
     text = (markdown_pages.folder() / "problems.md").read_text(encoding="utf-8")
     return {part.split("\n", 1)[0].strip(): f"## {part}" for part in text.split("\n## ")[1:]}
 

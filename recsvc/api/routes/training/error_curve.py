@@ -24,6 +24,7 @@ from recsvc.plots.curve_plot import MOST_JOBS, Curve, plot_of
 from recsvc.plots.panels import Span
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.jobs import queries
+from recsvc.service.training_progress import TrainingProgress
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
@@ -128,12 +129,12 @@ def get_error_curve(
 
 
 def _curve(job: Job, epochs: Sequence[TrainingEpoch]) -> ErrorCurve:
-    note, result = job.progress_note or {}, job.result or {}
+    progress = TrainingProgress.from_job(job)
     return ErrorCurve(
         job_id=job.id,
         state=JobState(job.state),
-        best_epoch=result.get("best_epoch", note.get("best_epoch", _best(epochs))),
-        baselines=result.get("baselines", note.get("baselines")),
+        best_epoch=_best(epochs) if progress.best_epoch is None else progress.best_epoch,
+        baselines=progress.baselines,
         epochs=[Epoch.model_validate(epoch) for epoch in epochs],
     )
 

@@ -38,8 +38,10 @@ from recsvc.errors import (
 from recsvc.rbm.auto_hyperparameters import Choice
 from recsvc.rbm.model_kind import ModelKind
 from recsvc.service.jobs import queries
-from recsvc.service.training import autopilot_outcome, retries, training_job
+from recsvc.service.training import retries, training_job
+from recsvc.service.training_progress import TrainingProgress
 from recsvc.service.training_spec import TrainingSpec
+from recsvc.service.tuning import autopilot_outcome
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
@@ -178,11 +180,11 @@ class TrainingJobOut(JobOut):
     @classmethod
     def of(cls, job: Job) -> "TrainingJobOut":
         """Show a training job."""
-        note, result = job.progress_note or {}, job.result or {}
+        progress = TrainingProgress.from_job(job)
         spec = TrainingSpec.from_dict(job.spec)
         fields = job_fields(job)
         fields["links"] |= _links(job)
-        end = autopilot_outcome.end_of(job)
+        end = autopilot_outcome.read_outcome(job)
         return cls(
             **fields,
             hyperparameters=spec.hyperparameters,
@@ -195,15 +197,17 @@ class TrainingJobOut(JobOut):
             autopilot=spec.autopilot,
             trying=spec.trying,
             tried=spec.tried,
-            next_job_id=note.get("next_job_id"),
-            phase=note.get("phase"),
-            epoch=note.get("epoch"),
-            epochs=note.get("epochs"),
-            eta_seconds=note.get("eta_seconds"),
+            next_job_id=progress.next_job_id,
+            phase=progress.phase,
+            epoch=progress.epoch,
+            epochs=progress.epochs,
+            eta_seconds=progress.eta_seconds,
             cancel_requested=job.cancel_requested,
-            best_epoch=result.get("best_epoch", note.get("best_epoch")),
-            baselines=result.get("baselines", note.get("baselines")),
-            choices=note.get("choices"),
+            best_epoch=progress.best_epoch,
+            baselines=progress.baselines,
+            choices=None
+            if progress.choices is None
+            else {name: ChoiceOut.of(choice) for name, choice in progress.choices.items()},
             autopilot_end=end and AutopilotEndOut(because=end.because, best_job_id=end.best_job_id),
         )
 

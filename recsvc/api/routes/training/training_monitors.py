@@ -90,20 +90,20 @@ def get_monitors(
     Healthy units are neither all on nor all off, and say different things of different users;
     healthy steps are some thousandth of the weights: three orders of magnitude apart.
     """
-    told = inspections.monitors_of(session, job_id, epoch)
-    queries.defer_success(session, told.job, serving.behind(session))
+    found = inspections.read_inspections(session, job_id, epoch)
+    queries.defer_success(session, found.job, serving.behind(session))
     shown = {
         name: Histograms(
             edges=EDGES.tolist(),
-            zeros=[getattr(look, name)["zeros"] for look in told.looks],
-            counts=[getattr(look, name)["counts"] for look in told.looks],
+            zeros=[getattr(one, name)["zeros"] for one in found.inspections],
+            counts=[getattr(one, name)["counts"] for one in found.inspections],
         )
         for name in ("weights", "updates")
     }
     return MonitorsOut(
         job_id=job_id,
-        state=JobState(told.job.state),
-        epochs=[look.epoch for look in told.looks],
-        hidden_activity=told.activity and HiddenActivity.of(told.activity),
+        state=JobState(found.job.state),
+        epochs=[one.epoch for one in found.inspections],
+        hidden_activity=found.activity and HiddenActivity.of(found.activity),
         **shown,
     )

@@ -132,4 +132,4 @@ def validate_training(
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> PreviewOut:
     """Read all data, queue and write nothing. Takes a second for a million ratings."""
-    return PreviewOut.of(training_preview.preview(context, body.spec()))
+    return PreviewOut.of(training_preview.preview_training(context, body.spec()))

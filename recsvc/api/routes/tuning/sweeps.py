@@ -23,7 +23,7 @@ from recsvc.errors import (
     UnknownHyperparameter,
 )
 from recsvc.service.tuning import sweep_status, sweeps
-from recsvc.service.tuning.sweep_status import Standing, Trial
+from recsvc.service.tuning.sweep_status import SweepStatus, Trial
 from recsvc.service.tuning.sweeps import SweepKind, SweepSpec
 
 router = Router(prefix="/v1/sweeps", tags=["sweeps"])
@@ -180,7 +180,7 @@ class SweepOut(Answer):
     links: dict[str, str] = Field(examples=[{"self": "/v1/sweeps/3"}])
 
     @classmethod
-    def of(cls, standing: Standing) -> "SweepOut":
+    def of(cls, standing: SweepStatus) -> "SweepOut":
         """Show a sweep."""
         sweep, best = standing.sweep, standing.best_model_version
         address = f"/v1/sweeps/{sweep.id}"
@@ -217,7 +217,7 @@ def request_sweep(
     sweep = sweeps.request_sweep(session, body.spec(), now=now)
     response.headers["Location"] = f"/v1/sweeps/{sweep.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return SweepOut.of(sweep_status.standing(session, sweep))
+    return SweepOut.of(sweep_status.build_status(session, sweep))
 
 
 @router.get("", summary="List sweeps", responses=responses.of(InvalidCursor))
@@ -248,4 +248,4 @@ def get_sweep(sweep_id: SweepId, session: ReadingDep) -> SweepOut:
 def cancel_sweep(sweep_id: SweepId, session: SessionDep, now: Now) -> SweepOut:
     """Queued trials end at once, running ones within two seconds; their curves stay."""
     sweep = sweeps.cancel_sweep(session, sweep_id, now=now)
-    return SweepOut.of(sweep_status.standing(session, sweep))
+    return SweepOut.of(sweep_status.build_status(session, sweep))

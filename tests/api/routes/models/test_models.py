@@ -189,12 +189,12 @@ def test_publications_made_at_once_still_form_one_chain(context, versions, now):
 def test_the_newest_versions_and_the_published_one_are_kept(context, versions, now):
     with unit_of_work(context.database) as session:
         publishing.publish(session, 1, now=now)
-        going = publishing.versions_to_retire(session, 2)
+        going = publishing.select_for_retirement(session, 2)
         assert [version.version for version in going] == [2]
         going[0].retired_at = now
 
     with unit_of_work(context.database) as session:
-        assert publishing.versions_to_retire(session, 2) == []
+        assert publishing.select_for_retirement(session, 2) == []
         assert publishing.published_version(session).version == 1
 
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from recsvc.rbm.diagnosis import finding_codes
 from tests.conftest import ROOT
 
-PAGES = sorted((ROOT / "docs/diagnosis").glob("*.md"))
+PAGES = sorted((ROOT / "docs/reference/findings").glob("*.md"))
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 

@@ -1,4 +1,4 @@
-"""Early stopping: a sweep's trial that most of the others are ahead of is not trained on."""
+"""Median pruning: stop a sweep's trial that is worse than most others were at its epoch."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,16 @@ from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.schedules import longest_flat_start
 from recsvc.rbm.tuning import search_space
 from recsvc.service.context import Context
+from recsvc.service.training.callbacks import Callback
+from recsvc.service.training.fit_loop import EpochResult
 from recsvc.service.tuning import sweep_status
 
 
 @dataclass(frozen=True)
-class Stopping:
-    """Looks at a trial after every epoch.
+class MedianPruner(Callback):
+    """Prunes a running trial.
 
-    grace  epochs in which it is not stopped: the loss of rating-only machines is flat at first
+    grace  first epochs without pruning: the loss of rating-only machines is flat at first
     """
 
     context: Context
@@ -27,8 +29,8 @@ class Stopping:
     grace: int
 
     @classmethod
-    def of(cls, context: Context, job: Job, hyper: Hyperparameters) -> "Stopping | None":
-        """Take up a job; None where it is not to be stopped."""
+    def from_job(cls, context: Context, job: Job, hyper: Hyperparameters) -> "MedianPruner | None":
+        """Return the pruner of a job; None unless it is a trial of a sweep that prunes."""
         if job.sweep_id is None:
             return None
         with reading(context.database) as session:
@@ -39,22 +41,23 @@ class Stopping:
         grace = max(search_space.GRACE_EPOCHS, flat_start)
         return cls(context, job.sweep_id, job.id, grace)
 
-    def look(self, epoch: int) -> None:
-        """Raise StoppedEarly where there is no use in going on."""
+    def on_epoch_end(self, result: EpochResult) -> None:
+        """Raise StoppedEarly if the trial's best metric is worse than the median of the others."""
+        epoch = result.report.epoch
         if epoch <= self.grace:
             return
         with reading(self.context.database) as session:
             sweeps = Sweeps(session)
             bests = sweeps.best_metrics(self.sweep_id)
-            metric = sweep_status.metric_of(sweeps.trials(self.sweep_id), bests)
-            figures = [
-                sweep_status.figure_of(one, metric)
+            metric = sweep_status.choose_metric(sweeps.trials(self.sweep_id), bests)
+            others = [
+                sweep_status.best_value(one, metric)
                 for one in sweeps.peers(self.sweep_id, but=self.job_id, epoch=epoch)
             ]
-        own = sweep_status.figure_of(bests[self.job_id], metric)
+        own = sweep_status.best_value(bests[self.job_id], metric)
         if own is not None and search_space.is_hopeless(
             own,
-            [figure for figure in figures if figure is not None],
+            [value for value in others if value is not None],
             epoch=epoch,
             grace=self.grace,
             higher_is_better=metric == "validation_ndcg",
