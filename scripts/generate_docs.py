@@ -31,7 +31,7 @@ def epoch_metrics() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {"epoch-metrics": epoch_metrics}
-PAGES = ("docs/training.md",)
+PAGES = ("docs/explanation/training.md",)
 
 
 def generated(text: str) -> str:
