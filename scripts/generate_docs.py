@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from recsvc.epoch_metrics import METRICS
+from recsvc.rbm.diagnosis import finding_codes
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- begin generated: ([\w-]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
@@ -30,8 +31,20 @@ def epoch_metrics() -> str:
     return table(("metric", "unit", "better", "meaning"), rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"epoch-metrics": epoch_metrics}
-PAGES = ("docs/explanation/training.md",)
+def findings() -> str:
+    """Return the table of all findings: each with the first sentence of its page."""
+    rows = ((f"[{code}](diagnosis/{code}.md)", first_sentence(code)) for code in finding_codes())
+    return table(("finding", "in a sentence"), rows)
+
+
+def first_sentence(code: str) -> str:
+    """Return the first sentence of a finding's page; a decimal point ends no sentence."""
+    _, paragraph, *_ = (ROOT / "docs" / "diagnosis" / f"{code}.md").read_text().split("\n\n")
+    return re.split(r"(?<=[^\s.]\.)\s", paragraph, maxsplit=1)[0].replace("\n", " ")
+
+
+TABLES: dict[str, Callable[[], str]] = {"epoch-metrics": epoch_metrics, "findings": findings}
+PAGES = ("docs/explanation/training.md", "docs/how-to/diagnose.md")
 
 
 def generated(text: str) -> str:

@@ -13,7 +13,7 @@ from benchmarks.diagnosis.training import ROOT, Told, run_of, told_of
 from recsvc.plots.curve_plot import Curve, plot_of
 from recsvc.plots.panels import Span
 from recsvc.plots.svg import draw
-from recsvc.rbm.diagnosis import diagnose
+from recsvc.rbm.diagnosis import diagnose, finding_codes
 from recsvc.rbm.diagnosis.run import RunRecord
 from recsvc.rbm.model_kind import MACHINES
 
@@ -34,9 +34,9 @@ def main() -> None:
         page = FOLDER / f"{code}.md"
         if page.is_file():
             page.write_text(page.read_text().split(SEEN)[0] + SEEN + seen(code, case))
-    for page in sorted(FOLDER.glob("*.md")):
-        if page.stem not in shown:
-            print(f"no run of {DATA} shows {page.stem}")
+    for code in finding_codes():
+        if code not in shown:
+            print(f"no run of {DATA} shows {code}")
 
 
 def cases() -> list[Case]:

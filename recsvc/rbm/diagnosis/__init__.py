@@ -1,59 +1,41 @@
 """Why the loss does not go down: an error curve in, findings out.
 
-Checks run in a fixed order, from what spoils every other figure to what only spoils the list; each
-compares measured figures with a threshold that has a source: [H10], Hinton's practical guide; [SM],
-the default of a rule of SageMaker Debugger; [own], seen to part healthy runs from faulty ones
-(docs/how-to/diagnose.md). A finding names its epochs, its evidence, a cause and one change to try.
+Rules run in a fixed order, from those that spoil every other metric to those that only spoil the
+list. Each compares a metric with a threshold that has a source: [H10], Hinton's practical guide;
+[SM], the default of a rule of SageMaker Debugger; [own], chosen to separate healthy from faulty
+runs (docs/how-to/diagnose.md). A finding has its epochs, evidence, a cause and one change to try.
 
-A curve from elsewhere does as well, as far as its columns go: a check that lacks one says nothing.
+An external curve is diagnosed as far as its columns go: a rule that lacks one finds nothing.
 """
 
-from collections.abc import Callable
-
+from recsvc.rbm.diagnosis import rules as _topics  # noqa: F401 - registers the rules
 from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding, Severity
-from recsvc.rbm.diagnosis.rules import convergence, data, divergence, hidden_units, learning_rate
+from recsvc.rbm.diagnosis.rule import Rule, rules
 from recsvc.rbm.diagnosis.run import WARM_UP, RunRecord, Series
-
-START: tuple[Callable[[RunRecord], Finding | None], ...] = (hidden_units.bad_start,)
-CHECKS: tuple[Callable[[RunRecord], Finding | None], ...] = (
-    convergence.too_good,
-    *START,
-    hidden_units.equal_start,
-    learning_rate.rate_too_high,
-    learning_rate.rate_too_low,
-    learning_rate.not_moving,
-    learning_rate.momentum_shock,
-    hidden_units.saturated,
-    hidden_units.dead_units,
-    hidden_units.twin_units,
-    hidden_units.too_few_units,
-    convergence.reconstruction_misleads,
-    convergence.overfit,
-    convergence.too_short,
-    convergence.stopped_too_soon,
-    divergence.exploding_weights,
-    divergence.poor_mixing,
-    convergence.constant_predictions,
-    hidden_units.too_little_data,
-    convergence.poor_list,
-    learning_rate.stalled,
-)
 
 
 def diagnose(run: RunRecord) -> list[Finding]:
-    """Give the findings in the order of the checks; none: healthy, as far as it was measured.
+    """Return the findings in the order of the rules; none for a healthy run.
 
-    Of a run that left the numbers, only how it began is told beside: the rest is its consequence.
+    After a divergence only its causes are reported: other findings would be consequences.
     """
-    finite = learning_rate.not_finite(run)
-    checks = CHECKS if run.spoilt_at is None else START
-    found = [] if finite is None else [finite]
-    found += data.findings(run)
-    found += [finding for check in checks if (finding := check(run)) is not None]
-    explained = any(one.severity == "problem" or one.code == "overfit" for one in found)
-    if not explained:
-        found += [finding for finding in [convergence.no_decrease(run)] if finding is not None]
+    found: list[Finding] = []
+    for rule in rules():
+        applies = rule.after_divergence or run.spoilt_at is None
+        if applies and not (rule.is_fallback and _is_explained(found)):
+            finding = rule.check(run)
+            found += [finding] if finding is not None else []
     return found
+
+
+def finding_codes() -> list[str]:
+    """Return the codes of all findings in the order of their rules."""
+    return list(dict.fromkeys(rule.code for rule in rules()))
+
+
+def _is_explained(found: list[Finding]) -> bool:
+    """Return whether the findings explain a loss that does not fall."""
+    return any(one.severity == "problem" or one.code == "overfit" for one in found)
 
 
 __all__ = [
@@ -61,8 +43,11 @@ __all__ = [
     "Change",
     "Evidence",
     "Finding",
+    "Rule",
     "RunRecord",
     "Series",
     "Severity",
     "diagnose",
+    "finding_codes",
+    "rules",
 ]

@@ -1,8 +1,10 @@
 """Checks of what was learned from: the remarks of the data profile, where they spoil a model."""
 
+from functools import partial
 from typing import NamedTuple
 
 from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding, Severity
+from recsvc.rbm.diagnosis.rule import rule
 from recsvc.rbm.diagnosis.run import MUCH_LEARNED, RunRecord
 from recsvc.rbm.params import LeaveOut
 
@@ -76,23 +78,26 @@ REFUTED_BY_LEARNING = {"no_agreement"}  # of tastes that are opposite, no item's
 EXPLAINED_BY = {"constant_raters": "level_imbalance"}
 
 
-def findings(run: RunRecord) -> list[Finding]:
-    """Tell which remarks go beyond what a sound data set has."""
-    remarks, epochs = run.remarks or {}, (0, run.last_epoch)
-    found = []
-    for code, cause in CAUSES.items():
-        share = remarks.get(code, 0.0)
-        if share <= cause.share or EXPLAINED_BY.get(code) in remarks:
-            continue
-        if code in REFUTED_BY_LEARNING and _told_well(run):
-            continue
-        seen = Evidence(f"share of {code}", share, cause.share, "own")
-        change = _change(code, cause, run)
-        found.append(Finding(code, cause.severity, epochs, (seen,), cause.cause, change, 0.7))
-    return found
+def _check(code: str, run: RunRecord) -> Finding | None:
+    """Return a finding if an issue concerns more than the share that sound data have."""
+    issues, cause = run.remarks or {}, CAUSES[code]
+    share = issues.get(code, 0.0)
+    if share <= cause.share or EXPLAINED_BY.get(code) in issues:
+        return None
+    if code in REFUTED_BY_LEARNING and _has_learned(run):
+        return None
+    seen = Evidence(f"share of {code}", share, cause.share, "own")
+    change = _change(code, cause, run)
+    return Finding(code, cause.severity, (0, run.last_epoch), (seen,), cause.cause, change, 0.7)
 
 
-def _told_well(run: RunRecord) -> bool:
+for _place, _code in enumerate(CAUSES):
+    rule(code=_code, family="data", order=100 + _place, after_divergence=True)(
+        partial(_check, _code)
+    )
+
+
+def _has_learned(run: RunRecord) -> bool:
     nll = run.series("validation_nll")
     return nll.values.size > 0 and nll.learned > MUCH_LEARNED
 

@@ -1,13 +1,44 @@
-"""Checks of large weights: they grow without end, or hold the Gibbs chain where it began."""
+"""Rules on parameters that grow without bound."""
+
+import numpy as np
 
 from recsvc.rbm.diagnosis.finding import Evidence, Finding
+from recsvc.rbm.diagnosis.rule import rule
 from recsvc.rbm.diagnosis.run import WARM_UP, RunRecord
+from recsvc.rbm.training.schedules import AFTER_ROLLBACK
 
 EXPLODED = 5.0  # a hidden unit this strong multiplies a level's odds by 150
 GROWN = 2.0  # times what it was at the end of the warm-up
 STUCK = 0.95
 
 
+@rule(code="not_finite", family="divergence", order=10, after_divergence=True)
+def not_finite(run: RunRecord) -> Finding | None:
+    """A figure, or a parameter, is no finite number, or was until training went back."""
+    if run.spoilt_at is None:
+        return _rollbacks(run)
+    seen = Evidence("epoch with a number that is not finite", run.spoilt_at, 0, "own")
+    cause = "Steps were so long that parameters left what numbers can hold."
+    at = (run.spoilt_at, run.spoilt_at)
+    change = run.scaled("learning_rate", AFTER_ROLLBACK)
+    if run.spoilt_at == 0:
+        cause, change = "It begins at parameters that are no finite numbers.", run.begun_cold()
+    return Finding("not_finite", "problem", at, (seen,), cause, change, 0.95)
+
+
+def _rollbacks(run: RunRecord) -> Finding | None:
+    back = run.series("rollbacks")
+    if back.values.size == 0 or back.values[-1] == 0:
+        return None
+    seen = Evidence("rollbacks", float(back.values[-1]), 0, "own")
+    cause = "Steps left what numbers can hold: training went on from its best epoch, with less."
+    at = back.epochs[np.diff(back.values, prepend=0.0) > 0]
+    change = run.scaled("learning_rate", AFTER_ROLLBACK ** float(back.values[-1]))
+    epochs = int(at[0]), int(at[-1])
+    return Finding("not_finite", "warning", epochs, (seen,), cause, change, 0.95)
+
+
+@rule(code="exploding_weights", family="divergence", order=350)
 def exploding_weights(run: RunRecord) -> Finding | None:
     """A weight has grown far beyond what any rating could ask for."""
     largest = run.series("largest_weight").after(WARM_UP)
@@ -21,6 +52,7 @@ def exploding_weights(run: RunRecord) -> Finding | None:
     return Finding("exploding_weights", "problem", largest.span, (seen,), cause, change, 0.7)
 
 
+@rule(code="poor_mixing", family="divergence", order=360)
 def poor_mixing(run: RunRecord) -> Finding | None:
     """The Gibbs chain ends where it began, so that a step learns next to nothing."""
     kept = run.series("kept_levels")

@@ -1,53 +1,21 @@
-"""Checks of the start and of the hidden units."""
+"""Rules on the hidden units: saturated, dead, duplicate, too few or too many."""
 
 from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding
+from recsvc.rbm.diagnosis.rule import rule
 from recsvc.rbm.diagnosis.run import WARM_UP, RunRecord
 
-SATURATED, TWINS = 0.95, 0.99
-MANY_UNITS, MOST_UNITS = 0.25, 0.5
-WORSE_THAN_ITEMS = 1.05
+MANY_UNITS = 0.25
+MOST_UNITS = 0.5
+SATURATED = 0.95
+TWINS = 0.99
 FEW_UNITS = 8
 SCARCE = 0.02  # ratings a parameter; sound runs of the bank have .037 and more, faulty ones .012
 
 
-def bad_start(run: RunRecord) -> Finding | None:
-    """Epoch 0 predicts worse than the items' own ratings, or its hidden units are jammed."""
-    seen = _far_off(run) or _jammed_at_first(run)
-    if seen is None:
-        return None
-    cause = "The machine begins where it cannot learn from: its first weights are too large."
-    change = run.begun_cold()
-    if change is not None:
-        cause = "The machine begins at an earlier version's weights, and these are spoilt."
-    elif run.hyper is not None and run.hyper.initial_weight > run.usual.initial_weight:
-        change = run.as_usual("initial_weight")
-    return Finding("bad_start", "problem", (0, 0), (seen,), cause, change, 0.9)
-
-
-def _far_off(run: RunRecord) -> Evidence | None:
-    """Predictions of epoch 0 are worse than what each item's own ratings say without a machine."""
-    known = (run.baselines or {}).get("item_mean", {})
-    for name in ("rmse", "nll"):
-        first, theirs = run.series(f"validation_{name}"), known.get(name)
-        if first.values.size == 0 or first.epochs[0] != 0 or not theirs:
-            continue
-        times = float(first.values[0] / theirs)
-        if times > WORSE_THAN_ITEMS:
-            metric = f"validation_{name} of epoch 0 over that of the items' own ratings"
-            return Evidence(metric, times, WORSE_THAN_ITEMS, "own")
-    return None
-
-
-def _jammed_at_first(run: RunRecord) -> Evidence | None:
-    jammed = run.series("saturated_units")
-    if jammed.values.size == 0 or jammed.epochs[0] != 0 or jammed.values[0] <= MANY_UNITS:
-        return None
-    return Evidence("saturated_units of epoch 0", float(jammed.values[0]), MANY_UNITS, "own")
-
-
-def saturated(run: RunRecord) -> Finding | None:
+@rule(code="saturated", family="hidden_units", order=270)
+def saturation(run: RunRecord) -> Finding | None:
     """Hidden units say the same of everybody: yes, or no."""
-    jammed = saturation(run)
+    jammed = saturation_evidence(run)
     if jammed is None or jammed.value <= jammed.threshold:
         return None
     cause = "Many hidden units are on for nearly everybody, or off: they tell no users apart."
@@ -59,7 +27,7 @@ def saturated(run: RunRecord) -> Finding | None:
     return Finding("saturated", "problem", epochs, (jammed,), cause, change, 0.6)
 
 
-def saturation(run: RunRecord) -> Evidence | None:
+def saturation_evidence(run: RunRecord) -> Evidence | None:
     """Tell how many hidden units are jammed; of a curve from elsewhere, their mean activity."""
     jammed = run.series("saturated_units").values
     if jammed.size:
@@ -71,6 +39,7 @@ def saturation(run: RunRecord) -> Evidence | None:
     return None
 
 
+@rule(code="dead_units", family="hidden_units", order=280)
 def dead_units(run: RunRecord) -> Finding | None:
     """Most hidden units answer everybody alike, and not only while small weights grow apart."""
     dead = run.series("dead_units").after(run.flat_start)
@@ -87,6 +56,37 @@ def dead_units(run: RunRecord) -> Finding | None:
     return Finding("dead_units", "problem", dead.span, (seen,), cause, change, 0.7)
 
 
+@rule(code="twin_units", family="hidden_units", order=290)
+def twin_units(run: RunRecord) -> Finding | None:
+    """Two hidden units have come to the same weights, and keep them: they count as one."""
+    if equal_weights_change(run) is not None or not (alike := similarity_evidence(run)):
+        return None
+    cause = "Hidden units have learned the same: there are more than the ratings can tell apart."
+    change = run.scaled("n_hidden", 0.5)
+    epochs = run.series("unit_similarity").after(WARM_UP).span
+    return Finding("twin_units", "warning", epochs, alike, cause, change, 0.8)
+
+
+def equal_weights_change(run: RunRecord) -> Change | None:
+    """Give what made all first weights equal, if anything did."""
+    if run.hyper is None:
+        return None
+    if run.hyper.initialisation == "constant":
+        return run.as_usual("initialisation")
+    if run.hyper.initial_weight < run.usual.initial_weight:
+        return run.as_usual("initial_weight")
+    return None
+
+
+def similarity_evidence(run: RunRecord) -> tuple[Evidence, ...]:
+    """Return the evidence that two hidden units have the same weights, empty if there is none."""
+    alike = run.series("unit_similarity").after(WARM_UP)
+    if alike.values.size < WARM_UP or alike.values[-WARM_UP:].min() <= TWINS:
+        return ()
+    return (Evidence("unit_similarity", float(alike.values[-1]), TWINS, "own"),)
+
+
+@rule(code="too_few_units", family="hidden_units", order=300)
 def too_few_units(run: RunRecord) -> Finding | None:
     """There is no room for what ratings could tell."""
     hyper = run.hyper
@@ -99,6 +99,7 @@ def too_few_units(run: RunRecord) -> Finding | None:
     return Finding("too_few_units", "warning", epochs, (seen,), cause, change, 0.7)
 
 
+@rule(code="too_little_data", family="hidden_units", order=380)
 def too_little_data(run: RunRecord) -> Finding | None:
     """There are far more parameters than ratings to learn them from."""
     ratio = run.ratings_per_parameter
@@ -112,40 +113,3 @@ def too_little_data(run: RunRecord) -> Finding | None:
         change = Change("n_hidden", float(run.hyper.n_hidden), float(fewer))
     epochs = (0, run.last_epoch)
     return Finding("too_little_data", "warning", epochs, (seen,), cause, change, 0.5)
-
-
-def equal_start(run: RunRecord) -> Finding | None:
-    """Hidden units began with the same weights, and keep them."""
-    change = _begun_equal(run)
-    if change is None or not (alike := _alike(run)):
-        return None
-    cause = "Hidden units began equal, and what begins equal learns the same for ever."
-    return Finding("twin_units", "problem", (0, run.last_epoch), alike, cause, change, 0.9)
-
-
-def twin_units(run: RunRecord) -> Finding | None:
-    """Two hidden units have come to the same weights, and keep them: they count as one."""
-    if _begun_equal(run) is not None or not (alike := _alike(run)):
-        return None
-    cause = "Hidden units have learned the same: there are more than the ratings can tell apart."
-    change = run.scaled("n_hidden", 0.5)
-    epochs = run.series("unit_similarity").after(WARM_UP).span
-    return Finding("twin_units", "warning", epochs, alike, cause, change, 0.8)
-
-
-def _alike(run: RunRecord) -> tuple[Evidence, ...]:
-    alike = run.series("unit_similarity").after(WARM_UP)
-    if alike.values.size < WARM_UP or alike.values[-WARM_UP:].min() <= TWINS:
-        return ()
-    return (Evidence("unit_similarity", float(alike.values[-1]), TWINS, "own"),)
-
-
-def _begun_equal(run: RunRecord) -> Change | None:
-    """Give what made all first weights equal, if anything did."""
-    if run.hyper is None:
-        return None
-    if run.hyper.initialisation == "constant":
-        return run.as_usual("initialisation")
-    if run.hyper.initial_weight < run.usual.initial_weight:
-        return run.as_usual("initial_weight")
-    return None

@@ -1,12 +1,12 @@
-"""Checks of how far each step goes."""
+"""Rules on the length of a step."""
 
 import numpy as np
 
 from recsvc.rbm.diagnosis.finding import Evidence, Finding
-from recsvc.rbm.diagnosis.rules.hidden_units import saturation
+from recsvc.rbm.diagnosis.rule import rule
+from recsvc.rbm.diagnosis.rules.hidden_units import saturation_evidence
 from recsvc.rbm.diagnosis.run import PATIENCE, WARM_UP, RunRecord, above
 from recsvc.rbm.model_kind import MACHINES
-from recsvc.rbm.training.schedules import AFTER_ROLLBACK
 
 STEP_TOO_LONG, STEP_TOO_SHORT, STEP_WANTED = 1e-2, 1e-4, 1e-3  # [H10 section 7]
 HEALTHY, HEALTHY_ADAM = 0.01, 0.034  # steps of sound runs; a joint machine's are Adam's
@@ -17,44 +17,9 @@ WORSE_THAN_START = 0.01
 RISEN = 0.05  # [SM], and in a flat start
 SHOCK_EPOCHS, SHOCK = 3, 0.05
 STILL_FALLING = 0.005
-STALLED_SECONDS = 1800.0  # [SM]
 
 
-def not_finite(run: RunRecord) -> Finding | None:
-    """A figure, or a parameter, is no finite number, or was until training went back."""
-    if run.spoilt_at is None:
-        return _rolled_back(run)
-    seen = Evidence("epoch with a number that is not finite", run.spoilt_at, 0, "own")
-    cause = "Steps were so long that parameters left what numbers can hold."
-    at = (run.spoilt_at, run.spoilt_at)
-    change = run.scaled("learning_rate", AFTER_ROLLBACK)
-    if run.spoilt_at == 0:
-        cause, change = "It begins at parameters that are no finite numbers.", run.begun_cold()
-    return Finding("not_finite", "problem", at, (seen,), cause, change, 0.95)
-
-
-def _rolled_back(run: RunRecord) -> Finding | None:
-    back = run.series("rollbacks")
-    if back.values.size == 0 or back.values[-1] == 0:
-        return None
-    seen = Evidence("rollbacks", float(back.values[-1]), 0, "own")
-    cause = "Steps left what numbers can hold: training went on from its best epoch, with less."
-    at = back.epochs[np.diff(back.values, prepend=0.0) > 0]
-    change = run.scaled("learning_rate", AFTER_ROLLBACK ** float(back.values[-1]))
-    epochs = int(at[0]), int(at[-1])
-    return Finding("not_finite", "warning", epochs, (seen,), cause, change, 0.95)
-
-
-def stalled(run: RunRecord) -> Finding | None:
-    """No epoch has come for half an hour, though the run goes on."""
-    if run.is_over or run.idle_seconds <= STALLED_SECONDS:
-        return None
-    seen = Evidence("seconds since the last epoch", run.idle_seconds, STALLED_SECONDS, "SM")
-    cause = "No epoch has come for long: its worker hangs, or the machine has too much to do."
-    at = (run.last_epoch, run.last_epoch)
-    return Finding("stalled", "problem", at, (seen,), cause, None, 0.7)
-
-
+@rule(code="rate_too_high", family="learning_rate", order=230)
 def rate_too_high(run: RunRecord) -> Finding | None:
     """Steps are long, and the loss went up by them, or the hidden units are jammed.
 
@@ -62,11 +27,11 @@ def rate_too_high(run: RunRecord) -> Finding | None:
     """
     ratio, loss = run.ratio, run.loss
     if run.series("update_to_weight_ratio").values.size == 0:
-        return _rising(run)
+        return _rising_loss(run)
     if ratio.values.size < WARM_UP or loss.values.size < WARM_UP:
         return None
     step, worse = float(np.median(ratio.values)), above(loss.values[-1], loss.values[0])
-    risen, jammed = above(loss.values[-1], loss.values.min()), saturation(run)
+    risen, jammed = above(loss.values[-1], loss.values.min()), saturation_evidence(run)
     if step <= STEP_TOO_LONG:
         return None
     most, source = WORSE_THAN_START, "own"
@@ -88,7 +53,7 @@ def rate_too_high(run: RunRecord) -> Finding | None:
     return Finding("rate_too_high", "problem", ratio.span, seen, cause, change, 0.85)
 
 
-def _rising(run: RunRecord) -> Finding | None:
+def _rising_loss(run: RunRecord) -> Finding | None:
     """Tell that the loss only rises, where nobody has measured the steps."""
     loss, train = run.loss, run.series("train_nll")
     if loss.values.size <= WARM_UP + 1 or loss.learned > 0:
@@ -102,6 +67,7 @@ def _rising(run: RunRecord) -> Finding | None:
     return Finding("rate_too_high", "problem", loss.span, (seen,), cause, change, 0.5)
 
 
+@rule(code="rate_too_low", family="learning_rate", order=240)
 def rate_too_low(run: RunRecord) -> Finding | None:
     """Steps are short and the loss has come to rest, or has not moved since the start."""
     ratio, loss = run.ratio, run.loss
@@ -129,27 +95,7 @@ def rate_too_low(run: RunRecord) -> Finding | None:
     return Finding("rate_too_low", "problem", ratio.span, seen, cause, change, 0.85)
 
 
-def not_moving(run: RunRecord) -> Finding | None:
-    """The weights stand still, whether steps are made or not."""
-    ratio, largest = run.ratio, run.series("largest_weight").after(0)
-    if ratio.values.size < WARM_UP:
-        return None
-    cause = "The weights do not change at all: they began equal, or the rate is next to nothing."
-    longest = float(ratio.values[-WARM_UP:].max())
-    seen = Evidence("update_to_weight_ratio", longest, STANDING_STILL, "own")
-    change = run.scaled("learning_rate", 1000.0)
-    if run.hyper is not None and run.hyper.initial_weight == 0:
-        change = run.as_usual("initial_weight")
-    if longest > STANDING_STILL:
-        moved = float(np.ptp(largest.values)) if largest.values.size > WARM_UP else 1.0
-        if moved > 0:
-            return None
-        seen = Evidence("change of largest_weight since epoch 1", moved, 0.0, "own")
-        cause = "Steps are made and the weights do not change: something puts them back."
-        change = None
-    return Finding("not_moving", "problem", ratio.span, (seen,), cause, change, 0.9)
-
-
+@rule(code="momentum_shock", family="learning_rate", order=260)
 def momentum_shock(run: RunRecord) -> Finding | None:
     """The loss jumps when the momentum rises."""
     loss, hyper = run.loss, run.hyper
