@@ -33,13 +33,18 @@ def epoch_metrics() -> str:
 
 def findings() -> str:
     """Return the table of all findings: each with the first sentence of its page."""
-    rows = ((f"[{code}](diagnosis/{code}.md)", first_sentence(code)) for code in finding_codes())
+    rows = (
+        (f"[{code}](../reference/findings/{code}.md)", first_sentence(code))
+        for code in finding_codes()
+    )
     return table(("finding", "in a sentence"), rows)
 
 
 def first_sentence(code: str) -> str:
     """Return the first sentence of a finding's page; a decimal point ends no sentence."""
-    _, paragraph, *_ = (ROOT / "docs" / "diagnosis" / f"{code}.md").read_text().split("\n\n")
+    _, paragraph, *_ = (
+        (ROOT / "docs" / "reference" / "findings" / f"{code}.md").read_text().split("\n\n")
+    )
     return re.split(r"(?<=[^\s.]\.)\s", paragraph, maxsplit=1)[0].replace("\n", " ")
 
 

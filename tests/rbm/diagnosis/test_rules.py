@@ -16,7 +16,7 @@ def test_rules_have_distinct_orders():
 
 
 def test_every_finding_has_a_page():
-    pages = {page.stem for page in (ROOT / "docs" / "diagnosis").glob("*.md")}
+    pages = {page.stem for page in (ROOT / "docs" / "reference" / "findings").glob("*.md")}
 
     assert pages == set(finding_codes())
 
