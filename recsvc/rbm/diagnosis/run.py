@@ -113,7 +113,9 @@ class RunRecord:
             measured = {name: figure for name, figure in row.items() if figure is not None}
             epoch = float(measured.pop("epoch"))
             if not all(map(isfinite, measured.values())):
-                non_finite_at = int(epoch) if non_finite_at is None else min(non_finite_at, int(epoch))
+                non_finite_at = (
+                    int(epoch) if non_finite_at is None else min(non_finite_at, int(epoch))
+                )
                 break
             for name, figure in measured.items():
                 found.setdefault(name, []).append((epoch, figure))
