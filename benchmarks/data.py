@@ -25,7 +25,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 
 FOLDER = Path(os.environ.get("RECSVC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ML_1M = "ml-1m/ratings_no_timestamp.dat"

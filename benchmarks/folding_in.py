@@ -18,7 +18,8 @@ from benchmarks.progress import steps
 from benchmarks.ranking import ListFigures, list_figures
 from recsvc.rbm.arrays import Ints
 from recsvc.rbm.inference.folded_users import Folded
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 DATA = ("ml-100k", "ml-1m")
 HELD_OUT = 0.1

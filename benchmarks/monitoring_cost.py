@@ -23,9 +23,9 @@ from benchmarks.data import data_set
 from benchmarks.progress import steps
 from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.diagnosis import RunRecord, diagnose
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model_kind import MACHINES, ModelKind
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.inspection import Watch, is_watched
 from recsvc.rbm.training.schedules import pace
 from recsvc.rbm.training.trainer import (

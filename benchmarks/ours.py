@@ -16,15 +16,18 @@ from benchmarks.system import RATES_ALONE, Peer, System
 from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.evaluation import Protocol
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import ModelKind
-from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.params import Params
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.training.schedules import pace
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, learn_joint_epoch, train
+from recsvc.rbm.vocabulary import Vocabulary
 from recsvc.service.models.split import Split
 from recsvc.service.training import model_selection
 

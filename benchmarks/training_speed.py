@@ -25,7 +25,8 @@ from sklearn.neural_network import BernoulliRBM
 from benchmarks import ours
 from benchmarks.data import FIVE_STARS, STARS, ml_1m
 from benchmarks.peers import LISTS
-from recsvc.rbm.params import Hyperparameters, initial_params
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.params import initial_params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.schedules import pace
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, learn_epoch

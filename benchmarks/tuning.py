@@ -8,7 +8,8 @@ from benchmarks.data import random_split
 from benchmarks.ranking import list_figures
 from benchmarks.system import Choice, Peer, System
 from recsvc.rbm.arrays import Ints
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 VALIDATION_SHARE = 0.1
 VALIDATION_SEED = 1000  # apart from the seeds of the splits

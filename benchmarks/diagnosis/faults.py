@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 
 from benchmarks.diagnosis import spoiling
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import ModelKind
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.params import Params
 from recsvc.rbm.snapshot import Snapshot
 
 BOTH: tuple[ModelKind, ...] = ("user_rbm", "joint_rbm")

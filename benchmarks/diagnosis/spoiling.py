@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from recsvc.rbm.rating_matrix import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
+from recsvc.rbm.vocabulary import Vocabulary
 
 Chance = np.random.Generator
 

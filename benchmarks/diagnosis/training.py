@@ -18,14 +18,17 @@ from recsvc.rbm.data_profile import profile
 from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
 from recsvc.rbm.diagnosis import RunRecord
 from recsvc.rbm.evaluation import by_hash
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
-from recsvc.rbm.params import Hyperparameters, Params, base_rates
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.params import Params, base_rates
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, monitor_of, train
 from recsvc.rbm.tuning import autopilot
+from recsvc.rbm.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
 N_USERS = 1_000

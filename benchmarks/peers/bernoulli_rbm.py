@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.neural_network import BernoulliRBM
 
 from benchmarks.system import Peer, System, grid, interactions
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 BATCH_SIZE = 100
 

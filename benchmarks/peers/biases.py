@@ -4,7 +4,8 @@ import numpy as np
 
 from benchmarks.system import Peer, System
 from recsvc.rbm.machines.baselines import Biases
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 
 def fit(train: RatingMatrix, scale: RatingScale, *, seed: int) -> Peer:

@@ -4,7 +4,8 @@ import numpy as np
 from scipy.linalg import lapack
 
 from benchmarks.system import Peer, System, grid, interactions, item_to_item
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 
 def fit(

@@ -10,7 +10,8 @@ from scipy import sparse
 
 from benchmarks.system import Peer, System, grid, interactions, item_to_item
 from recsvc.rbm.arrays import Floats
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 BLOCK = 1000  # items at once, to bound the memory
 

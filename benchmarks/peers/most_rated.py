@@ -3,7 +3,8 @@
 import numpy as np
 
 from benchmarks.system import Peer, System
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 
 def fit(train: RatingMatrix, scale: RatingScale, *, seed: int) -> Peer:

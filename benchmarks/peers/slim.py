@@ -12,7 +12,8 @@ from numba import njit, prange
 
 from benchmarks.system import Peer, System, grid, interactions, item_to_item
 from recsvc.rbm.arrays import Floats, Ints
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 CANDIDATES = 500
 SWEEPS = 10

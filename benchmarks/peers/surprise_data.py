@@ -4,7 +4,8 @@ from collections import defaultdict
 
 from surprise import Trainset
 
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 
 def trainset(train: RatingMatrix, scale: RatingScale) -> Trainset:

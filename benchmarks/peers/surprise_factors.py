@@ -6,7 +6,8 @@ from surprise import SVD, SVDpp
 from benchmarks.peers.surprise_data import trainset
 from benchmarks.system import RATES_ALONE, Peer, System, grid, interactions
 from recsvc.rbm.arrays import Doubles, Floats, Ints
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 SLOW = "ten minutes a fit and more, reckoned from ml-100k"
 

@@ -6,7 +6,8 @@ from surprise import KNNBaseline
 from benchmarks.peers.surprise_data import trainset
 from benchmarks.system import Peer, System, grid
 from recsvc.rbm.arrays import Doubles, Ints
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 
 def fit(

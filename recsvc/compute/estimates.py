@@ -10,9 +10,9 @@ import time
 import numpy as np
 
 from recsvc.rbm.auto_hyperparameters import Shape
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.couplings import LARGEST_CATALOGUE
 from recsvc.rbm.model_kind import MACHINES, ModelKind
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_ensemble.ensemble import are_affordable
 from recsvc.rbm.rating_ensemble.fine_tuning import suited_hidden
 from recsvc.runtime.sizes import MEGABYTE

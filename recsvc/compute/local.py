@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from recsvc.compute.machine_memory import available_bytes
 from recsvc.errors import NotEnoughMemory
 from recsvc.rbm.evaluation import use_threads
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import ModelKind
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training import trainer
 from recsvc.rbm.training.trainer import EpochReport, TrainerState, TrainingData
 

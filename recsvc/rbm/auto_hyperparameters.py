@@ -6,8 +6,8 @@ Found on MovieLens 100K and 1M, goodbooks, MovieTweetings and Online Retail (dec
 from collections.abc import Callable
 from typing import NamedTuple
 
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import MACHINES, ModelKind
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 FEW_USERS, MANY_USERS = 3_000, 30_000

@@ -25,9 +25,10 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble.blend import Blend
 from recsvc.rbm.rating_ensemble.ensemble import Rater, Raters
-from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training.trainer import TrainerState
+from recsvc.rbm.vocabulary import Vocabulary
 
 Buffer = bytes | memoryview
 

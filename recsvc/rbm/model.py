@@ -13,7 +13,9 @@ from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.model_kind import MACHINES, MachineSpec, ModelKind
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble.ensemble import Raters
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,16 @@
-"""What the machine learns (Params), what one chooses (Hyperparameters), where learning starts."""
+"""The learned arrays, and the values they start from."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from math import ceil, isfinite
-from typing import Any, Literal
 
 import numpy as np
 
-from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints
-from recsvc.rbm.model_kind import MACHINES, ModelKind
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
-from recsvc.rbm.value_bins import Scaling
-
-Schedule = Literal["constant", "step", "cosine", "plateau"]
-Initialisation = Literal["normal", "glorot", "constant"]
-Objective = Literal["conditional", "contrastive"]
-LeaveOut = Literal["nobody", "odd_values", "odd_raters", "odd"]
 
 
 @dataclass(frozen=True)
@@ -76,150 +67,6 @@ def vector_width(n_hidden: int) -> int:
     """Round up to whole runs of vector registers: 64 numbers, or 16 where there are few."""
     run = 64 if n_hidden > 64 else 16
     return run * ceil(n_hidden / run)
-
-
-def _number(default: float, least: float, most: float, help_: str) -> Any:  # noqa: ANN401 - a field
-    return dataclasses.field(
-        default=default, metadata={"least": least, "most": most, "help": help_}
-    )
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """What one chooses before training. Defaults are for both kinds of machine, see `defaults`."""
-
-    n_hidden: int = _number(100, 1, 4096, "hidden units")
-    epochs: int = _number(150, 1, 10_000, "passes over the ratings, at most")
-    batch_size: int = _number(100, 1, 1_000_000, "users (items, item-oriented) in a minibatch")
-    cd_steps: int = _number(1, 1, 100, "Gibbs steps of the negative phase (CD-k) at the start")
-    final_cd_steps: int = _number(1, 1, 100, "Gibbs steps in the last third of the epochs")
-    learning_rate: float = _number(0.02, 1e-9, 100.0, "step along the batch's mean gradient")
-    momentum: float = _number(0.9, 0.0, 0.9999, "share of the last step that is kept")
-    initial_momentum: float = _number(0.5, 0.0, 0.9999, "momentum during the first epochs")
-    momentum_epoch: int = _number(5, 0, 10_000, "epochs with the initial momentum")
-    weight_decay: float = _number(0.01, 0.0, 10.0, "pull of the weights towards zero")
-    initial_weight: float = _number(0.01, 0.0, 100.0, "standard deviation of the first weights")
-    initialisation: Initialisation = dataclasses.field(
-        default="normal",
-        metadata={
-            "choices": ("normal", "glorot", "constant"),
-            "help": "normal: N(0, initial_weight); glorot: scaled to the ratings of a user; "
-            "constant: initial_weight, to see that equal units stay equal",
-        },
-    )
-    learning_rate_schedule: Schedule = dataclasses.field(
-        default="constant",
-        metadata={
-            "choices": ("constant", "step", "cosine", "plateau"),
-            "help": "constant; step: halved after each third; cosine: down to a tenth; "
-            "plateau: halved after a third of the patience without a better epoch",
-        },
-    )
-    sparsity_target: float = _number(0.0, 0.0, 0.99, "wanted mean P(h = 1) of a unit, 0 for none")
-    sparsity_cost: float = _number(3.0, 0.0, 1e4, "pull of hidden biases towards sparsity_target")
-    objective: Objective = dataclasses.field(
-        default="conditional",
-        metadata={
-            "choices": ("conditional", "contrastive"),
-            "help": "conditional: ratings told from a part of them; contrastive: CD-k (joint_rbm)",
-        },
-    )
-    dropout: float = _number(0.0, 0.0, 0.95, "share of hidden units left out of a step (joint_rbm)")
-    least_input: float = _number(
-        0.5, 0.0, 1.0, "least share of a user's ratings that the rest is told from (joint_rbm)"
-    )
-    candidates: int = _number(
-        6000, 10, 10_000_000, "items that a batch's choices are told from at most (joint_rbm)"
-    )
-    neighbours: int = _number(
-        300, 0, 300, "couplings of an item, 0 for none (joint_rbm; up to 20,000 items)"
-    )
-    coupling_regularisation: float = _number(
-        0.0, 0.0, 1e9, "pull of the couplings towards zero, 0 to choose it (joint_rbm)"
-    )
-    rating_epochs: int = _number(
-        40, 0, 10_000, "passes of the machines that predict ratings, 0 for none (joint_rbm)"
-    )
-    leave_out: LeaveOut = dataclasses.field(
-        default="nobody",
-        metadata={
-            "choices": ("nobody", "odd_values", "odd_raters", "odd"),
-            "help": "whom not to learn from: values off the scale, odd raters, odd: both",
-        },
-    )
-    scaling: Scaling = dataclasses.field(
-        default="quantiles",
-        metadata={
-            "choices": ("quantiles", "logarithms", "widths"),
-            "help": "more than 20 different values become ten levels: of equal counts; of equal "
-            "width in their logarithm; of equal width, unscaled",
-        },
-    )
-    patience: int = _number(15, 1, 10_000, "epochs without a better one before the end")
-    warm_up_epochs: int = _number(20, 0, 10_000, "first epochs, in which patience does not count")
-    rollbacks: int = _number(
-        3, 0, 10, "times that training which diverges goes on from its best epoch, at rate / 10"
-    )
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            _check(field, getattr(self, field.name))
-
-    @classmethod
-    def defaults(cls, model_kind: ModelKind) -> "Hyperparameters":
-        """Give the defaults of one kind of machine."""
-        return cls(**MACHINES[model_kind].defaults)
-
-    @classmethod
-    def chosen(cls, model_kind: ModelKind, changes: dict[str, Any]) -> "Hyperparameters":
-        """Give the defaults with some changes.
-
-        Raises UnknownHyperparameter or InvalidHyperparameter, naming the field.
-        """
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in changes:
-            if name not in known:
-                raise UnknownHyperparameter(name, known)
-        return dataclasses.replace(cls.defaults(model_kind), **cls.typed(changes))
-
-    @classmethod
-    def typed(cls, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Give values of hyperparameters that are counts as whole numbers, all others as they are.
-
-        25.0 is 25 then; a half stays, and is refused where it is used.
-        """
-        integers = {field.name for field in dataclasses.fields(cls) if field.type is int}
-        return {
-            name: int(value)
-            if name in integers and isinstance(value, float) and value.is_integer()
-            else value
-            for name, value in changes.items()
-        }
-
-    @classmethod
-    def nearest_allowed(cls, name: str, value: float) -> float:
-        """Give the value that a number may have and that is nearest to this one."""
-        field = next(field for field in dataclasses.fields(cls) if field.name == name)
-        bounded: float = min(max(value, field.metadata["least"]), field.metadata["most"])
-        return round(bounded) if field.type is int else bounded
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give all of them by name."""
-        return dataclasses.asdict(self)
-
-
-def _check(field: dataclasses.Field[Any], value: object) -> None:
-    """Refuse a value of the wrong type or out of bounds."""
-    if choices := field.metadata.get("choices"):
-        if value not in choices:
-            raise InvalidHyperparameter(field.name, value, f"one of {', '.join(choices)}")
-        return
-    least, most = field.metadata["least"], field.metadata["most"]
-    whole = field.type is int
-    allowed = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
-    fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not fits or not least <= value <= most:
-        raise InvalidHyperparameter(field.name, value, allowed)
 
 
 def initial_params(

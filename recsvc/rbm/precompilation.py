@@ -5,19 +5,22 @@ import dataclasses
 import numpy as np
 
 from recsvc.rbm import checkpoint, evaluation
-from recsvc.rbm.inference import explanations, scoring
+from recsvc.rbm.hyperparameters import Hyperparameters, Objective
+from recsvc.rbm.inference import explanations, scoring, top_n
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import MACHINES, ModelKind
-from recsvc.rbm.params import Hyperparameters, Objective, Params
+from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble import ensemble, fine_tuning
 from recsvc.rbm.rating_ensemble.blend import Blend
 from recsvc.rbm.rating_ensemble.ensemble import Rater, Raters
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
+from recsvc.rbm.vocabulary import Vocabulary
 
 N_USERS, N_ITEMS = 6, 5
 SCALE = RatingScale((1.0, 2.0))
@@ -157,7 +160,7 @@ def _ask(model: Model, ratings: RatingMatrix) -> None:
         )
     nothing = np.zeros(N_ITEMS, dtype=np.bool_)
     rated, _ = ratings.row(0)
-    scoring.top_liked(model, 2, left_out=nothing, hidden=hidden, user=0, rated=rated)
+    top_n.top_liked(model, 2, left_out=nothing, hidden=hidden, user=0, rated=rated)
     reasons = explanations.effects(model, *ratings.row(0), model.all_items)
     explanations.strongest(reasons[:, 0], 1, left_out=model.all_items[:1])
 

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.rbm.arrays import Doubles
-from recsvc.rbm.rating_matrix import EVENT_TYPES, NO_LEVEL, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import EVENT_TYPES, NO_LEVEL, RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

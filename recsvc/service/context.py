@@ -7,7 +7,7 @@ from typing import Protocol
 
 from recsvc.db.session import CONNECTIONS, WAIT_SECONDS, Database
 from recsvc.errors import ConfigurationError, InvalidScale
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.runtime.sizes import MEGABYTE
 from recsvc.shelf import Shelf
 

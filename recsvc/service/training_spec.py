@@ -7,8 +7,8 @@ from typing import Any, Literal, cast
 from recsvc.rbm import auto_hyperparameters
 from recsvc.rbm.auto_hyperparameters import Choice, Shape
 from recsvc.rbm.diagnosis import Change
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import MACHINES, ModelKind
-from recsvc.rbm.params import Hyperparameters
 
 Publish = Literal["if_better", "never", "always"]
 

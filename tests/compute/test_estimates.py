@@ -4,7 +4,7 @@ import pytest
 
 from recsvc.compute.estimates import estimate_bytes
 from recsvc.rbm.auto_hyperparameters import Shape
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 
 MOVIELENS_1M = {"n_users": 6040, "n_items": 3706, "n_ratings": 1_000_209, "n_levels": 5}
 

@@ -5,7 +5,8 @@ import pytest
 
 from recsvc.compute import local
 from recsvc.errors import NotEnoughMemory
-from recsvc.rbm.params import Hyperparameters, initial_params
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.params import initial_params
 from recsvc.rbm.training import trainer
 from recsvc.rbm.training.trainer import TrainerState, TrainingData
 from tests.factories.machines import STARS, random_ratings

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import ModelKind
-from recsvc.rbm.params import Hyperparameters
 from tests.dashboard.conftest import PATIENCE_MS, PHONE, Open, Quiet, Shop
 from tests.dashboard.test_all_views import press_until, serious
 

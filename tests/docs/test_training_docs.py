@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.value_bins import Scaling
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.rating_scale import Scaling
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "explanation" / "training.md").read_text()

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters, Params, initial_params
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.params import Params, initial_params
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.training.batches import Batch, lay_out
 from recsvc.rbm.training.contrastive_divergence import Learner
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
+from recsvc.rbm.vocabulary import Vocabulary
 
 STARS = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
 

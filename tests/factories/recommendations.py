@@ -6,7 +6,9 @@ import numpy as np
 
 from recsvc.db.recommendations.user_histories import CatalogueRow, StoredHistory
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import EVENT_TYPES, RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 from recsvc.service.recommendations.published_model import Answering, Catalogue
 from recsvc.service.recommendations.recommend import Known
 from tests.factories.machines import random_params

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from recsvc.rbm import checkpoint, evaluation, kernels
-from recsvc.rbm.inference import explanations, scoring
+from recsvc.rbm.inference import explanations, scoring, top_n
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.kernels import rating_ensemble
 from recsvc.rbm.machines import masked
@@ -24,7 +24,7 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
 from recsvc.rbm.precompilation import compile_kernels
 from recsvc.rbm.rating_ensemble import ensemble
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from tests.factories.machines import STARS, learn, model_of, random_params, random_ratings
 
 WIDTHS = (7, 100, 104, 256)  # whole vectors and remainders
@@ -133,7 +133,7 @@ def answers_of(model: Model) -> Results:
     asked = {"hidden": hidden, "user": 3}
     yield "hidden", hidden
     yield "probabilities", scoring.level_probabilities(model, model.all_items, **asked)
-    yield "list", scoring.top_liked(model, 10, left_out=nothing, rated=items, **asked)
+    yield "list", top_n.top_liked(model, 10, left_out=nothing, rated=items, **asked)
     effects = explanations.effects(model, items, levels, model.all_items)
     yield "effects", effects
     yield "strongest", explanations.strongest(effects[:, 0], 3, left_out=model.all_items[:1])

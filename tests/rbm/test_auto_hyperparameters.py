@@ -4,7 +4,7 @@ import pytest
 
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm.auto_hyperparameters import Shape, choices, suited
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 
 ML_1M = Shape(6_040, 3_706, 1_000_209, 5)
 SPARSE = Shape(16_554, 10_506, 100_000, 11)

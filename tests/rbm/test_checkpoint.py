@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from recsvc.errors import CheckpointUnreadable
 from recsvc.rbm import checkpoint
-from recsvc.rbm.inference import scoring
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.inference import scoring, top_n
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
+from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS, learn, random_params
 
 NAMES = ["", "naïve/ﬀ", "日本", "🜁🜂", "a b", "\u200b", "é", "é", "~", "x" * 256]
@@ -132,7 +133,7 @@ def test_a_mapped_model_answers_as_the_one_that_was_written(model, ratings):
         hidden = scoring.fold_in(either, *row) if either.model_kind == "user_rbm" else None
         shares = scoring.level_probabilities(either, np.arange(9), hidden=hidden, user=3)
         nothing = np.zeros(9, np.bool_)
-        best, scores = scoring.top_liked(either, 9, left_out=nothing, hidden=hidden, user=3)
+        best, scores = top_n.top_liked(either, 9, left_out=nothing, hidden=hidden, user=3)
         answers.append(shares.tobytes() + best.tobytes() + scores.tobytes())
 
     assert answers[0] == answers[1]

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.auto_hyperparameters import RULES
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import FUNCTIONS, machine_functions
 from recsvc.rbm.model_kind import DEFAULT_KIND, MACHINES, Learner, ModelKind
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import LEARNERS, TrainerState, TrainingData, train
 from tests.factories.machines import STARS, random_ratings
 

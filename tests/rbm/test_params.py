@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from recsvc.errors import InvalidHyperparameter, InvalidInput, UnknownHyperparameter
-from recsvc.rbm.params import Hyperparameters, Params, base_rates, initial_params, initial_weights
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.params import Params, base_rates, initial_params, initial_weights
 from tests.factories.machines import random_params, random_ratings, ratings_of
 
 

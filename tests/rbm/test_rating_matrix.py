@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
-from recsvc.rbm.value_bins import Scaling
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale, Scaling
+from recsvc.rbm.vocabulary import Vocabulary
 
 ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 

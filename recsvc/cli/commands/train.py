@@ -21,7 +21,7 @@ def _show_hyperparameters(asked: bool) -> None:
         return
     from dataclasses import fields
 
-    from recsvc.rbm.params import Hyperparameters
+    from recsvc.rbm.hyperparameters import Hyperparameters
 
     rows = [
         (field.name, str(field.default), field.metadata["help"])

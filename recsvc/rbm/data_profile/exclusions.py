@@ -8,7 +8,7 @@ import numpy as np
 from recsvc.rbm.arrays import Flags
 from recsvc.rbm.data_profile import user_checks
 from recsvc.rbm.data_profile.value_checks import MANY_VALUES, far_out, of_another_scale
-from recsvc.rbm.params import LeaveOut
+from recsvc.rbm.hyperparameters import LeaveOut
 from recsvc.rbm.snapshot import Snapshot
 
 

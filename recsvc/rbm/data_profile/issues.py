@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from recsvc.rbm.arrays import Doubles, Flags, Ints
-from recsvc.rbm.rating_matrix import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
+from recsvc.rbm.vocabulary import Vocabulary
 
 EXAMPLES = 5
 RATES_ENOUGH = 20  # ratings of a user who can be called constant, or contrary

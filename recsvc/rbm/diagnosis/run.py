@@ -9,8 +9,8 @@ import numpy as np
 
 from recsvc.rbm.arrays import Doubles
 from recsvc.rbm.diagnosis.finding import Change
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import ModelKind
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.schedules import longest_flat_start
 
 WARM_UP = 3  # epochs in which the first, large steps of fresh weights are as they should be

@@ -11,7 +11,8 @@ from recsvc.rbm.machines.baselines import Biases, Ease
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
 from recsvc.rbm.ndcg import LIST_LENGTH
 from recsvc.rbm.params import base_rates
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 
 
 def baseline_figures(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.rbm.arrays import Doubles, Levels
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 
 N_BINS = 10
 

@@ -4,7 +4,8 @@ import numpy as np
 
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm.arrays import Ints
-from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.vocabulary import Vocabulary
 
 
 def refuse_leaks(

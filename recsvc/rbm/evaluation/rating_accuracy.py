@@ -7,7 +7,7 @@ import numpy as np
 from recsvc.rbm.arrays import Doubles, Levels
 from recsvc.rbm.evaluation.calibration import Calibration
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.rbm.evaluation.protocol import Division, Protocol
-from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.vocabulary import Vocabulary
 
 
 def by_hash(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
-from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference import top_n
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.model import Model
 
@@ -43,7 +43,7 @@ def strongest(effects: Doubles, most: int, *, left_out: Ints) -> Ints:
     left_out  places that must not come
     """
     helpful = np.where(effects > 0.0, effects, -np.inf)
-    return scoring.top_n(helpful, most, left_out=left_out)
+    return top_n.top_n(helpful, most, left_out=left_out)
 
 
 def _left_out(model: Model, items: Numbers, levels: Levels) -> Floats:

@@ -1,20 +1,13 @@
-"""Answers from a model: how a user would rate, and what to show them, from their latest ratings."""
+"""Fold-in of a user and the scores of items, from the latest ratings."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.functions import machine_functions
-from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import smoothed_shares
 from recsvc.rbm.rating_ensemble.ensemble import Raters
-
-NO_ITEMS = np.empty(0, dtype=np.int32)
-SCORED_WHOLE = 20_000  # items; scoring so many takes about two milliseconds
-FIRST_SCORED = 2_000
 
 
 def fold_in(model: Model, items: Numbers, levels: Levels) -> Floats:
@@ -35,7 +28,7 @@ def level_probabilities(
     hidden  of a user_rbm or joint_rbm: the user, folded in
     user    of an item_rbm: the user's number
     """
-    return model.predictor.level_probabilities(*_asked(model, items, hidden, user))
+    return model.predictor.level_probabilities(*predictor_arguments(model, items, hidden, user))
 
 
 def rated_probabilities(
@@ -52,47 +45,6 @@ def rated_probabilities(
     return raters.level_probabilities(hidden, np.zeros_like(items), known, items, counts)
 
 
-def top_liked(
-    model: Model,
-    n: int,
-    *,
-    left_out: NDArray[np.bool_],
-    hidden: Floats | None = None,
-    user: int | None = None,
-    rated: Numbers = NO_ITEMS,
-) -> tuple[Ints, Doubles]:
-    """Give the n items of the highest scores, best first, and those scores.
-
-    The scores are `list_scores` of a joint_rbm, else log of `ranking_scores`.
-
-    left_out      (n_items,) true where an item must not come
-    hidden, user  as in `level_probabilities`
-    rated         of a joint_rbm: what the user rated, for the couplings
-    """
-    predictor, n_items = model.predictor, len(model.items)
-    if not isinstance(predictor, Predictor):
-        assert hidden is not None
-        return _top_listed(model, n, left_out, hidden, rated)
-    activations, cases, visible = _asked(model, model.all_items, hidden, user)
-    best = np.empty(min(n, n_items), dtype=np.int64)
-    scores = np.empty(best.size)
-    found = kernels.top_liked(
-        predictor.expm1_weights,
-        predictor.visible_odds,
-        predictor.fitted(activations),
-        predictor.block,
-        cases,
-        visible,
-        model.scale.first_liked,
-        model.root_popularity,
-        model.by_popularity,
-        left_out,
-        best,
-        scores,
-    )
-    return best[:found], np.log(np.maximum(scores[:found], np.finfo(np.float64).tiny))
-
-
 def list_scores(model: Model, hidden: Floats, rated: Numbers) -> Doubles:
     """How likely a user is to choose and like every item, by a joint_rbm, (n_items,).
 
@@ -103,10 +55,11 @@ def list_scores(model: Model, hidden: Floats, rated: Numbers) -> Doubles:
     rated   (n,) what the user rated
     """
     scores = joint.item_fields(model.params, hidden, model.scale.first_liked).astype(np.float64)
-    return _with_couplings(model, scores, rated)
+    return add_couplings(model, scores, rated)
 
 
-def _with_couplings(model: Model, scores: Doubles, rated: Numbers) -> Doubles:
+def add_couplings(model: Model, scores: Doubles, rated: Numbers) -> Doubles:
+    """Add the tempered couplings of the rated items to scores in place, and return the scores."""
     if model.couplings.strengths.size and model.coupling_scale and rated.size:
         scores += model.coupling_scale * tempered_couplings(model, rated)
     return scores
@@ -118,38 +71,7 @@ def tempered_couplings(model: Model, rated: Numbers) -> Floats:
     return tempered
 
 
-def _top_listed(
-    model: Model, n: int, left_out: NDArray[np.bool_], hidden: Floats, rated: Numbers
-) -> tuple[Ints, Doubles]:
-    """Give the n highest `list_scores` and their items, exactly.
-
-    Of a large catalogue only those items are scored whose bound passes the n-th of the first few
-    thousand: a field is at most its bias and the product of the lengths of h and of the weights.
-    """
-    if len(model.items) <= SCORED_WHOLE:
-        scores = list_scores(model, hidden, rated)
-        best = top_n(scores, n, left_out=np.flatnonzero(left_out))
-        return best, scores[best]
-    bias, length = model.liked_bounds
-    bounds = _with_couplings(model, bias + length * float(np.linalg.norm(hidden)), rated)
-    bounds[left_out] = -np.inf
-    first = np.argpartition(bounds, -max(n, FIRST_SCORED))[-max(n, FIRST_SCORED) :]
-    least = np.partition(_listed_scores(model, hidden, rated, first), -n)[-n]
-    hopeful = np.flatnonzero(bounds >= min(least, bounds[first].max()))
-    scores = _listed_scores(model, hidden, rated, hopeful)
-    order = np.lexsort((hopeful, -scores))[:n]
-    order = order[np.isfinite(bounds[hopeful[order]])]
-    return hopeful[order], scores[order]
-
-
-def _listed_scores(model: Model, hidden: Floats, rated: Numbers, items: Ints) -> Doubles:
-    """`list_scores` of some items, (n,)."""
-    fields = joint.fields_of(model.params, hidden, items)[:, model.scale.first_liked :]
-    scores: Doubles = np.logaddexp.reduce(fields, axis=1)
-    return scores + _with_couplings(model, np.zeros(len(model.items)), rated)[items]
-
-
-def _asked(
+def predictor_arguments(
     model: Model, items: Ints, hidden: Floats | None, user: int | None
 ) -> tuple[Floats, Ints, Ints]:
     """Say it as the kernels do: hidden units of the cases, a case and a visible unit each."""
@@ -180,16 +102,6 @@ def ranking_scores(model: Model, liked: Doubles) -> Doubles:
     its popularity does.
     """
     return liked * model.root_popularity
-
-
-def top_n(scores: Doubles, n: int, *, left_out: Ints | Numbers) -> Ints:
-    """Give the numbers of the n highest scores, best first, without some items.
-
-    Writes −inf over the scores of the items left out.
-    """
-    scores[left_out] = -np.inf
-    best = np.empty(min(n, scores.size), dtype=np.int64)
-    return best[: kernels.top_n(scores, best)]
 
 
 def base_probabilities(model: Model, items: Ints) -> Doubles:

@@ -20,8 +20,9 @@ import numpy as np
 
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import masked
-from recsvc.rbm.params import Hyperparameters, Params, base_rates, initial_weights
+from recsvc.rbm.params import Params, base_rates, initial_weights
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 EVIDENCE = 100.0  # how many times one average rating counts, however many there are

@@ -6,8 +6,9 @@ import numpy as np
 
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Floats, Ints
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.kernels import Chain, Deal, Machine, Stride
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import sparsity
 from recsvc.rbm.training.batches import deal_by_item

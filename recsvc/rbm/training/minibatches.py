@@ -9,7 +9,8 @@ import numpy as np
 
 from recsvc.rbm import thread_pool
 from recsvc.rbm.arrays import Ints
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.batches import Batch, deal
 from recsvc.rbm.training.optimizer import AdamStep

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 
 from recsvc.rbm.arrays import Floats, Ints
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.params import Params
 
 SQUARE_KEPT = 0.999
 EPSILON = 1e-10

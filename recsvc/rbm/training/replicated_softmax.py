@@ -27,8 +27,9 @@ import numpy as np
 
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Keys
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint, masked
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import optimizer, softmax, sparsity
 from recsvc.rbm.training.batches import Batch

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import cos, pi
 
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 
 LAST_SHARE = 0.1  # of the learning rate, where it falls by a cosine
 AFTER_ROLLBACK = 0.1  # of the rate that made training diverge

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsvc.rbm.arrays import Floats
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 
 
 def pull(

@@ -9,11 +9,13 @@ import numpy as np
 
 from recsvc.errors import Diverged
 from recsvc.rbm.arrays import Doubles, Floats
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model_kind import MACHINES, Learner, ModelKind
 from recsvc.rbm.monitoring.epoch_evaluator import Figures, Monitor
-from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale
+from recsvc.rbm.params import Params
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.training import (
     conditional_likelihood,
     contrastive_divergence,

@@ -10,8 +10,9 @@ import numpy as np
 
 from recsvc.rbm.diagnosis import Change, Finding, RunRecord
 from recsvc.rbm.diagnosis.run import LEAST_LOSS, PATIENCE
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import ModelKind
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.params import Params
 from recsvc.rbm.training.schedules import longest_flat_start
 from recsvc.rbm.training.trainer import TrainingData, monitor_of
 

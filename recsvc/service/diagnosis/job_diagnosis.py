@@ -11,7 +11,7 @@ from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobKind, JobState
 from recsvc.rbm import diagnosis
 from recsvc.rbm.diagnosis import Finding, RunRecord
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.service.diagnosis.run_records import job_run_record
 from recsvc.service.training_progress import EPOCHS_PHASE, TrainingProgress
 

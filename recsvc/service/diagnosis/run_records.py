@@ -9,7 +9,7 @@ from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, Job, TrainingEpoch
 from recsvc.errors import Diverged
 from recsvc.rbm.diagnosis import RunRecord
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.training.trainer import EpochReport
 from recsvc.service.training_progress import TrainingProgress
 from recsvc.service.training_spec import TrainingSpec

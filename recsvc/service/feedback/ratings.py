@@ -11,7 +11,7 @@ from recsvc.db.feedback.ratings import RatingBatch, StoredRating
 from recsvc.db.session import Session
 from recsvc.db.tables import microseconds
 from recsvc.errors import RatingNotFound, UserNotFound
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.imports.fields import checked_id, checked_value
 from recsvc.service.imports.file_format import RATINGS
 from recsvc.service.imports.parser import read_lines, read_objects

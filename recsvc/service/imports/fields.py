@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from recsvc.db.tables import microseconds
 from recsvc.errors import InvalidId, InvalidRating, ValueOffScale
-from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingScale
+from recsvc.rbm.rating_scale import EVENT_TYPES, RatingScale
 
 LONGEST_ID = 256
 LATEST_SECOND = 253_402_300_799  # the end of the year 9999

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.imports.columns import LONGEST_LINE, Column, take_apart
 from recsvc.service.imports.fields import Refused
 from recsvc.service.imports.file_format import (

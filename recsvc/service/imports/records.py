@@ -14,7 +14,7 @@ import numpy as np
 from recsvc.db.feedback.interactions import InteractionBatch
 from recsvc.db.feedback.ratings import RatingBatch
 from recsvc.rbm.arrays import Flags, Ints
-from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingScale
+from recsvc.rbm.rating_scale import EVENT_TYPES, RatingScale
 from recsvc.service.imports.columns import Column
 from recsvc.service.imports.fields import (
     CONTROL,

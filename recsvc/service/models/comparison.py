@@ -10,7 +10,8 @@ from recsvc.rbm.arrays import Ints
 from recsvc.rbm.evaluation import LIST_LENGTH, ModelFigures, RankingFigures
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_matrix import NO_LEVEL, RatingMatrix, RatingScale
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import NO_LEVEL, RatingScale
 from recsvc.service.models.split import RANKED_USERS, Split
 
 EASE_IN_TRAINING = 5_000  # items: above that it would cost more than training does

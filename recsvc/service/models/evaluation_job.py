@@ -16,7 +16,7 @@ from recsvc.db.session import Session, reading, unit_of_work
 from recsvc.db.tables import Job, JobKind, ModelVersion
 from recsvc.errors import NothingHeldOut, VersionRetired
 from recsvc.rbm import checkpoint, evaluation
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.context import Context
 from recsvc.service.models import comparison
 from recsvc.service.models.split import Split, split_snapshot

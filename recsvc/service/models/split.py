@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from recsvc.rbm import evaluation
 from recsvc.rbm.arrays import Ints
 from recsvc.rbm.evaluation import Protocol
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
+from recsvc.rbm.vocabulary import Vocabulary
 
 SPLIT_SEED = 0  # the same for all jobs, so that versions are compared on the same ratings
 RANKED_USERS = 2000

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from recsvc.db.recommendations.user_histories import StoredHistory
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
-from recsvc.rbm.inference import scoring
-from recsvc.rbm.rating_matrix import EVENT_TYPES, NO_LEVEL, RatingScale
+from recsvc.rbm.inference import scoring, top_n
+from recsvc.rbm.rating_scale import EVENT_TYPES, NO_LEVEL, RatingScale
 from recsvc.service.recommendations.published_model import Answering
 
 Source = Literal["model", "popular", "new"]
@@ -245,7 +245,7 @@ def _listed(
         shares = scoring.base_probabilities(model, best)
     else:
         source = "model"
-        best, scores = scoring.top_liked(model, n, left_out=left_out, rated=known.numbers, **asked)
+        best, scores = top_n.top_liked(model, n, left_out=left_out, rated=known.numbers, **asked)
         shares = _shares(answering, user_id, known, best, asked)
     expected = _expected(answering, shares)
     ids = model.items.ids

@@ -13,9 +13,9 @@ from recsvc.db.session import unit_of_work
 from recsvc.db.tables import Job
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import MACHINES
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.trainer import EpochReport, TrainerState, TrainingData
 from recsvc.service.context import Context

@@ -7,11 +7,13 @@ import numpy as np
 from recsvc.db.session import reading
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import MACHINES, ModelKind
-from recsvc.rbm.params import Hyperparameters, Params
-from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
+from recsvc.rbm.params import Params
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.vocabulary import Vocabulary
 from recsvc.service.context import Context
 from recsvc.service.models import publishing
 from recsvc.service.models.split import Split

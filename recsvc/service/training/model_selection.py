@@ -7,13 +7,13 @@ import numpy as np
 
 from recsvc.rbm import evaluation
 from recsvc.rbm.arrays import Doubles, Floats, Ints
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.inference.scoring import expected_ratings
 from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_ensemble import ensemble
 from recsvc.rbm.rating_ensemble.ensemble import Raters
 from recsvc.service.models.split import Split

@@ -13,9 +13,10 @@ from recsvc.db.jobs.queue import Lease
 from recsvc.db.tables import Job
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import MACHINES
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.params import Params
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training.inspection import Watch
 from recsvc.rbm.training.trainer import TrainerState, TrainingData

@@ -12,7 +12,7 @@ from recsvc.db.tables import Job, ModelVersion
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
 from recsvc.rbm.evaluation import ModelFigures
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.service.context import Context
 from recsvc.service.models import comparison, publishing
 from recsvc.service.models.split import Split

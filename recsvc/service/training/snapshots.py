@@ -13,8 +13,8 @@ from recsvc.db.tables import Job
 from recsvc.db.tuning.sweeps import Sweeps
 from recsvc.rbm import checkpoint
 from recsvc.rbm.arrays import Array, Doubles, Ints
-from recsvc.rbm.rating_matrix import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
+from recsvc.rbm.vocabulary import Vocabulary
 from recsvc.service.context import Context
 
 

@@ -20,7 +20,7 @@ from recsvc.rbm.auto_hyperparameters import Shape
 from recsvc.rbm.data_profile import profile
 from recsvc.rbm.data_profile.exclusions import cleaned
 from recsvc.rbm.model_kind import MACHINES
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.service.context import Context
 from recsvc.service.diagnosis import finding_events

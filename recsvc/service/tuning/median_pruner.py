@@ -6,10 +6,10 @@ from recsvc.db.session import reading
 from recsvc.db.tables import Job
 from recsvc.db.tuning.sweeps import Sweeps
 from recsvc.errors import StoppedEarly
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import MACHINES
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.schedules import longest_flat_start
-from recsvc.rbm.tuning import search_space
+from recsvc.rbm.tuning import median_pruning
 from recsvc.service.context import Context
 from recsvc.service.training.callbacks import Callback
 from recsvc.service.training.fit_loop import EpochResult
@@ -38,7 +38,7 @@ class MedianPruner(Callback):
                 return None
         makes_lists = MACHINES[job.spec["model_kind"]].makes_lists
         flat_start = 0 if makes_lists else longest_flat_start(hyper)
-        grace = max(search_space.GRACE_EPOCHS, flat_start)
+        grace = max(median_pruning.GRACE_EPOCHS, flat_start)
         return cls(context, job.sweep_id, job.id, grace)
 
     def on_epoch_end(self, result: EpochResult) -> None:
@@ -55,7 +55,7 @@ class MedianPruner(Callback):
                 for one in sweeps.peers(self.sweep_id, but=self.job_id, epoch=epoch)
             ]
         own = sweep_status.best_value(bests[self.job_id], metric)
-        if own is not None and search_space.is_hopeless(
+        if own is not None and median_pruning.is_hopeless(
             own,
             [value for value in others if value is not None],
             epoch=epoch,

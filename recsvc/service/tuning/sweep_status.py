@@ -9,7 +9,7 @@ from recsvc.db.tables import FINAL_STATES, Job, JobState, Sweep
 from recsvc.db.tuning.sweeps import BestMetrics, Sweeps
 from recsvc.errors import Diverged, StoppedEarly
 from recsvc.rbm.model_kind import MACHINES
-from recsvc.rbm.tuning import search_space
+from recsvc.rbm.tuning import lr_range_test, sensitivity
 
 Metric = Literal["validation_ndcg", "validation_nll"]
 NO_METRICS = BestMetrics(0, None, None)
@@ -87,7 +87,7 @@ def build_status(session: Session, sweep: Sweep) -> SweepStatus:
         trials,
         best,
         sweeps.versions(sweep.id).get(best) if best and sweep.kind != "rate_range" else None,
-        search_space.sensitivity(
+        sensitivity.sensitivity(
             [one.hyperparameters for one in succeeded],
             [one.best for one in succeeded if one.best],
         ),
@@ -175,5 +175,5 @@ def _suggestion(
         loss = [1 - value for value in curve] if metric == "validation_ndcg" else curve
         rates.append(job.spec["hyperparameters"]["learning_rate"])
         losses.append([float("nan")] * 2 if diverged else loss)
-    suggestion = search_space.rate_range(rates, losses)
+    suggestion = lr_range_test.rate_range(rates, losses)
     return None if suggestion is None else asdict(suggestion)

@@ -14,10 +14,10 @@ from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, JobKind, Sweep
 from recsvc.db.tuning.sweeps import Sweeps
 from recsvc.errors import InvalidSweep, JobFinished, SweepFinished
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import MACHINES, ModelKind
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.schedules import longest_flat_start
-from recsvc.rbm.tuning import search_space
+from recsvc.rbm.tuning import lr_range_test, search_space
 from recsvc.rbm.tuning.search_space import Between, Values
 from recsvc.service.training_spec import TrainingSpec
 
@@ -61,7 +61,7 @@ class SweepSpec:
             }
             return search_space.drawn(over, trials=cast(int, number), seed=self.requested["seed"])
         _check_bounds("rate_range", cast(float, low), cast(float, high), is_log=True)
-        rates = search_space.rates(cast(float, low), cast(float, high), cast(int, number))
+        rates = lr_range_test.rates(cast(float, low), cast(float, high), cast(int, number))
         return [{"learning_rate": rate} for rate in rates]
 
     def trial_spec(self, values: Values) -> TrainingSpec:

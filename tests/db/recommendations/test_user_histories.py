@@ -12,7 +12,7 @@ from recsvc.db.recommendations.user_histories import PURCHASE, UserHistories, ca
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.db.tables import InteractionType
 from recsvc.errors import DatabaseUnavailable
-from recsvc.rbm.rating_matrix import EVENT_TYPES
+from recsvc.rbm.rating_scale import EVENT_TYPES
 from recsvc.service.catalog import items
 from recsvc.service.feedback import ratings
 from tests.conftest import NOON, PATIENCE_SECONDS, eventually

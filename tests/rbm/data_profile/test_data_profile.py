@@ -7,8 +7,8 @@ import pytest
 
 from recsvc.rbm.data_profile import Days, agreement_with_others, profile
 from recsvc.rbm.data_profile.value_checks import of_another_scale
-from recsvc.rbm.rating_matrix import Vocabulary
 from recsvc.rbm.snapshot import Snapshot
+from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from recsvc.rbm.data_profile import profile
 from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
-from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
+from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS
 
 ODD = {

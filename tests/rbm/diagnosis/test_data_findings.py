@@ -5,7 +5,7 @@ import pytest
 
 from recsvc.rbm.diagnosis import Change, RunRecord, diagnose
 from recsvc.rbm.diagnosis.rules import data
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 
 CURVE = [
     {"epoch": n, "validation_nll": 1.4 - 0.0015 * n, "train_nll": 1.35 - 0.0015 * n}

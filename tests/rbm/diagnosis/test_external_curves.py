@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from recsvc.rbm.diagnosis import RunRecord, diagnose
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 
 
 def curve(*losses: float, **others: list[float]) -> list[dict[str, float]]:

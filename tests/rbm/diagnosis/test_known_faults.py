@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from recsvc.errors import Diverged
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import masked
-from recsvc.rbm.params import Hyperparameters, Params, base_rates, initial_params
+from recsvc.rbm.params import Params, base_rates, initial_params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import (

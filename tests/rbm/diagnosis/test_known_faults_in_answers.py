@@ -5,12 +5,14 @@ import pytest
 
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation
-from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference import scoring, top_n
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines import masked
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS, learn, random_params, random_ratings, ratings_of
 
 SCALE = RatingScale(tuple(STARS))
@@ -133,6 +135,6 @@ def test_seen_items_are_masked_by_the_users_own_list_and_not_by_the_training_mat
 
     hidden = scoring.fold_in(model, now_rated, np.array([4, 0], np.uint8))
     shares = scoring.level_probabilities(model, np.arange(4), hidden=hidden)
-    listed = scoring.top_n(shares[:, 4].copy(), 4, left_out=now_rated)
+    listed = top_n.top_n(shares[:, 4].copy(), 4, left_out=now_rated)
 
     assert sorted(listed.tolist()) == [0, 2]

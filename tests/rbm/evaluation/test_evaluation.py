@@ -12,7 +12,8 @@ from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines.baselines import Biases, Ease
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import base_rates
-from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from recsvc.rbm.rating_scale import RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 from tests import naive
 from tests.factories.machines import STARS, learn, random_params, random_ratings, ratings_of
 

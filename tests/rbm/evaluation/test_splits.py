@@ -6,7 +6,8 @@ import pytest
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation
 from recsvc.rbm.evaluation import Protocol
-from recsvc.rbm.rating_matrix import RatingMatrix, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.vocabulary import Vocabulary
 from tests import naive
 from tests.factories.machines import random_ratings, ratings_of
 

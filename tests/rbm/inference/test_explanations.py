@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.arrays import Levels, Numbers
-from recsvc.rbm.inference import explanations, scoring
+from recsvc.rbm.inference import explanations, scoring, top_n
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 from tests import naive, naive_joint
 from tests.factories.machines import (
     STARS,
@@ -236,7 +238,7 @@ def test_a_real_list_scores_less_by_each_effect_when_the_rating_is_taken_back(ci
     model, ratings, _ = cinema
     items, levels = ratings.row(user)
     hidden = scoring.fold_in(model, items, levels)
-    listed, scores = scoring.top_liked(
+    listed, scores = top_n.top_liked(
         model, 10, left_out=np.isin(model.all_items, items), hidden=hidden, rated=items
     )
 

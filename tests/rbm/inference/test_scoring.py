@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference import scoring, top_n
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import base_rates
-from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from recsvc.rbm.rating_scale import RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 from tests import naive
 from tests.factories.machines import STARS, random_params
 
@@ -86,9 +87,9 @@ def test_the_quick_list_is_the_one_that_all_scores_make(model, ratings, shares, 
     hidden = scoring.fold_in(model, *ratings.row(3)) if model.model_kind == "user_rbm" else None
     left_out = np.arange(9) % 4 == 1
     scores = scoring.ranking_scores(model, shares[:, 3:].sum(axis=1))
-    expected = scoring.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
+    expected = top_n.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
 
-    best, found = scoring.top_liked(model, n, left_out=left_out, hidden=hidden, user=3)
+    best, found = top_n.top_liked(model, n, left_out=left_out, hidden=hidden, user=3)
 
     assert best.tolist() == expected.tolist()
     np.testing.assert_allclose(np.exp(found), scores[expected], atol=1e-300)
@@ -97,9 +98,9 @@ def test_the_quick_list_is_the_one_that_all_scores_make(model, ratings, shares, 
 def test_a_list_holds_the_best_but_for_what_is_left_out_and_may_be_short():
     scores = np.array([3.0, 9.0, 7.0, 9.0, -np.inf])
 
-    assert scoring.top_n(scores.copy(), 2, left_out=np.array([1])).tolist() == [3, 2]
-    assert scoring.top_n(scores.copy(), 99, left_out=np.array([], int)).tolist() == [1, 3, 2, 0]
-    assert scoring.top_n(scores.copy(), 3, left_out=np.arange(5)).tolist() == []
+    assert top_n.top_n(scores.copy(), 2, left_out=np.array([1])).tolist() == [3, 2]
+    assert top_n.top_n(scores.copy(), 99, left_out=np.array([], int)).tolist() == [1, 3, 2, 0]
+    assert top_n.top_n(scores.copy(), 3, left_out=np.arange(5)).tolist() == []
 
 
 def test_base_probabilities_are_the_smoothed_shares_of_an_item(model, ratings):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsvc.rbm import checkpoint, evaluation, kernels
-from recsvc.rbm.inference import scoring
+from recsvc.rbm.inference import scoring, top_n
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from tests import naive, naive_joint
@@ -103,8 +103,8 @@ def test_the_list_of_a_large_catalogue_is_the_one_that_all_scores_make(rng, monk
         rated, levels = ratings.row(user)
         hidden = scoring.fold_in(model, rated, levels)
         scores = scoring.list_scores(model, hidden, rated)
-        expected = scoring.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
-        best, found = scoring.top_liked(model, n, left_out=left_out, hidden=hidden, rated=rated)
+        expected = top_n.top_n(scores.copy(), n, left_out=np.flatnonzero(left_out))
+        best, found = top_n.top_liked(model, n, left_out=left_out, hidden=hidden, rated=rated)
         assert best.tolist() == expected.tolist()
         np.testing.assert_allclose(found, scores[expected], rtol=1e-5)
 
@@ -115,7 +115,7 @@ def test_a_list_is_short_where_little_is_left(params, ratings, monkeypatch):
     model = joint_model_of(params, ratings)
     hidden = scoring.fold_in(model, *ratings.row(4))
     for barred, length in ((np.arange(9) > 1, 2), (np.ones(9, bool), 0)):
-        best, _ = scoring.top_liked(model, 5, left_out=barred, hidden=hidden)
+        best, _ = top_n.top_liked(model, 5, left_out=barred, hidden=hidden)
         assert best.size == length
 
 
@@ -142,7 +142,7 @@ def test_a_model_and_its_bytes_list_the_same(params, ratings):
     for one in (model, read):
         hidden = scoring.fold_in(one, rated, levels)
         nothing = np.zeros(9, bool)
-        best, scores = scoring.top_liked(one, 5, left_out=nothing, hidden=hidden, rated=rated)
+        best, scores = top_n.top_liked(one, 5, left_out=nothing, hidden=hidden, rated=rated)
         lists.append((best.tolist(), scores.tolist()))
 
     assert lists[0] == lists[1]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from recsvc.rbm import checkpoint, evaluation, kernels
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.monitoring import ranking_sample
 from recsvc.rbm.monitoring.epoch_evaluator import Monitor
 from recsvc.rbm.monitoring.ranking_sample import MonitoredLists
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS, learn, random_params, random_ratings, ratings_of

@@ -14,7 +14,8 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.rating_ensemble import ensemble
 from recsvc.rbm.rating_ensemble.blend import Answers, Blend, bell
 from recsvc.rbm.rating_ensemble.ensemble import Raters
-from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from recsvc.rbm.rating_scale import RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS, movielens_100k, random_params, random_ratings
 
 

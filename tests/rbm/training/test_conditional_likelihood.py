@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm.inference import scoring
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.inference import scoring, top_n
 from recsvc.rbm.machines import joint
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.params import Params
 from recsvc.rbm.training import conditional_likelihood, optimizer, sampled_softmax
 from recsvc.rbm.training.minibatches import minibatches
 from tests import naive, naive_joint
@@ -211,8 +212,8 @@ def test_it_learns_what_a_camp_chooses_and_what_it_likes():
         hidden = scoring.fold_in(model, rated, levels)
         left_out = np.zeros(n, bool)
         left_out[rated] = True
-        best, _ = scoring.top_liked(model, 1, left_out=left_out, hidden=hidden, rated=rated)
+        best, _ = top_n.top_liked(model, 1, left_out=left_out, hidden=hidden, rated=rated)
         chosen = joint.item_fields(model.params, hidden, 0).astype(float)
         withheld = sorted((user, (user + 2) % n), key=lambda item: item % 4 >= 2)
         assert best.tolist() == withheld[:1]
-        assert set(scoring.top_n(chosen, 2, left_out=rated).tolist()) == set(withheld)
+        assert set(top_n.top_n(chosen, 2, left_out=rated).tolist()) == set(withheld)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from recsvc.rbm import checkpoint, kernels
-from recsvc.rbm.params import Hyperparameters, initial_params
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.params import initial_params
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS, learn, learn_joint, random_ratings
 

@@ -5,8 +5,8 @@ import pytest
 
 from recsvc.errors import Diverged
 from recsvc.rbm import checkpoint
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS
 

@@ -6,8 +6,9 @@ from math import gcd
 import numpy as np
 import pytest
 
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.params import Params
 from recsvc.rbm.training import inspection
 from recsvc.rbm.training.inspection import (
     EDGES,

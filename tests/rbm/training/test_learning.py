@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 
 from recsvc.rbm import evaluation
-from recsvc.rbm.inference import scoring
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.inference import scoring, top_n
 from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.model import Model
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
-from recsvc.rbm.params import Hyperparameters, base_rates, initial_params
-from recsvc.rbm.rating_matrix import RatingScale, Vocabulary
+from recsvc.rbm.params import base_rates, initial_params
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.training.schedules import pace
 from recsvc.rbm.training.trainer import TrainerState
+from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS, learn, random_ratings, ratings_of
 
 LIKE, DISLIKE = 4, 0
@@ -60,7 +62,7 @@ def test_the_liked_item_a_user_withheld_ranks_above_the_disliked_one(camps, user
         hidden = scoring.fold_in(model, items, levels)
     shares = scoring.level_probabilities(model, np.arange(N), hidden=hidden, user=user)
     left_out = np.isin(np.arange(N), items)
-    listed, _ = scoring.top_liked(model, 5, left_out=left_out, hidden=hidden, user=user)
+    listed, _ = top_n.top_liked(model, 5, left_out=left_out, hidden=hidden, user=user)
 
     assert listed.tolist() == [user, (user + 1) % N]
     expected = scoring.expected_ratings(model, shares)

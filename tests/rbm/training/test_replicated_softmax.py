@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from recsvc.rbm import kernels
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint
-from recsvc.rbm.params import Hyperparameters, Params
+from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import optimizer, replicated_softmax, sampled_softmax
 from recsvc.rbm.training.sampled_softmax import Candidates

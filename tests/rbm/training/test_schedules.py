@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from recsvc.rbm import checkpoint
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint
-from recsvc.rbm.params import Hyperparameters, initial_params
+from recsvc.rbm.params import initial_params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.schedules import pace, plateau_epochs
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train

@@ -7,9 +7,9 @@ import pytest
 
 from recsvc.errors import InvalidHyperparameter
 from recsvc.rbm import kernels
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.machines.functions import machine_functions
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training import conditional_likelihood
 from recsvc.rbm.training.batches import deal
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train

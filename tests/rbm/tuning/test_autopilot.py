@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.diagnosis import Change, Evidence, Finding, RunRecord
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from recsvc.rbm.tuning import autopilot
 from tests.factories.machines import STARS, movielens_100k, random_params

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm.tuning import search_space
+from recsvc.rbm.tuning import lr_range_test, median_pruning, search_space, sensitivity
 from recsvc.rbm.tuning.search_space import Between
 
 
@@ -51,7 +51,7 @@ def test_a_list_is_drawn_from():
     ],
 )
 def test_worse_than_the_median_of_the_others_is_hopeless(own, others, epoch, higher, hopeless):
-    told = search_space.is_hopeless(own, others, epoch=epoch, grace=5, higher_is_better=higher)
+    told = median_pruning.is_hopeless(own, others, epoch=epoch, grace=5, higher_is_better=higher)
 
     assert told is hopeless
 
@@ -63,7 +63,7 @@ def test_in_a_grid_the_planted_effect_takes_its_share():
     effects = {0.1: 0, 0.2: 2, 0.3: 4, 5: 0, 10: 1}
     figures = [effects[one["learning_rate"]] + effects[one["n_hidden"]] for one in trials]
 
-    shares = search_space.sensitivity(trials, figures)
+    shares = sensitivity.sensitivity(trials, figures)
 
     between_rates, between_sizes = 8 / 3, 1 / 4  # variances of (0, 2, 4) and of (0, 1)
     total = between_rates + between_sizes
@@ -77,7 +77,7 @@ def test_in_random_trials_the_planted_effect_is_found_and_the_idle_one_has_next_
     between = Between(0, 1, False, False)
     trials = search_space.drawn({"works": between, "idle": between}, trials=60, seed=1)
 
-    shares = search_space.sensitivity(trials, [-((one["works"] - 0.5) ** 2) for one in trials])
+    shares = sensitivity.sensitivity(trials, [-((one["works"] - 0.5) ** 2) for one in trials])
 
     assert shares["works"] > 0.6  # no rank correlation would see a peak
     assert shares["idle"] < 0.1
@@ -89,19 +89,19 @@ def test_of_a_few_random_trials_none_is_said_to_explain_everything():
     trials = search_space.drawn({"works": between, "idle": between}, trials=8, seed=1)
     figures = [one["works"] for one in trials]
 
-    shares = search_space.sensitivity(trials, figures)
+    shares = sensitivity.sensitivity(trials, figures)
 
     assert shares["works"] > 0.5 > 0.2 > shares["idle"]
-    assert search_space.sensitivity(trials[:5], figures[:5]) == {}
+    assert sensitivity.sensitivity(trials[:5], figures[:5]) == {}
     named = [{**one, "objective": f"objective {n}"} for n, one in enumerate(trials)]
-    assert "objective" not in search_space.sensitivity(named, figures)
+    assert "objective" not in sensitivity.sensitivity(named, figures)
 
 
 def test_what_alone_was_swept_explains_everything():
     for beside in ({}, {"n_hidden": [50]}):
         trials = search_space.grid({"learning_rate": [0.1, 0.2, 0.3], **beside})
 
-        shares = search_space.sensitivity(trials, [1.0, 2.0, 2.5])
+        shares = sensitivity.sensitivity(trials, [1.0, 2.0, 2.5])
 
         assert shares == {"learning_rate": 1.0, **dict.fromkeys(beside, 0.0)}
 
@@ -109,25 +109,25 @@ def test_what_alone_was_swept_explains_everything():
 @pytest.mark.parametrize("figures", [[], [1.0], [1.0, 1.0]])
 def test_where_nothing_differs_nothing_is_explained(figures):
     assert (
-        search_space.sensitivity([{"n_hidden": 5}, {"n_hidden": 6}][: len(figures)], figures) == {}
+        sensitivity.sensitivity([{"n_hidden": 5}, {"n_hidden": 6}][: len(figures)], figures) == {}
     )
 
 
 def test_rates_rise_by_the_same_factor():
-    assert search_space.rates(0.001, 1, 4) == pytest.approx([0.001, 0.01, 0.1, 1])
+    assert lr_range_test.rates(0.001, 1, 4) == pytest.approx([0.001, 0.01, 0.1, 1])
 
 
 def test_a_range_test_suggests_the_steepest_rate_well_below_divergence():
-    found = search_space.rate_range(
+    found = lr_range_test.rate_range(
         [0.001, 0.01, 0.1, 0.2, 1, 10],
         [[2, 1.999], [2, 1.8], [2, 1.4], [2, 1.2], [2, 2.5], [2, float("nan")]],
     )
 
     assert (found.falls_from, found.falls_to, found.diverges_at) == (0.01, 0.2, 1)
     assert found.learning_rate == 0.2
-    near = search_space.rate_range([0.1, 0.5, 1], [[2, 1.5], [2, 1.0], [2]])
+    near = lr_range_test.rate_range([0.1, 0.5, 1], [[2, 1.5], [2, 1.0], [2]])
     assert near.learning_rate == pytest.approx(0.333)
 
 
 def test_where_the_loss_falls_at_no_rate_none_is_suggested():
-    assert search_space.rate_range([0.1, 1], [[2, 2.1], [2]]) is None
+    assert lr_range_test.rate_range([0.1, 1], [[2, 2.1], [2]]) is None

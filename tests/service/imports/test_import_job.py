@@ -16,7 +16,7 @@ from recsvc.db.jobs.queue import JobQueue, Lease, job_lease
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job
 from recsvc.errors import BinaryFile, LeaseLost, TruncatedFile, UnrecognisedFormat
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.context import Context
 from recsvc.service.imports import decompression, import_job
 

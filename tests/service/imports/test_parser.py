@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.errors import MalformedRequest, UnrecognisedFormat
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.imports.fields import CONTROL
 from recsvc.service.imports.file_format import (
     BOM,

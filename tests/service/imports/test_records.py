@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recsvc.rbm.rating_matrix import EVENT_TYPES
+from recsvc.rbm.rating_scale import EVENT_TYPES
 from recsvc.service.imports.file_format import INTERACTIONS, RATINGS, recognise
 from recsvc.service.imports.parser import header_length, read_lines, read_objects
 from recsvc.service.imports.records import Lines, Undated

@@ -8,8 +8,10 @@ import pytest
 
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
+from recsvc.rbm.vocabulary import Vocabulary
 from recsvc.service.models import comparison
 from recsvc.service.models.split import SPLIT_SEED, split_snapshot
 from tests import naive, naive_joint

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsvc.rbm.rating_matrix import EVENT_TYPES, RatingScale
+from recsvc.rbm.rating_scale import EVENT_TYPES, RatingScale
 from recsvc.service.recommendations.explain import Reason, add_reasons, stored_ratings
 from recsvc.service.recommendations.published_model import Answering
 from recsvc.service.recommendations.recommend import Known, recommend

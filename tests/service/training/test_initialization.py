@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from recsvc.db.session import reading
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
-from recsvc.rbm.params import Hyperparameters
-from recsvc.rbm.rating_matrix import Vocabulary
+from recsvc.rbm.vocabulary import Vocabulary
 from recsvc.service.models.split import split_snapshot
 from recsvc.service.training import initialization, snapshots
 from recsvc.service.training.initialization import warm_params

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsvc.db.session import reading
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.recommendations.model_server import Serving
 from recsvc.service.recommendations.published_model import Answering
 from recsvc.service.recommendations.recommend import Known, predict, recommend

@@ -5,9 +5,9 @@ import pytest
 
 from recsvc.db.session import reading
 from recsvc.errors import LeaseLost
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.couplings import Neighbourhoods
 from recsvc.rbm.machines.functions import machine_functions
-from recsvc.rbm.params import Hyperparameters
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from recsvc.service.models import comparison
 from recsvc.service.models.split import split_snapshot

@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.rbm import checkpoint
-from recsvc.rbm.rating_matrix import EVENT_TYPES
+from recsvc.rbm.rating_scale import EVENT_TYPES
 from recsvc.service.feedback import ratings
 from recsvc.service.training import snapshots
 from tests.factories.shop import Shop, two_camps

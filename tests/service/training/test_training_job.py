@@ -7,7 +7,7 @@ from recsvc.db.session import unit_of_work
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, LeaseLost, UnknownHyperparameter
 from recsvc.rbm import checkpoint
-from recsvc.rbm.rating_matrix import RatingScale
+from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.training import release, training_job
 from recsvc.service.training.training_job import TrainingSpec
 from tests.conftest import on_sqlite

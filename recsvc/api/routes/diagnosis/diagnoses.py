@@ -12,7 +12,7 @@ from recsvc.api.schemas import Answer, Body
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
 from recsvc.rbm.diagnosis import Change, Evidence, Finding, Severity
-from recsvc.rbm.params import Hyperparameters
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.diagnosis.job_diagnosis import Diagnosis, Verdict
 from recsvc.service.diagnosis.run_records import CURVE_COLUMNS

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from recsvc.rbm.diagnosis.finding import Change, Evidence, Finding, Severity
 from recsvc.rbm.diagnosis.rule import rule
 from recsvc.rbm.diagnosis.run import MUCH_LEARNED, RunRecord
-from recsvc.rbm.params import LeaveOut
+from recsvc.rbm.hyperparameters import LeaveOut
 
 
 class Cause(NamedTuple):

@@ -6,7 +6,9 @@ from recsvc.db.session import unit_of_work
 from recsvc.rbm import checkpoint
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_matrix import RatingMatrix, RatingScale, Vocabulary
+from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.rating_scale import RatingScale
+from recsvc.rbm.vocabulary import Vocabulary
 from tests.api.conftest import a_version
 
 
