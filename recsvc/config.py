@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """The settings of the service; field NAME is the variable RECSVC_NAME (docs/reference/settings.md)."""
+    """The settings; field NAME is the variable RECSVC_NAME (docs/reference/settings.md)."""
 
     model_config = SettingsConfigDict(env_prefix="RECSVC_", extra="ignore")
 

@@ -1,7 +1,7 @@
 """The job queue: one row a job; state changes use one statement or the lock of the row.
 
-docs/explanation/jobs.md has the diagram of states. Each change and its event in `job_event` are written in the
-same transaction.
+docs/explanation/jobs.md has the diagram of states. Each change and its event in `job_event` are
+written in the same transaction.
 """
 
 from collections.abc import Mapping, Sequence

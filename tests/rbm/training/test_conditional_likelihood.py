@@ -8,7 +8,7 @@ from recsvc.rbm.inference import scoring, top_n
 from recsvc.rbm.machines import joint
 from recsvc.rbm.params import Params
 from recsvc.rbm.training import conditional_likelihood, optimizer, sampled_softmax
-from recsvc.rbm.training.minibatches import minibatches
+from recsvc.rbm.training.batches import minibatches
 from tests import naive, naive_joint
 from tests.factories.machines import (
     batch_of,
