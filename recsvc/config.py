@@ -1,4 +1,4 @@
-"""Settings: read from the environment at the edges (cli, api.app, worker), nowhere else."""
+"""Settings, read from the environment by the entry points: cli, api.app and worker."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """The settings; each field is the variable RECSVC_<NAME>. See docs/reference/settings.md."""
+    """The settings; field NAME is the variable RECSVC_NAME (docs/reference/settings.md)."""
 
     model_config = SettingsConfigDict(env_prefix="RECSVC_", extra="ignore")
 
@@ -26,33 +26,39 @@ class Settings(BaseSettings):
         description="first:last:step (1:5:1), a list (1,2,3,5) or auto (any finite value).",
     )
     max_body_mb: float = Field(
-        64, gt=0, description="Largest request body, but for uploads, in megabytes."
+        64, gt=0, description="Largest request body in megabytes, except for uploads."
     )
     max_upload_mb: float = Field(2048, gt=0, description="Largest uploaded file, in megabytes.")
     request_wait_seconds: float = Field(
         2.0,
         gt=0,
         le=600,
-        description="A request that waits longer for a thread, for SQLite's write lock or for a "
-        "connection is answered 503 with Retry-After.",
+        description="Maximum wait for a thread, a connection or SQLite's write lock; after it the "
+        "response is 503 with Retry-After.",
     )
     training_threads: int = Field(
-        0, ge=0, description="Threads of a training job; 0 means one per core."
+        0, ge=0, description="Threads of a training job; 0: one per core."
     )
     memory_limit_mb: int = Field(
-        0, ge=0, description="Memory a training job may plan with; 0 means what the machine has."
+        0,
+        ge=0,
+        description="Memory limit of a training job in megabytes; 0: the memory of the machine.",
     )
     checkpoint_seconds: float = Field(
         10.0, ge=0, description="Seconds between a training job's checkpoints; 0: every epoch."
     )
     lease_seconds: float = Field(
-        15.0, gt=0, description="A job whose worker has been silent so long is taken over."
+        15.0,
+        gt=0,
+        description="Seconds without a heartbeat after which another worker takes the job.",
     )
     max_attempts: int = Field(
         3, ge=1, description="Attempts of a job without a new checkpoint before it fails."
     )
     shelf_keep: int = Field(
-        5, ge=1, description="Model versions whose weights are kept, the published one besides."
+        5,
+        ge=1,
+        description="Newest model versions whose weights are kept, besides the published one.",
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
 
@@ -62,13 +68,13 @@ class Settings(BaseSettings):
         return url.replace("postgres://", "postgresql://", 1) if url else url
 
     def effective_database_url(self) -> str:
-        """Give the database's URL, SQLite in HOME where none is set."""
+        """Return the URL of the database; the default is a SQLite file in HOME."""
         return self.database_url or f"sqlite:///{(self.home / 'recsvc.sqlite3').resolve()}"
 
     def effective_shelf_url(self) -> str:
-        """Give the shelf's URL, a folder in HOME where none is set."""
+        """Return the URL of the shelf; the default is a folder in HOME."""
         return self.shelf_url or f"file://{(self.home / 'shelf').resolve()}"
 
     def effective_training_threads(self) -> int:
-        """Give the threads a training job may use."""
+        """Return the number of threads of a training job."""
         return self.training_threads or len(os.sched_getaffinity(0))

@@ -1,7 +1,7 @@
 """The shelf: immutable objects (checkpoints, snapshots, uploads) named by their SHA-256.
 
-A folder by default; any fsspec URL (s3://, gs://, …) where several machines share it, and then
-what is read goes through a folder of this machine. Whatever is read is checked against its name.
+The shelf is a local folder by default. Several machines can share any fsspec URL (s3://, gs://, …);
+objects are then cached in a local folder. Every read verifies the SHA-256.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ INCOMING = "incoming"
 
 
 class ShelfObject(NamedTuple):
-    """What the shelf knows of an object without reading it."""
+    """Metadata of an object, available without reading it."""
 
     sha256: str
     n_bytes: int
@@ -43,11 +43,11 @@ class Shelf:
     """Objects under a URL.
 
     `url`    `file:///var/lib/recsvc/shelf`, `s3://bucket/prefix`, …
-    `cache`  folder of this machine through which objects of a remote shelf are read
+    `cache`  local folder for the objects of a remote shelf
     """
 
     def __init__(self, url: str, cache: Path) -> None:
-        self.url = re.sub(r"//[^/@]*@", "//…@", url)  # it is shown, and may hold a password
+        self.url = re.sub(r"//[^/@]*@", "//…@", url)  # the URL is printed, and may have a password
         with _translate_errors(self.url):
             self._remote, self._root = self._open_filesystem(url)
         self._is_local = isinstance(self._remote, LocalFileSystem)
@@ -59,12 +59,12 @@ class Shelf:
         except (ValueError, ImportError) as error:
             raise ConfigurationError(
                 f"RECSVC_SHELF_URL is {self.url!r}, which cannot be opened: {error}. "
-                "Write file:///a/folder, or install what the URL needs (s3fs for s3://)."
+                "Write file:///a/folder, or install the library for the URL (s3fs for s3://)."
             ) from error
         return remote, root
 
     def put(self, data: bytes) -> str:
-        """Keep the bytes and give their SHA-256; they are there for good, or not at all."""
+        """Store bytes durably and atomically; return their SHA-256."""
         sha256 = hashlib.sha256(data).hexdigest()
         if self._is_local:
             self._folder.write(sha256, [data])
@@ -74,7 +74,7 @@ class Shelf:
         return sha256
 
     def put_file(self, path: Path) -> str:
-        """Keep a file's content, read piece by piece."""
+        """Store the content of a file, read in chunks; return its SHA-256."""
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
@@ -86,36 +86,36 @@ class Shelf:
         return sha256
 
     def get(self, sha256: str) -> bytes:
-        """Give an object's bytes. Raises ObjectMissing or ObjectCorrupt."""
+        """Return the bytes of an object. Raises ObjectMissing or ObjectCorrupt."""
         return bytes(self.map(sha256))
 
     def map(self, sha256: str) -> memoryview:
-        """Give an object's bytes without copying: processes that map one share its memory.
+        """Map an object into memory without copying; processes share the pages.
 
         Raises ObjectMissing or ObjectCorrupt.
         """
         return self._local_folder(sha256).map(sha256)
 
     def open(self, sha256: str) -> BinaryIO:
-        """Open an object for reading, checked beforehand. Raises ObjectMissing or ObjectCorrupt."""
+        """Verify an object and open it for reading. Raises ObjectMissing or ObjectCorrupt."""
         return self._local_folder(sha256).open(sha256)
 
     def contains(self, sha256: str) -> bool:
-        """Tell whether the object is on the shelf."""
+        """Return whether the object is on the shelf."""
         if self._is_local:
             return self._folder.path(sha256).is_file()
         with _translate_errors(self.url):
             return bool(self._remote.isfile(self._address(sha256)))
 
     def remove(self, sha256: str) -> None:
-        """Take an object off the shelf; what is mapped stays mapped. No error where it is gone."""
+        """Delete an object if it exists. Existing memory maps remain valid."""
         self._folder.path(sha256).unlink(missing_ok=True)
         if not self._is_local:
             with _translate_errors(self.url), suppress(FileNotFoundError):
                 self._remote.rm_file(self._address(sha256))
 
     def objects(self) -> Iterator[ShelfObject]:
-        """Go through everything on the shelf."""
+        """Yield all objects on the shelf."""
         if self._is_local:
             yield from self._folder.objects()
             return
@@ -130,11 +130,11 @@ class Shelf:
                 )
 
     def remove_abandoned(self, before: datetime) -> None:
-        """Remove what interrupted writers left behind on this machine."""
+        """Delete the incomplete files of interrupted writers on this machine."""
         self._folder.remove_abandoned(before)
 
     def _local_folder(self, sha256: str) -> "LocalFolder":
-        """Give the folder of this machine that has the object, fetching it first if need be."""
+        """Return the local folder with the object, after fetching it if necessary."""
         if not self._is_local and not self._folder.path(sha256).is_file():
             self._fetch(sha256)
         return self._folder
@@ -153,17 +153,17 @@ class Shelf:
 
 
 class LocalFolder:
-    """Objects in a folder: ab/ab12…; written beside, then renamed, so that none is ever half."""
+    """Objects in a folder: ab/ab12…; writes are atomic, through a temporary file."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def path(self, sha256: str) -> Path:
-        """Give the place of an object, there or not."""
+        """Return the path of an object, which need not exist."""
         return self._root / sha256[:2] / sha256
 
     def write(self, sha256: str, chunks: Iterator[bytes] | list[bytes]) -> None:
-        """Write an object through to the disk. One that is there is renewed, and so healed."""
+        """Write an object durably. An existing object is replaced, which repairs corruption."""
         incoming = self._root / INCOMING
         incoming.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=incoming, delete=False) as file:
@@ -178,20 +178,20 @@ class LocalFolder:
                 raise
 
     def map(self, sha256: str) -> memoryview:
-        """Map an object whose bytes are what its name says."""
+        """Verify an object and map it into memory."""
         with self._open_checked(sha256) as file:
             size = os.fstat(file.fileno()).st_size
-            if size == 0:  # nothing cannot be mapped
+            if size == 0:  # an empty file cannot be mapped
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
 
     def open(self, sha256: str) -> BinaryIO:
-        """Open an object whose bytes are what its name says."""
+        """Verify an object and open it for reading."""
         with self._open_checked(sha256) as file:
             return os.fdopen(os.dup(file.fileno()), "rb")
 
     def objects(self) -> Iterator[ShelfObject]:
-        """Go through everything in the folder."""
+        """Yield all objects in the folder."""
         for path in self._root.glob("??/*"):
             with suppress(FileNotFoundError):  # removed by another process meanwhile
                 found = path.stat()
@@ -199,13 +199,13 @@ class LocalFolder:
                 yield ShelfObject(path.name, found.st_size, modified_at)
 
     def keep_newest(self, n: int) -> None:
-        """Remove all but the objects written last."""
+        """Delete all but the n newest objects."""
         newest_first = sorted(self.objects(), key=lambda o: o.modified_at, reverse=True)
         for old in newest_first[n:]:
             self.path(old.sha256).unlink(missing_ok=True)
 
     def remove_abandoned(self, before: datetime) -> None:
-        """Remove half-written files that nobody has touched since."""
+        """Delete incomplete files that were last modified before a time."""
         for path in (self._root / INCOMING).glob("*"):
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < before.timestamp():
@@ -242,7 +242,7 @@ def _sync_directory(path: Path) -> None:
 
 @contextmanager
 def _translate_errors(url: str) -> Iterator[None]:
-    """Say what went wrong at a remote shelf, whatever its library raises."""
+    """Raise ShelfUnavailable for any error of a remote filesystem."""
     try:
         yield
     except (RecsvcError, FileNotFoundError):

@@ -13,6 +13,7 @@ from recsvc.epoch_metrics import METRICS
 from recsvc.rbm.diagnosis import finding_codes
 
 ROOT = Path(__file__).resolve().parents[1]
+FINDINGS = ROOT / "docs" / "reference" / "findings"
 BLOCK = re.compile(r"(<!-- begin generated: ([\w-]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
 
 
@@ -42,9 +43,7 @@ def findings() -> str:
 
 def first_sentence(code: str) -> str:
     """Return the first sentence of a finding's page; a decimal point ends no sentence."""
-    _, paragraph, *_ = (
-        (ROOT / "docs" / "reference" / "findings" / f"{code}.md").read_text().split("\n\n")
-    )
+    _, paragraph, *_ = (FINDINGS / f"{code}.md").read_text().split("\n\n")
     return re.split(r"(?<=[^\s.]\.)\s", paragraph, maxsplit=1)[0].replace("\n", " ")
 
 

@@ -1,1 +1,1 @@
-"""The memory, and the only SQL: tables, transactions, and what is asked of them."""
+"""The database: tables, transactions and queries. No other package has SQL."""

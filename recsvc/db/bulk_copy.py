@@ -1,4 +1,4 @@
-"""Many rows at a time, past the ORM: by what SQLite and PostgreSQL each do fastest."""
+"""Bulk reads and writes without the ORM, with the fastest method of each database."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,12 +20,12 @@ COPY_TAIL = b"\xff\xff"
 
 
 def is_postgresql(session: Session) -> bool:
-    """Tell which of the two databases this is."""
+    """Return whether the database is PostgreSQL; otherwise it is SQLite."""
     return session.get_bind().dialect.name == "postgresql"
 
 
 def copy_dtype(row: np.dtype[Any]) -> np.dtype[Any]:
-    """Give the form that a row has in a binary COPY; field f of n bytes brings a field f_n."""
+    """Return the dtype of a row in a binary COPY: each field f follows its length f_n."""
     pairs = [
         pair
         for name in row.names or ()
@@ -35,9 +35,9 @@ def copy_dtype(row: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def iter_blocks(session: Session, query: str, row: np.dtype[Any]) -> Iterator[NDArray[np.void]]:
-    """Yield what a query finds, in blocks with the fields of `row`; one is in memory at a time.
+    """Yield the rows of a query in blocks with the fields of `row`; one block is in memory.
 
-    row  of the very widths that the query's columns have on PostgreSQL
+    row  dtype with exactly the widths of the columns on PostgreSQL
     """
     connection: Any = session.connection().connection.driver_connection
     if not is_postgresql(session):
@@ -48,12 +48,12 @@ def iter_blocks(session: Session, query: str, row: np.dtype[Any]) -> Iterator[ND
     form = copy_dtype(row)
     copy_out = f"COPY ({query}) TO STDOUT (FORMAT binary)"
     with connection.cursor() as cursor, cursor.copy(copy_out) as copy:
-        for held in _whole_rows(iter(copy), form.itemsize):
-            yield np.frombuffer(held, dtype=form)
+        for rows in _whole_rows(iter(copy), form.itemsize):
+            yield np.frombuffer(rows, dtype=form)
 
 
 def copy_in(session: Session, statement: str, columns: dict[str, NDArray[Any]]) -> None:
-    """Write columns by PostgreSQL's COPY, whose statement says FROM STDIN (FORMAT binary)."""
+    """Write columns to PostgreSQL with a statement COPY … FROM STDIN (FORMAT binary)."""
     row = np.dtype([(name, column.dtype) for name, column in columns.items()])
     block = np.empty(len(next(iter(columns.values()))), dtype=copy_dtype(row))
     block["n_fields"] = len(columns)
@@ -68,9 +68,9 @@ def copy_in(session: Session, statement: str, columns: dict[str, NDArray[Any]]) 
 
 
 def executemany(session: Session, statement: str, columns: Sequence[NDArray[Any]]) -> int:
-    """Run a statement on SQLite for each row; give how many rows it has written.
+    """Run a statement on SQLite for each row; return the number of written rows.
 
-    Never are all rows there as Python objects.
+    The rows are converted to Python objects one at a time.
     """
     rows = zip(*(column.tolist() for column in columns), strict=True)
     with _driver_connection(session, statement) as connection:
@@ -79,20 +79,20 @@ def executemany(session: Session, statement: str, columns: Sequence[NDArray[Any]
 
 
 def _whole_rows(pieces: Iterator[bytes], row_bytes: int) -> Iterator[bytes]:
-    """Join pieces of a binary COPY to blocks of whole rows, without head and tail."""
-    held = bytearray(bytes(next(pieces, b""))[len(COPY_HEAD) :])
+    """Yield blocks of whole rows from the chunks of a binary COPY, without header and trailer."""
+    buffer = bytearray(bytes(next(pieces, b""))[len(COPY_HEAD) :])
     for piece in pieces:
-        held += piece
-        if len(held) >= READ_BYTES:
-            whole = len(held) - len(held) % row_bytes
-            yield bytes(held[:whole])
-            del held[:whole]
-    yield bytes(held[: len(held) - len(held) % row_bytes])
+        buffer += piece
+        if len(buffer) >= READ_BYTES:
+            whole = len(buffer) - len(buffer) % row_bytes
+            yield bytes(buffer[:whole])
+            del buffer[:whole]
+    yield bytes(buffer[: len(buffer) - len(buffer) % row_bytes])
 
 
 @contextmanager
 def _driver_connection(session: Session, statement: str) -> Iterator[Any]:
-    """Go past SQLAlchemy to the driver's connection; its errors come as SQLAlchemy's."""
+    """Yield the connection of the driver; translate its errors to those of SQLAlchemy."""
     connection = session.connection()
     driver: Any = connection.dialect.loaded_dbapi
     try:

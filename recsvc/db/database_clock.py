@@ -1,4 +1,4 @@
-"""The database's own clock: the one clock that all workers share."""
+"""The clock of the database, which all workers share."""
 
 from sqlalchemy import BigInteger, ColumnElement, literal
 from sqlalchemy.ext.compiler import compiles
@@ -6,7 +6,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 
-class database_now(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
+class database_now(FunctionElement[int]):  # noqa: N801 - named like an SQL function
     """Microseconds since 1970 at the moment the statement runs.
 
     SQLite's clock ticks in milliseconds, PostgreSQL's in microseconds.
@@ -17,7 +17,7 @@ class database_now(FunctionElement[int]):  # noqa: N801 - reads as the SQL funct
 
 
 def from_now(seconds: float) -> ColumnElement[int]:
-    """Give the moment so many seconds after the database's now, in microseconds since 1970."""
+    """Return the database time plus `seconds`, in microseconds since 1970."""
     return database_now() + literal(round(seconds * 1e6), BigInteger)
 
 

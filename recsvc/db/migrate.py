@@ -1,4 +1,4 @@
-"""The schema is brought up to date at start, by one process at a time."""
+"""Migrations of the schema, applied at start by one process at a time."""
 
 import fcntl
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from recsvc.db.session import Database
 from recsvc.db.tables import Base
 from recsvc.errors import ConfigurationError, DatabaseUnavailable
 
-LOCK = 0x72656373766331  # any number will do for PostgreSQL; this one spells "recsvc1"
+LOCK = 0x72656373766331  # an arbitrary lock number; this one is "recsvc1" in ASCII
 
 
 def upgrade(database: Database) -> None:
-    """Apply the migrations that the database lacks; none is the usual case, and costs one read.
+    """Apply all missing migrations. An up-to-date database costs one read.
 
-    Processes that start together take turns. Raises ConfigurationError where the database is
-    newer than this program, DatabaseUnavailable where it does not answer.
+    Concurrent processes wait for each other. Raises ConfigurationError if the database is newer
+    than this program, DatabaseUnavailable if it does not respond.
     """
     with _first_open_lock(database):
         if current_revision(database) != head_revision():
@@ -31,20 +31,20 @@ def upgrade(database: Database) -> None:
 
 
 def downgrade(database: Database, revision: str) -> None:
-    """Go back to a revision, or to an empty database with `base`. Data goes with its tables."""
+    """Downgrade to a revision, or to an empty database with `base`. Dropped data is lost."""
     with _migration_lock(database) as connection:
         command.downgrade(_config(connection), revision)
 
 
 def upgrade_to(database: Database, revision: str) -> None:
-    """Apply the migrations up to a revision, under the lock."""
+    """Apply the migrations up to a revision, under the migration lock."""
     with _migration_lock(database) as connection:
         _check_revision(connection)
         command.upgrade(_config(connection), revision)
 
 
 def current_revision(database: Database) -> str | None:
-    """Give the database's revision, None for an empty one."""
+    """Return the revision of the database, None if it is empty."""
     with (
         _translate_connection_errors(),
         database.engine.execution_options(reads_only=True).connect() as connection,
@@ -52,16 +52,16 @@ def current_revision(database: Database) -> str | None:
         return _revision(connection)
 
 
-@cache  # reading the folder of migrations takes longer than /readyz may
+@cache  # reading the folder of migrations is too slow for /readyz
 def head_revision() -> str | None:
-    """Give the newest revision that this program knows."""
+    """Return the newest revision of this program."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def configure_and_run(connection: Connection) -> None:
-    """Run what Alembic was asked for, inside the connection's transaction. For migrations/env.py.
+    """Run the migrations that Alembic requests in the connection's transaction (migrations/env.py).
 
-    SQLite's tables cannot be altered in place, so later migrations copy them (`render_as_batch`).
+    SQLite cannot alter most of a table in place, so migrations copy tables (`render_as_batch`).
     """
     context.configure(
         connection=connection,
@@ -73,7 +73,7 @@ def configure_and_run(connection: Connection) -> None:
 
 
 def migrations_directory() -> Path:
-    """Find the migrations: inside the package once installed, beside it in a checkout."""
+    """Return the folder of migrations: in the installed package, or in the checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "_migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
@@ -100,18 +100,18 @@ def _check_revision(connection: Connection) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known:
         raise ConfigurationError(
-            f"The database is at revision {revision}, and this recsvc knows none later than "
-            f"{head_revision()}: a newer recsvc has migrated it. Start that version, or point "
-            "RECSVC_DATABASE_URL at another database."
+            f"The database has revision {revision}, but this recsvc only knows revisions up to "
+            f"{head_revision()}. Start the newer recsvc that migrated it, or set "
+            "RECSVC_DATABASE_URL to another database."
         )
 
 
 @contextmanager
 def _migration_lock(database: Database) -> Iterator[Connection]:
-    """Open a transaction that no other migrating process can be in at the same time.
+    """Open a transaction that excludes other migrating processes.
 
-    SQLite: BEGIN IMMEDIATE waits for the other writer. Foreign keys rest while tables are copied,
-    and are checked before the commit.
+    SQLite: BEGIN IMMEDIATE waits for the other writer. Foreign keys are disabled while tables are
+    copied, and checked before the commit.
     """
     with _translate_connection_errors(), database.engine.connect() as connection:
         sqlite = database.dialect == "sqlite"
@@ -131,9 +131,9 @@ def _migration_lock(database: Database) -> Iterator[Connection]:
 
 @contextmanager
 def _first_open_lock(database: Database) -> Iterator[None]:
-    """Let one process at a time open a SQLite file for the first time.
+    """Serialise the first opening of a SQLite file.
 
-    The switch to a write-ahead log refuses a second process instead of letting it wait.
+    A second process would fail instead of waiting while the write-ahead log is switched on.
     """
     path = database.engine.url.database
     if database.dialect != "sqlite" or not path or path == ":memory:":
@@ -145,7 +145,7 @@ def _first_open_lock(database: Database) -> Iterator[None]:
 
 
 def _foreign_keys(connection: Connection, state: str) -> None:
-    """SQLite ignores this pragma inside a transaction, so it goes past SQLAlchemy's."""
+    """Set the foreign_keys pragma on the driver: SQLite ignores it inside a transaction."""
     raw = connection.connection.driver_connection
     if raw is not None:
         raw.execute(f"PRAGMA foreign_keys = {state}")
@@ -154,7 +154,9 @@ def _foreign_keys(connection: Connection, state: str) -> None:
 def _check_foreign_keys(connection: Connection) -> None:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
     if broken is not None:
-        raise ConfigurationError(f"A migration left {broken[0]} pointing at a missing {broken[2]}.")
+        raise ConfigurationError(
+            f"After the migration, {broken[0]} refers to a missing row of {broken[2]}."
+        )
 
 
 @contextmanager

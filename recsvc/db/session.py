@@ -1,4 +1,4 @@
-"""The way to the database: one `Database` a process, one transaction a unit of work."""
+"""Connections and transactions: one `Database` a process, one transaction a unit of work."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,30 +35,30 @@ __all__ = [
 ]
 
 LOCK_RETRY_SECONDS = 0.005  # between two attempts to take SQLite's write lock
-GROUP_SECONDS = 0.1  # in which the works of one transaction begin
-WAIT_SECONDS = 30.0  # of a process that answers nobody
+GROUP_SECONDS = 0.1  # no work of a shared transaction begins later
+WAIT_SECONDS = 30.0  # of a process without clients
 CONNECTIONS = 32
 IDLE_CONNECTIONS = 8  # open while idle
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",  # what was acknowledged survives a power cut
+    "PRAGMA synchronous = FULL",  # acknowledged writes survive a power failure
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
 )
-# DatabaseError itself is a file that is no database; its other kinds are a statement's own fault.
+# A bare DatabaseError: the file is not a database. Its subclasses are errors of a statement.
 CONNECTION_ERRORS = (OperationalError, InterfaceError, DatabaseError)
-IDLE_TRANSACTION_SECONDS = 60  # a process that stands still inside a transaction gives its locks up
+IDLE_TRANSACTION_SECONDS = 60  # a suspended process loses its locks after this time
 
 
 T = TypeVar("T")
 
 
 class Database:
-    """A SQLite file or a PostgreSQL server, by its URL.
+    """A SQLite file or a PostgreSQL server.
 
     url           `sqlite:///path` or `postgresql://user@host/name`
-    connections   most connections open at once
-    wait_seconds  longest wait for a free connection, or for SQLite's write lock
+    connections   maximum number of open connections
+    wait_seconds  maximum wait for a free connection or for SQLite's write lock
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Database:
         self.dialect = parsed.get_backend_name()
         if self.dialect not in ("sqlite", "postgresql"):
             raise ConfigurationError(
-                f"RECSVC_DATABASE_URL names {self.dialect!r}; recsvc speaks sqlite and postgresql."
+                f"RECSVC_DATABASE_URL names {self.dialect!r}. Use sqlite or postgresql."
             )
         self.engine = _engine(parsed, connections, wait_seconds)
 
     def open_connection(self) -> DBAPIConnection:
-        """Open a driver's connection outside the pool, each statement a transaction of its own."""
+        """Open a driver connection outside the pool, in autocommit mode."""
         with _translate_connection_errors():
             pooled = self.engine.raw_connection()
             connection: DBAPIConnection = pooled.dbapi_connection  # type: ignore[assignment] # open
@@ -90,13 +90,13 @@ class Database:
         return connection
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self.engine.dispose()
 
 
 @contextmanager
 def unit_of_work(database: Database) -> Iterator[Session]:
-    """Open a session that is committed at the end, or undone if anything is raised."""
+    """Open a session that is committed at the end and rolled back after an exception."""
     with _translate_connection_errors(), Session(database.engine) as session, session.begin():
         session.expire_on_commit = False
         yield session
@@ -104,7 +104,7 @@ def unit_of_work(database: Database) -> Iterator[Session]:
 
 @contextmanager
 def reading(database: Database) -> Iterator[Session]:
-    """Open a session that only reads: it sees one state of the data, and nobody waits for it."""
+    """Open a read-only session on one consistent snapshot; it blocks no writer."""
     options = {"isolation_level": "REPEATABLE READ"} if database.dialect == "postgresql" else {}
     engine = database.engine.execution_options(reads_only=True, **options)
     with _translate_connection_errors(), Session(engine, autoflush=False) as session:
@@ -117,11 +117,10 @@ def commit_together(
 ) -> list[T | Exception]:
     """Run each work in a savepoint of one transaction, commit once, and return the outcomes.
 
-    The outcome of a work that raises is its exception, and nothing that it wrote stays. An error
-    that ends the transaction has one cause and many victims: then each work runs again by itself.
-    No work begins later than GROUP_SECONDS after the first, so there may be fewer outcomes than
-    works: those of the first ones. Raises DatabaseUnavailable if the transaction cannot begin or
-    commit; then nothing stays.
+    The outcome of a work that raises is its exception; its writes are rolled back. After an error
+    that ends the transaction, each work runs again in a transaction of its own. No work begins
+    later than GROUP_SECONDS after the first, so only the first works may have outcomes. Raises
+    DatabaseUnavailable if the transaction cannot begin or commit; nothing is stored then.
     """
     if len(works) > 1:
         with (
@@ -136,7 +135,7 @@ def commit_together(
 def _run_in_time(
     run: Callable[[Callable[[Session], T]], T | Exception], works: Sequence[Callable[[Session], T]]
 ) -> list[T | Exception]:
-    """Run the first work, and the others as long as GROUP_SECONDS allow."""
+    """Run the first work, and further ones until GROUP_SECONDS have passed."""
     deadline = time.monotonic() + GROUP_SECONDS
     outcomes = [run(works[0])]
     for work in works[1:]:
@@ -147,7 +146,7 @@ def _run_in_time(
 
 
 class _TransactionLost(Exception):
-    """An error in one of several works has ended the transaction of all."""
+    """An error of one work has ended the shared transaction."""
 
 
 def _in_savepoint(connection: Connection, work: Callable[[Session], T]) -> T | Exception:
@@ -183,7 +182,7 @@ def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
     }
     if url.get_backend_name() == "postgresql":
         options = f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_SECONDS}s"
-        if wait_seconds < WAIT_SECONDS:  # a process that answers requests waits for no lock either
+        if wait_seconds < WAIT_SECONDS:  # an API process must not wait long for a lock
             options += f" -c lock_timeout={round(1000 * wait_seconds)}"
         return create_engine(url, pool_pre_ping=True, connect_args={"options": options}, **pool)
     if url.database and url.database != ":memory:":
@@ -195,17 +194,17 @@ def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
 
 
 def _prepare_sqlite(wait_seconds: float, connection: SqliteConnection, record: object) -> None:
-    connection.isolation_level = None  # we begin and commit ourselves
-    _set_busy_timeout(connection, wait_seconds)  # first, for the next one may have to wait already
+    connection.isolation_level = None  # this module begins and commits
+    _set_busy_timeout(connection, wait_seconds)  # first: the next pragma may have to wait
     for pragma in SQLITE_PRAGMAS:
         connection.execute(pragma)
 
 
 def _begin_sqlite(wait_seconds: float, connection: Connection) -> None:
-    """Begin; a writer waits here for the write lock, where waiting is safe, a reader never waits.
+    """Begin a transaction. Writers wait here for the write lock; readers never wait.
 
-    SQLite itself would try again every 100 ms and miss the moments between the transactions of a
-    process that writes much.
+    SQLite itself retries only every 100 ms, and misses the gaps between the transactions of a busy
+    writer.
     """
     options: dict[str, Any] = dict(connection.get_execution_options())
     if options.get("reads_only"):
@@ -220,7 +219,7 @@ def _begin_sqlite(wait_seconds: float, connection: Connection) -> None:
                 driver.execute("BEGIN IMMEDIATE")
                 return
             except SqliteOperationalError as error:
-                if error.sqlite_errorcode & 0xFF != SQLITE_BUSY:  # without its kind
+                if error.sqlite_errorcode & 0xFF != SQLITE_BUSY:  # without the extended code
                     break
             time.sleep(LOCK_RETRY_SECONDS)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -233,9 +232,9 @@ def _set_busy_timeout(connection: SqliteConnection, seconds: float) -> None:
 
 
 def pause_for_other_writers(database: Database) -> None:
-    """Pause between two of many transactions, so that other processes can write in between.
+    """Pause between transactions of a long write, so that other processes can write.
 
-    Only SQLite has a single writer at a time; on PostgreSQL nobody waits.
+    Does nothing on PostgreSQL; only SQLite has a single writer at a time.
     """
     if database.dialect == "sqlite":
         time.sleep(2 * LOCK_RETRY_SECONDS)

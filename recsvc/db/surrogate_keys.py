@@ -1,4 +1,4 @@
-"""Outside ids → keys, many at a time; an id that is new is given a key."""
+"""Surrogate keys of user ids and item ids, in bulk."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ _IDS: dict[str, TypeEngine[Any]] = {"postgresql": ARRAY(Text), "sqlite": Text()}
 
 
 def user_keys(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
-    """Give the keys of the users that exist, and keep them from being erased meanwhile."""
+    """Return the keys of the users that exist, and lock these users against erasure."""
     dialect = session.get_bind().dialect.name
     return dict(
         session.execute(_users_by_id(dialect), {"ids": _encode_ids(dialect, user_ids)}).all()
@@ -30,7 +30,7 @@ def user_keys(session: Session, user_ids: Sequence[str]) -> dict[str, int]:
 
 
 def item_keys(session: Session, item_ids: Sequence[str]) -> dict[str, int]:
-    """Give the keys of the items that exist."""
+    """Return the keys of the items that exist."""
     dialect = session.get_bind().dialect.name
     return dict(
         session.execute(_items_by_id(dialect), {"ids": _encode_ids(dialect, item_ids)}).all()
@@ -38,7 +38,7 @@ def item_keys(session: Session, item_ids: Sequence[str]) -> dict[str, int]:
 
 
 def ensure_user_keys(session: Session, user_ids: Sequence[str], *, now: datetime) -> Ints:
-    """Give each user's key, making those users that are new. (n,), in the order asked."""
+    """Return the key of each user, (n,); insert new users."""
     known = user_keys(session, user_ids)
     missing = sorted(set(user_ids) - known.keys())  # one order for all writers: no deadlock
     if missing:
@@ -49,7 +49,7 @@ def ensure_user_keys(session: Session, user_ids: Sequence[str], *, now: datetime
 
 
 def ensure_item_keys(session: Session, item_ids: Sequence[str], *, now: datetime) -> Ints:
-    """Give each item's key, making those items that are new. (n,), in the order asked."""
+    """Return the key of each item, (n,); insert new items."""
     known = item_keys(session, item_ids)
     missing = sorted(set(item_ids) - known.keys())
     if missing:
@@ -61,19 +61,19 @@ def ensure_item_keys(session: Session, item_ids: Sequence[str], *, now: datetime
 
 
 def ensure_keys_by_row(
-    make: Callable[..., Ints], session: Session, ids: Sequence[str], which: Ints, now: datetime
+    ensure: Callable[..., Ints], session: Session, ids: Sequence[str], which: Ints, now: datetime
 ) -> Ints:
-    """Give the key of each row's user or item; ids that no row is about are left alone.
+    """Return the key of each row's user or item; ids that no row uses are not inserted.
 
-    make   made_user_keys or made_item_keys
-    which  (n,) which of the ids each row is about
+    ensure  ensure_user_keys or ensure_item_keys
+    which   (n,) index of each row's id in `ids`
     """
     used, place = np.unique(which, return_inverse=True)
-    return make(session, [ids[n] for n in used.tolist()], now=now)[place]
+    return ensure(session, [ids[n] for n in used.tolist()], now=now)[place]
 
 
 def id_table(session: Session, ids: Sequence[str]) -> TableValuedAlias:
-    """Give the ids as a table of one column, `value`, whatever their number."""
+    """Return any number of ids as a table with one column, `value`."""
     dialect = session.get_bind().dialect.name
     return _table_of(dialect, literal(_encode_ids(dialect, ids), _IDS[dialect]))
 
@@ -85,30 +85,30 @@ def _table_of(dialect: str, ids: ColumnElement[Any]) -> TableValuedAlias:
 
 
 def _encode_ids(dialect: str, ids: Sequence[str]) -> list[str] | str:
-    """Return ids in the form in which a dialect takes many at once."""
+    """Encode ids as one parameter: an array on PostgreSQL, JSON on SQLite."""
     return list(ids) if dialect == "postgresql" else json.dumps(list(ids))
 
 
-# Building these two takes longer than running them, and every write does both.
+# Building these statements takes longer than running them, and every write runs both.
 @cache
 def _users_by_id(dialect: str) -> Select[str, int]:
-    asked = _table_of(dialect, bindparam("ids", type_=_IDS[dialect]))
-    found = select(User.user_id, User.key).join(asked, User.user_id == asked.c.value)
+    ids_table = _table_of(dialect, bindparam("ids", type_=_IDS[dialect]))
+    found = select(User.user_id, User.key).join(ids_table, User.user_id == ids_table.c.value)
     return found.with_for_update(read=True, key_share=True, of=User)
 
 
 @cache
 def _items_by_id(dialect: str) -> Select[str, int]:
-    asked = _table_of(dialect, bindparam("ids", type_=_IDS[dialect]))
-    return select(Item.item_id, Item.key).join(asked, Item.item_id == asked.c.value)
+    ids_table = _table_of(dialect, bindparam("ids", type_=_IDS[dialect]))
+    return select(Item.item_id, Item.key).join(ids_table, Item.item_id == ids_table.c.value)
 
 
 def _insert(
     session: Session, table: type[User] | type[Item], columns: list[str], rows: Select[Any]
 ) -> None:
-    """Insert rows, but for those that another writer has inserted meanwhile."""
+    """Insert rows; skip those that another writer has inserted meanwhile."""
     if is_postgresql(session):
-        made = postgresql.insert(table).from_select(columns, rows)
-        session.execute(made.on_conflict_do_nothing())
+        statement = postgresql.insert(table).from_select(columns, rows)
+        session.execute(statement.on_conflict_do_nothing())
     else:
         session.execute(sqlite.insert(table).from_select(columns, rows).on_conflict_do_nothing())

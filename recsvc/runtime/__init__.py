@@ -1,1 +1,1 @@
-"""Logs and the end of a process, for every process of the service."""
+"""Logging and process lifetime, for all processes of the service."""

@@ -1,7 +1,7 @@
-"""Logs: JSON lines for machines, colours for a person at a terminal.
+"""Logging: JSON lines, or colours on a terminal.
 
-Our own lines go straight to stderr: through `logging` each would cost several times as much, and
-there is one for every request. `configure_libraries` formats the records of `logging` alike.
+The service writes its own lines directly to stderr, because `logging` costs several times as much
+and each request writes a line. `configure_libraries` formats the records of `logging` alike.
 """
 
 import logging
@@ -19,7 +19,7 @@ SHARED: tuple[Processor, ...] = (
 
 
 def configure(level: str) -> None:
-    """Write the service's own logs to stderr, one event a line.
+    """Write the logs of the service to stderr, one event a line.
 
     `level`  debug, info, warning or error
     """
@@ -44,7 +44,7 @@ def configure_libraries(level: str) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn.access").disabled = True  # ours says more
+    logging.getLogger("uvicorn.access").disabled = True  # the request log has more fields
 
 
 def _rendering() -> list[Any]:

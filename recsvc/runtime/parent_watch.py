@@ -1,4 +1,4 @@
-"""No process of the service outlives the one that started it."""
+"""End a process of the service when the process that started it ends."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import wait
 
 PR_SET_PDEATHSIG = 1
-TERM_SECONDS = 1.0  # no client is left for longer answers
+TERM_SECONDS = 1.0  # for running requests
 
 
 def has_parent() -> bool:

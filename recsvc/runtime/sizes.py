@@ -1,3 +1,3 @@
-"""Units of memory and of files."""
+"""Units of memory and file sizes."""
 
 MEGABYTE = 1_000_000  # bytes

@@ -17,7 +17,7 @@ from recsvc.service.feedback import interactions, ratings
 from recsvc.service.jobs.runner import carry_out
 from recsvc.service.models import publishing
 from recsvc.service.training import training_job
-from recsvc.service.training.training_job import TrainingSpec
+from recsvc.service.training_spec import TrainingSpec
 from recsvc.shelf import Shelf
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

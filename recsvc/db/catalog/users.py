@@ -1,4 +1,4 @@
-"""Users are erased, with all that is stored of them."""
+"""Erasure of users with all their data."""
 
 from typing import NamedTuple
 
@@ -9,20 +9,20 @@ from recsvc.db.tables import Interaction, Rating, User
 
 
 class ErasedCounts(NamedTuple):
-    """How much of a user was stored."""
+    """The numbers of erased rows of a user."""
 
     n_ratings: int
     n_interactions: int
 
 
 def erase(session: Session, user_id: str) -> ErasedCounts | None:
-    """Delete a user with all that is stored of them; None where there is no such user."""
+    """Delete a user and their data; return None if the user does not exist."""
     locked = select(User.key).where(User.user_id == user_id).with_for_update()
-    key = session.scalar(locked)  # whoever was writing something of theirs has ended by now
+    key = session.scalar(locked)  # waits for transactions that write rows of this user
     if key is None:
         return None
     erased = ErasedCounts(_count_rows(session, Rating, key), _count_rows(session, Interaction, key))
-    session.execute(delete(User).where(User.key == key))  # takes all rows of theirs along
+    session.execute(delete(User).where(User.key == key))  # cascades to all rows of the user
     return erased
 
 

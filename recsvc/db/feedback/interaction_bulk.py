@@ -1,7 +1,7 @@
 """Interactions in bulk.
 
-PostgreSQL's COPY takes half as long as INSERT … ON CONFLICT, so many events are first tried as if
-all were new; SQLite inserts as quickly either way.
+PostgreSQL's COPY takes half as long as INSERT … ON CONFLICT. A large batch is therefore first
+copied as if all events were new. On SQLite both take equally long.
 """
 
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ REPLACE_QUANTITY = (
 
 
 class Events(NamedTuple):
-    """Interactions by key, (n,) each; a type is its place among InteractionType."""
+    """Interactions by key, (n,) each; a type is its index in InteractionType."""
 
     user_key: Ints
     item_key: Ints
@@ -60,7 +60,7 @@ class Events(NamedTuple):
     quantity: Doubles
 
     def at(self, places: Ints | NDArray[np.bool_]) -> "Events":
-        """Give some of them."""
+        """Return the events at some places."""
         return Events(
             self.user_key[places],
             self.item_key[places],
@@ -71,7 +71,7 @@ class Events(NamedTuple):
 
 
 def insert(session: Session, events: Events, now: datetime) -> int:
-    """Write the events, sorted and each once, that are not there; give how many those were."""
+    """Insert the new ones of sorted, distinct events; return their number."""
     if is_postgresql(session) and events.type.size >= MIN_ROWS_FOR_COPY:
         try:
             with session.begin_nested():
@@ -83,20 +83,20 @@ def insert(session: Session, events: Events, now: datetime) -> int:
 
 
 def upsert(session: Session, events: Events, now: datetime) -> int:
-    """Write the events, sorted and each once, that are not there with their quantity; count them.
+    """Write those of sorted, distinct events that are new or differ in quantity; count them.
 
-    All writers go through events in one order, so that none waits for one that waits for it.
+    All writers use one order of events, which prevents deadlocks.
     """
     return _write(session, events, REPLACE_QUANTITY, now)
 
 
 def iter_rows(session: Session) -> Iterator[NDArray[np.void]]:
-    """Give each user, item and type once, sorted by user and item, in blocks with ROW's fields."""
+    """Yield each user, item and type once, sorted by user and item, in blocks with ROW's fields."""
     return bulk_copy.iter_blocks(session, SELECT_INTERACTIONS, ROW)
 
 
 def _copy_in(session: Session, events: Events, now: datetime) -> None:
-    """Write events that are not there; type by type, for rows of one COPY are of one length."""
+    """Copy new events, one type at a time, because the rows of a COPY have equal lengths."""
     for number, name in enumerate(TYPE_NAMES.tolist()):
         some = events.at(events.type == number)
         n = some.type.size

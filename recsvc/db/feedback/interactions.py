@@ -1,7 +1,7 @@
-"""Views, carts and purchases, many or few at a time: each event counts once.
+"""Interactions: views, carts and purchases.
 
-An event is known by its user, item, type and time. One that comes again is the same event; where
-it tells another quantity, the last received stands.
+The identity of an event is its user, item, type and time, so a repeated event counts once. The
+last received quantity is kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,8 @@ class InteractionBatch:
     """Interactions in the order received.
 
     users, items      ids
-    user_of, item_of  (n,) which of them each interaction is about
-    types             (n,) the place of its type among InteractionType
+    user_of, item_of  (n,) index of each interaction's user and item
+    types             (n,) index of its type in InteractionType
     quantities        (n,) above 0, finite
     occurred_at       (n,) microseconds since 1970
     """
@@ -41,9 +41,9 @@ class InteractionBatch:
 
 
 def write(session: Session, batch: InteractionBatch, *, now: datetime) -> WriteCounts:
-    """Store interactions as if they came one by one, making users and items that are new.
+    """Store interactions in order, and insert new users and items.
 
-    One that was there is `changed` where its quantity was another one; none is ever outdated.
+    A repeated event counts as `changed` if its quantity differs. None is ever `outdated`.
     """
     if not batch.types.size:
         return WriteCounts()
@@ -77,8 +77,8 @@ def count_interactions(session: Session) -> int:
 def all_interactions(session: Session) -> Iterator[tuple[Ints, Ints, Types, Ints]]:
     """Yield (user keys, item keys, types, counts), each user, item and type once.
 
-    Sorted by user, then item; a type is its place among InteractionType, and the count says how
-    many such events there were. One block is in memory at a time.
+    The rows are sorted by user, then item. A type is its index in InteractionType; the count is
+    the number of such events. One block is in memory at a time.
     """
     for block in interaction_bulk.iter_rows(session):
         yield (
@@ -90,13 +90,13 @@ def all_interactions(session: Session) -> Iterator[tuple[Ints, Ints, Types, Ints
 
 
 def _sort_by_event(events: Events) -> Events:
-    """Bring what is told of one event together, in the order received."""
+    """Sort by event; rows of one event keep the order received."""
     keys = (events.occurred_at, events.type, events.item_key, events.user_key)
     return events.at(np.lexsort(keys))
 
 
 def _event_starts(events: Events) -> Ints:
-    """Give the places where an event begins that is not the one before."""
+    """Return the places of the first row of each event."""
     is_first = np.zeros(events.type.size, dtype=np.bool_)
     is_first[0] = True
     for column in (events.user_key, events.item_key, events.type, events.occurred_at):
@@ -105,7 +105,7 @@ def _event_starts(events: Events) -> Ints:
 
 
 def _count_changes(quantity: Doubles, starts: Ints) -> int:
-    """Count the repetitions that tell another quantity than what came before."""
+    """Count the repetitions whose quantity differs from the previous row."""
     differs = np.append(True, np.diff(quantity) != 0)
     differs[starts] = False
     return int(differs.sum())

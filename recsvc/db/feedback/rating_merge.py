@@ -1,4 +1,4 @@
-"""Which of several ratings of one pair stands: the newest, the last received among equals. Pure."""
+"""Merging of ratings: the newest is kept, and the last received among equal times. Pure."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Rows(NamedTuple):
     rated_at: Ints
 
     def at(self, places: Ints | Flags) -> "Rows":
-        """Give some of the rows."""
+        """Return the rows at some places."""
         return Rows(
             self.user_key[places], self.item_key[places], self.value[places], self.rated_at[places]
         )
@@ -25,12 +25,12 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class WriteCounts:
-    """What became of some ratings, interactions or item lines; together they are all of them.
+    """Counts of written ratings, interactions or items by outcome.
 
-    added      the pair had no rating; there was no such event; there was no such item
-    changed    the value, the quantity or a field replaced another one
-    unchanged  the pair had this very value, the event this very quantity, the item these fields
-    outdated   the pair's rating is newer, so this one was left out
+    added      the pair had no rating; the event or item is new
+    changed    the value, the quantity or a field was replaced
+    unchanged  the value, the quantity or the fields are equal
+    outdated   the stored rating is newer, so this one was not written
     """
 
     added: int = 0
@@ -40,11 +40,11 @@ class WriteCounts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all rows."""
         return self.added + self.changed + self.unchanged + self.outdated
 
     def __add__(self, other: "WriteCounts") -> "WriteCounts":
-        """Count both together."""
+        """Return the sums of the counts."""
         return WriteCounts(
             self.added + other.added,
             self.changed + other.changed,
@@ -54,7 +54,7 @@ class WriteCounts:
 
 
 class MergeResult(NamedTuple):
-    """What stands at last: one row a pair, whether it must be written, and the account of it."""
+    """The merged rows, one a pair; which of them must be written; the counts of outcomes."""
 
     rows: Rows
     must_write: Flags
@@ -65,52 +65,52 @@ ADDED, CHANGED, UNCHANGED, OUTDATED = range(4)
 
 
 def sort_by_pair(rows: Rows) -> Rows:
-    """Sort by user and item, leaving the ratings of one pair in the order received."""
+    """Sort by user and item; the ratings of one pair keep the order received."""
     return rows.at(np.lexsort((rows.item_key, rows.user_key)))
 
 
 def pair_starts(rows: Rows) -> Ints:
-    """Give the places where a pair begins, in rows sorted by pair."""
+    """Return the places of the first row of each pair, in rows sorted by pair."""
     is_first = np.ones(rows.value.size, dtype=np.bool_)
     is_first[1:] = (np.diff(rows.user_key) != 0) | (np.diff(rows.item_key) != 0)
     return np.flatnonzero(is_first)
 
 
 def merge_ratings(rows: Rows, is_stored: Flags, stored: Rows) -> MergeResult:
-    """Take the ratings one after the other, as if each came alone.
+    """Merge ratings with the stored ones, as if each were written alone in order.
 
     rows       sorted by pair
-    is_stored  (n_pairs,) whether the pair has a rating
-    stored     (n_pairs,) that rating; what it says of other pairs does not matter
+    is_stored  (n_pairs,) whether the pair has a stored rating
+    stored     (n_pairs,) the stored ratings; ignored where there is none
     """
     starts = pair_starts(rows)
     ends = np.append(starts[1:], rows.value.size)
     final = rows.at(starts)
-    fates = _outcomes(final, is_stored, stored)
-    outdated = fates == OUTDATED
+    outcomes = _outcomes(final, is_stored, stored)
+    outdated = outcomes == OUTDATED
     final.value[outdated] = stored.value[outdated]
     final.rated_at[outdated] = stored.rated_at[outdated]
-    counts = np.bincount(fates, minlength=4)
+    counts = np.bincount(outcomes, minlength=4)
     for pair in np.flatnonzero(ends - starts > 1).tolist():
         for n in range(starts[pair] + 1, ends[pair]):
             counts[_merge_next(final, pair, float(rows.value[n]), int(rows.rated_at[n]))] += 1
-    is_news = ~is_stored | (final.value != stored.value) | (final.rated_at != stored.rated_at)
-    added, changed, unchanged, late = counts.tolist()
-    return MergeResult(final, is_news, WriteCounts(added, changed, unchanged, late))
+    must_write = ~is_stored | (final.value != stored.value) | (final.rated_at != stored.rated_at)
+    added, changed, unchanged, n_outdated = counts.tolist()
+    return MergeResult(final, must_write, WriteCounts(added, changed, unchanged, n_outdated))
 
 
 def _outcomes(first: Rows, is_stored: Flags, stored: Rows) -> Ints:
-    """Say what becomes of the first rating of each pair."""
-    fates = np.where(first.value == stored.value, UNCHANGED, CHANGED)
-    fates[first.rated_at < stored.rated_at] = OUTDATED
-    fates[~is_stored] = ADDED
-    return fates
+    """Return the outcome of the first rating of each pair."""
+    outcomes = np.where(first.value == stored.value, UNCHANGED, CHANGED)
+    outcomes[first.rated_at < stored.rated_at] = OUTDATED
+    outcomes[~is_stored] = ADDED
+    return outcomes
 
 
 def _merge_next(final: Rows, pair: int, value: float, rated_at: int) -> int:
-    """Let one more rating of a pair come; say what becomes of it."""
+    """Merge a further rating of a pair into `final`; return its outcome."""
     if rated_at < final.rated_at[pair]:
         return OUTDATED
-    fate = UNCHANGED if value == final.value[pair] else CHANGED
+    outcome = UNCHANGED if value == final.value[pair] else CHANGED
     final.value[pair], final.rated_at[pair] = value, rated_at
-    return fate
+    return outcome

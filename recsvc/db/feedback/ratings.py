@@ -1,4 +1,4 @@
-"""Ratings, many or few at a time: written so that the newest stands, read as rows or as arrays."""
+"""Ratings: writes that keep the newest rating; reads as rows or as arrays."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class RatingBatch:
     """Ratings in the order received.
 
     users, items      ids
-    user_of, item_of  (n,) which of them each rating is about
+    user_of, item_of  (n,) index of each rating's user and item
     values, rated_at  (n,) finite; microseconds since 1970
     """
 
@@ -42,7 +42,7 @@ class RatingBatch:
 
 
 class StoredRating(NamedTuple):
-    """One user's rating of an item; `item_key` is the place in a list."""
+    """A user's rating of an item; `item_key` is the position of a page."""
 
     item_key: int
     item_id: str
@@ -51,7 +51,7 @@ class StoredRating(NamedTuple):
 
 
 def write(session: Session, batch: RatingBatch, *, now: datetime) -> WriteCounts:
-    """Store ratings as if they came one after the other, making users and items that are new."""
+    """Store ratings in order, and insert new users and items."""
     if not batch.values.size:
         return WriteCounts()
     rows = rating_merge.sort_by_pair(
@@ -63,29 +63,29 @@ def write(session: Session, batch: RatingBatch, *, now: datetime) -> WriteCounts
         )
     )
     pairs = rows.at(rating_merge.pair_starts(rows))
-    nothing = np.zeros(pairs.value.size, dtype=np.bool_)
+    none_stored = np.zeros(pairs.value.size, dtype=np.bool_)
     if rows.value.size >= MIN_ROWS_FOR_COPY:
-        settled = rating_merge.merge_ratings(rows, nothing, pairs)
-        if rating_bulk.insert_new(session, settled.rows):
-            return settled.counts
-    settled = rating_merge.merge_ratings(rows, *rating_bulk.read_stored(session, pairs))
-    rating_bulk.upsert(session, settled.rows.at(settled.must_write))
-    return settled.counts
+        merged = rating_merge.merge_ratings(rows, none_stored, pairs)
+        if rating_bulk.insert_new(session, merged.rows):
+            return merged.counts
+    merged = rating_merge.merge_ratings(rows, *rating_bulk.read_stored(session, pairs))
+    rating_bulk.upsert(session, merged.rows.at(merged.must_write))
+    return merged.counts
 
 
 def delete_rating(session: Session, user_id: str, item_id: str) -> bool:
-    """Delete one rating; tell whether there was one."""
-    gone = (
+    """Delete a rating; return whether it existed."""
+    statement = (
         delete(Rating)
         .where(Rating.user_key == select(User.key).where(User.user_id == user_id).scalar_subquery())
         .where(Rating.item_key == select(Item.key).where(Item.item_id == item_id).scalar_subquery())
         .returning(Rating.item_key)
     )
-    return session.scalar(gone) is not None
+    return session.scalar(statement) is not None
 
 
 def get_rating(session: Session, user_id: str, item_id: str) -> StoredRating | None:
-    """Give one rating as it stands."""
+    """Return a rating, None if it does not exist."""
     row = session.execute(_select_rating(), {"user": user_id, "item": item_id}).one_or_none()
     return None if row is None else StoredRating._make(row)
 
@@ -93,7 +93,7 @@ def get_rating(session: Session, user_id: str, item_id: str) -> StoredRating | N
 def get_ratings(
     session: Session, user_id: str, *, after: int | None = None, limit: int | None = None
 ) -> list[StoredRating]:
-    """Give a user's ratings, oldest item key first, with item keys above `after`."""
+    """Return a user's ratings by item key, with item keys above `after`."""
     found = _select_ratings().where(User.user_id == user_id).order_by(Rating.item_key)
     if after is not None:
         found = found.where(Rating.item_key > after)
@@ -101,17 +101,17 @@ def get_ratings(
 
 
 def user_exists(session: Session, user_id: str) -> bool:
-    """Tell whether there is such a user, with ratings or without."""
+    """Return whether the user exists, with or without ratings."""
     return session.scalar(select(User.key).where(User.user_id == user_id)) is not None
 
 
 def count_ratings(session: Session) -> int:
-    """Count all ratings; of a million, it takes some 20 ms."""
+    """Count all ratings; this takes 20 ms for a million."""
     return session.scalar(select(func.count()).select_from(Rating)) or 0
 
 
 def count_users(session: Session) -> int:
-    """Count all users, with ratings or without."""
+    """Count all users, with or without ratings."""
     return session.scalar(select(func.count()).select_from(User)) or 0
 
 
@@ -129,7 +129,7 @@ def all_ratings(session: Session) -> Iterator[tuple[Ints, Ints, Doubles]]:
 
 
 def daily_statistics(session: Session) -> tuple[Ints, Ints, Doubles, Doubles]:
-    """Give (days since 1970, counts, sums, sums of squares) of the values given on each, by day."""
+    """Return (days since 1970, counts, sums, sums of squares) of the rating values, by day."""
     rows = session.execute(text(SELECT_BY_DAY), {"day": DAY}).all()
     days, counts, sums, squares = zip(*rows, strict=True) if rows else ((), (), (), ())
     return (
@@ -141,12 +141,12 @@ def daily_statistics(session: Session) -> tuple[Ints, Ints, Doubles, Doubles]:
 
 
 def all_user_ids(session: Session) -> tuple[Ints, list[str]]:
-    """Give (keys, user_ids) of all users, by key."""
+    """Return (keys, user_ids) of all users, by key."""
     return _keys_and_ids(session, "SELECT key, user_id FROM user_account ORDER BY key")
 
 
 def all_item_ids(session: Session) -> tuple[Ints, list[str]]:
-    """Give (keys, item_ids) of all items, by key."""
+    """Return (keys, item_ids) of all items, by key."""
     return _keys_and_ids(session, "SELECT key, item_id FROM item ORDER BY key")
 
 
@@ -163,7 +163,7 @@ def _select_ratings() -> Select[int, str, float, datetime]:
     )
 
 
-@cache  # building it takes longer than running it, and each single rating asks for it
+@cache  # building the statement takes longer than running it
 def _select_rating() -> Select[int, str, float, datetime]:
     return _select_ratings().where(
         User.user_id == bindparam("user"), Item.item_id == bindparam("item")

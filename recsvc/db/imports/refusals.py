@@ -12,7 +12,7 @@ from recsvc.db.tables import ImportRefusal
 
 
 class RefusedLine(NamedTuple):
-    """A line that was not taken: its number from 1, a code for programs, a detail for people."""
+    """A refused line: its number from 1, a code for programs and a detail for people."""
 
     line: int
     code: str
@@ -30,7 +30,7 @@ ADD_POSTGRESQL = (
 
 
 def add(session: Session, job_id: int, refused: Sequence[RefusedLine]) -> None:
-    """Keep the refused lines of a job, all in one statement."""
+    """Store the refused lines of a job, in one statement."""
     if not refused:
         return
     if is_postgresql(session):
@@ -42,7 +42,7 @@ def add(session: Session, job_id: int, refused: Sequence[RefusedLine]) -> None:
 
 
 def page(session: Session, job_id: int, *, after: int, limit: int) -> list[RefusedLine]:
-    """Give up to `limit` refused lines of a job, in order, with numbers above `after`."""
+    """Return up to `limit` refused lines of a job, in order, with numbers above `after`."""
     found = (
         select(ImportRefusal.line, ImportRefusal.code, ImportRefusal.detail)
         .where(ImportRefusal.job_id == job_id, ImportRefusal.line > after)

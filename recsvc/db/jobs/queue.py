@@ -1,7 +1,7 @@
-"""The queue: one row a job, moved from state to state by one statement or under its row's lock.
+"""The job queue: one row a job; state changes use one statement or the lock of the row.
 
-docs/explanation/jobs.md draws the states. Each change is recorded in `job_event` in the same
-transaction, so that a listener sees both or neither.
+docs/explanation/jobs.md has the diagram of states. Each change and its event in `job_event` are
+written in the same transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ from recsvc.errors import AttemptsExhausted, JobFinished, JobNotFound, LeaseLost
 
 T = TypeVar("T")
 
-LEASE_EXPIRED = "its worker fell silent and the lease ran out"
+LEASE_EXPIRED = "the worker sent no heartbeat and the lease expired"
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A worker's right to write about a job, until another claim raises the fence."""
+    """A worker's permission to write to a job, until another claim increments the fence."""
 
     job_id: int
     worker: str
@@ -32,14 +32,14 @@ class Lease:
 
 
 def job_lease(job: Job) -> Lease:
-    """Give the lease under which a claimed job runs."""
+    """Return the lease of a running job."""
     if job.claimed_by is None:
-        raise ValueError(f"job {job.id} is {job.state}: nobody holds it")
+        raise ValueError(f"job {job.id} is {job.state}: it has no lease")
     return Lease(job.id, job.claimed_by, job.fence)
 
 
 class JobQueue:
-    """Jobs, through one session. Every write by a running job is fenced by its lease."""
+    """Jobs, through one session. The lease fences every write of a running job."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -54,7 +54,7 @@ class JobQueue:
         priority: int = 100,
         sweep_id: int | None = None,
     ) -> Job:
-        """Add a job, perhaps of a sweep; the smallest priority is claimed first."""
+        """Add a job, optionally to a sweep; the smallest priority is claimed first."""
         job = Job(
             kind=JobKind(kind),
             state=JobState.QUEUED,
@@ -73,12 +73,12 @@ class JobQueue:
     def claim(
         self, *, worker: str, now: datetime, lease_seconds: float, max_attempts: int
     ) -> Job | None:
-        """Take the next job that is due or whose worker fell silent, or None.
+        """Claim the next job that is due or whose lease has expired; return None if there is none.
 
-        Two workers never take the same one: PostgreSQL skips a row that another has locked, and
-        SQLite lets one writer in at a time.
+        Two workers never claim the same job: PostgreSQL skips locked rows, and SQLite has a single
+        writer.
         """
-        self._finish_unretryable(now, max_attempts)  # one more may fall silent after this
+        self._finish_unretryable(now, max_attempts)
         claim = (
             update(Job)
             .where(Job.id == _next_due(now, max_attempts))
@@ -99,7 +99,7 @@ class JobQueue:
         return job
 
     def heartbeat(self, lease: Lease, lease_seconds: float) -> bool:
-        """Lengthen the lease; tell whether somebody asked for the job to be cancelled."""
+        """Extend the lease; return whether cancellation was requested. Raises LeaseLost."""
         beat = (
             update(Job)
             .where(*_lease_matches(lease))
@@ -110,46 +110,46 @@ class JobQueue:
         return self._require_lease(lease, self._session.scalars(beat).one_or_none())
 
     def cancel_requested(self, lease: Lease) -> bool:
-        """Tell whether the job is to be cancelled, without writing. Raises LeaseLost."""
-        asked = select(Job.cancel_requested).where(*_lease_matches(lease))
-        return self._require_lease(lease, self._session.scalar(asked))
+        """Return whether cancellation was requested, without a write. Raises LeaseLost."""
+        requested = select(Job.cancel_requested).where(*_lease_matches(lease))
+        return self._require_lease(lease, self._session.scalar(requested))
 
     def update_progress(
         self, lease: Lease, share: float, note: Mapping[str, Any] | None = None
     ) -> None:
-        """Say how far the job is (0 … 1), with whatever its kind tells about it."""
+        """Store the progress of the job, 0 to 1, with an optional note of its kind."""
         job = self._lock_job(lease)
         job.progress = min(max(share, 0.0), 1.0)
         if note is not None:
             job.progress_note = dict(note)
 
     def record_snapshot(self, lease: Lease, sha256: str) -> None:
-        """Remember the snapshot that the job works on, so that every attempt sees the same."""
+        """Store the snapshot of the job; all attempts use the same one."""
         self._lock_job(lease).snapshot_sha256 = sha256
 
     def record_checkpoint(self, lease: Lease, sha256: str) -> None:
-        """Remember where to resume. The job got on, so its attempts are counted afresh."""
+        """Store the checkpoint to resume from, and reset the count of attempts."""
         job = self._lock_job(lease)
         job.checkpoint_sha256 = sha256
         job.attempt = 1
 
     def record_judged_model(self, lease: Lease, sha256: str) -> None:
-        """Remember the model that was fitted to train ratings; the next fit has no state yet."""
+        """Store the model of the train ratings, and clear the checkpoint for the second fit."""
         job = self._lock_job(lease)
         job.judged_sha256, job.checkpoint_sha256 = sha256, None
         job.attempt = 1
 
-    def add_epoch(self, lease: Lease, figures: Mapping[str, Any], *, now: datetime) -> None:
-        """Add a point to the error curve, or write it again after a resume; it is told once.
+    def add_epoch(self, lease: Lease, metrics: Mapping[str, Any], *, now: datetime) -> None:
+        """Add a point to the error curve, or replace it after a resume; record its event once.
 
-        `figures` has `epoch` and the other columns of TrainingEpoch.
+        `metrics` has `epoch` and the other columns of TrainingEpoch.
         """
         job = self._lock_job(lease)
-        self._session.merge(TrainingEpoch(job_id=job.id, **figures))
-        self._events.add_epoch(job, figures["epoch"], now)
+        self._session.merge(TrainingEpoch(job_id=job.id, **metrics))
+        self._events.add_epoch(job, metrics["epoch"], now)
 
     def add_finding(self, lease: Lease, finding: Mapping[str, Any], *, now: datetime) -> None:
-        """Tell what a diagnosis found while the job runs; `finding` has its `code`."""
+        """Record a finding of the running job; `finding` has its `code`."""
         self._events.add_finding(self._lock_job(lease), finding, now)
 
     def finish(
@@ -161,19 +161,19 @@ class JobQueue:
         result: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
     ) -> Job:
-        """End a running job for good."""
+        """Finish a running job in a final state."""
         return self._finish(self._lock_job(lease), state, now, result=result, error=error)
 
     def return_to_queue(self, lease: Lease, *, now: datetime) -> Job:
-        """Put a running job back as if this attempt had not been: its worker must stop."""
+        """Return a running job to the queue without counting the attempt: its worker stops."""
         job = self._lock_job(lease)
         job.attempt -= 1
         return self._requeue(job, now)
 
     def fail_attempt(self, lease: Lease, *, now: datetime, last: str, max_attempts: int) -> Job:
-        """Put a running job back with its attempt spent, or give it up after the last one.
+        """Return a running job to the queue after a failed attempt, or fail it after the last one.
 
-        `last` says how the attempt ended.
+        last  how the attempt ended
         """
         job = self._lock_job(lease)
         if job.attempt >= max_attempts and not job.cancel_requested:
@@ -181,7 +181,7 @@ class JobQueue:
         return self._requeue(job, now)
 
     def request_cancel(self, job_id: int, kind: str, *, now: datetime) -> Job:
-        """End a queued job at once, ask a running one to stop; asking twice is the same."""
+        """Cancel a queued job, or request the cancellation of a running one. Idempotent."""
         self.get(job_id, kind)
         job = self._session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
         if job.state in FINAL_STATES:
@@ -192,29 +192,29 @@ class JobQueue:
         return job
 
     def get(self, job_id: int, kind: str) -> Job:
-        """Give a job of that kind. Raises JobNotFound."""
+        """Return a job of a kind. Raises JobNotFound."""
         job = self._session.scalar(select(Job).where(Job.id == job_id, Job.kind == kind))
         if job is None:
             raise JobNotFound(job_id, kind)
         return job
 
     def page(self, kind: str, *, before: int | None, limit: int) -> Sequence[Job]:
-        """Give up to `limit` jobs of a kind, newest first, with ids below `before`."""
+        """Return up to `limit` jobs of a kind, newest first, with ids below `before`."""
         jobs = select(Job).where(Job.kind == kind).order_by(Job.id.desc()).limit(limit)
         if before is not None:
             jobs = jobs.where(Job.id < before)
         return self._session.scalars(jobs).all()
 
     def error_curve(self, job_id: int, *, first: int = 0) -> Sequence[TrainingEpoch]:
-        """Give a training job's epochs so far, from the `first` on, in order."""
+        """Return the stored epochs of a training job in order, starting at `first`."""
         curve = select(TrainingEpoch).where(
             TrainingEpoch.job_id == job_id, TrainingEpoch.epoch >= first
         )
         return self._session.scalars(curve.order_by(TrainingEpoch.epoch)).all()
 
     def _lock_job(self, lease: Lease) -> Job:
-        held = select(Job).where(*_lease_matches(lease)).with_for_update()
-        job = self._session.scalar(held.execution_options(populate_existing=True))
+        leased = select(Job).where(*_lease_matches(lease)).with_for_update()
+        job = self._session.scalar(leased.execution_options(populate_existing=True))
         return self._require_lease(lease, job)
 
     @staticmethod
@@ -224,10 +224,12 @@ class JobQueue:
         return found
 
     def _finish_unretryable(self, now: datetime, max_attempts: int) -> None:
-        """End the silent jobs that nobody may take up again: cancelled, or out of attempts."""
-        hopeless = or_(Job.cancel_requested.is_(True), Job.attempt >= max_attempts)
-        silent = select(Job).where(_lease_has_expired(), hopeless).with_for_update(skip_locked=True)
-        for job in self._session.scalars(silent.execution_options(populate_existing=True)):
+        """Finish jobs with an expired lease that are cancelled or out of attempts."""
+        unretryable = or_(Job.cancel_requested.is_(True), Job.attempt >= max_attempts)
+        expired = (
+            select(Job).where(_lease_has_expired(), unretryable).with_for_update(skip_locked=True)
+        )
+        for job in self._session.scalars(expired.execution_options(populate_existing=True)):
             if job.cancel_requested:
                 self._finish(job, JobState.CANCELLED, now)
             else:
@@ -252,7 +254,7 @@ class JobQueue:
         error: Mapping[str, Any] | None = None,
     ) -> Job:
         if state not in FINAL_STATES:
-            raise ValueError(f"{state} is not an end")
+            raise ValueError(f"{state} is not a final state")
         job.finished_at = now
         job.result = None if result is None else dict(result)
         job.error = None if error is None else dict(error)

@@ -1,4 +1,4 @@
-"""Which objects of the shelf the database points at."""
+"""References from the database to objects on the shelf."""
 
 from sqlalchemy import select
 
@@ -7,7 +7,7 @@ from recsvc.db.tables import FINAL_STATES, Job, ModelVersion, Sweep
 
 
 def find_shelf_references(session: Session) -> set[str]:
-    """Give the SHA-256s that a version not retired or an unfinished job points at."""
+    """Return the SHA-256s that unretired model versions and unfinished jobs refer to."""
     kept = select(
         ModelVersion.checkpoint_sha256, ModelVersion.judged_sha256, ModelVersion.snapshot_sha256
     )

@@ -12,42 +12,42 @@ from recsvc.errors import ModelVersionNotFound
 
 
 class ModelVersions:
-    """The numbered versions, and the chain of those that answered.
+    """Model versions, and the chain of publications.
 
-    The newest publication is the present; each points at the one that a rollback returns to.
+    The newest publication is the current one. Each refers to the one that a rollback restores.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def lock_publications(self) -> None:
-        """Let nobody else publish or retire before this transaction ends.
+        """Exclude other transactions that publish or retire until this one ends.
 
-        SQLite lets one writer in at a time anyway; PostgreSQL is asked to, readers go on.
+        PostgreSQL needs a table lock, which does not block readers. SQLite has a single writer.
         """
         if is_postgresql(self._session):
             lock = text("LOCK TABLE publication IN SHARE ROW EXCLUSIVE MODE")
             self._session.execute(lock)
 
     def add(self, version: ModelVersion) -> ModelVersion:
-        """Store a version and give it back with its number."""
+        """Store a version and return it with its number."""
         self._session.add(version)
         self._session.flush()
         return version
 
     def get(self, version: int) -> ModelVersion:
-        """Give a version as it stands now. Raises ModelVersionNotFound."""
+        """Return a version. Raises ModelVersionNotFound."""
         found = self._session.get(ModelVersion, version, populate_existing=True)
         if found is None:
             raise ModelVersionNotFound(version)
         return found
 
     def find_by_job(self, job_id: int) -> ModelVersion | None:
-        """Give the version that a training job made, None before it has."""
+        """Return the version of a training job, None if it has none yet."""
         return self._session.scalar(select(ModelVersion).where(ModelVersion.job_id == job_id))
 
     def was_published(self, version: int) -> bool:
-        """Tell whether the version answers or ever did."""
+        """Return whether the version is or was published."""
         found = select(Publication.id).where(Publication.version == version).limit(1)
         return self._session.scalar(found) is not None
 
@@ -57,33 +57,32 @@ class ModelVersions:
         return self._session.scalar(first)
 
     def page(self, *, before: int | None, limit: int) -> Sequence[ModelVersion]:
-        """Give up to `limit` versions, newest first, with numbers below `before`."""
+        """Return up to `limit` versions, newest first, with numbers below `before`."""
         versions = select(ModelVersion).order_by(ModelVersion.version.desc()).limit(limit)
         if before is not None:
             versions = versions.where(ModelVersion.version < before)
         return self._session.scalars(versions).all()
 
     def current_publication(self) -> Publication | None:
-        """Give the publication that answers, None before the first."""
+        """Return the current publication, None before the first."""
         newest = select(Publication).order_by(Publication.id.desc()).limit(1)
         return self._session.scalar(newest)
 
     def publication(self, publication_id: int) -> Publication:
-        """Give a publication by its number."""
+        """Return a publication by its number."""
         return self._session.get_one(Publication, publication_id)
 
     def publish(self, version: int, *, previous_id: int | None, now: datetime) -> Publication:
-        """Let a version answer from the end of this transaction on."""
+        """Publish a version; it takes effect when this transaction is committed."""
         publication = Publication(version=version, previous_id=previous_id, published_at=now)
         self._session.add(publication)
         self._session.flush()
         return publication
 
     def select_for_retirement(self, keep: int, *, but: Collection[int]) -> Sequence[ModelVersion]:
-        """Give the versions not yet retired that are not among the newest `keep`, some excepted.
+        """Return the unretired versions outside the newest `keep`, except those in `but`.
 
-        A sweep's versions that were never published are not counted: many at once would push out
-        all others.
+        Unpublished versions of sweeps do not count as newest, because a sweep has many at once.
         """
         counted = or_(
             ModelVersion.version.in_(select(Publication.version)),

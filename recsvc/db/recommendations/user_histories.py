@@ -1,4 +1,4 @@
-"""What an API process reads for every request, or to keep up with the catalogue: quickly."""
+"""Fast reads for recommendations: user histories, the catalogue and popularity."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,10 +19,10 @@ PURCHASE = list(InteractionType).index(InteractionType.PURCHASE)
 
 SELECT_POPULARITY = (
     "SELECT item_key, COUNT(*) AS n FROM ("
-    "SELECT item_key FROM rating UNION ALL SELECT item_key FROM interaction) AS done "
+    "SELECT item_key FROM rating UNION ALL SELECT item_key FROM interaction) AS history "
     "GROUP BY item_key ORDER BY n DESC, item_key DESC"
 )
-RATING_TYPE = -1  # where a type's number would stand
+RATING_TYPE = -1  # in the column of interaction types
 SELECT_HISTORY = (
     f"SELECT item_key, value, {RATING_TYPE} FROM rating "
     "JOIN user_account ON user_account.key = rating.user_key "
@@ -34,12 +34,12 @@ SELECT_HISTORY = (
 
 
 class StoredHistory(NamedTuple):
-    """All that a user did, in no particular order.
+    """The ratings and interactions of a user, in no particular order.
 
     rated_keys  (n_ratings,) keys of the items rated
     values      (n_ratings,) the ratings
-    event_keys  (n_events,) keys of the items viewed, put in a cart or bought
-    event_types (n_events,) which of these: the place among InteractionType; each pair once
+    event_keys  (n_events,) keys of the items viewed, put in a cart or purchased
+    event_types (n_events,) index in InteractionType; each pair of item and type once
     """
 
     rated_keys: Ints
@@ -48,13 +48,13 @@ class StoredHistory(NamedTuple):
     event_types: Types
 
     def purchase_keys(self) -> Ints:
-        """Give the keys of the items that the user has bought."""
-        bought: Ints = self.event_keys[self.event_types == PURCHASE]
-        return bought
+        """Return the keys of the items that the user has purchased."""
+        keys: Ints = self.event_keys[self.event_types == PURCHASE]
+        return keys
 
 
 class CatalogueRow(NamedTuple):
-    """What a recommendation needs to know of an item."""
+    """The columns of an item that recommendations need."""
 
     key: int
     item_id: str
@@ -64,7 +64,7 @@ class CatalogueRow(NamedTuple):
 
 
 def catalogue_rows(session: Session, *, since: datetime | None = None) -> Sequence[CatalogueRow]:
-    """Give all items, or those that changed at that time or later, by key."""
+    """Return all items by key, or those updated at or after `since`."""
     is_barred = or_(Item.hidden, ~Item.available)
     rows = select(Item.key, Item.item_id, Item.title, is_barred, Item.updated_at)
     if since is not None:
@@ -99,7 +99,7 @@ def popularity(session: Session) -> Popularity:
 
 
 def listable_items(session: Session, keys: Sequence[int]) -> dict[int, ListableItem]:
-    """Return those of these items, by key, that may be listed."""
+    """Return those of the items that may be listed, by key."""
     found = _select_listable().where(Item.key.in_(keys))
     return {row.key: ListableItem._make(row) for row in session.execute(found)}
 
@@ -117,39 +117,39 @@ def _select_listable() -> Select[int, str, str | None]:
 
 
 class UserHistories:
-    """What a user did, for one request: a prepared statement on a connection kept for it.
+    """Reads of user histories, on dedicated driver connections.
 
-    It goes past the session and the pool, which would take longer than the statement does. There
-    are as many connections as requests at once, not as threads: those come and go.
+    The session and the pool would take longer than the statement itself. The number of connections
+    is the number of concurrent requests, not of threads.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._idle: list[Any] = []
         parameter = "?" if database.dialect == "sqlite" else "%s"
-        self._done = SELECT_HISTORY.format(parameter=parameter)
+        self._query = SELECT_HISTORY.format(parameter=parameter)
 
     def read(self, user_id: str) -> StoredHistory:
-        """Give a user's ratings and interactions, as of one moment; none for an unknown user."""
-        rows = self._execute(self._done, (user_id, user_id))
+        """Return a user's ratings and interactions from one snapshot; empty for unknown users."""
+        rows = self._execute(self._query, (user_id, user_id))
         flat = np.fromiter(chain.from_iterable(rows), np.float64, 3 * len(rows))
         keys, values, types = flat.reshape(-1, 3).T
         is_rating = types == RATING_TYPE
-        chosen = ~is_rating
+        is_event = ~is_rating
         return StoredHistory(
             keys[is_rating].astype(np.int64),
             values[is_rating],
-            keys[chosen].astype(np.int64),
-            types[chosen].astype(np.uint8),
+            keys[is_event].astype(np.int64),
+            types[is_event].astype(np.uint8),
         )
 
     def _execute(self, query: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
-        """Ask once more where a connection has died. Raises DatabaseUnavailable."""
+        """Run a query, with one retry after a lost connection. Raises DatabaseUnavailable."""
         error_of_driver = self._database.engine.dialect.loaded_dbapi.Error
         try:
             return self._rows(query, parameters)
         except error_of_driver:
-            self.close()  # the server may have gone and come back, and then all are dead
+            self.close()  # after a restart of the server all connections are lost
         try:
             return self._rows(query, parameters)
         except error_of_driver as error:
@@ -169,7 +169,7 @@ class UserHistories:
         return rows
 
     def close(self) -> None:
-        """Close the connections that nobody uses; whoever still asks opens another."""
-        with suppress(IndexError):  # there are no more
+        """Close the idle connections; later reads open new ones."""
+        with suppress(IndexError):  # the list is empty
             while True:
                 self._idle.pop().close()

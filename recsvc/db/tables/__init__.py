@@ -1,8 +1,8 @@
-"""The tables. Each refuses impossible rows by itself.
+"""The tables. Constraints reject invalid rows.
 
-Outside ids are text (`user_id`, `item_id`); inside, rows point at each other by a small integer
-`key` that is never used twice. Times are whole microseconds since 1970 in UTC (`UtcTime`), so
-that both databases compare and order them alike.
+Public ids are text (`user_id`, `item_id`). Rows refer to each other by an integer `key`, which is
+never reused. Times are whole microseconds since 1970 in UTC (`UtcTime`), so both databases compare
+and order them alike.
 """
 
 from recsvc.db.tables.base import EPOCH, MICROSECOND, Base, BigKey, UtcTime, microseconds

@@ -22,7 +22,7 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Refuse a naive time: it has no place on the line."""
+        """Convert to microseconds. Raises ValueError for a naive time."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -30,16 +30,16 @@ class UtcTime(TypeDecorator[datetime]):
         return microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """Give the time back, aware and in UTC."""
+        """Convert to an aware time in UTC."""
         return None if value is None else EPOCH + value * MICROSECOND
 
 
-# SQLite counts up only an INTEGER key; PostgreSQL gets 64 bits.
+# SQLite autoincrements only INTEGER keys; PostgreSQL uses 64 bits.
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Base(DeclarativeBase):
-    """All tables, with constraint names that later migrations can rely on."""
+    """The declarative base, with stable constraint names for migrations."""
 
     metadata = MetaData(
         naming_convention={

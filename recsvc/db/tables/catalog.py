@@ -10,7 +10,7 @@ from recsvc.db.tables.base import Base, BigKey
 
 
 class User(Base):
-    """Somebody who rates and chooses. Made by their first rating or interaction."""
+    """A user. Created by the first rating or interaction."""
 
     __tablename__ = "user_account"
     __table_args__ = (
@@ -24,7 +24,7 @@ class User(Base):
 
 
 class Item(Base):
-    """Something that is rated or chosen. Made by its first rating or interaction, or by a PUT."""
+    """An item. Created by the first rating or interaction, or by a PUT."""
 
     __tablename__ = "item"
     __table_args__ = (

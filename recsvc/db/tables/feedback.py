@@ -10,10 +10,10 @@ from recsvc.db.tables.base import Base, BigKey
 
 
 class Rating(Base):
-    """The value that one user gave one item; the newest `rated_at` wins.
+    """A user's rating of an item; the newest `rated_at` is kept.
 
-    SQLite checks the keys row by row. PostgreSQL would take four times as long over that as over
-    everything else, so there triggers check them once a statement: see migration 0002.
+    SQLite checks foreign keys for each row. On PostgreSQL this would take four times as long as the
+    rest of a write, so triggers check them once a statement (migration 0002).
     """
 
     __tablename__ = "rating"
@@ -33,7 +33,7 @@ class Rating(Base):
 
 
 class InteractionType(StrEnum):
-    """What a user did with an item, without rating it; in arrays, its place in this order."""
+    """The types of interactions; arrays have the index in this order."""
 
     VIEW = "view"
     CART = "cart"
@@ -41,9 +41,9 @@ class InteractionType(StrEnum):
 
 
 class Interaction(Base):
-    """A view, a cart or a purchase: one event, which the same user, item, type and time is again.
+    """A view, a cart or a purchase, identified by user, item, type and time.
 
-    Its keys are checked as a rating's are, on PostgreSQL by triggers: see migration 0003.
+    On PostgreSQL triggers check the foreign keys, as for ratings (migration 0003).
     """
 
     __tablename__ = "interaction"

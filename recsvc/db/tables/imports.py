@@ -7,7 +7,7 @@ from recsvc.db.tables.base import Base, BigKey
 
 
 class ImportRefusal(Base):
-    """A line of an imported file that was refused, and why."""
+    """A refused line of an imported file, with the reason."""
 
     __tablename__ = "import_refusal"
     __table_args__ = (

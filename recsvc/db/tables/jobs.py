@@ -11,7 +11,7 @@ from recsvc.db.tables.base import Base, BigKey
 
 
 class JobKind(StrEnum):
-    """What a job does."""
+    """The kinds of jobs."""
 
     TRAINING = "training"
     IMPORT = "import"
@@ -19,7 +19,7 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands; drawn in docs/explanation/jobs.md."""
+    """The states of a job; docs/explanation/jobs.md has a diagram."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -29,7 +29,7 @@ class JobState(StrEnum):
 
 
 class Sweep(Base):
-    """Training jobs that belong together: what was asked, and the ratings that all of them read."""
+    """A sweep: its specification and the snapshot of ratings that all trials read."""
 
     __tablename__ = "sweep"
     __table_args__ = (
@@ -49,11 +49,11 @@ FINAL_STATES = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
 class Job(Base):
-    """A piece of work in the queue.
+    """A job in the queue.
 
-    While it runs it is leased: `claimed_by` names the worker and `lease_expires_at` (database's
-    clock) says until when. `attempt` counts claims since the last checkpoint; `fence` counts all
-    claims, and every write of a worker names the fence it was given.
+    A running job has a lease: `claimed_by` is the worker, `lease_expires_at` its end by the clock
+    of the database. `attempt` counts claims since the last checkpoint. `fence` counts all claims;
+    a write is rejected unless it has the current fence.
     """
 
     __tablename__ = "job"
@@ -104,7 +104,7 @@ class Job(Base):
 
 
 class JobEvent(Base):
-    """Something that happened to a job, numbered so that a listener can resume."""
+    """An event of a job, numbered so that a listener can resume."""
 
     __tablename__ = "job_event"
     __table_args__ = (

@@ -10,7 +10,7 @@ from recsvc.db.tables.base import Base, BigKey
 
 
 class ModelVersion(Base):
-    """A numbered, immutable, evaluated checkpoint; its card outlives its weights."""
+    """A numbered, immutable, evaluated checkpoint; its card is kept without its weights."""
 
     __tablename__ = "model_version"
     __table_args__ = (
@@ -48,14 +48,14 @@ class ModelVersion(Base):
 
     @property
     def model_as_judged_sha256(self) -> str:
-        """The model that has seen no validation rating: what is compared and measured again."""
+        """The model trained without validation ratings, used for comparison and evaluation."""
         return self.judged_sha256 or self.checkpoint_sha256
 
 
 class Publication(Base):
-    """A version became the one that answers. The newest row is the present; rows are never changed.
+    """A publication of a version. The newest row is the current one; rows are immutable.
 
-    `previous_id` is the publication that a rollback would return to.
+    `previous_id` is the publication that a rollback restores.
     """
 
     __tablename__ = "publication"

@@ -35,10 +35,10 @@ for _metric in METRICS:
 
 
 class TrainingMonitor(Base):
-    """A look inside a machine after an epoch of a training job.
+    """An inspection of a model after an epoch of a training job.
 
-    `activity` is P(h = 1) in 255ths, a byte a unit, the units of one case after those of another;
-    `weights` and `updates` have `zeros` and `counts` by order of magnitude.
+    `activity` is P(h = 1) in 255ths, one byte a unit, case by case. `weights` and `updates` have
+    `zeros` and `counts` by order of magnitude.
     """
 
     __tablename__ = "training_monitor"

@@ -1,4 +1,4 @@
-"""Looks inside machines, epoch by epoch."""
+"""Inspections of models during training, by epoch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,20 +11,20 @@ from recsvc.db.tables import TrainingMonitor
 
 
 class Inspections:
-    """The looks that training jobs took inside their machines, through one session."""
+    """Inspections of training jobs, through one session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, job_id: int, epoch: int, seen: Mapping[str, Any]) -> None:
-        """Keep an epoch's look, or keep it again after a resume.
+    def add(self, job_id: int, epoch: int, columns: Mapping[str, Any]) -> None:
+        """Store the inspection of an epoch, or replace it after a resume.
 
-        seen  the other columns of TrainingMonitor
+        columns  the other columns of TrainingMonitor
         """
-        self._session.merge(TrainingMonitor(job_id=job_id, epoch=epoch, **seen))
+        self._session.merge(TrainingMonitor(job_id=job_id, epoch=epoch, **columns))
 
     def for_job(self, job_id: int) -> Sequence[TrainingMonitor]:
-        """Give a job's looks in order; what hidden units did is read only when it is asked for."""
-        looks = select(TrainingMonitor).where(TrainingMonitor.job_id == job_id)
-        in_order = looks.order_by(TrainingMonitor.epoch)
+        """Return a job's inspections by epoch; the hidden activity is loaded on access."""
+        inspections = select(TrainingMonitor).where(TrainingMonitor.job_id == job_id)
+        in_order = inspections.order_by(TrainingMonitor.epoch)
         return self._session.scalars(in_order.options(defer(TrainingMonitor.activity))).all()

@@ -1,4 +1,4 @@
-"""Sweeps and their trials, through one session. A trial is a training job that names its sweep."""
+"""Sweeps and their trials. A trial is a training job that refers to its sweep."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,9 +11,9 @@ from recsvc.errors import SweepNotFound
 
 
 class BestMetrics(NamedTuple):
-    """The best figures of a trial's error curve, None where they were not measured.
+    """The best metrics of a trial's error curve, None if not measured.
 
-    epochs  the last that is written
+    epochs  the last stored epoch
     """
 
     epochs: int
@@ -22,19 +22,19 @@ class BestMetrics(NamedTuple):
 
 
 class Sweeps:
-    """Sweeps, their jobs, and the best figures of these."""
+    """Sweeps, their trials and the metrics of the trials, through one session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def add(self, sweep: Sweep) -> Sweep:
-        """Store a sweep and give it back with its number."""
+        """Store a sweep and return it with its number."""
         self._session.add(sweep)
         self._session.flush()
         return sweep
 
     def get(self, sweep_id: int, *, locked: bool = False) -> Sweep:
-        """Give a sweep as it stands now. Raises SweepNotFound."""
+        """Return a sweep, with a row lock if `locked`. Raises SweepNotFound."""
         found = self._session.get(
             Sweep, sweep_id, populate_existing=True, with_for_update=locked or None
         )
@@ -43,34 +43,34 @@ class Sweeps:
         return found
 
     def page(self, *, before: int | None, limit: int) -> Sequence[Sweep]:
-        """Give up to `limit` sweeps, newest first, with ids below `before`."""
+        """Return up to `limit` sweeps, newest first, with ids below `before`."""
         sweeps = select(Sweep).order_by(Sweep.id.desc()).limit(limit)
         if before is not None:
             sweeps = sweeps.where(Sweep.id < before)
         return self._session.scalars(sweeps).all()
 
     def clear_snapshots(self) -> None:
-        """Let trials that have not begun take one of their own, which the others then read."""
+        """Remove the snapshots of all sweeps; the next trial of each sweep takes a new one."""
         self._session.execute(update(Sweep).values(snapshot_sha256=None))
 
     def trials(self, sweep_id: int) -> Sequence[Job]:
-        """Give a sweep's jobs in the order in which they were queued."""
+        """Return the trials of a sweep in the order of queuing."""
         jobs = select(Job).where(Job.sweep_id == sweep_id).order_by(Job.id)
         return self._session.scalars(jobs).all()
 
     def best_metrics(self, sweep_id: int) -> dict[int, BestMetrics]:
-        """Give the best figures of each trial that has a curve, by job."""
+        """Return the best metrics of each trial with an error curve, by job."""
         return self._read_best_metrics(_select_best_metrics(sweep_id))
 
     def peers(self, sweep_id: int, *, but: int, epoch: int) -> Sequence[BestMetrics]:
-        """Give the best figures up to an epoch of the other trials that got as far."""
-        bests = _select_best_metrics(sweep_id).where(Job.id != but, TrainingEpoch.epoch <= epoch)
+        """Return the best metrics up to an epoch of the other trials that reached it."""
+        query = _select_best_metrics(sweep_id).where(Job.id != but, TrainingEpoch.epoch <= epoch)
         return list(
-            self._read_best_metrics(bests.having(func.max(TrainingEpoch.epoch) == epoch)).values()
+            self._read_best_metrics(query.having(func.max(TrainingEpoch.epoch) == epoch)).values()
         )
 
     def best_epochs(self, sweep_id: int, metric: str) -> dict[int, int]:
-        """Give the first epoch at which each trial's metric was as good as it ever was, by job."""
+        """Return the first epoch with the best value of a metric, by job."""
         column: ColumnElement[float | None] = getattr(TrainingEpoch, metric)
         order = column.desc() if metric == "validation_ndcg" else column.asc()
         ranked = (
@@ -89,7 +89,7 @@ class Sweeps:
         return dict(self._session.execute(first).all())
 
     def curves(self, sweep_id: int, metric: str) -> dict[int, list[float]]:
-        """Give each trial's figures of one metric, epoch by epoch, by job."""
+        """Return the values of one metric by epoch, by job."""
         column: ColumnElement[float | None] = getattr(TrainingEpoch, metric)
         found = (
             select(TrainingEpoch.job_id, column)
@@ -98,31 +98,31 @@ class Sweeps:
             .order_by(TrainingEpoch.job_id, TrainingEpoch.epoch)
         )
         curves: dict[int, list[float]] = {}
-        for job_id, figure in self._session.execute(found):
-            curves.setdefault(job_id, []).append(float(figure or 0.0))
+        for job_id, value in self._session.execute(found):
+            curves.setdefault(job_id, []).append(float(value or 0.0))
         return curves
 
     def versions(self, sweep_id: int) -> dict[int, int]:
-        """Give the model versions that a sweep's jobs have made, by job."""
-        made = select(ModelVersion.job_id, ModelVersion.version).join(
+        """Return the model versions of a sweep, by job."""
+        versions = select(ModelVersion.job_id, ModelVersion.version).join(
             Job, Job.id == ModelVersion.job_id
         )
-        rows = self._session.execute(made.where(Job.sweep_id == sweep_id))
+        rows = self._session.execute(versions.where(Job.sweep_id == sweep_id))
         return dict(rows.all())
 
     def latest_or_unfinished(self, n: int) -> Sequence[Sweep]:
-        """Give the latest n sweeps, and those that have a job which is not over."""
+        """Return the latest n sweeps and all sweeps with unfinished jobs."""
         latest = select(Sweep.id).order_by(Sweep.id.desc()).limit(n).subquery()
-        going_on = select(Job.sweep_id).where(Job.state.not_in(FINAL_STATES))
+        unfinished = select(Job.sweep_id).where(Job.state.not_in(FINAL_STATES))
         wanted = Sweep.id.in_(select(latest.c.id)) | Sweep.id.in_(
-            going_on.where(Job.sweep_id.is_not(None))
+            unfinished.where(Job.sweep_id.is_not(None))
         )
         return self._session.scalars(select(Sweep).where(wanted)).all()
 
     def _read_best_metrics(
-        self, bests: Select[int, int, float | None, float | None]
+        self, query: Select[int, int, float | None, float | None]
     ) -> dict[int, BestMetrics]:
-        return {row[0]: BestMetrics(row[1], row[2], row[3]) for row in self._session.execute(bests)}
+        return {row[0]: BestMetrics(row[1], row[2], row[3]) for row in self._session.execute(query)}
 
 
 def _select_best_metrics(sweep_id: int) -> Select[int, int, float | None, float | None]:

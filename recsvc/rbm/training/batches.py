@@ -1,14 +1,20 @@
-"""Minibatches: users dealt in a new order every epoch, their ratings laid out by user and item."""
+"""Batches of users in a new order every epoch, and what a step of the joint machine needs."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
-from recsvc.rbm import kernels
+from recsvc.rbm import kernels, thread_pool
 from recsvc.rbm.arrays import Ints, Levels, Numbers
+from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.kernels import Deal
+from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
+from recsvc.rbm.training.optimizer import AdamStep
+from recsvc.rbm.training.sampled_softmax import Candidates, Sampling
 
 N_CHUNKS, CHUNKS_OF_LARGE_BATCHES = 16, 4  # each has hidden inputs of its own for a whole batch
 LARGE_BATCH = 4096
@@ -111,3 +117,43 @@ def _chunk_bounds(ratings: RatingMatrix, n_batches: int, batch_size: int) -> Int
     shares = np.arange(1, n_chunks) / n_chunks
     cuts = np.searchsorted(work, shares * work[-1])
     return np.concatenate([[0], cuts, [ratings.n_items]]).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Minibatch:
+    """What a batch's step is taken with.
+
+    items  (n,) rising: those that move, the candidates and what anybody in the batch rated
+    """
+
+    batch: Batch
+    candidates: Candidates
+    items: Ints
+    step: AdamStep
+    pool: ThreadPoolExecutor
+
+
+def minibatches(
+    params: Params,
+    ratings: RatingMatrix,
+    hyper: Hyperparameters,
+    *,
+    learning_rate: float,
+    seed: int,
+    epoch: int,
+) -> Iterator[Minibatch]:
+    """Go through all ratings once; the candidates have the weights that the last step left."""
+    with thread_pool.pool() as pool:
+        sampling = Sampling.of(
+            ratings, hyper.candidates, rng=np.random.default_rng([seed, epoch, 4])
+        )
+        n_batches = ceil(np.count_nonzero(np.diff(ratings.indptr)) / hyper.batch_size)
+        batches = deal(ratings, hyper.batch_size, seed=seed, epoch=epoch)
+        for n_steps, batch in enumerate(batches, 1 + (epoch - 1) * n_batches):
+            rng = np.random.default_rng([seed, epoch, 2, n_steps])
+            candidates = sampling.candidates(params, rng=rng)
+            rated = np.flatnonzero(np.diff(batch.item_indptr))
+            items = np.union1d(candidates.items, rated)
+            yield Minibatch(
+                batch, candidates, items, AdamStep.at(n_steps, learning_rate, hyper), pool
+            )

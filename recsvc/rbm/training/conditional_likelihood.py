@@ -4,7 +4,8 @@ The objective is the conditional likelihood of all of a user's ratings given a r
 
     −Σ_n log p(a_n | h),  h = P(h = 1 | a random part of V), some hidden units left out,
 
-whose partition sum runs over all (item, level) pairs, or those of sampled items, see `softmax`.
+whose partition sum runs over all (item, level) pairs or those of sampled items: see
+`sampled_softmax`.
 """
 
 from dataclasses import dataclass
@@ -18,9 +19,8 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
-from recsvc.rbm.training import optimizer, softmax, sparsity
-from recsvc.rbm.training.batches import Batch
-from recsvc.rbm.training.minibatches import Minibatch, minibatches
+from recsvc.rbm.training import optimizer, sampled_softmax, sparsity
+from recsvc.rbm.training.batches import Batch, Minibatch, minibatches
 from recsvc.rbm.training.optimizer import Moments
 
 
@@ -96,7 +96,7 @@ def _move(params: Params, moments: Moments, minibatch: Minibatch, side: HiddenSi
     """Take one step down the gradient, in place: log of the partition sum − what was rated."""
     batch, step, items = minibatch.batch, minibatch.step, minibatch.items
     share = np.float32(1.0 / batch.items.size)
-    slopes = softmax.slopes(minibatch.candidates, batch, side.hidden, minibatch.pool)
+    slopes = sampled_softmax.slopes(minibatch.candidates, batch.indptr, side.hidden, minibatch.pool)
     rated_weights = np.empty_like(side.hidden)
     nothing = np.zeros_like(params.hidden_bias)
     kernels.hidden_inputs(

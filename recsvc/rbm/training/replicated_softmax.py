@@ -31,9 +31,8 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
-from recsvc.rbm.training import optimizer, softmax, sparsity
-from recsvc.rbm.training.batches import Batch
-from recsvc.rbm.training.minibatches import minibatches
+from recsvc.rbm.training import optimizer, sampled_softmax, sparsity
+from recsvc.rbm.training.batches import Batch, minibatches
 from recsvc.rbm.training.optimizer import AdamStep, Moments
 from recsvc.rbm.training.sampled_softmax import Candidates
 
@@ -144,7 +143,7 @@ def draw_pairs(
     n_levels = candidates.bias.shape[1]
 
     def weigh(own: slice) -> tuple[Floats, Doubles, Floats | None]:
-        masses, most, _ = softmax.exponentials(candidates, own, states)
+        masses, most, _ = sampled_softmax.exponentials(candidates, own, states)
         return most, masses.sum(axis=1, dtype=np.float64), masses if kept else None
 
     parts = list(pool.map(weigh, candidates.chunks()))
@@ -158,7 +157,7 @@ def draw_pairs(
     def choose(chunk: int, own: slice) -> None:
         masses = parts[chunk][2]
         if masses is None:
-            masses = softmax.exponentials(candidates, own, states)[0]
+            masses = sampled_softmax.exponentials(candidates, own, states)[0]
         kernels.draw_pairs(masses, indptr, chunk, chunks, shares, own.start * n_levels, pairs)
 
     list(pool.map(choose, range(len(parts)), candidates.chunks()))

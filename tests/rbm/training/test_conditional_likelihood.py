@@ -8,7 +8,7 @@ from recsvc.rbm.inference import scoring, top_n
 from recsvc.rbm.machines import joint
 from recsvc.rbm.params import Params
 from recsvc.rbm.training import conditional_likelihood, optimizer, sampled_softmax
-from recsvc.rbm.training.minibatches import minibatches
+from recsvc.rbm.training.batches import minibatches
 from tests import naive, naive_joint
 from tests.factories.machines import (
     batch_of,
@@ -32,7 +32,7 @@ def rows_of(ratings, users=USERS):
 
 
 def hyper_of(**changes) -> Hyperparameters:
-    return Hyperparameters.from_changes("joint_rbm", {"n_hidden": 7, **changes})
+    return Hyperparameters.chosen("joint_rbm", {"n_hidden": 7, **changes})
 
 
 def test_what_is_given_and_what_is_left_out_is_drawn_as_said(params, ratings):

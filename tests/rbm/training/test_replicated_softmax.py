@@ -32,7 +32,7 @@ def pool():
 
 
 def hyper_of(**changes) -> Hyperparameters:
-    return Hyperparameters.from_changes(
+    return Hyperparameters.chosen(
         "joint_rbm", {"objective": "contrastive", "n_hidden": 7, **changes}
     )
 

@@ -9,7 +9,7 @@ from recsvc.errors import InvalidHyperparameter, LeaseLost, UnknownHyperparamete
 from recsvc.rbm import checkpoint
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.training import release, training_job
-from recsvc.service.training.training_job import TrainingSpec
+from recsvc.service.training_spec import TrainingSpec
 from tests.conftest import on_sqlite
 from tests.factories.shop import NOON, Shop, fans, two_camps
 

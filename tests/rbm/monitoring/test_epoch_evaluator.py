@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.hyperparameters import Hyperparameters
-from recsvc.rbm.monitoring.unit_metrics import UnitFigures, unit_similarity
+from recsvc.rbm.monitoring.epoch_evaluator import UnitFigures, unit_similarity
 from recsvc.rbm.params import initial_params
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS
