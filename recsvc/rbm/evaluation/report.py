@@ -6,7 +6,7 @@ from recsvc.rbm.arrays import Ints
 from recsvc.rbm.evaluation.leakage import refuse_leaks
 from recsvc.rbm.evaluation.ranking import RankingFigures, ranking_figures
 from recsvc.rbm.evaluation.rating_accuracy import RatingFigures, rating_figures
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.ndcg import LIST_LENGTH
 from recsvc.rbm.rating_matrix import RatingMatrix
 
@@ -36,7 +36,7 @@ class ModelFigures:
 
 
 def model_figures(
-    folded: Folded,
+    folded: FoldedUsers,
     train: RatingMatrix,
     test: RatingMatrix,
     users: Ints,
@@ -54,13 +54,13 @@ def model_figures(
     refuse_leaks(train, test)
     scale = folded.model.scale
     return ModelFigures(
-        _of_ratings(folded, test.rated(scale)),
+        _of_ratings(folded, test.without_interactions(scale)),
         ranking_figures(folded.scores, train, test, users, n=n, first_liked=scale.first_liked),
         test.n_ratings,
     )
 
 
-def _of_ratings(folded: Folded, test: RatingMatrix) -> RatingFigures | None:
+def _of_ratings(folded: FoldedUsers, test: RatingMatrix) -> RatingFigures | None:
     if test.n_ratings == 0:
         return None
     shares = folded.level_probabilities(test.users(), test.items)

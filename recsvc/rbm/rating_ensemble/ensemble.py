@@ -104,7 +104,7 @@ class Raters:
         """Let the items be as these ratings say; rows are the users of training."""
         return replace(
             self,
-            item_hidden=self.by_item.hidden(ratings.transposed()),
+            item_hidden=self.by_item.hidden(ratings.transpose()),
             item_counts=ratings.item_counts(),
         )
 
@@ -178,7 +178,7 @@ def learn(
     """
     learned = []
     for stream, transposed in ((USER_STREAM, False), (ITEM_STREAM, True)):
-        parts = (train.transposed(), validation.transposed()) if transposed else (train, validation)
+        parts = (train.transpose(), validation.transpose()) if transposed else (train, validation)
         data = TrainingData(*parts, values)
         suited = Settings.suited(data.train, values.size)
         settings = replace(suited, epochs=min(suited.epochs, most_epochs))
