@@ -25,7 +25,7 @@ from recsvc.rbm.model_kind import ModelKind
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
-from recsvc.rbm.training.schedules import pace
+from recsvc.rbm.training.schedules import epoch_settings
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, learn_joint_epoch, train
 from recsvc.rbm.vocabulary import Vocabulary
 from recsvc.service.models.split import Split
@@ -107,7 +107,7 @@ def epochs(ratings: RatingMatrix, scale: RatingScale, *, n_hidden: int) -> Itera
     state, epoch = TrainerState.initial(first), 0
     while True:
         epoch += 1
-        learn_joint_epoch(state, data, hyper, pace(hyper, epoch), seed=0, epoch=epoch)
+        learn_joint_epoch(state, data, hyper, epoch_settings(hyper, epoch), seed=0, epoch=epoch)
         yield
 
 

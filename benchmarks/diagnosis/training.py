@@ -26,7 +26,7 @@ from recsvc.rbm.params import Params, base_rates
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
-from recsvc.rbm.training.trainer import TrainerState, TrainingData, monitor_of, train
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, build_evaluator, train
 from recsvc.rbm.tuning import autopilot
 from recsvc.rbm.vocabulary import Vocabulary
 
@@ -181,7 +181,7 @@ def figures_on_sound_ratings(
     elif case.kind != "joint_rbm" or not same_pairs(ratings, before):
         return None
     with np.errstate(all="ignore"):
-        figures = monitor_of(sound, case.kind, seed=case.seed).measure(params)
+        figures = build_evaluator(sound, case.kind, seed=case.seed).measure(params)
     nll, ndcg = figures.validation_nll, figures.validation_ndcg
     if nll is None or not np.isfinite(nll):
         return None

@@ -10,8 +10,8 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params, initial_params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
-from recsvc.rbm.training.batches import Batch, lay_out
-from recsvc.rbm.training.contrastive_divergence import Learner
+from recsvc.rbm.training.batches import Batch, build_layout
+from recsvc.rbm.training.contrastive_divergence import CDLearner
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from recsvc.rbm.vocabulary import Vocabulary
 
@@ -66,10 +66,10 @@ def learner_of(
     rate: float = 0.0,
     momentum: float = 0.0,
     decay: float = 0.0,
-) -> Learner:
+) -> CDLearner:
     """An epoch of one batch, these users in this order, whose data are summed up."""
-    deal = lay_out(ratings, users, users.size, seed=seed, epoch=epoch)
-    learner = Learner.of(
+    deal = build_layout(ratings, users, users.size, seed=seed, epoch=epoch)
+    learner = CDLearner.of(
         params, velocity, deal, learning_rate=rate, momentum=momentum, weight_decay=decay
     )
     learner.begin()

@@ -23,7 +23,7 @@ from recsvc.rbm.machines import masked
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
 from recsvc.rbm.params import Params, base_rates
 from recsvc.rbm.rating_matrix import RatingMatrix
-from recsvc.rbm.training.batches import Batch, deal
+from recsvc.rbm.training.batches import Batch, iter_batches
 from recsvc.rbm.training.trainer import TrainingData
 
 KEPT_MEAN = 0.9
@@ -176,7 +176,7 @@ def _after_epoch(
     """Go through all cases once, moving the state's arrays; nothing is evaluated."""
     epoch, steps = state.epoch + 1, state.steps
     losses = np.zeros(3)
-    for batch in deal(data.train, settings.batch_size, seed=seed, epoch=epoch):
+    for batch in iter_batches(data.train, settings.batch_size, seed=seed, epoch=epoch):
         steps += 1
         slopes = predict_hidden_half(
             state.params, batch, data.values, settings, seed=seed, epoch=epoch

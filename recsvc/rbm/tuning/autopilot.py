@@ -14,7 +14,7 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import ModelKind
 from recsvc.rbm.params import Params
 from recsvc.rbm.training.schedules import longest_flat_start
-from recsvc.rbm.training.trainer import TrainingData, monitor_of
+from recsvc.rbm.training.trainer import TrainingData, build_evaluator
 
 MOST_TRIES = 6
 LEAST_GAIN = 1e-6  # a smaller one is rounding
@@ -79,7 +79,7 @@ def loss_of(
     params: Params, data: TrainingData, model_kind: ModelKind, *, seed: int
 ) -> float | None:
     """Give what a run with these parameters is compared by, on this data; None if no number."""
-    figures = monitor_of(data, model_kind, seed=seed).measure(params)
+    figures = build_evaluator(data, model_kind, seed=seed).measure(params)
     loss = RunRecord.of([{"epoch": 0, **vars(figures)}]).loss.values
     return float(loss[0]) if loss.size else None
 

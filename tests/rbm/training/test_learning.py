@@ -13,7 +13,7 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
 from recsvc.rbm.params import base_rates, initial_params
 from recsvc.rbm.rating_scale import RatingScale
-from recsvc.rbm.training.schedules import pace
+from recsvc.rbm.training.schedules import epoch_settings
 from recsvc.rbm.training.trainer import TrainerState
 from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS, learn, random_ratings, ratings_of
@@ -139,12 +139,12 @@ def test_the_pace_changes_when_the_hyperparameters_say():
     hyper = Hyperparameters(
         epochs=9, cd_steps=2, final_cd_steps=5, momentum_epoch=3, initial_momentum=0.4, momentum=0.8
     )
-    paces = [pace(hyper, epoch) for epoch in range(1, 10)]
+    paces = [epoch_settings(hyper, epoch) for epoch in range(1, 10)]
 
     assert [p.momentum for p in paces] == [0.4] * 3 + [0.8] * 6
     assert [p.cd_steps for p in paces] == [2] * 6 + [5] * 3
     assert {p.learning_rate for p in paces} == {hyper.learning_rate}
-    assert pace(Hyperparameters(epochs=3, cd_steps=4), 3).cd_steps == 4  # never shortened
+    assert epoch_settings(Hyperparameters(epochs=3, cd_steps=4), 3).cd_steps == 4  # never shortened
 
 
 # ---------------------------------------------------------------------------------- real ratings

@@ -5,7 +5,7 @@ import numpy as np
 from recsvc.rbm.diagnosis.finding import Evidence, Finding
 from recsvc.rbm.diagnosis.rule import rule
 from recsvc.rbm.diagnosis.run import WARM_UP, RunRecord
-from recsvc.rbm.training.schedules import AFTER_ROLLBACK
+from recsvc.rbm.training.schedules import ROLLBACK_RATE_FACTOR
 
 EXPLODED = 5.0  # a hidden unit this strong multiplies a level's odds by 150
 GROWN = 2.0  # times what it was at the end of the warm-up
@@ -20,7 +20,7 @@ def not_finite(run: RunRecord) -> Finding | None:
     seen = Evidence("epoch with a number that is not finite", run.spoilt_at, 0, "own")
     cause = "Steps were so long that parameters left what numbers can hold."
     at = (run.spoilt_at, run.spoilt_at)
-    change = run.scaled("learning_rate", AFTER_ROLLBACK)
+    change = run.scaled("learning_rate", ROLLBACK_RATE_FACTOR)
     if run.spoilt_at == 0:
         cause, change = "It begins at parameters that are no finite numbers.", run.begun_cold()
     return Finding("not_finite", "problem", at, (seen,), cause, change, 0.95)
@@ -33,7 +33,7 @@ def _rollbacks(run: RunRecord) -> Finding | None:
     seen = Evidence("rollbacks", float(back.values[-1]), 0, "own")
     cause = "Steps left what numbers can hold: training went on from its best epoch, with less."
     at = back.epochs[np.diff(back.values, prepend=0.0) > 0]
-    change = run.scaled("learning_rate", AFTER_ROLLBACK ** float(back.values[-1]))
+    change = run.scaled("learning_rate", ROLLBACK_RATE_FACTOR ** float(back.values[-1]))
     epochs = int(at[0]), int(at[-1])
     return Finding("not_finite", "warning", epochs, (seen,), cause, change, 0.95)
 
