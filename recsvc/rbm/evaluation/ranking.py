@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.evaluation.leakage import refuse_leaks
-from recsvc.rbm.ndcg import LIST_LENGTH, NOTHING, discounts
+from recsvc.rbm.ndcg import LIST_LENGTH, NO_ITEM, discounts
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 
@@ -89,7 +89,7 @@ def _lists(
     scores_of: Callable[[int], Doubles | Floats], train: RatingMatrix, users: Ints, n: int
 ) -> Ints:
     """Give the n best items of each user, best first, −1 where there are no more, (n_users, n)."""
-    lists = np.full((users.size, n), NOTHING)
+    lists = np.full((users.size, n), NO_ITEM)
     for row, user in enumerate(users.tolist()):
         scores = np.ascontiguousarray(scores_of(user), dtype=np.float64)
         kernels.top_n_but(scores, train.row(user)[0], lists[row])  # leaves the other places
@@ -107,7 +107,7 @@ def _found(
     sought = wanted.users().astype(np.int64) * n_columns + wanted.items
     listed = np.arange(wanted.n_users)[:, np.newaxis] * n_columns + lists
     places = np.minimum(np.searchsorted(sought, listed), sought.size - 1)
-    hits = (sought[places] == listed) & (lists != NOTHING)
+    hits = (sought[places] == listed) & (lists != NO_ITEM)
     is_liked = wanted.levels >= first_liked
     n_liked = np.bincount(wanted.users()[is_liked], minlength=wanted.n_users)
     return [(hits, np.diff(wanted.indptr)), (hits & is_liked[places], n_liked)]
@@ -126,12 +126,12 @@ def _means(hits: NDArray[np.bool_], n_wanted: Ints, n: int) -> tuple[float, floa
 
 
 def _coverage(lists: Ints, n_items: int) -> float:
-    return np.unique(lists[lists != NOTHING]).size / n_items
+    return np.unique(lists[lists != NO_ITEM]).size / n_items
 
 
 def _novelty(lists: Ints, train: RatingMatrix) -> float:
     """Mean over all places that hold an item."""
-    listed = lists[lists != NOTHING]
+    listed = lists[lists != NO_ITEM]
     if listed.size == 0:
         return 0.0
     n_users = max(1, np.count_nonzero(np.diff(train.indptr)))

@@ -149,7 +149,7 @@ def iter_joint_batches(
     epoch: int,
 ) -> Iterator[JointBatch]:
     """Go through all ratings once; the candidates have the weights that the last step left."""
-    with thread_pool.pool() as pool:
+    with thread_pool.open_pool() as pool:
         sampling = ItemSampler.of(
             ratings, hyper.candidates, rng=np.random.default_rng([seed, epoch, 4])
         )

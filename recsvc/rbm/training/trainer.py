@@ -12,7 +12,7 @@ from recsvc.rbm.arrays import Doubles, Floats
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model_kind import MACHINES, Learner, ModelKind
-from recsvc.rbm.monitoring.epoch_evaluator import Figures, Monitor
+from recsvc.rbm.monitoring.epoch_evaluator import EpochEvaluator, EpochMetrics
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
@@ -54,7 +54,7 @@ class TrainingData:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochReport(Figures):
+class EpochReport(EpochMetrics):
     """One point of the error curve. Epoch 0 is the machine before its first step.
 
     reconstruction_error    RMSE between ratings and their one-step reconstructions
@@ -166,9 +166,9 @@ def train(
         yield report, state
 
 
-def build_evaluator(data: TrainingData, model_kind: ModelKind, *, seed: int) -> Monitor:
+def build_evaluator(data: TrainingData, model_kind: ModelKind, *, seed: int) -> EpochEvaluator:
     """Give what measures every epoch of a run on this data."""
-    return Monitor.of(
+    return EpochEvaluator.of(
         machine_functions(model_kind),
         data.train,
         data.validation,
@@ -183,7 +183,7 @@ def _run_epoch(
     data: TrainingData,
     hyper: Hyperparameters,
     now: EpochSettings,
-    monitor: Monitor,
+    monitor: EpochEvaluator,
     seed: int,
     model_kind: ModelKind,
 ) -> tuple[TrainerState, EpochReport] | None:
@@ -291,7 +291,7 @@ def _is_stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
 
 def _evaluate_epoch(
     state: TrainerState,
-    monitor: Monitor,
+    monitor: EpochEvaluator,
     hyper: Hyperparameters,
     now: EpochSettings,
     *,
@@ -335,7 +335,7 @@ def _evaluate_epoch(
     return judged, report
 
 
-def _is_better(figures: Figures, state: TrainerState) -> bool:
+def _is_better(figures: EpochMetrics, state: TrainerState) -> bool:
     """Let lists decide where they are measured, and the NLL among equals; the last, by neither."""
     ndcg, nll = figures.validation_ndcg, figures.validation_nll
     if ndcg is not None and ndcg != state.best_ndcg:
