@@ -17,7 +17,7 @@ from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.data_profile import profile
 from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
 from recsvc.rbm.diagnosis import RunRecord
-from recsvc.rbm.evaluation import by_hash
+from recsvc.rbm.evaluation import split_by_hash
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.machines.functions import machine_functions
@@ -197,7 +197,7 @@ def same_pairs(ratings: Snapshot, before: Snapshot) -> bool:
 
 def split(matrix: RatingMatrix, ratings: Snapshot, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
     """Divide: a user and an item are on the same side in whatever else has happened."""
-    parts = by_hash(matrix, ratings.users, ratings.items, share=0.1, seed=seed)
+    parts = split_by_hash(matrix, ratings.users, ratings.items, share=0.1, seed=seed)
     return parts.train, parts.test
 
 

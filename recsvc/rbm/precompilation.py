@@ -35,7 +35,7 @@ def compile_kernels() -> None:
         _use_once(model_kind, *parts)
         if "objective" not in machine.ignored_hyperparameters:
             _use_once(model_kind, *parts, objective="contrastive")
-    evaluation.baseline_figures(*parts, np.arange(N_USERS), SCALE, with_ease=True)
+    evaluation.baseline_metrics(*parts, np.arange(N_USERS), SCALE, with_ease=True)
 
 
 def compile_answer_kernels() -> None:
@@ -120,7 +120,7 @@ def _use_once(
         # The arrays of a mapped model are read-only, which is another type to the compiler.
         for one in (either, checkpoint.read_model(checkpoint.write_model(either))):
             folded = Folded.of(one, ratings)
-            evaluation.model_figures(folded, ratings, held_out, np.arange(N_USERS))
+            evaluation.model_metrics(folded, ratings, held_out, np.arange(N_USERS))
             _ask(one, ratings)
     masked.free_energy(params, data.train, masked.hidden_inputs(params, data.train))
 

@@ -140,7 +140,7 @@ def answers_of(model: Model) -> Results:
     folded = Folded.of(model, TRAIN)
     yield "folded", folded.hidden
     yield "shares", folded.level_probabilities(TRAIN.users(), TRAIN.items)
-    yield "figures", evaluation.model_figures(folded, TRAIN, HELD_OUT, np.arange(N_USERS))
+    yield "figures", evaluation.model_metrics(folded, TRAIN, HELD_OUT, np.arange(N_USERS))
 
 
 def rated() -> Results:
@@ -158,7 +158,7 @@ def rated() -> Results:
 def measured() -> Results:
     """Yield the baselines, one model's free energies, and single numbers."""
     users = np.arange(N_USERS)
-    yield "baselines", evaluation.baseline_figures(TRAIN, HELD_OUT, users, SCALE, with_ease=True)
+    yield "baselines", evaluation.baseline_metrics(TRAIN, HELD_OUT, users, SCALE, with_ease=True)
     params = random_params(np.random.default_rng(2), n_items=N_ITEMS)
     yield "energies", masked.free_energy(params, TRAIN, masked.hidden_inputs(params, TRAIN))
     keys = [kernels.stream(5, 1, case) for case in range(20)]

@@ -109,7 +109,7 @@ def fit_couplings(model: Model, split: Split, hyper: Hyperparameters) -> Model:
         )
 
     def objective(scores_of: Callable[[int], Doubles | Floats]) -> float:
-        metrics = evaluation.ranking_figures(
+        metrics = evaluation.ranking_metrics(
             scores_of, split.train, split.validation, users, first_liked=split.scale.first_liked
         )
         return metrics.ndcg_at_n + metrics.liked_ndcg_at_n

@@ -39,8 +39,8 @@ def test_test_ratings_are_never_among_the_inputs(rng):
         model = model_of(params, train_, kind)
         folded = Folded.of(model, train_)
 
-        one = evaluation.model_figures(folded, train_, test, users).as_dict()
-        two = evaluation.model_figures(folded, train_, other, users).as_dict()
+        one = evaluation.model_metrics(folded, train_, test, users).as_dict()
+        two = evaluation.model_metrics(folded, train_, other, users).as_dict()
 
         ranks = ("ndcg_at_10", "precision_at_10")
         assert [one[name] for name in ranks] == [two[name] for name in ranks]
@@ -85,7 +85,7 @@ def test_the_evaluation_leaves_out_exactly_the_users_own_train_items():
     scores = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
 
     best, whole = (
-        evaluation.ranking_figures(lambda _: scores, train_, wanted, np.arange(3), n=n)
+        evaluation.ranking_metrics(lambda _: scores, train_, wanted, np.arange(3), n=n)
         for wanted, n in ((test, 1), (all_others, 5))
     )
 
@@ -101,7 +101,7 @@ def test_test_ratings_fed_as_input_are_refused_rather_than_flattering(rng):
     model = model_of(random_params(rng, n_items=30), ratings)
 
     with pytest.raises(RatingsLeaked):
-        evaluation.model_figures(Folded.of(model, ratings), ratings, test, np.arange(40))
+        evaluation.model_metrics(Folded.of(model, ratings), ratings, test, np.arange(40))
 
 
 def test_folding_in_twice_gives_the_same_bits(params, ratings):

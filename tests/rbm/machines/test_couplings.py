@@ -156,7 +156,7 @@ def test_on_movielens_it_lists_better_than_the_most_rated_and_than_its_hidden_un
     users = np.arange(base.n_users)
 
     def ndcg(scores_of) -> float:
-        return evaluation.ranking_figures(scores_of, base, test, users).ndcg_at_n
+        return evaluation.ranking_metrics(scores_of, base, test, users).ndcg_at_n
 
     model = joint_model_of(state.best_params, base, couplings=couplings, coupling_scale=8.0)
     ours = ndcg(Folded.of(model, base).scores)

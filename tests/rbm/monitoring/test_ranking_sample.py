@@ -63,7 +63,7 @@ def learn_joint(parts, *, state: TrainerState | None = None, seed: int = 0, **ch
 def one_by_one(params, parts, users, first_liked: int) -> float:
     """What the evaluation of a finished model finds for the same users."""
     hidden = joint.hidden_probabilities(params, parts[0])
-    return evaluation.ranking_figures(
+    return evaluation.ranking_metrics(
         lambda user: joint.item_fields(params, hidden[user], first_liked), *parts, users
     ).ndcg_at_n
 

@@ -159,7 +159,7 @@ def learned(fold, kind):
     """Train with the defaults on the fold's base, a tenth of it validation."""
     base, test = fold
     users, items = (Vocabulary([f"{n:04}" for n in range(size)]) for size in (943, 1682))
-    held_out = evaluation.validation_share(base, users, items, share=0.1, split_seed=0)
+    held_out = evaluation.validation_flags(base, users, items, share=0.1, split_seed=0)
     parts = [base.select(~held_out), base.select(held_out)]
     if kind == "item_rbm":
         parts = [part.transposed() for part in parts]
@@ -168,8 +168,8 @@ def learned(fold, kind):
         kind, curve[-1][1].best_params, base,
         scale=RatingScale(tuple(STARS)), users=users, items=items,
     )  # fmt: skip
-    figures = evaluation.model_figures(
-        Folded.of(model, base), base, test, evaluation.sampled_users(test, 100)
+    figures = evaluation.model_metrics(
+        Folded.of(model, base), base, test, evaluation.sample_users(test, 100)
     )
     return curve, figures.as_dict()
 
