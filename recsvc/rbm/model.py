@@ -12,7 +12,7 @@ from recsvc.rbm.machines.functions import AnyPredictor, machine_functions
 from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.model_kind import MACHINES, MachineSpec, ModelKind
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.vocabulary import Vocabulary
@@ -44,7 +44,7 @@ class Model:
     case_hidden: Floats
     couplings: Couplings
     coupling_scale: float
-    raters: Raters | None = None
+    raters: RatingEnsemble | None = None
 
     @classmethod
     def of(

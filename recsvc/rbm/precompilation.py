@@ -16,7 +16,7 @@ from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble import ensemble, fine_tuning
 from recsvc.rbm.rating_ensemble.blend import Blend
-from recsvc.rbm.rating_ensemble.ensemble import Rater, Raters
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble, RatingPredictor
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
@@ -62,21 +62,21 @@ def _unlearned_couplings() -> Couplings:
     )
 
 
-def _untrained_raters(ratings: RatingMatrix) -> Raters:
+def _untrained_raters(ratings: RatingMatrix) -> RatingEnsemble:
     """Return raters with the types of trained ones."""
     by_user, by_item = (
-        Rater.of(
+        RatingPredictor.of(
             fine_tuning.initial_params(
                 cases,
                 SCALE.n_levels,
-                fine_tuning.Settings.suited(cases, SCALE.n_levels),
+                fine_tuning.FinetuningConfig.suited(cases, SCALE.n_levels),
                 rng=np.random.default_rng(0),
             )
         )
         for cases in (ratings, ratings.transposed())
     )
     width = by_item.predictor.expm1_weights.shape[2]
-    return Raters(
+    return RatingEnsemble(
         by_user,
         by_item,
         Blend.unfitted(SCALE.n_levels),
@@ -144,8 +144,10 @@ def _with_raters(model: Model, ratings: RatingMatrix, held_out: RatingMatrix) ->
     """Return a joint model beside raters; a model of another kind stays as it is."""
     if not model.machine.rates_by_ensemble:
         return model
-    *_, made = ensemble.learn(ratings, held_out, np.array(SCALE.values), most_epochs=1, seed=0)
-    assert isinstance(made, Raters)
+    *_, made = ensemble.train_ensemble(
+        ratings, held_out, np.array(SCALE.values), most_epochs=1, seed=0
+    )
+    assert isinstance(made, RatingEnsemble)
     return dataclasses.replace(model, raters=made)
 
 

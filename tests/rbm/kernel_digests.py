@@ -146,7 +146,7 @@ def answers_of(model: Model) -> Results:
 def rated() -> Results:
     """Train the raters of a joint model; yield their arrays and predictions."""
     items, levels = TRAIN.row(3)
-    *_, made = ensemble.learn(TRAIN, HELD_OUT, STARS, most_epochs=2, seed=0)
+    *_, made = ensemble.train_ensemble(TRAIN, HELD_OUT, STARS, most_epochs=2, seed=0)
     for side in ("by_user", "by_item"):
         yield f"raters {side}", list(getattr(made, side).params.arrays().values())
     yield (

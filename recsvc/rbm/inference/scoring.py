@@ -7,7 +7,7 @@ from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import smoothed_shares
-from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 
 
 def fold_in(model: Model, items: Numbers, levels: Levels) -> Floats:
@@ -32,7 +32,7 @@ def level_probabilities(
 
 
 def rated_probabilities(
-    raters: Raters, items: Ints, *, user: int | None, rated: Numbers, levels: Levels
+    raters: RatingEnsemble, items: Ints, *, user: int | None, rated: Numbers, levels: Levels
 ) -> Doubles:
     """p(level | the user's ratings) of some items by the raters of a joint_rbm, (n, n_levels).
 

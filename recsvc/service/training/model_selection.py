@@ -15,7 +15,7 @@ from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_ensemble import ensemble
-from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 from recsvc.service.models.split import Split
 
 LAMBDAS = (50.0, 150.0, 500.0)
@@ -42,10 +42,10 @@ def fit_rating_ensemble(
     start_phase  called after every epoch of the ensemble
     """
     scale, values = split.scale, np.array(split.scale.values)
-    affordable = ensemble.are_affordable(len(split.users), len(split.items), values.size)
+    affordable = ensemble.fits_memory(len(split.users), len(split.items), values.size)
     if hyper.rating_epochs == 0 or values.size < 2 or not affordable:
         return model
-    steps = ensemble.learn(
+    steps = ensemble.train_ensemble(
         split.train.rated(scale),
         split.validation.rated(scale),
         values,
@@ -53,7 +53,7 @@ def fit_rating_ensemble(
         seed=seed,
     )
     for step in steps:
-        if isinstance(step, Raters):
+        if isinstance(step, RatingEnsemble):
             with_ensemble = replace(model, raters=step)
             if not _validation_rmse(with_ensemble, split) <= _validation_rmse(model, split):
                 return model  # also if either is not a number

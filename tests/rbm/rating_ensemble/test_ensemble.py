@@ -12,8 +12,8 @@ from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_ensemble import ensemble
-from recsvc.rbm.rating_ensemble.blend import Answers, Blend, bell
-from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_ensemble.blend import Blend, ExpertOutputs, discretised_normal
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS, movielens_100k, random_params, random_ratings
@@ -38,10 +38,10 @@ def parts(ratings):
 @pytest.fixture
 def made(rng, parts):
     by_user, by_item = random_params(rng, n_items=20), random_params(rng, n_items=30)
-    return Raters.of(by_user, by_item, *parts, STARS)
+    return RatingEnsemble.of(by_user, by_item, *parts, STARS)
 
 
-def model_of(made: Raters, ratings, rng) -> Model:
+def model_of(made: RatingEnsemble, ratings, rng) -> Model:
     model = Model.of(
         "joint_rbm",
         random_params(rng, n_items=20, n_hidden=4),
@@ -59,15 +59,15 @@ def test_a_known_user_is_answered_by_the_blend_of_both_machines_and_the_biases(m
     by_user, by_item = made.by_user.params, made.by_item.params
     biases = Biases.fit(train, STARS)
 
-    def answers(users, items) -> Answers:
-        return Answers(
+    def answers(users, items) -> ExpertOutputs:
+        return ExpertOutputs(
             masked.Predictor.of(by_user).level_probabilities(
                 masked.hidden_probabilities(by_user, train), users, items
             ),
             masked.Predictor.of(by_item).level_probabilities(
                 masked.hidden_probabilities(by_item, train.transposed()), items, users
             ),
-            bell(biases.predict(users, items), STARS),
+            discretised_normal(biases.predict(users, items), STARS),
             np.diff(train.indptr)[users],
             train.item_counts()[items],
         )
@@ -133,7 +133,7 @@ def test_raters_come_back_from_bytes_as_they_were(made, ratings, rng):
 def test_learning_again_gives_the_same_bits(parts):
     learned = []
     for _ in range(2):
-        *reports, found = ensemble.learn(*parts, STARS, most_epochs=2, seed=4)
+        *reports, found = ensemble.train_ensemble(*parts, STARS, most_epochs=2, seed=4)
         assert [report.epoch for report in reports] == [1, 2, 1, 2]
         learned.append(found)
 
@@ -148,7 +148,7 @@ def test_on_movielens_they_predict_far_better_than_the_biases(data_dir):
     base, test = (movielens_100k(data_dir, name) for name in ("u1.base", "u1.test"))
     held_out = np.random.default_rng(0).random(base.n_ratings) < 0.1
     parts = base.select(~held_out), base.select(held_out)
-    *_, found = ensemble.learn(*parts, STARS, most_epochs=30, seed=0)
+    *_, found = ensemble.train_ensemble(*parts, STARS, most_epochs=30, seed=0)
     found = found.answering_from(base)
 
     users, items = test.users().astype(np.int64), test.items.astype(np.int64)

@@ -9,7 +9,7 @@ import pytest
 from recsvc.db.recommendations.user_histories import CatalogueRow
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 from recsvc.service.recommendations.published_model import Answering, Catalogue
 from recsvc.service.recommendations.recommend import Known, predict, recommend
 from tests import naive, naive_joint
@@ -239,7 +239,7 @@ def joint_with_raters() -> Answering:
     answers = answering("joint_rbm")
     rng = np.random.default_rng(8)
     held_out = np.arange(ratings().n_ratings) % 6 == 0
-    made = Raters.of(
+    made = RatingEnsemble.of(
         random_params(rng, n_items=N_ITEMS),
         random_params(rng, n_items=N_USERS),
         ratings().select(~held_out),
