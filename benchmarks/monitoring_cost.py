@@ -21,18 +21,18 @@ import numpy as np
 from benchmarks import ours
 from benchmarks.data import data_set
 from benchmarks.progress import steps
-from recsvc.rbm.auto_hyperparameters import DataShape, resolve_hyperparameters
+from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.diagnosis import RunRecord, diagnose
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model_kind import MACHINES, ModelKind
-from recsvc.rbm.training.inspection import Watch, is_watched
-from recsvc.rbm.training.schedules import pace
+from recsvc.rbm.training.inspection import Inspector, is_inspected
+from recsvc.rbm.training.schedules import epoch_settings
 from recsvc.rbm.training.trainer import (
     LEARNERS,
     TrainerState,
     TrainingData,
-    monitor_of,
+    build_evaluator,
     train,
     update_to_weight_ratio,
 )
@@ -56,9 +56,7 @@ def main() -> None:
 def row(kind: ModelKind) -> str:
     data = data_set("ml-1m")
     split = ours.division(data.ratings, data.scale, seed=0)
-    hyper, _ = resolve_hyperparameters(
-        kind, DataShape.from_ratings(data.ratings, data.scale.n_all_levels), {}
-    )
+    hyper, _ = suited(kind, Shape.of(data.ratings, data.scale.n_all_levels), {})
     values = np.array(data.scale.values)
     first = machine_functions(kind).initial_params(
         split.train, values.size, hyper, rng=np.random.default_rng([0, 0])
@@ -77,10 +75,10 @@ def row(kind: ModelKind) -> str:
     ]
     rows = [report for report, _ in curve]
     n_epochs = len(rows) + (curve[-1][1] if kind == "joint_rbm" else 0)
-    ends = [n for n, one in enumerate(rows, 1) if is_watched(one["epoch"])]
+    ends = [n for n, one in enumerate(rows, 1) if is_inspected(one["epoch"])]
 
     def findings_after(n_points: int) -> object:
-        return diagnose(RunRecord.from_rows(rows[:n_points], hyper=hyper, model_kind=kind))
+        return diagnose(RunRecord.of(rows[:n_points], hyper=hyper, model_kind=kind))
 
     told = mean(seconds(findings_after, n_points) for n_points in ends)
     share = (n_epochs * figures + len(ends) * (look + told)) / took
@@ -93,12 +91,12 @@ def watched(
 ) -> tuple[float, float]:
     """Learn some epochs; give the mean seconds of an epoch's figures and of a look."""
     machine = machine_functions(kind)
-    monitor = monitor_of(data, kind, seed=0)
+    monitor = build_evaluator(data, kind, seed=0)
     nothing = data.validation.select(np.zeros(data.validation.n_ratings, bool))
-    watch = Watch.of(kind, data.train, seed=0)
+    watch = Inspector.of(kind, data.train, seed=0)
     figures, looks = [], []
     for epoch in range(TIMED_EPOCHS + 1):
-        now = pace(hyper, max(1, epoch))
+        now = epoch_settings(hyper, max(1, epoch))
         if epoch:  # the first round compiles
             LEARNERS[MACHINES[kind].learner](state, data, hyper, now, seed=0, epoch=epoch)
         state.params.largest_weight()

@@ -28,7 +28,7 @@ from benchmarks.peers import LISTS
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.params import initial_params
 from recsvc.rbm.rating_matrix import RatingMatrix
-from recsvc.rbm.training.schedules import pace
+from recsvc.rbm.training.schedules import epoch_settings
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, learn_epoch
 from recsvc.service.models import comparison
 
@@ -63,7 +63,7 @@ def own_epoch(ratings: RatingMatrix) -> float:
     times = [
         seconds(
             lambda epoch=epoch: learn_epoch(
-                state, data, hyper, pace(hyper, epoch), seed=0, epoch=epoch
+                state, data, hyper, epoch_settings(hyper, epoch), seed=0, epoch=epoch
             )
         )
         for epoch in range(1, EPOCHS + 1)

@@ -13,11 +13,11 @@ from benchmarks.data import data_set
 from benchmarks.diagnosis.bank import EPOCHS, Case
 from benchmarks.diagnosis.faults import as_begun
 from recsvc.errors import Diverged
-from recsvc.rbm.auto_hyperparameters import DataShape, resolve_hyperparameters
+from recsvc.rbm.auto_hyperparameters import Shape, suited
 from recsvc.rbm.data_profile import profile
 from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
 from recsvc.rbm.diagnosis import RunRecord
-from recsvc.rbm.evaluation import by_hash
+from recsvc.rbm.evaluation import split_by_hash
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.machines.functions import machine_functions
@@ -26,7 +26,7 @@ from recsvc.rbm.params import Params, base_rates
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
-from recsvc.rbm.training.trainer import TrainerState, TrainingData, monitor_of, train
+from recsvc.rbm.training.trainer import TrainerState, TrainingData, build_evaluator, train
 from recsvc.rbm.tuning import autopilot
 from recsvc.rbm.vocabulary import Vocabulary
 
@@ -62,8 +62,8 @@ def run_of(case: Case, told: Told, changes: dict[str, Any] | None = None) -> Run
     """Give what is diagnosed of a case, trained with these changes."""
     hyper = Hyperparameters(**told["hyper"])
     ratings, scale = given(case, changes or {})
-    shape = DataShape(len(ratings.users), len(ratings.items), ratings.values.size, scale.n_levels)
-    run = RunRecord.from_rows(
+    shape = Shape(len(ratings.users), len(ratings.items), ratings.values.size, scale.n_levels)
+    run = RunRecord.of(
         told["rows"],
         diverged_at=told["diverged_at"],
         model_kind=case.kind,
@@ -92,9 +92,7 @@ def trained(case: Case, changes: dict[str, Any], before: RunRecord | None) -> To
     fault, (ratings, scale) = case.fault, given(case, changes)
     remarks = {one.code: one.share for one in profile(ratings).remarks}
     learn, validation = split(ratings.matrix(scale), ratings, case.seed)
-    hyper, _ = resolve_hyperparameters(
-        case.kind, DataShape.from_ratings(learn, scale.n_levels), asked_of(case, changes)
-    )
+    hyper, _ = suited(case.kind, Shape.of(learn, scale.n_levels), asked_of(case, changes))
     first = first_params(case, learn, scale.n_levels, hyper, changes)
     if fault is not None and fault.leaks:
         leaked = np.random.default_rng(case.seed).random(validation.n_ratings) < case.strength
@@ -120,7 +118,7 @@ def followed(
     state, frozen = TrainerState.initial(first), None
     if case.fault is not None and case.fault.frozen:
         frozen = first.weights.copy()
-    compared_at = autopilot.comparison_epoch(hyper, before) if before is not None else None
+    compared_at = autopilot.compared_at(hyper, before) if before is not None else None
     try:
         for report, reached in train(
             data, hyper, seed=case.seed, state=state, model_kind=case.kind
@@ -130,7 +128,7 @@ def followed(
             if frozen is not None:
                 state.params.weights[...] = frozen
             if before is not None and report.epoch == compared_at:
-                now = RunRecord.from_rows(rows, hyper=hyper, model_kind=case.kind)
+                now = RunRecord.of(rows, hyper=hyper, model_kind=case.kind)
                 if not autopilot.is_better(now, before, epoch=report.epoch):
                     break
     except Diverged as error:
@@ -183,7 +181,7 @@ def figures_on_sound_ratings(
     elif case.kind != "joint_rbm" or not same_pairs(ratings, before):
         return None
     with np.errstate(all="ignore"):
-        figures = monitor_of(sound, case.kind, seed=case.seed).measure(params)
+        figures = build_evaluator(sound, case.kind, seed=case.seed).measure(params)
     nll, ndcg = figures.validation_nll, figures.validation_ndcg
     if nll is None or not np.isfinite(nll):
         return None
@@ -199,7 +197,7 @@ def same_pairs(ratings: Snapshot, before: Snapshot) -> bool:
 
 def split(matrix: RatingMatrix, ratings: Snapshot, seed: int) -> tuple[RatingMatrix, RatingMatrix]:
     """Divide: a user and an item are on the same side in whatever else has happened."""
-    parts = by_hash(matrix, ratings.users, ratings.items, share=0.1, seed=seed)
+    parts = split_by_hash(matrix, ratings.users, ratings.items, share=0.1, seed=seed)
     return parts.train, parts.test
 
 

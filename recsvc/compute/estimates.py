@@ -9,12 +9,12 @@ import time
 
 import numpy as np
 
-from recsvc.rbm.auto_hyperparameters import DataShape
+from recsvc.rbm.auto_hyperparameters import Shape
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.couplings import LARGEST_CATALOGUE
 from recsvc.rbm.model_kind import MACHINES, ModelKind
-from recsvc.rbm.rating_ensemble.ensemble import are_affordable
-from recsvc.rbm.rating_ensemble.fine_tuning import suited_hidden
+from recsvc.rbm.rating_ensemble.ensemble import fits_memory
+from recsvc.rbm.rating_ensemble.fine_tuning import choose_n_hidden
 from recsvc.runtime.sizes import MEGABYTE
 
 PROCESS_BYTES = 300 * MEGABYTE  # the interpreter, its libraries and the compiled kernels
@@ -36,7 +36,7 @@ ENSEMBLE_EPOCHS = 12  # with few ratings more are allowed, but patience ends soo
 ENSEMBLE_OPERATIONS = 440.0  # for a rating and a hidden unit, in products of equal duration
 
 
-def estimate_bytes(shape: DataShape, model_kind: ModelKind, hyper: Hyperparameters) -> int:
+def estimate_bytes(shape: Shape, model_kind: ModelKind, hyper: Hyperparameters) -> int:
     """Estimate the largest resident memory of a training job."""
     n_users, n_items, n_ratings, n_levels = shape
     machine = MACHINES[model_kind]
@@ -62,13 +62,13 @@ def estimate_bytes(shape: DataShape, model_kind: ModelKind, hyper: Hyperparamete
     )
 
 
-def _ensemble_bytes(shape: DataShape, hyper: Hyperparameters) -> int:
+def _ensemble_bytes(shape: Shape, hyper: Hyperparameters) -> int:
     """Estimate the memory of the rating ensemble."""
     n_users, n_items, n_ratings, n_levels = shape
-    if hyper.rating_epochs == 0 or not are_affordable(n_users, n_items, n_levels):
+    if hyper.rating_epochs == 0 or not fits_memory(n_users, n_items, n_levels):
         return 0
     sizes = [
-        n_visible * n_levels * suited_hidden(n_visible, n_ratings, n_levels)
+        n_visible * n_levels * choose_n_hidden(n_visible, n_ratings, n_levels)
         for n_visible in (n_users, n_items)
     ]
     return 4 * (COPIES_WHILE_FINETUNING * max(sizes) + COPIES_TO_ANSWER * sum(sizes))
@@ -87,7 +87,7 @@ def measure_product_rate() -> float:
 
 
 def estimate_seconds(
-    shape: DataShape, model_kind: ModelKind, hyper: Hyperparameters, *, rate: float
+    shape: Shape, model_kind: ModelKind, hyper: Hyperparameters, *, rate: float
 ) -> float:
     """Estimate the seconds of a whole job that runs all its epochs.
 
@@ -102,11 +102,11 @@ def estimate_seconds(
     return fixed + 2 * hyper.epochs * epoch + _ensemble_seconds(shape, hyper, rate)
 
 
-def _ensemble_seconds(shape: DataShape, hyper: Hyperparameters, rate: float) -> float:
+def _ensemble_seconds(shape: Shape, hyper: Hyperparameters, rate: float) -> float:
     """Estimate the seconds of the two predictors of the rating ensemble, by user and by item."""
     n_users, n_items, n_ratings, n_levels = shape
-    if hyper.rating_epochs == 0 or not are_affordable(n_users, n_items, n_levels):
+    if hyper.rating_epochs == 0 or not fits_memory(n_users, n_items, n_levels):
         return 0.0
-    n_hidden = sum(suited_hidden(n, n_ratings, n_levels) for n in (n_users, n_items))
+    n_hidden = sum(choose_n_hidden(n, n_ratings, n_levels) for n in (n_users, n_items))
     epochs = min(hyper.rating_epochs, ENSEMBLE_EPOCHS)
     return epochs * n_ratings * n_hidden * ENSEMBLE_OPERATIONS / rate

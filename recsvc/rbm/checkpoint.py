@@ -24,7 +24,7 @@ from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble.blend import Blend
-from recsvc.rbm.rating_ensemble.ensemble import Rater, Raters
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble, RatingPredictor
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.training.trainer import TrainerState
@@ -171,7 +171,7 @@ def _couplings(arrays: Mapping[str, Array], regularisation: float) -> Couplings:
     return Couplings(indptr, neighbours, strengths, regularisation)
 
 
-def _rater_arrays(raters: Raters) -> dict[str, Array]:
+def _rater_arrays(raters: RatingEnsemble) -> dict[str, Array]:
     machines = {"by_user": raters.by_user, "by_item": raters.by_item}
     return {
         **{
@@ -187,14 +187,16 @@ def _rater_arrays(raters: Raters) -> dict[str, Array]:
     }
 
 
-def _rater_facts(raters: Raters) -> dict[str, object]:
+def _rater_facts(raters: RatingEnsemble) -> dict[str, object]:
     blocks = [rater.predictor.block for rater in (raters.by_user, raters.by_item)]
     return {"mean": raters.mean.hex(), "blocks": blocks}
 
 
-def _raters(arrays: Mapping[str, Array], facts: Mapping[str, Any], values: Doubles) -> Raters:
+def _raters(
+    arrays: Mapping[str, Array], facts: Mapping[str, Any], values: Doubles
+) -> RatingEnsemble:
     by_user, by_item = (
-        Rater(
+        RatingPredictor(
             _params(part, arrays),
             Predictor(arrays[f"{part}.expm1_weights"], arrays[f"{part}.visible_odds"], block),
         )
@@ -204,7 +206,7 @@ def _raters(arrays: Mapping[str, Array], facts: Mapping[str, Any], values: Doubl
         arrays[f"raters.{name}"] for name in RATER_ARRAYS
     )
     powers, level_bias, centre = (arrays[f"blend.{name}"] for name in BLEND_ARRAYS)
-    return Raters(
+    return RatingEnsemble(
         by_user,
         by_item,
         Blend(powers, level_bias, centre),

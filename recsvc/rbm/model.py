@@ -12,7 +12,7 @@ from recsvc.rbm.machines.functions import AnyPredictor, machine_functions
 from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.model_kind import MACHINES, MachineSpec, ModelKind
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.vocabulary import Vocabulary
@@ -44,10 +44,10 @@ class Model:
     case_hidden: Floats
     couplings: Couplings
     coupling_scale: float
-    raters: Raters | None = None
+    raters: RatingEnsemble | None = None
 
     @classmethod
-    def build(
+    def of(
         cls,
         model_kind: ModelKind,
         params: Params,
@@ -64,7 +64,7 @@ class Model:
         predictor = functions.predictor(params, scale.n_levels)
         case_hidden = np.empty((0, params.hidden_bias.size), dtype=np.float32)
         if MACHINES[model_kind].cases_are_items and isinstance(predictor, Predictor):
-            hidden = functions.hidden_probabilities(params, ratings.transpose())
+            hidden = functions.hidden_probabilities(params, ratings.transposed())
             case_hidden = predictor.fitted(hidden)
         return cls(
             model_kind,
@@ -96,7 +96,7 @@ class Model:
         return np.sqrt(self.item_counts)
 
     @cached_property
-    def list_score_bounds(self) -> tuple[Doubles, Doubles]:
+    def liked_bounds(self) -> tuple[Doubles, Doubles]:
         """Of a joint_rbm: see `joint.liked_bounds`."""
         return joint.liked_bounds(self.params, self.scale.first_liked)
 

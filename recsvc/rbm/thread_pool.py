@@ -12,7 +12,7 @@ from recsvc.rbm import kernels
 
 
 @contextmanager
-def pool() -> Iterator[ThreadPoolExecutor]:
+def open_pool() -> Iterator[ThreadPoolExecutor]:
     """Give as many threads as the parallel kernels of this thread use, each with products its own.
 
     A product is worked on by one thread, for more would change its last bits. The threads give no

@@ -10,8 +10,8 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params, initial_params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
-from recsvc.rbm.training.batches import Batch, lay_out
-from recsvc.rbm.training.contrastive_divergence import Learner
+from recsvc.rbm.training.batches import Batch, build_layout
+from recsvc.rbm.training.contrastive_divergence import CDLearner
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from recsvc.rbm.vocabulary import Vocabulary
 
@@ -66,10 +66,10 @@ def learner_of(
     rate: float = 0.0,
     momentum: float = 0.0,
     decay: float = 0.0,
-) -> Learner:
+) -> CDLearner:
     """An epoch of one batch, these users in this order, whose data are summed up."""
-    deal = lay_out(ratings, users, users.size, seed=seed, epoch=epoch)
-    learner = Learner.of(
+    deal = build_layout(ratings, users, users.size, seed=seed, epoch=epoch)
+    learner = CDLearner.of(
         params, velocity, deal, learning_rate=rate, momentum=momentum, weight_decay=decay
     )
     learner.begin()
@@ -114,7 +114,7 @@ def learn(
     **hyper: object,
 ) -> list:
     """Train to the end: every (report, state); `params` and `velocity` are the trainer's own."""
-    chosen = Hyperparameters.from_changes(model_kind, hyper)
+    chosen = Hyperparameters.chosen(model_kind, hyper)
     if validation is None:
         validation = ratings.select(np.zeros(ratings.n_ratings, bool))
     if state is None:
@@ -142,7 +142,7 @@ def movielens_1m(folder: Path) -> RatingMatrix:
 
 def learn_joint(ratings: RatingMatrix, *, seed: int = 0, state=None, **changes):
     """Let a joint machine learn; one of seven hidden units, if nothing else is said."""
-    hyper = Hyperparameters.from_changes("joint_rbm", {"n_hidden": 7, **changes})
+    hyper = Hyperparameters.chosen("joint_rbm", {"n_hidden": 7, **changes})
     if state is None:
         rng = np.random.default_rng(seed)
         state = TrainerState.initial(joint.initial_params(ratings, 5, hyper, rng=rng))
@@ -162,4 +162,4 @@ def model_of(model_kind: str, params: Params, ratings: RatingMatrix, **more) -> 
         for n in (ratings.n_users, ratings.n_items)
     )
     scale = RatingScale((1.0, 2.0, 3.0, 4.0, 5.0))
-    return Model.build(model_kind, params, ratings, scale=scale, users=users, items=items, **more)
+    return Model.of(model_kind, params, ratings, scale=scale, users=users, items=items, **more)

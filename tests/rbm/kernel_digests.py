@@ -16,7 +16,7 @@ import numpy as np
 
 from recsvc.rbm import checkpoint, evaluation, kernels
 from recsvc.rbm.inference import explanations, scoring, top_n
-from recsvc.rbm.inference.folded_users import FoldedUsers
+from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.kernels import rating_ensemble
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.couplings import Neighbourhoods
@@ -95,7 +95,7 @@ def trained(kind: str, n_hidden: int, *, objective: str = "conditional") -> Resu
     train, held_out = TRAIN, HELD_OUT
     more = {"objective": objective, "candidates": 25} if kind == "joint_rbm" else {}
     if kind == "item_rbm":
-        train, held_out = train.transpose(), held_out.transpose()
+        train, held_out = train.transposed(), held_out.transposed()
     curve = learn(
         train, validation=held_out, model_kind=kind, n_hidden=n_hidden, epochs=2, batch_size=8,
         final_cd_steps=2, **more,
@@ -137,30 +137,28 @@ def answers_of(model: Model) -> Results:
     effects = explanations.effects(model, items, levels, model.all_items)
     yield "effects", effects
     yield "strongest", explanations.strongest(effects[:, 0], 3, left_out=model.all_items[:1])
-    folded = FoldedUsers.from_ratings(model, TRAIN)
+    folded = Folded.of(model, TRAIN)
     yield "folded", folded.hidden
     yield "shares", folded.level_probabilities(TRAIN.users(), TRAIN.items)
-    yield "figures", evaluation.model_figures(folded, TRAIN, HELD_OUT, np.arange(N_USERS))
+    yield "figures", evaluation.model_metrics(folded, TRAIN, HELD_OUT, np.arange(N_USERS))
 
 
 def rated() -> Results:
     """Train the raters of a joint model; yield their arrays and predictions."""
     items, levels = TRAIN.row(3)
-    *_, made = ensemble.learn(TRAIN, HELD_OUT, STARS, most_epochs=2, seed=0)
+    *_, made = ensemble.train_ensemble(TRAIN, HELD_OUT, STARS, most_epochs=2, seed=0)
     for side in ("by_user", "by_item"):
         yield f"raters {side}", list(getattr(made, side).params.arrays().values())
     yield (
         "raters predictions",
-        scoring.ensemble_probabilities(
-            made, np.arange(N_ITEMS), user=3, rated=items, levels=levels
-        ),
+        scoring.rated_probabilities(made, np.arange(N_ITEMS), user=3, rated=items, levels=levels),
     )
 
 
 def measured() -> Results:
     """Yield the baselines, one model's free energies, and single numbers."""
     users = np.arange(N_USERS)
-    yield "baselines", evaluation.baseline_figures(TRAIN, HELD_OUT, users, SCALE, with_ease=True)
+    yield "baselines", evaluation.baseline_metrics(TRAIN, HELD_OUT, users, SCALE, with_ease=True)
     params = random_params(np.random.default_rng(2), n_items=N_ITEMS)
     yield "energies", masked.free_energy(params, TRAIN, masked.hidden_inputs(params, TRAIN))
     keys = [kernels.stream(5, 1, case) for case in range(20)]

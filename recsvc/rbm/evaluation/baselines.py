@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from recsvc.rbm.arrays import Ints
-from recsvc.rbm.evaluation.ranking import RankingFigures, ranking_figures
+from recsvc.rbm.evaluation.ranking import RankingMetrics, ranking_metrics
 from recsvc.rbm.evaluation.rating_accuracy import errors
 from recsvc.rbm.machines.baselines import Biases, Ease
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
@@ -15,7 +15,7 @@ from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
 
 
-def baseline_figures(
+def baseline_metrics(
     train: RatingMatrix,
     test: RatingMatrix,
     users: Ints,
@@ -34,23 +34,19 @@ def baseline_figures(
     Raises RatingsLeaked where a test rating is among the train ratings.
     """
     figures = {}
-    if scale.values and test.without_interactions(scale).n_ratings:
-        figures = _of_ratings(
-            train.without_interactions(scale),
-            test.without_interactions(scale),
-            np.array(scale.values),
-        )
+    if scale.values and test.rated(scale).n_ratings:
+        figures = _rating_metrics(train.rated(scale), test.rated(scale), np.array(scale.values))
     liked = scale.first_liked
-    most_rated = most_rated_figures(train, test, users, n=n, first_liked=liked)
+    most_rated = most_rated_metrics(train, test, users, n=n, first_liked=liked)
     figures["most_rated"] = most_rated.as_dict()
     if with_ease:
         scores_of = Ease.fit(train).scores
-        ease = ranking_figures(scores_of, train, test, users, n=n, first_liked=liked)
+        ease = ranking_metrics(scores_of, train, test, users, n=n, first_liked=liked)
         figures["ease"] = ease.as_dict()
     return figures
 
 
-def _of_ratings(
+def _rating_metrics(
     train: RatingMatrix, test: RatingMatrix, values: np.ndarray
 ) -> dict[str, dict[str, Any]]:
     predictions = Biases.fit(train, values).predictions(test.users(), test.items)
@@ -64,14 +60,14 @@ def _of_ratings(
     return figures
 
 
-def most_rated_figures(
+def most_rated_metrics(
     train: RatingMatrix,
     test: RatingMatrix,
     users: Ints,
     *,
     n: int = LIST_LENGTH,
     first_liked: int = 0,
-) -> RankingFigures:
+) -> RankingMetrics:
     """Give everybody the items with the most train ratings."""
     counts = train.item_counts().astype(np.float64)
-    return ranking_figures(lambda _: counts, train, test, users, n=n, first_liked=first_liked)
+    return ranking_metrics(lambda _: counts, train, test, users, n=n, first_liked=first_liked)

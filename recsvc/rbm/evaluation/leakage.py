@@ -8,7 +8,7 @@ from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.vocabulary import Vocabulary
 
 
-def refuse_leaks(
+def check_leakage(
     inputs: RatingMatrix,
     test: RatingMatrix,
     *,

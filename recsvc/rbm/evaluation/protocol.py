@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from recsvc.rbm.rating_matrix import RatingMatrix
 
-FROM_THE_REST = "users are folded in from the ratings that were learned from."
+FOLD_IN_TEXT = "users are folded in from the ratings that were learned from."
 
 ProtocolKind = Literal["by_hash", "at_random"]
 
@@ -32,10 +32,10 @@ class Protocol:
         match self.kind:
             case "by_hash":
                 chosen = f"chosen by a hash of user id, item id and seed {seed}"
-                return f"{share} of the ratings are held out, {chosen}; {FROM_THE_REST}"
+                return f"{share} of the ratings are held out, {chosen}; {FOLD_IN_TEXT}"
             case "at_random":
                 chosen = f"chosen at random with seed {seed}"
-                return f"{share} of the ratings are held out, {chosen}; {FROM_THE_REST}"
+                return f"{share} of the ratings are held out, {chosen}; {FOLD_IN_TEXT}"
 
     def as_dict(self) -> dict[str, Any]:
         """Give the form in which a card keeps it: what is known, and the words."""
@@ -43,7 +43,7 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class Division:
+class DataSplit:
     """Ratings divided; rows are the same users, columns the same items.
 
     train   to learn from, and to fold users in from

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints
-from recsvc.rbm.evaluation.leakage import refuse_leaks
-from recsvc.rbm.ndcg import LIST_LENGTH, NOTHING, discounts
+from recsvc.rbm.evaluation.leakage import check_leakage
+from recsvc.rbm.ndcg import LIST_LENGTH, NO_ITEM, discounts
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 
 @dataclass(frozen=True)
-class RankingFigures:
+class RankingMetrics:
     """Means over users, each of whom counts alike; 0 where nobody can be measured.
 
     precision_at_n  test items in the list, over n
@@ -50,7 +50,7 @@ class RankingFigures:
         }
 
 
-def ranking_figures(
+def ranking_metrics(
     scores_of: Callable[[int], Doubles | Floats],
     train: RatingMatrix,
     test: RatingMatrix,
@@ -58,7 +58,7 @@ def ranking_figures(
     *,
     n: int = LIST_LENGTH,
     first_liked: int = 0,
-) -> RankingFigures:
+) -> RankingMetrics:
     """Rank all items that a user has no train rating of, and look for their test items.
 
     scores_of    gives one user's scores of all items, (n_items,)
@@ -67,14 +67,14 @@ def ranking_figures(
 
     Raises RatingsLeaked where a test rating is among the train ratings.
     """
-    refuse_leaks(train, test)
+    check_leakage(train, test)
     users = users[np.diff(test.indptr)[users] > 0]
     if users.size == 0:
-        return RankingFigures(n)
+        return RankingMetrics(n)
     lists = _lists(scores_of, train, users, n)
-    found = _found(lists, wanted := test.rows(users), first_liked)
+    found = _find_hits(lists, wanted := test.rows(users), first_liked)
     any_, liked = (_means(*hits, n) for hits in found)
-    return RankingFigures(
+    return RankingMetrics(
         n,
         *any_,
         *liked,
@@ -89,14 +89,14 @@ def _lists(
     scores_of: Callable[[int], Doubles | Floats], train: RatingMatrix, users: Ints, n: int
 ) -> Ints:
     """Give the n best items of each user, best first, −1 where there are no more, (n_users, n)."""
-    lists = np.full((users.size, n), NOTHING)
+    lists = np.full((users.size, n), NO_ITEM)
     for row, user in enumerate(users.tolist()):
         scores = np.ascontiguousarray(scores_of(user), dtype=np.float64)
         kernels.top_n_but(scores, train.row(user)[0], lists[row])  # leaves the other places
     return lists
 
 
-def _found(
+def _find_hits(
     lists: Ints, wanted: RatingMatrix, first_liked: int
 ) -> list[tuple[NDArray[np.bool_], Ints]]:
     """Mark the hits and count what there was to find: of all test items, of the liked ones.
@@ -107,7 +107,7 @@ def _found(
     sought = wanted.users().astype(np.int64) * n_columns + wanted.items
     listed = np.arange(wanted.n_users)[:, np.newaxis] * n_columns + lists
     places = np.minimum(np.searchsorted(sought, listed), sought.size - 1)
-    hits = (sought[places] == listed) & (lists != NOTHING)
+    hits = (sought[places] == listed) & (lists != NO_ITEM)
     is_liked = wanted.levels >= first_liked
     n_liked = np.bincount(wanted.users()[is_liked], minlength=wanted.n_users)
     return [(hits, np.diff(wanted.indptr)), (hits & is_liked[places], n_liked)]
@@ -126,12 +126,12 @@ def _means(hits: NDArray[np.bool_], n_wanted: Ints, n: int) -> tuple[float, floa
 
 
 def _coverage(lists: Ints, n_items: int) -> float:
-    return np.unique(lists[lists != NOTHING]).size / n_items
+    return np.unique(lists[lists != NO_ITEM]).size / n_items
 
 
 def _novelty(lists: Ints, train: RatingMatrix) -> float:
     """Mean over all places that hold an item."""
-    listed = lists[lists != NOTHING]
+    listed = lists[lists != NO_ITEM]
     if listed.size == 0:
         return 0.0
     n_users = max(1, np.count_nonzero(np.diff(train.indptr)))
@@ -139,7 +139,7 @@ def _novelty(lists: Ints, train: RatingMatrix) -> float:
     return float(-np.log2(shares[listed]).mean())
 
 
-def sampled_users(test: RatingMatrix, most: int | None) -> Ints:
+def sample_users(test: RatingMatrix, most: int | None) -> Ints:
     """Choose users with test items, all (None) or an even spread of at most `most` of them."""
     users = np.flatnonzero(np.diff(test.indptr))
     if most is None:

@@ -11,7 +11,7 @@ from recsvc.rbm.rating_scale import RatingScale
 
 
 @dataclass(frozen=True)
-class RatingFigures:
+class RatingMetrics:
     """Of test ratings, each of which counts alike.
 
     rmse         √ of the mean squared error of the expected rating, on the users' scale
@@ -35,7 +35,7 @@ class RatingFigures:
         }
 
 
-def rating_figures(shares: Doubles, levels: Levels, scale: RatingScale) -> RatingFigures:
+def rating_metrics(shares: Doubles, levels: Levels, scale: RatingScale) -> RatingMetrics:
     """Measure predicted distributions of at least one test rating.
 
     shares  (n_ratings, n_levels) predicted before the rating was seen
@@ -44,7 +44,7 @@ def rating_figures(shares: Doubles, levels: Levels, scale: RatingScale) -> Ratin
     values = np.array(scale.values)
     rmse, mae = errors(shares @ values, values[levels])
     calibration = Calibration.of(shares, levels, scale)
-    return RatingFigures(rmse, mae, mean_nll(shares, levels), calibration)
+    return RatingMetrics(rmse, mae, mean_nll(shares, levels), calibration)
 
 
 def errors(expected: Doubles, given: Doubles) -> tuple[float, float]:

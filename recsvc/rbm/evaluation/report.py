@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 from recsvc.rbm.arrays import Ints
-from recsvc.rbm.evaluation.leakage import refuse_leaks
-from recsvc.rbm.evaluation.ranking import RankingFigures, ranking_figures
-from recsvc.rbm.evaluation.rating_accuracy import RatingFigures, rating_figures
-from recsvc.rbm.inference.folded_users import FoldedUsers
+from recsvc.rbm.evaluation.leakage import check_leakage
+from recsvc.rbm.evaluation.ranking import RankingMetrics, ranking_metrics
+from recsvc.rbm.evaluation.rating_accuracy import RatingMetrics, rating_metrics
+from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.ndcg import LIST_LENGTH
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 
 @dataclass(frozen=True)
-class ModelFigures:
+class ModelMetrics:
     """What a model was measured to be.
 
     ratings  None where no test rating was one: interactions alone
@@ -20,8 +20,8 @@ class ModelFigures:
     n_tested how many test ratings and interactions there were
     """
 
-    ratings: RatingFigures | None
-    lists: RankingFigures
+    ratings: RatingMetrics | None
+    lists: RankingMetrics
     n_tested: int
 
     def as_dict(self) -> dict[str, float]:
@@ -35,14 +35,14 @@ class ModelFigures:
         }
 
 
-def model_figures(
-    folded: FoldedUsers,
+def model_metrics(
+    folded: Folded,
     train: RatingMatrix,
     test: RatingMatrix,
     users: Ints,
     *,
     n: int = LIST_LENGTH,
-) -> ModelFigures:
+) -> ModelMetrics:
     """Measure a model on at least one test rating.
 
     folded       its users folded in from their train ratings alone
@@ -51,17 +51,17 @@ def model_figures(
 
     Raises RatingsLeaked where a test rating is among the train ratings.
     """
-    refuse_leaks(train, test)
+    check_leakage(train, test)
     scale = folded.model.scale
-    return ModelFigures(
-        _of_ratings(folded, test.without_interactions(scale)),
-        ranking_figures(folded.scores, train, test, users, n=n, first_liked=scale.first_liked),
+    return ModelMetrics(
+        _rating_metrics(folded, test.rated(scale)),
+        ranking_metrics(folded.scores, train, test, users, n=n, first_liked=scale.first_liked),
         test.n_ratings,
     )
 
 
-def _of_ratings(folded: FoldedUsers, test: RatingMatrix) -> RatingFigures | None:
+def _rating_metrics(folded: Folded, test: RatingMatrix) -> RatingMetrics | None:
     if test.n_ratings == 0:
         return None
     shares = folded.level_probabilities(test.users(), test.items)
-    return rating_figures(shares, test.levels, folded.model.scale)
+    return rating_metrics(shares, test.levels, folded.model.scale)

@@ -6,30 +6,30 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.rbm.evaluation.protocol import Division, Protocol
+from recsvc.rbm.evaluation.protocol import DataSplit, Protocol
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.vocabulary import Vocabulary
 
 
-def by_hash(
+def split_by_hash(
     ratings: RatingMatrix, users: Vocabulary, items: Vocabulary, *, share: float, seed: int
-) -> Division:
-    """Hold out what `validation_share` says: the same ratings in every later snapshot."""
-    is_test = validation_share(ratings, users, items, share=share, split_seed=seed)
-    return _divided(ratings, is_test, Protocol("by_hash", share, seed))
+) -> DataSplit:
+    """Hold out what `validation_flags` says: the same ratings in every later snapshot."""
+    is_test = validation_flags(ratings, users, items, share=share, split_seed=seed)
+    return _split(ratings, is_test, Protocol("by_hash", share, seed))
 
 
-def at_random(ratings: RatingMatrix, *, share: float, seed: int) -> Division:
+def split_at_random(ratings: RatingMatrix, *, share: float, seed: int) -> DataSplit:
     """Hold each rating out with probability `share`, as the published comparisons do."""
     is_test = np.random.default_rng(seed).random(ratings.n_ratings) < share
-    return _divided(ratings, is_test, Protocol("at_random", share, seed))
+    return _split(ratings, is_test, Protocol("at_random", share, seed))
 
 
-def _divided(ratings: RatingMatrix, is_test: NDArray[np.bool_], protocol: Protocol) -> Division:
-    return Division(protocol, ratings.select(~is_test), ratings.select(is_test))
+def _split(ratings: RatingMatrix, is_test: NDArray[np.bool_], protocol: Protocol) -> DataSplit:
+    return DataSplit(protocol, ratings.select(~is_test), ratings.select(is_test))
 
 
-def validation_share(
+def validation_flags(
     ratings: RatingMatrix, users: Vocabulary, items: Vocabulary, *, share: float, split_seed: int
 ) -> NDArray[np.bool_]:
     """Tell which ratings belong to validation, (n_ratings,).

@@ -257,7 +257,7 @@ def finetuning_step(
 
     mean, square            (n_units, n_levels, n_hidden) of the increments' slopes
     bias_mean, bias_square  (n_units, n_levels)
-    scale    what shown ratings count for, as in `predict_hidden_half`
+    scale    what shown ratings count for, as in `predict_withheld`
     rate     learning rate, corrected for the running mean's start at zero
     unbias   1 / (1 − kept_square^steps)
     """

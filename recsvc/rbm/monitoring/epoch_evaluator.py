@@ -8,20 +8,20 @@ from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.functions import AnyPredictor, MachineFunctions
-from recsvc.rbm.monitoring.ranking_sample import MonitoredLists
+from recsvc.rbm.monitoring.ranking_sample import RankingSample
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 MONITORED_USERS = 256
 MONITORED_RATINGS = 2048
-WEIGHED_USERS = 64
-SATURATED = 0.95  # mean P(h = 1), or 1 − it
-ASLEEP = 0.01  # standard deviation of P(h = 1) over users
-COMPARED_WEIGHTS = 128  # of each unit, evenly spread over items and levels
+FREE_ENERGY_USERS = 64
+SATURATED_MEAN = 0.95  # mean P(h = 1), or 1 − it
+DEAD_DEVIATION = 0.01  # standard deviation of P(h = 1) over users
+SIMILARITY_WEIGHTS = 128  # of each unit, evenly spread over items and levels
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnitFigures:
+class UnitMetrics:
     """Figures of an epoch that need no rating but those of the monitored users.
 
     hidden_activity   mean P(h = 1) over users and units
@@ -39,24 +39,24 @@ class UnitFigures:
     unit_similarity: float
 
     @classmethod
-    def of(cls, hidden: Floats, weights: Floats) -> "UnitFigures":
+    def of(cls, hidden: Floats, weights: Floats) -> "UnitMetrics":
         """Measure; hidden (n_users, n_hidden) are P(h = 1) of the monitored users.
 
         weights  (n_items, n_levels, n_hidden)
         """
         means = hidden.mean(axis=0)
-        jammed = np.maximum(means, 1.0 - means) > SATURATED
+        jammed = np.maximum(means, 1.0 - means) > SATURATED_MEAN
         return cls(
             hidden_activity=float(hidden.mean()),
             hidden_certainty=float(np.abs(hidden - 0.5).mean()),
             saturated_units=float(jammed.mean()),
-            dead_units=float((hidden.std(axis=0) < ASLEEP).mean()),
+            dead_units=float((hidden.std(axis=0) < DEAD_DEVIATION).mean()),
             unit_similarity=unit_similarity(weights),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures(UnitFigures):
+class EpochMetrics(UnitMetrics):
     """What an epoch is judged by; it depends on the parameters alone.
 
     train_nll               mean −log p(level | item, V) of train ratings, each left out of its own
@@ -80,7 +80,7 @@ class Figures(UnitFigures):
 
 
 @dataclass(frozen=True)
-class Monitor:
+class EpochEvaluator:
     """Which ratings the error curve is measured on; the same in every epoch.
 
     machine     how parameters are read
@@ -97,7 +97,7 @@ class Monitor:
     train: RatingMatrix
     validation: RatingMatrix
     values: Doubles
-    lists: MonitoredLists | None
+    lists: RankingSample | None
     subset: RatingMatrix
     places: Ints
     weighed: tuple[RatingMatrix, RatingMatrix]
@@ -112,36 +112,38 @@ class Monitor:
         *,
         seed: int,
         first_liked: int | None = None,
-    ) -> "Monitor":
+    ) -> "EpochEvaluator":
         """Choose the monitored users among those who rated anything.
 
         first_liked  the lowest liked level, None for a kind that only rates
         """
         users = np.flatnonzero(np.diff(train.indptr))
         chosen = np.random.default_rng([seed, 0, 1]).permutation(users)[:MONITORED_USERS]
-        subset, few = train.rows(chosen), chosen[:WEIGHED_USERS]
+        subset, few = train.rows(chosen), chosen[:FREE_ENERGY_USERS]
         lists = None
         if first_liked is not None:
-            lists = MonitoredLists.of(train, validation, first_liked, seed=seed)
+            lists = RankingSample.of(train, validation, first_liked, seed=seed)
         rated = validation.select(validation.levels < values.size)
         told = np.flatnonzero(subset.levels < values.size)
         places = told[:: max(1, told.size // MONITORED_RATINGS)]
         weighed = train.rows(few), validation.rows(few)
         return cls(machine, train, rated, values, lists, subset, places, weighed)
 
-    def measure(self, params: Params) -> Figures:
+    def measure(self, params: Params) -> EpochMetrics:
         """Measure parameters; the same ones give the same figures."""
         inputs = self.machine.hidden_inputs(params, self.subset)
         hidden = masked.sigmoid(inputs)
         predictor = self.machine.predictor(params, self.values.size)
         nll, rmse, spread = self._on_validation(params, predictor)
-        of_units = UnitFigures.of(hidden, params.weights)
-        return Figures(
+        of_units = UnitMetrics.of(hidden, params.weights)
+        return EpochMetrics(
             validation_nll=nll,
             validation_rmse=rmse,
             validation_ndcg=self.lists.ndcg(params) if self.lists else None,
             train_nll=self._train_nll(predictor, hidden),
-            train_free_energy=_energy_per_rating(params, self.weighed[0], inputs[:WEIGHED_USERS]),
+            train_free_energy=_energy_per_rating(
+                params, self.weighed[0], inputs[:FREE_ENERGY_USERS]
+            ),
             validation_free_energy=self._validation_energy(params),
             prediction_spread=spread,
             hidden_activity=of_units.hidden_activity,
@@ -201,7 +203,7 @@ def unit_similarity(weights: Floats) -> float:
     flat = weights.reshape(-1, weights.shape[-1])
     if flat.shape[1] < 2:
         return 0.0
-    some = flat[:: max(1, len(flat) // COMPARED_WEIGHTS)].astype(np.float32, copy=False)
+    some = flat[:: max(1, len(flat) // SIMILARITY_WEIGHTS)].astype(np.float32, copy=False)
     largest = np.abs(some).max(axis=0)
     even = some / np.where(largest > 0, largest, 1.0)  # squares of what is left cannot overflow
     norms = np.sqrt(np.einsum("wu,wu->u", even, even))

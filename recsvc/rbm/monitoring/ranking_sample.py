@@ -7,18 +7,18 @@ import numpy as np
 from recsvc.rbm import kernels, thread_pool
 from recsvc.rbm.arrays import Floats, Ints
 from recsvc.rbm.machines import joint
-from recsvc.rbm.ndcg import LIST_LENGTH, NOTHING, discounts
+from recsvc.rbm.ndcg import LIST_LENGTH, NO_ITEM, discounts
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 
-MONITORED_LISTS = 1024
-MOST_SCORES = 2**26  # users times items: 67 users where there are a million items
-SCORES_AT_ONCE = 2**21  # 8 MB a thread
-LEAST_AT_ONCE = 8  # users: fewer would make poor matrix products of a large catalogue
+MAX_USERS = 1024
+MAX_SCORES = 2**26  # users times items: 67 users where there are a million items
+SCORES_PER_BLOCK = 2**21  # 8 MB a thread
+MIN_USERS_PER_BLOCK = 8  # users: fewer would make poor matrix products of a large catalogue
 
 
 @dataclass(frozen=True)
-class MonitoredLists:
+class RankingSample:
     """Whose lists are measured; the same in every epoch. No couplings: hidden units alone.
 
     given        (n_lists rows) train ratings: what lists are made from and leave out
@@ -33,10 +33,10 @@ class MonitoredLists:
     @classmethod
     def of(
         cls, train: RatingMatrix, validation: RatingMatrix, first_liked: int, *, seed: int
-    ) -> "MonitoredLists":
+    ) -> "RankingSample":
         """Choose among the users with a validation rating, fewer where the catalogue is large."""
         users = np.flatnonzero(np.diff(validation.indptr))
-        most = max(1, min(MONITORED_LISTS, MOST_SCORES // max(1, validation.n_items)))
+        most = max(1, min(MAX_USERS, MAX_SCORES // max(1, validation.n_items)))
         chosen = np.random.default_rng([seed, 0, 3]).permutation(users)[:most]
         return cls(train.rows(chosen), validation.rows(chosen), first_liked)
 
@@ -48,9 +48,9 @@ class MonitoredLists:
         if self.wanted.n_users == 0:
             return None
         hidden = joint.hidden_probabilities(params, self.given)
-        at_once = max(LEAST_AT_ONCE, SCORES_AT_ONCE // self.given.n_items)
+        at_once = max(MIN_USERS_PER_BLOCK, SCORES_PER_BLOCK // self.given.n_items)
         blocks = range(0, self.given.n_users, at_once)
-        with thread_pool.pool() as pool:
+        with thread_pool.open_pool() as pool:
             lists = pool.map(
                 lambda start: self._lists(params, hidden[start : start + at_once], start), blocks
             )
@@ -59,7 +59,7 @@ class MonitoredLists:
     def _lists(self, params: Params, hidden: Floats, start: int) -> Ints:
         """List the best items of some users in a row, −1 where there are no more, (n, 10)."""
         scores = joint.list_fields(params, hidden, self.first_liked)
-        lists = np.full((hidden.shape[0], LIST_LENGTH), NOTHING)
+        lists = np.full((hidden.shape[0], LIST_LENGTH), NO_ITEM)
         for row, best in enumerate(lists):
             kernels.top_n_but(scores[row], self.given.row(start + row)[0], best)
         return lists
@@ -67,7 +67,7 @@ class MonitoredLists:
     def _mean_ndcg(self, lists: Ints) -> float:
         n_items, rows = self.wanted.n_items, np.arange(self.wanted.n_users)[:, np.newaxis]
         sought = self.wanted.users().astype(np.int64) * n_items + self.wanted.items
-        hits = np.isin(np.where(lists == NOTHING, NOTHING, rows * n_items + lists), sought)
+        hits = np.isin(np.where(lists == NO_ITEM, NO_ITEM, rows * n_items + lists), sought)
         shares = discounts(LIST_LENGTH)
         n_wanted = np.minimum(LIST_LENGTH, np.diff(self.wanted.indptr))
         gains = np.where(hits, shares, 0.0).sum(axis=1)

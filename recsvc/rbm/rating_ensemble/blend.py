@@ -19,16 +19,16 @@ from recsvc.rbm.machines.masked import softmax
 
 START_POWERS = (0.5, 0.65, 0.0)  # user-oriented, item-oriented, biases: what fits MovieLens
 N_POWERS = 9
-GREATEST_POWER = 2.0
-LEAST_PROBABILITY = 1e-12
-PULL_TO_START = 10.0  # validation ratings that the start's powers count for
-BLOCK = 65_536  # ratings at once while fitting
-NEWTON_STEPS = 20
-CONVERGED = 1e-9
+MAX_POWER = 2.0
+MIN_PROBABILITY = 1e-12
+PRIOR_RATINGS = 10.0  # validation ratings that the start's powers count for
+RATINGS_PER_BLOCK = 65_536  # ratings at once while fitting
+MAX_NEWTON_STEPS = 20
+MIN_NLL_GAIN = 1e-9
 
 
 @dataclass(frozen=True)
-class Answers:
+class ExpertOutputs:
     """What the experts say of n (user, item) pairs, and how often the two are rated.
 
     by_user, by_item          (n, n_levels) level distributions of the two machines
@@ -42,9 +42,9 @@ class Answers:
     user_counts: Ints
     item_counts: Ints
 
-    def part(self, some: slice) -> "Answers":
+    def part(self, some: slice) -> "ExpertOutputs":
         """Give some of the pairs."""
-        return Answers(
+        return ExpertOutputs(
             self.by_user[some],
             self.by_item[some],
             self.by_biases[some],
@@ -55,15 +55,15 @@ class Answers:
     def experts(self) -> Iterator[Doubles]:
         """Give the logarithms of each expert's distributions, (n, n_levels)."""
         for shares in (self.by_user, self.by_item, self.by_biases):
-            yield np.log(np.maximum(shares, LEAST_PROBABILITY))
+            yield np.log(np.maximum(shares, MIN_PROBABILITY))
 
 
 @dataclass(frozen=True)
 class Blend:
     """How much each expert counts.
 
-    powers      (3, 3) of each expert, in the order of `Answers`: at mean log counts, and its slope
-                along the log counts of users and of items
+    powers      (3, 3) of each expert, in the order of `ExpertOutputs`: at mean log counts, and its
+                slope along the log counts of users and of items
     level_bias  (n_levels,) the first 0
     centre      (2,) mean log counts of users and of items where the blend was fitted
     """
@@ -80,7 +80,7 @@ class Blend:
         return cls(powers, np.zeros(n_levels), np.zeros(2))
 
     @classmethod
-    def fit(cls, answers: Answers, levels: Levels) -> "Blend":
+    def fit(cls, answers: ExpertOutputs, levels: Levels) -> "Blend":
         """Find the likeliest powers and biases for validation ratings: a convex problem.
 
         levels  (n,) what the pairs were rated in truth, unknown to both machines
@@ -91,20 +91,20 @@ class Blend:
         centre = np.array([counts.mean() for counts in _log_counts(answers)])
         blend = cls(start.powers, start.level_bias, centre)
         theta = first = blend._theta()
-        nll, step = _newton(blend, answers, levels, theta - first)
-        for _ in range(NEWTON_STEPS):
+        nll, step = _newton_step(blend, answers, levels, theta - first)
+        for _ in range(MAX_NEWTON_STEPS):
             moved = blend._with(theta - step)
-            moved_nll, next_step = _newton(moved, answers, levels, moved._theta() - first)
+            moved_nll, next_step = _newton_step(moved, answers, levels, moved._theta() - first)
             if moved_nll > nll:
                 step = step / 2
                 continue
             gained, theta, nll, step = nll - moved_nll, moved._theta(), moved_nll, next_step
-            if gained < CONVERGED:
+            if gained < MIN_NLL_GAIN:
                 break
         return blend._with(theta)
 
     def level_probabilities(
-        self, answers: Answers, *, knows_user: Flags, knows_item: Flags
+        self, answers: ExpertOutputs, *, knows_user: Flags, knows_item: Flags
     ) -> Doubles:
         """p(level) of each pair, (n, n_levels).
 
@@ -118,15 +118,15 @@ class Blend:
         alone = np.where(knows_user[:, np.newaxis], answers.by_item, answers.by_user)
         return np.where(both, self._blended(answers), alone)
 
-    def _blended(self, answers: Answers) -> Doubles:
+    def _blended(self, answers: ExpertOutputs) -> Doubles:
         """p(level), both machines able to answer."""
-        powers = np.clip(self.powers @ self._conditions(answers), 0.0, GREATEST_POWER)
+        powers = np.clip(self.powers @ self._conditions(answers), 0.0, MAX_POWER)
         inputs = np.broadcast_to(self.level_bias, answers.by_user.shape).copy()
         for power, logarithms in zip(powers, answers.experts(), strict=True):
             inputs += power[:, np.newaxis] * logarithms
         return softmax(inputs)
 
-    def _conditions(self, answers: Answers) -> Doubles:
+    def _conditions(self, answers: ExpertOutputs) -> Doubles:
         """What powers depend on: 1 and the log counts of users and items, (3, n)."""
         users, items = _log_counts(answers)
         return np.stack([np.ones(users.size), users - self.centre[0], items - self.centre[1]])
@@ -140,7 +140,7 @@ class Blend:
         bias = np.concatenate([[0.0], theta[N_POWERS:]])
         return Blend(theta[:N_POWERS].reshape(-1, 3), bias, self.centre)
 
-    def _features(self, answers: Answers) -> Doubles:
+    def _features(self, answers: ExpertOutputs) -> Doubles:
         """What the parameters multiply: (n, n_levels, 9 + n_levels − 1)."""
         conditions = self._conditions(answers).T[:, np.newaxis, :]
         n, n_levels = answers.by_user.shape
@@ -149,7 +149,7 @@ class Blend:
         return np.concatenate([*experts, levels], axis=2)
 
 
-def bell(expected: Doubles, values: Doubles) -> Doubles:
+def discretised_normal(expected: Doubles, values: Doubles) -> Doubles:
     """Shares of levels that fall off like a normal density around expected ratings, (n, n_levels).
 
     expected  (n,)         what biases expect, see `baselines.Biases.predict`
@@ -160,22 +160,22 @@ def bell(expected: Doubles, values: Doubles) -> Doubles:
     return softmax(-0.5 * np.square((values - expected[:, np.newaxis]) / deviation))
 
 
-def _newton(
-    blend: Blend, answers: Answers, levels: Levels, from_start: Doubles
+def _newton_step(
+    blend: Blend, answers: ExpertOutputs, levels: Levels, from_start: Doubles
 ) -> tuple[float, Doubles]:
     """NLL of the ratings plus the pull to the start, and Newton's step along its slope.
 
     from_start  parameters less those of the start
     """
     theta = blend._theta()
-    nll = 0.5 * PULL_TO_START * float(from_start @ from_start)
-    slope = PULL_TO_START * from_start
-    curvature = PULL_TO_START * np.eye(theta.size)
+    nll = 0.5 * PRIOR_RATINGS * float(from_start @ from_start)
+    slope = PRIOR_RATINGS * from_start
+    curvature = PRIOR_RATINGS * np.eye(theta.size)
     for part, given in _blocks(answers, levels):
         features = blend._features(part)
         shares = softmax(np.einsum("nkf,f->nk", features, theta))
         rows = np.arange(given.size)
-        nll -= float(np.log(np.maximum(shares[rows, given], LEAST_PROBABILITY)).sum())
+        nll -= float(np.log(np.maximum(shares[rows, given], MIN_PROBABILITY)).sum())
         expected = np.einsum("nk,nkf->nf", shares, features)
         slope += (expected - features[rows, given]).sum(axis=0)
         deviations = features - expected[:, np.newaxis, :]
@@ -184,13 +184,13 @@ def _newton(
     return nll / levels.size, step
 
 
-def _blocks(answers: Answers, levels: Levels) -> Iterator[tuple[Answers, Levels]]:
+def _blocks(answers: ExpertOutputs, levels: Levels) -> Iterator[tuple[ExpertOutputs, Levels]]:
     """Go through the ratings in bounded memory."""
-    for start in range(0, levels.size, BLOCK):
-        some = slice(start, start + BLOCK)
+    for start in range(0, levels.size, RATINGS_PER_BLOCK):
+        some = slice(start, start + RATINGS_PER_BLOCK)
         yield answers.part(some), levels[some]
 
 
-def _log_counts(answers: Answers) -> tuple[Doubles, Doubles]:
+def _log_counts(answers: ExpertOutputs) -> tuple[Doubles, Doubles]:
     """Logarithms of 1 + count, of users and of items."""
     return np.log1p(answers.user_counts), np.log1p(answers.item_counts)

@@ -16,13 +16,13 @@ from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.machines.masked import Predictor
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_ensemble.blend import Answers, Blend, bell
+from recsvc.rbm.rating_ensemble.blend import Blend, ExpertOutputs, discretised_normal
 from recsvc.rbm.rating_ensemble.fine_tuning import (
-    LEAST_HIDDEN,
-    MOST_WEIGHTS,
+    MAX_WEIGHTS,
+    MIN_HIDDEN,
+    FinetuningConfig,
     FinetuningReport,
     FinetuningState,
-    Settings,
     finetune,
     initial_params,
 )
@@ -33,14 +33,14 @@ USER_STREAM, ITEM_STREAM = 1, 2  # so that the two machines do not begin alike
 
 
 @dataclass(frozen=True)
-class Rater:
+class RatingPredictor:
     """One fine-tuned machine: what folds cases in, and what answers."""
 
     params: Params
     predictor: Predictor
 
     @classmethod
-    def of(cls, params: Params) -> "Rater":
+    def of(cls, params: Params) -> "RatingPredictor":
         """Prepare to answer."""
         return cls(params, Predictor.of(params))
 
@@ -50,7 +50,7 @@ class Rater:
 
 
 @dataclass(frozen=True)
-class Raters:
+class RatingEnsemble:
     """Both machines, and what their blend is made of.
 
     by_user       items are its visible units
@@ -63,8 +63,8 @@ class Raters:
     values        (n_levels,) what the levels stand for
     """
 
-    by_user: Rater
-    by_item: Rater
+    by_user: RatingPredictor
+    by_item: RatingPredictor
     blend: Blend
     item_hidden: Floats
     user_bias: Doubles
@@ -81,12 +81,12 @@ class Raters:
         train: RatingMatrix,
         validation: RatingMatrix,
         values: Doubles,
-    ) -> "Raters":
+    ) -> "RatingEnsemble":
         """Blend two machines that have learned from `train`, by what they say of `validation`."""
         biases = Biases.fit(train, values)
         raters = cls(
-            Rater.of(by_user),
-            Rater.of(by_item),
+            RatingPredictor.of(by_user),
+            RatingPredictor.of(by_item),
             Blend.unfitted(values.size),
             np.empty((0, 0), dtype=np.float32),
             biases.user_bias,
@@ -100,11 +100,11 @@ class Raters:
         answers = raters.answers(hidden, users, users, items, counts[users], in_parallel=True)
         return replace(raters, blend=Blend.fit(answers, validation.levels))
 
-    def answering_from(self, ratings: RatingMatrix) -> "Raters":
+    def answering_from(self, ratings: RatingMatrix) -> "RatingEnsemble":
         """Let the items be as these ratings say; rows are the users of training."""
         return replace(
             self,
-            item_hidden=self.by_item.hidden(ratings.transpose()),
+            item_hidden=self.by_item.hidden(ratings.transposed()),
             item_counts=ratings.item_counts(),
         )
 
@@ -141,7 +141,7 @@ class Raters:
         user_counts: Ints,
         *,
         in_parallel: bool = False,
-    ) -> Answers:
+    ) -> ExpertOutputs:
         """What either machine says.
 
         hidden       (n_cases, width) users folded in
@@ -159,28 +159,32 @@ class Raters:
             self.item_hidden, items, known, in_parallel=in_parallel
         )
         expected = self.mean + user_bias + self.item_bias[items]
-        return Answers(
-            by_user, by_item, bell(expected, self.values), user_counts, self.item_counts[items]
+        return ExpertOutputs(
+            by_user,
+            by_item,
+            discretised_normal(expected, self.values),
+            user_counts,
+            self.item_counts[items],
         )
 
 
-def are_affordable(n_users: int, n_items: int, n_levels: int) -> bool:
+def fits_memory(n_users: int, n_items: int, n_levels: int) -> bool:
     """Tell whether even the smallest machine of either kind stays within bounds of memory."""
-    return LEAST_HIDDEN * n_levels * max(n_users, n_items) <= 2 * MOST_WEIGHTS
+    return MIN_HIDDEN * n_levels * max(n_users, n_items) <= 2 * MAX_WEIGHTS
 
 
-def learn(
+def train_ensemble(
     train: RatingMatrix, validation: RatingMatrix, values: Doubles, *, most_epochs: int, seed: int
-) -> Iterator[FinetuningReport | Raters]:
+) -> Iterator[FinetuningReport | RatingEnsemble]:
     """Fine-tune both machines; yield each epoch's report, and the raters at last.
 
     rows  are users
     """
     learned = []
     for stream, transposed in ((USER_STREAM, False), (ITEM_STREAM, True)):
-        parts = (train.transpose(), validation.transpose()) if transposed else (train, validation)
+        parts = (train.transposed(), validation.transposed()) if transposed else (train, validation)
         data = TrainingData(*parts, values)
-        suited = Settings.suited(data.train, values.size)
+        suited = FinetuningConfig.suited(data.train, values.size)
         settings = replace(suited, epochs=min(suited.epochs, most_epochs))
         rng = np.random.default_rng([seed, 3, stream])
         params = initial_params(data.train, values.size, settings, rng=rng)
@@ -189,4 +193,4 @@ def learn(
             state = reached
             yield report
         learned.append(state.best_params)
-    yield Raters.of(learned[0], learned[1], train, validation, values)
+    yield RatingEnsemble.of(learned[0], learned[1], train, validation, values)

@@ -23,21 +23,21 @@ from recsvc.rbm.machines import masked
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
 from recsvc.rbm.params import Params, base_rates
 from recsvc.rbm.rating_matrix import RatingMatrix
-from recsvc.rbm.training.batches import Batch, deal
+from recsvc.rbm.training.batches import Batch, iter_batches
 from recsvc.rbm.training.trainer import TrainingData
 
-KEPT_MEAN = 0.9
-KEPT_SQUARE = 0.999
+ADAM_BETA1 = 0.9
+ADAM_BETA2 = 0.999
 
-MOST_WEIGHTS = 12_000_000  # each is held five times: 240 MB at most
-LEAST_HIDDEN, MOST_HIDDEN = 16, 320
-MOST_BATCHES = 200
-FEW_RATINGS = 300_000
-STEPS_OF_A_SCALE = 4.0
+MAX_WEIGHTS = 12_000_000  # each is held five times: 240 MB at most
+MIN_HIDDEN, MAX_HIDDEN = 16, 320
+MAX_BATCHES = 200
+SMALL_DATA_RATINGS = 300_000
+REFERENCE_SPAN = 4.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class FinetuningConfig:
     """How to fine-tune. `suited` gives what was found best for a matrix's shape.
 
     n_hidden        hidden units of a machine that starts here
@@ -64,7 +64,7 @@ class Settings:
     patience: int = 2
 
     @classmethod
-    def suited(cls, cases: RatingMatrix, n_levels: int) -> "Settings":
+    def suited(cls, cases: RatingMatrix, n_levels: int) -> "FinetuningConfig":
         """Choose for a matrix whose rows are the cases: users, or items if transposed.
 
         80 hidden units for 80,000 ratings, 160 for 900,000, fewer where units × levels are many:
@@ -72,24 +72,24 @@ class Settings:
         movietweetings. Batches of 64 or 128 cases, larger where they would be more than 200. The
         rest was found on MovieLens (decision 51) and trains without diverging on all of these.
         """
-        usual = FOR_FEW_RATINGS if cases.n_ratings <= FEW_RATINGS else FOR_MANY_RATINGS
+        usual = SMALL_DATA_CONFIG if cases.n_ratings <= SMALL_DATA_RATINGS else LARGE_DATA_CONFIG
         return replace(
             usual,
-            n_hidden=suited_hidden(cases.n_items, cases.n_ratings, n_levels),
-            batch_size=max(usual.batch_size, ceil(cases.n_users / MOST_BATCHES)),
+            n_hidden=choose_n_hidden(cases.n_items, cases.n_ratings, n_levels),
+            batch_size=max(usual.batch_size, ceil(cases.n_users / MAX_BATCHES)),
         )
 
 
-FOR_FEW_RATINGS = Settings()
-FOR_MANY_RATINGS = Settings(epochs=12, batch_size=128, learning_rate=0.003, averaging=0.5)
+SMALL_DATA_CONFIG = FinetuningConfig()
+LARGE_DATA_CONFIG = FinetuningConfig(epochs=12, batch_size=128, learning_rate=0.003, averaging=0.5)
 
 
-def suited_hidden(n_visible: int, n_ratings: int, n_levels: int) -> int:
+def choose_n_hidden(n_visible: int, n_ratings: int, n_levels: int) -> int:
     """Choose more hidden units for more ratings, as far as memory goes; a multiple of 16."""
     by_ratings = max(80.0, 0.18 * np.sqrt(n_ratings))
-    by_memory = MOST_WEIGHTS / max(1, n_visible * n_levels)
+    by_memory = MAX_WEIGHTS / max(1, n_visible * n_levels)
     wanted = int(min(by_ratings, by_memory)) // 16 * 16
-    return min(max(wanted, LEAST_HIDDEN), MOST_HIDDEN)
+    return min(max(wanted, MIN_HIDDEN), MAX_HIDDEN)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class FinetuningState:
 
 
 def initial_params(
-    cases: RatingMatrix, n_levels: int, settings: Settings, *, rng: np.random.Generator
+    cases: RatingMatrix, n_levels: int, settings: FinetuningConfig, *, rng: np.random.Generator
 ) -> Params:
     """Begin at what each visible unit's own shares of levels predict.
 
@@ -155,7 +155,7 @@ def initial_params(
 
 
 def finetune(
-    data: TrainingData, settings: Settings, *, seed: int, state: FinetuningState
+    data: TrainingData, settings: FinetuningConfig, *, seed: int, state: FinetuningState
 ) -> Iterator[tuple[FinetuningReport, FinetuningState]]:
     """Yield a report and the state after every epoch; stop asking to stop.
 
@@ -165,29 +165,29 @@ def finetune(
     Raises Diverged when a parameter stops being finite.
     """
     while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
-        state, report = _after_epoch(state, data, settings, seed=seed)
-        report, state = _judged(report, state, data)
+        state, report = _run_epoch(state, data, settings, seed=seed)
+        report, state = _evaluate_epoch(report, state, data)
         yield report, state
 
 
-def _after_epoch(
-    state: FinetuningState, data: TrainingData, settings: Settings, *, seed: int
+def _run_epoch(
+    state: FinetuningState, data: TrainingData, settings: FinetuningConfig, *, seed: int
 ) -> tuple[FinetuningState, FinetuningReport]:
     """Go through all cases once, moving the state's arrays; nothing is evaluated."""
     epoch, steps = state.epoch + 1, state.steps
     losses = np.zeros(3)
-    for batch in deal(data.train, settings.batch_size, seed=seed, epoch=epoch):
+    for batch in iter_batches(data.train, settings.batch_size, seed=seed, epoch=epoch):
         steps += 1
-        slopes = predict_hidden_half(
+        slopes = predict_withheld(
             state.params, batch, data.values, settings, seed=seed, epoch=epoch
         )
-        take_step(state, batch, slopes, settings, steps=steps)
+        take_adam_step(state, batch, slopes, settings, steps=steps)
         losses += slopes.losses.sum(axis=0)
     if not state.params.is_finite():
         raise Diverged(epoch, settings.learning_rate)
-    _average(state.averaged, state.params, settings.averaging if epoch > 1 else 0.0)
+    _update_average(state.averaged, state.params, settings.averaging if epoch > 1 else 0.0)
     nll, squares = losses[:2] / max(1.0, losses[2])
-    step_of_scale = 1.0 / _in_steps(data.values)[1]
+    step_of_scale = 1.0 / _normalise_values(data.values)[1]
     report = FinetuningReport(
         epoch, settings.learning_rate, float(nll), float(np.sqrt(squares) * step_of_scale)
     )
@@ -195,8 +195,8 @@ def _after_epoch(
 
 
 @dataclass(frozen=True)
-class Slopes:
-    """What predicting the hidden half of a batch says: see `kernels.predict_hidden_half`."""
+class FinetuningGradient:
+    """What predicting the hidden half of a batch says: see `kernels.predict_withheld`."""
 
     shown: np.ndarray
     level_pulls: Floats
@@ -205,15 +205,21 @@ class Slopes:
     losses: Doubles
 
 
-def predict_hidden_half(
-    params: Params, batch: Batch, values: Doubles, settings: Settings, *, seed: int, epoch: int
-) -> Slopes:
+def predict_withheld(
+    params: Params,
+    batch: Batch,
+    values: Doubles,
+    settings: FinetuningConfig,
+    *,
+    seed: int,
+    epoch: int,
+) -> FinetuningGradient:
     """Show a random share of each case's ratings and predict the others from it.
 
     All the chance of fine-tuning is here, but for the order of the cases.
     """
     n_ratings, n_cases, n_hidden = batch.items.size, batch.users.size, params.hidden_bias.size
-    slopes = Slopes(
+    slopes = FinetuningGradient(
         shown=np.empty(n_ratings, dtype=np.bool_),
         level_pulls=np.empty((n_ratings, values.size), dtype=np.float32),
         hidden=np.empty((n_cases, n_hidden), dtype=np.float32),
@@ -226,13 +232,13 @@ def predict_hidden_half(
         params.weights,
         params.visible_bias,
         params.hidden_bias,
-        _in_steps(values)[0],
+        _normalise_values(values)[0],
         batch.indptr,
         batch.items,
         batch.levels,
         keys,
         np.float32(settings.shown_share),
-        _shown_scale(settings),
+        _input_scale(settings),
         np.float32(settings.error_share),
         slopes.shown,
         slopes.level_pulls,
@@ -243,29 +249,34 @@ def predict_hidden_half(
     return slopes
 
 
-def _shown_scale(settings: Settings) -> np.float32:
+def _input_scale(settings: FinetuningConfig) -> np.float32:
     """What shown ratings count for: midway between once and as much as all ratings will."""
     return np.float32(settings.shown_share**-0.5)
 
 
-def _in_steps(values: Doubles) -> tuple[Floats, float]:
+def _normalise_values(values: Doubles) -> tuple[Floats, float]:
     """Give the values as if the scale had five levels, and the factor that this takes.
 
     So the squared error weighs as much beside −log p on a scale of 0 … 10 as on one of 1 … 5.
     """
     span = float(values[-1] - values[0])
-    factor = STEPS_OF_A_SCALE / span if span > 0 else 1.0
+    factor = REFERENCE_SPAN / span if span > 0 else 1.0
     return ((values - values[0]) * factor).astype(np.float32), factor
 
 
-def take_step(
-    state: FinetuningState, batch: Batch, slopes: Slopes, settings: Settings, *, steps: int
+def take_adam_step(
+    state: FinetuningState,
+    batch: Batch,
+    slopes: FinetuningGradient,
+    settings: FinetuningConfig,
+    *,
+    steps: int,
 ) -> None:
     """Move parameters and running means by one step of Adam, in place; `steps` counts this one."""
     params, mean, square = state.params, state.mean, state.square
-    rate = np.float32(settings.learning_rate / (1.0 - KEPT_MEAN**steps))
-    unbias = np.float32(1.0 / (1.0 - KEPT_SQUARE**steps))
-    kept, kept_square = np.float32(KEPT_MEAN), np.float32(KEPT_SQUARE)
+    rate = np.float32(settings.learning_rate / (1.0 - ADAM_BETA1**steps))
+    unbias = np.float32(1.0 / (1.0 - ADAM_BETA2**steps))
+    kept, kept_square = np.float32(ADAM_BETA1), np.float32(ADAM_BETA2)
     kernels.finetuning_step(
         params.weights,
         params.visible_bias,
@@ -281,7 +292,7 @@ def take_step(
         slopes.level_pulls,
         slopes.hidden,
         slopes.hidden_pulls,
-        _shown_scale(settings),
+        _input_scale(settings),
         rate,
         kept,
         kept_square,
@@ -296,18 +307,18 @@ def take_step(
         params.hidden_bias[:] -= rate * mean.hidden_bias / root
 
 
-def _average(averaged: Params, params: Params, kept: float) -> None:
+def _update_average(averaged: Params, params: Params, kept: float) -> None:
     """Let the average keep a share of itself and take the rest from params, in place."""
     for average, now in zip(averaged.arrays().values(), params.arrays().values(), strict=True):
         average *= np.float32(kept)
         average += np.float32(1.0 - kept) * now
 
 
-def _judged(
+def _evaluate_epoch(
     report: FinetuningReport, state: FinetuningState, data: TrainingData
 ) -> tuple[FinetuningReport, FinetuningState]:
     """Measure the averaged parameters and remember them if they are the best so far."""
-    nll, rmse = _on_validation(state.averaged, data)
+    nll, rmse = _validation_metrics(state.averaged, data)
     if rmse is not None and rmse >= state.best_rmse:
         return replace(report, validation_nll=nll, validation_rmse=rmse), state
     judged = replace(
@@ -319,7 +330,9 @@ def _judged(
     return replace(report, validation_nll=nll, validation_rmse=rmse), judged
 
 
-def _on_validation(params: Params, data: TrainingData) -> tuple[float, float] | tuple[None, None]:
+def _validation_metrics(
+    params: Params, data: TrainingData
+) -> tuple[float, float] | tuple[None, None]:
     """NLL and RMSE of validation ratings, predicted exactly from the case's train ratings."""
     asked = data.validation
     if asked.n_ratings == 0:

@@ -14,11 +14,11 @@ from recsvc.rbm.kernels import Deal
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.optimizer import AdamStep
-from recsvc.rbm.training.sampled_softmax import Candidates, Sampling
+from recsvc.rbm.training.sampled_softmax import ItemSampler, SampledItems
 
 N_CHUNKS, CHUNKS_OF_LARGE_BATCHES = 16, 4  # each has hidden inputs of its own for a whole batch
 LARGE_BATCH = 4096
-SAMPLED_EVERY = 16  # ratings; enough to tell where the work is
+WORK_SAMPLING_STEP = 16  # ratings; enough to tell where the work is
 VISIT_COST = 3  # reading and moving an item's weights, counted in ratings
 
 
@@ -54,9 +54,11 @@ class Batch:
         return cls(users, indptr, items, levels, item_indptr, rows, places)
 
 
-def deal(ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int) -> Iterator[Batch]:
+def iter_batches(
+    ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int
+) -> Iterator[Batch]:
     """Deal the users who rated anything into batches; the last one may be smaller."""
-    users = _dealt_users(ratings, seed=seed, epoch=epoch)
+    users = _shuffle_users(ratings, seed=seed, epoch=epoch)
     counts = np.diff(ratings.indptr)[users]
     indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     items = np.empty(ratings.n_ratings, dtype=np.int32)
@@ -74,13 +76,15 @@ def deal(ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int) -> It
         )
 
 
-def deal_by_item(ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int) -> Deal:
+def build_epoch_layout(ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int) -> Deal:
     """Deal the same batches all at once, each of them ordered by item."""
-    users = _dealt_users(ratings, seed=seed, epoch=epoch)
-    return lay_out(ratings, users, batch_size, seed=seed, epoch=epoch)
+    users = _shuffle_users(ratings, seed=seed, epoch=epoch)
+    return build_layout(ratings, users, batch_size, seed=seed, epoch=epoch)
 
 
-def lay_out(ratings: RatingMatrix, users: Ints, batch_size: int, *, seed: int, epoch: int) -> Deal:
+def build_layout(
+    ratings: RatingMatrix, users: Ints, batch_size: int, *, seed: int, epoch: int
+) -> Deal:
     """Lay the batches of some users out, in their order; every one of them rated anything."""
     starts = np.append(np.arange(0, users.size, batch_size), users.size)
     counts = np.diff(ratings.indptr)[users]
@@ -103,7 +107,7 @@ def lay_out(ratings: RatingMatrix, users: Ints, batch_size: int, *, seed: int, e
     return deal
 
 
-def _dealt_users(ratings: RatingMatrix, *, seed: int, epoch: int) -> Ints:
+def _shuffle_users(ratings: RatingMatrix, *, seed: int, epoch: int) -> Ints:
     """Give the users who rated anything in the order of an epoch."""
     rated = np.flatnonzero(np.diff(ratings.indptr))
     return np.random.default_rng([seed, epoch]).permutation(rated)
@@ -112,7 +116,9 @@ def _dealt_users(ratings: RatingMatrix, *, seed: int, epoch: int) -> Ints:
 def _chunk_bounds(ratings: RatingMatrix, n_batches: int, batch_size: int) -> Ints:
     """Cut the items into chunks of about equal work, (n_chunks + 1,)."""
     n_chunks = N_CHUNKS if batch_size <= LARGE_BATCH else CHUNKS_OF_LARGE_BATCHES
-    n_rated = SAMPLED_EVERY * np.bincount(ratings.items[::SAMPLED_EVERY], minlength=ratings.n_items)
+    n_rated = WORK_SAMPLING_STEP * np.bincount(
+        ratings.items[::WORK_SAMPLING_STEP], minlength=ratings.n_items
+    )
     work = np.cumsum(n_rated + VISIT_COST * np.minimum(n_rated, n_batches))
     shares = np.arange(1, n_chunks) / n_chunks
     cuts = np.searchsorted(work, shares * work[-1])
@@ -120,20 +126,20 @@ def _chunk_bounds(ratings: RatingMatrix, n_batches: int, batch_size: int) -> Int
 
 
 @dataclass(frozen=True)
-class Minibatch:
+class JointBatch:
     """What a batch's step is taken with.
 
     items  (n,) rising: those that move, the candidates and what anybody in the batch rated
     """
 
     batch: Batch
-    candidates: Candidates
+    candidates: SampledItems
     items: Ints
     step: AdamStep
     pool: ThreadPoolExecutor
 
 
-def minibatches(
+def iter_joint_batches(
     params: Params,
     ratings: RatingMatrix,
     hyper: Hyperparameters,
@@ -141,19 +147,19 @@ def minibatches(
     learning_rate: float,
     seed: int,
     epoch: int,
-) -> Iterator[Minibatch]:
+) -> Iterator[JointBatch]:
     """Go through all ratings once; the candidates have the weights that the last step left."""
-    with thread_pool.pool() as pool:
-        sampling = Sampling.of(
+    with thread_pool.open_pool() as pool:
+        sampling = ItemSampler.of(
             ratings, hyper.candidates, rng=np.random.default_rng([seed, epoch, 4])
         )
         n_batches = ceil(np.count_nonzero(np.diff(ratings.indptr)) / hyper.batch_size)
-        batches = deal(ratings, hyper.batch_size, seed=seed, epoch=epoch)
+        batches = iter_batches(ratings, hyper.batch_size, seed=seed, epoch=epoch)
         for n_steps, batch in enumerate(batches, 1 + (epoch - 1) * n_batches):
             rng = np.random.default_rng([seed, epoch, 2, n_steps])
             candidates = sampling.candidates(params, rng=rng)
             rated = np.flatnonzero(np.diff(batch.item_indptr))
             items = np.union1d(candidates.items, rated)
-            yield Minibatch(
+            yield JointBatch(
                 batch, candidates, items, AdamStep.at(n_steps, learning_rate, hyper), pool
             )

@@ -20,12 +20,12 @@ from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import optimizer, sampled_softmax, sparsity
-from recsvc.rbm.training.batches import Batch, Minibatch, minibatches
+from recsvc.rbm.training.batches import Batch, JointBatch, iter_joint_batches
 from recsvc.rbm.training.optimizer import Moments
 
 
 @dataclass(frozen=True)
-class HiddenSide:
+class ForwardPass:
     """What the hidden units of a batch were given, and what they say.
 
     kept      (n_batch_ratings,) 1 where a rating was given
@@ -54,17 +54,17 @@ def learn_epoch(
 ) -> None:
     """Go through all ratings once, moving parameters and moments in place."""
     rate = learning_rate
-    for minibatch in minibatches(
+    for minibatch in iter_joint_batches(
         params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch
     ):
-        side = hidden_side(params, minibatch.batch, hyper, seed=seed, epoch=epoch)
-        _move(params, moments, minibatch, side)
-        sparsity.pull(params.hidden_bias, side.active, hyper, learning_rate=rate)
+        side = run_forward_pass(params, minibatch.batch, hyper, seed=seed, epoch=epoch)
+        _take_adam_step(params, moments, minibatch, side)
+        sparsity.apply_sparsity_penalty(params.hidden_bias, side.active, hyper, learning_rate=rate)
 
 
-def hidden_side(
+def run_forward_pass(
     params: Params, batch: Batch, hyper: Hyperparameters, *, seed: int, epoch: int
-) -> HiddenSide:
+) -> ForwardPass:
     """Give each user's hidden units a random part of the ratings; all the chance is here."""
     n_batch, n_hidden = batch.users.size, params.hidden_bias.size
     keys = np.empty(n_batch, dtype=np.uint64)
@@ -89,14 +89,18 @@ def hidden_side(
     mask = np.empty_like(active)
     kernels.drop_units(keys, 1 + np.diff(batch.indptr), hyper.dropout, mask)
     slopes = active * (np.float32(1.0) - active) * mask
-    return HiddenSide(kept, tempers, slopes, active * mask, active)
+    return ForwardPass(kept, tempers, slopes, active * mask, active)
 
 
-def _move(params: Params, moments: Moments, minibatch: Minibatch, side: HiddenSide) -> None:
+def _take_adam_step(
+    params: Params, moments: Moments, minibatch: JointBatch, side: ForwardPass
+) -> None:
     """Take one step down the gradient, in place: log of the partition sum − what was rated."""
     batch, step, items = minibatch.batch, minibatch.step, minibatch.items
     share = np.float32(1.0 / batch.items.size)
-    slopes = sampled_softmax.slopes(minibatch.candidates, batch.indptr, side.hidden, minibatch.pool)
+    slopes = sampled_softmax.partition_gradient(
+        minibatch.candidates, batch.indptr, side.hidden, minibatch.pool
+    )
     rated_weights = np.empty_like(side.hidden)
     nothing = np.zeros_like(params.hidden_bias)
     kernels.hidden_inputs(
@@ -127,8 +131,8 @@ def _move(params: Params, moments: Moments, minibatch: Minibatch, side: HiddenSi
         step.square_kept,
         by_bias,
     )
-    optimizer.move(params.visible_bias, moments, "visible_bias", by_bias, step, rows=items)
-    optimizer.move(params.hidden_bias, moments, "hidden_bias", by_inputs.sum(axis=0), step)
+    optimizer.move_bias(params.visible_bias, moments, "visible_bias", by_bias, step, rows=items)
+    optimizer.move_bias(params.hidden_bias, moments, "hidden_bias", by_inputs.sum(axis=0), step)
 
 
 def _places(items: Ints, candidates: Ints) -> Ints:

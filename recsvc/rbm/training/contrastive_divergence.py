@@ -11,8 +11,8 @@ from recsvc.rbm.kernels import Chain, Deal, Machine, Stride
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import sparsity
-from recsvc.rbm.training.batches import deal_by_item
-from recsvc.rbm.training.schedules import Pace
+from recsvc.rbm.training.batches import build_epoch_layout
+from recsvc.rbm.training.schedules import EpochSettings
 
 
 def learn_epoch(
@@ -20,7 +20,7 @@ def learn_epoch(
     velocity: Params,
     ratings: RatingMatrix,
     hyper: Hyperparameters,
-    now: Pace,
+    now: EpochSettings,
     *,
     seed: int,
     epoch: int,
@@ -29,8 +29,8 @@ def learn_epoch(
 
     Returns how often each level was reconstructed as each other, (n_levels, n_levels).
     """
-    deal = deal_by_item(ratings, hyper.batch_size, seed=seed, epoch=epoch)
-    learner = Learner.of(
+    deal = build_epoch_layout(ratings, hyper.batch_size, seed=seed, epoch=epoch)
+    learner = CDLearner.of(
         params,
         velocity,
         deal,
@@ -43,14 +43,16 @@ def learn_epoch(
         learner.reconstruct(batch, cd_steps=now.cd_steps)
         learner.take_step(batch)
         data_hidden = learner.data_hidden(batch)
-        sparsity.pull(params.hidden_bias, data_hidden, hyper, learning_rate=now.learning_rate)
+        sparsity.apply_sparsity_penalty(
+            params.hidden_bias, data_hidden, hyper, learning_rate=now.learning_rate
+        )
     learner.finish()
     confusions: Ints = learner.chain.confusions.sum(axis=0)
     return confusions
 
 
 @dataclass(frozen=True)
-class Learner:
+class CDLearner:
     """One epoch on its way: begin, then reconstruct and take a step with each batch, finish.
 
     maps       (n_batches + 1, 4) what idle steps make of a weight, see `kernels.idle_maps`
@@ -74,7 +76,7 @@ class Learner:
         learning_rate: float,
         momentum: float,
         weight_decay: float,
-    ) -> "Learner":
+    ) -> "CDLearner":
         """Make ready to move parameters and velocity in place."""
         machine = Machine(
             params.weights,
@@ -88,7 +90,7 @@ class Learner:
         return cls(
             machine=machine,
             deal=deal,
-            chain=_chain(machine, deal),
+            chain=_allocate_chain(machine, deal),
             stride=Stride(
                 np.float32(learning_rate), np.float32(momentum), np.float32(weight_decay)
             ),
@@ -139,7 +141,7 @@ class Learner:
         )
 
 
-def _chain(machine: Machine, deal: Deal) -> Chain:
+def _allocate_chain(machine: Machine, deal: Deal) -> Chain:
     """Give the arrays that the batches use one after another."""
     n_items, n_levels, n_hidden = machine.weights.shape
     n_batch, n_chunks = int(np.diff(deal.starts).max(initial=0)), deal.bounds.size - 1

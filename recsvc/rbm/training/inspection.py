@@ -13,13 +13,13 @@ from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
-from recsvc.rbm.training.optimizer import steps
+from recsvc.rbm.training.optimizer import adam_steps
 from recsvc.rbm.training.trainer import TrainerState
 
-MOST_CASES, MOST_UNITS = 64, 64
-MOST_WEIGHTS = 1 << 13  # looked at, evenly spread; a histogram of more looks the same
+MAX_CASES, MAX_UNITS = 64, 64
+MAX_WEIGHTS = 1 << 13  # looked at, evenly spread; a histogram of more looks the same
 EVERY_EPOCH_UNTIL = 16
-EDGES: Doubles = np.linspace(-8.0, 2.0, 41)  # log₁₀ of magnitudes
+HISTOGRAM_EDGES: Doubles = np.linspace(-8.0, 2.0, 41)  # log₁₀ of magnitudes
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Histogram:
         """Count them; what is not finite is left out."""
         magnitudes = np.abs(numbers[np.isfinite(numbers)]).astype(np.float64)
         orders = np.log10(magnitudes[magnitudes > 0])
-        ends = EDGES[0], EDGES[-1]
-        counts, _ = np.histogram(np.clip(orders, *ends), EDGES.size - 1, ends)
+        ends = HISTOGRAM_EDGES[0], HISTOGRAM_EDGES[-1]
+        counts, _ = np.histogram(np.clip(orders, *ends), HISTOGRAM_EDGES.size - 1, ends)
         return cls(magnitudes.size - orders.size, counts)
 
 
 @dataclass(frozen=True)
-class Watched:
+class Inspection:
     """An epoch's look inside.
 
     activity  (n_cases, n_units) P(h = 1) in 255ths
@@ -57,26 +57,26 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Watch:
+class Inspector:
     """Which cases, units and weights are looked at; the same in every epoch."""
 
     model_kind: ModelKind
     cases: RatingMatrix
 
     @classmethod
-    def of(cls, model_kind: ModelKind, train: RatingMatrix, *, seed: int) -> "Watch":
+    def of(cls, model_kind: ModelKind, train: RatingMatrix, *, seed: int) -> "Inspector":
         """Choose up to 64 cases among those that rated anything, by chance."""
         rated = np.flatnonzero(np.diff(train.indptr))
-        chosen = np.random.default_rng([seed, 0, 1]).permutation(rated)[:MOST_CASES]
+        chosen = np.random.default_rng([seed, 0, 1]).permutation(rated)[:MAX_CASES]
         return cls(model_kind, train.rows(chosen))
 
-    def look(self, state: TrainerState, learning_rate: float) -> Watched:
+    def look(self, state: TrainerState, learning_rate: float) -> Inspection:
         """Look at a trainer's state, of which the last epoch had this learning rate."""
         params = state.params
         hidden = machine_functions(self.model_kind).hidden_probabilities(params, self.cases)
-        shown = np.nan_to_num(hidden[:, watched_units(hidden.shape[1])])
-        places = slice(None, None, stride(params))
-        return Watched(
+        shown = np.nan_to_num(hidden[:, inspection_units(hidden.shape[1])])
+        places = slice(None, None, weight_stride(params))
+        return Inspection(
             np.rint(shown * 255).astype(np.uint8),
             Histogram.of(params.weights.ravel()[places]),
             Histogram.of(self._last_step(state, learning_rate, places)),
@@ -88,10 +88,10 @@ class Watch:
         )
         if not MACHINES[self.model_kind].uses_adam:
             return velocity
-        return learning_rate * steps(velocity, square)
+        return learning_rate * adam_steps(velocity, square)
 
 
-def is_watched(epoch: int) -> bool:
+def is_inspected(epoch: int) -> bool:
     """Tell whether an epoch is looked at: the first 16, half of the next 16, a quarter of 32.
 
     And so on: a job of ten thousand epochs is looked at about ninety times.
@@ -102,14 +102,14 @@ def is_watched(epoch: int) -> bool:
     return epoch % every == 0
 
 
-def watched_units(n_hidden: int) -> Ints:
+def inspection_units(n_hidden: int) -> Ints:
     """Give the numbers of up to 64 hidden units, evenly spread."""
-    return np.unique(np.linspace(0, n_hidden - 1, min(n_hidden, MOST_UNITS)).astype(np.int64))
+    return np.unique(np.linspace(0, n_hidden - 1, min(n_hidden, MAX_UNITS)).astype(np.int64))
 
 
-def stride(params: Params) -> int:
+def weight_stride(params: Params) -> int:
     """Give the distance of the weights looked at; with it, no unit is left out."""
-    apart = -(-params.weights.size // MOST_WEIGHTS) or 1
+    apart = -(-params.weights.size // MAX_WEIGHTS) or 1
     while gcd(apart, params.weights.shape[-1]) > 1:
         apart += 1
     return apart

@@ -10,9 +10,9 @@ from recsvc.rbm.arrays import Floats, Ints
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.params import Params
 
-SQUARE_KEPT = 0.999
-EPSILON = 1e-10
-EVERYTHING = slice(None)
+ADAM_BETA2 = 0.999
+ADAM_EPSILON = 1e-10
+ALL_ROWS = slice(None)
 
 
 @dataclass(frozen=True)
@@ -36,31 +36,31 @@ class AdamStep:
     @classmethod
     def at(cls, n_steps: int, learning_rate: float, hyper: Hyperparameters) -> "AdamStep":
         """Give those of step `n_steps`, counted from 1."""
-        started = sqrt(1.0 - SQUARE_KEPT**n_steps)
+        started = sqrt(1.0 - ADAM_BETA2**n_steps)
         return cls(
             np.float32(learning_rate * started / (1.0 - hyper.momentum**n_steps)),
-            np.float32(EPSILON * started),
+            np.float32(ADAM_EPSILON * started),
             np.float32(learning_rate * hyper.weight_decay),
             np.float32(hyper.momentum),
-            np.float32(SQUARE_KEPT),
+            np.float32(ADAM_BETA2),
         )
 
 
-def steps(mean: Floats, square: Floats) -> Floats:
+def adam_steps(mean: Floats, square: Floats) -> Floats:
     """Mean / √square: Adam's last steps, in units of the learning rate."""
     root: Floats = np.sqrt(square)
-    taken: Floats = np.divide(mean, root + np.float32(EPSILON))
+    taken: Floats = np.divide(mean, root + np.float32(ADAM_EPSILON))
     return taken
 
 
-def move(
+def move_bias(
     bias: Floats,
     moments: Moments,
     name: Literal["visible_bias", "hidden_bias"],
     slope: Floats,
     step: AdamStep,
     *,
-    rows: Ints | slice = EVERYTHING,
+    rows: Ints | slice = ALL_ROWS,
 ) -> None:
     """Move some rows of a bias and of its moments, in place; a bias does not decay.
 

@@ -32,15 +32,15 @@ from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import optimizer, sampled_softmax, sparsity
-from recsvc.rbm.training.batches import Batch, minibatches
+from recsvc.rbm.training.batches import Batch, iter_joint_batches
 from recsvc.rbm.training.optimizer import AdamStep, Moments
-from recsvc.rbm.training.sampled_softmax import Candidates
+from recsvc.rbm.training.sampled_softmax import SampledItems
 
-KEPT_FIELDS = 1 << 24  # of a batch: 64 MiB; where there are more, they are computed twice
+MAX_CACHED_FIELDS = 1 << 24  # of a batch: 64 MiB; where there are more, they are computed twice
 
 
 @dataclass(frozen=True)
-class Chain:
+class ReplicatedChain:
     """Where the chain began and where it has come to.
 
     tempers       (n_batch,) what each rating of a user counts
@@ -68,10 +68,10 @@ def learn_epoch(
 ) -> None:
     """Go through all ratings once, moving parameters and moments in place."""
     rate = learning_rate
-    for minibatch in minibatches(
+    for minibatch in iter_joint_batches(
         params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch
     ):
-        chain = dream(
+        chain = run_gibbs_chain(
             params,
             minibatch.candidates,
             minibatch.batch,
@@ -80,8 +80,10 @@ def learn_epoch(
             epoch=epoch,
             cd_steps=cd_steps,
         )
-        move(params, moments, minibatch.batch, chain, minibatch.items, minibatch.step)
-        sparsity.pull(params.hidden_bias, chain.data_hidden, hyper, learning_rate=rate)
+        take_adam_step(params, moments, minibatch.batch, chain, minibatch.items, minibatch.step)
+        sparsity.apply_sparsity_penalty(
+            params.hidden_bias, chain.data_hidden, hyper, learning_rate=rate
+        )
 
 
 def draw_counts(n_ratings: Ints) -> Ints:
@@ -90,16 +92,16 @@ def draw_counts(n_ratings: Ints) -> Ints:
     return counts.astype(np.int64)
 
 
-def dream(
+def run_gibbs_chain(
     params: Params,
-    candidates: Candidates,
+    candidates: SampledItems,
     batch: Batch,
     pool: ThreadPoolExecutor,
     *,
     seed: int,
     epoch: int,
     cd_steps: int,
-) -> Chain:
+) -> ReplicatedChain:
     """Run the Gibbs chain of CD-k; all its chance is here.
 
     Hidden states are sampled, and pairs given them; the last half-step keeps probabilities [H10
@@ -111,19 +113,19 @@ def dream(
     indptr = np.concatenate([[0], np.cumsum(n_draws)])
     keys = np.empty(batch.users.size, dtype=np.uint64)
     kernels.streams(seed, epoch, batch.users, keys)
-    data_hidden = probabilities = _hidden(params, batch, tempers)
+    data_hidden = probabilities = _hidden_probabilities(params, batch, tempers)
     states, drawn = np.empty_like(data_hidden), batch
     for round_ in range(cd_steps):
         first = round_ * (states.shape[1] + 2 * n_draws)
         kernels.draw_units(probabilities, keys, first, states)
         pairs = draw_pairs(candidates, states, keys, first + states.shape[1], indptr, pool)
-        drawn = _as_batch(pairs, candidates, batch.users, indptr, params)
-        probabilities = _hidden(params, drawn, np.ones_like(tempers))
-    return Chain(tempers, data_hidden, drawn, probabilities)
+        drawn = _build_batch(pairs, candidates, batch.users, indptr, params)
+        probabilities = _hidden_probabilities(params, drawn, np.ones_like(tempers))
+    return ReplicatedChain(tempers, data_hidden, drawn, probabilities)
 
 
 def draw_pairs(
-    candidates: Candidates,
+    candidates: SampledItems,
     states: Floats,
     keys: Keys,
     first_draws: Ints,
@@ -139,11 +141,11 @@ def draw_pairs(
     indptr   (n_batch + 1,) user b makes the draws indptr[b] : indptr[b + 1]
     returns  (n_draws,) place · n_levels + level, the place among the candidates
     """
-    kept = states.shape[0] * candidates.bias.size <= KEPT_FIELDS
+    kept = states.shape[0] * candidates.bias.size <= MAX_CACHED_FIELDS
     n_levels = candidates.bias.shape[1]
 
     def weigh(own: slice) -> tuple[Floats, Doubles, Floats | None]:
-        masses, most, _ = sampled_softmax.exponentials(candidates, own, states)
+        masses, most, _ = sampled_softmax.chunk_exponentials(candidates, own, states)
         return most, masses.sum(axis=1, dtype=np.float64), masses if kept else None
 
     parts = list(pool.map(weigh, candidates.chunks()))
@@ -157,15 +159,20 @@ def draw_pairs(
     def choose(chunk: int, own: slice) -> None:
         masses = parts[chunk][2]
         if masses is None:
-            masses = sampled_softmax.exponentials(candidates, own, states)[0]
+            masses = sampled_softmax.chunk_exponentials(candidates, own, states)[0]
         kernels.draw_pairs(masses, indptr, chunk, chunks, shares, own.start * n_levels, pairs)
 
     list(pool.map(choose, range(len(parts)), candidates.chunks()))
     return pairs
 
 
-def move(
-    params: Params, moments: Moments, batch: Batch, chain: Chain, items: Ints, step: AdamStep
+def take_adam_step(
+    params: Params,
+    moments: Moments,
+    batch: Batch,
+    chain: ReplicatedChain,
+    items: Ints,
+    step: AdamStep,
 ) -> None:
     """Take one step of Adam, in place, down the slope of −Σ_u (N_u / M_u) log p(m_u) / Σ_u N_u.
 
@@ -200,12 +207,14 @@ def move(
     by_bias = _pair_counts(drawn, per_draw, shape)
     by_bias -= _pair_counts(batch, np.full_like(per_draw, each), shape)
     by_hidden = per_draw @ (chain.model_hidden - chain.data_hidden)
-    optimizer.move(params.visible_bias, moments, "visible_bias", by_bias[items], step, rows=items)
-    optimizer.move(params.hidden_bias, moments, "hidden_bias", by_hidden, step)
+    optimizer.move_bias(
+        params.visible_bias, moments, "visible_bias", by_bias[items], step, rows=items
+    )
+    optimizer.move_bias(params.hidden_bias, moments, "hidden_bias", by_hidden, step)
 
 
-def _as_batch(
-    pairs: Ints, candidates: Candidates, users: Ints, indptr: Ints, params: Params
+def _build_batch(
+    pairs: Ints, candidates: SampledItems, users: Ints, indptr: Ints, params: Params
 ) -> Batch:
     """Lay drawn pairs out as ratings are; `indptr` tells whose they are."""
     n_items, n_levels, _ = params.weights.shape
@@ -214,7 +223,7 @@ def _as_batch(
     return Batch.of(users, indptr, items, levels.astype(np.uint8), n_items=n_items)
 
 
-def _hidden(params: Params, batch: Batch, tempers: Doubles) -> Floats:
+def _hidden_probabilities(params: Params, batch: Batch, tempers: Doubles) -> Floats:
     """P(h = 1 | what each user of a batch has), each pair counting as often as it is tempered."""
     inputs = np.empty((batch.users.size, params.hidden_bias.size), dtype=np.float32)
     nothing = np.zeros_like(params.hidden_bias)

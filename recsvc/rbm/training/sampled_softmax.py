@@ -21,7 +21,7 @@ POPULARITY_POWER = 0.75  # of how often an item was chosen, in its chance to be 
 
 
 @dataclass(frozen=True)
-class Candidates:
+class SampledItems:
     """The items whose pairs make up a batch's partition sum.
 
     items    (n_candidates,) rising
@@ -45,7 +45,7 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Sampling:
+class ItemSampler:
     """How an epoch's candidates are drawn: all items, or what is popular rather than what is not.
 
     Item i is drawn with chance π_i ~ (times it was chosen)^¾, at most 1, and stands for 1/π_i of
@@ -63,27 +63,27 @@ class Sampling:
     ends: Doubles
 
     @classmethod
-    def of(cls, ratings: RatingMatrix, most: int, *, rng: np.random.Generator) -> "Sampling":
+    def of(cls, ratings: RatingMatrix, most: int, *, rng: np.random.Generator) -> "ItemSampler":
         """Take all items, or about `most` of them."""
         n_items = ratings.n_items
         if n_items <= most:
             return cls(np.ones(n_items), np.arange(n_items), np.arange(1.0, 1.0 + n_items))
         popularity = np.power(ratings.item_counts() + 1.0, POPULARITY_POWER).astype(np.float64)
-        chances = _capped(popularity, most)
+        chances = _cap_chances(popularity, most)
         order = rng.permutation(n_items)
         return cls(chances, order, np.cumsum(chances[order]))
 
-    def candidates(self, params: Params, *, rng: np.random.Generator) -> Candidates:
+    def candidates(self, params: Params, *, rng: np.random.Generator) -> SampledItems:
         """Draw those of one batch."""
         if self.chances.min() == 1.0:
-            return Candidates(self.order, params.weights, params.visible_bias)
+            return SampledItems(self.order, params.weights, params.visible_bias)
         points = np.arange(rng.random(), self.ends[-1], 1.0)
         items = np.unique(self.order[np.searchsorted(self.ends, points, side="right")])
         bias = params.visible_bias[items] - np.log(self.chances[items, np.newaxis])
-        return Candidates(items, params.weights[items], bias.astype(np.float32))
+        return SampledItems(items, params.weights[items], bias.astype(np.float32))
 
 
-def _capped(sizes: Doubles, total: float) -> Doubles:
+def _cap_chances(sizes: Doubles, total: float) -> Doubles:
     """Give chances proportional to `sizes`, none above 1, that add up to `total`."""
     chances = np.zeros_like(sizes)
     free = np.ones(sizes.size, dtype=np.bool_)
@@ -97,7 +97,7 @@ def _capped(sizes: Doubles, total: float) -> Doubles:
 
 
 @dataclass(frozen=True)
-class Slopes:
+class PartitionGradient:
     """Of the mean of log Σ_a e^(field of a) over the batch's ratings.
 
     weights  (n_candidates, n_levels, n_hidden)
@@ -110,9 +110,9 @@ class Slopes:
     hidden: Floats
 
 
-def slopes(
-    candidates: Candidates, indptr: Ints, hidden: Floats, pool: ThreadPoolExecutor
-) -> Slopes:
+def partition_gradient(
+    candidates: SampledItems, indptr: Ints, hidden: Floats, pool: ThreadPoolExecutor
+) -> PartitionGradient:
     """By a field: Σ_u N_u p(a | h_u) / N, and on from there [SH09].
 
     indptr  (n_batch + 1,) user b of the batch has the ratings indptr[b] : indptr[b + 1]
@@ -121,7 +121,7 @@ def slopes(
     shares = np.diff(indptr).astype(np.float32) / np.float32(indptr[-1])
     chunks = candidates.chunks()
     parts, most, sums = zip(
-        *pool.map(lambda own: exponentials(candidates, own, hidden), chunks), strict=True
+        *pool.map(lambda own: chunk_exponentials(candidates, own, hidden), chunks), strict=True
     )
     scales = np.exp(np.array(most) - np.max(most, axis=0))
     scales *= shares / np.einsum("cu,cu->u", scales, np.array(sums))
@@ -134,7 +134,7 @@ def slopes(
         return by_hidden
 
     by_hidden = np.sum(list(pool.map(finish, chunks, parts, scales)), axis=0)
-    return Slopes(by_weights, by_bias, by_hidden)
+    return PartitionGradient(by_weights, by_bias, by_hidden)
 
 
 def _pairs(weights: Floats) -> Floats:
@@ -142,8 +142,8 @@ def _pairs(weights: Floats) -> Floats:
     return weights.reshape(-1, weights.shape[2])
 
 
-def exponentials(
-    candidates: Candidates, own: slice, hidden: Floats
+def chunk_exponentials(
+    candidates: SampledItems, own: slice, hidden: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """e^(field − most) of a chunk's pairs, while its fields are in the cache.
 

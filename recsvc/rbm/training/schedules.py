@@ -5,13 +5,13 @@ from math import cos, pi
 
 from recsvc.rbm.hyperparameters import Hyperparameters
 
-LAST_SHARE = 0.1  # of the learning rate, where it falls by a cosine
-AFTER_ROLLBACK = 0.1  # of the rate that made training diverge
-USUAL_PATIENCE = Hyperparameters().patience
+FINAL_RATE_SHARE = 0.1  # of the learning rate, where it falls by a cosine
+ROLLBACK_RATE_FACTOR = 0.1  # of the rate that made training diverge
+DEFAULT_PATIENCE = Hyperparameters().patience
 
 
 @dataclass(frozen=True)
-class Pace:
+class EpochSettings:
     """The values of one epoch."""
 
     learning_rate: float
@@ -19,7 +19,9 @@ class Pace:
     cd_steps: int
 
 
-def pace(hyper: Hyperparameters, epoch: int, *, halvings: int = 0, rollbacks: int = 0) -> Pace:
+def epoch_settings(
+    hyper: Hyperparameters, epoch: int, *, halvings: int = 0, rollbacks: int = 0
+) -> EpochSettings:
     """Give the values of an epoch, counted from 1.
 
     halvings   of "plateau", so far: see `training.TrainerState`
@@ -28,10 +30,10 @@ def pace(hyper: Hyperparameters, epoch: int, *, halvings: int = 0, rollbacks: in
     The momentum starts low, while the first gradients are large [H10 section 9]; the chain may
     be longer in the last third, when large weights mix slowly [S07 section 5].
     """
-    rate = hyper.learning_rate * AFTER_ROLLBACK**rollbacks
+    rate = hyper.learning_rate * ROLLBACK_RATE_FACTOR**rollbacks
     late = epoch > hyper.epochs * 2 // 3
-    return Pace(
-        learning_rate=rate * _share_of_rate(hyper, epoch, halvings),
+    return EpochSettings(
+        learning_rate=rate * _rate_share(hyper, epoch, halvings),
         momentum=hyper.initial_momentum if epoch <= hyper.momentum_epoch else hyper.momentum,
         cd_steps=max(hyper.cd_steps, hyper.final_cd_steps) if late else hyper.cd_steps,
     )
@@ -51,14 +53,14 @@ def longest_flat_start(hyper: Hyperparameters) -> int:
     Small weights must first grow apart. So long training waits, or longer by a patience that is
     longer than usual.
     """
-    return hyper.warm_up_epochs + min(hyper.patience, USUAL_PATIENCE)
+    return hyper.warm_up_epochs + min(hyper.patience, DEFAULT_PATIENCE)
 
 
-def _share_of_rate(hyper: Hyperparameters, epoch: int, halvings: int) -> float:
+def _rate_share(hyper: Hyperparameters, epoch: int, halvings: int) -> float:
     """Give what share of the learning rate an epoch has."""
     if hyper.learning_rate_schedule == "cosine":
         done = epoch / hyper.epochs
-        return LAST_SHARE + (1.0 - LAST_SHARE) * 0.5 * (1.0 + cos(pi * done))
+        return FINAL_RATE_SHARE + (1.0 - FINAL_RATE_SHARE) * 0.5 * (1.0 + cos(pi * done))
     if hyper.learning_rate_schedule == "step":
         return 0.5 ** min(2, (epoch - 1) * 3 // hyper.epochs)
     if hyper.learning_rate_schedule == "plateau":

@@ -6,7 +6,7 @@ from recsvc.rbm.arrays import Floats
 from recsvc.rbm.hyperparameters import Hyperparameters
 
 
-def pull(
+def apply_sparsity_penalty(
     hidden_bias: Floats, active: Floats, hyper: Hyperparameters, *, learning_rate: float
 ) -> None:
     """Move the hidden biases towards the wanted activity, in place; a target of 0 moves nothing.

@@ -12,7 +12,7 @@ from recsvc.rbm.arrays import Doubles, Floats
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model_kind import MACHINES, Learner, ModelKind
-from recsvc.rbm.monitoring.epoch_evaluator import Figures, Monitor
+from recsvc.rbm.monitoring.epoch_evaluator import EpochEvaluator, EpochMetrics
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
@@ -22,10 +22,10 @@ from recsvc.rbm.training import (
     optimizer,
     replicated_softmax,
 )
-from recsvc.rbm.training.schedules import Pace, pace, plateau_epochs
+from recsvc.rbm.training.schedules import EpochSettings, epoch_settings, plateau_epochs
 
-AS_THE_SCALE_HAS_IT = -1
-STEPPED_WEIGHTS = 512  # of each hidden unit, to tell the length of a step
+FIRST_LIKED_FROM_SCALE = -1
+RATIO_WEIGHTS = 512  # of each hidden unit, to tell the length of a step
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class TrainingData:
     train: RatingMatrix
     validation: RatingMatrix
     values: Doubles
-    first_liked: int = AS_THE_SCALE_HAS_IT
+    first_liked: int = FIRST_LIKED_FROM_SCALE
 
     def __post_init__(self) -> None:
-        if self.first_liked == AS_THE_SCALE_HAS_IT:
+        if self.first_liked == FIRST_LIKED_FROM_SCALE:
             scale = RatingScale(tuple(self.values.tolist())) if self.values.size else None
             object.__setattr__(self, "first_liked", scale.first_liked if scale else 0)
 
@@ -54,7 +54,7 @@ class TrainingData:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochReport(Figures):
+class EpochReport(EpochMetrics):
     """One point of the error curve. Epoch 0 is the machine before its first step.
 
     reconstruction_error    RMSE between ratings and their one-step reconstructions
@@ -81,7 +81,7 @@ class EpochReport(Figures):
         return all(isfinite(figure) for figure in vars(self).values() if figure is not None)
 
 
-class Reconstructions(NamedTuple):
+class ReconstructionMetrics(NamedTuple):
     """What the Gibbs chains of an epoch made of the ratings, as EpochReport has it."""
 
     error: float | None = None
@@ -138,35 +138,37 @@ def train(
     When a parameter stops being finite, training goes on from the best epoch at a tenth of the
     rate, `hyper.rollbacks` times; then it raises Diverged.
     """
-    monitor = monitor_of(data, model_kind, seed=seed)
+    monitor = build_evaluator(data, model_kind, seed=seed)
     if state.epoch == 0:
-        state, report = _judged(
+        state, report = _evaluate_epoch(
             state,
             monitor,
             hyper,
-            Pace(0.0, 0.0, 0),
+            EpochSettings(0.0, 0.0, 0),
             epoch=0,
             largest_weight=state.params.largest_weight(),
         )
         yield report, state
-    while state.epoch < hyper.epochs and not _stalled(state, hyper):
+    while state.epoch < hyper.epochs and not _is_stalled(state, hyper):
         epoch = state.epoch + 1
-        now = pace(hyper, epoch, halvings=state.halvings, rollbacks=state.rollbacks)
+        now = epoch_settings(hyper, epoch, halvings=state.halvings, rollbacks=state.rollbacks)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
-            reached = _after_epoch(state, data, hyper, now, monitor, seed, model_kind)
+            reached = _run_epoch(state, data, hyper, now, monitor, seed, model_kind)
         if reached is None:
             if state.rollbacks == hyper.rollbacks or not state.best_params.is_finite():
                 raise Diverged(epoch, now.learning_rate)
-            back = _rolled_back(state, epoch)
+            back = _roll_back(state, epoch)
             largest = back.params.largest_weight()
-            reached = _judged(back, monitor, hyper, now, epoch=epoch, largest_weight=largest)
+            reached = _evaluate_epoch(
+                back, monitor, hyper, now, epoch=epoch, largest_weight=largest
+            )
         state, report = reached
         yield report, state
 
 
-def monitor_of(data: TrainingData, model_kind: ModelKind, *, seed: int) -> Monitor:
+def build_evaluator(data: TrainingData, model_kind: ModelKind, *, seed: int) -> EpochEvaluator:
     """Give what measures every epoch of a run on this data."""
-    return Monitor.of(
+    return EpochEvaluator.of(
         machine_functions(model_kind),
         data.train,
         data.validation,
@@ -176,12 +178,12 @@ def monitor_of(data: TrainingData, model_kind: ModelKind, *, seed: int) -> Monit
     )
 
 
-def _after_epoch(
+def _run_epoch(
     state: TrainerState,
     data: TrainingData,
     hyper: Hyperparameters,
-    now: Pace,
-    monitor: Monitor,
+    now: EpochSettings,
+    monitor: EpochEvaluator,
     seed: int,
     model_kind: ModelKind,
 ) -> tuple[TrainerState, EpochReport] | None:
@@ -192,7 +194,9 @@ def _after_epoch(
     largest = state.params.largest_weight()  # one look at all weights tells this, too
     if not (isfinite(largest) and state.params.has_finite_biases()):
         return None
-    reached, report = _judged(state, monitor, hyper, now, epoch=epoch, largest_weight=largest)
+    reached, report = _evaluate_epoch(
+        state, monitor, hyper, now, epoch=epoch, largest_weight=largest
+    )
     report = replace(
         report,
         update_to_weight_ratio=update_to_weight_ratio(state, now.learning_rate, model_kind),
@@ -202,7 +206,7 @@ def _after_epoch(
     return (reached, report) if report.is_finite() else None
 
 
-def _rolled_back(state: TrainerState, epoch: int) -> TrainerState:
+def _roll_back(state: TrainerState, epoch: int) -> TrainerState:
     """Stand at the best epoch again, at rest."""
     rest = state.params.zeros_like(), state.params.zeros_like()
     return replace(
@@ -219,11 +223,11 @@ def learn_epoch(
     state: TrainerState,
     data: TrainingData,
     hyper: Hyperparameters,
-    now: Pace,
+    now: EpochSettings,
     *,
     seed: int,
     epoch: int,
-) -> Reconstructions:
+) -> ReconstructionMetrics:
     """Go through all train ratings once, moving the state's arrays; nothing is evaluated."""
     confusions = contrastive_divergence.learn_epoch(
         state.params, state.velocity, data.train, hyper, now, seed=seed, epoch=epoch
@@ -232,18 +236,18 @@ def learn_epoch(
     squared_error = np.einsum("gm,gm,gm->", confusions, errors, errors)
     n_ratings = data.train.n_ratings
     kept = float(np.trace(confusions) / n_ratings)
-    return Reconstructions(float(np.sqrt(squared_error / n_ratings)), kept)
+    return ReconstructionMetrics(float(np.sqrt(squared_error / n_ratings)), kept)
 
 
 def learn_joint_epoch(
     state: TrainerState,
     data: TrainingData,
     hyper: Hyperparameters,
-    now: Pace,
+    now: EpochSettings,
     *,
     seed: int,
     epoch: int,
-) -> Reconstructions:
+) -> ReconstructionMetrics:
     """Do the same for a joint machine, which does not measure its reconstructions."""
     moments = optimizer.Moments(state.velocity, state.square)
     if hyper.objective == "contrastive":
@@ -257,7 +261,7 @@ def learn_joint_epoch(
             seed=seed,
             epoch=epoch,
         )
-        return Reconstructions()
+        return ReconstructionMetrics()
     conditional_likelihood.learn_epoch(
         state.params,
         moments,
@@ -267,16 +271,16 @@ def learn_joint_epoch(
         seed=seed,
         epoch=epoch,
     )
-    return Reconstructions()
+    return ReconstructionMetrics()
 
 
-LEARNERS: dict[Learner, Callable[..., Reconstructions]] = {
+LEARNERS: dict[Learner, Callable[..., ReconstructionMetrics]] = {
     "masked": learn_epoch,
     "joint": learn_joint_epoch,
 }
 
 
-def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
+def _is_stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
     """Tell whether waiting is over.
 
     Small weights grow slowly at first and the curve is flat until they break the symmetry, so
@@ -285,11 +289,11 @@ def _stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
     return state.epoch - max(state.best_epoch, hyper.warm_up_epochs) >= hyper.patience
 
 
-def _judged(
+def _evaluate_epoch(
     state: TrainerState,
-    monitor: Monitor,
+    monitor: EpochEvaluator,
     hyper: Hyperparameters,
-    now: Pace,
+    now: EpochSettings,
     *,
     epoch: int,
     largest_weight: float,
@@ -331,7 +335,7 @@ def _judged(
     return judged, report
 
 
-def _is_better(figures: Figures, state: TrainerState) -> bool:
+def _is_better(figures: EpochMetrics, state: TrainerState) -> bool:
     """Let lists decide where they are measured, and the NLL among equals; the last, by neither."""
     ndcg, nll = figures.validation_ndcg, figures.validation_nll
     if ndcg is not None and ndcg != state.best_ndcg:
@@ -350,16 +354,16 @@ def update_to_weight_ratio(
     state: TrainerState, learning_rate: float, model_kind: ModelKind
 ) -> float:
     """RMS of the last step, taken at this learning rate, over RMS of the weights."""
-    weights, step = _some(state.params.weights), _some(state.velocity.weights)
+    weights, step = _sample_weights(state.params.weights), _sample_weights(state.velocity.weights)
     if MACHINES[model_kind].uses_adam:
-        step = learning_rate * optimizer.steps(step, _some(state.square.weights))
+        step = learning_rate * optimizer.adam_steps(step, _sample_weights(state.square.weights))
     return _rms(step) / _rms(weights)
 
 
-def _some(weights: Floats) -> Floats:
+def _sample_weights(weights: Floats) -> Floats:
     """Take up to 512 items and levels, evenly spread, of all hidden units, (n, n_hidden)."""
     flat = weights.reshape(-1, weights.shape[-1])
-    return flat[:: -(-len(flat) // STEPPED_WEIGHTS) or 1]
+    return flat[:: -(-len(flat) // RATIO_WEIGHTS) or 1]
 
 
 def _rms(array: Floats) -> float:

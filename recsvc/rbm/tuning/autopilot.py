@@ -14,7 +14,7 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import ModelKind
 from recsvc.rbm.params import Params
 from recsvc.rbm.training.schedules import longest_flat_start
-from recsvc.rbm.training.trainer import TrainingData, monitor_of
+from recsvc.rbm.training.trainer import TrainingData, build_evaluator
 
 MOST_TRIES = 6
 LEAST_GAIN = 1e-6  # a smaller one is rounding
@@ -38,7 +38,7 @@ def next_change(findings: Sequence[Finding], tried: Collection[Tried]) -> Change
     return None
 
 
-def changes_to_skip(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
+def not_again(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
     """Give what need not be tried: what was kept, and what has failed since the last of those.
 
     What failed before it may help now.
@@ -49,7 +49,7 @@ def changes_to_skip(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
     return [change for place, (change, kept) in enumerate(tried) if kept or place > last_kept]
 
 
-def comparison_epoch(hyper: Hyperparameters, before: RunRecord) -> int:
+def compared_at(hyper: Hyperparameters, before: RunRecord) -> int:
     """Give the epoch at which a changed run is compared with the one before it.
 
     By then its flat start is over, and so is the time in which the one before got any better.
@@ -69,7 +69,7 @@ def is_better(changed: RunRecord, before: RunRecord, *, epoch: int) -> bool:
     """
     ours, theirs = _best(changed, epoch), _best(before, epoch)
     if _differ("leave_out", changed, before) and before.loss_without is not None:
-        theirs = before.loss_without.get(_setting("leave_out", changed), theirs)
+        theirs = before.loss_without.get(_chosen("leave_out", changed), theirs)
     if not before.makes_lists and _differ("scaling", changed, before):
         ours, theirs = ours / _first(changed), theirs / _first(before)
     return ours < (1.0 - LEAST_GAIN) * theirs
@@ -79,8 +79,8 @@ def loss_of(
     params: Params, data: TrainingData, model_kind: ModelKind, *, seed: int
 ) -> float | None:
     """Give what a run with these parameters is compared by, on this data; None if no number."""
-    figures = monitor_of(data, model_kind, seed=seed).measure(params)
-    loss = RunRecord.from_rows([{"epoch": 0, **vars(figures)}]).loss.values
+    figures = build_evaluator(data, model_kind, seed=seed).measure(params)
+    loss = RunRecord.of([{"epoch": 0, **vars(figures)}]).loss.values
     return float(loss[0]) if loss.size else None
 
 
@@ -99,10 +99,10 @@ def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:
 
 
 def _differ(hyperparameter: str, run: RunRecord, other: RunRecord) -> bool:
-    return _setting(hyperparameter, run) != _setting(hyperparameter, other)
+    return _chosen(hyperparameter, run) != _chosen(hyperparameter, other)
 
 
-def _setting(hyperparameter: str, run: RunRecord) -> str:
+def _chosen(hyperparameter: str, run: RunRecord) -> str:
     return str(getattr(run.hyper or run.usual, hyperparameter))
 
 

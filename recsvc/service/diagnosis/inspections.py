@@ -12,7 +12,7 @@ from recsvc.db.tables import Job, JobKind, TrainingMonitor
 from recsvc.db.training.inspections import Inspections
 from recsvc.errors import EpochNotWatched
 from recsvc.rbm.arrays import Doubles, Ints
-from recsvc.rbm.training.inspection import Histogram, Watched, watched_units
+from recsvc.rbm.training.inspection import Histogram, Inspection, inspection_units
 from recsvc.service.diagnosis.run_records import run_hyperparameters
 from recsvc.service.training_progress import TrainingProgress
 from recsvc.service.training_spec import TrainingSpec
@@ -44,7 +44,7 @@ class JobInspections:
     activity: Activity | None
 
 
-def inspection_columns(inspection: Watched) -> dict[str, Any]:
+def inspection_columns(inspection: Inspection) -> dict[str, Any]:
     """Return an inspection as the columns of its table."""
     n_cases, n_units = inspection.activity.shape
     return {
@@ -77,7 +77,7 @@ def _activity(job: Job, inspection: TrainingMonitor) -> Activity:
     hyper = run_hyperparameters(
         TrainingSpec.from_dict(job.spec), TrainingProgress.from_note(job.progress_note)
     )
-    return Activity(inspection.epoch, watched_units(hyper.n_hidden), probabilities)
+    return Activity(inspection.epoch, inspection_units(hyper.n_hidden), probabilities)
 
 
 def _histogram_column(histogram: Histogram) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import numpy as np
 
 from recsvc.rbm import evaluation
 from recsvc.rbm.arrays import Ints
-from recsvc.rbm.evaluation import LIST_LENGTH, ModelFigures, RankingFigures
-from recsvc.rbm.inference.folded_users import FoldedUsers
+from recsvc.rbm.evaluation import LIST_LENGTH, ModelMetrics, RankingMetrics
+from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import NO_LEVEL, RatingScale
@@ -32,7 +32,7 @@ def evaluate_baselines(
     if split.validation.n_ratings == 0:
         return {}
     users, with_ease = split.sample_ranked_users(most_users), len(split.items) <= ease_up_to
-    return evaluation.baseline_figures(
+    return evaluation.baseline_metrics(
         split.train, split.validation, users, split.scale, n=n, with_ease=with_ease
     )
 
@@ -43,7 +43,7 @@ def evaluate_model(
     *,
     n: int = LIST_LENGTH,
     most_users: int | None = RANKED_USERS,
-) -> ModelFigures | None:
+) -> ModelMetrics | None:
     """Evaluate a model fitted to the train ratings on the validation ratings; None without any.
 
     Raises RatingsLeaked, which names the users and items.
@@ -51,12 +51,12 @@ def evaluate_model(
     if split.validation.n_ratings == 0:
         return None
     train, test = split.train, split.validation
-    evaluation.refuse_leaks(train, test, users=split.users, items=split.items)
-    folded = FoldedUsers.from_ratings(_without_validation(model, split), train)
-    return evaluation.model_figures(folded, train, test, split.sample_ranked_users(most_users), n=n)
+    evaluation.check_leakage(train, test, users=split.users, items=split.items)
+    folded = Folded.of(_without_validation(model, split), train)
+    return evaluation.model_metrics(folded, train, test, split.sample_ranked_users(most_users), n=n)
 
 
-def calibration_summary(figures: ModelFigures | None, scale: RatingScale) -> dict[str, Any]:
+def calibration_summary(figures: ModelMetrics | None, scale: RatingScale) -> dict[str, Any]:
     """Return the calibration of the model's probabilities, as a model card stores it."""
     if figures is None or figures.ratings is None:
         return {}
@@ -86,10 +86,10 @@ def compare_ndcg(candidate: Model, published: Model, split: Split) -> tuple[floa
 
 def ranking_metrics(
     model: Model, train: RatingMatrix, validation: RatingMatrix, users: Ints
-) -> RankingFigures:
+) -> RankingMetrics:
     """Evaluate the lists of a model whose users are folded in from train ratings."""
-    scores_of = FoldedUsers.from_ratings(model, train).scores
-    return evaluation.ranking_figures(scores_of, train, validation, users)
+    scores_of = Folded.of(model, train).scores
+    return evaluation.ranking_metrics(scores_of, train, validation, users)
 
 
 def _without_validation(model: Model, split: Split) -> Model:
@@ -104,9 +104,7 @@ def _without_validation(model: Model, split: Split) -> Model:
     seen = replace(model, level_counts=np.where(known, counts[numbers], 0))
     if model.raters is None or model.users.ids != split.users.ids:
         return seen
-    return replace(
-        seen, raters=model.raters.answering_from(split.train.without_interactions(split.scale))
-    )
+    return replace(seen, raters=model.raters.answering_from(split.train.rated(split.scale)))
 
 
 def _in_numbers_of(published: Model, split: Split, rows: Ints) -> tuple[RatingMatrix, RatingMatrix]:

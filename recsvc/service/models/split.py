@@ -32,12 +32,12 @@ class Split:
 
     def sample_ranked_users(self, most: int | None = RANKED_USERS) -> Ints:
         """Return the users whose lists are evaluated: at most `most` with validation items."""
-        return evaluation.sampled_users(self.validation, most)
+        return evaluation.sample_users(self.validation, most)
 
 
 def split_snapshot(snapshot: Snapshot, scale: RatingScale, *, share: float) -> Split:
     """Split the ratings. The part of a rating depends only on its ids and the share."""
     everything = snapshot.matrix(scale)
     users, items = snapshot.users, snapshot.items
-    parts = evaluation.by_hash(everything, users, items, share=share, seed=SPLIT_SEED)
+    parts = evaluation.split_by_hash(everything, users, items, share=share, seed=SPLIT_SEED)
     return Split(users, items, scale, parts.train, parts.test, everything, parts.protocol)

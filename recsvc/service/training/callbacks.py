@@ -15,7 +15,7 @@ from recsvc.db.tables import Job
 from recsvc.db.training.inspections import Inspections
 from recsvc.rbm.diagnosis import RunRecord, diagnose
 from recsvc.rbm.snapshot import Snapshot
-from recsvc.rbm.training.inspection import Watch, is_watched
+from recsvc.rbm.training.inspection import Inspector, is_inspected
 from recsvc.rbm.training.trainer import EpochReport, TrainerState
 from recsvc.service.context import Context
 from recsvc.service.diagnosis import finding_events, inspections
@@ -103,7 +103,7 @@ class ProgressReporter(Callback):
 
     writer: ProgressWriter
     recorder: RunRecorder
-    inspector: Watch
+    inspector: Inspector
     emitted: set[str] = field(default_factory=set)
 
     def on_epoch_end(self, result: EpochResult) -> None:
@@ -112,7 +112,7 @@ class ProgressReporter(Callback):
         On monitored epochs also store an inspection and record new findings.
         """
         writer, report, inspection, findings = self.writer, result.report, None, []
-        if is_watched(report.epoch):
+        if is_inspected(report.epoch):
             inspection = self.inspector.look(result.state, report.learning_rate)
             found = diagnose(self.recorder.record())
             findings = [one for one in found if one.code not in self.emitted]

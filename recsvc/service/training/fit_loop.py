@@ -79,7 +79,7 @@ class FitPlan:
         """Return the ratings with the machine's cases as rows."""
         train, validation, scale = self.train, self.validation, self.split.scale
         if MACHINES[self.spec.model_kind].cases_are_items:
-            train, validation = train.transpose(), validation.transpose()
+            train, validation = train.transposed(), validation.transposed()
         return TrainingData(train, validation, np.array(scale.values), scale.first_liked)
 
 

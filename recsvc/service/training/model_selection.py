@@ -9,13 +9,13 @@ from recsvc.rbm import evaluation
 from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.inference import scoring
-from recsvc.rbm.inference.folded_users import FoldedUsers
+from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.inference.scoring import expected_ratings
 from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_ensemble import ensemble
-from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 from recsvc.service.models.split import Split
 
 LAMBDAS = (50.0, 150.0, 500.0)
@@ -42,24 +42,22 @@ def fit_rating_ensemble(
     start_phase  called after every epoch of the ensemble
     """
     scale, values = split.scale, np.array(split.scale.values)
-    affordable = ensemble.are_affordable(len(split.users), len(split.items), values.size)
+    affordable = ensemble.fits_memory(len(split.users), len(split.items), values.size)
     if hyper.rating_epochs == 0 or values.size < 2 or not affordable:
         return model
-    steps = ensemble.learn(
-        split.train.without_interactions(scale),
-        split.validation.without_interactions(scale),
+    steps = ensemble.train_ensemble(
+        split.train.rated(scale),
+        split.validation.rated(scale),
         values,
         most_epochs=hyper.rating_epochs,
         seed=seed,
     )
     for step in steps:
-        if isinstance(step, Raters):
+        if isinstance(step, RatingEnsemble):
             with_ensemble = replace(model, raters=step)
             if not _validation_rmse(with_ensemble, split) <= _validation_rmse(model, split):
                 return model  # also if either is not a number
-            return replace(
-                model, raters=step.answering_from(split.everything.without_interactions(scale))
-            )
+            return replace(model, raters=step.answering_from(split.everything.rated(scale)))
         start_phase("learning how people rate")
     raise AssertionError("the last step is the ensemble")
 
@@ -83,12 +81,10 @@ def refit_on_all_ratings(
 
 def _validation_rmse(model: Model, split: Split) -> float:
     """Return the RMSE of validation ratings, users folded in from train ratings; 0 without any."""
-    ratings = split.validation.without_interactions(split.scale)
+    ratings = split.validation.rated(split.scale)
     if ratings.n_ratings == 0:
         return 0.0
-    shares = FoldedUsers.from_ratings(model, split.train).level_probabilities(
-        ratings.users(), ratings.items
-    )
+    shares = Folded.of(model, split.train).level_probabilities(ratings.users(), ratings.items)
     errors = expected_ratings(model, shares) - model.values[ratings.levels]
     return float(np.sqrt(np.mean(np.square(errors))))
 
@@ -113,7 +109,7 @@ def fit_couplings(model: Model, split: Split, hyper: Hyperparameters) -> Model:
         )
 
     def objective(scores_of: Callable[[int], Doubles | Floats]) -> float:
-        metrics = evaluation.ranking_figures(
+        metrics = evaluation.ranking_metrics(
             scores_of, split.train, split.validation, users, first_liked=split.scale.first_liked
         )
         return metrics.ndcg_at_n + metrics.liked_ndcg_at_n
@@ -126,7 +122,8 @@ def fit_couplings(model: Model, split: Split, hyper: Hyperparameters) -> Model:
     coupled = replace(model, couplings=couplings)
     fields = _fields_from_hidden_units(model, split, users)
     tempered = {
-        user: scoring.coupling_field(coupled, split.train.row(user)[0]) for user in users.tolist()
+        user: scoring.tempered_couplings(coupled, split.train.row(user)[0])
+        for user in users.tolist()
     }
 
     def objective_of_scale(scale: float) -> float:

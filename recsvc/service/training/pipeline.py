@@ -18,7 +18,7 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.params import Params
 from recsvc.rbm.snapshot import Snapshot
-from recsvc.rbm.training.inspection import Watch
+from recsvc.rbm.training.inspection import Inspector
 from recsvc.rbm.training.trainer import TrainerState, TrainingData
 from recsvc.service.context import Context
 from recsvc.service.models.split import Split
@@ -146,7 +146,7 @@ class TrainingPipeline:
     def _first_callbacks(self, plan: FitPlan, data: TrainingData) -> list[Callback]:
         """Build the callbacks of the first fit. Their order is the order of their calls."""
         recorder = RunRecorder.from_job(self.job, self.spec, self.writer)
-        inspector = Watch.of(self.spec.model_kind, data.train, seed=self.spec.seed)
+        inspector = Inspector.of(self.spec.model_kind, data.train, seed=self.spec.seed)
         further = self.build_callbacks(
             CallbackContext(self.context, self.job, plan, self.snapshot, recorder, self.writer)
         )
@@ -176,7 +176,7 @@ class TrainingPipeline:
     def _build_model(self, params: Params) -> Model:
         """Build the model with these parameters; it answers from all ratings."""
         split = self.split
-        return Model.build(
+        return Model.of(
             self.spec.model_kind,
             params,
             split.everything,

@@ -11,7 +11,7 @@ from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job, ModelVersion
 from recsvc.errors import CheckpointUnreadable, ShelfError
 from recsvc.rbm import checkpoint
-from recsvc.rbm.evaluation import ModelFigures
+from recsvc.rbm.evaluation import ModelMetrics
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.service.context import Context
 from recsvc.service.models import comparison, publishing
@@ -92,7 +92,7 @@ def _decide_publication(context: Context, outcome: TrainingOutcome) -> tuple[boo
 def _card(
     lease: Lease,
     outcome: TrainingOutcome,
-    metrics: ModelFigures | None,
+    metrics: ModelMetrics | None,
     checkpoint_sha256: str,
     checkpoint_bytes: int,
     now: datetime,

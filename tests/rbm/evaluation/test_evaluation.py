@@ -7,8 +7,8 @@ import pytest
 
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation
-from recsvc.rbm.evaluation import RankingFigures, rating_figures
-from recsvc.rbm.inference.folded_users import FoldedUsers
+from recsvc.rbm.evaluation import RankingMetrics, rating_metrics
+from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines.baselines import Biases, Ease
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import base_rates
@@ -29,7 +29,9 @@ def rows_of(ratings, *, least=0):
 
 @pytest.fixture
 def divided(rng):
-    return evaluation.at_random(random_ratings(rng, n_users=40, n_items=25), share=0.2, seed=1)
+    return evaluation.split_at_random(
+        random_ratings(rng, n_users=40, n_items=25), share=0.2, seed=1
+    )
 
 
 # ------------------------------------------------------------------------- lists
@@ -40,7 +42,7 @@ def test_the_figures_of_lists_are_those_of_a_loop(rng, divided, n):
     train, test = divided.train, divided.test
     scores = rng.integers(6, size=(40, 25)).astype(np.float64)
 
-    figures = evaluation.ranking_figures(
+    figures = evaluation.ranking_metrics(
         lambda user: scores[user], train, test, np.arange(40), n=n, first_liked=3
     )
 
@@ -61,7 +63,7 @@ def test_coverage_and_novelty_are_those_of_a_loop(rng, divided):
     scores = rng.random((40, 25))
     users = np.arange(5, 15)
 
-    figures = evaluation.ranking_figures(
+    figures = evaluation.ranking_metrics(
         lambda user: scores[user], divided.train, divided.test, users, n=3
     )
 
@@ -79,7 +81,7 @@ def test_a_perfect_list_has_an_ndcg_of_one_however_few_the_wanted_items_are():
     test = ratings_of([{0: 4}, {0: 1, 3: 2}], n_items=5)
     train = test.select(np.zeros(3, bool))
 
-    figures = evaluation.ranking_figures(
+    figures = evaluation.ranking_metrics(
         lambda user: np.array([9.0, 1, 1, 8 if user else 1, 1]), train, test, np.arange(2), n=3
     )
 
@@ -91,7 +93,7 @@ def test_who_liked_nothing_counts_among_all_users_but_not_among_those_who_liked_
     test = ratings_of([{0: 4}, {1: 1}], n_items=3)
     train = test.select(np.zeros(2, bool))
 
-    figures = evaluation.ranking_figures(
+    figures = evaluation.ranking_metrics(
         lambda _: np.array([3.0, 2.0, 1.0]), train, test, np.arange(2), n=1, first_liked=3
     )
 
@@ -103,7 +105,7 @@ def test_the_list_that_everybody_gets_covers_little_and_is_news_to_few():
     train = ratings_of([{0: 1}, {0: 1}, {0: 1}, {0: 1, 1: 1}, {2: 1}], n_items=4)
     test = ratings_of([{}, {}, {}, {}, {3: 1}], n_items=4)
 
-    figures = evaluation.most_rated_figures(train, test, np.arange(5), n=2)
+    figures = evaluation.most_rated_metrics(train, test, np.arange(5), n=2)
 
     assert figures.coverage_at_n == 2 / 4  # items 0 and 1
     assert figures.novelty_at_n == pytest.approx(-(np.log2(4 / 5) + np.log2(1 / 5)) / 2)
@@ -114,7 +116,7 @@ def test_only_the_users_asked_for_are_measured():
     train = test.select(np.zeros(2, bool))
     scores = np.array([3.0, 2.0, 1.0])
 
-    figures = evaluation.ranking_figures(lambda _: scores, train, test, np.array([0, 2]), n=1)
+    figures = evaluation.ranking_metrics(lambda _: scores, train, test, np.array([0, 2]), n=1)
 
     assert (figures.n_users, figures.precision_at_n) == (1, 1)
     assert scores.tolist() == [3, 2, 1]
@@ -123,13 +125,13 @@ def test_only_the_users_asked_for_are_measured():
 def test_where_nobody_can_be_measured_the_figures_are_zero_and_say_so():
     nothing = ratings_of([{}, {}], n_items=3)
 
-    assert evaluation.most_rated_figures(nothing, nothing, np.arange(2)) == RankingFigures(10)
+    assert evaluation.most_rated_metrics(nothing, nothing, np.arange(2)) == RankingMetrics(10)
 
 
 def test_a_list_that_ran_out_of_items_is_measured_by_what_it_has():
     train, test = ratings_of([{0: 1, 1: 1}], n_items=3), ratings_of([{2: 1}], n_items=3)
 
-    figures = evaluation.most_rated_figures(train, test, np.arange(1), n=5)
+    figures = evaluation.most_rated_metrics(train, test, np.arange(1), n=5)
 
     assert (figures.precision_at_n, figures.recall_at_n, figures.ndcg_at_n) == (1 / 5, 1, 1)
     assert figures.coverage_at_n == 1 / 3
@@ -138,13 +140,13 @@ def test_a_list_that_ran_out_of_items_is_measured_by_what_it_has():
 def test_an_item_that_the_scorer_does_not_know_is_missed():
     train, test = ratings_of([{0: 1}], n_items=2), ratings_of([{1: 1, 2: 1}], n_items=3)
 
-    figures = evaluation.ranking_figures(lambda _: np.ones(2), train, test, np.arange(1), n=2)
+    figures = evaluation.ranking_metrics(lambda _: np.ones(2), train, test, np.arange(1), n=2)
 
     assert (figures.precision_at_n, figures.recall_at_n) == (0.5, 0.5)
 
 
 def test_figures_are_named_after_the_length_of_the_lists():
-    figures = RankingFigures(5, ndcg_at_n=0.25, n_users=3).as_dict()
+    figures = RankingMetrics(5, ndcg_at_n=0.25, n_users=3).as_dict()
 
     assert figures["ndcg_at_5"] == 0.25
     assert set(figures) == {
@@ -156,17 +158,17 @@ def test_figures_are_named_after_the_length_of_the_lists():
 def test_sampled_users_have_test_items_and_are_spread_evenly():
     test = ratings_of([{0: 1} if user % 2 else {} for user in range(100)], n_items=1)
 
-    users = evaluation.sampled_users(test, 5)
+    users = evaluation.sample_users(test, 5)
 
     assert users.tolist() == [1, 25, 49, 73, 99]
-    assert evaluation.sampled_users(test, 1000).size == 50
-    assert evaluation.sampled_users(test, None).tolist() == list(range(1, 100, 2))
-    assert evaluation.sampled_users(test.select(np.zeros(50, bool)), 10).size == 0
+    assert evaluation.sample_users(test, 1000).size == 50
+    assert evaluation.sample_users(test, None).tolist() == list(range(1, 100, 2))
+    assert evaluation.sample_users(test.select(np.zeros(50, bool)), 10).size == 0
 
 
 def test_a_list_that_is_asked_for_test_ratings_it_has_seen_is_refused(divided):
     with pytest.raises(RatingsLeaked):
-        evaluation.most_rated_figures(divided.test, divided.test, np.arange(40))
+        evaluation.most_rated_metrics(divided.test, divided.test, np.arange(40))
 
 
 # ------------------------------------------------------------------------- ratings
@@ -176,7 +178,7 @@ def test_the_figures_of_ratings_are_those_of_a_loop(rng):
     shares = rng.dirichlet(np.ones(5), size=300)
     levels = rng.integers(5, size=300).astype(np.uint8)
 
-    figures = rating_figures(shares, levels, FIVE)
+    figures = rating_metrics(shares, levels, FIVE)
 
     off = [sum(p * s for p, s in zip(row, STARS, strict=True)) - STARS[level]
            for row, level in zip(shares, levels, strict=True)]  # fmt: skip
@@ -190,7 +192,7 @@ def test_the_calibration_error_is_that_of_a_loop(rng):
     shares = rng.dirichlet(np.ones(5), size=300)
     levels = rng.integers(5, size=300).astype(np.uint8)
 
-    calibration = rating_figures(shares, levels, FIVE).calibration
+    calibration = rating_metrics(shares, levels, FIVE).calibration
 
     errors = [
         naive.calibration_error(list(zip(shares[:, k], levels == k, strict=True))) for k in range(5)
@@ -210,7 +212,7 @@ def test_who_says_what_happens_is_calibrated_and_who_exaggerates_is_not(rng):
     levels = (rng.random((20_000, 1)) > honest.cumsum(axis=1)).sum(axis=1).astype(np.uint8)
     bold = honest**3 / (honest**3).sum(axis=1, keepdims=True)
 
-    errors = [rating_figures(p, levels, FIVE).calibration.error for p in (honest, bold)]
+    errors = [rating_metrics(p, levels, FIVE).calibration.error for p in (honest, bold)]
 
     assert errors[0] < 0.01
     assert errors[1] > 0.05
@@ -219,7 +221,7 @@ def test_who_says_what_happens_is_calibrated_and_who_exaggerates_is_not(rng):
 def test_certainty_is_in_the_last_bin_and_empty_bins_are_left_out():
     shares = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.95, 0.05]])
 
-    told = rating_figures(
+    told = rating_metrics(
         shares, np.array([0, 1, 1, 0], np.uint8), RatingScale((1.0, 5.0))
     ).calibration
 
@@ -238,22 +240,20 @@ def model_of(ratings, params) -> Model:
     ids = (Vocabulary([f"{prefix}{k:04}" for k in range(n)]) for prefix, n in
            (("u", ratings.n_users), ("i", ratings.n_items)))  # fmt: skip
     users, items = ids
-    return Model.build("user_rbm", params, ratings, scale=FIVE, users=users, items=items)
+    return Model.of("user_rbm", params, ratings, scale=FIVE, users=users, items=items)
 
 
 def test_a_models_figures_are_of_its_own_ratings_and_lists(rng, divided):
-    folded = FoldedUsers.from_ratings(
-        model_of(divided.train, random_params(rng, n_items=25)), divided.train
-    )
+    folded = Folded.of(model_of(divided.train, random_params(rng, n_items=25)), divided.train)
 
-    figures = evaluation.model_figures(folded, divided.train, divided.test, np.arange(40), n=5)
+    figures = evaluation.model_metrics(folded, divided.train, divided.test, np.arange(40), n=5)
 
     told = figures.as_dict()
     shares = folded.level_probabilities(divided.test.users(), divided.test.items)
-    ratings = rating_figures(shares, divided.test.levels, FIVE)
+    ratings = rating_metrics(shares, divided.test.levels, FIVE)
     assert told["validation_rmse"] == ratings.rmse
     assert told["calibration_error"] == ratings.calibration.error
-    lists = evaluation.ranking_figures(
+    lists = evaluation.ranking_metrics(
         folded.scores, divided.train, divided.test, np.arange(40), n=5, first_liked=3
     )
     assert figures.lists == lists
@@ -263,18 +263,16 @@ def test_a_models_figures_are_of_its_own_ratings_and_lists(rng, divided):
 
 
 def test_a_model_is_not_measured_on_what_it_was_given(rng, divided):
-    folded = FoldedUsers.from_ratings(
-        model_of(divided.train, random_params(rng, n_items=25)), divided.train
-    )
+    folded = Folded.of(model_of(divided.train, random_params(rng, n_items=25)), divided.train)
 
     with pytest.raises(RatingsLeaked, match="the figures would flatter"):
-        evaluation.model_figures(folded, divided.train, divided.train, np.arange(40))
+        evaluation.model_metrics(folded, divided.train, divided.train, np.arange(40))
 
 
 def test_baselines_stand_beside_with_the_same_figures(divided):
     train, test, users = divided.train, divided.test, np.arange(40)
 
-    told = evaluation.baseline_figures(train, test, users, FIVE, n=5, with_ease=True)
+    told = evaluation.baseline_metrics(train, test, users, FIVE, n=5, with_ease=True)
 
     biases = Biases.fit(train, STARS)
     off = biases.predict(test.users(), test.items) - STARS[test.levels]
@@ -283,12 +281,12 @@ def test_baselines_stand_beside_with_the_same_figures(divided):
     }  # fmt: skip
     shares = base_rates(train, 5)[test.items, test.levels]
     assert told["item_mean"]["nll"] == pytest.approx(-np.log(shares).mean())
-    most_rated = evaluation.most_rated_figures(train, test, users, n=5, first_liked=3)
+    most_rated = evaluation.most_rated_metrics(train, test, users, n=5, first_liked=3)
     assert told["most_rated"] == most_rated.as_dict()
     scores = Ease.fit(train).scores
-    ease = evaluation.ranking_figures(scores, train, test, users, n=5, first_liked=3)
+    ease = evaluation.ranking_metrics(scores, train, test, users, n=5, first_liked=3)
     assert told["ease"] == ease.as_dict()
-    without = evaluation.baseline_figures(train, test, users, FIVE, n=5, with_ease=False)
+    without = evaluation.baseline_metrics(train, test, users, FIVE, n=5, with_ease=False)
     assert set(without) == set(told) - {"ease"}
 
 
@@ -302,12 +300,12 @@ def split_figures(million):
 
 
 def figures_of_split(ratings, seed):
-    parts = evaluation.at_random(ratings, share=0.2, seed=seed)
+    parts = evaluation.split_at_random(ratings, share=0.2, seed=seed)
     users = np.arange(0, ratings.n_users, 3)
     scorers = (Ease.fit(parts.train).scores, lambda _: counts)
     counts = parts.train.item_counts().astype(float)
     ease, most_rated = (
-        evaluation.ranking_figures(scorer, parts.train, parts.test, users, first_liked=3)
+        evaluation.ranking_metrics(scorer, parts.train, parts.test, users, first_liked=3)
         for scorer in scorers
     )
     return [
@@ -326,30 +324,30 @@ def test_the_evaluator_reproduces_the_known_figures_of_ml_1m(split_figures):
 
 
 def test_measuring_the_lists_of_ml_1m_takes_less_than_a_second_beside_the_scoring(million):
-    parts = evaluation.at_random(million, share=0.2, seed=0)
-    evaluation.most_rated_figures(parts.train, parts.test, np.arange(10))  # compiled
+    parts = evaluation.split_at_random(million, share=0.2, seed=0)
+    evaluation.most_rated_metrics(parts.train, parts.test, np.arange(10))  # compiled
 
     began = time.process_time()
-    evaluation.most_rated_figures(parts.train, parts.test, np.arange(million.n_users))
+    evaluation.most_rated_metrics(parts.train, parts.test, np.arange(million.n_users))
 
     assert time.process_time() - began < 1
 
 
 def test_the_most_rated_list_has_the_known_precision_on_ml_100k(movielens):
-    parts = evaluation.at_random(movielens("u.data"), share=0.2, seed=0)
+    parts = evaluation.split_at_random(movielens("u.data"), share=0.2, seed=0)
 
-    figures = evaluation.most_rated_figures(parts.train, parts.test, np.arange(943))
+    figures = evaluation.most_rated_metrics(parts.train, parts.test, np.arange(943))
 
     assert figures.precision_at_n == pytest.approx(0.190, rel=0.05)
 
 
 def test_a_trained_machine_is_calibrated_and_within_its_bands_on_ml_100k(movielens):
     """Bands around what a user_rbm of 20 hidden units reaches in 60 epochs."""
-    parts = evaluation.at_random(movielens("u.data"), share=0.2, seed=0)
+    parts = evaluation.split_at_random(movielens("u.data"), share=0.2, seed=0)
     (*_, (_, state)) = learn(parts.train, validation=parts.test, n_hidden=20, epochs=60)
-    folded = FoldedUsers.from_ratings(model_of(parts.train, state.best_params), parts.train)
+    folded = Folded.of(model_of(parts.train, state.best_params), parts.train)
 
-    told = evaluation.model_figures(folded, parts.train, parts.test, np.arange(943)).as_dict()
+    told = evaluation.model_metrics(folded, parts.train, parts.test, np.arange(943)).as_dict()
 
     assert 0.965 < told["validation_rmse"] < 0.985
     assert 0.76 < told["validation_mae"] < 0.78

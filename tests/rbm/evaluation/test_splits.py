@@ -17,7 +17,7 @@ def vocabulary(prefix: str, n: int) -> Vocabulary:
 
 
 def kept_pairs(ratings, users, items, **split):
-    held_out = evaluation.validation_share(ratings, users, items, **split)
+    held_out = evaluation.validation_flags(ratings, users, items, **split)
     pairs = zip(ratings.users(), ratings.items, strict=True)
     return {
         (users.ids[user], items.ids[item]): bool(out)
@@ -30,7 +30,7 @@ def test_the_share_of_validation_is_the_one_asked_for(rng, share):
     ratings = random_ratings(rng, n_users=300, n_items=300)
     users, items = vocabulary("u", 300), vocabulary("i", 300)
 
-    held_out = evaluation.validation_share(ratings, users, items, share=share, split_seed=0)
+    held_out = evaluation.validation_flags(ratings, users, items, share=share, split_seed=0)
 
     assert held_out.mean() == pytest.approx(share, abs=0.01)
     kept_of_user = np.diff(ratings.select(held_out).indptr)[1:-1] / np.diff(ratings.indptr)[1:-1]
@@ -41,8 +41,8 @@ def test_a_rating_stays_where_it_is_when_users_and_items_come_between(rng):
     ratings = random_ratings(rng, n_users=40, n_items=30)
     users, items = vocabulary("u", 40), vocabulary("i", 30)
     before = kept_pairs(ratings, users, items, share=0.3, split_seed=7)
-    more_users = Vocabulary.from_ids([*users.ids, "a", "u00003x", "zz"])
-    more_items = Vocabulary.from_ids([*items.ids, "0", "i00001-"])
+    more_users = Vocabulary.of([*users.ids, "a", "u00003x", "zz"])
+    more_items = Vocabulary.of([*items.ids, "0", "i00001-"])
     triples = [
         (more_users.number(users.ids[u]), more_items.number(items.ids[i]), level)
         for u in range(40)
@@ -63,7 +63,7 @@ def test_another_split_seed_makes_another_split_and_a_larger_share_holds_the_sma
     users, items = vocabulary("u", 100), vocabulary("i", 50)
 
     def split(share, seed):
-        return evaluation.validation_share(ratings, users, items, share=share, split_seed=seed)
+        return evaluation.validation_flags(ratings, users, items, share=share, split_seed=seed)
 
     assert (split(0.1, 0) & split(0.1, 1)).mean() < 0.03
     assert (split(0.2, 0) >= split(0.1, 0)).all()
@@ -82,9 +82,9 @@ def test_a_division_by_hash_is_that_of_validation(rng):
     ratings = random_ratings(rng, n_users=60, n_items=20)
     ids = vocabulary("u", 60), vocabulary("i", 20)
 
-    parts = evaluation.by_hash(ratings, *ids, share=0.3, seed=4)
+    parts = evaluation.split_by_hash(ratings, *ids, share=0.3, seed=4)
 
-    held_out = evaluation.validation_share(ratings, *ids, share=0.3, split_seed=4)
+    held_out = evaluation.validation_flags(ratings, *ids, share=0.3, split_seed=4)
     assert pairs(parts.test) == pairs(ratings.select(held_out))
     assert pairs(parts.train) == pairs(ratings.select(~held_out))
     assert parts.protocol == Protocol("by_hash", 0.3, 4)
@@ -94,7 +94,7 @@ def test_at_random_every_rating_is_either_train_or_test_and_the_seed_decides(rng
     ratings = random_ratings(rng, n_users=300, n_items=40)
 
     parts, again, other = (
-        evaluation.at_random(ratings, share=0.2, seed=seed) for seed in (1, 1, 2)
+        evaluation.split_at_random(ratings, share=0.2, seed=seed) for seed in (1, 1, 2)
     )
 
     assert pairs(parts.train) | pairs(parts.test) == pairs(ratings)
@@ -134,7 +134,7 @@ def test_test_ratings_among_the_inputs_are_refused_by_number_and_example():
     test = ratings_of([{2: 4}, {2: 3}, {0: 0, 1: 1}], 3)
 
     with pytest.raises(RatingsLeaked) as told:
-        evaluation.refuse_leaks(
+        evaluation.check_leakage(
             inputs, test, users=Vocabulary(["ann", "bob", "cid"]), items=vocabulary("i", 3)
         )
 
@@ -144,18 +144,18 @@ def test_test_ratings_among_the_inputs_are_refused_by_number_and_example():
     assert "2 of 4 test ratings" in told.value.detail
     assert "'bob'" in told.value.detail
     with pytest.raises(RatingsLeaked, match="of item '2' by user '1'"):
-        evaluation.refuse_leaks(inputs, test)
+        evaluation.check_leakage(inputs, test)
 
 
 def test_a_pair_rated_otherwise_in_test_is_a_leak_all_the_same():
     with pytest.raises(RatingsLeaked):
-        evaluation.refuse_leaks(ratings_of([{0: 4}], 1), ratings_of([{0: 1}], 1))
+        evaluation.check_leakage(ratings_of([{0: 4}], 1), ratings_of([{0: 1}], 1))
 
 
 def test_pairs_that_only_look_alike_are_no_leak():
     nothing = ratings_of([{}, {}], 3)
     inputs = ratings_of([{0: 4}, {0: 2}], 2)
 
-    evaluation.refuse_leaks(inputs, ratings_of([{1: 4, 2: 1}, {1: 1, 2: 2}], 3))
-    evaluation.refuse_leaks(inputs, nothing)
-    evaluation.refuse_leaks(nothing, inputs)
+    evaluation.check_leakage(inputs, ratings_of([{1: 4, 2: 1}, {1: 1, 2: 2}], 3))
+    evaluation.check_leakage(inputs, nothing)
+    evaluation.check_leakage(nothing, inputs)

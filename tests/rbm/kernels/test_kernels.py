@@ -8,7 +8,7 @@ import pytest
 from recsvc.rbm import kernels
 from recsvc.rbm.machines import masked
 from recsvc.rbm.params import Params
-from recsvc.rbm.training.batches import deal, deal_by_item
+from recsvc.rbm.training.batches import build_epoch_layout, iter_batches
 from tests import naive
 from tests.factories.machines import (
     batch_of,
@@ -141,9 +141,9 @@ def test_ratings_are_laid_out_by_item_in_the_order_of_the_batch(real, rng):
 @pytest.mark.parametrize("batch_size", [1, 7, 40, 100])
 def test_the_batches_of_an_epoch_are_laid_out_by_item_each(real, batch_size):
     _, ratings = real
-    dealt = deal_by_item(ratings, batch_size, seed=3, epoch=2)
+    dealt = build_epoch_layout(ratings, batch_size, seed=3, epoch=2)
 
-    batches = [batch.users for batch in deal(ratings, batch_size, seed=3, epoch=2)]
+    batches = [batch.users for batch in iter_batches(ratings, batch_size, seed=3, epoch=2)]
     assert np.diff(dealt.starts).tolist() == [users.size for users in batches]
     assert dealt.keys.tolist() == [
         naive.stream(3, 2, user) for user in np.concatenate(batches).tolist()
@@ -190,7 +190,7 @@ def test_an_epoch_deals_every_user_who_rated_once_with_their_own_ratings(real):
     _, ratings = real
     rated = np.flatnonzero(np.diff(ratings.indptr))
 
-    batches = list(deal(ratings, 7, seed=3, epoch=2))
+    batches = list(iter_batches(ratings, 7, seed=3, epoch=2))
 
     assert [batch.users.size for batch in batches[:-1]] == [7] * (len(batches) - 1)
     users = np.concatenate([batch.users for batch in batches])

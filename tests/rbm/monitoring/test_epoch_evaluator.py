@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.hyperparameters import Hyperparameters
-from recsvc.rbm.monitoring.epoch_evaluator import UnitFigures, unit_similarity
+from recsvc.rbm.monitoring.epoch_evaluator import UnitMetrics, unit_similarity
 from recsvc.rbm.params import initial_params
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS
 
 
-def figures_of(hidden: np.ndarray, weights: np.ndarray) -> UnitFigures:
-    return UnitFigures.of(hidden.astype(np.float32), weights)
+def figures_of(hidden: np.ndarray, weights: np.ndarray) -> UnitMetrics:
+    return UnitMetrics.of(hidden.astype(np.float32), weights)
 
 
 def test_each_unit_is_told_from_the_others():

@@ -5,10 +5,10 @@ import numpy as np
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_ensemble.blend import Answers, Blend, bell
+from recsvc.rbm.rating_ensemble.blend import Blend, ExpertOutputs, discretised_normal
 from recsvc.rbm.rating_ensemble.fine_tuning import (
+    FinetuningConfig,
     FinetuningState,
-    Settings,
     finetune,
     initial_params,
 )
@@ -20,16 +20,16 @@ from tests.factories.machines import STARS
 
 def answers_and_levels(
     rng: np.random.Generator, n: int = 4000, *, least_count: int = 1
-) -> tuple[Answers, np.ndarray]:
+) -> tuple[ExpertOutputs, np.ndarray]:
     """Both experts see the truth through noise; the user-oriented one better where the user is
     rated often, the item-oriented one where the item is."""
     counts = rng.integers(least_count, 500, (2, n))
     truth = rng.normal(0, 1.5, (n, 5))
     noise = rng.normal(0, 1, (2, n, 5)) * (6 / np.sqrt(counts))[:, :, np.newaxis]
     levels = np.argmax(truth + rng.gumbel(size=(n, 5)), axis=1).astype(np.uint8)
-    biases = bell(STARS[levels] + rng.normal(0, 2, n), STARS)
+    biases = discretised_normal(STARS[levels] + rng.normal(0, 2, n), STARS)
     experts = softmax(truth + noise[0]), softmax(truth + noise[1]), biases
-    return Answers(*experts, *counts), levels
+    return ExpertOutputs(*experts, *counts), levels
 
 
 def softmax(inputs: np.ndarray) -> np.ndarray:
@@ -46,20 +46,24 @@ def known(n: int, *, user: bool = True, item: bool = True) -> dict[str, np.ndarr
 
 
 def test_the_bell_is_highest_at_the_level_that_is_expected_and_one_step_of_five_wide():
-    shares = bell(np.array([3.0, 5.5]), STARS)
+    shares = discretised_normal(np.array([3.0, 5.5]), STARS)
 
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     np.testing.assert_allclose(shares[0] / shares[0, 2], np.exp([-2, -0.5, 0, -0.5, -2]))
     assert shares[1].argmax() == 4
-    assert bell(np.array([3.0]), np.array([7.0])).tolist() == [[1.0]]
+    assert discretised_normal(np.array([3.0]), np.array([7.0])).tolist() == [[1.0]]
 
 
 def test_where_neither_machine_knows_more_than_biases_the_bell_counts_most(rng):
     noise, expected = softmax(rng.normal(0, 1, (4000, 5))), rng.uniform(1, 5, 4000)
-    levels = np.array([rng.choice(5, p=share) for share in bell(expected, STARS)], dtype=np.uint8)
+    levels = np.array(
+        [rng.choice(5, p=share) for share in discretised_normal(expected, STARS)], dtype=np.uint8
+    )
     counts = rng.integers(1, 20, (2, 4000))
 
-    blend = Blend.fit(Answers(noise, noise, bell(expected, STARS), *counts), levels)
+    blend = Blend.fit(
+        ExpertOutputs(noise, noise, discretised_normal(expected, STARS), *counts), levels
+    )
 
     np.testing.assert_allclose(blend.powers[:, 0], [0, 0, 1], atol=0.1)
 
@@ -130,7 +134,7 @@ def test_who_came_after_training_is_answered_by_the_machine_that_can(rng):
 def test_a_distribution_that_is_certain_or_a_count_of_nothing_stays_finite(rng):
     certain = np.eye(5)[rng.integers(0, 5, 40)]
     nothing = np.zeros(40, dtype=np.int64)
-    answers = Answers(certain, certain[::-1].copy(), certain, nothing, nothing)
+    answers = ExpertOutputs(certain, certain[::-1].copy(), certain, nothing, nothing)
 
     shares = Blend.fit(answers, np.zeros(40, np.uint8)).level_probabilities(answers, **known(40))
 
@@ -156,22 +160,24 @@ def test_the_fit_gives_the_same_bits_again(rng):
 
 def finetuned(train: RatingMatrix, validation: RatingMatrix) -> tuple[Params, float]:
     """The parameters, and the best validation RMSE."""
-    settings = Settings.suited(train, 5)
+    settings = FinetuningConfig.suited(train, 5)
     first = initial_params(train, 5, settings, rng=np.random.default_rng(0))
     data, start = TrainingData(train, validation, STARS), FinetuningState.initial(first)
     *_, (_, last) = finetune(data, settings, seed=0, state=start)
     return last.best_params, last.best_rmse
 
 
-def asked(by_user: Params, by_item: Params, given: RatingMatrix, about: RatingMatrix) -> Answers:
+def asked(
+    by_user: Params, by_item: Params, given: RatingMatrix, about: RatingMatrix
+) -> ExpertOutputs:
     """The experts' answers about ratings, from those given."""
     users, items = about.users().astype(np.int64), about.items.astype(np.int64)
     of_users = masked.hidden_probabilities(by_user, given)
-    of_items = masked.hidden_probabilities(by_item, given.transpose())
-    return Answers(
+    of_items = masked.hidden_probabilities(by_item, given.transposed())
+    return ExpertOutputs(
         masked.Predictor.of(by_user).level_probabilities(of_users, users, items),
         masked.Predictor.of(by_item).level_probabilities(of_items, items, users),
-        bell(Biases.fit(given, STARS).predict(users, items), STARS),
+        discretised_normal(Biases.fit(given, STARS).predict(users, items), STARS),
         np.diff(given.indptr)[users],
         given.item_counts()[items],
     )
@@ -183,7 +189,7 @@ def test_movielens_is_rated_as_well_as_promised(movielens):
     held_out = np.random.default_rng(7).random(base.n_ratings) < 0.1
     train, validation = base.select(~held_out), base.select(held_out)
     by_user, user_rmse = finetuned(train, validation)
-    by_item, item_rmse = finetuned(train.transpose(), validation.transpose())
+    by_item, item_rmse = finetuned(train.transposed(), validation.transposed())
     blend = Blend.fit(asked(by_user, by_item, train, validation), validation.levels)
 
     shares = blend.level_probabilities(asked(by_user, by_item, base, test), **known(test.n_ratings))

@@ -7,13 +7,13 @@ import pytest
 
 from recsvc.rbm import checkpoint
 from recsvc.rbm.inference import scoring
-from recsvc.rbm.inference.folded_users import FoldedUsers
+from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_ensemble import ensemble
-from recsvc.rbm.rating_ensemble.blend import Answers, Blend, bell
-from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_ensemble.blend import Blend, ExpertOutputs, discretised_normal
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS, movielens_100k, random_params, random_ratings
@@ -38,11 +38,11 @@ def parts(ratings):
 @pytest.fixture
 def made(rng, parts):
     by_user, by_item = random_params(rng, n_items=20), random_params(rng, n_items=30)
-    return Raters.of(by_user, by_item, *parts, STARS)
+    return RatingEnsemble.of(by_user, by_item, *parts, STARS)
 
 
-def model_of(made: Raters, ratings, rng) -> Model:
-    model = Model.build(
+def model_of(made: RatingEnsemble, ratings, rng) -> Model:
+    model = Model.of(
         "joint_rbm",
         random_params(rng, n_items=20, n_hidden=4),
         ratings,
@@ -59,15 +59,15 @@ def test_a_known_user_is_answered_by_the_blend_of_both_machines_and_the_biases(m
     by_user, by_item = made.by_user.params, made.by_item.params
     biases = Biases.fit(train, STARS)
 
-    def answers(users, items) -> Answers:
-        return Answers(
+    def answers(users, items) -> ExpertOutputs:
+        return ExpertOutputs(
             masked.Predictor.of(by_user).level_probabilities(
                 masked.hidden_probabilities(by_user, train), users, items
             ),
             masked.Predictor.of(by_item).level_probabilities(
-                masked.hidden_probabilities(by_item, train.transpose()), items, users
+                masked.hidden_probabilities(by_item, train.transposed()), items, users
             ),
-            bell(biases.predict(users, items), STARS),
+            discretised_normal(biases.predict(users, items), STARS),
             np.diff(train.indptr)[users],
             train.item_counts()[items],
         )
@@ -90,7 +90,7 @@ def test_who_came_after_training_is_answered_by_the_user_oriented_machine_alone(
     asked = np.arange(20)
     hidden = made.fold_in(items, levels)
 
-    found = scoring.ensemble_probabilities(made, asked, user=None, rated=items, levels=levels)
+    found = scoring.rated_probabilities(made, asked, user=None, rated=items, levels=levels)
 
     expected = made.by_user.predictor.level_probabilities(
         hidden[np.newaxis], np.zeros_like(asked), asked
@@ -101,10 +101,10 @@ def test_who_came_after_training_is_answered_by_the_user_oriented_machine_alone(
 def test_one_user_asked_and_all_users_measured_get_the_same_answer(made, ratings, rng):
     model = model_of(made.answering_from(ratings), ratings, rng)
     items = np.arange(20)
-    folded = FoldedUsers.from_ratings(model, ratings).level_probabilities(np.full(20, 9), items)
+    folded = Folded.of(model, ratings).level_probabilities(np.full(20, 9), items)
     rated, levels = ratings.row(9)
 
-    alone = scoring.ensemble_probabilities(model.raters, items, user=9, rated=rated, levels=levels)
+    alone = scoring.rated_probabilities(model.raters, items, user=9, rated=rated, levels=levels)
 
     np.testing.assert_allclose(folded, alone, rtol=1e-4)
 
@@ -113,7 +113,7 @@ def test_items_are_answered_from_the_ratings_that_they_are_given(made, parts, ra
     other = made.answering_from(ratings)
 
     np.testing.assert_array_equal(other.item_counts, ratings.item_counts())
-    np.testing.assert_array_equal(other.item_hidden, made.by_item.hidden(ratings.transpose()))
+    np.testing.assert_array_equal(other.item_hidden, made.by_item.hidden(ratings.transposed()))
     assert (other.item_hidden != made.item_hidden).any()
 
 
@@ -123,8 +123,7 @@ def test_raters_come_back_from_bytes_as_they_were(made, ratings, rng):
     users, items = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
 
     one, two = (
-        FoldedUsers.from_ratings(each, ratings).level_probabilities(users, items)
-        for each in (model, read)
+        Folded.of(each, ratings).level_probabilities(users, items) for each in (model, read)
     )
 
     np.testing.assert_array_equal(one, two)
@@ -134,7 +133,7 @@ def test_raters_come_back_from_bytes_as_they_were(made, ratings, rng):
 def test_learning_again_gives_the_same_bits(parts):
     learned = []
     for _ in range(2):
-        *reports, found = ensemble.learn(*parts, STARS, most_epochs=2, seed=4)
+        *reports, found = ensemble.train_ensemble(*parts, STARS, most_epochs=2, seed=4)
         assert [report.epoch for report in reports] == [1, 2, 1, 2]
         learned.append(found)
 
@@ -149,7 +148,7 @@ def test_on_movielens_they_predict_far_better_than_the_biases(data_dir):
     base, test = (movielens_100k(data_dir, name) for name in ("u1.base", "u1.test"))
     held_out = np.random.default_rng(0).random(base.n_ratings) < 0.1
     parts = base.select(~held_out), base.select(held_out)
-    *_, found = ensemble.learn(*parts, STARS, most_epochs=30, seed=0)
+    *_, found = ensemble.train_ensemble(*parts, STARS, most_epochs=30, seed=0)
     found = found.answering_from(base)
 
     users, items = test.users().astype(np.int64), test.items.astype(np.int64)

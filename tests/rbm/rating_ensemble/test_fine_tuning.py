@@ -12,8 +12,8 @@ from recsvc.rbm.machines import masked
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_ensemble import fine_tuning
 from recsvc.rbm.rating_ensemble.fine_tuning import (
+    FinetuningConfig,
     FinetuningState,
-    Settings,
     finetune,
     initial_params,
 )
@@ -23,7 +23,7 @@ from tests import naive
 from tests.factories.machines import STARS, batch_of, random_params, random_ratings, ratings_of
 
 USERS = np.array([5, 2, 9, 7])
-SETTINGS = Settings(
+SETTINGS = FinetuningConfig(
     n_hidden=24, epochs=5, batch_size=16, shown_share=0.5, error_share=0.5, patience=5
 )
 IN_STEPS = [0.0, 1.0, 2.0, 3.0, 4.0]  # stars as the loss sees them
@@ -40,7 +40,7 @@ def small_params(rng: np.random.Generator, **sizes: int) -> Params:
     return random_params(rng, n_hidden=4, spread=0.3, **sizes)
 
 
-def start(data: TrainingData, settings: Settings = SETTINGS) -> FinetuningState:
+def start(data: TrainingData, settings: FinetuningConfig = SETTINGS) -> FinetuningState:
     rng = np.random.default_rng(0)
     return FinetuningState.initial(initial_params(data.train, data.n_levels, settings, rng=rng))
 
@@ -64,9 +64,9 @@ def hashes(curve: list) -> list[tuple[str, ...]]:
     ]
 
 
-def half_hidden(params: Params, ratings: RatingMatrix, settings: Settings = SETTINGS):
+def half_hidden(params: Params, ratings: RatingMatrix, settings: FinetuningConfig = SETTINGS):
     batch = batch_of(ratings, USERS)
-    return batch, fine_tuning.predict_hidden_half(params, batch, STARS, settings, seed=3, epoch=1)
+    return batch, fine_tuning.predict_withheld(params, batch, STARS, settings, seed=3, epoch=1)
 
 
 def naive_rows(ratings: RatingMatrix, share: float = 0.5) -> list:
@@ -104,7 +104,7 @@ def test_the_slopes_are_those_of_finite_differences(rng, ratings, error_share):
     settings = replace(SETTINGS, error_share=error_share, weight_decay=0.0)
 
     batch, slopes = half_hidden(params, ratings, settings)
-    fine_tuning.take_step(state, batch, slopes, settings, steps=1)
+    fine_tuning.take_adam_step(state, batch, slopes, settings, steps=1)
 
     rows = naive_rows(ratings)
     for name, after_a_step in state.mean.arrays().items():
@@ -131,8 +131,10 @@ def test_steps_are_those_of_adam_on_the_increments_between_levels(rng, ratings):
         before = parts["weights"].copy()
         batch, slopes = half_hidden(params, ratings, settings)
         plain = FinetuningState.initial(params.copy())
-        fine_tuning.take_step(plain, batch, slopes, replace(settings, weight_decay=0.0), steps=1)
-        fine_tuning.take_step(state, batch, slopes, settings, steps=steps)
+        fine_tuning.take_adam_step(
+            plain, batch, slopes, replace(settings, weight_decay=0.0), steps=1
+        )
+        fine_tuning.take_adam_step(state, batch, slopes, settings, steps=steps)
         for name, part in parts.items():
             slope = plain.mean.arrays()[name].astype(np.float64) / 0.1
             if name == "weights":
@@ -168,7 +170,7 @@ def test_what_nobody_in_the_batch_rated_stays_as_it_is(rng, ratings):
     before, state = params.copy(), FinetuningState.initial(params)
 
     batch, slopes = half_hidden(params, ratings)
-    fine_tuning.take_step(state, batch, slopes, SETTINGS, steps=1)
+    fine_tuning.take_adam_step(state, batch, slopes, SETTINGS, steps=1)
 
     rated = np.isin(np.arange(ratings.n_items), batch.items)
     assert not rated.all()
@@ -285,12 +287,14 @@ def test_more_ratings_make_more_hidden_units_as_far_as_memory_goes():
         return RatingMatrix(indptr, empty, empty.astype(np.uint8), n_items)
 
     sizes = {
-        "ml-100k": Settings.suited(matrix(1682, 943, 80_000), 5).n_hidden,
-        "ml-1m": Settings.suited(matrix(3706, 6040, 900_000), 5).n_hidden,
-        "a million users": Settings.suited(matrix(10_000, 1_000_000, 10_000_000), 5).n_hidden,
+        "ml-100k": FinetuningConfig.suited(matrix(1682, 943, 80_000), 5).n_hidden,
+        "ml-1m": FinetuningConfig.suited(matrix(3706, 6040, 900_000), 5).n_hidden,
+        "a million users": FinetuningConfig.suited(
+            matrix(10_000, 1_000_000, 10_000_000), 5
+        ).n_hidden,
     }
 
     assert 64 <= sizes["ml-100k"] <= 96 < 128 <= sizes["ml-1m"] <= 320
     assert sizes["a million users"] == 16
-    assert Settings.suited(matrix(3706, 6040, 900_000), 5).batch_size == 128
-    assert Settings.suited(matrix(1_000_000, 10_000, 1_000_000), 5).batch_size == 5000
+    assert FinetuningConfig.suited(matrix(3706, 6040, 900_000), 5).batch_size == 128
+    assert FinetuningConfig.suited(matrix(1_000_000, 10_000, 1_000_000), 5).batch_size == 5000

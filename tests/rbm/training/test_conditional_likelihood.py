@@ -8,7 +8,7 @@ from recsvc.rbm.inference import scoring, top_n
 from recsvc.rbm.machines import joint
 from recsvc.rbm.params import Params
 from recsvc.rbm.training import conditional_likelihood, optimizer, sampled_softmax
-from recsvc.rbm.training.batches import minibatches
+from recsvc.rbm.training.batches import iter_joint_batches
 from tests import naive, naive_joint
 from tests.factories.machines import (
     batch_of,
@@ -32,12 +32,12 @@ def rows_of(ratings, users=USERS):
 
 
 def hyper_of(**changes) -> Hyperparameters:
-    return Hyperparameters.from_changes("joint_rbm", {"n_hidden": 7, **changes})
+    return Hyperparameters.chosen("joint_rbm", {"n_hidden": 7, **changes})
 
 
 def test_what_is_given_and_what_is_left_out_is_drawn_as_said(params, ratings):
     batch = batch_of(ratings, USERS)
-    side = conditional_likelihood.hidden_side(
+    side = conditional_likelihood.run_forward_pass(
         params, batch, hyper_of(dropout=0.4, least_input=0.2), seed=3, epoch=2
     )
 
@@ -94,7 +94,7 @@ def test_a_sampled_partition_sum_is_right_on_average_and_knows_what_is_popular(r
     params = random_params(rng, n_items=40, spread=0.2)
     hidden = rng.random((4, 7)).astype(np.float32)
     whole = np.exp(hidden @ params.weights.reshape(-1, 7).T + params.visible_bias.ravel()).sum(1)
-    sampling = sampled_softmax.Sampling.of(ratings, 12, rng=np.random.default_rng(0))
+    sampling = sampled_softmax.ItemSampler.of(ratings, 12, rng=np.random.default_rng(0))
 
     sums, drawn = [], np.zeros(40)
     for n in range(2000):
@@ -117,7 +117,7 @@ def test_a_step_with_sampled_candidates_goes_down_the_slope_of_their_sum(rng):
     params = random_params(rng, n_items=30, spread=0.3)
     moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
     before = params.copy()
-    epoch = minibatches(before, some, hyper, learning_rate=0.01, seed=3, epoch=1)
+    epoch = iter_joint_batches(before, some, hyper, learning_rate=0.01, seed=3, epoch=1)
     sample = next(epoch).candidates
     epoch.close()
     counted = np.zeros(params.visible_bias.shape[0])

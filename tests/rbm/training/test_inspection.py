@@ -11,12 +11,12 @@ from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.params import Params
 from recsvc.rbm.training import inspection
 from recsvc.rbm.training.inspection import (
-    EDGES,
+    HISTOGRAM_EDGES,
     Histogram,
-    Watch,
-    is_watched,
-    stride,
-    watched_units,
+    Inspector,
+    inspection_units,
+    is_inspected,
+    weight_stride,
 )
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS, movielens_100k
@@ -24,14 +24,14 @@ from tests.factories.machines import STARS, movielens_100k
 
 def in_bin(value: float) -> int:
     """The bin of a histogram that a number belongs in."""
-    return int(np.flatnonzero(np.log10(abs(value)) >= EDGES)[-1])
+    return int(np.flatnonzero(np.log10(abs(value)) >= HISTOGRAM_EDGES)[-1])
 
 
 def test_numbers_are_counted_by_their_order_of_magnitude_whatever_their_sign():
     counted = Histogram.of(np.array([0.0, 0.0, 0.011, -0.012, 5.1, np.nan, np.inf], np.float32))
 
     assert counted.zeros == 2
-    assert counted.counts.shape == (EDGES.size - 1,)
+    assert counted.counts.shape == (HISTOGRAM_EDGES.size - 1,)
     assert counted.counts[in_bin(0.011)] == 2
     assert counted.counts[in_bin(5.1)] == 1
     assert counted.counts.sum() == 3
@@ -44,7 +44,7 @@ def test_numbers_beyond_the_edges_are_in_the_outermost_bins():
 
 
 def test_all_early_epochs_are_watched_and_late_ones_more_and_more_rarely():
-    watched = [epoch for epoch in range(10_001) if is_watched(epoch)]
+    watched = [epoch for epoch in range(10_001) if is_inspected(epoch)]
 
     assert watched[:17] == list(range(17))
     assert watched[17:20] == [18, 20, 22]
@@ -56,7 +56,7 @@ def test_all_early_epochs_are_watched_and_late_ones_more_and_more_rarely():
 
 @pytest.mark.parametrize("n_hidden", [1, 2, 63, 64, 65, 100, 1000])
 def test_up_to_64_units_are_watched_from_the_first_to_the_last(n_hidden):
-    units = watched_units(n_hidden)
+    units = inspection_units(n_hidden)
 
     assert units.size == min(64, n_hidden)
     assert (units[0], units[-1]) == (0, n_hidden - 1)
@@ -66,10 +66,10 @@ def test_up_to_64_units_are_watched_from_the_first_to_the_last(n_hidden):
 @pytest.mark.parametrize("shape", [(3, 5, 4), (3706, 5, 128), (1682, 5, 100), (9000, 10, 60)])
 def test_the_weights_looked_at_leave_no_unit_out(shape):
     empty = np.empty(0, np.float32)
-    apart = stride(Params(np.empty(shape, np.float32), empty, empty))
+    apart = weight_stride(Params(np.empty(shape, np.float32), empty, empty))
 
     assert gcd(apart, shape[-1]) == 1
-    assert np.prod(shape) / apart <= inspection.MOST_WEIGHTS
+    assert np.prod(shape) / apart <= inspection.MAX_WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +80,10 @@ def real(data_dir):
 
 @pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
 def test_a_look_tells_what_the_units_did_and_how_long_the_last_steps_were(real, kind):
-    hyper = Hyperparameters.from_changes(kind, {"n_hidden": 12, "epochs": 2})
+    hyper = Hyperparameters.chosen(kind, {"n_hidden": 12, "epochs": 2})
     nothing = real.select(np.zeros(real.n_ratings, dtype=np.bool_))
     first = machine_functions(kind).initial_params(real, 5, hyper, rng=np.random.default_rng(0))
-    watch, looks = Watch.of(kind, real, seed=0), []
+    watch, looks = Inspector.of(kind, real, seed=0), []
 
     start, data = TrainerState.initial(first), TrainingData(real, nothing, STARS)
     for report, state in train(data, hyper, seed=0, state=start, model_kind=kind):
@@ -104,13 +104,13 @@ def test_a_look_tells_what_the_units_did_and_how_long_the_last_steps_were(real, 
 
 def typical(counted: Histogram) -> float:
     """The mean order of magnitude of the larger half."""
-    middles = (EDGES[1:] + EDGES[:-1]) / 2
+    middles = (HISTOGRAM_EDGES[1:] + HISTOGRAM_EDGES[:-1]) / 2
     orders = np.repeat(middles, counted.counts)
     return float(orders[orders.size // 2 :].mean())
 
 
 def test_the_same_cases_are_watched_every_time_and_only_such_as_rated(real):
-    once, again = (Watch.of("user_rbm", real, seed=3).cases for _ in range(2))
+    once, again = (Inspector.of("user_rbm", real, seed=3).cases for _ in range(2))
 
     assert (once.indptr == again.indptr).all()
     assert (np.diff(once.indptr) > 0).all()

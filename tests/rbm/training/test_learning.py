@@ -6,14 +6,14 @@ import pytest
 from recsvc.rbm import evaluation
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.inference import scoring, top_n
-from recsvc.rbm.inference.folded_users import FoldedUsers
+from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.model import Model
 from recsvc.rbm.monitoring.epoch_evaluator import mean_nll
 from recsvc.rbm.params import base_rates, initial_params
 from recsvc.rbm.rating_scale import RatingScale
-from recsvc.rbm.training.schedules import pace
+from recsvc.rbm.training.schedules import epoch_settings
 from recsvc.rbm.training.trainer import TrainerState
 from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS, learn, random_ratings, ratings_of
@@ -40,13 +40,13 @@ def two_camps(n: int) -> list[dict[int, int]]:
 @pytest.fixture(scope="module", params=["user_rbm", "item_rbm"])
 def camps(request):
     ratings = ratings_of(two_camps(N), n_items=N)
-    rows = ratings if request.param == "user_rbm" else ratings.transpose()
+    rows = ratings if request.param == "user_rbm" else ratings.transposed()
     curve = learn(
         rows, model_kind=request.param, n_hidden=8, epochs=100, batch_size=4, learning_rate=0.1,
         momentum=0.5, initial_weight=0.1,
     )  # fmt: skip
     names = Vocabulary([f"{number:02}" for number in range(N)])
-    model = Model.build(
+    model = Model.of(
         request.param, curve[-1][1].best_params, ratings,
         scale=RatingScale(tuple(STARS)), users=names, items=names,
     )  # fmt: skip
@@ -120,7 +120,7 @@ def test_training_waits_for_as_long_as_patience_and_warm_up_say(noise, patience,
 
 def test_the_best_epochs_parameters_are_kept_while_training_goes_on(noise):
     hyper = {"n_hidden": 30, "learning_rate": 0.05, "warm_up_epochs": 30, "patience": 1}
-    start = Hyperparameters.from_changes("user_rbm", hyper)
+    start = Hyperparameters.chosen("user_rbm", hyper)
     first = TrainerState.initial(initial_params(noise[0], 5, start, rng=np.random.default_rng(0)))
     curve = learn(noise[0], validation=noise[1], epochs=30, state=first, **hyper)
     best = min((report for report, _ in curve), key=lambda report: report.validation_nll)
@@ -139,12 +139,12 @@ def test_the_pace_changes_when_the_hyperparameters_say():
     hyper = Hyperparameters(
         epochs=9, cd_steps=2, final_cd_steps=5, momentum_epoch=3, initial_momentum=0.4, momentum=0.8
     )
-    paces = [pace(hyper, epoch) for epoch in range(1, 10)]
+    paces = [epoch_settings(hyper, epoch) for epoch in range(1, 10)]
 
     assert [p.momentum for p in paces] == [0.4] * 3 + [0.8] * 6
     assert [p.cd_steps for p in paces] == [2] * 6 + [5] * 3
     assert {p.learning_rate for p in paces} == {hyper.learning_rate}
-    assert pace(Hyperparameters(epochs=3, cd_steps=4), 3).cd_steps == 4  # never shortened
+    assert epoch_settings(Hyperparameters(epochs=3, cd_steps=4), 3).cd_steps == 4  # never shortened
 
 
 # ---------------------------------------------------------------------------------- real ratings
@@ -159,17 +159,17 @@ def learned(fold, kind):
     """Train with the defaults on the fold's base, a tenth of it validation."""
     base, test = fold
     users, items = (Vocabulary([f"{n:04}" for n in range(size)]) for size in (943, 1682))
-    held_out = evaluation.validation_share(base, users, items, share=0.1, split_seed=0)
+    held_out = evaluation.validation_flags(base, users, items, share=0.1, split_seed=0)
     parts = [base.select(~held_out), base.select(held_out)]
     if kind == "item_rbm":
-        parts = [part.transpose() for part in parts]
+        parts = [part.transposed() for part in parts]
     curve = learn(parts[0], validation=parts[1], model_kind=kind)
-    model = Model.build(
+    model = Model.of(
         kind, curve[-1][1].best_params, base,
         scale=RatingScale(tuple(STARS)), users=users, items=items,
     )  # fmt: skip
-    figures = evaluation.model_figures(
-        FoldedUsers.from_ratings(model, base), base, test, evaluation.sampled_users(test, 100)
+    figures = evaluation.model_metrics(
+        Folded.of(model, base), base, test, evaluation.sample_users(test, 100)
     )
     return curve, figures.as_dict()
 

@@ -32,7 +32,7 @@ def test_on_movielens_its_hidden_units_list_better_than_the_most_rated(data_dir)
     users, counts = np.arange(base.n_users), base.item_counts().astype(float)
 
     def ndcg(scores_of) -> float:
-        return evaluation.ranking_figures(scores_of, base, test, users).ndcg_at_n
+        return evaluation.ranking_metrics(scores_of, base, test, users).ndcg_at_n
 
     ours = ndcg(lambda user: joint.item_fields(state.params, hidden[user], 0).astype(float))
 

@@ -12,7 +12,7 @@ from recsvc.rbm.machines import joint
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import optimizer, replicated_softmax, sampled_softmax
-from recsvc.rbm.training.sampled_softmax import Candidates
+from recsvc.rbm.training.sampled_softmax import SampledItems
 from tests import naive, naive_joint, naive_replicated
 from tests.factories.machines import batch_of, random_params, random_ratings, ratings_of
 
@@ -32,7 +32,7 @@ def pool():
 
 
 def hyper_of(**changes) -> Hyperparameters:
-    return Hyperparameters.from_changes(
+    return Hyperparameters.chosen(
         "joint_rbm", {"objective": "contrastive", "n_hidden": 7, **changes}
     )
 
@@ -40,8 +40,8 @@ def hyper_of(**changes) -> Hyperparameters:
 def chain_of(params: Params, ratings: RatingMatrix, users, pool, *, cd_steps=1, seed=3, epoch=2):
     batch = batch_of(ratings, users)
     everything = np.arange(params.visible_bias.shape[0])
-    every = Candidates(everything, params.weights, params.visible_bias)
-    chain = replicated_softmax.dream(
+    every = SampledItems(everything, params.weights, params.visible_bias)
+    chain = replicated_softmax.run_gibbs_chain(
         params, every, batch, pool, seed=seed, epoch=epoch, cd_steps=cd_steps
     )
     return batch, chain
@@ -112,7 +112,7 @@ def test_a_step_moves_along_the_chains_statistics(tiny, pool):
     moments = optimizer.Moments(tiny.zeros_like(), tiny.zeros_like())
     step = optimizer.AdamStep.at(1, 0.01, hyper_of())
 
-    replicated_softmax.move(tiny, moments, batch, chain, np.arange(3), step)
+    replicated_softmax.take_adam_step(tiny, moments, batch, chain, np.arange(3), step)
 
     for name, here, there in zip(NAMES, data, model, strict=True):
         mean = getattr(moments.mean, name)
@@ -144,10 +144,10 @@ def test_pairs_are_drawn_as_often_as_the_softmax_says(
     params, pool, monkeypatch, chunk_pairs, kept_fields
 ):
     monkeypatch.setattr(sampled_softmax, "CHUNK_PAIRS", chunk_pairs)
-    monkeypatch.setattr(replicated_softmax, "KEPT_FIELDS", kept_fields)
+    monkeypatch.setattr(replicated_softmax, "MAX_CACHED_FIELDS", kept_fields)
     n_draws = 200_000
     states = np.array([[1, 0, 1, 1, 0, 0, 1], [0, 1, 0, 0, 0, 1, 0]], np.float32)
-    every = Candidates(np.arange(9), params.weights, params.visible_bias)
+    every = SampledItems(np.arange(9), params.weights, params.visible_bias)
     keys = np.array([naive.stream(3, 1, user) for user in (0, 1)], np.uint64)
     indptr = np.array([0, n_draws, 2 * n_draws])
 
@@ -166,7 +166,7 @@ def test_pairs_are_drawn_as_often_as_the_softmax_says(
 def test_a_pair_that_is_nearly_certain_and_one_that_is_nearly_impossible_are_drawn_so(params, pool):
     bias = np.full((9, 5), -200.0, np.float32)
     bias[3, 2], bias[8, 4] = 300.0, 250.0
-    every = Candidates(np.arange(9), np.zeros_like(params.weights), bias)
+    every = SampledItems(np.arange(9), np.zeros_like(params.weights), bias)
     keys = np.array([naive.stream(0, 1, 0)], np.uint64)
 
     pairs = replicated_softmax.draw_pairs(

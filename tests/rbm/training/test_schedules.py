@@ -8,7 +8,7 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint
 from recsvc.rbm.params import initial_params
 from recsvc.rbm.rating_matrix import RatingMatrix
-from recsvc.rbm.training.schedules import pace, plateau_epochs
+from recsvc.rbm.training.schedules import epoch_settings, plateau_epochs
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS, random_ratings
 
@@ -29,7 +29,7 @@ def data():
 
 def learned(data, kind="user_rbm", *, state=None, **changes):
     """Every report with a copy of the state behind it."""
-    hyper = Hyperparameters.from_changes(kind, HYPER | changes)
+    hyper = Hyperparameters.chosen(kind, HYPER | changes)
     if state is None:
         rng = np.random.default_rng(0)
         state = TrainerState.initial(FIRST[kind](data.train, 5, hyper, rng=rng))
@@ -119,13 +119,13 @@ def test_other_schedules_know_nothing_of_plateaus(data):
     assert curve[-1][1].halvings == 0
     for schedule in ("constant", "step", "cosine"):
         hyper = Hyperparameters(epochs=9, learning_rate_schedule=schedule)
-        assert pace(hyper, 5, halvings=3) == pace(hyper, 5)
+        assert epoch_settings(hyper, 5, halvings=3) == epoch_settings(hyper, 5)
 
 
 def test_the_rate_falls_as_the_schedule_says():
     def shares(schedule):
         hyper = Hyperparameters(epochs=6, learning_rate=1.0, learning_rate_schedule=schedule)
-        return [pace(hyper, epoch).learning_rate for epoch in range(1, 7)]
+        return [epoch_settings(hyper, epoch).learning_rate for epoch in range(1, 7)]
 
     assert shares("constant") == [1.0] * 6
     assert shares("step") == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
@@ -136,7 +136,7 @@ def test_the_rate_falls_as_the_schedule_says():
 @pytest.mark.parametrize(("epochs", "short"), [(9, 6), (10, 6), (150, 100), (1, 0)])
 def test_the_chain_is_longer_in_the_last_third(epochs, short):
     hyper = Hyperparameters(epochs=epochs, cd_steps=1, final_cd_steps=3)
-    steps = [pace(hyper, epoch).cd_steps for epoch in range(1, epochs + 1)]
+    steps = [epoch_settings(hyper, epoch).cd_steps for epoch in range(1, epochs + 1)]
 
     assert steps == [1] * short + [3] * (epochs - short)
 

@@ -11,7 +11,7 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines import joint, masked
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.training import conditional_likelihood
-from recsvc.rbm.training.batches import deal
+from recsvc.rbm.training.batches import iter_batches
 from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS, random_ratings
 
@@ -28,7 +28,7 @@ def data():
 
 def learned(data, kind, **changes):
     """The last report and the parameters then."""
-    hyper = Hyperparameters.from_changes(kind, HYPER | changes)
+    hyper = Hyperparameters.chosen(kind, HYPER | changes)
     rng = np.random.default_rng(0)
     first = machine_functions(kind).initial_params(data.train, 5, hyper, rng=rng)
     state = TrainerState.initial(first)
@@ -38,15 +38,15 @@ def learned(data, kind, **changes):
 
 def activity_before(data, kind) -> np.ndarray:
     """The mean activity of each unit at the first parameters, over the one batch of all users."""
-    hyper = Hyperparameters.from_changes(kind, HYPER)
+    hyper = Hyperparameters.chosen(kind, HYPER)
     first = machine_functions(kind).initial_params(
         data.train, 5, hyper, rng=np.random.default_rng(0)
     )
-    [batch] = deal(data.train, 1000, seed=0, epoch=1)
+    [batch] = iter_batches(data.train, 1000, seed=0, epoch=1)
     if kind == "joint_rbm":
-        return conditional_likelihood.hidden_side(first, batch, hyper, seed=0, epoch=1).active.mean(
-            axis=0
-        )
+        return conditional_likelihood.run_forward_pass(
+            first, batch, hyper, seed=0, epoch=1
+        ).active.mean(axis=0)
     return masked.hidden_probabilities(first, data.train.rows(batch.users)).mean(axis=0)
 
 
@@ -108,12 +108,12 @@ def test_one_thread_or_two_pull_the_same_bits(data, kind):
 
 def test_dropout_does_not_hide_a_units_activity(data):
     """Units left out of a step are pulled as well, by what they would have been."""
-    hyper = Hyperparameters.from_changes("joint_rbm", HYPER)
+    hyper = Hyperparameters.chosen("joint_rbm", HYPER)
     rng = np.random.default_rng(0)
     params = joint.initial_params(data.train, 5, hyper, rng=rng)
-    [batch] = deal(data.train, 1000, seed=0, epoch=1)
+    [batch] = iter_batches(data.train, 1000, seed=0, epoch=1)
 
-    side = conditional_likelihood.hidden_side(params, batch, hyper, seed=0, epoch=1)
+    side = conditional_likelihood.run_forward_pass(params, batch, hyper, seed=0, epoch=1)
 
     assert (side.hidden == 0).any()
     assert (side.active > 0).all()

@@ -5,7 +5,7 @@ import pytest
 
 from recsvc.db.session import reading
 from recsvc.errors import EpochNotWatched, JobNotFound, LeaseLost
-from recsvc.rbm.training.inspection import EDGES, is_watched
+from recsvc.rbm.training.inspection import HISTOGRAM_EDGES, is_inspected
 from recsvc.service.diagnosis import inspections, job_diagnosis
 from recsvc.service.jobs import queries
 from tests.conftest import on_sqlite
@@ -38,7 +38,7 @@ def test_every_early_epoch_has_a_look_inside(shop, model_kind):
     assert ((told.activity.probabilities >= 0) & (told.activity.probabilities <= 1)).all()
     for look in told.inspections:
         for counted in (look.weights, look.updates):
-            assert len(counted["counts"]) == EDGES.size - 1
+            assert len(counted["counts"]) == HISTOGRAM_EDGES.size - 1
     n_weights = 12 * 2 * 4
     first, last = told.inspections[0], told.inspections[-1]
     assert last.weights["zeros"] + sum(last.weights["counts"]) == n_weights
@@ -120,7 +120,7 @@ def test_what_a_lost_attempt_has_told_is_not_told_again(shop):
     assert codes[: len(before)] == before
     assert len(codes) == len(set(codes))
     looked = [look.epoch for look in monitors(shop).inspections]
-    assert looked == [epoch for epoch in range(31) if is_watched(epoch)]
+    assert looked == [epoch for epoch in range(31) if is_inspected(epoch)]
 
 
 def codes_told(shop):

@@ -9,7 +9,7 @@ import pytest
 from recsvc.db.recommendations.user_histories import CatalogueRow
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.model import Model
-from recsvc.rbm.rating_ensemble.ensemble import Raters
+from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 from recsvc.service.recommendations.published_model import Answering, Catalogue
 from recsvc.service.recommendations.recommend import Known, predict, recommend
 from tests import naive, naive_joint
@@ -187,7 +187,7 @@ def test_what_is_given_with_the_request_counts_like_what_is_stored(answers):
 
 
 def naive_item_oriented(model: Model, user: str, item_id: str) -> list[float]:
-    by_item = ratings().transpose()
+    by_item = ratings().transposed()
     case = naive.row_of(by_item, ITEMS.number(item_id))
     return naive.level_probabilities(model.params, case, USERS.number(user))
 
@@ -239,7 +239,7 @@ def joint_with_raters() -> Answering:
     answers = answering("joint_rbm")
     rng = np.random.default_rng(8)
     held_out = np.arange(ratings().n_ratings) % 6 == 0
-    made = Raters.of(
+    made = RatingEnsemble.of(
         random_params(rng, n_items=N_ITEMS),
         random_params(rng, n_items=N_USERS),
         ratings().select(~held_out),
@@ -265,7 +265,7 @@ def test_a_joint_model_lists_by_choice_and_rates_by_its_raters():
 
     assert ids(ranked) == sorted(scores, key=lambda item_id: -scores[item_id])
     first = ITEMS.numbers([ranked.items[0].item_id])
-    expected = scoring.ensemble_probabilities(
+    expected = scoring.rated_probabilities(
         answers.model.raters, first, user=5, rated=mine.numbers, levels=mine.levels
     )
     assert ranked.items[0].expected_rating == pytest.approx(expected[0] @ SCALE.values)

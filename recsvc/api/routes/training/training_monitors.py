@@ -11,7 +11,7 @@ from recsvc.api.openapi import responses
 from recsvc.api.schemas import Answer
 from recsvc.db.tables import JobState
 from recsvc.errors import EpochNotWatched, JobNotFound
-from recsvc.rbm.training.inspection import EDGES
+from recsvc.rbm.training.inspection import HISTOGRAM_EDGES
 from recsvc.service.diagnosis import inspections
 from recsvc.service.diagnosis.inspections import Activity
 from recsvc.service.jobs import queries
@@ -94,7 +94,7 @@ def get_monitors(
     queries.defer_success(session, found.job, serving.behind(session))
     shown = {
         name: Histograms(
-            edges=EDGES.tolist(),
+            edges=HISTOGRAM_EDGES.tolist(),
             zeros=[getattr(one, name)["zeros"] for one in found.inspections],
             counts=[getattr(one, name)["counts"] for one in found.inspections],
         )
