@@ -40,7 +40,7 @@ class MachineFunctions:
         return masked.sigmoid(self.hidden_inputs(params, ratings))
 
 
-def _masked_predictor(params: Params, _: int) -> Predictor:
+def _build_masked_predictor(params: Params, _: int) -> Predictor:
     return Predictor.of(params)
 
 
@@ -60,7 +60,7 @@ def _fold_in_joint(params: Params, _: AnyPredictor, items: Numbers, levels: Leve
     return hidden
 
 
-def _masked_leave_one_out(
+def _leave_one_out_masked(
     predictor: Predictor, hidden: Floats, ratings: RatingMatrix, places: Ints
 ) -> Doubles:
     return predictor.leave_one_out_probabilities(
@@ -71,7 +71,7 @@ def _masked_leave_one_out(
     )
 
 
-def _joint_leave_one_out(
+def _leave_one_out_joint(
     predictor: JointPredictor, _: Floats, ratings: RatingMatrix, places: Ints
 ) -> Doubles:
     cases = ratings.users()[places].astype(np.int64)
@@ -82,16 +82,16 @@ FUNCTIONS: dict[Learner, MachineFunctions] = {
     "masked": MachineFunctions(
         params.initial_params,
         masked.hidden_inputs,
-        _masked_predictor,
+        _build_masked_predictor,
         _fold_in_masked,
-        _masked_leave_one_out,
+        _leave_one_out_masked,
     ),
     "joint": MachineFunctions(
         joint.initial_params,
         joint.hidden_inputs,
         JointPredictor,
         _fold_in_joint,
-        _joint_leave_one_out,
+        _leave_one_out_joint,
     ),
 }
 
