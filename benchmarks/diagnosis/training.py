@@ -15,7 +15,7 @@ from benchmarks.diagnosis.faults import as_begun
 from recsvc.errors import Diverged
 from recsvc.rbm.auto_hyperparameters import DataShape, resolve_hyperparameters
 from recsvc.rbm.data_profile import profile
-from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
+from recsvc.rbm.data_profile.exclusions import exclude_suspect_ratings, snapshots_by_exclusion
 from recsvc.rbm.diagnosis import RunRecord
 from recsvc.rbm.evaluation import split_by_hash
 from recsvc.rbm.hyperparameters import Hyperparameters
@@ -84,7 +84,7 @@ def given(case: Case, changes: dict[str, Any]) -> tuple[Snapshot, RatingScale]:
     asked, ratings = asked_of(case, changes), sample(case.data)
     if case.fault is not None:
         ratings = case.fault.spoil(ratings, case.strength, np.random.default_rng(case.seed))
-    ratings = cleaned(ratings, asked.get("leave_out", "nobody"))
+    ratings = exclude_suspect_ratings(ratings, asked.get("leave_out", "nobody"))
     return ratings, RatingScale.infer(ratings.values, asked.get("scaling", "quantiles"))
 
 
@@ -143,7 +143,7 @@ def losses_without(
 ) -> dict[str, float]:
     """Give what a try that leaves ratings out is compared with, by what it leaves out."""
     losses: dict[str, float] = {}
-    for choice, left in without_odd(ratings).items():
+    for choice, left in snapshots_by_exclusion(ratings).items():
         _, validation = split(left.matrix(scale), left, case.seed)
         on_left = replace(data, validation=validation)
         with np.errstate(all="ignore"):

@@ -11,7 +11,7 @@ import numpy as np
 
 from recsvc.rbm.auto_hyperparameters import DataShape
 from recsvc.rbm.hyperparameters import Hyperparameters
-from recsvc.rbm.machines.couplings import LARGEST_CATALOGUE
+from recsvc.rbm.machines.couplings import MAX_ITEMS
 from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.rating_ensemble.ensemble import fits_memory
 from recsvc.rbm.rating_ensemble.fine_tuning import choose_n_hidden
@@ -50,7 +50,7 @@ def estimate_bytes(shape: DataShape, model_kind: ModelKind, hyper: Hyperparamete
     if machine.uses_adam:
         special += weights  # the second moment
     if machine.has_couplings:
-        special += 4 * PAIR_MATRICES * n_items**2 * (n_items <= LARGEST_CATALOGUE)
+        special += 4 * PAIR_MATRICES * n_items**2 * (n_items <= MAX_ITEMS)
     if machine.rates_by_ensemble:
         special += _ensemble_bytes(shape, hyper)
     return (

@@ -97,8 +97,8 @@ class Model:
 
     @cached_property
     def list_score_bounds(self) -> tuple[Doubles, Doubles]:
-        """Of a joint_rbm: see `joint.liked_bounds`."""
-        return joint.liked_bounds(self.params, self.scale.first_liked)
+        """Of a joint_rbm: see `joint.field_bounds`."""
+        return joint.field_bounds(self.params, self.scale.first_liked)
 
     @cached_property
     def by_popularity(self) -> Ints:

@@ -69,8 +69,8 @@ def open_context(
     if migrate:
         from recsvc.db.migrate import upgrade  # takes as long to import as all the rest
 
-        with closing(Database(settings.effective_database_url())) as patient:
-            upgrade(patient)
+        with closing(Database(settings.effective_database_url())) as migrated:
+            upgrade(migrated)
     return Context(
         database=database,
         shelf=Shelf(settings.effective_shelf_url(), settings.home / "cache"),

@@ -16,7 +16,7 @@ def needed(*, model_kind="user_rbm", n_hidden=100, **sizes) -> int:
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])
 @pytest.mark.parametrize("size", [*MOVIELENS_1M, "n_hidden"])
-def test_more_of_anything_takes_more_memory(model_kind, size):
+def test_memory_estimate_grows_in_proportion_to_each_size(model_kind, size):
     one, two, three = (
         needed(model_kind=model_kind, **{size: times * {"n_hidden": 100, **MOVIELENS_1M}[size]})
         for times in (1, 2, 3)
@@ -26,7 +26,7 @@ def test_more_of_anything_takes_more_memory(model_kind, size):
     assert three - two == two - one  # in proportion
 
 
-def test_a_joint_machine_needs_room_for_pairs_of_items_and_for_a_batchs_choices():
+def test_memory_estimate_includes_item_pairs_and_sampled_items_of_joint_machines():
     one, large = (
         needed(model_kind="joint_rbm", n_items=n_items) - needed(n_items=n_items)
         for n_items in (10_000, 1_000_000)
@@ -36,11 +36,11 @@ def test_a_joint_machine_needs_room_for_pairs_of_items_and_for_a_batchs_choices(
     assert large < 3_000_000_000  # no pairs, a sample of the choices, nothing beside
 
 
-def test_a_million_ratings_fit_in_what_is_promised_for_them():
+def test_memory_estimate_of_a_million_ratings_is_at_most_700_megabytes():
     assert 300_000_000 < needed() <= 700_000_000
 
 
-def test_an_item_oriented_machine_has_a_weight_for_each_user_instead_of_each_item():
+def test_memory_estimate_of_item_machines_depends_on_the_number_of_users():
     few_items = {"n_users": 100_000, "n_items": 100}
 
     assert needed(model_kind="item_rbm", **few_items) > 3 * needed(**few_items)

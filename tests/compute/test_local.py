@@ -25,14 +25,14 @@ def learned(train, model_kind, **options) -> tuple[list[float], str]:
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
-def test_this_process_learns_what_the_trainer_does_on_any_number_of_threads(model_kind):
+def test_local_train_equals_trainer_on_any_number_of_threads(model_kind):
     expected = learned(trainer.train, model_kind)
 
     assert learned(local.train, model_kind, n_threads=1) == expected
     assert learned(local.train, model_kind, n_threads=2) == expected
 
 
-def test_what_needs_more_than_there_is_is_refused_with_both_figures():
+def test_check_memory_reports_required_and_available_bytes():
     local.check_memory(1000, limit_bytes=1000)
 
     with pytest.raises(NotEnoughMemory, match=r"about 2,000 MB and 1,000 MB are available") as told:
@@ -41,7 +41,7 @@ def test_what_needs_more_than_there_is_is_refused_with_both_figures():
     assert told.value.facts == {"needed_bytes": 2_000_000_000, "available_bytes": 1_000_000_000}
 
 
-def test_without_a_limit_the_machine_has_the_say():
+def test_check_memory_uses_the_machine_when_no_limit_is_configured():
     local.check_memory(1, limit_bytes=None)
 
     with pytest.raises(NotEnoughMemory):

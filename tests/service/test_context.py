@@ -6,7 +6,7 @@ from recsvc.errors import ConfigurationError, InvalidScale
 from recsvc.service.context import open_context
 
 
-def test_opening_makes_a_home_with_a_database_that_is_up_to_date(tmp_path):
+def test_open_context_creates_a_home_with_a_migrated_database(tmp_path):
     home = tmp_path / "a" / "home"
 
     context = open_context(Settings(home=home, rating_scale="1:5:1"))
@@ -19,21 +19,21 @@ def test_opening_makes_a_home_with_a_database_that_is_up_to_date(tmp_path):
     context.database.close()
 
 
-def test_a_memory_limit_is_in_megabytes(tmp_path):
+def test_open_context_reads_the_memory_limit_in_megabytes(tmp_path):
     context = open_context(Settings(home=tmp_path, memory_limit_mb=700))
 
     assert context.memory_limit_bytes == 700_000_000
     context.database.close()
 
 
-def test_a_scale_that_cannot_be_read_is_refused_before_anything_is_made(tmp_path):
+def test_open_context_refuses_an_invalid_scale_before_it_creates_files(tmp_path):
     with pytest.raises(InvalidScale, match="first:last:step"):
         open_context(Settings(home=tmp_path / "home", rating_scale="1-5"))
 
     assert not (tmp_path / "home").exists()
 
 
-def test_a_home_that_cannot_be_made_says_which_setting_to_change(tmp_path):
+def test_open_context_names_the_setting_when_home_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(ConfigurationError, match="RECSVC_HOME"):

@@ -70,7 +70,7 @@ def retired(context) -> list[int]:
         return sorted(v.version for v in versions if v.retired_at is not None)
 
 
-def test_what_nothing_points_at_is_removed_after_an_hour(context):
+def test_clear_shelf_removes_unreferenced_objects_after_an_hour(context):
     put(context, "forgotten")
 
     assert retention.clear_shelf(context, now=NOW + timedelta(minutes=50)) == 0
@@ -78,7 +78,7 @@ def test_what_nothing_points_at_is_removed_after_an_hour(context):
     assert on_the_shelf(context, "forgotten") == [False]
 
 
-def test_the_last_versions_and_the_published_one_are_kept(context):
+def test_clear_shelf_keeps_the_newest_versions_and_the_published_one(context):
     versions = [trained(context, number) for number in range(1, 6)]
     with unit_of_work(context.database) as session:
         publishing.publish(session, versions[0], now=NOW)
@@ -91,7 +91,7 @@ def test_the_last_versions_and_the_published_one_are_kept(context):
         assert on_the_shelf(context, *objects) == [n in (1, 4, 5)] * 3
 
 
-def test_clearing_again_removes_nothing_more(context):
+def test_clear_shelf_removes_nothing_when_called_again(context):
     for number in range(4):
         trained(context, number)
     retention.clear_shelf(context, now=LATER)
@@ -100,7 +100,7 @@ def test_clearing_again_removes_nothing_more(context):
     assert len(list(context.shelf.objects())) == 2 * 3
 
 
-def test_a_snapshot_that_two_versions_share_stays_as_long_as_one_does(context):
+def test_clear_shelf_keeps_a_snapshot_that_a_kept_version_shares(context):
     for _ in range(3):
         trained(context, 1)
 
@@ -110,7 +110,7 @@ def test_a_snapshot_that_two_versions_share_stays_as_long_as_one_does(context):
     assert on_the_shelf(context, "weights 1", "judged 1", "snapshot 1") == [True] * 3
 
 
-def test_what_an_unfinished_job_works_on_is_kept_until_it_ends(context):
+def test_clear_shelf_keeps_the_objects_of_unfinished_jobs(context):
     with unit_of_work(context.database) as session:
         queue = JobQueue(session)
         queue.enqueue("import", spec={"upload_sha256": put(context, "upload")}, now=NOW)

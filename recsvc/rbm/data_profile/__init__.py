@@ -12,11 +12,11 @@ import numpy as np
 
 from recsvc.rbm.data_profile import drift, user_checks, value_checks
 from recsvc.rbm.data_profile.drift import Days
-from recsvc.rbm.data_profile.issues import Remark
+from recsvc.rbm.data_profile.issues import DataIssue
 from recsvc.rbm.data_profile.user_checks import agreement_with_others
 from recsvc.rbm.snapshot import Snapshot
 
-LOOKS = (*value_checks.LOOKS, *user_checks.LOOKS)
+CHECKS = (*value_checks.VALUE_CHECKS, *user_checks.USER_CHECKS)
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,23 @@ class DataProfile:
     ratings_per_user: float
     ratings_per_item: float
     levels: dict[float, int]
-    remarks: tuple[Remark, ...]
+    remarks: tuple[DataIssue, ...]
 
 
 def profile(snapshot: Snapshot, days: Days | None = None) -> DataProfile:
     """Look at all ratings, and at their days, which a snapshot does not know."""
     n_users, n_items = len(snapshot.users), len(snapshot.items)
-    counted = user_checks.counted(snapshot)
+    counted = user_checks.count_ratings(snapshot)
     by_user, of_item = counted.by_user, counted.of_item
     values, counts = np.unique(snapshot.values, return_counts=True)
     n_ratings, n_events = snapshot.values.size, snapshot.event_users.size
-    looks = [look(counted) for look in LOOKS] + [None if days is None else drift.drift(days)]
+    looks = [look(counted) for look in CHECKS] + [None if days is None else drift.check_drift(days)]
     return DataProfile(
         n_users,
         n_items,
         n_ratings,
         n_events,
-        missing_share=1.0 - _pairs(snapshot) / max(1, n_users * n_items),
+        missing_share=1.0 - _count_pairs(snapshot) / max(1, n_users * n_items),
         ratings_per_user=float(np.median(by_user)) if n_users else 0.0,
         ratings_per_item=float(np.median(of_item)) if n_items else 0.0,
         levels=dict(zip(values.tolist(), counts.tolist(), strict=True)),
@@ -59,7 +59,7 @@ def profile(snapshot: Snapshot, days: Days | None = None) -> DataProfile:
     )
 
 
-def _pairs(snapshot: Snapshot) -> int:
+def _count_pairs(snapshot: Snapshot) -> int:
     """Count the (user, item) pairs of which something is known."""
     n_items = len(snapshot.items)
     rated = snapshot.user_numbers.astype(np.int64) * n_items + snapshot.item_numbers
@@ -67,4 +67,4 @@ def _pairs(snapshot: Snapshot) -> int:
     return int(np.union1d(rated, chosen).size) if chosen.size else rated.size
 
 
-__all__ = ["DataProfile", "Days", "Remark", "agreement_with_others", "profile"]
+__all__ = ["DataIssue", "DataProfile", "Days", "agreement_with_others", "profile"]

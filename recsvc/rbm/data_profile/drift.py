@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.rbm.arrays import Doubles, Ints
-from recsvc.rbm.data_profile.issues import EXAMPLES, Remark
+from recsvc.rbm.data_profile.issues import MAX_EXAMPLES, DataIssue
 
-PARTS = 10  # stretches of time with about as many ratings each
-DRIFTED = 0.5  # standard deviations of a rating: a medium effect [Cohen 1988]
+N_PERIODS = 10  # stretches of time with about as many ratings each
+DRIFT_DEVIATIONS = 0.5  # standard deviations of a rating: a medium effect [Cohen 1988]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Days:
     squares: Doubles
 
 
-def drift(of: Days) -> Remark | None:
+def check_drift(of: Days) -> DataIssue | None:
     """Remark on stretches of time whose ratings are higher or lower than all are."""
     n_ratings = int(of.counts.sum())
     if n_ratings == 0:
@@ -35,19 +35,19 @@ def drift(of: Days) -> Remark | None:
     mean = of.sums.sum() / n_ratings
     deviation = np.sqrt(max(0.0, of.squares.sum() / n_ratings - mean**2))
     middles = np.cumsum(of.counts) - of.counts / 2
-    parts = (middles * PARTS / n_ratings).astype(np.int64)
-    counts, sums = (np.bincount(parts, of_days, PARTS) for of_days in (of.counts, of.sums))
+    parts = (middles * N_PERIODS / n_ratings).astype(np.int64)
+    counts, sums = (np.bincount(parts, of_days, N_PERIODS) for of_days in (of.counts, of.sums))
     means = sums / np.maximum(1, counts)
-    (far,) = np.nonzero((counts > 0) & (np.abs(means - mean) > DRIFTED * deviation))
+    (far,) = np.nonzero((counts > 0) & (np.abs(means - mean) > DRIFT_DEVIATIONS * deviation))
     if far.size == 0:
         return None
     count = int(counts[far].sum())
     examples = tuple(
         f"{_date(of.days[parts == part][0])} to {_date(of.days[parts == part][-1])}: "
         f"mean {means[part]:.2f}"
-        for part in far[np.argsort(-np.abs(means[far] - mean), kind="stable")][:EXAMPLES]
+        for part in far[np.argsort(-np.abs(means[far] - mean), kind="stable")][:MAX_EXAMPLES]
     )
-    return Remark(
+    return DataIssue(
         "drift",
         "ratings",
         count,

@@ -9,12 +9,12 @@ from recsvc.rbm.arrays import Doubles, Flags, Ints
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.vocabulary import Vocabulary
 
-EXAMPLES = 5
-RATES_ENOUGH = 20  # ratings of a user who can be called constant, or contrary
+MAX_EXAMPLES = 5
+MIN_RATINGS = 20  # ratings of a user who can be called constant, or contrary
 
 
 @dataclass(frozen=True)
-class Remark:
+class DataIssue:
     """Something odd.
 
     of        what is counted: users, items or ratings
@@ -32,7 +32,7 @@ class Remark:
     training: str
 
 
-class Counted(NamedTuple):
+class RatingCounts(NamedTuple):
     """A snapshot's ratings, counted once for all remarks.
 
     by_user, of_item    ratings of each user, and of each item
@@ -48,17 +48,19 @@ class Counted(NamedTuple):
     agreement: Doubles
 
 
-def of_users(counted: Counted, code: str, odd: Flags, seen: str, training: str) -> Remark | None:
+def find_user_issue(
+    counted: RatingCounts, code: str, odd: Flags, seen: str, training: str
+) -> DataIssue | None:
     """Remark on some users, if there are any; odd (n_users,)."""
-    return remark_on(code, "users", counted.snapshot.users, odd, seen, training)
+    return find_issue(code, "users", counted.snapshot.users, odd, seen, training)
 
 
-def remark_on(
+def find_issue(
     code: str, of: str, ids: Vocabulary, odd: Flags, seen: str, training: str
-) -> Remark | None:
+) -> DataIssue | None:
     """Remark on some users or items, if there are any, with the ids of the first."""
     numbers = np.flatnonzero(odd)
     if numbers.size == 0:
         return None
-    examples = tuple(ids.ids[number] for number in numbers[:EXAMPLES].tolist())
-    return Remark(code, of, numbers.size, numbers.size / odd.size, examples, seen, training)
+    examples = tuple(ids.ids[number] for number in numbers[:MAX_EXAMPLES].tolist())
+    return DataIssue(code, of, numbers.size, numbers.size / odd.size, examples, seen, training)

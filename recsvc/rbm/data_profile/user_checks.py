@@ -4,27 +4,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.rbm.arrays import Doubles, Flags, Ints
-from recsvc.rbm.data_profile.issues import RATES_ENOUGH, Counted, Remark, of_users, remark_on
+from recsvc.rbm.data_profile.issues import (
+    MIN_RATINGS,
+    DataIssue,
+    RatingCounts,
+    find_issue,
+    find_user_issue,
+)
 from recsvc.rbm.snapshot import Snapshot
 
-COLD = 5  # ratings; fewer tell next to nothing of a user or an item
-FEW = 0.1  # share of the users
-FAR_MORE = 6.0  # robust standard deviations of the logarithm of counts
+MIN_EVENTS = 5  # ratings; fewer tell next to nothing of a user or an item
+SPARSE_TABLE_SHARE = 0.1  # share of the users
+ACTIVITY_DEVIATIONS = 6.0  # robust standard deviations of the logarithm of counts
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution [Rousseeuw, Croux 1993]
-CONTRARY = -0.4  # correlation with what others think
-AT_RANDOM = 0.1  # the same: within a deviation or two of none
-RATES_MUCH = 200
-NEARLY_ALL = 0.9  # of the items of a catalogue that nobody goes through by hand
-LARGE_CATALOGUE = 100  # items
-FEW_USERS = 100
+CONTRARY_AGREEMENT = -0.4  # correlation with what others think
+RANDOM_AGREEMENT = 0.1  # the same: within a deviation or two of none
+MIN_RATINGS_FOR_RANDOM = 200
+WHOLE_CATALOGUE_SHARE = 0.9  # of the items of a catalogue that nobody goes through by hand
+LARGE_CATALOGUE_ITEMS = 100  # items
+MIN_USERS = 100
 
 
-def _no_agreement(counted: Counted) -> Remark | None:
+def _check_agreement(counted: RatingCounts) -> DataIssue | None:
     told = counted.agreement[~np.isnan(counted.agreement)]
-    apart = int((told < AT_RANDOM).sum())
-    if told.size < FEW_USERS or 2 * apart <= told.size:
+    apart = int((told < RANDOM_AGREEMENT).sum())
+    if told.size < MIN_USERS or 2 * apart <= told.size:
         return None
-    return Remark(
+    return DataIssue(
         "no_agreement",
         "users",
         apart,
@@ -37,58 +43,58 @@ def _no_agreement(counted: Counted) -> Remark | None:
     )
 
 
-def _duplicate_users(counted: Counted) -> Remark | None:
-    return of_users(
+def _check_duplicate_users(counted: RatingCounts) -> DataIssue | None:
+    return find_user_issue(
         counted,
         "duplicate_users",
-        copies(counted.snapshot, counted.by_user),
-        f"They gave the same {RATES_ENOUGH} ratings or more as another user, to the last one: one "
+        duplicate_users(counted.snapshot, counted.by_user),
+        f"They gave the same {MIN_RATINGS} ratings or more as another user, to the last one: one "
         "person under several ids, or data sent twice?",
         "What they say counts as often as they are there, and validation ratings of one are known "
         "from the other: figures are too good. Leave them out: leave_out=odd_raters.",
     )
 
 
-def copies(snapshot: Snapshot, by_user: Ints) -> Flags:
+def duplicate_users(snapshot: Snapshot, by_user: Ints) -> Flags:
     """Tell which users are like one with a lower number, to the last rating; (n_users,)."""
-    hashes = _mixed(snapshot.item_numbers.astype(np.uint64) ^ _mixed(snapshot.values.view("u8")))
+    hashes = _mix(snapshot.item_numbers.astype(np.uint64) ^ _mix(snapshot.values.view("u8")))
     sums = np.zeros(by_user.size, dtype=np.uint64)
     np.add.at(sums, snapshot.user_numbers, hashes)
     _, first, inverse = np.unique(sums, return_index=True, return_inverse=True)
-    again: Flags = (first[inverse] != np.arange(sums.size)) & (by_user >= RATES_ENOUGH)
+    again: Flags = (first[inverse] != np.arange(sums.size)) & (by_user >= MIN_RATINGS)
     return again
 
 
-def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mix(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Spread close numbers over all 64 bits [SplitMix64, Steele 2014]."""
     spread = (numbers + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
     return (spread ^ (spread >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
 
 
-def _constant_raters(counted: Counted) -> Remark | None:
-    return of_users(
+def _check_constant_users(counted: RatingCounts) -> DataIssue | None:
+    return find_user_issue(
         counted,
         "constant_raters",
         are_constant(counted),
-        f"They gave {RATES_ENOUGH} ratings or more, all of one value.",
+        f"They gave {MIN_RATINGS} ratings or more, all of one value.",
         "What they chose is learned from; their ratings tell the model nothing of their taste. "
         "Leave them out, if they are many: leave_out=odd_raters.",
     )
 
 
-def are_constant(counted: Counted) -> Flags:
+def are_constant(counted: RatingCounts) -> Flags:
     """Tell who always gives the same; (n_users,)."""
     users, values = counted.snapshot.user_numbers, counted.snapshot.values
     lowest = np.full(counted.by_user.size, np.inf)
     highest = np.full(counted.by_user.size, -np.inf)
     np.minimum.at(lowest, users, values)
     np.maximum.at(highest, users, values)
-    constant: Flags = (counted.by_user >= RATES_ENOUGH) & (lowest == highest)
+    constant: Flags = (counted.by_user >= MIN_RATINGS) & (lowest == highest)
     return constant
 
 
-def _suspicious_raters(counted: Counted) -> Remark | None:
-    return of_users(
+def _check_suspicious_users(counted: RatingCounts) -> DataIssue | None:
+    return find_user_issue(
         counted,
         "suspicious_raters",
         are_suspicious(counted),
@@ -99,39 +105,41 @@ def _suspicious_raters(counted: Counted) -> Remark | None:
     )
 
 
-def are_suspicious(counted: Counted) -> Flags:
+def are_suspicious(counted: RatingCounts) -> Flags:
     """Tell who did far more than all others, or rated nearly everything; (n_users,)."""
     logs = np.log(np.maximum(counted.told_by, 1))
     middle = np.median(logs) if logs.size else 0.0
     spread = MAD_TO_DEVIATION * np.median(np.abs(logs - middle)) if logs.size else 0.0
-    busy = (logs > middle + FAR_MORE * spread) & (counted.told_by > 10 * RATES_ENOUGH)
+    busy = (logs > middle + ACTIVITY_DEVIATIONS * spread) & (counted.told_by > 10 * MIN_RATINGS)
     n_items = len(counted.snapshot.items)
-    whole = (counted.by_user > NEARLY_ALL * n_items) & (n_items >= LARGE_CATALOGUE)
-    crowded = whole.mean() > FEW if whole.size else False  # a dense table: all rate nearly all
+    whole = (counted.by_user > WHOLE_CATALOGUE_SHARE * n_items) & (n_items >= LARGE_CATALOGUE_ITEMS)
+    crowded = (
+        whole.mean() > SPARSE_TABLE_SHARE if whole.size else False
+    )  # a dense table: all rate nearly all
     suspicious: Flags = (busy & (spread > 0)) | (whole & (not crowded))
     return suspicious
 
 
-def _random_raters(counted: Counted) -> Remark | None:
-    return of_users(
+def _check_random_users(counted: RatingCounts) -> DataIssue | None:
+    return find_user_issue(
         counted,
         "random_raters",
-        rate_at_random(counted),
-        f"Their {RATES_MUCH} ratings or more go neither with nor against the others': given by a "
-        "program, or without a look?",
+        are_random(counted),
+        f"Their {MIN_RATINGS_FOR_RANDOM} ratings or more go neither with nor against the others': "
+        "given by a program, or without a look?",
         "Their ratings blur what the weights learn, the more of them the more. Leave them out, "
         "leave_out=odd_raters, or erase those who are no people: DELETE /v1/users/{user_id}.",
     )
 
 
-def rate_at_random(counted: Counted) -> Flags:
+def are_random(counted: RatingCounts) -> Flags:
     """Tell whose many ratings have nothing to do with others'; (n_users,)."""
-    at_random: Flags = np.abs(counted.agreement) < AT_RANDOM
-    return at_random & (counted.by_user >= RATES_MUCH)
+    at_random: Flags = np.abs(counted.agreement) < RANDOM_AGREEMENT
+    return at_random & (counted.by_user >= MIN_RATINGS_FOR_RANDOM)
 
 
-def _contrary_raters(counted: Counted) -> Remark | None:
-    return of_users(
+def _check_contrary_users(counted: RatingCounts) -> DataIssue | None:
+    return find_user_issue(
         counted,
         "contrary_raters",
         are_contrary(counted),
@@ -141,28 +149,28 @@ def _contrary_raters(counted: Counted) -> Remark | None:
     )
 
 
-def are_contrary(counted: Counted) -> Flags:
+def are_contrary(counted: RatingCounts) -> Flags:
     """Tell who rates against all others; (n_users,)."""
-    contrary: Flags = counted.agreement < CONTRARY
+    contrary: Flags = counted.agreement < CONTRARY_AGREEMENT
     return contrary
 
 
-def odd(counted: Counted) -> Flags:
+def suspect_users(counted: RatingCounts) -> Flags:
     """Tell who had better be left out; (n_users,)."""
-    odd = copies(counted.snapshot, counted.by_user)
-    for look in (are_constant, are_suspicious, rate_at_random, are_contrary):
+    odd = duplicate_users(counted.snapshot, counted.by_user)
+    for look in (are_constant, are_suspicious, are_random, are_contrary):
         odd = odd | look(counted)
     return odd
 
 
-def counted(snapshot: Snapshot) -> Counted:
+def count_ratings(snapshot: Snapshot) -> RatingCounts:
     """Count a snapshot's ratings once for all looks."""
     n_users, n_items = len(snapshot.users), len(snapshot.items)
     by_user = np.bincount(snapshot.user_numbers, minlength=n_users)
     of_item = np.bincount(snapshot.item_numbers, minlength=n_items)
     events_by = np.bincount(snapshot.event_users, minlength=n_users)
     events_of = np.bincount(snapshot.event_items, minlength=n_items)
-    return Counted(
+    return RatingCounts(
         snapshot,
         by_user,
         of_item,
@@ -191,57 +199,57 @@ def agreement_with_others(snapshot: Snapshot, by_user: Ints) -> Doubles:
     both, of_own, of_theirs = (
         np.bincount(users, product, n_users) for product in (own * theirs, own**2, theirs**2)
     )
-    told = (n >= RATES_ENOUGH) & (of_own > 0) & (of_theirs > 0)
+    told = (n >= MIN_RATINGS) & (of_own > 0) & (of_theirs > 0)
     product = np.where(told, of_own * of_theirs, 1)
     agreement: Doubles = np.where(told, both / np.sqrt(product), np.nan)
     return agreement
 
 
-def _few_users(counted: Counted) -> Remark | None:
+def _check_number_of_users(counted: RatingCounts) -> DataIssue | None:
     n_users = int((counted.told_by > 0).sum())
-    if not 0 < n_users < FEW_USERS:
+    if not 0 < n_users < MIN_USERS:
         return None
-    return Remark(
+    return DataIssue(
         "few_users",
         "users",
         n_users,
         1.0,
         (),
-        f"There are fewer than {FEW_USERS} users.",
+        f"There are fewer than {MIN_USERS} users.",
         "A model is made, and its figures say little: they change with every user more.",
     )
 
 
-def _cold_users(counted: Counted) -> Remark | None:
-    return of_users(
+def _check_cold_users(counted: RatingCounts) -> DataIssue | None:
+    return find_user_issue(
         counted,
         "cold_users",
-        counted.told_by < COLD,
-        f"Fewer than {COLD} ratings or interactions each.",
+        counted.told_by < MIN_EVENTS,
+        f"Fewer than {MIN_EVENTS} ratings or interactions each.",
         "They are learned from, and answered: what little they told is folded in, the rest of "
         "their list is popular.",
     )
 
 
-def _cold_items(counted: Counted) -> Remark | None:
-    return remark_on(
+def _check_cold_items(counted: RatingCounts) -> DataIssue | None:
+    return find_issue(
         "cold_items",
         "items",
         counted.snapshot.items,
-        counted.told_of < COLD,
-        f"Fewer than {COLD} ratings or interactions each.",
+        counted.told_of < MIN_EVENTS,
+        f"Fewer than {MIN_EVENTS} ratings or interactions each.",
         "They are learned as far as that goes and seldom come first in a list.",
     )
 
 
-LOOKS = (
-    _no_agreement,
-    _duplicate_users,
-    _constant_raters,
-    _suspicious_raters,
-    _random_raters,
-    _contrary_raters,
-    _few_users,
-    _cold_users,
-    _cold_items,
+USER_CHECKS = (
+    _check_agreement,
+    _check_duplicate_users,
+    _check_constant_users,
+    _check_suspicious_users,
+    _check_random_users,
+    _check_contrary_users,
+    _check_number_of_users,
+    _check_cold_users,
+    _check_cold_items,
 )

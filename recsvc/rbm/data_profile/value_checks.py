@@ -3,23 +3,25 @@
 import numpy as np
 
 from recsvc.rbm.arrays import Doubles, Flags
-from recsvc.rbm.data_profile.issues import EXAMPLES, Counted, Remark
+from recsvc.rbm.data_profile.issues import MAX_EXAMPLES, DataIssue, RatingCounts
 
-MOST_OF_ALL = 0.9  # the share of one level that leaves little to tell
-FAR_OUT = 3.0  # interquartile ranges beyond a quartile [Tukey 1977]
-RARE = 0.01  # share of the ratings
-MAIN_SCALE = 0.7  # share of the ratings that are given on the scale that most users mean
-NEXT_VALUE = 1.8  # times the highest of it; the next of the same scale is nearer
-WHOLE_SCALE = 3  # values; as many others that are multiples of them are no coincidence
-LONG_TAIL, MANY_VALUES = 20.0, 20  # times the median; distinct values
+IMBALANCED_SHARE = 0.9  # the share of one level that leaves little to tell
+OUTLIER_RANGES = 3.0  # interquartile ranges beyond a quartile [Tukey 1977]
+MAX_OUTLIER_SHARE = 0.01  # share of the ratings
+MAIN_SCALE_SHARE = 0.7  # share of the ratings that are given on the scale that most users mean
+MIN_SCALE_GAP = 1.8  # times the highest of it; the next of the same scale is nearer
+MIN_SCALE_VALUES = 3  # values; as many others that are multiples of them are no coincidence
+LONG_TAIL_MEDIANS, MANY_VALUES = 20.0, 20  # times the median; distinct values
 
 
-def _mixed_scales(counted: Counted) -> Remark | None:
-    odd = of_another_scale(counted.snapshot.values)
+def _check_mixed_scales(counted: RatingCounts) -> DataIssue | None:
+    odd = on_another_scale(counted.snapshot.values)
     if not odd.any():
         return None
-    examples = tuple(f"{value:g}" for value in np.unique(counted.snapshot.values[odd])[:EXAMPLES])
-    return Remark(
+    examples = tuple(
+        f"{value:g}" for value in np.unique(counted.snapshot.values[odd])[:MAX_EXAMPLES]
+    )
+    return DataIssue(
         "mixed_scales",
         "ratings",
         int(odd.sum()),
@@ -31,13 +33,13 @@ def _mixed_scales(counted: Counted) -> Remark | None:
     )
 
 
-def of_another_scale(values: Doubles) -> Flags:
+def on_another_scale(values: Doubles) -> Flags:
     """Tell which values lie on a multiple of the scale that most of them lie on."""
     nothing = np.zeros(values.size, dtype=np.bool_)
     distinct, counts = np.unique(values, return_counts=True)
     if distinct.size > 2 * MANY_VALUES or distinct[:1].min(initial=0) < 0:
         return nothing
-    for last in np.flatnonzero(np.cumsum(counts) >= MAIN_SCALE * values.size):
+    for last in np.flatnonzero(np.cumsum(counts) >= MAIN_SCALE_SHARE * values.size):
         own, others = distinct[: last + 1], distinct[last + 1 :]
         if _is_multiple(others, own):
             far: Flags = values >= others[0]
@@ -52,21 +54,21 @@ def _is_multiple(others: Doubles, own: Doubles) -> bool:
     """
     if min(own.size, others.size) < 2:
         return False
-    is_apart = others[0] > NEXT_VALUE * own[-1]
-    is_whole = others.size == own.size >= WHOLE_SCALE
+    is_apart = others[0] > MIN_SCALE_GAP * own[-1]
+    is_whole = others.size == own.size >= MIN_SCALE_VALUES
     as_own = others / (others[-1] / own[-1])
     are_own = np.isclose(as_own[:, np.newaxis], own).any(axis=1).all()
     return bool((is_apart or is_whole) and are_own)
 
 
-def _unscaled_counts(counted: Counted) -> Remark | None:
+def _check_unscaled_counts(counted: RatingCounts) -> DataIssue | None:
     values = counted.snapshot.values
     distinct = np.unique(values)
-    if distinct.size <= MANY_VALUES or distinct[-1] <= LONG_TAIL * np.median(values):
+    if distinct.size <= MANY_VALUES or distinct[-1] <= LONG_TAIL_MEDIANS * np.median(values):
         return None
-    far = values > LONG_TAIL * np.median(values)
-    examples = tuple(f"{value:g}" for value in distinct[-EXAMPLES:])
-    return Remark(
+    far = values > LONG_TAIL_MEDIANS * np.median(values)
+    examples = tuple(f"{value:g}" for value in distinct[-MAX_EXAMPLES:])
+    return DataIssue(
         "unscaled_counts",
         "ratings",
         int(far.sum()),
@@ -79,16 +81,16 @@ def _unscaled_counts(counted: Counted) -> Remark | None:
     )
 
 
-def _outliers(counted: Counted) -> Remark | None:
+def _check_outliers(counted: RatingCounts) -> DataIssue | None:
     values = counted.snapshot.values
     if values.size == 0:
         return None
-    odd = far_out(values)
-    if not 0 < odd.mean() < RARE:  # of values that many give, the range is to blame
+    odd = are_outliers(values)
+    if not 0 < odd.mean() < MAX_OUTLIER_SHARE:  # of values that many give, the range is to blame
         return None
-    low, high = _middle(values)
-    examples = tuple(f"{value:g}" for value in np.unique(values[odd])[:EXAMPLES])
-    return Remark(
+    low, high = _central_range(values)
+    examples = tuple(f"{value:g}" for value in np.unique(values[odd])[:MAX_EXAMPLES])
+    return DataIssue(
         "outliers",
         "ratings",
         int(odd.sum()),
@@ -100,12 +102,12 @@ def _outliers(counted: Counted) -> Remark | None:
     )
 
 
-def _level_imbalance(counted: Counted) -> Remark | None:
+def _check_level_imbalance(counted: RatingCounts) -> DataIssue | None:
     values, counts = np.unique(counted.snapshot.values, return_counts=True)
-    if counts.size == 0 or counts.max() / counts.sum() <= MOST_OF_ALL:
+    if counts.size == 0 or counts.max() / counts.sum() <= IMBALANCED_SHARE:
         return None
     most = float(values[counts.argmax()])
-    return Remark(
+    return DataIssue(
         "level_imbalance",
         "ratings",
         int(counts.max()),
@@ -117,20 +119,25 @@ def _level_imbalance(counted: Counted) -> Remark | None:
     )
 
 
-def far_out(values: Doubles) -> Flags:
+def are_outliers(values: Doubles) -> Flags:
     """Tell which values lie more than three interquartile ranges beyond a quartile."""
-    low, high = _middle(values)
-    reach = FAR_OUT * (high - low)
+    low, high = _central_range(values)
+    reach = OUTLIER_RANGES * (high - low)
     far: Flags = (values < low - reach) | (values > high + reach)
     return far
 
 
-def _middle(values: Doubles) -> tuple[float, float]:
+def _central_range(values: Doubles) -> tuple[float, float]:
     """Give the quartiles; where half of the values are the same, what all but a few lie between."""
     low, high = np.quantile(values, [0.25, 0.75])
     if low == high:
-        low, high = np.quantile(values, [RARE, 1 - RARE])
+        low, high = np.quantile(values, [MAX_OUTLIER_SHARE, 1 - MAX_OUTLIER_SHARE])
     return float(low), float(high)
 
 
-LOOKS = (_mixed_scales, _unscaled_counts, _outliers, _level_imbalance)
+VALUE_CHECKS = (
+    _check_mixed_scales,
+    _check_unscaled_counts,
+    _check_outliers,
+    _check_level_imbalance,
+)

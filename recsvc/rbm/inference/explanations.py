@@ -68,7 +68,7 @@ def _choice_effects(model: Model, hidden: Floats, without: Floats, listed: Ints)
     returns  (n, n_listed)
     """
     first, weights = model.scale.first_liked, model.params.weights
-    fields = joint.fields_of(model.params, hidden[0], listed)[:, first:]
+    fields = joint.level_fields(model.params, hidden[0], listed)[:, first:]
     fields -= np.logaddexp.reduce(fields, axis=1, keepdims=True)
     lost = hidden - without
     heard = [

@@ -92,6 +92,6 @@ def _top_by_list_score(
 
 def _list_scores_of(model: Model, hidden: Floats, rated: Numbers, items: Ints) -> Doubles:
     """`list_scores` of some items, (n,)."""
-    fields = joint.fields_of(model.params, hidden, items)[:, model.scale.first_liked :]
+    fields = joint.level_fields(model.params, hidden, items)[:, model.scale.first_liked :]
     scores: Doubles = np.logaddexp.reduce(fields, axis=1)
     return scores + add_couplings(model, np.zeros(len(model.items)), rated)[items]

@@ -11,7 +11,7 @@ from recsvc.rbm.rating_matrix import RatingMatrix
 BIAS_ROUNDS = 10
 ITEM_DAMPING = 3.0
 USER_DAMPING = 6.0
-REGULARISATION = 500.0  # λ of EASE that does well on MovieLens
+EASE_REGULARISATION = 500.0  # λ of EASE that does well on MovieLens
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _shrunk_means(groups: np.ndarray, values: Doubles, n_groups: int, damping: f
     return means
 
 
-def ease_weights(ratings: RatingMatrix, *, regularisation: float = REGULARISATION) -> Floats:
+def ease_weights(ratings: RatingMatrix, *, regularisation: float = EASE_REGULARISATION) -> Floats:
     """Item–item weights B of EASE: scores of a user are Σ B[i, ·] over the items i they rated.
 
     B = −P / diag(P) with P = (XᵀX + λI)⁻¹ and a zero diagonal, X binary [Steck, WWW 2019, eq. 8].
@@ -87,13 +87,13 @@ def ease_weights(ratings: RatingMatrix, *, regularisation: float = REGULARISATIO
     matrix = np.zeros((ratings.n_items, ratings.n_items), dtype=np.float32)
     kernels.count_pairs(ratings.indptr, ratings.items, matrix)
     matrix[np.diag_indices_from(matrix)] += np.float32(regularisation)
-    if not _inverted(matrix):
+    if not _invert_in_place(matrix):
         raise np.linalg.LinAlgError(f"λ = {regularisation:g} is too small for these ratings")
     kernels.regress(matrix)
     return matrix
 
 
-def _inverted(matrix: Floats) -> bool:
+def _invert_in_place(matrix: Floats) -> bool:
     """Put the inverse of a positive definite matrix in its place; only upper triangles count.
 
     LAPACK reads columns where numpy has rows: its lower triangle is our upper one.
@@ -118,7 +118,7 @@ class Ease:
     ratings: RatingMatrix
 
     @classmethod
-    def fit(cls, ratings: RatingMatrix, *, regularisation: float = REGULARISATION) -> "Ease":
+    def fit(cls, ratings: RatingMatrix, *, regularisation: float = EASE_REGULARISATION) -> "Ease":
         """Learn from who rated what; how, does not matter."""
         return cls(ease_weights(ratings, regularisation=regularisation), ratings)
 

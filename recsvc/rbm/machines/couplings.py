@@ -10,8 +10,8 @@ from recsvc.rbm.arrays import Floats, Ints, Numbers
 from recsvc.rbm.machines.baselines import ease_weights
 from recsvc.rbm.rating_matrix import RatingMatrix
 
-ROUNDS = 5  # of conjugate gradients; more change no list
-LARGEST_CATALOGUE = 20_000  # the closed form is square in items and cubic in time
+GRADIENT_ROUNDS = 5  # of conjugate gradients; more change no list
+MAX_ITEMS = 20_000  # the closed form is square in items and cubic in time
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Neighbourhoods:
         """
         n_items = ratings.n_items
         n_neighbours = min(n_neighbours, n_items - 1)
-        if n_neighbours < 1 or n_items > LARGEST_CATALOGUE:
+        if n_neighbours < 1 or n_items > MAX_ITEMS:
             return cls(np.empty((n_items, 0), np.int32), np.empty((0, 0), np.float32))
         sizes = np.abs(ease_weights(ratings))
         np.fill_diagonal(sizes, -1.0)
@@ -101,7 +101,7 @@ class Neighbourhoods:
             return [Couplings.none(n_items) for _ in regularisations]
         ridges = np.array(regularisations, dtype=np.float32)
         strengths = np.empty((ridges.size, *self.chosen.shape), dtype=np.float32)
-        kernels.solve_rows(self.gram, self.chosen, ridges, ROUNDS, strengths)
+        kernels.solve_rows(self.gram, self.chosen, ridges, GRADIENT_ROUNDS, strengths)
         sources = self.chosen.ravel()
         order = np.argsort(sources, kind="stable")
         indptr = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=n_items))])

@@ -25,11 +25,13 @@ from recsvc.rbm.machines import masked
 from recsvc.rbm.params import Params, base_rates, initial_weights
 from recsvc.rbm.rating_matrix import RatingMatrix
 
-EVIDENCE = 100.0  # how many times one average rating counts, however many there are
-DAMPING = 5.0  # ratings that a user seems to have rated beyond their own, all of them neutral
-RATINGS_AT_ONCE = 4096
-ITEMS_AT_ONCE = 4096
-ROUNDING = 1.0 + 1e-5  # a bound holds for sums of float32, too
+EVIDENCE_RATINGS = 100.0  # how many times one average rating counts, however many there are
+EVIDENCE_DAMPING = (
+    5.0  # ratings that a user seems to have rated beyond their own, all of them neutral
+)
+RATINGS_PER_BLOCK = 4096
+ITEMS_PER_BLOCK = 4096
+BOUND_SLACK = 1.0 + 1e-5  # a bound holds for sums of float32, too
 
 
 def initial_params(
@@ -50,7 +52,7 @@ def initial_params(
 
 def evidence(n_ratings: Ints) -> Floats:
     """How much each of a user's N ratings counts: 100 / (N + 5)."""
-    factor: Floats = (EVIDENCE / (n_ratings + DAMPING)).astype(np.float32)
+    factor: Floats = (EVIDENCE_RATINGS / (n_ratings + EVIDENCE_DAMPING)).astype(np.float32)
     return factor
 
 
@@ -78,7 +80,7 @@ def pair_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
     return fields
 
 
-def fields_of(params: Params, hidden: Floats, items: Ints) -> Doubles:
+def level_fields(params: Params, hidden: Floats, items: Ints) -> Doubles:
     """Log p(i, r | h) of some items, but for the same constant, (n, n_levels)."""
     fields = np.empty((items.size, params.visible_bias.shape[1]))
     cases = np.zeros_like(items)
@@ -88,7 +90,7 @@ def fields_of(params: Params, hidden: Floats, items: Ints) -> Doubles:
     return fields
 
 
-def liked_bounds(params: Params, first_level: int) -> tuple[Doubles, Doubles]:
+def field_bounds(params: Params, first_level: int) -> tuple[Doubles, Doubles]:
     """What an item's field over the levels from `first_level` on cannot pass.
 
     Cauchy and Schwarz: log Σ_r e^{b_r + h·w_r} ≤ log Σ_r e^{b_r} + ‖h‖ max_r ‖w_r‖.
@@ -98,7 +100,7 @@ def liked_bounds(params: Params, first_level: int) -> tuple[Doubles, Doubles]:
     bias = np.logaddexp.reduce(params.visible_bias[:, first_level:].astype(np.float64), axis=1)
     some = params.weights[:, first_level:]
     lengths = np.sqrt(np.einsum("irj,irj->ir", some, some)).max(axis=1).astype(np.float64)
-    return bias, lengths * ROUNDING
+    return bias, lengths * BOUND_SLACK
 
 
 def item_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
@@ -120,8 +122,8 @@ def list_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
     weights, bias = params.weights[:, first_level:], params.visible_bias[:, first_level:]
     n_items, n_levels = bias.shape
     found = np.empty((hidden.shape[0], n_items), dtype=np.float32)
-    for start in range(0, n_items, ITEMS_AT_ONCE):
-        own = slice(start, start + ITEMS_AT_ONCE)
+    for start in range(0, n_items, ITEMS_PER_BLOCK):
+        own = slice(start, start + ITEMS_PER_BLOCK)
         fields = [hidden @ weights[own, r].T + bias[own, r] for r in range(n_levels)]
         most = np.maximum.reduce(fields)
         found[:, own] = most + np.log(sum(np.exp(field - most) for field in fields))
@@ -148,7 +150,7 @@ class JointPredictor:
         fields = np.empty((units.size, self.params.visible_bias.shape[1]))
         kernel = kernels.level_fields_in_parallel if in_parallel else kernels.level_fields
         kernel(self.params.weights, self.params.visible_bias, hidden, cases, units, fields)
-        return _shares(fields[:, : self.n_levels])
+        return _normalise(fields[:, : self.n_levels])
 
     def leave_one_out_probabilities(
         self, ratings: RatingMatrix, cases: Ints, places: Ints
@@ -161,9 +163,9 @@ class JointPredictor:
         sums = masked.hidden_inputs(params, ratings) - params.hidden_bias
         left = evidence(np.diff(ratings.indptr) - 1)
         shares = np.empty((cases.size, self.n_levels))
-        for start in range(0, cases.size, RATINGS_AT_ONCE):
-            some = slice(start, start + RATINGS_AT_ONCE)
-            case, items, levels = _of(ratings, cases[some], places[some])
+        for start in range(0, cases.size, RATINGS_PER_BLOCK):
+            some = slice(start, start + RATINGS_PER_BLOCK)
+            case, items, levels = _rating_entries(ratings, cases[some], places[some])
             without = sums[case] - params.weights[items, levels]
             without *= left[case][:, np.newaxis]
             hidden = masked.sigmoid(without + params.hidden_bias)
@@ -172,11 +174,11 @@ class JointPredictor:
         return shares
 
 
-def _of(ratings: RatingMatrix, cases: Ints, places: Ints) -> tuple[Ints, Ints, Levels]:
+def _rating_entries(ratings: RatingMatrix, cases: Ints, places: Ints) -> tuple[Ints, Ints, Levels]:
     return cases, ratings.items[places].astype(np.int64), ratings.levels[places]
 
 
-def _shares(fields: Doubles) -> Doubles:
+def _normalise(fields: Doubles) -> Doubles:
     fields -= fields.max(axis=1, keepdims=True, initial=-np.inf)  # there may be no level
     np.exp(fields, out=fields)
     fields /= fields.sum(axis=1, keepdims=True)

@@ -11,8 +11,8 @@ from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels
 from recsvc.rbm.params import Params, vector_width
 from recsvc.rbm.rating_matrix import RatingMatrix
 
-LARGEST_SAFE_EXPONENT = 80.0  # e^80 is a float32, and so is e^−80
-LARGEST_WEIGHT = 80.0
+MAX_SAFE_EXPONENT = 80.0  # e^80 is a float32, and so is e^−80
+MAX_WEIGHT = 80.0
 
 Shares = TypeVar("Shares", Floats, Doubles)
 
@@ -92,7 +92,7 @@ class Predictor:
     @classmethod
     def of(cls, params: Params) -> "Predictor":
         """Prepare; weights beyond ±80 count as ±80, where a unit is certain anyway."""
-        weights = np.clip(params.weights, -LARGEST_WEIGHT, LARGEST_WEIGHT)
+        weights = np.clip(params.weights, -MAX_WEIGHT, MAX_WEIGHT)
         bias = params.visible_bias.astype(np.float64)
         n_items, n_levels, n_hidden = weights.shape
         expm1_weights = np.zeros((n_items, n_levels, vector_width(n_hidden)), dtype=np.float32)
@@ -100,7 +100,7 @@ class Predictor:
         return cls(
             expm1_weights=expm1_weights,
             visible_odds=np.exp(bias - bias.max(axis=1, keepdims=True)),
-            block=_block(expm1_weights.shape[2], weights),
+            block=_choose_block(expm1_weights.shape[2], weights),
         )
 
     def fitted(self, hidden: Floats) -> Floats:
@@ -146,7 +146,7 @@ class Predictor:
         return out
 
 
-def _block(width: int, weights: Floats) -> int:
+def _choose_block(width: int, weights: Floats) -> int:
     """Choose the longest block whose Σ|w| stays below 80 for every item and level.
 
     Each factor 1 + p(e^w − 1) lies between 1 and e^w, so |log product| ≤ Σ|w| for any subset.
@@ -155,7 +155,7 @@ def _block(width: int, weights: Floats) -> int:
     block = width
     while block > 1:
         starts = np.arange(0, weights.shape[2], block)
-        if np.add.reduceat(sizes, starts, axis=2).max(initial=0.0) < LARGEST_SAFE_EXPONENT:
+        if np.add.reduceat(sizes, starts, axis=2).max(initial=0.0) < MAX_SAFE_EXPONENT:
             break
         block = ceil(block / 2)
     return block

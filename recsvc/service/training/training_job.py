@@ -18,7 +18,7 @@ from recsvc.db.tables import Job, JobKind
 from recsvc.errors import IdenticalRatings, TooFewRatings, TrainingFailed
 from recsvc.rbm.auto_hyperparameters import DataShape
 from recsvc.rbm.data_profile import profile
-from recsvc.rbm.data_profile.exclusions import cleaned
+from recsvc.rbm.data_profile.exclusions import exclude_suspect_ratings
 from recsvc.rbm.model_kind import MACHINES
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
@@ -71,7 +71,7 @@ def _train(
     writer = ProgressWriter(context, lease, TrainingProgress.from_note(job.progress_note))
     writer.start_phase("reading ratings", job.progress)
     snapshot, snapshot_sha256 = snapshots.take_snapshot(context, lease, job)
-    snapshot = cleaned(snapshot, spec.all_hyperparameters().leave_out)
+    snapshot = exclude_suspect_ratings(snapshot, spec.all_hyperparameters().leave_out)
     scale = resolve_scale(context, snapshot, spec)
     split = split_snapshot(snapshot, scale, share=spec.validation_share)
     shape = DataShape.from_ratings(split.everything, scale.n_all_levels)

@@ -16,7 +16,7 @@ from recsvc.db.tables import JobKind
 from recsvc.errors import NotEnoughMemory, TrainingFailed
 from recsvc.rbm.auto_hyperparameters import Choice, DataShape
 from recsvc.rbm.data_profile import DataProfile, Days, profile
-from recsvc.rbm.data_profile.exclusions import cleaned
+from recsvc.rbm.data_profile.exclusions import exclude_suspect_ratings
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.service.context import Context
 from recsvc.service.training import snapshots
@@ -75,7 +75,7 @@ def preview_training(context: Context, spec: TrainingSpec) -> Preview:
     with reading(context.database) as session:
         snapshot, imported = snapshots.read_snapshot(session), _count_imported(session)
         days = Days(*ratings.daily_statistics(session))
-    snapshot = cleaned(snapshot, hyper.leave_out)
+    snapshot = exclude_suspect_ratings(snapshot, hyper.leave_out)
     data = profile(snapshot, days)
     try:
         shape = _shape(context, snapshot, spec)

@@ -15,7 +15,7 @@ from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session, reading
 from recsvc.db.tables import Job, JobKind, JobState
 from recsvc.errors import ChangeNotKept, Hopeless
-from recsvc.rbm.data_profile.exclusions import without_odd
+from recsvc.rbm.data_profile.exclusions import snapshots_by_exclusion
 from recsvc.rbm.diagnosis import Change, Finding, RunRecord, diagnose
 from recsvc.rbm.params import Params
 from recsvc.rbm.snapshot import Snapshot
@@ -117,7 +117,7 @@ def losses_by_exclusion(snapshot: Snapshot, plan: FitPlan, params: Params) -> di
     """
     spec = plan.spec
     losses: dict[str, float] = {}
-    for choice, remaining in without_odd(snapshot).items():
+    for choice, remaining in snapshots_by_exclusion(snapshot).items():
         split = split_snapshot(remaining, plan.split.scale, share=spec.validation_share)
         if split.validation.n_ratings == 0:
             continue

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.data_profile import Days, agreement_with_others, profile
-from recsvc.rbm.data_profile.value_checks import of_another_scale
+from recsvc.rbm.data_profile.value_checks import on_another_scale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS
@@ -69,7 +69,7 @@ def test_a_second_scale_is_seen_whoever_uses_it(movies, times):
 def test_one_scale_with_gaps_is_no_second_one(values):
     given = np.repeat(np.array(values), [90, *[10] * (len(values) - 1)])
 
-    assert not of_another_scale(given).any()
+    assert not on_another_scale(given).any()
 
 
 def test_counts_are_not_taken_for_opinions(movies):
@@ -81,7 +81,7 @@ def test_counts_are_not_taken_for_opinions(movies):
     assert remark(changed, "unscaled_counts").count == np.count_nonzero(
         changed.values > 20 * np.median(changed.values)
     )
-    assert not of_another_scale(changed.values).any()
+    assert not on_another_scale(changed.values).any()
 
 
 def test_a_user_who_is_another_again_is_seen_once(movies):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.data_profile import profile
-from recsvc.rbm.data_profile.exclusions import cleaned, without_odd
+from recsvc.rbm.data_profile.exclusions import exclude_suspect_ratings, snapshots_by_exclusion
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.vocabulary import Vocabulary
@@ -35,7 +35,7 @@ def left_out(before: Snapshot, after: Snapshot) -> set[int]:
 
 
 def test_of_movielens_only_its_few_odd_raters_are_left_out(movies):
-    kept = cleaned(movies, "odd")
+    kept = exclude_suspect_ratings(movies, "odd")
 
     assert len(left_out(movies, kept)) == 4  # three contrary ones, and one at random
     assert (kept.users, kept.items) == (movies.users, movies.items)
@@ -47,7 +47,7 @@ def test_values_off_the_scale_go_and_their_users_stay(movies):
     values[::50] *= 20
     values[7] = 999.0
 
-    kept = cleaned(replace(movies, values=values), "odd_values")
+    kept = exclude_suspect_ratings(replace(movies, values=values), "odd_values")
 
     assert RatingScale.infer(kept.values).values == (1.0, 2.0, 3.0, 4.0, 5.0)
     assert left_out(movies, kept) == set()
@@ -61,8 +61,11 @@ def test_where_most_are_content_the_others_are_not_odd(movies):
     mistyped = content.copy()
     mistyped[::500] = 50.0
 
-    assert cleaned(replace(movies, values=content), "odd_values").values.size == content.size
-    kept = cleaned(replace(movies, values=mistyped), "odd_values").values
+    assert (
+        exclude_suspect_ratings(replace(movies, values=content), "odd_values").values.size
+        == content.size
+    )
+    kept = exclude_suspect_ratings(replace(movies, values=mistyped), "odd_values").values
     assert kept.tolist() == np.delete(content, np.s_[::500]).tolist()
 
 
@@ -71,19 +74,19 @@ def test_each_choice_that_leaves_anything_out_tells_what_it_leaves(movies):
     values[:9] = 999.0
     spoilt = replace(movies, values=values)
 
-    left = without_odd(spoilt)
+    left = snapshots_by_exclusion(spoilt)
 
     assert list(left) == ["odd_values", "odd_raters", "odd"]
     for choice, one in left.items():
-        np.testing.assert_array_equal(one.values, cleaned(spoilt, choice).values)
-    assert without_odd(left["odd"]) == {}
+        np.testing.assert_array_equal(one.values, exclude_suspect_ratings(spoilt, choice).values)
+    assert snapshots_by_exclusion(left["odd"]) == {}
 
 
 def test_of_amounts_none_is_off_the_scale(movies):
     rng = np.random.default_rng(0)
     amounts = replace(movies, values=np.exp(2 * rng.standard_normal(movies.values.size)))
 
-    kept = cleaned(amounts, "odd")
+    kept = exclude_suspect_ratings(amounts, "odd")
 
     assert kept.values.max() == amounts.values.max()
 
@@ -98,8 +101,8 @@ def test_a_bot_is_left_out_whatever_it_rated(movies):
         values=np.append(movies.values, np.full(n_items, 5.0)),
     )
 
-    assert bot in left_out(with_bot, cleaned(with_bot, "odd_raters"))
+    assert bot in left_out(with_bot, exclude_suspect_ratings(with_bot, "odd_raters"))
 
 
 def test_nobody_is_left_out_unasked(movies):
-    assert cleaned(movies, "nobody") is movies
+    assert exclude_suspect_ratings(movies, "nobody") is movies

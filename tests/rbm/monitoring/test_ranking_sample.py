@@ -82,7 +82,7 @@ def test_a_large_catalogue_is_scored_in_parts(params, rng, monkeypatch):
     hidden = rng.random((5, 7), dtype=np.float32)
     whole = joint.list_fields(params, hidden, 3)
 
-    monkeypatch.setattr(joint, "ITEMS_AT_ONCE", 7)
+    monkeypatch.setattr(joint, "ITEMS_PER_BLOCK", 7)
 
     np.testing.assert_allclose(joint.list_fields(params, hidden, 3), whole, atol=1e-6)
 

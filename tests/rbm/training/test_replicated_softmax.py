@@ -58,7 +58,7 @@ def drawn_rows(chain) -> list[naive.Row]:
 @pytest.fixture
 def tiny(rng, monkeypatch):
     """Three items of two levels, two hidden units; three ratings count for four draws."""
-    monkeypatch.setattr(joint, "EVIDENCE", 4.0 * 8 / 3)  # times 3 / (3 + 5)
+    monkeypatch.setattr(joint, "EVIDENCE_RATINGS", 4.0 * 8 / 3)  # times 3 / (3 + 5)
     return random_params(rng, n_items=3, n_levels=2, n_hidden=2, spread=0.7)
 
 

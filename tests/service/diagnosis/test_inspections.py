@@ -26,7 +26,7 @@ def events(shop, job_id=1):
 
 @on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_every_early_epoch_has_a_look_inside(shop, model_kind):
+def test_inspections_include_every_early_epoch(shop, model_kind):
     shop.train(model_kind=model_kind)
 
     told = monitors(shop)
@@ -46,7 +46,7 @@ def test_every_early_epoch_has_a_look_inside(shop, model_kind):
     assert sum(last.updates["counts"]) > 0
 
 
-def test_the_activity_of_any_watched_epoch_is_kept(shop):
+def test_inspections_return_the_activity_of_any_inspected_epoch(shop):
     shop.train(model_kind="user_rbm", hyperparameters={"epochs": 12, "patience": 12})
 
     first, last = (monitors(shop, epoch=epoch).activity for epoch in (0, 12))
@@ -56,7 +56,7 @@ def test_the_activity_of_any_watched_epoch_is_kept(shop):
     np.testing.assert_allclose(first.probabilities, 0.5, atol=0.1)
 
 
-def test_an_epoch_that_was_not_looked_at_is_told_with_the_nearest(shop):
+def test_inspections_name_the_nearest_epochs_of_one_without_inspection(shop):
     shop.train(model_kind="user_rbm")
 
     with pytest.raises(EpochNotWatched) as refused:
@@ -66,14 +66,14 @@ def test_an_epoch_that_was_not_looked_at_is_told_with_the_nearest(shop):
         monitors(shop, 2)
 
 
-def test_a_job_that_has_not_begun_has_no_looks(shop):
+def test_inspections_are_empty_before_the_job_starts(shop):
     shop.ask(model_kind="user_rbm")
 
     assert (monitors(shop).inspections, monitors(shop).activity) == ([], None)
 
 
 @on_sqlite
-def test_findings_are_told_once_in_the_epoch_in_which_they_are_found(shop):
+def test_findings_are_recorded_once_at_the_epoch_of_their_discovery(shop):
     shop.train(model_kind="user_rbm", hyperparameters=SICK, publish="never")
 
     names = [event.name for event in events(shop)]
@@ -89,7 +89,7 @@ def test_findings_are_told_once_in_the_epoch_in_which_they_are_found(shop):
 
 
 @on_sqlite
-def test_training_that_left_the_numbers_tells_so_before_it_is_done(shop):
+def test_findings_of_divergence_are_recorded_before_the_job_ends(shop):
     shop.fail(model_kind="user_rbm", hyperparameters={"learning_rate": 100.0, "weight_decay": 10.0,
               "epochs": 60, "patience": 60, "rollbacks": 0})  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_training_that_left_the_numbers_tells_so_before_it_is_done(shop):
     assert told[-1].name == "done"
 
 
-def test_what_a_lost_attempt_has_told_is_not_told_again(shop):
+def test_findings_of_an_earlier_attempt_are_not_recorded_again(shop):
     shop.ask(model_kind="user_rbm", hyperparameters=SICK, publish="never")
     taken = []
 

@@ -20,7 +20,7 @@ def diagnosis_of(shop: Shop, job_id: int = 1, now: datetime = NOON) -> job_diagn
 
 @on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
-def test_a_job_that_diverged_is_told_a_smaller_rate_than_it_had(shop, model_kind):
+def test_diagnosis_suggests_a_smaller_rate_when_a_job_diverged(shop, model_kind):
     asked = {"learning_rate": 100.0, "epochs": 50, "weight_decay": 10.0, "rollbacks": 0}
     error = shop.fail(model_kind=model_kind, hyperparameters=asked)
 
@@ -32,7 +32,7 @@ def test_a_job_that_diverged_is_told_a_smaller_rate_than_it_had(shop, model_kind
 
 
 @on_sqlite
-def test_first_weights_that_are_too_large_are_found_by_the_jobs_own_baselines(shop):
+def test_diagnosis_finds_a_bad_start_from_the_baselines_of_the_job(shop):
     shop.train(model_kind="user_rbm", hyperparameters={"initial_weight": 20.0, "epochs": 5})
 
     (found,) = [one for one in diagnosis_of(shop).findings if one.code == "bad_start"]
@@ -42,7 +42,7 @@ def test_first_weights_that_are_too_large_are_found_by_the_jobs_own_baselines(sh
 
 
 @on_sqlite
-def test_a_job_that_does_as_it_should_has_no_problem(shop):
+def test_diagnosis_of_a_healthy_job_has_no_findings(shop):
     good = {"epochs": 60, "learning_rate": 0.1, "warm_up_epochs": 60}
     shop.train(model_kind="user_rbm", hyperparameters=good)
 
@@ -53,7 +53,7 @@ def test_a_job_that_does_as_it_should_has_no_problem(shop):
 
 
 @on_sqlite
-def test_what_the_datas_shape_decided_is_what_is_compared_with(shop):
+def test_diagnosis_uses_the_hyperparameters_chosen_from_the_data(shop):
     shop.train(hyperparameters={"n_hidden": 4, "rating_epochs": 0})
     choices = shop.job(1).progress_note["choices"]
 
@@ -66,7 +66,7 @@ def test_what_the_datas_shape_decided_is_what_is_compared_with(shop):
     assert hyper.n_hidden == 4
 
 
-def test_a_job_without_an_epoch_for_half_an_hour_has_stalled(shop):
+def test_diagnosis_reports_a_stalled_job_after_half_an_hour_without_epochs(shop):
     told = []
 
     def look(epoch: int) -> None:
@@ -85,7 +85,7 @@ def stalled(shop: Shop, later: timedelta) -> bool:
     return "stalled" in [one.code for one in found]
 
 
-def test_how_many_ratings_there_are_for_each_weight_is_known_of_a_job(shop):
+def test_diagnosis_uses_the_ratings_per_parameter_of_a_job(shop):
     shop.train(model_kind="user_rbm", hyperparameters={"n_hidden": 400, "epochs": 1})
 
     (found,) = [one for one in diagnosis_of(shop).findings if one.code == "too_little_data"]
@@ -95,6 +95,6 @@ def test_how_many_ratings_there_are_for_each_weight_is_known_of_a_job(shop):
     assert found.change.to < 400
 
 
-def test_a_job_that_is_not_there_is_not_diagnosed(shop):
+def test_diagnosis_of_an_unknown_job_raises_job_not_found(shop):
     with pytest.raises(JobNotFound):
         diagnosis_of(shop, 9)

@@ -568,4 +568,4 @@ def test_so_few_ratings_that_none_is_left_for_validation_still_make_a_version(sh
 
     again = shop.train(validation_share=1e-9)
     assert (again["published"], shop.published()) == (True, 2)
-    assert again["reason"] == "no validation rating tells it from version 1"
+    assert again["reason"] == "no validation rating allows a comparison with version 1"

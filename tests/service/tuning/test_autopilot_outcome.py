@@ -35,7 +35,7 @@ def job(state: str, error=None, *, note=None, autopilot=True, **spec) -> Job:
         (job("cancelled"), "the job was cancelled", None),
     ],
 )
-def test_the_last_job_says_why_and_which_was_the_best(ended, because, best):
+def test_autopilot_outcome_has_reason_and_best_job(ended, because, best):
     assert read_outcome(ended) == (because, best)
 
 
@@ -49,7 +49,7 @@ def test_the_last_job_says_why_and_which_was_the_best(ended, because, best):
         job("succeeded", autopilot=False),
     ],
 )
-def test_a_job_that_goes_on_has_not_ended(going_on):
+def test_autopilot_outcome_is_none_while_autopilot_continues(going_on):
     assert read_outcome(going_on) is None
 
 
