@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from recsvc import errors
+from recsvc.api.remedies import detail_with_remedy
 from recsvc.api.validation_errors import what_is_wrong
 from recsvc.errors import RecsvcError
 
@@ -62,7 +63,7 @@ def problem(scope: Scope, error: RecsvcError) -> Response:
         "type": f"/problems/{error.code()}",
         "title": error.title(),
         "status": status.value,
-        "detail": error.detail,
+        "detail": detail_with_remedy(error),
         "instance": scope.get("path", ""),
         "request_id": scope.get(REQUEST_ID, ""),
     }

@@ -5,6 +5,7 @@ from typing import Any, Generic, Self, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from recsvc.api.remedies import job_error_with_remedy
 from recsvc.db.tables import Job, JobState
 
 Entry = TypeVar("Entry")
@@ -102,7 +103,7 @@ def job_fields(job: Job) -> JobFields:
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
-        "error": job.error,
+        "error": job_error_with_remedy(job.error),
         "result": job.result,
         "links": {"self": address},
     }

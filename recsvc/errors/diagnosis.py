@@ -8,8 +8,7 @@ class NothingToChange(Conflict):
 
     def __init__(self, job_id: int) -> None:
         super().__init__(
-            f"No finding of training job {job_id} suggests a change of its hyperparameters. "
-            f"GET /v1/training-jobs/{job_id}/diagnosis says what was found.",
+            f"No finding of training job {job_id} suggests a change of its hyperparameters.",
             job_id=job_id,
         )
 

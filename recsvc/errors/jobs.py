@@ -7,9 +7,8 @@ class JobNotFound(NotFound):
     """No such job"""
 
     def __init__(self, job_id: int, kind: str) -> None:
-        super().__init__(
-            f"There is no {kind} job {job_id}. List them at /v1/{kind}-jobs.", job_id=job_id
-        )
+        self.kind = kind
+        super().__init__(f"There is no {kind} job {job_id}.", job_id=job_id)
 
 
 class JobFinished(Conflict):

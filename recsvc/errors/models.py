@@ -7,9 +7,7 @@ class ModelVersionNotFound(NotFound):
     """No such model version"""
 
     def __init__(self, version: int) -> None:
-        super().__init__(
-            f"There is no model version {version}. List them at /v1/models.", version=version
-        )
+        super().__init__(f"There is no model version {version}.", version=version)
 
 
 class AlreadyPublished(Conflict):
@@ -25,10 +23,7 @@ class NothingToRollBackTo(Conflict):
     """No earlier publication"""
 
     def __init__(self) -> None:
-        super().__init__(
-            "No version was published before the present one. "
-            "Publish a version at /v1/models/{version}/publish."
-        )
+        super().__init__("No version was published before the present one.")
 
 
 class VersionRetired(Conflict):
@@ -36,9 +31,7 @@ class VersionRetired(Conflict):
 
     def __init__(self, version: int) -> None:
         super().__init__(
-            f"The weights of model version {version} have left the shelf. "
-            "Train again, or raise RECSVC_SHELF_KEEP to keep more versions.",
-            version=version,
+            f"The weights of model version {version} have left the shelf.", version=version
         )
 
 
@@ -46,7 +39,7 @@ class NoModelPublished(NotReady):
     """No model is published"""
 
     def __init__(self) -> None:
-        super().__init__("No model version is published. Train one: POST /v1/training-jobs.")
+        super().__init__("No model version is published.")
 
 
 class ModelLoading(NotReady):

@@ -29,11 +29,7 @@ class BodyTooLarge(RecsvcError):
     """Request body is too large"""
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(
-            f"The body is larger than {limit_bytes:,} bytes. "
-            "Send it in parts, or upload a file to /v1/import-jobs.",
-            limit_bytes=limit_bytes,
-        )
+        super().__init__(f"The body is larger than {limit_bytes:,} bytes.", limit_bytes=limit_bytes)
 
 
 class UnsupportedMedia(RecsvcError):

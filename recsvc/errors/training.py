@@ -52,7 +52,7 @@ class TooFewRatings(TrainingFailed):
     def __init__(self, n_ratings: int, n_users: int, n_items: int, least: str) -> None:
         super().__init__(
             f"There are {n_ratings} ratings by {n_users} users of {n_items} items; training needs "
-            f"{least}. Send more ratings, or import a file at /v1/import-jobs.",
+            f"{least}.",
             n_ratings=n_ratings,
             n_users=n_users,
             n_items=n_items,
@@ -76,8 +76,7 @@ class NotEnoughMemory(TrainingFailed):
     def __init__(self, needed_bytes: int, available_bytes: int) -> None:
         super().__init__(
             f"Training would need about {needed_bytes / 1e6:,.0f} MB and "
-            f"{available_bytes / 1e6:,.0f} MB are available. Choose a smaller n_hidden, or give "
-            "the worker more memory (RECSVC_MEMORY_LIMIT_MB raises a limit set by hand).",
+            f"{available_bytes / 1e6:,.0f} MB are available.",
             needed_bytes=needed_bytes,
             available_bytes=available_bytes,
         )

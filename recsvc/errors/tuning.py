@@ -8,9 +8,7 @@ class SweepNotFound(NotFound):
     """No such sweep"""
 
     def __init__(self, sweep_id: int) -> None:
-        super().__init__(
-            f"There is no sweep {sweep_id}. List them at /v1/sweeps.", sweep_id=sweep_id
-        )
+        super().__init__(f"There is no sweep {sweep_id}.", sweep_id=sweep_id)
 
 
 class SweepFinished(Conflict):

@@ -13,6 +13,7 @@ from recsvc import errors
 from recsvc.api import problems
 from recsvc.api.app import create_app
 from recsvc.api.openapi import responses
+from recsvc.api.remedies import detail_with_remedy
 from recsvc.api.routes.reference import problem_pages
 from recsvc.config import Settings
 from recsvc.errors import RecsvcError
@@ -136,7 +137,7 @@ def test_an_error_of_ours_is_answered_with_its_facts(client, example):
     answer = client.get(f"/raise/{type(example).__name__}")
 
     assert is_a_problem(answer, problems.status_of(type(example)), example.code())
-    assert answer.json()["detail"] == example.detail
+    assert answer.json()["detail"] == detail_with_remedy(example)
     assert answer.json().items() >= json.loads(json.dumps(example.facts)).items()
 
 

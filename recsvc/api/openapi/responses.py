@@ -8,6 +8,7 @@ from typing import Any
 
 from recsvc import errors
 from recsvc.api.problems import MEDIA_TYPE, status_of
+from recsvc.api.remedies import detail_with_remedy
 from recsvc.errors import RecsvcError
 
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
@@ -79,7 +80,7 @@ def _document(kind: type[RecsvcError]) -> dict[str, object]:
         "type": f"/problems/{kind.code()}",
         "title": kind.title(),
         "status": status_of(kind).value,
-        "detail": example.detail,
+        "detail": detail_with_remedy(example),
         "instance": "/v1/…",
         "request_id": "4f1d2c3b9a8e7f60",
         **example.facts,

@@ -1,0 +1,44 @@
+"""Remedies of errors in terms of the HTTP API and of settings.
+
+An error contains facts; this module adds the sentence that tells an HTTP client what to do. A
+remedy may refer to the facts and the attributes of its error.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from recsvc import errors
+from recsvc.errors import RecsvcError
+
+REMEDIES: dict[type[RecsvcError], str] = {
+    errors.BodyTooLarge: "Send it in parts, or upload a file to /v1/import-jobs.",
+    errors.JobNotFound: "List them at /v1/{kind}-jobs.",
+    errors.ModelVersionNotFound: "List them at /v1/models.",
+    errors.NoModelPublished: "Train one: POST /v1/training-jobs.",
+    errors.NothingToChange: "GET /v1/training-jobs/{job_id}/diagnosis says what was found.",
+    errors.NothingToRollBackTo: "Publish a version at /v1/models/{{version}}/publish.",
+    errors.SweepNotFound: "List them at /v1/sweeps.",
+    errors.TooFewRatings: "Send more ratings, or import a file at /v1/import-jobs.",
+    errors.NotEnoughMemory: "Choose a smaller n_hidden, or give the worker more memory "
+    "(RECSVC_MEMORY_LIMIT_MB raises a limit set by hand).",
+    errors.VersionRetired: "Train again, or raise RECSVC_SHELF_KEEP to keep more versions.",
+}
+_BY_CODE = {kind.code(): remedy for kind, remedy in REMEDIES.items()}
+
+
+def detail_with_remedy(error: RecsvcError) -> str:
+    """Return the detail of an error, followed by the remedy for HTTP clients."""
+    remedy = REMEDIES.get(type(error))
+    return error.detail if remedy is None else _join(error.detail, remedy, vars(error))
+
+
+def job_error_with_remedy(error: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a job's stored error with the remedy; older versions stored the remedy, too."""
+    remedy = None if error is None else _BY_CODE.get(error["code"])
+    if error is None or remedy is None or str(error["detail"]).endswith(remedy):
+        return error
+    return error | {"detail": _join(error["detail"], remedy, error)}
+
+
+def _join(detail: str, remedy: str, values: Mapping[str, Any]) -> str:
+    return f"{detail} {remedy.format_map(dict(values.get('facts', {})) | dict(values))}"

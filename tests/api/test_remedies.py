@@ -1,0 +1,73 @@
+import pytest
+
+from recsvc import errors
+from recsvc.api.remedies import REMEDIES, detail_with_remedy, job_error_with_remedy
+
+DETAILS = [
+    (
+        errors.BodyTooLarge(1024),
+        "The body is larger than 1,024 bytes. Send it in parts, or upload a file to "
+        "/v1/import-jobs.",
+    ),
+    (
+        errors.JobNotFound(7, "training"),
+        "There is no training job 7. List them at /v1/training-jobs.",
+    ),
+    (errors.ModelVersionNotFound(3), "There is no model version 3. List them at /v1/models."),
+    (
+        errors.NoModelPublished(),
+        "No model version is published. Train one: POST /v1/training-jobs.",
+    ),
+    (
+        errors.NothingToChange(7),
+        "No finding of training job 7 suggests a change of its hyperparameters. GET "
+        "/v1/training-jobs/7/diagnosis says what was found.",
+    ),
+    (
+        errors.NothingToRollBackTo(),
+        "No version was published before the present one. Publish a version at "
+        "/v1/models/{version}/publish.",
+    ),
+    (errors.SweepNotFound(4), "There is no sweep 4. List them at /v1/sweeps."),
+    (
+        errors.TooFewRatings(1, 1, 1, "two"),
+        "There are 1 ratings by 1 users of 1 items; training needs two. Send more "
+        "ratings, or import a file at /v1/import-jobs.",
+    ),
+    (
+        errors.NotEnoughMemory(2_000_000, 1_000_000),
+        "Training would need about 2 MB and 1 MB are available. Choose a smaller "
+        "n_hidden, or give the worker more memory (RECSVC_MEMORY_LIMIT_MB raises a limit "
+        "set by hand).",
+    ),
+    (
+        errors.VersionRetired(3),
+        "The weights of model version 3 have left the shelf. Train again, or raise "
+        "RECSVC_SHELF_KEEP to keep more versions.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "detail"), DETAILS)
+def test_detail_has_the_fact_and_the_remedy(error, detail):
+    assert detail_with_remedy(error) == detail
+
+
+def test_every_remedy_is_compared():
+    assert {type(error) for error, _ in DETAILS} == set(REMEDIES)
+
+
+def test_error_without_a_remedy_keeps_its_detail():
+    error = errors.UserNotFound("u1")
+
+    assert detail_with_remedy(error) == error.detail
+
+
+def test_job_error_gets_the_remedy_once():
+    error, detail = errors.NotEnoughMemory(2_000_000, 1_000_000), DETAILS[-2][1]
+
+    shown = job_error_with_remedy(error.as_dict())
+
+    assert shown == error.as_dict() | {"detail": detail}
+    assert job_error_with_remedy(shown) == shown
+    assert job_error_with_remedy(None) is None
