@@ -144,8 +144,8 @@ def _step_biases(
 
 @embed_function(fastmath=REORDERED, error_model="numpy")
 def _step_and_accumulate_chunk(
-    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, chunk: int, stride: StepSize,
-    maps: Floats, bias_maps: Floats,
+    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, chunk: int,
+    stride: StepSize, maps: Floats, bias_maps: Floats,
 ) -> None:  # fmt: skip
     """Step a chunk's items along a batch, if there is one; look at them for the next, likewise."""
     stepped = stepped_end = summed = summed_end = 0
@@ -178,8 +178,8 @@ def _step_and_accumulate_chunk(
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def step_and_accumulate(
-    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, stride: StepSize, maps: Floats,
-    bias_maps: Floats,
+    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, stride: StepSize,
+    maps: Floats, bias_maps: Floats,
 ) -> None:  # fmt: skip
     """Move the items along a batch's contrastive divergence [S07 eq. 6]; begin with the next batch.
 
