@@ -4,18 +4,18 @@ from recsvc.errors.base import Conflict, InvalidInput
 
 
 class NothingToChange(Conflict):
-    """No finding suggests a change"""
+    """No suggested change"""
 
     def __init__(self, job_id: int) -> None:
         super().__init__(
             f"No finding of training job {job_id} suggests a change of its hyperparameters. "
-            f"GET /v1/training-jobs/{job_id}/diagnosis says what was found.",
+            f"Read its findings: GET /v1/training-jobs/{job_id}/diagnosis.",
             job_id=job_id,
         )
 
 
 class UnknownFinding(InvalidInput):
-    """No such finding with a change to apply"""
+    """Unknown finding"""
 
     def __init__(self, job_id: int, code: str, known: list[str]) -> None:
         super().__init__(
