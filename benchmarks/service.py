@@ -54,7 +54,7 @@ def wait_until_live(client: Client, seconds: float = 60) -> None:
 
 def succeeded(client: Client, job: Job) -> Job:
     """Wait for a job to succeed, or end with its error."""
-    job = client.finished(job)
+    job = client.wait_for(job)
     if job["state"] != "succeeded":
         sys.exit(f"{job['kind']} job {job['id']} is {job['state']}: {job.get('error')}")
     return job

@@ -10,7 +10,7 @@ from benchmarks.diagnosis.bank import Case, faulty_cases
 from benchmarks.diagnosis.faults import SHOWN
 from benchmarks.diagnosis.outcomes import piloted
 from benchmarks.diagnosis.training import ROOT, Told, run_of, told_of
-from recsvc.plots.curve_plot import Curve, plot_of
+from recsvc.plots.curve_plot import Curve, build_plot
 from recsvc.plots.panels import Span
 from recsvc.plots.svg import draw
 from recsvc.rbm.diagnosis import diagnose, finding_codes
@@ -65,7 +65,7 @@ def seen(code: str, case: Case) -> str:
     figure = MACHINES[case.kind].best_metric
     figures = (figure, "train_nll") if figure == "validation_nll" else (figure,)
     curves = [curve(n, case, one, n == 1) for n, one in enumerate(told, 1)]
-    picture.write_text(draw(plot_of(curves, figures if len(told) == 1 else (figure,))))
+    picture.write_text(draw(build_plot(curves, figures if len(told) == 1 else (figure,))))
     name, best = ("nDCG@10", max) if case.kind == "joint_rbm" else ("NLL", min)
     reached = [best(one[figure] for one in run["rows"]) for run in told]
     asked = ", ".join(f"`{name}` {to}" for name, to in changes.items())
@@ -88,7 +88,7 @@ def curve(number: int, case: Case, told: Told, is_first: bool) -> Curve:
     found = diagnose(run_of(case, told)) if is_first else []
     findings = [Span(one.code, one.severity, one.epochs) for one in found]
     hyper = told["hyper"]
-    return Curve(number, "succeeded", told["rows"], findings=findings, asked=hyper)
+    return Curve(number, "succeeded", told["rows"], findings=findings, hyperparameters=hyper)
 
 
 def codes(run: RunRecord) -> list[str]:

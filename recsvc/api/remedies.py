@@ -4,6 +4,7 @@ An error contains facts; this module adds the sentence that tells an HTTP client
 remedy may refer to the facts and the attributes of its error.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,17 +13,18 @@ from recsvc.errors import RecsvcError
 
 REMEDIES: dict[type[RecsvcError], str] = {
     errors.BodyTooLarge: "Send it in parts, or upload a file to /v1/import-jobs.",
-    errors.JobNotFound: "List them at /v1/{kind}-jobs.",
-    errors.ModelVersionNotFound: "List them at /v1/models.",
-    errors.NoModelPublished: "Train one: POST /v1/training-jobs.",
-    errors.NothingToChange: "GET /v1/training-jobs/{job_id}/diagnosis says what was found.",
-    errors.NothingToRollBackTo: "Publish a version at /v1/models/{{version}}/publish.",
-    errors.SweepNotFound: "List them at /v1/sweeps.",
+    errors.JobNotFound: "List the jobs at /v1/{kind}-jobs.",
+    errors.ModelVersionNotFound: "List the versions at /v1/models.",
+    errors.NoModelPublished: "Train a model: POST /v1/training-jobs.",
+    errors.NothingToChange: "Read its findings: GET /v1/training-jobs/{job_id}/diagnosis.",
+    errors.NothingToRollBackTo: "Publish a version by its number: POST /v1/models/{{version}}/publish.",
+    errors.SweepNotFound: "List the sweeps at /v1/sweeps.",
     errors.TooFewRatings: "Send more ratings, or import a file at /v1/import-jobs.",
-    errors.NotEnoughMemory: "Choose a smaller n_hidden, or give the worker more memory "
-    "(RECSVC_MEMORY_LIMIT_MB raises a limit set by hand).",
-    errors.VersionRetired: "Train again, or raise RECSVC_SHELF_KEEP to keep more versions.",
+    errors.NotEnoughMemory: "Reduce n_hidden, or run the worker with more memory "
+    "(RECSVC_MEMORY_LIMIT_MB sets the limit).",
+    errors.VersionRetired: "Train again, or increase RECSVC_SHELF_KEEP to keep more versions.",
 }
+STORED_REMEDY = re.compile(r"/v1/|RECSVC_")
 _BY_CODE = {kind.code(): remedy for kind, remedy in REMEDIES.items()}
 
 
@@ -33,9 +35,9 @@ def detail_with_remedy(error: RecsvcError) -> str:
 
 
 def job_error_with_remedy(error: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a job's stored error with the remedy; older versions stored the remedy, too."""
+    """Return a job's stored error with the remedy, unless an older version stored it as well."""
     remedy = None if error is None else _BY_CODE.get(error["code"])
-    if error is None or remedy is None or str(error["detail"]).endswith(remedy):
+    if error is None or remedy is None or STORED_REMEDY.search(str(error["detail"])):
         return error
     return error | {"detail": _join(error["detail"], remedy, error)}
 

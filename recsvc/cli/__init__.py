@@ -1,8 +1,11 @@
-"""The command line: a file a noun. Every command but `serve` and `worker` speaks HTTP."""
+"""The command line. Every command except `serve` and `worker` is a client of the HTTP API."""
 
 
 def main() -> None:
-    """Run `recsvc`. Imported late, because the processes that `serve` starts need none of it."""
+    """Run `recsvc`.
+
+    The import is late because the processes that `serve` starts need none of the commands.
+    """
     from recsvc.cli.app import run
 
     run()

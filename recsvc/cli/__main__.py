@@ -1,4 +1,4 @@
-"""`python -m recsvc.cli` is `recsvc`."""
+"""Run the command line: `python -m recsvc.cli` is `recsvc`."""
 
 from recsvc.cli import main
 

@@ -1,4 +1,4 @@
-"""`recsvc` put together, and how it says what went wrong."""
+"""The `recsvc` application: its commands and the output of errors."""
 
 import sys
 from typing import Annotated
@@ -44,8 +44,8 @@ app.command("diagnose")(diagnose.diagnose)
 app.command("demo")(demo.demo)
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"recsvc {recsvc.__version__}")
         raise typer.Exit
 
@@ -54,33 +54,37 @@ def _show_version(asked: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Ratings in, a Restricted Boltzmann Machine, recommendations out.
+    """Train recommenders on ratings with Restricted Boltzmann Machines, and serve them.
 
-    `recsvc demo` shows the whole way in half a minute. `recsvc serve` starts the
-    service; the other commands speak to it at --url or RECSVC_URL. Without an address they start
-    a service of their own for as long as the command takes, on the data in RECSVC_HOME (or
+    `recsvc demo` runs every step on generated data in half a minute. `recsvc serve` starts the
+    service. The other commands send requests to the service at --url or RECSVC_URL. Without an
+    address, each command starts a temporary service on the data in RECSVC_HOME (or
     RECSVC_DATABASE_URL).
     """
 
 
 def run() -> None:
-    """Run the command that was asked for; an error is one line on stderr and exit status 1."""
+    """Run the requested command; print an error as one line on stderr and exit with status 1."""
     try:
         app()
     except (ClientError, RecsvcError) as error:
         _fail(str(error))
-    except ValidationError as error:  # of Settings: the only model that the command line fills
-        _fail("; ".join(_setting(fault["loc"], fault["msg"]) for fault in error.errors()))
+    except ValidationError as error:  # raised by Settings, the only model of the command line
+        _fail(
+            "; ".join(_format_setting_error(fault["loc"], fault["msg"]) for fault in error.errors())
+        )
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
-def _setting(location: tuple[int | str, ...], message: str) -> str:
+def _format_setting_error(location: tuple[int | str, ...], message: str) -> str:
     name = "_".join(map(str, location)).upper()
-    return f"RECSVC_{name} cannot be used: {message}"
+    return f"RECSVC_{name} is invalid: {message}"
 
 
 def _fail(text: str) -> None:

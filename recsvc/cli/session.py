@@ -1,4 +1,4 @@
-"""How a command reaches the service: at its address, or by starting one for itself."""
+"""The session of a command with a service: a running one, or a temporary one."""
 
 import os
 import tempfile
@@ -15,24 +15,24 @@ from recsvc.client import FINAL_STATES, Client, Job, Unreachable
 from recsvc.config import Settings
 
 PATIENCE_SECONDS = 3.0
-TAKEN_UP_WITHIN_SECONDS = 0.75
+CLAIM_SECONDS = 0.75
 
 
-class Reached:
-    """A service at the other end of `client`, and whose it is.
+class ServiceSession:
+    """A client of a service, and the processes that this command started for it.
 
-    `ours`  the processes that this command has started; None where the service is somebody else's
+    started  the processes of a temporary service; None for a service that was already running
     """
 
-    def __init__(self, client: Client, ours: list[SpawnProcess] | None = None) -> None:
+    def __init__(self, client: Client, started: list[SpawnProcess] | None = None) -> None:
         self.client = client
-        self._ours = ours
-        self._works = ours is None
+        self._started = started
+        self._has_worker = started is None
 
-    def see_to(self, job: Job) -> Job:
-        """Make sure that a job is carried out: where no worker takes it up, start one."""
-        deadline = time.monotonic() + TAKEN_UP_WITHIN_SECONDS
-        while not self._works and job["state"] == "queued":
+    def ensure_worker(self, job: Job) -> Job:
+        """Start a worker if no running worker claims the job soon; return the job."""
+        deadline = time.monotonic() + CLAIM_SECONDS
+        while not self._has_worker and job["state"] == "queued":
             if time.monotonic() > deadline:
                 self._start_worker()
             time.sleep(0.1)
@@ -40,8 +40,8 @@ class Reached:
         return job
 
     def follow(self, job: Job, *, every: float = 0.25) -> Iterator[Job]:
-        """Give a job as it stands now and then, the last time when it is final."""
-        job = self.see_to(job)
+        """Yield the state of a job repeatedly, until and including its final state."""
+        job = self.ensure_worker(job)
         while job["state"] not in FINAL_STATES:
             yield job
             time.sleep(every)
@@ -49,38 +49,38 @@ class Reached:
         yield job
 
     def _start_worker(self) -> None:
-        if self._ours is not None:
+        if self._started is not None:
             worker = spawn.worker_process()
             worker.start()
-            self._ours.append(worker)
-        self._works = True
+            self._started.append(worker)
+        self._has_worker = True
 
 
 @contextmanager
-def reach(url: str | None) -> Iterator[Reached]:
-    """Connect to the service at `url`, or to one that lives as long as this command."""
+def open_service(url: str | None) -> Iterator[ServiceSession]:
+    """Connect to the service at `url`, or start a temporary one for this command."""
     if url is not None:
         with Client(url, patience=PATIENCE_SECONDS) as client:
-            yield Reached(client)
+            yield ServiceSession(client)
         return
-    ours: list[SpawnProcess] = []
+    started: list[SpawnProcess] = []
     with tempfile.TemporaryDirectory(prefix="recsvc-") as folder:
         try:
-            with Client("http://recsvc", uds=_start_api(Path(folder), ours)) as client:
-                yield Reached(client, ours)
+            with Client("http://recsvc", uds=_start_api(Path(folder), started)) as client:
+                yield ServiceSession(client, started)
         finally:
-            stop(ours)
+            stop(started)
 
 
-def _start_api(folder: Path, ours: list[SpawnProcess]) -> str:
-    Settings()  # said in one line here, if something cannot be used
+def _start_api(folder: Path, started: list[SpawnProcess]) -> str:
+    Settings()  # reports invalid settings in one line
     os.environ.setdefault("RECSVC_LOG_LEVEL", "error")
-    listening, path = spawn.listen_privately(folder)
+    listening, path = spawn.listen_on_unix_socket(folder)
     with listening:
-        ready, theirs = spawn.spawning.Pipe(duplex=False)
+        ready, theirs = spawn.spawn_context.Pipe(duplex=False)
         api = spawn.api_process(listening, theirs)
-        ours.append(api)
+        started.append(api)
         api.start()
     if ready not in connection.wait([ready, api.sentinel]) or not ready.recv():
-        raise Unreachable("The service that this command needs could not start; see above.")
+        raise Unreachable("The temporary service could not start; see the error above.")
     return path

@@ -1,11 +1,11 @@
-"""The Python client: what a shop's back end, or the command line, says to the service over HTTP.
+"""The Python client of the HTTP API, for a shop's back end and for the command line.
 
     with Client("http://127.0.0.1:8000") as recsvc:
         recsvc.rate("ada", "solaris", 5)
         recsvc.recommendations("ada", n=3)["items"]
 
-Answers are the service's JSON as dictionaries; a refusal is an `ApiError` that carries the
-problem document. This package knows only the HTTP API: it can be copied out of the house.
+Methods return the JSON of the service as dictionaries. An error response raises `ApiError` with
+the problem document. This package depends on no other package of recsvc and can be copied.
 """
 
 from collections.abc import Iterable, Iterator
@@ -48,7 +48,7 @@ __all__ = [
 
 
 class Client(JobsClient):
-    """A connection to one service: ratings, models and answers beside what `JobsClient` has.
+    """A client of one service: `JobsClient` with ratings, items, models and recommendations.
 
     The arguments are those of `JobsClient`. Use it as a context manager, or close it.
     """
@@ -56,28 +56,28 @@ class Client(JobsClient):
     # Ratings, items, users
 
     def rate(self, user_id: str, item_id: str, value: float, rated_at: str | None = None) -> Json:
-        """Give one rating, or change it; the newest `rated_at` (RFC 3339, now if left out) wins."""
+        """Create or update a rating; the newest `rated_at` (RFC 3339, default: now) is kept."""
         body = {"value": value} | ({"rated_at": rated_at} if rated_at else {})
         return self._http.json(
             "PUT", f"/v1/users/{_segment(user_id)}/ratings/{_segment(item_id)}", body
         )
 
     def unrate(self, user_id: str, item_id: str) -> None:
-        """Forget one rating."""
+        """Delete a rating."""
         self._http.send("DELETE", f"/v1/users/{_segment(user_id)}/ratings/{_segment(item_id)}")
 
     def ratings(self, user_id: str) -> Iterator[Json]:
-        """Give a user's ratings, page by page."""
+        """Yield the ratings of a user, fetched page by page."""
         return self._http.pages(f"/v1/users/{_segment(user_id)}/ratings")
 
     def send_ratings(self, ratings: Iterable[Json]) -> Report:
-        """Give at most 10,000 ratings `{user_id, item_id, value, rated_at?}` at once."""
+        """Send at most 10,000 ratings `{user_id, item_id, value, rated_at?}`."""
         return cast(Report, self._http.json("POST", "/v1/ratings", {"ratings": list(ratings)}))
 
     def send_interactions(self, interactions: Iterable[Json]) -> Report:
-        """Give at most 10,000 interactions `{user_id, item_id, type, occurred_at?, quantity?}`.
+        """Send at most 10,000 interactions `{user_id, item_id, type, occurred_at?, quantity?}`.
 
-        `type` is view, cart or purchase. With `occurred_at`, one that is sent again counts once.
+        `type` is view, cart or purchase. With `occurred_at`, a repeated interaction counts once.
         """
         body = {"interactions": list(interactions)}
         return cast(Report, self._http.json("POST", "/v1/interactions", body))
@@ -85,50 +85,50 @@ class Client(JobsClient):
     def put_item(self, item_id: str, **fields: object) -> Json:
         """Replace an item: title, categories, price, available, hidden, attributes.
 
-        A field that is left out goes back to its default; `patch_item` changes some fields.
+        Missing fields are reset to their defaults; `patch_item` keeps them.
         """
         return self._http.json("PUT", f"/v1/items/{_segment(item_id)}", fields)
 
     def patch_item(self, item_id: str, **fields: object) -> Json:
-        """Change some fields of an item; the others stay, and None restores a default."""
+        """Change some fields of an item and keep the others; None resets a field to its default."""
         return self._http.json("PATCH", f"/v1/items/{_segment(item_id)}", fields)
 
     def send_items(self, items: Iterable[Json]) -> Report:
-        """Merge at most 10,000 items `{item_id, title?, …}`; fields that are left out stay."""
+        """Merge at most 10,000 items `{item_id, title?, …}`; missing fields are kept."""
         return cast(Report, self._http.json("POST", "/v1/items", {"items": list(items)}))
 
     def item(self, item_id: str) -> Json:
-        """Give what is known of an item."""
+        """Return an item."""
         return self._http.json("GET", f"/v1/items/{_segment(item_id)}")
 
     def items(self) -> Iterator[Json]:
-        """Give the whole catalogue, page by page."""
+        """Yield all items, fetched page by page."""
         return self._http.pages("/v1/items")
 
     def erase(self, user_id: str) -> Json:
-        """Erase a user; the receipt names the model versions that were trained on them."""
+        """Erase a user; the result has the model versions that were trained on the user's data."""
         return self._http.json("DELETE", f"/v1/users/{_segment(user_id)}")
 
-    # Models and answers
+    # Models and recommendations
 
     def models(self) -> Iterator[Json]:
-        """Give the model versions, the newest first."""
+        """Yield the model versions, newest first."""
         return self._http.pages("/v1/models")
 
     def model(self, version: int) -> Json:
-        """Give a version's card: data, hyperparameters, seed, metrics, baselines."""
+        """Return the card of a model version: data, hyperparameters, seed, metrics, baselines."""
         return self._http.json("GET", f"/v1/models/{version}")
 
     def publish(self, version: int) -> Json:
-        """Let a version answer."""
+        """Publish a model version."""
         return self._http.json("POST", f"/v1/models/{version}/publish")
 
     def rollback(self) -> Json:
-        """Let the version published before answer again."""
+        """Publish the previously published model version again."""
         return self._http.json("POST", "/v1/models/rollback")
 
     def recommendations(self, user_id: str, n: int = 10, **query: object) -> Recommendations:
-        """Give the top n for a stored user; `query` exclude, include_rated, explain."""
+        """Return the top n items of a stored user; `query`: exclude, include_rated, explain."""
         path = f"/v1/users/{_segment(user_id)}/recommendations"
         return cast(Recommendations, self._http.json("GET", path, params={"n": n, **query}))
 
@@ -140,28 +140,28 @@ class Client(JobsClient):
         interactions: Iterable[Json] = (),
         **more: object,
     ) -> Recommendations:
-        """Give the top n for somebody who is not stored.
+        """Return the top n items for a history that is not stored, such as an anonymous cart.
 
-        From ratings `{item_id, value}` and interactions `{item_id, type}`: an anonymous cart.
-        `more` exclude, include_rated, explain.
+        The history has ratings `{item_id, value}` and interactions `{item_id, type}`.
+        `more`: exclude, include_rated, explain.
         """
         body = {"ratings": list(ratings), "interactions": list(interactions), "n": n, **more}
         return cast(Recommendations, self._http.json("POST", "/v1/recommendations", body))
 
     def predictions(self, user_id: str, item_ids: Iterable[str]) -> Json:
-        """Give the expected rating and its distribution for each item asked."""
+        """Return the expected rating and the rating distribution of each requested item."""
         params = {"item_id": list(item_ids)}
         return self._http.json("GET", f"/v1/users/{_segment(user_id)}/predictions", params=params)
 
     def live(self) -> bool:
-        """Say whether the service's process answers."""
-        return self._http.answers("/livez")
+        """Return whether the process of the service responds."""
+        return self._http.succeeds("/livez")
 
     def ready(self) -> Json:
-        """Give what /readyz says; ApiError where database or model cannot be reached."""
+        """Return the readiness checks. Raises ApiError if a check fails."""
         return self._http.json("GET", "/readyz")
 
 
-def _segment(outside_id: str) -> str:
-    """Spell an id as one path segment: a slash, or a dot that would mean a folder, escaped."""
-    return quote(outside_id, safe="") if outside_id.strip(".") else "%2E" * len(outside_id)
+def _segment(public_id: str) -> str:
+    """Encode an id as one path segment; slashes and ids of dots only are escaped."""
+    return quote(public_id, safe="") if public_id.strip(".") else "%2E" * len(public_id)

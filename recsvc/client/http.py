@@ -1,4 +1,4 @@
-"""One connection: sends, tries again where that does no harm, and says what went wrong."""
+"""An HTTP connection that retries idempotent requests and raises typed errors."""
 
 import json
 import time
@@ -10,20 +10,20 @@ import httpx2
 
 from recsvc.client.types import Event, Json
 
-MAY_BE_REPEATED = ("GET", "PUT", "PATCH", "DELETE")  # our PATCH merges: twice is once
+RETRYABLE_METHODS = ("GET", "PUT", "PATCH", "DELETE")  # PATCH is idempotent here: it merges
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 
 
 class ClientError(Exception):
-    """A call did not succeed."""
+    """The base class of errors of the client."""
 
 
 class Unreachable(ClientError):
-    """Nobody answered, or the answer broke off."""
+    """The service did not respond, or the response was incomplete."""
 
 
 class ApiError(ClientError):
-    """The service refused, and its problem document (RFC 9457) says why."""
+    """An error response of the service, with its problem document (RFC 9457)."""
 
     def __init__(self, status: int, problem: Json) -> None:
         self.status = status
@@ -36,7 +36,7 @@ class ApiError(ClientError):
 
 
 class Connection:
-    """HTTP to one service; see `recsvc.client.Client` for the arguments."""
+    """An HTTP connection to one service; `recsvc.client.Client` documents the arguments."""
 
     def __init__(self, base_url: str, uds: str | None, timeout: float, patience: float) -> None:
         self.base_url = base_url.rstrip("/")
@@ -50,11 +50,11 @@ class Connection:
         self._http.close()
 
     def json(self, method: str, path: str, body: object = None, params: Any = None) -> Json:  # noqa: ANN401 - httpx2's own
-        """Send JSON, give JSON."""
+        """Send a request with a JSON body and return the JSON response."""
         return cast(Json, self.send(method, path, json=body, params=params).json())
 
     def pages(self, path: str) -> Iterator[Json]:
-        """Give the entries of a list, asking for one page after the other."""
+        """Yield the entries of a paginated list."""
         cursor: str | None = None
         while True:
             page = self.json("GET", path, params={"cursor": cursor} if cursor else None)
@@ -64,7 +64,7 @@ class Connection:
                 return
 
     def send(self, method: str, path: str, **request: Any) -> httpx2.Response:  # noqa: ANN401 - httpx2's own
-        """Send a request, again where nobody answered or the service asks for it.
+        """Send a request; retry idempotent ones after connection errors and Retry-After.
 
         Raises ApiError, Unreachable.
         """
@@ -76,26 +76,26 @@ class Connection:
                 if answer.is_success:
                     return answer
                 failure: ClientError = api_error(answer)
-                wait = _asked_to_wait(answer)
+                wait = _retry_after(answer)
             except httpx2.TransportError as error:
                 failure = self._unreachable(error)
                 wait, pause = pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
-            if method not in MAY_BE_REPEATED or time.monotonic() + wait > deadline:
+            if method not in RETRYABLE_METHODS or time.monotonic() + wait > deadline:
                 raise failure
             time.sleep(wait)
 
-    def answers(self, path: str) -> bool:
-        """Tell, without trying again, whether a GET succeeds."""
+    def succeeds(self, path: str) -> bool:
+        """Return whether a GET request succeeds, without a retry."""
         try:
             return self._http.get(path).is_success
         except httpx2.TransportError:
             return False
 
     def stream(self, path: str, after: str) -> Iterator[Event]:
-        """Give server-sent events, from the one after id `after`, until the stream ends."""
+        """Yield server-sent events after the id `after`, until the stream ends."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": after} if after else {})
         with (
-            self._broken_off_is_unreachable(),
+            self._translate_transport_errors(),
             self._http.stream("GET", path, headers=headers) as answer,
         ):
             if not answer.is_success:
@@ -105,7 +105,7 @@ class Connection:
                 yield Event(event.id, event.event, json.loads(event.data) if event.data else {})
 
     @contextmanager
-    def _broken_off_is_unreachable(self) -> Iterator[None]:
+    def _translate_transport_errors(self) -> Iterator[None]:
         try:
             yield
         except httpx2.TransportError as error:
@@ -116,7 +116,7 @@ class Connection:
 
 
 def api_error(answer: httpx2.Response) -> ApiError:
-    """Read the problem document of a refusal."""
+    """Return the error for a response with a problem document."""
     try:
         problem = answer.json()
     except ValueError:
@@ -124,8 +124,8 @@ def api_error(answer: httpx2.Response) -> ApiError:
     return ApiError(answer.status_code, problem if isinstance(problem, dict) else {})
 
 
-def _asked_to_wait(answer: httpx2.Response) -> float:
-    """Give the seconds after which a 503 wants to be asked again; anything else never does."""
+def _retry_after(answer: httpx2.Response) -> float:
+    """Return the Retry-After seconds of a 503 response, infinity for any other response."""
     if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
         return float("inf")
     try:

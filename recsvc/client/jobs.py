@@ -1,4 +1,4 @@
-"""Jobs and sweeps: the part of the client that has work done, and follows it."""
+"""The part of the client for jobs and sweeps."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -14,13 +14,13 @@ LONG_POLL_SECONDS = 20
 
 
 class JobsClient:
-    """A connection to one service, its jobs and its sweeps.
+    """A client of one service, for its jobs and its sweeps.
 
-    base_url  where the service answers
+    base_url  URL of the service
     uds       path of a Unix socket to use instead of the network
-    timeout   seconds to wait for any one answer
-    patience  seconds that may be spent on trying again, when nobody answers or the service says
-              503 with Retry-After; only calls that may be repeated without harm are
+    timeout   seconds to wait for a response
+    patience  seconds for retries of idempotent requests, after connection errors and after 503
+              responses with Retry-After
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class JobsClient:
         return cast(Job, answer.json())
 
     def refusals(self, job_id: int) -> Iterator[Refusal]:
-        """Give every refused line of an import."""
+        """Yield the refused lines of an import."""
         pages = self._http.pages(f"/v1/import-jobs/{job_id}/refusals")
         return (cast(Refusal, refusal) for refusal in pages)
 
@@ -83,24 +83,24 @@ class JobsClient:
         return cast(Job, self._http.json("POST", "/v1/training-jobs", spec))
 
     def evaluate(self, version: int, *, n: int = 10, n_users: int | None = 2000) -> Job:
-        """Queue an evaluation of a model version on the ratings that its training held out.
+        """Queue an evaluation of a model version on the ratings held out by its training.
 
-        `n_users`  whose lists of n are measured; None: everybody
+        `n_users`  size of the sample of users for list metrics; None: all users
         """
         path = f"/v1/models/{version}/evaluation"
         return cast(Job, self._http.json("POST", path, {"n": n, "n_users": n_users}))
 
     def jobs(self, kind: str) -> Iterator[Job]:
-        """Give all `training`, `import` or `evaluation` jobs, the newest first."""
+        """Yield the jobs of a kind (`training`, `import`, `evaluation`), newest first."""
         return (cast(Job, job) for job in self._http.pages(f"/v1/{kind}-jobs"))
 
     def job(self, kind: str, job_id: int, *, wait: int = 0) -> Job:
-        """Give a job; with `wait`, as soon as it changes or so many seconds later."""
+        """Return a job; with `wait`, after its next change or after so many seconds."""
         params = {"wait": wait} if wait else None
         return cast(Job, self._http.json("GET", f"/v1/{kind}-jobs/{job_id}", params=params))
 
-    def finished(self, job: Job, *, timeout: float = float("inf")) -> Job:
-        """Wait until a job is final, at most `timeout` seconds; give it as it stands then."""
+    def wait_for(self, job: Job, *, timeout: float = float("inf")) -> Job:
+        """Wait until a job is final, at most `timeout` seconds; return its last state."""
         deadline = time.monotonic() + timeout
         while job["state"] not in FINAL_STATES and time.monotonic() < deadline:
             wait = max(1, int(min(LONG_POLL_SECONDS, deadline - time.monotonic())))
@@ -108,47 +108,47 @@ class JobsClient:
         return job
 
     def cancel(self, job: Job) -> Job:
-        """Ask a job to stop; what it has done so far stays."""
+        """Request the cancellation of a job; its previous results are kept."""
         return cast(Job, self._http.json("POST", f"/v1/{job['kind']}-jobs/{job['id']}/cancel"))
 
     def error_curve(self, job_id: int) -> list[Json]:
-        """Give a training job's figures, one entry an epoch."""
+        """Return the metrics of a training job, one entry an epoch."""
         return cast(list[Json], self.curve(job_id)["epochs"])
 
     def curve(self, job_id: int) -> Json:
-        """Give a training job's `epochs`, `best_epoch` and `baselines`."""
+        """Return the `epochs`, `best_epoch` and `baselines` of a training job."""
         return self._http.json("GET", f"/v1/training-jobs/{job_id}/error-curve")
 
-    def picture(self, job_id: int, **query: object) -> str:
-        """Draw an error curve as SVG; `query` metric, beside, scale."""
+    def error_curve_svg(self, job_id: int, **query: object) -> str:
+        """Return a plot of an error curve as SVG; `query`: the parameters of the API."""
         path = f"/v1/training-jobs/{job_id}/error-curve"
         return self._http.send("GET", path, params={"format": "svg", **query}).text
 
     def diagnosis(self, job_id: int) -> Json:
-        """Say why a training job's loss does not go down: `verdict` and `findings`."""
+        """Return the diagnosis of a training job: `verdict` and `findings`."""
         return self._http.json("GET", f"/v1/training-jobs/{job_id}/diagnosis")
 
     def validate(self, **spec: object) -> Json:
-        """Look at a training job before it is queued: its data, choices, memory and time."""
+        """Preview a training job without queuing it: data, choices, memory and time."""
         return self._http.json("POST", "/v1/training-jobs:validate", spec)
 
     def retry(self, job_id: int, apply: Iterable[str] | None = None) -> Job:
-        """Queue a training job anew, changed as its diagnosis suggests.
+        """Queue a training job again with the changes that its diagnosis suggests.
 
-        `apply`  codes of findings; all that suggest a change, if left out
+        `apply`  codes of findings; default: all that suggest a change
         """
         body = {"apply": list(apply)} if apply is not None else {}
         return cast(Job, self._http.json("POST", f"/v1/training-jobs/{job_id}/retry", body))
 
     def diagnose(self, curve: Iterable[Json], hyperparameters: Json | None = None) -> Json:
-        """Diagnose a curve from elsewhere, an entry an epoch."""
+        """Diagnose an error curve from any source, one entry an epoch."""
         body = {"curves": list(curve), "hyperparameters": hyperparameters}
         return self._http.json("POST", "/v1/diagnoses", body)
 
     def events(self, job_id: int, *, after: str = "") -> Iterator[Event]:
-        """Give a training job's events as they happen, from the one after id `after`, until done.
+        """Yield the events of a training job after the id `after`, live, until `done`.
 
-        A broken stream is taken up again where it broke, as often as the patience allows.
+        An interrupted stream resumes after the last event, for `patience` seconds at most.
         """
         deadline = time.monotonic() + self._http.patience
         while True:
@@ -174,27 +174,27 @@ class JobsClient:
         base: Json | None = None,
         early_stopping: bool = True,
     ) -> Sweep:
-        """Queue the training jobs of a sweep: of exactly one of the first three.
+        """Queue the training jobs of a sweep; pass exactly one of the first three arguments.
 
-        grid            hyperparameter → values; every combination of them is a trial
+        grid            hyperparameter → values; each combination is a trial
         random          {trials, seed, over}; over: hyperparameter → values or {low, high, scale}
-        rate_range      {low, high, trials}: short trials at learning rates between the two
-        base            what all have in common: model_kind, hyperparameters, seed, …
+        rate_range      {low, high, trials}: short trials at learning rates from low to high
+        base            settings of all trials: model_kind, hyperparameters, seed, …
         early_stopping  stop trials that are worse than the median of the others
         """
-        asked = {"grid": grid, "random": random, "rate_range": rate_range, "base": base}
-        body = {name: value for name, value in asked.items() if value is not None}
+        spec = {"grid": grid, "random": random, "rate_range": rate_range, "base": base}
+        body = {name: value for name, value in spec.items() if value is not None}
         answer = self._http.json("POST", "/v1/sweeps", body | {"early_stopping": early_stopping})
         return cast(Sweep, answer)
 
     def sweeps(self) -> Iterator[Sweep]:
-        """Give the sweeps, the newest first."""
+        """Yield the sweeps, newest first."""
         return (cast(Sweep, sweep) for sweep in self._http.pages("/v1/sweeps"))
 
     def sweep(self, sweep_id: int) -> Sweep:
-        """Give a sweep as it stands: its trials, the best of them, what made the difference."""
+        """Return a sweep: its trials, the best trial and the sensitivity."""
         return cast(Sweep, self._http.json("GET", f"/v1/sweeps/{sweep_id}"))
 
     def cancel_sweep(self, sweep_id: int) -> Sweep:
-        """Ask all trials of a sweep to stop; their curves stay."""
+        """Request the cancellation of all trials of a sweep; their curves are kept."""
         return cast(Sweep, self._http.json("POST", f"/v1/sweeps/{sweep_id}/cancel"))

@@ -1,4 +1,4 @@
-"""What the service answers: its JSON, as dictionaries whose members are known to type checkers."""
+"""Types of the JSON responses of the service."""
 
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
@@ -7,7 +7,7 @@ FINAL_STATES = ("succeeded", "failed", "cancelled")
 
 
 class Refusal(TypedDict):
-    """A line that was not taken, and why."""
+    """A refused line and the reason."""
 
     line: int
     code: str
@@ -15,7 +15,7 @@ class Refusal(TypedDict):
 
 
 class Report(TypedDict):
-    """What became of many ratings, interactions or items sent at once."""
+    """The result of a bulk request of ratings, interactions or items."""
 
     accepted: int
     added: int
@@ -25,9 +25,9 @@ class Report(TypedDict):
 
 
 class Job(TypedDict):
-    """A piece of work in the queue.
+    """A job in the queue.
 
-    An import says what was sent and counts its lines; a training says how far it is.
+    Import jobs have the file name and counts of lines; training jobs have their progress.
     """
 
     id: int
@@ -57,7 +57,7 @@ class Job(TypedDict):
 
 
 class Reason(TypedDict):
-    """What a user did that speaks for an item: a rating, or a `type` of interaction."""
+    """A rating or interaction of the user that contributes to the score of an item."""
 
     item_id: str
     rating: float | None
@@ -66,7 +66,7 @@ class Reason(TypedDict):
 
 
 class Trial(TypedDict):
-    """One training job of a sweep; `hyperparameters` are those swept, `best` of its metric."""
+    """A training job of a sweep: its values of the searched hyperparameters and its best metric."""
 
     job_id: int
     hyperparameters: dict[str, int | float | str]
@@ -78,7 +78,7 @@ class Trial(TypedDict):
 
 
 class Sweep(TypedDict):
-    """Training jobs side by side: the best of them, and how much each hyperparameter matters."""
+    """A sweep: its trials, the best trial and the sensitivity to each hyperparameter."""
 
     id: int
     kind: Literal["grid", "random", "rate_range"]
@@ -95,7 +95,7 @@ class Sweep(TypedDict):
 
 
 class RecommendedItem(TypedDict):
-    """One place of a ranked answer; `because` comes where `explain` was asked."""
+    """An item of a recommendation list; `because` is present if `explain` was requested."""
 
     item_id: str
     score: float
@@ -105,9 +105,9 @@ class RecommendedItem(TypedDict):
 
 
 class Recommendations(TypedDict):
-    """The ranked answer; `shortfall` says why there are fewer than asked for.
+    """A recommendation list; `shortfall` is the reason for a list that is shorter than requested.
 
-    `model_version` is None until a version is loaded: the items are popular or new ones.
+    `model_version` is None until a version is loaded; the items are then popular or new ones.
     """
 
     user_id: str | None
@@ -117,7 +117,7 @@ class Recommendations(TypedDict):
 
 
 class Event(NamedTuple):
-    """One server-sent event of a training job."""
+    """A server-sent event of a training job."""
 
     id: str
     name: str

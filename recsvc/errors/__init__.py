@@ -1,4 +1,4 @@
-"""Errors, as one tree; each family has a module.
+"""The tree of errors; each family has a module.
 
     RecsvcError
     ├── AttemptsExhausted
@@ -62,9 +62,9 @@
     │   └── TooFewRatings
     └── UnsupportedMedia
 
-A class's docstring is its title; its message is the detail: field, value and remedy. Keyword
-arguments are facts, which the problem document contains as members. `recsvc.api.problems` maps each
-family to an HTTP status. docs/reference/problems.md has a heading for each class.
+The docstring of a class is its title. Its message is the detail: the fact, then the remedy. Keyword
+arguments are further facts, the extension members of the problem document. `recsvc.api.problems`
+maps each family to an HTTP status. docs/reference/problems.md has a section for each class.
 """
 
 from recsvc.errors.base import Conflict, InvalidInput, NotFound, NotReady, RecsvcError

@@ -4,7 +4,7 @@ import re
 
 
 class RecsvcError(Exception):
-    """Something went wrong"""
+    """Internal error"""
 
     def __init__(self, detail: str, **facts: object) -> None:
         super().__init__(detail)
@@ -13,16 +13,16 @@ class RecsvcError(Exception):
 
     @classmethod
     def code(cls) -> str:
-        """Give the class's name as the outside spells it: `UserNotFound` is `user-not-found`."""
+        """Return the public code of the class: `user-not-found` for `UserNotFound`."""
         return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
     @classmethod
     def title(cls) -> str:
-        """Give one line for people, the same for every occurrence."""
+        """Return the title, the same for every occurrence."""
         return (cls.__doc__ or "").strip()
 
     def as_dict(self) -> dict[str, object]:
-        """Give the form in which a job keeps its error."""
+        """Return the error as it is stored on a job."""
         return {"code": self.code(), "title": self.title(), "detail": self.detail, **self.facts}
 
 
@@ -31,7 +31,7 @@ class NotFound(RecsvcError):
 
 
 class Conflict(RecsvcError):
-    """Conflict with the present state"""
+    """Conflict with the current state"""
 
 
 class InvalidInput(RecsvcError):
@@ -39,4 +39,4 @@ class InvalidInput(RecsvcError):
 
 
 class NotReady(RecsvcError):
-    """Not ready yet"""
+    """Not ready"""

@@ -4,28 +4,28 @@ from recsvc.errors.base import InvalidInput, NotFound
 
 
 class UserNotFound(NotFound):
-    """No such user"""
+    """User not found"""
 
     def __init__(self, user_id: str) -> None:
-        super().__init__(f"No user {user_id!r} has ever rated an item.", user_id=user_id)
+        super().__init__(f"No data is stored for user {user_id!r}.", user_id=user_id)
 
 
 class ItemNotFound(NotFound):
-    """No such item"""
+    """Item not found"""
 
     def __init__(self, item_id: str) -> None:
         super().__init__(
-            f"No item {item_id!r} has been put or rated. Put it first, or rate it.", item_id=item_id
+            f"Item {item_id!r} does not exist. Create it with PUT, or rate it.", item_id=item_id
         )
 
 
 class InvalidId(InvalidInput):
-    """Id cannot be used"""
+    """Invalid id"""
 
     def __init__(self, field: str, value: str) -> None:
-        shown = value if len(value) <= 40 else value[:40] + "…"
+        shortened = value if len(value) <= 40 else value[:40] + "…"
         super().__init__(
-            f"{field} is {shown!r} ({len(value)} characters); an id is 1 to 256 characters, "
+            f"{field} is {shortened!r} ({len(value)} characters). An id has 1 to 256 characters, "
             "none of them a control character.",
             field=field,
         )

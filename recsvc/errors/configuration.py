@@ -4,4 +4,4 @@ from recsvc.errors.base import RecsvcError
 
 
 class ConfigurationError(RecsvcError):
-    """Setting cannot be used"""
+    """Invalid setting"""

@@ -4,7 +4,7 @@ from recsvc.errors.base import Conflict, InvalidInput
 
 
 class NothingToChange(Conflict):
-    """No finding suggests a change"""
+    """No suggested change"""
 
     def __init__(self, job_id: int) -> None:
         super().__init__(
@@ -14,7 +14,7 @@ class NothingToChange(Conflict):
 
 
 class UnknownFinding(InvalidInput):
-    """No such finding with a change to apply"""
+    """Unknown finding"""
 
     def __init__(self, job_id: int, code: str, known: list[str]) -> None:
         super().__init__(

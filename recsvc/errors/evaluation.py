@@ -4,28 +4,28 @@ from recsvc.errors.base import RecsvcError
 
 
 class EvaluationFailed(RecsvcError):
-    """Evaluation could not be carried out"""
+    """Evaluation failed"""
 
 
 class NothingHeldOut(EvaluationFailed):
-    """No rating was held out"""
+    """No held-out ratings"""
 
     def __init__(self, version: int) -> None:
         super().__init__(
-            f"Model version {version} was trained on every rating there was: none is left to "
-            "evaluate it on. Train again with more ratings or a larger validation_share.",
+            f"Model version {version} was trained without held-out ratings, so it cannot be "
+            "evaluated. Train again with more ratings or a larger validation_share.",
             version=version,
         )
 
 
 class RatingsLeaked(EvaluationFailed):
-    """Test ratings are among the inputs"""
+    """Leaked test ratings"""
 
     def __init__(self, n_leaked: int, n_test: int, *, user_id: str, item_id: str) -> None:
         super().__init__(
-            f"{n_leaked:,} of {n_test:,} test ratings are among the ratings that answers are made "
-            f"from, one of them of item {item_id!r} by user {user_id!r}: the figures would "
-            "flatter. Take them out of one of the two.",
+            f"{n_leaked:,} of {n_test:,} test ratings are also inputs, for example item "
+            f"{item_id!r} of user {user_id!r}; the metrics would be too good. Remove the ratings "
+            "from the test set or from the inputs.",
             n_leaked=n_leaked,
             n_test=n_test,
             user_id=user_id,

@@ -4,7 +4,7 @@ from recsvc.errors.base import InvalidInput, NotFound
 
 
 class RatingNotFound(NotFound):
-    """No such rating"""
+    """Rating not found"""
 
     def __init__(self, user_id: str, item_id: str) -> None:
         super().__init__(
@@ -13,23 +13,23 @@ class RatingNotFound(NotFound):
 
 
 class InvalidRating(InvalidInput):
-    """Rating is not a finite number"""
+    """Invalid rating value"""
 
     def __init__(self, value: object) -> None:
         super().__init__(
-            f"value is {value!r}; a rating is a finite number, such as 4 or 3.5.",
+            f"value is {value!r}; a rating must be a finite number, such as 4 or 3.5.",
             field="value",
             value=str(value),
         )
 
 
 class ValueOffScale(InvalidInput):
-    """Rating is off the declared scale"""
+    """Rating value not on the rating scale"""
 
     def __init__(self, value: float, scale: str) -> None:
         super().__init__(
             f"value is {value:g}, which is not on the rating scale {scale}. "
-            "Send a value of the scale, or declare another one in RECSVC_RATING_SCALE.",
+            "Send a value of the scale, or change RECSVC_RATING_SCALE.",
             field="value",
             value=value,
             scale=scale,
@@ -37,7 +37,7 @@ class ValueOffScale(InvalidInput):
 
 
 class InvalidScale(InvalidInput):
-    """Rating scale cannot be read"""
+    """Invalid rating scale"""
 
     def __init__(self, text: str, reason: str) -> None:
         super().__init__(

@@ -6,31 +6,31 @@ from recsvc.errors.base import RecsvcError
 
 
 class ImportFailed(RecsvcError):
-    """File could not be imported"""
+    """Import failed"""
 
 
 class BinaryFile(ImportFailed):
-    """File is binary"""
+    """Binary file"""
 
 
 class TruncatedFile(ImportFailed):
-    """Compressed file ends early"""
+    """Truncated compressed file"""
 
 
 class UnrecognisedFormat(ImportFailed):
-    """File's format is not recognised"""
+    """Unrecognised file format"""
 
 
 class NothingAccepted(ImportFailed):
-    """No line was accepted"""
+    """No accepted lines"""
 
     def __init__(self, refused: Mapping[str, int], first: str, **counts: object) -> None:
         reasons = ", ".join(f"{n:,} {code}" for code, n in refused.items())
         super().__init__(
             f"No line was accepted. Refused: {reasons}. {first} Correct the file and import it "
-            "again. The job's refusals list each line."
+            "again. The refusals of the job list each line."
             if refused
-            else "The file has no line below its header. Send lines of ratings or interactions.",
+            else "The file has no line below its header. Add lines of ratings or interactions.",
             refused=dict(refused),
             **counts,
         )

@@ -1,10 +1,10 @@
-"""Errors of jobs of every kind."""
+"""Errors of jobs of any kind."""
 
 from recsvc.errors.base import Conflict, NotFound, RecsvcError
 
 
 class JobNotFound(NotFound):
-    """No such job"""
+    """Job not found"""
 
     def __init__(self, job_id: int, kind: str) -> None:
         self.kind = kind
@@ -12,32 +12,33 @@ class JobNotFound(NotFound):
 
 
 class JobFinished(Conflict):
-    """Job is already finished"""
+    """Job already finished"""
 
     def __init__(self, job_id: int, state: str) -> None:
         super().__init__(
-            f"Job {job_id} is {state}; only a queued or running job can be cancelled.",
+            f"Job {job_id} is {state}; only queued or running jobs can be cancelled.",
             job_id=job_id,
             state=state,
         )
 
 
 class LeaseLost(RecsvcError):
-    """Another worker has taken the job"""
+    """Lease lost"""
 
     def __init__(self, job_id: int) -> None:
         super().__init__(
-            f"Job {job_id} is no longer leased to this worker, so nothing of it was written.",
+            f"The lease of job {job_id} has expired and another worker may run it. "
+            "The write was rejected.",
             job_id=job_id,
         )
 
 
 class AttemptsExhausted(RecsvcError):
-    """Job was given up"""
+    """All attempts failed"""
 
     def __init__(self, job_id: int, attempts: int, last: str) -> None:
         super().__init__(
-            f"Job {job_id} failed {attempts} times without reaching a new checkpoint. "
+            f"Job {job_id} failed {attempts} times before its first checkpoint. "
             f"Last error: {last}. See the worker's log.",
             job_id=job_id,
             attempts=attempts,

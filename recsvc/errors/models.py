@@ -4,63 +4,64 @@ from recsvc.errors.base import Conflict, NotFound, NotReady, RecsvcError
 
 
 class ModelVersionNotFound(NotFound):
-    """No such model version"""
+    """Model version not found"""
 
     def __init__(self, version: int) -> None:
         super().__init__(f"There is no model version {version}.", version=version)
 
 
 class AlreadyPublished(Conflict):
-    """Version is already published"""
+    """Model version already published"""
 
     def __init__(self, version: int) -> None:
         super().__init__(
-            f"Model version {version} already answers; publish another one.", version=version
+            f"Model version {version} is already published. Publish another version.",
+            version=version,
         )
 
 
 class NothingToRollBackTo(Conflict):
-    """No earlier publication"""
+    """No previous publication"""
 
     def __init__(self) -> None:
-        super().__init__("No version was published before the present one.")
+        super().__init__("No version was published before the current one.")
 
 
 class VersionRetired(Conflict):
-    """Version's weights are no longer kept"""
+    """Model version retired"""
 
     def __init__(self, version: int) -> None:
         super().__init__(
-            f"The weights of model version {version} have left the shelf.", version=version
+            f"The weights of model version {version} have been deleted.", version=version
         )
 
 
 class NoModelPublished(NotReady):
-    """No model is published"""
+    """No model published"""
 
     def __init__(self) -> None:
         super().__init__("No model version is published.")
 
 
 class ModelLoading(NotReady):
-    """Model is being loaded"""
+    """Model loading"""
 
     def __init__(self, version: int) -> None:
         super().__init__(
-            f"Version {version} was published and is being loaded. "
-            "Send the request again after Retry-After seconds.",
+            f"Model version {version} was published and is being loaded. "
+            "Retry after Retry-After seconds.",
             version=version,
         )
 
 
 class ModelUnreadable(NotReady):
-    """Published model cannot be loaded"""
+    """Published model unreadable"""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"The model version cannot be loaded: {reason} Publish another version, or train."
+            f"The model version cannot be loaded: {reason} Publish another version, or train again."
         )
 
 
 class CheckpointUnreadable(RecsvcError):
-    """Checkpoint cannot be read"""
+    """Unreadable checkpoint"""

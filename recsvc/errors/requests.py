@@ -1,51 +1,51 @@
-"""Errors of HTTP requests as such."""
+"""Errors of HTTP requests."""
 
 from recsvc.errors.base import InvalidInput, NotFound, NotReady, RecsvcError
 
 
 class RouteNotFound(NotFound):
-    """No such address"""
+    """Path not found"""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"Nothing is served at {path}. The addresses are listed at /docs.")
+        super().__init__(f"There is no route {path}. The routes are listed at /docs.")
 
 
 class MalformedRequest(InvalidInput):
-    """Request cannot be read as it stands"""
+    """Malformed request"""
 
 
 class InvalidCursor(InvalidInput):
-    """Cursor is not one of ours"""
+    """Invalid cursor"""
 
     def __init__(self, cursor: str) -> None:
         super().__init__(
-            f"cursor is {cursor[:40]!r}, which this list did not give out. "
-            "Start without a cursor, then send back next_cursor unchanged.",
+            f"cursor is {cursor[:40]!r}, which is not a cursor of this list. "
+            "Start without a cursor, then send next_cursor unchanged.",
             field="cursor",
         )
 
 
 class BodyTooLarge(RecsvcError):
-    """Request body is too large"""
+    """Request body too large"""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"The body is larger than {limit_bytes:,} bytes.", limit_bytes=limit_bytes)
 
 
 class UnsupportedMedia(RecsvcError):
-    """Content type is not understood here"""
+    """Unsupported media type"""
 
 
 class MethodNotAllowed(RecsvcError):
-    """Method is not allowed at this address"""
+    """Method not allowed"""
 
 
 class ServiceBusy(NotReady):
-    """Service is busy"""
+    """Service busy"""
 
     def __init__(self, waited_seconds: float) -> None:
         super().__init__(
-            f"The request waited {waited_seconds:g} s for its turn and was not begun. "
-            "Send it again after Retry-After seconds; nothing of it was stored.",
+            f"The request waited {waited_seconds:g} s and was not processed. "
+            "Retry after Retry-After seconds.",
             waited_seconds=waited_seconds,
         )

@@ -4,30 +4,30 @@ from recsvc.errors.base import NotReady, RecsvcError
 
 
 class DatabaseUnavailable(NotReady):
-    """Database does not answer"""
+    """Database unavailable"""
 
 
 class ShelfUnavailable(NotReady):
-    """Shelf does not answer"""
+    """Shelf unavailable"""
 
 
 class ShelfError(RecsvcError):
-    """Shelf could not give what was asked"""
+    """Shelf error"""
 
 
 class ObjectMissing(ShelfError):
-    """Object is not on the shelf"""
+    """Missing object"""
 
     def __init__(self, sha256: str) -> None:
         super().__init__(f"The shelf has no object {sha256}.", sha256=sha256)
 
 
 class ObjectCorrupt(ShelfError):
-    """Object on the shelf is corrupt"""
+    """Corrupt object"""
 
     def __init__(self, sha256: str, found: str) -> None:
         super().__init__(
-            f"Object {sha256} on the shelf has the SHA-256 {found}: its bytes have changed. "
+            f"Object {sha256} on the shelf is corrupt: its content has the SHA-256 {found}. "
             "Restore it from a backup, or train again.",
             sha256=sha256,
             found=found,

@@ -6,13 +6,17 @@ from recsvc.errors.base import InvalidInput, NotFound, RecsvcError
 
 
 class EpochNotWatched(NotFound):
-    """No look was taken at this epoch"""
+    """Epoch without an inspection"""
 
-    def __init__(self, job_id: int, epoch: int, watched: Sequence[int]) -> None:
-        nearest = min(watched, key=lambda one: abs(one - epoch), default=None)
-        remedy = "None was yet." if nearest is None else f"The nearest that was is {nearest}."
+    def __init__(self, job_id: int, epoch: int, inspected: Sequence[int]) -> None:
+        nearest = min(inspected, key=lambda one: abs(one - epoch), default=None)
+        remedy = (
+            "No epoch has been inspected yet."
+            if nearest is None
+            else f"The nearest inspected epoch is {nearest}."
+        )
         super().__init__(
-            f"Epoch {epoch} of training job {job_id} was not looked at. {remedy}",
+            f"Epoch {epoch} of training job {job_id} was not inspected. {remedy}",
             job_id=job_id,
             epoch=epoch,
             nearest=nearest,
@@ -20,18 +24,18 @@ class EpochNotWatched(NotFound):
 
 
 class UnknownHyperparameter(InvalidInput):
-    """No such hyperparameter"""
+    """Unknown hyperparameter"""
 
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__(
-            f"hyperparameters has {name!r}, which does not exist. Known: {', '.join(known)}.",
+            f"hyperparameters: {name!r} does not exist. Available: {', '.join(known)}.",
             field=f"hyperparameters.{name}",
             known=known,
         )
 
 
 class InvalidHyperparameter(InvalidInput):
-    """Hyperparameter cannot have this value"""
+    """Invalid hyperparameter value"""
 
     def __init__(self, name: str, value: object, allowed: str) -> None:
         super().__init__(
@@ -43,11 +47,11 @@ class InvalidHyperparameter(InvalidInput):
 
 
 class TrainingFailed(RecsvcError):
-    """Training could not be carried out"""
+    """Training failed"""
 
 
 class TooFewRatings(TrainingFailed):
-    """Too few ratings to train on"""
+    """Too few ratings"""
 
     def __init__(self, n_ratings: int, n_users: int, n_items: int, least: str) -> None:
         super().__init__(
@@ -60,22 +64,22 @@ class TooFewRatings(TrainingFailed):
 
 
 class IdenticalRatings(TrainingFailed):
-    """All ratings have the same value"""
+    """Identical ratings"""
 
     def __init__(self, value: float) -> None:
         super().__init__(
-            f"Every rating is {value:g}: there is no preference to learn. "
-            "Send ratings of more than one value.",
+            f"All ratings have the value {value:g}, so there is no preference to learn. "
+            "Send ratings with different values.",
             value=value,
         )
 
 
 class NotEnoughMemory(TrainingFailed):
-    """Job would not fit in memory"""
+    """Not enough memory"""
 
     def __init__(self, needed_bytes: int, available_bytes: int) -> None:
         super().__init__(
-            f"Training would need about {needed_bytes / 1e6:,.0f} MB and "
+            f"Training needs about {needed_bytes / 1e6:,.0f} MB and "
             f"{available_bytes / 1e6:,.0f} MB are available.",
             needed_bytes=needed_bytes,
             available_bytes=available_bytes,
@@ -88,7 +92,7 @@ class Diverged(TrainingFailed):
     def __init__(self, epoch: int, learning_rate: float) -> None:
         self.epoch = epoch
         super().__init__(
-            f"A parameter stopped being finite in epoch {epoch} at learning rate "
+            f"A parameter became non-finite in epoch {epoch} at learning rate "
             f"{learning_rate:g}. Train again with learning_rate {learning_rate / 10:g}.",
             epoch=epoch,
             learning_rate=learning_rate,

@@ -5,62 +5,61 @@ from recsvc.errors.training import TrainingFailed
 
 
 class SweepNotFound(NotFound):
-    """No such sweep"""
+    """Sweep not found"""
 
     def __init__(self, sweep_id: int) -> None:
         super().__init__(f"There is no sweep {sweep_id}.", sweep_id=sweep_id)
 
 
 class SweepFinished(Conflict):
-    """Sweep is already finished"""
+    """Sweep already finished"""
 
     def __init__(self, sweep_id: int) -> None:
         super().__init__(
-            f"All trials of sweep {sweep_id} are over; there is nothing left to cancel.",
+            f"All trials of sweep {sweep_id} have finished; none can be cancelled.",
             sweep_id=sweep_id,
         )
 
 
 class InvalidSweep(InvalidInput):
-    """Sweep cannot be made"""
+    """Invalid sweep"""
 
     def __init__(self, field: str, value: object, remedy: str) -> None:
         super().__init__(f"{field} is {value}; {remedy}", field=field, value=value)
 
 
 class Hopeless(TrainingFailed):
-    """Training was stopped: it would not have got better"""
+    """Stopped by autopilot: persistent problem"""
 
     def __init__(self, epoch: int, finding: str) -> None:
         super().__init__(
-            f"The same problem, {finding}, was found in each of the last epochs. Autopilot stopped "
-            "this job; it goes on from here in another one where the diagnosis suggests a change "
-            "that was not tried.",
+            f"The last epochs all had the finding {finding}, so autopilot stopped this job. It "
+            "continues in another job if the diagnosis suggests a change that was not tried.",
             epoch=epoch,
             finding=finding,
         )
 
 
 class ChangeNotKept(TrainingFailed):
-    """The change that autopilot tried did not help"""
+    """Stopped by autopilot: change without improvement"""
 
     def __init__(self, epoch: int) -> None:
         super().__init__(
-            f"By epoch {epoch} the loss was no lower than without the change. Autopilot undid it, "
-            "and tries another one in a further job where the diagnosis suggests one that was "
-            "not tried.",
+            f"At epoch {epoch} the loss was no lower than without the change, so autopilot undid "
+            "it. It continues in another job if the diagnosis suggests a change that was not "
+            "tried.",
             epoch=epoch,
         )
 
 
 class StoppedEarly(TrainingFailed):
-    """Training was stopped: most of its sweep was better by then"""
+    """Trial pruned"""
 
     def __init__(self, sweep_id: int, epoch: int, metric: str, best: float) -> None:
         super().__init__(
-            f"By epoch {epoch} its best {metric}, {best:.4g}, was worse than the median of the "
-            f"other trials of sweep {sweep_id}. Set early_stopping to false to train all to their "
-            "end.",
+            f"Up to epoch {epoch} the best {metric} of the trial, {best:.4g}, was worse than the "
+            f"median of the other trials of sweep {sweep_id}. Set early_stopping to false to train "
+            "all trials to the end.",
             sweep_id=sweep_id,
             epoch=epoch,
             metric=metric,

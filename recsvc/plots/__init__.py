@@ -1,4 +1,5 @@
-"""Error curves as plots: what is drawn, and two that draw it. Pure: figures in, text out.
+"""Error curves as plots: a layout and two renderers. Pure: metrics in, text out.
 
-panels (what) → svg (for a browser, a file) · terminal (for a terminal); axes for both
+curve_plot builds the panels; svg renders them for a browser or a file, terminal for a terminal.
+Both use axes.
 """

@@ -1,11 +1,11 @@
-"""Round values for an axis, and where a value stands on it."""
+"""Axes: round tick values and the position of a value."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_EPOCH_TICKS = 10
-FEWEST_LOG_TICKS, MOST_LOG_TICKS = 4, 8
+MAX_EPOCH_TICKS = 10
+MIN_LOG_TICKS, MAX_LOG_TICKS = 4, 8
 
 
 @dataclass(frozen=True)
@@ -16,18 +16,18 @@ class Axis:
     is_log: bool = False
 
     @classmethod
-    def over(cls, values: Sequence[float], *, is_log: bool = False) -> "Axis":
-        """Give an axis that encloses the values; on a logarithmic one all are above zero."""
+    def enclosing(cls, values: Sequence[float], *, is_log: bool = False) -> "Axis":
+        """Build an axis that encloses the values; a logarithmic axis needs positive values."""
         enclose = log_ticks_between if is_log else ticks_between
         return cls(enclose(min(values), max(values)), is_log)
 
     def share(self, value: float) -> float:
-        """Tell how far up a value stands, from 0 to 1."""
+        """Return the position of a value on the axis, from 0 to 1; values outside are clipped."""
         low, high, at = (math.log(v) if self.is_log else v for v in (*self._ends(), value))
         return min(1.0, max(0.0, (at - low) / (high - low)))
 
     def labels(self) -> list[str]:
-        """Write the ticks, all with as many digits as they need to differ."""
+        """Format the ticks with as many digits as they need to differ."""
         low, high = self._ends()
         step = self.ticks[1] - low
         if self.is_log or max(abs(low), abs(high)) >= 1e6 or step < 1e-5:
@@ -42,7 +42,7 @@ class Axis:
 
 
 def ticks_between(low: float, high: float) -> list[float]:
-    """Give two to nine round values that enclose the range."""
+    """Return two to nine round values that enclose the range."""
     width = (high - low) or abs(high) * 0.1 or 1.0
     magnitude = 10.0 ** math.floor(math.log10(width / 5))
     step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if width / (m * magnitude) <= 6)
@@ -51,25 +51,25 @@ def ticks_between(low: float, high: float) -> list[float]:
 
 
 def log_ticks_between(low: float, high: float) -> list[float]:
-    """Give values above zero that enclose the range: powers of ten, finer ones where few fit."""
+    """Return positive values that enclose the range: powers of ten, or finer ones if few fit."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for mantissas in ((1,), (1, 2, 5)):
-        ticks = _enclosing([m * 10.0**power for power in powers for m in mantissas], low, high)
-        if len(ticks) >= FEWEST_LOG_TICKS:
-            step = math.ceil((len(ticks) - 1) / MOST_LOG_TICKS)
+        ticks = _enclose([m * 10.0**power for power in powers for m in mantissas], low, high)
+        if len(ticks) >= MIN_LOG_TICKS:
+            step = math.ceil((len(ticks) - 1) / MAX_LOG_TICKS)
             return sorted({*ticks[::step], ticks[-1]})
     linear = [tick for tick in ticks_between(low, high) if tick > 0]
     return linear if linear[0] <= low * (1 + 1e-9) else [low, *linear]
 
 
-def _enclosing(ticks: Sequence[float], low: float, high: float) -> list[float]:
+def _enclose(ticks: Sequence[float], low: float, high: float) -> list[float]:
     first = max(n for n, tick in enumerate(ticks) if tick <= low * (1 + 1e-9))
     last = next((n for n, tick in enumerate(ticks) if tick >= high * (1 - 1e-9)), len(ticks) - 1)
     return list(ticks[first : max(last, first + 1) + 1])
 
 
-def epoch_ticks(first: int, last: int, most: int = MOST_EPOCH_TICKS) -> list[int]:
-    """Give at most `most` whole epochs, the first among them."""
+def epoch_ticks(first: int, last: int, most: int = MAX_EPOCH_TICKS) -> list[int]:
+    """Return at most `most` whole epochs, including the first."""
     step = next(
         m * 10**e for e in range(12) for m in (1, 2, 5) if (last - first) / (m * 10**e) < most
     )

@@ -1,4 +1,4 @@
-"""Characters to draw on: each holds two by four dots of Braille, or a sign of its own."""
+"""A canvas of characters: each shows two by four Braille dots, or a sign."""
 
 from itertools import groupby
 from typing import NamedTuple
@@ -6,18 +6,18 @@ from typing import NamedTuple
 BLANK_BRAILLE = 0x2800
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a character, by column and row
 
-Place = tuple[float, float]  # how far across and how far up, each from 0 to 1
+Place = tuple[float, float]  # horizontal and vertical position, each from 0 to 1
 
 
 class Cell(NamedTuple):
-    """Some text of one kind; the kind becomes a colour where there are any."""
+    """Text of one kind; a renderer with colours maps the kind to a colour."""
 
     text: str
     kind: str = ""
 
 
 class Canvas:
-    """A field of characters, `columns` wide and `n_rows` high."""
+    """A grid of characters, `columns` wide and `n_rows` high."""
 
     def __init__(self, columns: int, n_rows: int) -> None:
         self.columns = columns
@@ -27,7 +27,7 @@ class Canvas:
         self._signs: dict[tuple[int, int], Cell] = {}
 
     def line(self, start: Place, end: Place, kind: str) -> None:
-        """Draw a straight line of dots; of no length, a single dot."""
+        """Draw a straight line of dots; a line of length zero is a single dot."""
         (x1, y1), (x2, y2) = self._dot(start), self._dot(end)
         steps = max(abs(x2 - x1), abs(y2 - y1), 1)
         for step in range(steps + 1):
@@ -37,12 +37,12 @@ class Canvas:
             self._kinds[at] = kind
 
     def mark(self, place: Place, sign: str, kind: str) -> None:
-        """Put a sign over the dots."""
+        """Draw a sign over the dots."""
         x, y = self._dot(place)
         self._signs[x // 2, y // 4] = Cell(sign, kind)
 
     def level(self, up: float, name: str, kind: str) -> None:
-        """Dash a level where nothing else is drawn, its name at the right if there is room."""
+        """Draw a dashed horizontal line behind the dots, with its name at the right if it fits."""
         row = self.row(up)
         for column in range(self.columns):
             at = column, row
@@ -53,7 +53,7 @@ class Canvas:
             self._signs[(start or 0) + offset, row] = Cell(letter, kind)
 
     def _room_for(self, name: str, row: int, kind: str) -> int | None:
-        """Find the rightmost place on a dashed row that is free for a name."""
+        """Return the rightmost column of a dashed row with room for a name, else None."""
         dash = Cell("┄", kind)
         for start in range(self.columns - len(name) - 1, -1, -1):
             wanted = range(start, start + len(name) + 1)
@@ -62,14 +62,14 @@ class Canvas:
         return None
 
     def row(self, up: float) -> int:
-        """Give the row of characters that far up; 0 is the highest."""
+        """Return the row of characters at a vertical position; 0 is the top row."""
         return self._dot((0, up))[1] // 4
 
     def rows(self) -> list[list[Cell]]:
-        """Give the characters, those of one kind that stand together as one cell."""
-        return [self._joined(row) for row in range(self.n_rows)]
+        """Return the rows; adjacent characters of one kind are merged into one cell."""
+        return [self._merge_cells(row) for row in range(self.n_rows)]
 
-    def _joined(self, row: int) -> list[Cell]:
+    def _merge_cells(self, row: int) -> list[Cell]:
         cells = [self._cell(column, row) for column in range(self.columns)]
         grouped = groupby(cells, key=lambda cell: cell.kind)
         return [Cell("".join(cell.text for cell in group), kind) for kind, group in grouped]

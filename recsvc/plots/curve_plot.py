@@ -1,4 +1,4 @@
-"""Which panels, lines and spans tell of error curves: of one, or of several beside each other."""
+"""Layout of error curves, of one job or of several: panels, lines and spans."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from recsvc.epoch_metrics import BY_NAME, CHARTS_BY_ID, USUAL, EpochMetric
 from recsvc.plots.panels import Key, Line, Panel, Plot, Span
 
-MOST_JOBS = 8  # more lines than that cannot be told apart
-BEYOND = 1e100  # as good as infinite; an axis could not hold it
+MAX_JOBS = 8  # there are eight distinguishable colours
+LARGEST_DRAWABLE = 1e100  # treated as infinite: ticks would overflow
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A training job's error curve, and what is known about it.
+    """A training job's error curve, and its context.
 
-    epochs      an entry an epoch, the figures that there are
-    baselines   name → their figures
-    findings    of its diagnosis: code, severity, epochs
-    asked       the hyperparameters that were asked for: they tell jobs apart
+    epochs           one entry an epoch: the metrics that were measured
+    baselines        name → metrics
+    findings         the diagnosis: code, severity, epochs
+    hyperparameters  the requested hyperparameters; the legend shows those that differ
     """
 
     job_id: int
@@ -27,25 +27,26 @@ class Curve:
     best_epoch: int | None = None
     baselines: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     findings: Sequence[Span] = ()
-    asked: Mapping[str, object] = field(default_factory=dict)
+    hyperparameters: Mapping[str, object] = field(default_factory=dict)
 
 
-def plot_of(
+def build_plot(
     curves: Sequence[Curve],
     metrics: Iterable[str] = (),
     *,
     is_log: bool = False,
     ceiling: float = math.inf,
 ) -> Plot:
-    """Lay out curves, one or several beside each other.
+    """Build the plot of one or several error curves.
 
-    metrics  names of those to draw; if there is none, the usual ones that were measured
-    ceiling  lines that go higher are cut off there
+    metrics  names of those to draw; by default the usual ones that have values
+    ceiling  higher values are cut off at this value
     """
     chosen = tuple(dict.fromkeys(metrics))
     panels = _panels(curves, chosen or _usual(curves), is_log=is_log, ceiling=ceiling)
     if not chosen:
-        panels = [panel for panel in panels if panel.values()] or panels[1:2]  # the likelihood's
+        likelihood = panels[1:2]
+        panels = [panel for panel in panels if panel.values()] or likelihood
     several = len(curves) > 1
     numbers = ", ".join(str(curve.job_id) for curve in curves)
     return Plot(
@@ -54,7 +55,7 @@ def plot_of(
         _legend(curves) if several else (),
         [span for n, curve in enumerate(curves) for span in _best(curve, _mark(n, several))],
         [
-            span._replace(said=f"{_mark(n, several)}{span.said}")
+            span._replace(label=f"{_mark(n, several)}{span.label}")
             for n, curve in enumerate(curves)
             for span in curve.findings
         ],
@@ -63,7 +64,7 @@ def plot_of(
 
 
 def _usual(curves: Sequence[Curve]) -> tuple[str, ...]:
-    """Return the usual metrics; a plot of several jobs has no second line of the likelihood."""
+    """Return the default metrics; several jobs are drawn without the train likelihood."""
     several = len(curves) > 1
     return tuple(name for name in USUAL if not (several and name == "train_nll"))
 
@@ -96,7 +97,7 @@ def _line(
 ) -> Line:
     curve = curves[n]
     points = [
-        (int(epoch["epoch"] or 0), drawable(epoch.get(metric.name), is_log=is_log))
+        (int(epoch["epoch"] or 0), drawable_value(epoch.get(metric.name), is_log=is_log))
         for epoch in curve.epochs
     ]
     best = None if is_second else curve.best_epoch
@@ -110,18 +111,18 @@ def _line(
 def _levels(curve: Curve, metric: EpochMetric, *, is_log: bool, ceiling: float) -> dict[str, float]:
     named = CHARTS_BY_ID[metric.chart].baseline if metric.chart else None
     levels = {
-        name.replace("_", " "): drawable(figures.get(named), is_log=is_log)
+        name.replace("_", " "): drawable_value(figures.get(named), is_log=is_log)
         for name, figures in curve.baselines.items()
         if named
     }
     return {name: value for name, value in levels.items() if value is not None and value <= ceiling}
 
 
-def drawable(value: float | None, *, is_log: bool = False) -> float | None:
-    """Give the value if an axis can show it, or None."""
-    if value is None or not math.isfinite(value) or abs(value) > BEYOND:
+def drawable_value(value: float | None, *, is_log: bool = False) -> float | None:
+    """Return the value if an axis can show it, else None."""
+    if value is None or not math.isfinite(value) or abs(value) > LARGEST_DRAWABLE:
         return None
-    return None if is_log and value < 1 / BEYOND else value
+    return None if is_log and value < 1 / LARGEST_DRAWABLE else value
 
 
 def _mark(n: int, several: bool) -> str:
@@ -136,17 +137,19 @@ def _best(curve: Curve, mark: str) -> list[Span]:
 
 
 def _legend(curves: Sequence[Curve]) -> list[Key]:
-    """Tell jobs apart by what was asked of them."""
-    names = dict.fromkeys(name for curve in curves for name in curve.asked)
+    """Return a legend entry for each job, with the hyperparameters that differ."""
+    names = dict.fromkeys(name for curve in curves for name in curve.hyperparameters)
     differing = [
-        name for name in names if len({repr(curve.asked.get(name)) for curve in curves}) > 1
+        name
+        for name in names
+        if len({repr(curve.hyperparameters.get(name)) for curve in curves}) > 1
     ]
     return [
-        Key(chr(ord("a") + n), f"job{n + 1}", _told(curve, differing))
+        Key(chr(ord("a") + n), f"job{n + 1}", _format_job(curve, differing))
         for n, curve in enumerate(curves)
     ]
 
 
-def _told(curve: Curve, differing: Sequence[str]) -> str:
-    asked = [f"{name} {curve.asked.get(name, 'by default')}" for name in differing]
-    return f"job {curve.job_id}" + (f": {', '.join(asked)}" if asked else "")
+def _format_job(curve: Curve, differing: Sequence[str]) -> str:
+    settings = [f"{name} {curve.hyperparameters.get(name, 'by default')}" for name in differing]
+    return f"job {curve.job_id}" + (f": {', '.join(settings)}" if settings else "")

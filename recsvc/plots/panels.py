@@ -1,4 +1,4 @@
-"""What a plot consists of, whoever draws it: panels of lines, and spans of epochs."""
+"""The parts of a plot: panels of lines, and spans of epochs. Independent of the renderer."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,15 @@ Points = Sequence[tuple[int, float | None]]
 
 
 class Span(NamedTuple):
-    """Some epochs, the first and the last, and what is to be said of them."""
+    """A range of epochs (first, last) with a label."""
 
-    said: str
+    label: str
     kind: str
     epochs: tuple[int, int]
 
 
 class Key(NamedTuple):
-    """How a line is told from others: by the letter on it, its kind (a colour), its name."""
+    """The key of a line: a letter on it, its kind (a colour) and its name."""
 
     mark: str
     kind: str
@@ -26,9 +26,9 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Line:
-    """One figure by epoch; what cannot be drawn is None.
+    """One metric by epoch; values that cannot be drawn are None.
 
-    best  the best epoch, marked where there is a value
+    best  the best epoch; it is marked if it has a value
     """
 
     key: Key
@@ -37,15 +37,15 @@ class Line:
     is_dashed: bool = False
 
     def values(self) -> list[float]:
-        """Give what is drawn."""
+        """Return the values that are drawn."""
         return [value for _, value in self.points if value is not None]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines with a common axis, and levels to compare them with: name → value.
+    """Lines with a common axis, and horizontal levels to compare them with: name → value.
 
-    ceiling  lines that go higher are cut off there, so that the others can be told apart
+    ceiling  higher values are cut off, so that one diverged line does not flatten the others
     """
 
     name: str
@@ -54,31 +54,31 @@ class Panel:
     ceiling: float = math.inf
 
     def values(self) -> list[float]:
-        """Give every value that must be seen; none where no line has any."""
+        """Return every value that the axis must enclose; empty if no line has values."""
         on_lines = [min(value, self.ceiling) for line in self.lines for value in line.values()]
         return [*on_lines, *self.levels.values()] if on_lines else []
 
     def is_cut(self) -> bool:
-        """Tell whether a line goes higher than the ceiling."""
+        """Return whether a line exceeds the ceiling."""
         return any(value > self.ceiling for line in self.lines for value in line.values())
 
 
 @dataclass(frozen=True)
 class Plot:
-    """Panels under each other over common epochs, and spans of epochs below them.
+    """Stacked panels with a common axis of epochs, and spans of epochs below them.
 
-    legend  who is who, where there are several jobs
+    legend  the keys of the jobs, if there are several
     """
 
     title: str
     panels: Sequence[Panel]
     legend: Sequence[Key] = ()
-    bests: Sequence[Span] = ()
+    best_epochs: Sequence[Span] = ()
     findings: Sequence[Span] = ()
     is_log: bool = False
 
     def epochs(self) -> tuple[int, int]:
-        """Give the first and the last epoch that must be seen."""
+        """Return the first and the last epoch that the axis must include."""
         seen = [epoch for panel in self.panels for line in panel.lines for epoch, _ in line.points]
         seen += [epoch for span in self.findings for epoch in span.epochs]
         return (min(seen), max(seen)) if seen else (0, 1)

@@ -1,6 +1,6 @@
-"""The colours of a plot in SVG, by light and by dark; eight jobs can be told apart."""
+"""Fonts and colours of SVG plots, light and dark, with eight distinguishable job colours."""
 
-# Names of real fonts before the generic one: what is no browser knows nothing of system-ui.
+# Renderers other than browsers do not know system-ui, so real font names precede sans-serif.
 FONTS = (
     'system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Noto Sans",'
     '"Liberation Sans","DejaVu Sans",sans-serif'
@@ -39,7 +39,7 @@ DARK = {
 }
 
 
-def _coloured(colours: dict[str, tuple[str, str]]) -> str:
+def _color_rules(colours: dict[str, tuple[str, str]]) -> str:
     return "".join(
         f".{kind}{{stroke:{line}}}text.{kind}{{stroke:none;fill:{words}}}"
         for kind, (line, words) in colours.items()
@@ -53,12 +53,12 @@ text.title{{font-size:16px;font-weight:600;fill:#111827}}text.name{{font-weight:
 .line{{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}}
 .dashed{{stroke-dasharray:3 5}}.span{{stroke-width:5;stroke-linecap:round}}
 .level{{stroke:#6b7280;stroke-width:1.2;stroke-dasharray:6 4}}
-{_coloured(LIGHT)}
+{_color_rules(LIGHT)}
 line.best{{stroke-dasharray:2 3}}line.span{{stroke-dasharray:none}}
 circle.best{{fill:#059669;stroke:none}}
 @media (prefers-color-scheme:dark){{
 .paper{{fill:#0f172a}}.grid{{stroke:#1e293b}}.axis{{stroke:#64748b}}
 text{{fill:#cbd5e1}}text.title,text.name{{fill:#f8fafc}}
 .level{{stroke:#94a3b8}}circle.best{{fill:#34d399}}
-{_coloured(DARK)}}}
+{_color_rules(DARK)}}}
 """

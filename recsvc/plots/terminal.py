@@ -1,4 +1,4 @@
-"""A plot in characters: dots of Braille, letters on the lines, no wider than it may be."""
+"""Rendering of a plot in characters: Braille dots, with letters on the lines."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,19 +6,19 @@ from recsvc.plots.axes import Axis, epoch_ticks
 from recsvc.plots.canvas import Canvas, Cell
 from recsvc.plots.panels import Line, Panel, Plot, Span
 
-Row = list[Cell]  # of text and its kind, from left to right
+Row = list[Cell]  # from left to right
 
 PANEL_ROWS = 9
-FEWEST_COLUMNS = 8
+MIN_COLUMNS = 8
 BETWEEN_MARKS = 14
 TICK_SPACE = 8
 
 
 def draw(plot: Plot, width: int, rows: int = PANEL_ROWS) -> list[Row]:
-    """Draw the panels under each other, with a common axis of epochs, and below it the findings."""
+    """Render stacked panels with a common axis of epochs, and the findings below it."""
     axes = [_axis(panel, is_log=plot.is_log) for panel in plot.panels]
     gutter = max((len(label) for axis in axes if axis for label in axis.labels()), default=0)
-    columns = max(FEWEST_COLUMNS, width - gutter - 1)
+    columns = max(MIN_COLUMNS, width - gutter - 1)
     out: list[Row] = [[Cell(plot.title, "title")]]
     out += [[Cell(f"{key.mark} {key.name}", key.kind)] for key in plot.legend]
     for panel, axis in zip(plot.panels, axes, strict=True):
@@ -27,18 +27,18 @@ def draw(plot: Plot, width: int, rows: int = PANEL_ROWS) -> list[Row]:
             out.append([Cell("No figures to draw.", "axis")])
             continue
         out += _panel(panel, axis, plot.epochs(), gutter, columns, rows)
-    for span in (*plot.bests, *plot.findings):
+    for span in (*plot.best_epochs, *plot.findings):
         out += [[Cell(" " * (gutter + 1)), *row] for row in _span(span, plot.epochs(), columns)]
     return [_cut(row, width) for row in out]
 
 
 def _axis(panel: Panel, *, is_log: bool) -> Axis | None:
     values = panel.values()
-    return Axis.over(values, is_log=is_log) if values else None
+    return Axis.enclosing(values, is_log=is_log) if values else None
 
 
 def _head(panel: Panel, width: int, *, is_log: bool) -> list[Row]:
-    """Name the panel and its lines with their last values, in as many rows as it takes."""
+    """Return the rows with the names of the panel and of its lines, with their last values."""
     scale = " (logarithmic)" if is_log else ""
     cut = f" (cut off at {panel.ceiling:.5g})" if panel.is_cut() else ""
     named = [Cell(panel.name + scale + cut, "name")]
@@ -46,10 +46,10 @@ def _head(panel: Panel, width: int, *, is_log: bool) -> list[Row]:
         values = line.values()
         last = f" {values[-1]:.5g}" if values else ""
         named.append(Cell(f"{line.key.mark} {line.key.name}{last}", line.key.kind))
-    return _filled(named, width)
+    return _wrap_cells(named, width)
 
 
-def _filled(cells: Iterable[Cell], width: int) -> list[Row]:
+def _wrap_cells(cells: Iterable[Cell], width: int) -> list[Row]:
     rows: list[Row] = [[]]
     for cell in cells:
         if rows[-1] and _length(rows[-1]) + 3 + len(cell.text) > width:
@@ -82,7 +82,7 @@ def _panel(
 def _draw_line(
     line: Line, canvas: Canvas, axis: Axis, epochs: tuple[int, int], offset: float
 ) -> None:
-    """Draw a line, broken where a figure is missing, with its letter here and there."""
+    """Draw a line, interrupted where a value is missing, and repeat its letter along it."""
     previous: tuple[float, float] | None = None
     for epoch, value in line.points:
         place = None if value is None else (_across(epoch, epochs), axis.share(value))
@@ -90,14 +90,14 @@ def _draw_line(
             canvas.line(previous or place, place, line.key.kind)
         previous = place
     drawn = [(_across(e, epochs), axis.share(v)) for e, v in line.points if v is not None]
-    for place in _marked(drawn, canvas.columns, offset):
+    for place in _mark_places(drawn, canvas.columns, offset):
         canvas.mark(place, line.key.mark, line.key.kind)
 
 
-def _marked(
+def _mark_places(
     places: Sequence[tuple[float, float]], columns: int, offset: float
 ) -> Iterable[tuple[float, float]]:
-    """Choose where the letter stands: at the offset in every so many columns, or once."""
+    """Return the positions of the letter: at the offset in each BETWEEN_MARKS columns, or once."""
     if not places:
         return []
     wanted = [(n + offset) * BETWEEN_MARKS / columns for n in range(columns // BETWEEN_MARKS + 1)]
@@ -106,7 +106,7 @@ def _marked(
 
 
 def _at(places: Sequence[tuple[float, float]], across: float) -> tuple[float, float]:
-    """Give the place on the line that far across, between its two neighbours."""
+    """Interpolate the line at a horizontal position."""
     right = next((n for n, place in enumerate(places) if place[0] >= across), len(places) - 1)
     (x1, y1), (x2, y2) = places[max(0, right - 1)], places[right]
     share = (across - x1) / (x2 - x1) if x2 > x1 else 1.0
@@ -134,18 +134,18 @@ def _foot(epochs: tuple[int, int], gutter: int, columns: int) -> list[Row]:
 
 
 def _span(span: Span, epochs: tuple[int, int], columns: int) -> list[Row]:
-    """Underline the epochs that something is said of; it is said where there is room for it."""
+    """Return rows with a bar under the epochs of a span, and its label where it fits."""
     first, last = (_column(epoch, epochs, columns) for epoch in span.epochs)
     one = "▲" if span.kind == "best" else "│"
     bar = f"├{'─' * (last - first - 1)}┤" if last > first else one
-    said = span.said
-    if last - first > len(said) + 4:
-        return [[Cell(" " * first), Cell(f"├─ {said} {bar[len(said) + 4 :]}", span.kind)]]
-    if last + 2 + len(said) <= columns:
-        return [[Cell(" " * first), Cell(f"{bar} {said}", span.kind)]]
-    if len(said) + 1 <= first:
-        return [[Cell(" " * (first - len(said) - 1)), Cell(f"{said} {bar}", span.kind)]]
-    return [[Cell(" " * first), Cell(bar, span.kind)], [Cell(said, span.kind)]]
+    label = span.label
+    if last - first > len(label) + 4:
+        return [[Cell(" " * first), Cell(f"├─ {label} {bar[len(label) + 4 :]}", span.kind)]]
+    if last + 2 + len(label) <= columns:
+        return [[Cell(" " * first), Cell(f"{bar} {label}", span.kind)]]
+    if len(label) + 1 <= first:
+        return [[Cell(" " * (first - len(label) - 1)), Cell(f"{label} {bar}", span.kind)]]
+    return [[Cell(" " * first), Cell(bar, span.kind)], [Cell(label, span.kind)]]
 
 
 def _across(epoch: int, epochs: tuple[int, int]) -> float:
@@ -161,7 +161,7 @@ def _length(row: Row) -> int:
 
 
 def _cut(row: Row, width: int) -> Row:
-    """Cut what a very narrow terminal cannot hold."""
+    """Truncate a row to the width of the terminal."""
     kept: Row = []
     for text, kind in row:
         left = width - _length(kept)

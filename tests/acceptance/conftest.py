@@ -196,7 +196,7 @@ def shop(
 
 def succeeded(client: Client, job: Job, *, seconds: float = PATIENCE_SECONDS) -> Job:
     """Wait for a job to succeed."""
-    job = client.finished(job, timeout=seconds)
+    job = client.wait_for(job, timeout=seconds)
     assert job["state"] == "succeeded", job["error"] or job
     return job
 

@@ -167,7 +167,7 @@ def test_hyperparameters_that_cannot_be_are_refused_before_a_job_is_made(
     ids=["binary", "truncated gz", "picture", "times", "catalogue", "words"],
 )
 def test_a_file_that_is_no_list_of_ratings_fails_its_import(client, name, content, code, told):
-    job = client.finished(client.import_file(io.BytesIO(content), name), timeout=PATIENCE_SECONDS)
+    job = client.wait_for(client.import_file(io.BytesIO(content), name), timeout=PATIENCE_SECONDS)
 
     assert job["state"] == "failed"
     assert job["error"]["code"] == code
@@ -234,7 +234,7 @@ def test_publishing_what_is_published_is_a_conflict(client):
         (
             [(f"u{user}", f"i{item}", 4) for user in range(8) for item in range(8)],
             "identical-ratings",
-            "Every rating is 4",
+            "All ratings have the value 4",
         ),
     ],
     ids=["none", "too few", "all the same"],
@@ -244,7 +244,7 @@ def test_ratings_that_teach_nothing_fail_the_job_for_good(site, ratings, code, t
     if ratings:
         client.send_ratings({"user_id": u, "item_id": i, "value": v} for u, i, v in ratings)
 
-    job = client.finished(client.train(), timeout=PATIENCE_SECONDS)
+    job = client.wait_for(client.train(), timeout=PATIENCE_SECONDS)
 
     assert (job["state"], job["attempt"]) == ("failed", 1)
     assert job["error"]["code"] == code
@@ -257,7 +257,7 @@ def test_a_job_too_large_for_memory_is_refused_before_it_starts_with_the_estimat
     client = site.serve()
     fill(client)
 
-    job = client.finished(
+    job = client.wait_for(
         client.train(hyperparameters={"n_hidden": 4096}), timeout=PATIENCE_SECONDS
     )
 

@@ -48,7 +48,7 @@ def test_a_job_is_polled_with_wait_and_moves_on_epoch_by_epoch(shop):
         job = shop.client.job("training", job["id"], wait=20)
         assert job["state"] in ("queued", "running"), job["error"]
         epochs += [job["epoch"]] if job["epoch"] is not None else []
-    job = shop.client.finished(shop.client.cancel(job), timeout=PATIENCE_SECONDS)
+    job = shop.client.wait_for(shop.client.cancel(job), timeout=PATIENCE_SECONDS)
 
     assert job["state"] == "cancelled"
     assert epochs == sorted(epochs)

@@ -45,7 +45,7 @@ def first_version_after_success(client: Client, number: int) -> tuple[int, int]:
     """Train, and ask for a list as soon as the job has succeeded: the two versions told."""
     kind = "user_rbm" if number % 2 else "joint_rbm"
     job = client.train(model_kind=kind, hyperparameters=TINY, seed=number, publish="always")
-    job = client.finished(job, timeout=PATIENCE_SECONDS)
+    job = client.wait_for(job, timeout=PATIENCE_SECONDS)
     listed = client.recommendations("reader-001", 5)
     assert job["state"] == "succeeded", job["error"]
     assert client.model(job["result"]["version"])["published"] is True

@@ -114,7 +114,7 @@ def test_a_job_cancelled_over_http_stops_soon_and_its_curve_stays(site):
 
     answer = client.cancel(client.job("training", job_id))
     learned = len(client.error_curve(job_id))
-    job = client.finished(answer, timeout=PATIENCE_SECONDS)
+    job = client.wait_for(answer, timeout=PATIENCE_SECONDS)
 
     assert job["state"] == "cancelled"
     assert_gone([child])

@@ -11,24 +11,27 @@ DETAILS = [
     ),
     (
         errors.JobNotFound(7, "training"),
-        "There is no training job 7. List them at /v1/training-jobs.",
+        "There is no training job 7. List the jobs at /v1/training-jobs.",
     ),
-    (errors.ModelVersionNotFound(3), "There is no model version 3. List them at /v1/models."),
+    (
+        errors.ModelVersionNotFound(3),
+        "There is no model version 3. List the versions at /v1/models.",
+    ),
     (
         errors.NoModelPublished(),
-        "No model version is published. Train one: POST /v1/training-jobs.",
+        "No model version is published. Train a model: POST /v1/training-jobs.",
     ),
     (
         errors.NothingToChange(7),
-        "No finding of training job 7 suggests a change of its hyperparameters. GET "
-        "/v1/training-jobs/7/diagnosis says what was found.",
+        "No finding of training job 7 suggests a change of its hyperparameters. Read "
+        "its findings: GET /v1/training-jobs/7/diagnosis.",
     ),
     (
         errors.NothingToRollBackTo(),
-        "No version was published before the present one. Publish a version at "
-        "/v1/models/{version}/publish.",
+        "No version was published before the current one. Publish a version by its "
+        "number: POST /v1/models/{version}/publish.",
     ),
-    (errors.SweepNotFound(4), "There is no sweep 4. List them at /v1/sweeps."),
+    (errors.SweepNotFound(4), "There is no sweep 4. List the sweeps at /v1/sweeps."),
     (
         errors.TooFewRatings(1, 1, 1, "two"),
         "There are 1 ratings by 1 users of 1 items; training needs two. Send more "
@@ -36,13 +39,12 @@ DETAILS = [
     ),
     (
         errors.NotEnoughMemory(2_000_000, 1_000_000),
-        "Training would need about 2 MB and 1 MB are available. Choose a smaller "
-        "n_hidden, or give the worker more memory (RECSVC_MEMORY_LIMIT_MB raises a limit "
-        "set by hand).",
+        "Training needs about 2 MB and 1 MB are available. Reduce n_hidden, or run the "
+        "worker with more memory (RECSVC_MEMORY_LIMIT_MB sets the limit).",
     ),
     (
         errors.VersionRetired(3),
-        "The weights of model version 3 have left the shelf. Train again, or raise "
+        "The weights of model version 3 have been deleted. Train again, or increase "
         "RECSVC_SHELF_KEEP to keep more versions.",
     ),
 ]

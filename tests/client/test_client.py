@@ -151,10 +151,10 @@ def test_a_refusal_carries_the_problem_document(client: Client):
         client.model(4711)
 
     assert refused.value.status == 404
-    assert refused.value.title == "No such model version"
+    assert refused.value.title == "Model version not found"
     assert refused.value.detail.startswith("There is no model version 4711.")
     assert refused.value.request_id
-    assert str(refused.value).startswith("No such model version: There is no model version 4711.")
+    assert str(refused.value).startswith("Model version not found: There is no model version 4711.")
 
 
 def test_a_malformed_body_names_its_fields(client: Client):
@@ -171,7 +171,7 @@ def test_a_file_is_imported_and_its_job_waited_for(client: Client, tmp_path: Pat
     with file.open("rb") as stream:
         job = client.import_file(stream, file.name)
 
-    job = client.finished(job, timeout=PATIENCE_SECONDS)
+    job = client.wait_for(job, timeout=PATIENCE_SECONDS)
 
     assert job["state"] == "succeeded"
     assert [refusal["line"] for refusal in client.refusals(job["id"])] == [3]

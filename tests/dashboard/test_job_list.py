@@ -25,7 +25,7 @@ FAR = {"epoch": 1234, "epochs": 10_000, "eta_seconds": 45_900.0, "phase": "train
 AT_FIRST = {"phase": "measuring without odd ratings", "eta_seconds": None}
 ERROR = {
     "code": "model-version-unloadable",
-    "title": "Version's weights are no longer kept",
+    "title": "Model version retired",
     "detail": "Version 12, at which the job was to begin, was taken off the shelf. " * 3,
 }
 

@@ -250,7 +250,7 @@ def test_random_draws_are_as_many_as_it_says_where_nothing_is_said(quiet: Quiet,
 
 # experiment, what is typed in the free form, and what the service says of it
 REFUSALS = [
-    pytest.param(ANYTHING, "n_hiden = 1, 2", "hyperparameters has 'n_hiden'", id="name"),
+    pytest.param(ANYTHING, "n_hiden = 1, 2", "hyperparameters: 'n_hiden'", id="name"),
     pytest.param(ANYTHING, "n_hidden = -1, 2", "n_hidden is -1", id="value"),
     pytest.param(ANYTHING, "n_hidden = 50", "a sweep has 2 to 200 trials", id="one"),
     pytest.param(ANYTHING, "", "grid is {}", id="nothing"),

@@ -10,7 +10,7 @@ RANGES = [(1.0, 2.0), (0.93, 0.9301), (5.0, 5.0), (1e-9, 3e-9), (3.0, 1e30), (1e
 @pytest.mark.parametrize("is_log", [False, True])
 @pytest.mark.parametrize(("low", "high"), [*RANGES, (1e-100, 1e100)])
 def test_the_ticks_enclose_the_range_and_have_different_labels(low, high, is_log):
-    axis = Axis.over([low, high], is_log=is_log)
+    axis = Axis.enclosing([low, high], is_log=is_log)
 
     assert axis.ticks[0] <= low * (1 + 1e-9)
     assert axis.ticks[-1] >= high * (1 - 1e-9)
@@ -20,7 +20,7 @@ def test_the_ticks_enclose_the_range_and_have_different_labels(low, high, is_log
 
 @pytest.mark.parametrize("values", [[0.0, 0.0], [-3.0, -1.0], [-1e100, 1e100]])
 def test_values_below_zero_have_their_place_on_a_linear_axis(values):
-    axis = Axis.over(values)
+    axis = Axis.enclosing(values)
 
     assert 0 <= axis.share(values[0]) <= axis.share(values[1]) <= 1
     assert axis.share(axis.ticks[0]) == 0
@@ -28,7 +28,7 @@ def test_values_below_zero_have_their_place_on_a_linear_axis(values):
 
 
 def test_a_tenfold_is_the_same_way_everywhere_on_a_logarithmic_axis():
-    axis = Axis.over([1, 10_000], is_log=True)
+    axis = Axis.enclosing([1, 10_000], is_log=True)
 
     assert [axis.share(v) for v in (1, 10, 100, 10_000)] == pytest.approx([0, 0.25, 0.5, 1])
 

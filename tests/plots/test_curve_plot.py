@@ -2,14 +2,14 @@
 
 import math
 
-from recsvc.plots.curve_plot import Curve, plot_of
+from recsvc.plots.curve_plot import Curve, build_plot
 from recsvc.plots.panels import Span
 
 NLL = [{"epoch": n, "validation_nll": 2.0 / (n + 1), "train_nll": 1.0 / (n + 1)} for n in range(5)]
 
 
 def names(*curves: Curve, figures=()) -> dict[str, list[str]]:
-    panels = plot_of(curves, figures).panels
+    panels = build_plot(curves, figures).panels
     return {panel.name: [line.key.name for line in panel.lines] for panel in panels}
 
 
@@ -25,7 +25,7 @@ def test_of_several_jobs_only_validation_is_drawn_unless_both_are_named():
     two = Curve(7, "succeeded", NLL), Curve(9, "succeeded", NLL)
 
     assert names(*two) == {"negative log-likelihood": ["job 7", "job 9"]}
-    both = plot_of(two, ["train_nll", "validation_nll"]).panels[0].lines
+    both = build_plot(two, ["train_nll", "validation_nll"]).panels[0].lines
     assert [(line.key.mark, line.is_dashed) for line in both] == [
         ("a", False), ("A", True), ("b", False), ("B", True),
     ]  # fmt: skip
@@ -36,7 +36,7 @@ def test_what_no_axis_can_show_is_a_gap():
     rows = [{"epoch": n, "seconds": value} for n, value in enumerate(values)]
 
     def drawn(**how: bool) -> list[float | None]:
-        panel = plot_of([Curve(7, "failed", rows)], ["seconds"], **how).panels[0]
+        panel = build_plot([Curve(7, "failed", rows)], ["seconds"], **how).panels[0]
         return [value for _, value in panel.lines[0].points]
 
     assert drawn() == [1.0, None, None, None, 0.0, None]
@@ -46,7 +46,7 @@ def test_what_no_axis_can_show_is_a_gap():
 def test_an_epoch_that_only_a_finding_speaks_of_is_seen_too():
     found = Span("not_finite", "problem", (8, 8))
 
-    assert plot_of([Curve(7, "failed", NLL, findings=[found])]).epochs() == (0, 8)
+    assert build_plot([Curve(7, "failed", NLL, findings=[found])]).epochs() == (0, 8)
 
 
 def test_a_line_that_goes_above_the_ceiling_is_cut_off_and_levels_there_are_left_out():
@@ -54,8 +54,8 @@ def test_a_line_that_goes_above_the_ceiling_is_cut_off_and_levels_there_are_left
     baselines = {"global_mean": {"nll": 2.5}, "item_mean": {"nll": 9.0}}
     curves = Curve(7, "succeeded", NLL, baselines=baselines), Curve(9, "succeeded", diverging)
 
-    (panel,) = plot_of(curves, ["validation_nll"], ceiling=3.0).panels
-    (whole,) = plot_of(curves, ["validation_nll"]).panels
+    (panel,) = build_plot(curves, ["validation_nll"], ceiling=3.0).panels
+    (whole,) = build_plot(curves, ["validation_nll"]).panels
 
     assert (max(panel.values()), panel.is_cut()) == (3.0, True)
     assert panel.levels == {"global mean": 2.5}
@@ -64,8 +64,8 @@ def test_a_line_that_goes_above_the_ceiling_is_cut_off_and_levels_there_are_left
 
 def test_jobs_are_told_apart_by_what_differs_alone():
     asked = [{"n_hidden": 8, "learning_rate": rate} for rate in (0.1, 0.2)]
-    jobs = [Curve(n, "succeeded", NLL, asked=one) for n, one in enumerate(asked, start=7)]
+    jobs = [Curve(n, "succeeded", NLL, hyperparameters=one) for n, one in enumerate(asked, start=7)]
 
-    told = [key.name for key in plot_of(jobs).legend]
+    told = [key.name for key in build_plot(jobs).legend]
 
     assert told == ["job 7: learning_rate 0.1", "job 8: learning_rate 0.2"]

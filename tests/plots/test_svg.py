@@ -3,7 +3,7 @@
 import re
 
 from recsvc.plots import svg
-from recsvc.plots.curve_plot import Curve, plot_of
+from recsvc.plots.curve_plot import Curve, build_plot
 
 Y = re.compile(r'class="line validation" d="([^"]*)"')
 
@@ -14,7 +14,7 @@ def curve(*values: float | None) -> Curve:
 
 
 def test_a_line_is_broken_at_a_gap_and_a_lone_point_is_a_dot():
-    path = Y.search(svg.draw(plot_of([curve(1.0, 2.0, None, 1.5)])))[1]
+    path = Y.search(svg.draw(build_plot([curve(1.0, 2.0, None, 1.5)])))[1]
 
     assert [part.count("L") for part in path.split("M")[1:]] == [2, 1]
 
@@ -25,19 +25,19 @@ def test_thinning_keeps_ends_extremes_and_gaps():
     values[5000:7000] = [None] * 2000
     points = list(enumerate(values))
 
-    kept = svg.thinned(points, 100)
+    kept = svg.thin_points(points, 100)
 
     assert len(kept) <= 400
     assert {points[0], points[-1], (3333, 9.0), (4444, -9.0), (6000, None)} <= set(kept)
     assert kept == sorted(kept, key=lambda point: point[0])
-    assert svg.thinned(points[:300], 100) == points[:300]
+    assert svg.thin_points(points[:300], 100) == points[:300]
 
 
 def test_names_cannot_break_the_picture():
     baselines = {"<b>&": {"rmse": 1.0}}
     rows = [{"epoch": 0, "validation_rmse": 0.9}]
 
-    drawn = svg.draw(plot_of([Curve(7, "<script>", rows, baselines=baselines)]))
+    drawn = svg.draw(build_plot([Curve(7, "<script>", rows, baselines=baselines)]))
 
     assert "<script>" not in drawn
     assert "&lt;b&gt;&amp;" in drawn

@@ -78,7 +78,7 @@ def test_an_error_of_ours_fails_the_job_for_good(house):
     job = house.job()
     assert (job.state, job.attempt) == ("failed", 1)
     assert job.error["code"] == "identical-ratings"
-    assert "Every rating is 3" in job.error["detail"]
+    assert "All ratings have the value 3" in job.error["detail"]
 
 
 @pytest.mark.parametrize(

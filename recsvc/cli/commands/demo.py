@@ -1,4 +1,4 @@
-"""`recsvc demo`: from ratings to recommendations before one's eyes, in a home of its own."""
+"""`recsvc demo`: import, train and recommend, with data in a folder of its own."""
 
 import csv
 import os
@@ -15,21 +15,22 @@ from recsvc.cli.commands import import_files, recommend, serve, train
 from recsvc.cli.options import title_files
 from recsvc.cli.processes import spawn
 from recsvc.cli.processes.supervisor import Supervisor
-from recsvc.cli.session import Reached
+from recsvc.cli.session import ServiceSession
 from recsvc.cli.views import console_output
 from recsvc.client import ApiError, Client
 from recsvc.config import Settings
 from recsvc.errors import ConfigurationError
 
-MARK = ".made-by-recsvc-demo"
+MARKER_FILE = ".made-by-recsvc-demo"
 SHOWN_RATINGS = 8
 ITEMS_AT_ONCE = 1000
-ENOUGH = {"n_hidden": 30, "batch_size": 10, "epochs": 30}  # for tastes so plain
-GENERATED = {"model_kind": "user_rbm", "hyperparameters": ENOUGH}  # tastes lie in how it is rated
+DEMO_HYPERPARAMETERS = {"n_hidden": 30, "batch_size": 10, "epochs": 30}  # enough for simple tastes
+# The preferences show in the values of the ratings, so no joint model is needed.
+GENERATED_SPEC = {"model_kind": "user_rbm", "hyperparameters": DEMO_HYPERPARAMETERS}
 
 
-class Material(NamedTuple):
-    """What a demo is made of; `tastes` tells of each user what they were made to like."""
+class DemoData(NamedTuple):
+    """The data of a demo; `tastes` has the generated preferences of each user."""
 
     ratings: Path
     titles: list[dict[str, Any]]
@@ -41,112 +42,126 @@ class Material(NamedTuple):
 def demo(
     data: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A file of ratings; generated if left out."),
+        typer.Option(
+            exists=True, dir_okay=False, help="A file of ratings. By default ratings are generated."
+        ),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End there instead of serving on.")] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")] = 8000,
+    once: Annotated[
+        bool, typer.Option("--once", help="Exit afterwards instead of serving the API.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any free port.")] = 8000,
     home: Annotated[
-        Path, typer.Option(help="Folder of the demo's own data, made anew each time.")
+        Path, typer.Option(help="Folder for the demo's data; replaced by each run.")
     ] = Path("recsvc-demo"),
 ) -> None:
-    """Show the whole way: import ratings, train, recommend; then serve until Ctrl-C.
+    """Import ratings, train a model and recommend items; then serve the API until Ctrl-C.
 
-    Without --data a small bookshop with planted tastes is generated. Titles are taken from a
-    u.item, movies.dat or books.csv beside the data. Your own data in RECSVC_HOME is never touched.
+    Without --data, the ratings of a small bookshop are generated. Titles are read from u.item,
+    movies.dat or books.csv in the folder of --data. Your data in RECSVC_HOME is not changed.
     """
     _make_home(home)
     listening = spawn.listen("127.0.0.1", port)
     with Supervisor(interrupts=True) as supervisor:
         serve.start(supervisor, listening)
-        with Client(serve.address(listening)) as client:
-            _show(Reached(client), _given(data) if data else _generated(home))
+        with Client(serve.base_url(listening)) as client:
+            _run_steps(ServiceSession(client), _read_data(data) if data else _generate_data(home))
         supervisor.interrupts = False
-        serve.announce(listening, Settings())
+        serve.print_addresses(listening, Settings())
         if not once:
             typer.echo(serve.HOW_TO_STOP)
             supervisor.watch()
 
 
 def _make_home(home: Path) -> None:
-    """Begin with an empty home, and let the service know no other database or shelf."""
+    """Create an empty home, and set the environment so that the service uses only this home."""
     if home.exists():
-        if any(home.iterdir()) and not (home / MARK).exists():
+        if any(home.iterdir()) and not (home / MARKER_FILE).exists():
             raise ConfigurationError(
-                f"{home} holds something that no demo has made. Name another folder with --home."
+                f"{home} has files that no demo created. Choose another folder with --home."
             )
         shutil.rmtree(home)
     home.mkdir(parents=True)
-    (home / MARK).touch()
+    (home / MARKER_FILE).touch()
     os.environ["RECSVC_HOME"] = str(home)
     for variable in ("RECSVC_DATABASE_URL", "RECSVC_SHELF_URL"):
         os.environ.pop(variable, None)
     os.environ.setdefault("RECSVC_LOG_LEVEL", "warning")
 
 
-def _show(reached: Reached, material: Material) -> None:
-    _import(reached, material)
-    queued = reached.client.train(publish="always", **material.training)
-    trained = train.follow(reached, queued)
+def _run_steps(service: ServiceSession, data: DemoData) -> None:
+    _import_data(service, data)
+    queued = service.client.train(publish="always", **data.training)
+    trained = train.follow(service, queued)
     if trained["state"] != "succeeded":
         train.print_outcome(trained)
         raise typer.Exit(1)
-    user_id = _recommend(reached, material)
+    user_id = _print_recommendations(service, data)
     train.print_outcome(trained)
-    url = f"{reached.client.base_url}/v1/users/{quote(user_id, safe='')}/recommendations?n=5"
-    console_output.say(f"\nAsk for more: curl '{url}'")
+    url = f"{service.client.base_url}/v1/users/{quote(user_id, safe='')}/recommendations?n=5"
+    console_output.print_line(f"\nGet recommendations over HTTP: curl '{url}'")
 
 
-def _given(data: Path) -> Material:
-    return Material(data, title_files.titles_beside(data), title_files.first_user_ids(data), {}, {})
+def _read_data(data: Path) -> DemoData:
+    return DemoData(data, title_files.find_titles(data), title_files.first_user_ids(data), {}, {})
 
 
-def _generated(home: Path) -> Material:
+def _generate_data(home: Path) -> DemoData:
     from recsvc.service.demo_data import (
-        generate_shop,  # brings numpy: other commands need not wait for it
+        generate_shop,  # imports numpy, which the other commands do without
     )
 
     shop = generate_shop()
-    console_output.say(
-        f"No data was given, so these {len(shop.ratings):,} ratings of {len(shop.items)} books by "
-        f"{len(shop.users)} readers are generated, with tastes planted in them."
+    console_output.print_line(
+        f"Generated {len(shop.ratings):,} ratings of {len(shop.items)} books by "
+        f"{len(shop.users)} users with known preferences. Use --data for a file of your own."
     )
     file = home / "generated-ratings.csv"
     with file.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([("user_id", "item_id", "rating"), *shop.ratings])
     titles = [{"item_id": i.item_id, "title": i.title, "categories": [i.genre]} for i in shop.items]
     tastes = {u.user_id: f"{' and '.join(u.likes)}, not {u.dislikes}" for u in shop.users}
-    return Material(file, titles, list(tastes), tastes, GENERATED)
+    return DemoData(file, titles, list(tastes), tastes, GENERATED_SPEC)
 
 
-def _import(reached: Reached, material: Material) -> None:
-    job = import_files.import_one(reached, material.ratings)
-    import_files.print_result(reached, job)
+def _import_data(service: ServiceSession, data: DemoData) -> None:
+    job = import_files.import_one(service, data.ratings)
+    import_files.print_result(service, job)
     if job["state"] != "succeeded":
         raise typer.Exit(1)
-    for start in range(0, len(material.titles), ITEMS_AT_ONCE):
-        reached.client.send_items(material.titles[start : start + ITEMS_AT_ONCE])
+    for start in range(0, len(data.titles), ITEMS_AT_ONCE):
+        service.client.send_items(data.titles[start : start + ITEMS_AT_ONCE])
 
 
-def _recommend(reached: Reached, material: Material) -> str:
-    user_id, ratings = _somebody(reached, material.user_ids)
+def _print_recommendations(service: ServiceSession, data: DemoData) -> str:
+    user_id, ratings = _find_user_with_ratings(service, data.user_ids)
     best = islice(sorted(ratings, key=lambda rating: -rating["value"]), SHOWN_RATINGS)
     rows = [
-        (rating["item_id"], recommend.title(reached, rating["item_id"]), f"{rating['value']:g}")
+        (
+            rating["item_id"],
+            recommend.find_title(service, rating["item_id"]),
+            f"{rating['value']:g}",
+        )
         for rating in best
     ]
-    console_output.say(f"\n[bold]What user {user_id} likes best[/], of {len(ratings)} ratings")
+    console_output.print_line(
+        f"\n[bold]Highest ratings of user {user_id}[/], {len(ratings)} in total"
+    )
     console_output.print_table(("item", "title", "rating"), rows)
-    taste = material.tastes.get(user_id)
-    made = f", who was made to like {taste}" if taste else ""
-    console_output.say(f"\n[bold]Ten recommendations for user {user_id}[/]{made}")
-    recommend.print_recommendations(reached, reached.client.recommendations(user_id, 10))
-    console_output.say("")
+    taste = data.tastes.get(user_id)
+    preference = f", whose known preference is {taste}" if taste else ""
+    console_output.print_line(f"\n[bold]Ten recommendations for user {user_id}[/]{preference}")
+    recommend.print_recommendations(service, service.client.recommendations(user_id, 10))
+    console_output.print_line("")
     return user_id
 
 
-def _somebody(reached: Reached, user_ids: list[str]) -> tuple[str, list[dict[str, Any]]]:
-    """Give the first of the users who has ratings; the first lines may all have been refused."""
+def _find_user_with_ratings(
+    service: ServiceSession, user_ids: list[str]
+) -> tuple[str, list[dict[str, Any]]]:
+    """Return the first user with stored ratings; the first lines may have been refused."""
     for user_id in user_ids:
         with suppress(ApiError):
-            return user_id, list(reached.client.ratings(user_id))
-    raise ConfigurationError("None of the first users in the data has a rating that was taken.")
+            return user_id, list(service.client.ratings(user_id))
+    raise ConfigurationError(
+        "No rating of the first users in the data was accepted. See the refused lines above."
+    )

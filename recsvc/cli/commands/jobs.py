@@ -1,4 +1,4 @@
-"""`recsvc jobs`: imports and training, as they stand."""
+"""`recsvc jobs`: list, show and cancel jobs of every kind."""
 
 from itertools import islice
 from typing import Annotated, Any, Literal, cast, get_args
@@ -9,14 +9,14 @@ from rich.text import Text
 
 from recsvc.cli.commands import diagnose, plot, train
 from recsvc.cli.commands.evaluate import print_evaluation
-from recsvc.cli.session import Reached, reach
+from recsvc.cli.session import ServiceSession, open_service
 from recsvc.cli.views import console_output
 from recsvc.client import ApiError, Job, Unreachable
 from recsvc.epoch_metrics import BY_NAME
 
 Kind = Literal["training", "import", "evaluation"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-JobId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The job's number.")]
+JOB_KINDS: tuple[Kind, ...] = get_args(Kind)
+JobId = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the job.")]
 
 COLUMNS = (
     "validation_nll",
@@ -36,43 +36,50 @@ app.command("plot")(plot.plot)
 
 @app.command("list")
 def list_jobs(
-    kind: Annotated[Kind | None, typer.Option(help="Only jobs of one kind.")] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="At most so many of each kind.")] = 20,
+    kind: Annotated[Kind | None, typer.Option(help="List only jobs of this kind.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="Maximum number of jobs of each kind.")] = 20,
     url: console_output.Url = None,
     as_json: console_output.AsJson = False,
 ) -> None:
-    """List jobs, the newest first."""
-    kinds = (kind,) if kind else KINDS
-    with reach(url) as reached:
-        jobs = [job for each in kinds for job in islice(reached.client.jobs(each), n)]
+    """List jobs, newest first."""
+    kinds = (kind,) if kind else JOB_KINDS
+    with open_service(url) as service:
+        jobs = [job for each in kinds for job in islice(service.client.jobs(each), n)]
     jobs.sort(key=lambda job: -job["id"])
     if as_json:
         console_output.print_json(jobs)
     elif jobs:
-        columns = ("job", "kind", "state", "progress", "created", "took")
+        columns = ("job", "kind", "state", "progress", "created", "duration")
         console_output.print_table(columns, map(_row, jobs))
     else:
-        console_output.say("No job yet. Start with: recsvc import FILE")
+        console_output.print_line("No jobs. Import a file: recsvc import FILE")
 
 
 def _row(job: Job) -> tuple[object, ...]:
     progress = f"{job['progress']:.0%}"
-    created = console_output.moment(job["created_at"])
-    return job["id"], job["kind"], console_output.state(job["state"]), progress, created, _took(job)
+    created = console_output.format_time(job["created_at"])
+    return (
+        job["id"],
+        job["kind"],
+        console_output.format_state(job["state"]),
+        progress,
+        created,
+        _format_duration(job),
+    )
 
 
-def _took(job: Job) -> str | None:
+def _format_duration(job: Job) -> str | None:
     seconds = console_output.seconds_between(job["started_at"], job["finished_at"])
-    return None if seconds is None else console_output.span(seconds)
+    return None if seconds is None else console_output.format_duration(seconds)
 
 
 @app.command("show")
 def show(
     job_id: JobId, url: console_output.Url = None, as_json: console_output.AsJson = False
 ) -> None:
-    """Show one job: where it stands, and what came of it."""
-    with reach(url) as reached:
-        job = find(reached, job_id)
+    """Show the state and the result of a job."""
+    with open_service(url) as service:
+        job = find_job(service, job_id)
     if as_json:
         console_output.print_json(job)
     else:
@@ -83,23 +90,23 @@ def show(
 def cancel(
     job_id: JobId, url: console_output.Url = None, as_json: console_output.AsJson = False
 ) -> None:
-    """Stop a job. A training job's curve stays; so does what an import has stored by then."""
-    with reach(url) as reached:
-        job = reached.client.cancel(find(reached, job_id))
+    """Cancel a job. Error curves and lines that are already imported are kept."""
+    with open_service(url) as service:
+        job = service.client.cancel(find_job(service, job_id))
     if as_json:
         console_output.print_json(job)
     else:
-        standing = "stopping" if job["state"] == "running" else job["state"]
-        console_output.say(f"{job['kind'].capitalize()} job {job_id} is {standing}.")
+        state = "stopping" if job["state"] == "running" else job["state"]
+        console_output.print_line(f"{job['kind'].capitalize()} job {job_id} is {state}.")
 
 
 @app.command("curve")
 def curve(
     job_id: JobId, url: console_output.Url = None, as_json: console_output.AsJson = False
 ) -> None:
-    """Print a training job's error curve, one line an epoch."""
-    with reach(url) as reached:
-        epochs = reached.client.error_curve(job_id)
+    """Print the error curve of a training job, one line an epoch."""
+    with open_service(url) as service:
+        epochs = service.client.error_curve(job_id)
     if as_json:
         console_output.print_json(epochs)
         return
@@ -108,7 +115,7 @@ def curve(
     for name in ("validation_ndcg", "validation_nll"):
         figures = [epoch[name] for epoch in epochs if epoch.get(name) is not None]
         if figures:
-            console_output.say(
+            console_output.print_line(
                 f"{CURVE_COLUMNS[name]}  {console_output.sparkline(figures, width=60)}"
             )
 
@@ -117,13 +124,13 @@ def curve(
 def diagnose_job(
     job_id: JobId, url: console_output.Url = None, as_json: console_output.AsJson = False
 ) -> None:
-    """Say why a training job's loss does not go down, and what to change.
+    """Diagnose a training job and suggest changes of its hyperparameters.
 
-    Exit status 1 if there is a problem.
+    The exit status is 1 if a finding is a problem.
     """
-    with reach(url) as reached:
-        found = reached.client.diagnosis(job_id)
-    diagnose.show(found, as_json=as_json)
+    with open_service(url) as service:
+        found = service.client.diagnosis(job_id)
+    diagnose.print_diagnosis(found, as_json=as_json)
 
 
 @app.command("retry")
@@ -131,23 +138,26 @@ def retry(
     job_id: JobId,
     apply: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE", help="Mend this finding alone; may be repeated."),
+        typer.Option(
+            metavar="CODE",
+            help="Code of a finding whose change to apply; repeatable. Default: all.",
+        ),
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Stay and show how it learns.")
+        bool, typer.Option("--wait/--no-wait", help="Wait and show the training.")
     ] = True,
     url: console_output.Url = None,
     as_json: console_output.AsJson = False,
 ) -> None:
-    """Train once more, changed as the diagnosis of a training job suggests.
+    """Queue a training job again with the changes that its diagnosis suggests.
 
     Example: `recsvc jobs retry 7 --apply rate_too_high`
 
-    Exit status 1 if the training fails or is cancelled.
+    The exit status is 1 if the training fails or is cancelled.
     """
-    with reach(url) as reached:
-        job = reached.client.retry(job_id, apply or None)
-        job = train.follow(reached, job, wait=wait)
+    with open_service(url) as service:
+        job = service.client.retry(job_id, apply or None)
+        job = train.follow(service, job, wait=wait)
     train.conclude(job, wait=wait, as_json=as_json)
 
 
@@ -155,24 +165,24 @@ def retry(
 def refusals(
     job_id: JobId, url: console_output.Url = None, as_json: console_output.AsJson = False
 ) -> None:
-    """Print every line that an import refused, and why."""
-    with reach(url) as reached:
-        refused = list(reached.client.refusals(job_id))
+    """List the lines that an import refused, with the reasons."""
+    with open_service(url) as service:
+        refused = list(service.client.refusals(job_id))
     if as_json:
         console_output.print_json(refused)
     elif refused:
         rows = ((str(refusal["line"]), refusal["code"], refusal["detail"]) for refusal in refused)
-        console_output.print_table(("line", "code", "why"), rows)
+        console_output.print_table(("line", "code", "reason"), rows)
     else:
-        console_output.say("No line was refused.")
+        console_output.print_line("No line was refused.")
 
 
-def find(reached: Reached, job_id: int) -> Job:
-    """Give a job of whatever kind; all kinds are numbered together."""
+def find_job(service: ServiceSession, job_id: int) -> Job:
+    """Return the job with this number, of any kind."""
     missing: ApiError | None = None
-    for kind in KINDS:
+    for kind in JOB_KINDS:
         try:
-            return reached.client.job(kind, job_id)
+            return service.client.job(kind, job_id)
         except ApiError as error:
             if error.status != 404:
                 raise
@@ -181,30 +191,30 @@ def find(reached: Reached, job_id: int) -> Job:
 
 
 def print_job(job: Job) -> None:
-    """Print a job's facts, and its error or result."""
+    """Print the fields of a job, with its error or result."""
     head = Text(f"{job['kind'].capitalize()} job {job['id']} ", "bold")
-    console_output.say(head.append_text(console_output.state(job["state"])))
+    console_output.print_line(head.append_text(console_output.format_state(job["state"])))
     facts: dict[str, Any] = {
         "progress": f"{job['progress']:.0%}",
         "attempt": str(job["attempt"]),
-        "created": console_output.moment(job["created_at"]),
-        "started": console_output.moment(job["started_at"]),
-        "finished": console_output.moment(job["finished_at"]),
-        "took": _took(job),
+        "created": console_output.format_time(job["created_at"]),
+        "started": console_output.format_time(job["started_at"]),
+        "finished": console_output.format_time(job["finished_at"]),
+        "duration": _format_duration(job),
     }
     result = job["result"] or {}
     is_evaluation = job["kind"] == "evaluation" and bool(result)
     for name, fact in (job["error"] or ({} if is_evaluation else result)).items():
-        facts[name.replace("_", " ")] = _flat(fact)
+        facts[name.replace("_", " ")] = _format_fact(fact)
     console_output.print_table(("", ""), facts.items())
-    if (way := train.autopilots_way(job)) is not None:
-        console_output.say(escape(way))
+    if (outcome := train.format_autopilot_outcome(job)) is not None:
+        console_output.print_line(escape(outcome))
     if is_evaluation:
         print_evaluation(result)
 
 
-def _flat(fact: object) -> object:
+def _format_fact(fact: object) -> object:
     if isinstance(fact, dict):
         entries = cast(dict[str, object], fact).items()
-        return ", ".join(f"{name} {_flat(value)}" for name, value in entries) or None
-    return console_output.shown(fact)
+        return ", ".join(f"{name} {_format_fact(value)}" for name, value in entries) or None
+    return console_output.format_value(fact)

@@ -1,28 +1,28 @@
-"""`recsvc jobs plot`: error curves in the terminal, or as a picture in a file."""
+"""`recsvc jobs plot`: error curves in the terminal or in an image file."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from recsvc.cli.session import reach
+from recsvc.cli.session import open_service
 from recsvc.cli.views import console_output, image_files
 from recsvc.cli.views.console_plot import print_plot
 from recsvc.client import Client
 from recsvc.epoch_metrics import MetricName
-from recsvc.plots.curve_plot import MOST_JOBS, Curve, plot_of
+from recsvc.plots.curve_plot import MAX_JOBS, Curve, build_plot
 from recsvc.plots.panels import Span
 
 
-def _known_form(path: Path | None) -> Path | None:
-    if path is not None and path.suffix.lower() not in image_files.FORMS:
-        raise typer.BadParameter(f"{path} must end in {' or '.join(image_files.FORMS)}.")
+def _check_format(path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in image_files.FORMATS:
+        raise typer.BadParameter(f"{path} must end in {' or '.join(image_files.FORMATS)}.")
     return path
 
 
-def _not_too_many(job_ids: list[int]) -> list[int]:
-    if len(set(job_ids)) > MOST_JOBS:
-        raise typer.BadParameter(f"At most {MOST_JOBS} jobs can be told apart.")
+def _check_number_of_jobs(job_ids: list[int]) -> list[int]:
+    if len(set(job_ids)) > MAX_JOBS:
+        raise typer.BadParameter(f"At most {MAX_JOBS} jobs can be drawn together.")
     return list(dict.fromkeys(job_ids))
 
 
@@ -30,45 +30,51 @@ def plot(
     job_ids: Annotated[
         list[int],
         typer.Argument(
-            metavar="ID…", min=1, help="Training jobs, drawn together.", callback=_not_too_many
+            metavar="ID…",
+            min=1,
+            help="Training jobs to draw together.",
+            callback=_check_number_of_jobs,
         ),
     ],
     metric: Annotated[
-        list[MetricName] | None, typer.Option(help="A figure to draw; may be repeated.")
+        list[MetricName] | None, typer.Option(help="Metric to draw; repeatable.")
     ] = None,
     log: Annotated[bool, typer.Option("--log", help="Logarithmic axes.")] = False,
     path: Annotated[
         Path | None,
         typer.Option(
-            "--output", dir_okay=False, help="A file to write, .svg or .png.", callback=_known_form
+            "--output",
+            dir_okay=False,
+            help="Write to this file, .svg or .png.",
+            callback=_check_format,
         ),
     ] = None,
     url: console_output.Url = None,
 ) -> None:
-    """Draw the error curves of training jobs: one, or several beside each other.
+    """Plot the error curves of one or several training jobs.
 
-    The best epoch is marked, and below the axis the epochs that the diagnosis speaks of. Letters on
-    the lines tell them apart where there are no colours.
+    The best epoch is marked. Bars below the axis show the epochs of the findings. Letters on the
+    lines identify them without colours.
 
     Example: `recsvc jobs plot 7 8 --metric validation_nll --output rates.png`
     """
     if path is not None:
-        image_files.check(path)
-    with reach(url) as reached:
+        image_files.check_png_support(path)
+    with open_service(url) as service:
         if path is not None:
             scale = "log" if log else "linear"
             query = {"metric": list(metric or ()), "beside": job_ids[1:], "scale": scale}
-            image_files.write(reached.client.picture(job_ids[0], **query), path)
-            console_output.say(f"Written: {path}")
+            image_files.write_image(service.client.error_curve_svg(job_ids[0], **query), path)
+            console_output.print_line(f"Plot written to {path}")
             return
-        curves = [_curve(reached.client, job_id) for job_id in job_ids]
-    print_plot(console_output.people, plot_of(curves, metric or (), is_log=log))
+        curves = [_fetch_curve(service.client, job_id) for job_id in job_ids]
+    print_plot(console_output.stdout, build_plot(curves, metric or (), is_log=log))
 
 
-def _curve(client: Client, job_id: int) -> Curve:
+def _fetch_curve(client: Client, job_id: int) -> Curve:
     curve, job = client.curve(job_id), client.job("training", job_id)
     found = client.diagnosis(job_id)["findings"]
-    asked = {name: job.get(name) for name in ("model_kind", "seed")}
+    settings = {name: job.get(name) for name in ("model_kind", "seed")}
     return Curve(
         job_id,
         curve["state"],
@@ -76,5 +82,5 @@ def _curve(client: Client, job_id: int) -> Curve:
         curve["best_epoch"],
         curve["baselines"] or {},
         [Span(one["code"], one["severity"], tuple(one["epochs"])) for one in found],
-        asked | job["hyperparameters"],
+        settings | job["hyperparameters"],
     )

@@ -1,4 +1,4 @@
-"""uvicorn, as an API process runs it."""
+"""The API process: a uvicorn server."""
 
 import socket
 from contextlib import suppress
@@ -6,25 +6,25 @@ from multiprocessing.connection import Connection
 
 import uvicorn
 
-GRACE_SECONDS = 5  # for answers under way when the process is told to stop
+GRACE_SECONDS = 5  # for running requests at shutdown
 
 
-class _Announcing(uvicorn.Server):
-    """A server that says when it answers."""
+class _NotifyingServer(uvicorn.Server):
+    """A server that reports over a pipe when it is ready."""
 
     def __init__(self, config: uvicorn.Config, ready: Connection) -> None:
         super().__init__(config)
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
+        """Start the server, then report its readiness."""
         await super().startup(sockets)
-        with suppress(BrokenPipeError):  # the parent may have lost interest
+        with suppress(BrokenPipeError):  # the parent process may have ended
             self._ready.send(self.started)
 
 
-def answer(listening: socket.socket, ready: Connection) -> None:
-    """Serve the API on a socket until told to stop; sends True over `ready` once it answers."""
+def serve(listening: socket.socket, ready: Connection) -> None:
+    """Serve the API on a socket until a signal; send True over `ready` when it accepts requests."""
     config = uvicorn.Config(
         "recsvc.api.app:app_from_environment",
         factory=True,
@@ -33,4 +33,4 @@ def answer(listening: socket.socket, ready: Connection) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    _Announcing(config, ready).run(sockets=[listening])
+    _NotifyingServer(config, ready).run(sockets=[listening])

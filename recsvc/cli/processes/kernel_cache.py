@@ -1,7 +1,7 @@
-"""Where compiled kernels are kept, settled before anything imports numba.
+"""The folder of compiled kernels, chosen before numba is imported.
 
-Numba refuses to import a cached kernel when it finds no folder it may write to, and an image's
-file system is read-only: then HOME/kernels is used, and starts from what the image was built with.
+Numba cannot import a cached kernel without a writable folder, and the file system of a container
+image may be read-only. In this case HOME/kernels is used, with a copy of the image's kernels.
 """
 
 import os
@@ -12,20 +12,20 @@ from pathlib import Path
 VARIABLE = "NUMBA_CACHE_DIR"
 
 
-def settle(home: Path) -> None:
-    """Make sure that compiled kernels can be kept, if need be in HOME or in a temporary folder."""
+def configure(home: Path) -> None:
+    """Choose a writable folder for compiled kernels: the default, HOME or a temporary folder."""
     built_in = os.environ.get(VARIABLE, "")
-    if _writable(Path(built_in) if built_in else Path(__file__).parents[2] / "rbm"):
+    if _is_writable(Path(built_in) if built_in else Path(__file__).parents[2] / "rbm"):
         return
-    kept = home / "kernels"
-    if not _writable(kept):
-        kept = Path(tempfile.mkdtemp(prefix="recsvc-kernels-"))
+    folder = home / "kernels"
+    if not _is_writable(folder):
+        folder = Path(tempfile.mkdtemp(prefix="recsvc-kernels-"))
     if built_in and Path(built_in).is_dir():
-        shutil.copytree(built_in, kept, dirs_exist_ok=True)
-    os.environ[VARIABLE] = str(kept)
+        shutil.copytree(built_in, folder, dirs_exist_ok=True)
+    os.environ[VARIABLE] = str(folder)
 
 
-def _writable(folder: Path) -> bool:
+def _is_writable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

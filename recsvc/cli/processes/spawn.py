@@ -1,8 +1,7 @@
-"""The processes that the service is made of, each the child of a command.
+"""The processes of the service, each a child of a command.
 
-They are spawned, never forked, and end with their parent however that ends: see
-`recsvc.runtime.parent_watch`. Each leads a process group of its own, so
-that Ctrl-C reaches the parent alone, which then ends them in order.
+They are spawned instead of forked, and end with their parent (`recsvc.runtime.parent_watch`).
+Each leads its own process group, so Ctrl-C reaches only the parent, which ends them in order.
 """
 
 import multiprocessing
@@ -20,21 +19,21 @@ from recsvc.errors import RecsvcError
 
 BACKLOG = 2048
 
-spawning = multiprocessing.get_context("spawn")
+spawn_context = multiprocessing.get_context("spawn")
 
 
 def api_process(listening: socket.socket, ready: Connection) -> SpawnProcess:
-    """Make, not yet start, an API process; it sends True over `ready` once it answers."""
-    return spawning.Process(target=_serve_api, args=(listening, ready), name="api")
+    """Create an API process without starting it; it sends True over `ready` when it is ready."""
+    return spawn_context.Process(target=_serve_api, args=(listening, ready), name="api")
 
 
 def worker_process() -> SpawnProcess:
-    """Make, not yet start, a worker."""
-    return spawning.Process(target=_run_worker, name="worker")
+    """Create a worker process without starting it."""
+    return spawn_context.Process(target=_run_worker, name="worker")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port (0: any that is free) before any process starts. OSError where it is taken."""
+    """Bind a port (0: any free port) and listen on it. Raises OSError if the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,8 +46,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def listen_privately(folder: Path) -> tuple[socket.socket, str]:
-    """Listen on a Unix socket in a folder; give the socket and its path."""
+def listen_on_unix_socket(folder: Path) -> tuple[socket.socket, str]:
+    """Listen on a Unix socket in a folder; return the socket and its path."""
     path = str(folder / "api.sock")
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(path)
@@ -59,15 +58,15 @@ def listen_privately(folder: Path) -> tuple[socket.socket, str]:
 def _serve_api(listening: socket.socket, ready: Connection) -> None:
     os.setpgid(0, 0)
     settings = Settings()
-    kernel_cache.settle(settings.home)
-    _or_one_line(lambda: _look_around(settings))
-    from recsvc.cli.processes.api_process import answer
+    kernel_cache.configure(settings.home)
+    _exit_on_error(lambda: _check_stores(settings))
+    from recsvc.cli.processes.api_process import serve
 
-    answer(listening, ready)
+    serve(listening, ready)
 
 
-def _look_around(settings: Settings) -> None:
-    """Find out here, where an error can be said in a line, whether everything can be opened."""
+def _check_stores(settings: Settings) -> None:
+    """Open the database and the shelf once, so that an error is reported in one line."""
     from recsvc.service.context import open_context
 
     open_context(settings).database.close()
@@ -75,19 +74,19 @@ def _look_around(settings: Settings) -> None:
 
 def _run_worker() -> None:
     os.setpgid(0, 0)
-    _or_one_line(run_worker)
+    _exit_on_error(run_worker)
 
 
 def run_worker() -> None:
-    """Carry out jobs until told to stop. Raises ConfigurationError, DatabaseUnavailable."""
+    """Run jobs until a signal arrives. Raises ConfigurationError, DatabaseUnavailable."""
     settings = Settings()
-    kernel_cache.settle(settings.home)
+    kernel_cache.configure(settings.home)
     from recsvc import worker
 
     worker.run(settings)
 
 
-def _or_one_line(act: Callable[[], None]) -> None:
+def _exit_on_error(act: Callable[[], None]) -> None:
     try:
         act()
     except RecsvcError as error:

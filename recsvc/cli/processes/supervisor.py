@@ -1,4 +1,4 @@
-"""Keep a service's processes running until somebody says stop."""
+"""Supervision: restart the processes of a service until a signal arrives."""
 
 import os
 import signal
@@ -11,12 +11,12 @@ from types import FrameType
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-STEADY_SECONDS = 60.0  # having lived so long, a process has earned a quick restart
+STABLE_SECONDS = 60.0  # a process that ran longer is restarted quickly
 STOP_SECONDS = 9.0
 
 
-class Kept:
-    """One process that is started again when it ends by itself, after a pause that grows."""
+class SupervisedProcess:
+    """A process that is restarted when it exits, after a growing pause."""
 
     def __init__(self, make: Callable[[], SpawnProcess]) -> None:
         self._make = make
@@ -31,37 +31,37 @@ class Kept:
         self._started_at, self.due_at = time.monotonic(), None
         return process
 
-    def ended(self) -> str:
-        """Note that the process has ended; say so, and when it is started again."""
+    def record_exit(self) -> str:
+        """Schedule the restart of a process that has exited; return a message about it."""
         self.process.join()
-        if time.monotonic() - self._started_at > STEADY_SECONDS:
+        if time.monotonic() - self._started_at > STABLE_SECONDS:
             self._pause = FIRST_PAUSE_SECONDS
         self.due_at = time.monotonic() + self._pause
-        told = (
-            f"The {self.process.name} process {self.process.pid} ended "
-            f"({_how(self.process.exitcode)}); starting another in {self._pause:g} s."
+        message = (
+            f"The {self.process.name} process {self.process.pid} exited "
+            f"({_format_exit_status(self.process.exitcode)}); restarting it in {self._pause:g} s."
         )
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-        return told
+        return message
 
     def start_if_due(self) -> None:
-        """Start the process again once its pause is over."""
+        """Restart the process if its pause is over."""
         if self.due_at is not None and time.monotonic() >= self.due_at:
             self.process = self._start()
 
 
 class Supervisor:
-    """Starts processes in order, restarts what falls over, ends everything on SIGTERM or SIGINT.
+    """Starts processes, restarts those that exit, and ends all on SIGTERM or SIGINT.
 
-    Used in the main thread: signals are its business from `__enter__` on.
+    Use it in the main thread: `__enter__` installs signal handlers.
 
-    `interrupts`  while True, a signal is a KeyboardInterrupt as well, for work done here meanwhile
+    `interrupts`  while True, a signal also raises KeyboardInterrupt in the main thread
     """
 
     def __init__(self, *, interrupts: bool = False) -> None:
         self.interrupts = interrupts
-        self._kept: list[Kept] = []
-        self._told, self._tell = os.pipe()
+        self._kept: list[SupervisedProcess] = []
+        self._signal_reader, self._signal_writer = os.pipe()
         self.stopping = False
 
     def __enter__(self) -> "Supervisor":
@@ -73,22 +73,22 @@ class Supervisor:
         stop([kept.process for kept in self._kept if kept.due_at is None])
 
     def keep(self, make: Callable[[], SpawnProcess]) -> None:
-        """Start a process and keep it running."""
-        self._kept.append(Kept(make))
+        """Start a process and restart it whenever it exits."""
+        self._kept.append(SupervisedProcess(make))
 
-    def answered(self, ready: connection.Connection) -> bool:
-        """Wait for a process to say that it answers; False where another end came first."""
+    def wait_until_ready(self, ready: connection.Connection) -> bool:
+        """Wait until a process is ready; return False after an exit or a signal."""
         sentinels = [kept.process.sentinel for kept in self._kept]
-        happened = connection.wait([ready, self._told, *sentinels])
+        happened = connection.wait([ready, self._signal_reader, *sentinels])
         return ready in happened and bool(ready.recv())
 
     def watch(self) -> None:
-        """Restart what ends, until a signal comes."""
+        """Restart processes that exit, until a signal arrives."""
         while not self.stopping:
             alive = {kept.process.sentinel: kept for kept in self._kept if kept.due_at is None}
-            for happened in connection.wait([self._told, *alive], timeout=self._pause()):
+            for happened in connection.wait([self._signal_reader, *alive], timeout=self._pause()):
                 if isinstance(happened, int) and happened in alive and not self.stopping:
-                    sys.stderr.write(alive[happened].ended() + "\n")
+                    sys.stderr.write(alive[happened].record_exit() + "\n")
             if not self.stopping:
                 for kept in self._kept:
                     kept.start_if_due()
@@ -99,13 +99,13 @@ class Supervisor:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
-        os.write(self._tell, b".")
+        os.write(self._signal_writer, b".")
         if self.interrupts:
             raise KeyboardInterrupt
 
 
 def stop(processes: list[SpawnProcess]) -> None:
-    """End processes politely, all at once; after STOP_SECONDS, by force."""
+    """Terminate all processes; kill those still running after STOP_SECONDS."""
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + STOP_SECONDS
@@ -116,7 +116,7 @@ def stop(processes: list[SpawnProcess]) -> None:
             process.join()
 
 
-def _how(status: int | None) -> str:
+def _format_exit_status(status: int | None) -> str:
     if status is not None and status < 0:
         return signal.Signals(-status).name
     return f"exit status {status}"

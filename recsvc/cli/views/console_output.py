@@ -1,4 +1,4 @@
-"""What commands print: tables for people on stdout, JSON for programs, messages on stderr."""
+"""Output of commands: tables and JSON on stdout, messages on stderr."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,49 +15,49 @@ Url = Annotated[
     typer.Option(
         "--url",
         envvar="RECSVC_URL",
-        help="Address of a running service; without one, the command starts its own.",
+        help="URL of a running service. By default the command starts a temporary one.",
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 BARS = "▁▂▃▄▅▆▇█"
 STATE_STYLES = {"succeeded": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
 
-people = Console(highlight=False)
-messages = Console(stderr=True, highlight=False)
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
 
 
-def say(text: str | Text) -> None:
-    """Print a sentence for people, in rich's markup; only a terminal breaks its line."""
-    people.print(text, soft_wrap=True)
+def print_line(text: str | Text) -> None:
+    """Print a line with rich markup on stdout; only the terminal wraps it."""
+    stdout.print(text, soft_wrap=True)
 
 
-def note(text: str | Text) -> None:
-    """Print a message on stderr."""
-    messages.print(text, soft_wrap=True)
+def print_message(text: str | Text) -> None:
+    """Print a line with rich markup on stderr."""
+    stderr.print(text, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
-    """Print data for programs."""
+    """Print a value as JSON on stdout."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table for people."""
-    people.print(table(columns, rows))
+    """Print a table on stdout."""
+    stdout.print(build_table(columns, rows))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Set rows as a table; numbers to the right, nothing as a dash."""
+def build_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Build a table; numbers are aligned right, and None is a dash."""
     rows = list(rows)
-    laid_out = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
+    result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
     for number, name in enumerate(columns):
         numeric = any(_is_number(row[number]) for row in rows)
-        laid_out.add_column(name, justify="right" if numeric else "left", header_style="bold")
+        result.add_column(name, justify="right" if numeric else "left", header_style="bold")
     for row in rows:
-        laid_out.add_row(*map(_cell, row))
-    return laid_out
+        result.add_row(*map(_cell, row))
+    return result
 
 
 def _is_number(cell: object) -> bool:
@@ -65,11 +65,11 @@ def _is_number(cell: object) -> bool:
 
 
 def _cell(value: object) -> Text:
-    return value if isinstance(value, Text) else Text(shown(value))
+    return value if isinstance(value, Text) else Text(format_value(value))
 
 
-def shown(value: object) -> str:
-    """Give a value as a table's cell shows it."""
+def format_value(value: object) -> str:
+    """Format the value of a table cell."""
     match value:
         case None:
             return "–"
@@ -82,25 +82,25 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def state(name: str) -> Text:
-    """Colour a job's state."""
+def format_state(name: str) -> Text:
+    """Return a job state in its colour."""
     return Text(name, style=STATE_STYLES.get(name, ""))
 
 
-def moment(text: str | None) -> str | None:
-    """Show an RFC 3339 time in the reader's own time zone, to the second."""
+def format_time(text: str | None) -> str | None:
+    """Format an RFC 3339 time in the local time zone, to the second."""
     return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S}" if text else None
 
 
 def seconds_between(start: str | None, end: str | None) -> float | None:
-    """Give the seconds from one RFC 3339 time to another, None while either is missing."""
+    """Return the seconds between two RFC 3339 times, None if either is missing."""
     if start is None or end is None:
         return None
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
-def span(seconds: float | None) -> str:
-    """Say how long something takes."""
+def format_duration(seconds: float | None) -> str:
+    """Format a duration."""
     if seconds is None:
         return "–"
     if seconds < 10:
@@ -110,7 +110,7 @@ def span(seconds: float | None) -> str:
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:
-    """Draw the newest values as a row of bars, between their least and their greatest."""
+    """Return the last `width` values as a row of bars, scaled from minimum to maximum."""
     newest = list(values)[-width:]
     if not newest:
         return ""

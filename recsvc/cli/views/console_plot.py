@@ -1,4 +1,4 @@
-"""Plots on a console, in its colours; without colours the letters on the lines tell them apart."""
+"""Plots on a console in colours; the letters on the lines identify them without colours."""
 
 from rich.console import Console
 from rich.text import Text
@@ -29,7 +29,7 @@ STYLES = {
 
 
 def print_plot(console: Console, plot: Plot, *, rows: int = terminal.PANEL_ROWS) -> None:
-    """Print a plot as wide as the console is."""
+    """Print a plot with the width of the console."""
     for row in terminal.draw(plot, console.width, rows):
         line = Text.assemble(*((cell.text, STYLES.get(cell.kind, "")) for cell in row))
         line.rstrip()

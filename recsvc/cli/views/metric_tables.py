@@ -1,4 +1,4 @@
-"""Figures as people read them: a model's beside those of the baselines, and what they mean."""
+"""Tables of metrics: a model compared with the baselines, protocol and calibration."""
 
 import re
 from typing import Any
@@ -7,8 +7,8 @@ from rich.markup import escape
 
 from recsvc.cli.views import console_output
 
-OF_RATINGS = {"rmse": "RMSE", "mae": "MAE", "nll": "NLL"}
-OF_LISTS = {
+RATING_METRICS = {"rmse": "RMSE", "mae": "MAE", "nll": "NLL"}
+LIST_METRICS = {
     "ndcg": "nDCG",
     "precision": "P",
     "recall": "recall",
@@ -17,57 +17,60 @@ OF_LISTS = {
     "coverage": "coverage",
     "novelty": "novelty",
 }
-NAMES = {"ease": "EASE"}
+BASELINE_NAMES = {"ease": "EASE"}
 
 
-def print_figures(metrics: dict[str, Any], baselines: dict[str, Any]) -> None:
-    """Print a model's figures of ratings and of lists, each with the baselines' below them."""
+def print_metrics(metrics: dict[str, Any], baselines: dict[str, Any]) -> None:
+    """Print the rating metrics and the list metrics of a model and of the baselines."""
     if not metrics:
-        console_output.say("No rating was held out, so nothing was measured.")
+        console_output.print_line("No metrics: no rating was held out.")
         return
-    ours = {name.removeprefix("validation_"): figure for name, figure in metrics.items()}
-    rows = {"this model": ours} | {
-        NAMES.get(name, name.replace("_", " ")): figures for name, figures in baselines.items()
+    own = {name.removeprefix("validation_"): value for name, value in metrics.items()}
+    rows = {"this model": own} | {
+        BASELINE_NAMES.get(name, name.replace("_", " ")): values
+        for name, values in baselines.items()
     }
-    n = length(metrics)
-    _print_those("held-out ratings", OF_RATINGS, rows)
-    _print_those(f"lists of {n}", {f"{name}_at_{n}": said for name, said in OF_LISTS.items()}, rows)
-
-
-def _print_those(title: str, columns: dict[str, str], rows: dict[str, dict[str, Any]]) -> None:
-    """Print the rows and columns for which there are figures."""
-    rows = {
-        name: figures for name, figures in rows.items() if not columns.keys().isdisjoint(figures)
-    }
-    told = [name for name in columns if any(name in figures for figures in rows.values())]
-    console_output.print_table(
-        (title, *(columns[name] for name in told)),
-        [(name, *map(figures.get, told)) for name, figures in rows.items()],
+    n = list_length(metrics)
+    _print_rows("held-out ratings", RATING_METRICS, rows)
+    _print_rows(
+        f"lists of {n}", {f"{name}_at_{n}": label for name, label in LIST_METRICS.items()}, rows
     )
 
 
-def length(metrics: dict[str, Any]) -> int:
-    """Tell of how long lists the figures are, by their names: `ndcg_at_10`."""
+def _print_rows(title: str, columns: dict[str, str], rows: dict[str, dict[str, Any]]) -> None:
+    """Print the rows and columns that have values."""
+    rows = {name: values for name, values in rows.items() if not columns.keys().isdisjoint(values)}
+    present = [name for name in columns if any(name in values for values in rows.values())]
+    console_output.print_table(
+        (title, *(columns[name] for name in present)),
+        [(name, *map(values.get, present)) for name, values in rows.items()],
+    )
+
+
+def list_length(metrics: dict[str, Any]) -> int:
+    """Return the list length in the names of metrics: 10 for `ndcg_at_10`."""
     lengths = (re.fullmatch(r"ndcg_at_(\d+)", name) for name in metrics)
     return next((int(found[1]) for found in lengths if found), 10)
 
 
 def print_protocol(protocol: dict[str, Any]) -> None:
-    """Say which ratings the figures were measured on."""
+    """Print which ratings were evaluated."""
     if protocol:
-        console_output.say(escape(str(protocol["words"])))
+        console_output.print_line(escape(str(protocol["words"])))
 
 
 def print_calibration(calibration: dict[str, Any]) -> None:
-    """Print how often items were liked that were said to be liked with some probability."""
+    """Print a reliability table: predicted probability and observed share of liked items."""
     if not calibration:
         return
     rows = [
         (f"{bin_['least']:.0%} to {bin_['most']:.0%}", bin_["n"], *_shares(bin_))
         for bin_ in calibration["liked_reliability"]
     ]
-    console_output.say(f"Calibration error {calibration['error']:.4f}. Will they like it?")
-    console_output.print_table(("said", "times", "said on average", "liked"), rows)
+    console_output.print_line(
+        f"Calibration error {calibration['error']:.4f}. Probability that an item is liked:"
+    )
+    console_output.print_table(("predicted", "pairs", "mean predicted", "observed"), rows)
 
 
 def _shares(bin_: dict[str, Any]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""How the trials of a sweep are told: while they learn, and in a table."""
+"""The trials of a sweep: a live view and a table."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,25 +12,25 @@ from recsvc.cli.views import console_output
 from recsvc.client import FINAL_STATES, Sweep, Trial
 
 METRICS = {"validation_ndcg": "nDCG@10", "validation_nll": "NLL"}
-KINDS = {"grid": "grid", "random": "random draw", "rate_range": "learning-rate range test"}
-LINES_AROUND = 5  # of a terminal: the live display's head and foot, and the prompt
+KIND_NAMES = {"grid": "grid", "random": "random search", "rate_range": "learning-rate range test"}
+RESERVED_LINES = 5  # header, footer and the prompt of the terminal
 
 
-class Watching:
-    """The trials as they learn, a line for each; goes to stderr.
+class SweepView:
+    """A live table of the trials on stderr, one line each.
 
-    Where that is no terminal, a trial that begins or ends is told in a line.
+    If stderr is not a terminal, each change of a trial's state prints one line.
     """
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
-        self._told: dict[int, str] = {}
-        self._live = Live(console=console_output.messages, transient=True, refresh_per_second=4)
+        self._printed_states: dict[int, str] = {}
+        self._live = Live(console=console_output.stderr, transient=True, refresh_per_second=4)
 
     def __enter__(self) -> Self:
-        if console_output.messages.is_terminal:
+        if console_output.stderr.is_terminal:
             self._live.start()
-        self.stands(self._sweep)
+        self.update(self._sweep)
         return self
 
     def __exit__(
@@ -41,63 +41,63 @@ class Watching:
     ) -> None:
         self._live.stop()
 
-    def stands(self, sweep: Sweep) -> None:
-        """Take in how far the sweep is."""
+    def update(self, sweep: Sweep) -> None:
+        """Show the current state of the sweep."""
         self._sweep = sweep
-        if console_output.messages.is_terminal:
-            self._live.update(self._drawn(console_output.messages.height - LINES_AROUND))
+        if console_output.stderr.is_terminal:
+            self._live.update(self._render(console_output.stderr.height - RESERVED_LINES))
             return
         for number, trial in enumerate(sweep["trials"], start=1):
-            if self._told.get(trial["job_id"], "queued") != trial["state"]:
-                self._told[trial["job_id"]] = trial["state"]
-                console_output.note(
-                    f"trial {number} of {len(sweep['trials'])}, {_told(sweep, trial)}"
+            if self._printed_states.get(trial["job_id"], "queued") != trial["state"]:
+                self._printed_states[trial["job_id"]] = trial["state"]
+                console_output.print_message(
+                    f"trial {number} of {len(sweep['trials'])}, {_format_trial(sweep, trial)}"
                 )
 
-    def _drawn(self, most: int) -> RenderableType:
+    def _render(self, most: int) -> RenderableType:
         trials = self._sweep["trials"]
-        shown = _in_sight(self._sweep, max(1, most))
-        over = sum(trial["state"] in FINAL_STATES for trial in trials)
-        head = f"{title(self._sweep)}, {over} of {len(trials)} over"
-        foot = [Text(f"and {len(trials) - len(shown)} more", "dim")] if shown != trials else []
-        return Group(Text(head, "bold"), table(self._sweep, shown), *foot)
+        visible = _visible_trials(self._sweep, max(1, most))
+        finished = sum(trial["state"] in FINAL_STATES for trial in trials)
+        head = f"{title(self._sweep)}, {finished} of {len(trials)} finished"
+        foot = [Text(f"and {len(trials) - len(visible)} more", "dim")] if visible != trials else []
+        return Group(Text(head, "bold"), build_table(self._sweep, visible), *foot)
 
 
-def _in_sight(sweep: Sweep, most: int) -> list[Trial]:
-    """Give all trials, or where there is no room those that learn and then the best."""
+def _visible_trials(sweep: Sweep, most: int) -> list[Trial]:
+    """Return at most `most` trials: all if they fit, else the running ones and the best."""
     if len(sweep["trials"]) <= most:
         return sweep["trials"]
-    by_rank = ranked(sweep)
+    by_rank = rank_trials(sweep)
     return sorted(by_rank, key=lambda trial: trial["state"] != "running")[:most]
 
 
 def title(sweep: Sweep) -> str:
-    """Name a sweep and its state."""
-    return f"Sweep {sweep['id']}, a {KINDS[sweep['kind']]}: {sweep['state']}"
+    """Return the title of a sweep: number, kind and state."""
+    return f"Sweep {sweep['id']}, {KIND_NAMES[sweep['kind']]}: {sweep['state']}"
 
 
-def _told(sweep: Sweep, trial: Trial) -> str:
-    said = f"job {trial['job_id']}, {_asked(trial)}: {_state(trial).plain}"
+def _format_trial(sweep: Sweep, trial: Trial) -> str:
+    text = f"job {trial['job_id']}, {_format_hyperparameters(trial)}: {_format_state(trial).plain}"
     if trial["best"] is None:
-        return said
+        return text
     figure = f"validation {METRICS[sweep['metric']]} {trial['best']:.4f}"
-    return f"{said}, {figure} in epoch {trial['best_epoch']}"
+    return f"{text}, {figure} in epoch {trial['best_epoch']}"
 
 
-def _asked(trial: Trial) -> str:
-    own = trial["hyperparameters"].items()
-    return ", ".join(f"{name} {plain(value)}" for name, value in own)
+def _format_hyperparameters(trial: Trial) -> str:
+    items = trial["hyperparameters"].items()
+    return ", ".join(f"{name} {format_hyperparameter(value)}" for name, value in items)
 
 
-def plain(value: float | str) -> str:
-    """Give a hyperparameter as one would type it."""
+def format_hyperparameter(value: float | str) -> str:
+    """Format the value of a hyperparameter as an argument of --set."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def ranked(sweep: Sweep) -> list[Trial]:
-    """Put those that have made a model first, and the better before the worse.
+def rank_trials(sweep: Sweep) -> list[Trial]:
+    """Return the trials, succeeded ones first, by best metric.
 
-    Those of a range test stay in the order of their rates.
+    The trials of a range test keep the order of their learning rates.
     """
     if sweep["kind"] == "rate_range":
         return sweep["trials"]
@@ -110,19 +110,19 @@ def ranked(sweep: Sweep) -> list[Trial]:
     return sorted(sweep["trials"], key=place)
 
 
-def table(sweep: Sweep, trials: Sequence[Trial]) -> RenderableType:
-    """Set trials as a table, what they differ in before what came of it."""
+def build_table(sweep: Sweep, trials: Sequence[Trial]) -> RenderableType:
+    """Build a table of trials: hyperparameters, then results."""
     names = list(sweep["trials"][0]["hyperparameters"])
     columns = ("job", *names, "state", "epochs", METRICS[sweep["metric"]], "best epoch", "")
-    return console_output.table(columns, [_row(sweep, trial, names) for trial in trials])
+    return console_output.build_table(columns, [_row(sweep, trial, names) for trial in trials])
 
 
 def _row(sweep: Sweep, trial: Trial, names: Sequence[str]) -> tuple[object, ...]:
     is_best = trial["job_id"] == sweep["best_job_id"] and sweep["kind"] != "rate_range"
     return (
         trial["job_id"],
-        *(_cell(trial["hyperparameters"][name]) for name in names),
-        _state(trial),
+        *(_hyperparameter_cell(trial["hyperparameters"][name]) for name in names),
+        _format_state(trial),
         trial["epochs"],
         trial["best"],
         trial["best_epoch"],
@@ -130,11 +130,11 @@ def _row(sweep: Sweep, trial: Trial, names: Sequence[str]) -> tuple[object, ...]
     )
 
 
-def _cell(value: float | str) -> Text:
-    return Text(plain(value), justify="left" if isinstance(value, str) else "right")
+def _hyperparameter_cell(value: float | str) -> Text:
+    return Text(format_hyperparameter(value), justify="left" if isinstance(value, str) else "right")
 
 
-def _state(trial: Trial) -> Text:
+def _format_state(trial: Trial) -> Text:
     if trial["stopped_early"]:
         return Text("stopped early", "yellow")
-    return console_output.state(trial["state"])
+    return console_output.format_state(trial["state"])

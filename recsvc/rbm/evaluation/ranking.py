@@ -92,7 +92,7 @@ def _lists(
     lists = np.full((users.size, n), NO_ITEM)
     for row, user in enumerate(users.tolist()):
         scores = np.ascontiguousarray(scores_of(user), dtype=np.float64)
-        kernels.top_n_but(scores, train.row(user)[0], lists[row])  # leaves the other places
+        kernels.top_n_without(scores, train.row(user)[0], lists[row])  # leaves the other places
     return lists
 
 

@@ -17,20 +17,25 @@ Chance is a counter-based hash: uniform number `n` of a case is a pure function 
 
 from numba import config, get_num_threads, set_num_threads
 
-from recsvc.rbm.kernels.batch_layout import lay_out
+from recsvc.rbm.kernels.batch_layout import fill_layout
 from recsvc.rbm.kernels.cd_sampling import sample_hidden, sample_levels
-from recsvc.rbm.kernels.cd_state import Chain, Deal, Machine, Stride
-from recsvc.rbm.kernels.cd_step import catch_up, idle_maps, step_and_look, step_hidden_bias
-from recsvc.rbm.kernels.item_pairs import add_rows, count_pairs, regress, top_n, top_n_but
+from recsvc.rbm.kernels.cd_state import BatchLayout, CDArrays, GibbsChain, StepSize
+from recsvc.rbm.kernels.cd_step import (
+    apply_idle_steps,
+    idle_maps,
+    step_and_accumulate,
+    step_hidden_bias,
+)
+from recsvc.rbm.kernels.item_pairs import add_rows, count_pairs, scale_inverse, top_n, top_n_without
 from recsvc.rbm.kernels.joint import (
     adam_step,
     add_couplings,
     drop_units,
-    keep_some,
     level_fields,
     level_fields_in_parallel,
     pair_fields,
     pick_couplings,
+    sample_inputs,
     solve_rows,
 )
 from recsvc.rbm.kernels.level_probabilities import (
@@ -59,14 +64,14 @@ from recsvc.rbm.kernels.shared import (
 from recsvc.rbm.kernels.softmax import exponentials, scale_rows
 
 __all__ = [
-    "Chain",
-    "Deal",
-    "Machine",
-    "Stride",
+    "BatchLayout",
+    "CDArrays",
+    "GibbsChain",
+    "StepSize",
     "adam_step",
     "add_couplings",
     "add_rows",
-    "catch_up",
+    "apply_idle_steps",
     "choose_chunks",
     "contrastive_adam_step",
     "count_pairs",
@@ -75,14 +80,13 @@ __all__ = [
     "drop_units",
     "exponential",
     "exponentials",
+    "fill_layout",
     "fold_in_one",
     "gather_rows",
     "group_by_item",
     "hidden_inputs",
     "idle_maps",
-    "keep_some",
     "largest_magnitude",
-    "lay_out",
     "leave_one_out_probabilities",
     "level_fields",
     "level_fields_in_parallel",
@@ -90,20 +94,21 @@ __all__ = [
     "level_probabilities_in_parallel",
     "pair_fields",
     "pick_couplings",
-    "regress",
     "row_products",
     "sample_hidden",
+    "sample_inputs",
     "sample_levels",
+    "scale_inverse",
     "scale_rows",
     "solve_rows",
-    "step_and_look",
+    "step_and_accumulate",
     "step_hidden_bias",
     "stream",
     "streams",
     "threads",
     "top_liked",
     "top_n",
-    "top_n_but",
+    "top_n_without",
     "uniform",
     "use_threads",
 ]

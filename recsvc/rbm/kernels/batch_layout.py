@@ -4,11 +4,11 @@ import numpy as np
 from numba import prange
 
 from recsvc.rbm.arrays import Ints, Levels, Numbers
-from recsvc.rbm.kernels.cd_state import Deal
-from recsvc.rbm.kernels.compilation import STRICT, embedded, inlined, kernel
+from recsvc.rbm.kernels.cd_state import BatchLayout
+from recsvc.rbm.kernels.compilation import STRICT, embed_function, inline_function, kernel
 
 
-@inlined
+@inline_function
 def _count_groups(
     n_rated: Ints, bounds: Ints, at: int, group: int, items: Numbers, starts: Ints, chunks: Ints
 ) -> None:
@@ -30,9 +30,15 @@ def _count_groups(
     starts[group] = at
 
 
-@embedded(fastmath=STRICT, error_model="numpy")
-def _lay_out_batch(
-    indptr: Ints, items: Numbers, levels: Levels, users: Ints, batch: int, at: int, deal: Deal
+@embed_function(fastmath=STRICT, error_model="numpy")
+def _fill_batch(
+    indptr: Ints,
+    items: Numbers,
+    levels: Levels,
+    users: Ints,
+    batch: int,
+    at: int,
+    deal: BatchLayout,
 ) -> None:
     """Lay one batch out by a counting sort."""
     free = np.zeros(deal.bounds[-1], np.int64)
@@ -52,8 +58,13 @@ def _lay_out_batch(
 
 
 @kernel(parallel=True, fastmath=STRICT, error_model="numpy")
-def lay_out(
-    indptr: Ints, items: Numbers, levels: Levels, users: Ints, rating_starts: Ints, deal: Deal
+def fill_layout(
+    indptr: Ints,
+    items: Numbers,
+    levels: Levels,
+    users: Ints,
+    rating_starts: Ints,
+    deal: BatchLayout,
 ) -> None:
     """Fill in a deal's ratings and groups, which are empty yet.
 
@@ -63,4 +74,4 @@ def lay_out(
     """
     for batch in prange(deal.starts.size - 1):
         own = users[deal.starts[batch] : deal.starts[batch + 1]]
-        _lay_out_batch(indptr, items, levels, own, batch, rating_starts[batch], deal)
+        _fill_batch(indptr, items, levels, own, batch, rating_starts[batch], deal)

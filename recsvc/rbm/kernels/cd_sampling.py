@@ -13,15 +13,15 @@ import numpy as np
 from numba import prange
 
 from recsvc.rbm.arrays import Floats, Ints, Keys, Levels, Numbers
-from recsvc.rbm.kernels.cd_state import Chain, Deal, Machine
-from recsvc.rbm.kernels.compilation import REORDERED, embedded, inlined, kernel
+from recsvc.rbm.kernels.cd_state import BatchLayout, CDArrays, GibbsChain
+from recsvc.rbm.kernels.compilation import REORDERED, embed_function, inline_function, kernel
 from recsvc.rbm.kernels.scalars import ONE, exponential, uniform
 
 ZERO = np.float32(0.0)
 LANES = 8  # float32 numbers in a vector register that every x86-64 server has
 
 
-@inlined
+@inline_function
 def sum_inputs(
     weights: Floats, group_items: Numbers, group_starts: Ints, first: int, last: int,
     rows: Numbers, levels: Levels, sums: Floats,
@@ -38,7 +38,7 @@ def sum_inputs(
                 sums[row, j] += weights[item, level, j]
 
 
-@embedded(fastmath=REORDERED, error_model="numpy")
+@embed_function(fastmath=REORDERED, error_model="numpy")
 def _sample_user(
     hidden_bias: Floats, sums: Floats, row: int, key: np.uint64, first_draw: int,
     probabilities: Floats, states: Floats,
@@ -58,7 +58,7 @@ def _sample_user(
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def sample_hidden(
-    machine: Machine, deal: Deal, chain: Chain, batch: int, step: int, out: Floats
+    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, step: int, out: Floats
 ) -> None:
     """`out` = P(h = 1 | levels) of a batch, whose inputs the chunks have summed; draw states.
 
@@ -77,7 +77,7 @@ def sample_hidden(
         )  # fmt: skip
 
 
-@inlined
+@inline_function
 def _level_fields(
     weights: Floats, bias: Floats, states: Floats, group_items: Numbers, group_starts: Ints,
     first: int, last: int, rows: Numbers, out: Floats,
@@ -114,7 +114,7 @@ def _level_fields(
                 out[n, rest] = total
 
 
-@inlined
+@inline_function
 def _exponentials(fields: Floats, flat: Floats, n_levels: int) -> None:
     """Turn fields into e^(field − the rating's largest), in place; `flat` is the same array."""
     for n in range(fields.shape[0]):
@@ -127,7 +127,7 @@ def _exponentials(fields: Floats, flat: Floats, n_levels: int) -> None:
         flat[m] = exponential(flat[m])
 
 
-@inlined
+@inline_function
 def _draw_levels(
     shares: Floats, n_levels: int, group_items: Numbers, group_starts: Ints, first: int,
     last: int, rows: Numbers, keys: Keys, first_draw: int, out: Levels,
@@ -148,9 +148,9 @@ def _draw_levels(
             out[k] = drawn
 
 
-@embedded(fastmath=REORDERED, error_model="numpy")
+@embed_function(fastmath=REORDERED, error_model="numpy")
 def _sample_chunk(
-    machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, step: int
+    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, chunk: int, step: int
 ) -> None:
     """Draw the levels of a chunk's items, and sum up what they add to the hidden inputs."""
     n_items, n_levels, n_hidden = machine.weights.shape
@@ -174,7 +174,9 @@ def _sample_chunk(
 
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
-def sample_levels(machine: Machine, deal: Deal, chain: Chain, batch: int, step: int) -> None:
+def sample_levels(
+    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, step: int
+) -> None:
     """Draw a level for every rating of a batch from p(level | h) [S07 eq. 1], and sum their inputs.
 
     Item by item, so that an item's weights stay in the cache while all who rated it draw.

@@ -7,7 +7,7 @@ import numpy as np
 from recsvc.rbm.arrays import Floats, Ints, Keys, Levels, Numbers
 
 
-class Machine(NamedTuple):
+class CDArrays(NamedTuple):
     """The learned arrays and the steps they took last, all float32 and contiguous."""
 
     weights: Floats
@@ -18,7 +18,7 @@ class Machine(NamedTuple):
     hidden_velocity: Floats
 
 
-class Deal(NamedTuple):
+class BatchLayout(NamedTuple):
     """An epoch's batches; within a batch, ratings are ordered by item, then by user.
 
     A group is the ratings of one item in one batch.
@@ -45,7 +45,7 @@ class Deal(NamedTuple):
     chunk_groups: Ints
 
 
-class Chain(NamedTuple):
+class GibbsChain(NamedTuple):
     """Where the chain of a batch began and where it has come to.
 
     sums          (n_chunks, n_batch, n_hidden) what each chunk adds to the hidden inputs
@@ -66,7 +66,7 @@ class Chain(NamedTuple):
     confusions: Ints
 
 
-class Stride(NamedTuple):
+class StepSize(NamedTuple):
     """How far a batch's gradient moves the arrays."""
 
     learning_rate: np.float32

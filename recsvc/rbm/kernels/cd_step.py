@@ -10,8 +10,14 @@ import numpy as np
 from numba import prange
 
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
-from recsvc.rbm.kernels.cd_state import Chain, Deal, Machine, Stride
-from recsvc.rbm.kernels.compilation import REORDERED, STRICT, embedded, inlined, kernel
+from recsvc.rbm.kernels.cd_state import BatchLayout, CDArrays, GibbsChain, StepSize
+from recsvc.rbm.kernels.compilation import (
+    REORDERED,
+    STRICT,
+    embed_function,
+    inline_function,
+    kernel,
+)
 
 ZERO = np.float32(0.0)
 
@@ -33,8 +39,8 @@ def idle_maps(momentum: float, drag: float, maps: Doubles) -> None:
             maps[n + 1, start], maps[n + 1, 2 + start] = weight + velocity, velocity
 
 
-@inlined
-def _catch_up(
+@inline_function
+def _apply_idle_steps(
     weights: Floats, velocity: Floats, items: Numbers, first: int, last: int, n_steps: int,
     steps_taken: Ints, maps: Floats,
 ) -> None:  # fmt: skip
@@ -55,8 +61,8 @@ def _catch_up(
                 velocity[item, j] = v_of_w * weight + v_of_v * step
 
 
-@inlined
-def _step_and_sum(
+@inline_function
+def _step_weights(
     weights: Floats, velocity: Floats, group_items: Numbers, group_starts: Ints, rows: Numbers,
     stepped: int, stepped_end: int, data_levels: Levels, model_levels: Levels,
     data_hidden: Floats, model_hidden: Floats, momentum: np.float32, rate: np.float32,
@@ -114,7 +120,7 @@ def _step_and_sum(
             summed += 1
 
 
-@inlined
+@inline_function
 def _step_biases(
     bias: Floats, velocity: Floats, group_items: Numbers, group_starts: Ints, first: int,
     last: int, data_levels: Levels, model_levels: Levels, momentum: np.float32, rate: np.float32,
@@ -136,10 +142,10 @@ def _step_biases(
         steps_taken[item] = n_steps
 
 
-@embedded(fastmath=REORDERED, error_model="numpy")
-def _step_and_look_chunk(
-    machine: Machine, deal: Deal, chain: Chain, batch: int, chunk: int, stride: Stride,
-    maps: Floats, bias_maps: Floats,
+@embed_function(fastmath=REORDERED, error_model="numpy")
+def _step_and_accumulate_chunk(
+    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, chunk: int,
+    stride: StepSize, maps: Floats, bias_maps: Floats,
 ) -> None:  # fmt: skip
     """Step a chunk's items along a batch, if there is one; look at them for the next, likewise."""
     stepped = stepped_end = summed = summed_end = 0
@@ -152,7 +158,7 @@ def _step_and_look_chunk(
         summed = deal.chunk_groups[batch + 1, chunk]
         summed_end = deal.chunk_groups[batch + 1, chunk + 1]
     flat = (machine.weights.shape[0], machine.weights.shape[1] * machine.weights.shape[2])
-    _step_and_sum(
+    _step_weights(
         machine.weights.reshape(flat), machine.weights_velocity.reshape(flat), deal.group_items,
         deal.group_starts, deal.rows, stepped, stepped_end, deal.levels, chain.model_levels,
         chain.data_hidden, chain.model_hidden, stride.momentum, rate,
@@ -164,16 +170,16 @@ def _step_and_look_chunk(
         stepped, stepped_end, deal.levels, chain.model_levels, stride.momentum, rate, batch + 1,
         chain.steps_taken, chain.confusions[chunk],
     )  # fmt: skip
-    _catch_up(
+    _apply_idle_steps(
         machine.visible_bias, machine.visible_velocity, deal.group_items, summed, summed_end,
         batch + 1, chain.steps_taken, bias_maps,
     )  # fmt: skip
 
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
-def step_and_look(
-    machine: Machine, deal: Deal, chain: Chain, batch: int, stride: Stride, maps: Floats,
-    bias_maps: Floats,
+def step_and_accumulate(
+    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, stride: StepSize,
+    maps: Floats, bias_maps: Floats,
 ) -> None:  # fmt: skip
     """Move the items along a batch's contrastive divergence [S07 eq. 6]; begin with the next batch.
 
@@ -184,19 +190,21 @@ def step_and_look(
     batch  −1 to begin with the first one, without a step
     """
     for chunk in prange(deal.bounds.size - 1):
-        _step_and_look_chunk(machine, deal, chain, batch, chunk, stride, maps, bias_maps)
+        _step_and_accumulate_chunk(machine, deal, chain, batch, chunk, stride, maps, bias_maps)
 
 
 @kernel(fastmath=REORDERED, error_model="numpy")
-def catch_up(machine: Machine, chain: Chain, n_steps: int, maps: Floats, bias_maps: Floats) -> None:
+def apply_idle_steps(
+    machine: CDArrays, chain: GibbsChain, n_steps: int, maps: Floats, bias_maps: Floats
+) -> None:
     """Let all items take the steps that they are behind `n_steps`."""
     n_items, n_levels, n_hidden = machine.weights.shape
     flat, items = (n_items, n_levels * n_hidden), np.arange(n_items).astype(np.int32)
-    _catch_up(
+    _apply_idle_steps(
         machine.weights.reshape(flat), machine.weights_velocity.reshape(flat), items, 0, n_items,
         n_steps, chain.steps_taken, maps,
     )  # fmt: skip
-    _catch_up(
+    _apply_idle_steps(
         machine.visible_bias, machine.visible_velocity, items, 0, n_items, n_steps,
         chain.steps_taken, bias_maps,
     )  # fmt: skip
@@ -204,9 +212,9 @@ def catch_up(machine: Machine, chain: Chain, n_steps: int, maps: Floats, bias_ma
 
 @kernel(fastmath=REORDERED, error_model="numpy")
 def step_hidden_bias(
-    bias: Floats, velocity: Floats, data: Floats, model: Floats, stride: Stride
+    bias: Floats, velocity: Floats, data: Floats, model: Floats, stride: StepSize
 ) -> None:
-    """Move the hidden biases as `step_and_look` moves the visible ones.
+    """Move the hidden biases as `step_and_accumulate` moves the visible ones.
 
     data, model  (n_batch, n_hidden) P(h = 1 | ratings), P(h = 1 | reconstruction)
     """

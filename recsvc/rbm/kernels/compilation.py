@@ -70,7 +70,7 @@ def kernel(
     forceinline  True if other kernels use the function and it keeps its `fastmath`
     """
 
-    def compiled(function: F) -> F:
+    def compile_function(function: F) -> F:
         dispatcher: Any = njit(
             cache=True, nogil=True, fastmath=set(fastmath), error_model=error_model,
             parallel=parallel, inline=inline, forceinline=forceinline,
@@ -78,15 +78,15 @@ def kernel(
         dispatcher._cache._cache_file._source_stamp = DIGEST
         return cast("F", dispatcher)
 
-    return compiled
+    return compile_function
 
 
-def inlined(function: F) -> F:
+def inline_function(function: F) -> F:
     """Return a function that becomes a part of each kernel that uses it, under their `fastmath`."""
     return cast("F", njit(inline="always")(function))
 
 
-def embedded(
+def embed_function(
     *, fastmath: frozenset[str], error_model: Literal["numpy", "python"]
 ) -> Callable[[F], F]:
     """Return the decorator of a function that keeps its own flags within each kernel that uses it.
@@ -95,8 +95,8 @@ def embedded(
     numba drops such writes from a function that it inlines itself.
     """
 
-    def compiled(function: F) -> F:
+    def compile_function(function: F) -> F:
         options = njit(fastmath=set(fastmath), error_model=error_model, forceinline=True)
         return cast("F", options(function))
 
-    return compiled
+    return compile_function

@@ -13,11 +13,11 @@ def top_n(scores: Doubles, out: Ints) -> int:
     An item whose score is −inf or NaN never comes. Returns how many came, at most out.size; the
     places after those stay as they are.
     """
-    return top_n_but(scores, np.empty(0, np.int32), out)
+    return top_n_without(scores, np.empty(0, np.int32), out)
 
 
 @kernel(fastmath=STRICT, error_model="numpy", inline="always")
-def top_n_but(scores: Doubles, left_out: Numbers, out: Ints) -> int:
+def top_n_without(scores: Doubles, left_out: Numbers, out: Ints) -> int:
     """Do what `top_n` does without some items.
 
     left_out  item numbers that must not come, in rising order
@@ -50,7 +50,7 @@ def count_pairs(indptr: Ints, items: Numbers, out: Floats) -> None:
 
 
 @kernel(fastmath=STRICT, error_model="python")
-def regress(matrix: Floats) -> None:
+def scale_inverse(matrix: Floats) -> None:
     """Turn P, of which the upper triangle is given, into B = −P / diag(P), its diagonal 0.
 
     Column j is divided by P[j, j]: B is not symmetric though P is.

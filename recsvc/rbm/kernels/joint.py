@@ -4,13 +4,13 @@ import numpy as np
 from numba import prange
 
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Keys, Levels, Numbers
-from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inlined, kernel
+from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inline_function, kernel
 from recsvc.rbm.kernels.scalars import ONE, uniform
 from recsvc.rbm.kernels.shared import CHUNKS
 
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
-def keep_some(
+def sample_inputs(
     weights: Floats,
     indptr: Ints,
     items: Numbers,
@@ -132,8 +132,8 @@ def adam_step(
                     weights[item, level, j] = shrunk * weights[item, level, j] - step
 
 
-@inlined
-def _fields_of_one(
+@inline_function
+def _level_fields_of_one(
     weights: Floats,
     visible_bias: Floats,
     hidden: Floats,
@@ -159,7 +159,7 @@ def level_fields(
     out     (n, n_levels)
     """
     for n in range(cases.size):
-        _fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
+        _level_fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
 
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
@@ -168,7 +168,7 @@ def level_fields_in_parallel(
 ) -> None:
     """Do what `level_fields` does, on all threads: for evaluation, not for one request."""
     for n in prange(cases.size):
-        _fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
+        _level_fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
 
 
 @kernel(fastmath=REORDERED, error_model="numpy")
@@ -218,7 +218,7 @@ def pick_couplings(
                 out[n, column] = strengths[place]
 
 
-@inlined
+@inline_function
 def _solve(matrix: Floats, ridge: np.float32, target: Floats, rounds: int, found: Floats) -> None:
     """`found` = the solution of (matrix + ridge · I) b = target, by conjugate gradients from zero.
 

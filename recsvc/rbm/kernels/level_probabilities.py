@@ -5,16 +5,16 @@ from numba import prange
 from numpy.typing import NDArray
 
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels
-from recsvc.rbm.kernels.compilation import REORDERED, embedded, inlined, kernel
+from recsvc.rbm.kernels.compilation import REORDERED, embed_function, inline_function, kernel
 from recsvc.rbm.kernels.scalars import ONE
 
-LEAST_ODDS = 1e-280
-GREATEST_ODDS = 1e280
-LEAST_FACTOR = 2.0**-24  # a float32 probability of 1 may be so much less than certain
-LEAST_DIVISOR = np.float32(1e-30)
+MIN_ODDS = 1e-280
+MAX_ODDS = 1e280
+MIN_FACTOR = 2.0**-24  # a float32 probability of 1 may be so much less than certain
+MIN_DIVISOR = np.float32(1e-30)
 
 
-@inlined
+@inline_function
 def _product(
     expm1_weights: Floats, unit: int, level: int, hidden: Floats, case: int, block: int
 ) -> np.float64:
@@ -36,7 +36,7 @@ def _product(
     return odds
 
 
-@embedded(fastmath=REORDERED, error_model="numpy")
+@embed_function(fastmath=REORDERED, error_model="numpy")
 def _level_odds(
     expm1_weights: Floats,
     visible_odds: Doubles,
@@ -60,14 +60,14 @@ def _level_odds(
         out[n, level] = odds
         total += odds
         least = min(least, odds)
-    if total < GREATEST_ODDS and least > LEAST_ODDS:
+    if total < MAX_ODDS and least > MIN_ODDS:
         for level in range(out.shape[1]):
             out[n, level] /= total
     else:
         _level_odds_by_logarithms(expm1_weights, visible_odds, unit, hidden, case, out, n)
 
 
-@inlined
+@inline_function
 def _level_odds_by_logarithms(
     expm1_weights: Floats,
     visible_odds: Doubles,
@@ -86,7 +86,7 @@ def _level_odds_by_logarithms(
         odds = np.log(visible_odds[unit, level])
         for j in range(hidden.shape[1]):
             factor = 1.0 + np.float64(hidden[case, j]) * np.float64(expm1_weights[unit, level, j])
-            odds += np.log(max(factor, LEAST_FACTOR))
+            odds += np.log(max(factor, MIN_FACTOR))
         out[n, level] = odds
         largest = max(largest, odds)
     for level in range(out.shape[1]):
@@ -156,12 +156,12 @@ def top_liked(
         liked = 0.0
         for level in range(first_liked, shares.shape[1]):
             liked += shares[0, level]
-        found = _placed(item, liked * most[item], found, out, scores)
+        found = _insert_item(item, liked * most[item], found, out, scores)
     return found
 
 
-@inlined
-def _placed(item: int, score: float, found: int, out: Ints, scores: Doubles) -> int:
+@inline_function
+def _insert_item(item: int, score: float, found: int, out: Ints, scores: Doubles) -> int:
     """Put an item in its place among the best so far, if it has one; give how many there are."""
     if found == out.size and not _goes_before(item, score, out[found - 1], scores[found - 1]):
         return found
@@ -173,7 +173,7 @@ def _placed(item: int, score: float, found: int, out: Ints, scores: Doubles) -> 
     return min(found + 1, out.size)
 
 
-@inlined
+@inline_function
 def _goes_before(item: int, score: float, other: int, other_score: float) -> bool:
     return score > other_score or (score == other_score and item < other)
 
@@ -217,5 +217,5 @@ def leave_one_out_probabilities(
         without = np.empty((1, hidden.shape[1]), np.float32)
         for j in range(hidden.shape[1]):
             p = hidden[cases[n], j]
-            without[0, j] = min(ONE, p / max(ONE + (ONE - p) * own[j], LEAST_DIVISOR))
+            without[0, j] = min(ONE, p / max(ONE + (ONE - p) * own[j], MIN_DIVISOR))
         _level_odds(expm1_weights, visible_odds, unit, without, 0, block, out, n)

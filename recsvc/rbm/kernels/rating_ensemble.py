@@ -12,17 +12,17 @@ import numpy as np
 from numba import prange
 
 from recsvc.rbm.arrays import Doubles, Flags, Floats, Ints, Keys, Levels, Numbers
-from recsvc.rbm.kernels.compilation import REORDERED, inlined, kernel
+from recsvc.rbm.kernels.compilation import REORDERED, inline_function, kernel
 from recsvc.rbm.kernels.scalars import HALF, ONE, uniform
 
 # Visible units are dealt to threads like cards: how many were rated often differs less so.
 CHUNKS = 64
 
-TINY = np.float32(1e-30)
-LEAST_ROOT = np.float32(1e-8)  # Adam's epsilon
+MIN_SHARE = np.float32(1e-30)
+ADAM_EPSILON = np.float32(1e-8)  # Adam's epsilon
 
 
-@inlined
+@inline_function
 def _activations(
     weights: Floats,
     hidden_bias: Floats,
@@ -43,7 +43,7 @@ def _activations(
         out[j] = ONE / (ONE + np.exp(-(hidden_bias[j] + scale * out[j])))
 
 
-@inlined
+@inline_function
 def _level_shares(
     weights: Floats, bias: Floats, unit: int, hidden: Floats, spread: Floats, out: Floats
 ) -> None:
@@ -67,8 +67,8 @@ def _level_shares(
         out[level] /= summed
 
 
-@inlined
-def _pull_levels(
+@inline_function
+def _level_slopes(
     shares: Floats,
     values: Floats,
     given: int,
@@ -84,7 +84,7 @@ def _pull_levels(
     for level in range(shares.size):
         expected += shares[level] * values[level]
     error = expected - values[given]
-    losses[0] -= np.log(max(shares[given], TINY))
+    losses[0] -= np.log(max(shares[given], MIN_SHARE))
     losses[1] += error * error
     losses[2] += 1.0
     for level in range(shares.size):
@@ -94,7 +94,7 @@ def _pull_levels(
 
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
-def predict_hidden_half(
+def predict_withheld(
     weights: Floats,
     visible_bias: Floats,
     hidden_bias: Floats,
@@ -143,7 +143,7 @@ def predict_hidden_half(
                 continue
             unit = units[n]
             _level_shares(weights, visible_bias, unit, own, spread, shares)
-            _pull_levels(shares, values, levels[n], error_share, level_pulls[n], losses[b])
+            _level_slopes(shares, values, levels[n], error_share, level_pulls[n], losses[b])
             for level in range(n_levels):
                 pull = level_pulls[n, level]
                 for j in range(n_hidden):
@@ -153,7 +153,7 @@ def predict_hidden_half(
             hidden_pulls[b, j] = np.float32(2.0) * pulls[j] * spread[j]
 
 
-@inlined
+@inline_function
 def _gather_slopes(
     weights: Floats,
     unit: int,
@@ -192,8 +192,8 @@ def _gather_slopes(
                 slopes[level, j] += pull * own * (ONE + weights[unit, level, j] * (ONE - own))
 
 
-@inlined
-def _adam(
+@inline_function
+def _adam_steps(
     slopes: Floats,
     mean: Floats,
     square: Floats,
@@ -207,10 +207,10 @@ def _adam(
         slope = slopes[j]
         mean[j] = kept * mean[j] + (ONE - kept) * slope
         square[j] = kept_square * square[j] + (ONE - kept_square) * slope * slope
-        slopes[j] = rate * mean[j] / (np.sqrt(square[j] * unbias) + LEAST_ROOT)
+        slopes[j] = rate * mean[j] / (np.sqrt(square[j] * unbias) + ADAM_EPSILON)
 
 
-@inlined
+@inline_function
 def _to_increments(weights: Floats, slopes: Floats, weight_decay: np.float32) -> None:
     """Turn slopes along weights into slopes along their increments, and let increments decay.
 
@@ -274,10 +274,10 @@ def finetuning_step(
             )  # fmt: skip
             _to_increments(weights[u], slopes, weight_decay)
             for level in range(n_levels):
-                _adam(
+                _adam_steps(
                     slopes[level], mean[u, level], square[u, level], rate, kept, kept_square, unbias
                 )
-            _adam(bias_slopes, bias_mean[u], bias_square[u], rate, kept, kept_square, unbias)
+            _adam_steps(bias_slopes, bias_mean[u], bias_square[u], rate, kept, kept_square, unbias)
             for level in range(n_levels):
                 if level > 0:
                     for j in range(n_hidden):

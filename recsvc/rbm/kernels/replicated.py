@@ -4,11 +4,11 @@ import numpy as np
 from numba import prange
 
 from recsvc.rbm.arrays import Doubles, Floats, Ints, Keys, Levels, Numbers
-from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inlined, kernel
+from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inline_function, kernel
 from recsvc.rbm.kernels.scalars import ONE, uniform
 from recsvc.rbm.kernels.shared import CHUNKS
 
-FINER = 2.0**-24  # of a second uniform, whose 24 bits follow those of the first
+SECOND_UNIFORM = 2.0**-24  # of a second uniform, whose 24 bits follow those of the first
 
 
 @kernel(parallel=True, fastmath=STRICT, error_model="numpy")
@@ -45,7 +45,7 @@ def choose_chunks(
             ends[chunk] = running
         for n in range(indptr[case], indptr[case + 1]):
             number = first_draws[case] + 2 * (n - indptr[case])
-            fine = np.float64(uniform(keys[case], number + 1)) * FINER
+            fine = np.float64(uniform(keys[case], number + 1)) * SECOND_UNIFORM
             reached = (np.float64(uniform(keys[case], number)) + fine) * ends[n_chunks - 1]
             chunk = min(np.searchsorted(ends, reached, side="right"), n_chunks - 1)
             chunks[n] = chunk
@@ -81,7 +81,7 @@ def draw_pairs(
                 pairs[n] = first_pair + min(place, ends.size - 1)
 
 
-@inlined
+@inline_function
 def _add_item(
     item: int,
     item_indptr: Ints,

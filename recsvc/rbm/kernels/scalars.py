@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from recsvc.rbm.kernels.compilation import CONTRACTED, STRICT, inlined, kernel
+from recsvc.rbm.kernels.compilation import CONTRACTED, STRICT, inline_function, kernel
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 TO_UNIT = np.float32(2.0**-24)
 HALF, ONE = np.float32(0.5), np.float32(1.0)
 
 
-@inlined
+@inline_function
 def mix(state: np.uint64) -> np.uint64:
     """Scramble 64 bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
     state ^= state >> np.uint64(30)

@@ -5,13 +5,13 @@ from numba import prange
 from numpy.typing import NDArray
 
 from recsvc.rbm.arrays import Floats, Ints, Keys, Levels, Numbers
-from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inlined, kernel
+from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inline_function, kernel
 from recsvc.rbm.kernels.scalars import GOLDEN, ONE, mix
 
 # Items are dealt to threads like cards: how many were rated often differs less between hands.
 CHUNKS = 64
 
-MAGNITUDE = np.int32(0x7FFFFFFF)
+MAGNITUDE_BITS = np.int32(0x7FFFFFFF)
 
 
 @kernel(fastmath=STRICT, error_model="numpy", inline="always")
@@ -22,7 +22,7 @@ def stream(seed: int, epoch: int, case: int) -> np.uint64:
     return mix(key + np.uint64(case) * GOLDEN)
 
 
-@inlined
+@inline_function
 def _add_rated_weights(weights: Floats, items: Numbers, levels: Levels, out: Floats) -> None:
     """`out` += the sum of weights[i, r] over some ratings (i, r); out (n_hidden,)."""
     for k in range(items.size):
@@ -31,7 +31,7 @@ def _add_rated_weights(weights: Floats, items: Numbers, levels: Levels, out: Flo
             out[hidden] += row[hidden]
 
 
-@inlined
+@inline_function
 def _sigmoid(inputs: Floats, out: Floats) -> None:
     """`out` = 1 / (1 + e^−x), which cannot become NaN: where e^−x is infinite, 1/∞ = 0."""
     for hidden in range(inputs.size):
@@ -67,7 +67,7 @@ def largest_magnitude(bits: NDArray[np.int32]) -> np.int32:
     for chunk in prange(CHUNKS):
         largest = np.int32(0)
         for n in range(chunk * apart, min((chunk + 1) * apart, bits.size)):
-            largest = max(largest, bits[n] & MAGNITUDE)
+            largest = max(largest, bits[n] & MAGNITUDE_BITS)
         found[chunk] = largest
     greatest = np.int32(0)
     for chunk in range(CHUNKS):

@@ -89,7 +89,7 @@ def ease_weights(ratings: RatingMatrix, *, regularisation: float = EASE_REGULARI
     matrix[np.diag_indices_from(matrix)] += np.float32(regularisation)
     if not _invert_in_place(matrix):
         raise np.linalg.LinAlgError(f"λ = {regularisation:g} is too small for these ratings")
-    kernels.regress(matrix)
+    kernels.scale_inverse(matrix)
     return matrix
 
 

@@ -61,7 +61,7 @@ class RankingSample:
         scores = joint.list_fields(params, hidden, self.first_liked)
         lists = np.full((hidden.shape[0], LIST_LENGTH), NO_ITEM)
         for row, best in enumerate(lists):
-            kernels.top_n_but(scores[row], self.given.row(start + row)[0], best)
+            kernels.top_n_without(scores[row], self.given.row(start + row)[0], best)
         return lists
 
     def _mean_ndcg(self, lists: Ints) -> float:

@@ -62,8 +62,8 @@ class ExpertOutputs:
 class Blend:
     """How much each expert counts.
 
-    powers      (3, 3) of each expert, in the order of `ExpertOutputs`: at mean log counts, and its
-                slope along the log counts of users and of items
+    powers      (3, 3) of each expert, in the order of `ExpertOutputs`: the value at mean log
+                counts, and its slopes along the log counts of users and of items
     level_bias  (n_levels,) the first 0
     centre      (2,) mean log counts of users and of items where the blend was fitted
     """

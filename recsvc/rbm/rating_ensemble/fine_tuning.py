@@ -228,7 +228,7 @@ def predict_withheld(
     )
     keys = np.empty(n_cases, dtype=np.uint64)
     streams(seed, epoch, batch.users, keys)
-    kernels.predict_hidden_half(
+    kernels.predict_withheld(
         params.weights,
         params.visible_bias,
         params.hidden_bias,
@@ -303,7 +303,7 @@ def take_adam_step(
         slope = slopes.hidden_pulls.sum(axis=0)
         mean.hidden_bias[:] = kept * mean.hidden_bias + (1 - kept) * slope
         square.hidden_bias[:] = kept_square * square.hidden_bias + (1 - kept_square) * slope**2
-        root = np.sqrt(square.hidden_bias * unbias) + kernels.LEAST_ROOT
+        root = np.sqrt(square.hidden_bias * unbias) + kernels.ADAM_EPSILON
         params.hidden_bias[:] -= rate * mean.hidden_bias / root
 
 

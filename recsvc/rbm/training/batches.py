@@ -10,7 +10,7 @@ import numpy as np
 from recsvc.rbm import kernels, thread_pool
 from recsvc.rbm.arrays import Ints, Levels, Numbers
 from recsvc.rbm.hyperparameters import Hyperparameters
-from recsvc.rbm.kernels import Deal
+from recsvc.rbm.kernels import BatchLayout
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training.optimizer import AdamStep
@@ -76,7 +76,9 @@ def iter_batches(
         )
 
 
-def build_epoch_layout(ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int) -> Deal:
+def build_epoch_layout(
+    ratings: RatingMatrix, batch_size: int, *, seed: int, epoch: int
+) -> BatchLayout:
     """Deal the same batches all at once, each of them ordered by item."""
     users = _shuffle_users(ratings, seed=seed, epoch=epoch)
     return build_layout(ratings, users, batch_size, seed=seed, epoch=epoch)
@@ -84,7 +86,7 @@ def build_epoch_layout(ratings: RatingMatrix, batch_size: int, *, seed: int, epo
 
 def build_layout(
     ratings: RatingMatrix, users: Ints, batch_size: int, *, seed: int, epoch: int
-) -> Deal:
+) -> BatchLayout:
     """Lay the batches of some users out, in their order; every one of them rated anything."""
     starts = np.append(np.arange(0, users.size, batch_size), users.size)
     counts = np.diff(ratings.indptr)[users]
@@ -93,7 +95,7 @@ def build_layout(
     keys = np.empty(users.size, dtype=np.uint64)
     kernels.streams(seed, epoch, users, keys)
     bounds = _chunk_bounds(ratings, n_batches, min(batch_size, users.size))
-    deal = Deal(
+    deal = BatchLayout(
         bounds=bounds,
         keys=keys,
         starts=starts,
@@ -103,7 +105,7 @@ def build_layout(
         group_starts=np.empty(n_ratings + n_batches, dtype=np.int64),
         chunk_groups=np.empty((n_batches, bounds.size), dtype=np.int64),
     )
-    kernels.lay_out(ratings.indptr, ratings.items, ratings.levels, users, first, deal)
+    kernels.fill_layout(ratings.indptr, ratings.items, ratings.levels, users, first, deal)
     return deal
 
 

@@ -72,7 +72,7 @@ def run_forward_pass(
     kept = np.empty(batch.levels.size, dtype=np.uint8)
     sums = np.empty((n_batch, n_hidden), dtype=np.float32)
     n_kept = np.empty(n_batch, dtype=np.int64)
-    kernels.keep_some(
+    kernels.sample_inputs(
         params.weights,
         batch.indptr,
         batch.items,

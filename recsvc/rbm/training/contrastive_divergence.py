@@ -7,7 +7,7 @@ import numpy as np
 from recsvc.rbm import kernels
 from recsvc.rbm.arrays import Floats, Ints
 from recsvc.rbm.hyperparameters import Hyperparameters
-from recsvc.rbm.kernels import Chain, Deal, Machine, Stride
+from recsvc.rbm.kernels import BatchLayout, CDArrays, GibbsChain, StepSize
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.training import sparsity
@@ -59,10 +59,10 @@ class CDLearner:
     bias_maps  (n_batches + 1, 4) and of a visible bias, which does not decay
     """
 
-    machine: Machine
-    deal: Deal
-    chain: Chain
-    stride: Stride
+    machine: CDArrays
+    deal: BatchLayout
+    chain: GibbsChain
+    stride: StepSize
     maps: Floats
     bias_maps: Floats
 
@@ -71,14 +71,14 @@ class CDLearner:
         cls,
         params: Params,
         velocity: Params,
-        deal: Deal,
+        deal: BatchLayout,
         *,
         learning_rate: float,
         momentum: float,
         weight_decay: float,
     ) -> "CDLearner":
         """Make ready to move parameters and velocity in place."""
-        machine = Machine(
+        machine = CDArrays(
             params.weights,
             params.visible_bias,
             params.hidden_bias,
@@ -91,7 +91,7 @@ class CDLearner:
             machine=machine,
             deal=deal,
             chain=_allocate_chain(machine, deal),
-            stride=Stride(
+            stride=StepSize(
                 np.float32(learning_rate), np.float32(momentum), np.float32(weight_decay)
             ),
             maps=_idle_maps(n_batches, momentum, learning_rate * weight_decay),
@@ -133,22 +133,22 @@ class CDLearner:
     def finish(self) -> None:
         """Let the items that were idle in the last batches catch up."""
         n_batches = self.deal.starts.size - 1
-        kernels.catch_up(self.machine, self.chain, n_batches, self.maps, self.bias_maps)
+        kernels.apply_idle_steps(self.machine, self.chain, n_batches, self.maps, self.bias_maps)
 
     def _step_and_look(self, batch: int) -> None:
-        kernels.step_and_look(
+        kernels.step_and_accumulate(
             self.machine, self.deal, self.chain, batch, self.stride, self.maps, self.bias_maps
         )
 
 
-def _allocate_chain(machine: Machine, deal: Deal) -> Chain:
+def _allocate_chain(machine: CDArrays, deal: BatchLayout) -> GibbsChain:
     """Give the arrays that the batches use one after another."""
     n_items, n_levels, n_hidden = machine.weights.shape
     n_batch, n_chunks = int(np.diff(deal.starts).max(initial=0)), deal.bounds.size - 1
     sums = np.empty((n_chunks, n_batch, n_hidden), dtype=np.float32)
     data_hidden, model_hidden, states = np.empty((3, n_batch, n_hidden), dtype=np.float32)
     confusions = np.zeros((n_chunks, n_levels, n_levels), dtype=np.int64)
-    return Chain(
+    return GibbsChain(
         sums,
         data_hidden,
         model_hidden,

@@ -55,7 +55,7 @@ def test_an_import_tells_ratings_and_interactions_apart(recsvc, trained, tmp_pat
 
     told = recsvc("import", file, "--dry-run", "--url", trained.url)
 
-    assert "1 rating and 2 interactions could be imported; nothing was stored." in told.stdout
+    assert "1 rating and 2 interactions can be imported; nothing was stored." in told.stdout
 
 
 def test_every_refused_line_can_be_read(recsvc, trained, ratings_file):
@@ -115,7 +115,7 @@ def test_a_hyperparameter_that_does_not_exist_is_one_line_and_status_1(recsvc, t
 
     assert told.returncode == 1
     assert told.stdout == ""
-    assert told.stderr.startswith("error: No such hyperparameter: hyperparameters has 'n_hiden'")
+    assert told.stderr.startswith("error: Unknown hyperparameter: hyperparameters: 'n_hiden'")
     assert told.stderr.count("\n") == 1
 
 
@@ -218,7 +218,7 @@ def test_a_jobs_diagnosis_is_told_with_the_change_to_try(recsvc, trained):
 
     assert told.returncode == 1
     assert re.search(r"^problem bad start, epochs 0 to 0$", told.stdout, re.MULTILINE)
-    assert "Try initial_weight 0.01 in place of 20." in told.stdout
+    assert "Try initial_weight 0.01 instead of 20." in told.stdout
 
     again = data(
         recsvc(
@@ -242,13 +242,13 @@ def test_a_curve_from_a_file_is_diagnosed(recsvc, trained, tmp_path):
 
     assert told.returncode == 1
     assert "problem not finite, epochs 2 to 2" in told.stdout
-    assert "Try learning_rate 0.4 in place of 4." in told.stdout
+    assert "Try learning_rate 0.4 instead of 4." in told.stdout
     assert found == {"verdict": "healthy", "findings": [], "n_epochs": 20}
     sound.write_text("epoch,val_loss\n1,low\n")
     refused = recsvc("diagnose", sound, "--url", trained.url)
     assert (
         refused.stderr
-        == f"error: {sound}, line 2: val_loss is 'low'. It must be a number or nothing.\n"
+        == f"error: {sound}, line 2: val_loss is 'low'. It must be a number or empty.\n"
     )
 
 
@@ -258,14 +258,14 @@ def test_cancelling_a_finished_job_is_refused(recsvc, trained):
     told = recsvc("jobs", "cancel", jobs[-1]["id"], "--url", trained.url)
 
     assert told.returncode == 1
-    assert told.stderr.startswith("error: Job is already finished: ")
+    assert told.stderr.startswith("error: Job already finished: ")
 
 
 def test_an_unknown_job_is_one_line_and_status_1(recsvc, trained):
     told = recsvc("jobs", "show", 987654, "--url", trained.url)
 
     assert told.returncode == 1
-    assert told.stderr.startswith("error: No such job: ")
+    assert told.stderr.startswith("error: Job not found: ")
 
 
 def test_recommendations_are_a_table_or_json(recsvc, trained):
@@ -274,7 +274,7 @@ def test_recommendations_are_a_table_or_json(recsvc, trained):
 
     assert len(answer["items"]) == 3
     assert all(item["item_id"] in table.stdout for item in answer["items"])
-    assert "By model version" in table.stdout
+    assert "Model version" in table.stdout
 
 
 def test_reasons_stand_beside_each_recommendation_with_titles(recsvc, trained, client):
@@ -307,7 +307,7 @@ def test_the_published_model_is_marked_and_cannot_be_published_twice(recsvc, tra
 
     assert "published" in recsvc("models", "list", "--url", trained.url).stdout
     assert told.returncode == 1
-    assert told.stderr.startswith("error: Version is already published: ")
+    assert told.stderr.startswith("error: Model version already published: ")
 
 
 def test_a_model_card_names_what_it_was_learned_from(recsvc, trained):
@@ -331,7 +331,7 @@ def test_the_published_version_is_evaluated_beside_the_baselines(recsvc, trained
         assert name in re.split(r"  +", tables["lists of 5"])
     rows = re.findall(r"^(this model|user item bias|most rated|EASE) ", told.stdout, re.MULTILINE)
     assert rows == ["this model", "user item bias", "this model", "most rated", "EASE"]
-    assert re.search(r"Calibration error 0\.\d+\. Will they like it\?", told.stdout)
+    assert re.search(r"Calibration error 0\.\d+\. Probability that an item is liked:", told.stdout)
 
 
 def test_an_evaluation_is_data_for_programs_and_has_the_figures_of_the_card(recsvc, trained):
@@ -343,7 +343,7 @@ def test_an_evaluation_is_data_for_programs_and_has_the_figures_of_the_card(recs
         assert job["result"][part] == card[part]
     shown = recsvc("jobs", "show", job["id"], "--url", trained.url).stdout
     assert shown.startswith(f"Evaluation job {job['id']} succeeded")
-    assert "Will they like it?" in shown
+    assert "Probability that an item is liked:" in shown
 
 
 def test_evaluating_a_version_that_does_not_exist_is_one_line_and_status_1(recsvc, trained):
@@ -351,7 +351,7 @@ def test_evaluating_a_version_that_does_not_exist_is_one_line_and_status_1(recsv
 
     assert told.returncode == 1
     assert told.stdout == ""
-    assert told.stderr.startswith("error: No such model version: ")
+    assert told.stderr.startswith("error: Model version not found: ")
 
 
 def test_with_nothing_published_evaluating_says_what_to_do(recsvc, tmp_path):
@@ -359,7 +359,7 @@ def test_with_nothing_published_evaluating_says_what_to_do(recsvc, tmp_path):
 
     assert told.returncode == 1
     assert told.stderr == (
-        "error: No model is published. Name a version, or train one: recsvc train\n"
+        "error: No model is published. Pass a version, or train a model: recsvc train\n"
     )
 
 
@@ -404,6 +404,6 @@ def test_a_command_leaves_the_database_url_where_it_is_pointed(recsvc, tmp_path)
         "models", "list", home=tmp_path, RECSVC_DATABASE_URL=f"sqlite:///{tmp_path}/mine.sqlite3"
     )
 
-    assert told.stdout == "No model yet. Train one: recsvc train\n"
+    assert told.stdout == "No model versions. Train a model: recsvc train\n"
     assert (tmp_path / "mine.sqlite3").is_file()
     assert not (tmp_path / "recsvc.sqlite3").exists()

@@ -13,12 +13,12 @@ def test_the_demo_ends_with_ten_recommendations_and_where_to_find_the_api(recsvc
     told = recsvc("demo", "--once", "--port", 0, "--home", tmp_path / "demo")
 
     assert told.returncode == 0, told.stderr
-    assert "generated, with tastes planted" in told.stdout
-    assert "Ten recommendations for user reader-001, who was made to like" in told.stdout
+    assert "with known preferences" in told.stdout
+    assert "Ten recommendations for user reader-001, whose known preference is" in told.stdout
     assert "/docs" in told.stdout
     liked = generate_shop().users[0].likes
     genre = {item.title: item.genre for item in generate_shop().items}
-    recommended = told.stdout.partition("Ten recommendations")[2].partition("By model version")[0]
+    recommended = told.stdout.partition("Ten recommendations")[2].partition("Model version")[0]
     hits = [genre[title] for title in genre if title in recommended]
     assert sum(hit in liked for hit in hits) >= 8
 
@@ -30,7 +30,7 @@ def test_the_demo_never_touches_a_folder_that_it_has_not_made(recsvc, tmp_path):
     told = recsvc("demo", "--once", "--port", 0, "--home", tmp_path)
 
     assert told.returncode == 1
-    assert "holds something that no demo has made" in told.stderr
+    assert "has files that no demo created" in told.stderr
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
@@ -70,13 +70,13 @@ def test_every_pair_of_the_generated_shop_is_rated_once():
 def test_titles_are_read_from_what_lies_beside_the_ratings(tmp_path, name, content, title):
     (tmp_path / name).write_bytes(content)
 
-    titles = title_files.titles_beside(tmp_path / "ratings")
+    titles = title_files.find_titles(tmp_path / "ratings")
 
     assert titles[0] == {"item_id": "1", "title": title}
 
 
 def test_without_a_catalogue_there_are_no_titles(tmp_path):
-    assert title_files.titles_beside(tmp_path / "u.data") == []
+    assert title_files.find_titles(tmp_path / "u.data") == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from recsvc.cli.commands import diagnose
-from recsvc.cli.commands.diagnose import _read
+from recsvc.cli.commands.diagnose import _read_curve
 from recsvc.client import ClientError
 
 NO_CURVE = "It ended before its first epoch: there is no curve."
@@ -19,7 +19,7 @@ def file(tmp_path):
 def test_what_a_column_means_is_known_by_several_names(file):
     file.write_text("epoch,train_loss,val_loss,learning_rate\n0,2.0,nan,0.1\n\n1,1.5,,0.1\n")
 
-    assert _read(file) == [
+    assert _read_curve(file) == [
         {"epoch": 0, "train_nll": 2.0, "validation_nll": "nan", "learning_rate": 0.1},
         {"epoch": 1, "train_nll": 1.5, "validation_nll": None, "learning_rate": 0.1},
     ]
@@ -28,10 +28,10 @@ def test_what_a_column_means_is_known_by_several_names(file):
 def test_columns_that_are_not_known_are_left_and_named(file, capsys):
     file.write_text(",epoch,loss,accuracy\n0,0,2.0,good\n1,1,1.5,better\n")
 
-    assert _read(file) == [{"epoch": 0, "train_nll": 2.0}, {"epoch": 1, "train_nll": 1.5}]
+    assert _read_curve(file) == [{"epoch": 0, "train_nll": 2.0}, {"epoch": 1, "train_nll": 1.5}]
     told = capsys.readouterr()
     assert told.err.endswith(
-        "curves.csv: not known here, and left: a column without a name, accuracy.\n"
+        "curves.csv: unknown columns are ignored: a column without a name, accuracy.\n"
     )
     assert told.out == ""
 
@@ -39,17 +39,17 @@ def test_columns_that_are_not_known_are_left_and_named(file, capsys):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"epoch,loss\n0,\xff\n", "is no text in UTF-8: byte 0xff cannot be read."),
-        (b"\xff\xfee\x00p\x00", "is no text in UTF-8: byte 0xff cannot be read."),
-        (b"", "has no column 'epoch'. Its first line must name columns."),
-        (b"loss\n1\n", "has no column 'epoch'. Its first line must name columns."),
-        (b"epoch,loss\n", "has no line below its column names: no epoch to diagnose."),
-        (b"epoch,accuracy\n0,.5\n", "has no figure beside 'epoch'. These are known: loss, "),
+        (b"epoch,loss\n0,\xff\n", "is not UTF-8 text: byte 0xff cannot be decoded."),
+        (b"\xff\xfee\x00p\x00", "is not UTF-8 text: byte 0xff cannot be decoded."),
+        (b"", "has no column 'epoch'. The first line must have the column names."),
+        (b"loss\n1\n", "has no column 'epoch'. The first line must have the column names."),
+        (b"epoch,loss\n", "has no line below the column names. Add one line for each epoch."),
+        (b"epoch,accuracy\n0,.5\n", "has no metric column. Known columns: loss, "),
         (b"epoch,loss,train_loss\n0,1,2\n", "'loss' and 'train_loss' both mean train_nll."),
         (b"epoch,loss,loss\n0,1,2\n", "'loss' and 'loss' both mean train_nll."),
-        (b"epoch,loss\n0,1\n1,low\n", "line 3: loss is 'low'. It must be a number or nothing."),
-        (b"epoch,loss\n0,1,5\n", "line 2: it has more fields than there are columns."),
-        (b"epoch,loss\n,1\n", "line 2: it does not say of which epoch it is."),
+        (b"epoch,loss\n0,1\n1,low\n", "line 3: loss is 'low'. It must be a number or empty."),
+        (b"epoch,loss\n0,1,5\n", "line 2: more fields than columns."),
+        (b"epoch,loss\n,1\n", "line 2: the epoch is missing."),
         (b'epoch,loss\n0,"' + b"1" * 200_000, "cannot be read as CSV: field larger than"),
     ],
 )
@@ -57,7 +57,7 @@ def test_a_file_that_cannot_be_diagnosed_is_refused_in_one_sentence(file, data, 
     file.write_bytes(data)
 
     with pytest.raises(ClientError, match=re.escape(said)) as refused:
-        _read(file)
+        _read_curve(file)
     assert str(refused.value).startswith(str(file))
     assert "\n" not in str(refused.value)
 
@@ -65,18 +65,18 @@ def test_a_file_that_cannot_be_diagnosed_is_refused_in_one_sentence(file, data, 
 @pytest.mark.parametrize(
     ("state", "n_epochs", "said"),
     [
-        ("running", 0, "Too early to tell: a few epochs more will."),
+        ("running", 0, "Too early for a diagnosis. Repeat it after a few more epochs."),
         (
             "failed",
             0,
-            "It ended before its first epoch: there is no curve. See: recsvc jobs show 7",
+            "The job ended before its first epoch. See: recsvc jobs show 7",
         ),
-        ("cancelled", 2, "It ended before there was enough to tell."),
+        ("cancelled", 2, "The job ended too early for a diagnosis."),
     ],
 )
 def test_of_a_job_that_is_over_no_further_epoch_is_promised(capsys, state, n_epochs, said):
     found = {"job_id": 7, "state": state, "n_epochs": n_epochs, "verdict": "too_early"}
 
-    diagnose.show(found | {"findings": []}, as_json=False)
+    diagnose.print_diagnosis(found | {"findings": []}, as_json=False)
 
     assert capsys.readouterr().out == f"{said}\n"

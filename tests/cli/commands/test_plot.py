@@ -133,7 +133,7 @@ def test_of_ten_thousand_epochs_a_lone_spike_is_seen(plotted, past, tmp_path):
 
 def test_an_svg_has_the_curves_the_baselines_and_the_findings(plotted, overfit, tmp_path):
     file = tmp_path / "curve.svg"
-    assert plotted(overfit, "--output", file).startswith("Written: ")
+    assert plotted(overfit, "--output", file).startswith("Plot written to ")
     svg = file.read_text()
 
     assert {"global mean 1.120", "best: epoch 12, 1.2149", "overfit"} <= set(words(svg))
@@ -195,12 +195,12 @@ def test_a_job_that_is_not_there_is_one_line(recsvc, past):
     told = recsvc("jobs", "plot", 987654, "--url", past.url)
 
     assert told.returncode == 1
-    assert told.stderr.startswith("error: No such job: ")
+    assert told.stderr.startswith("error: Job not found: ")
 
 
 def test_png_without_its_library_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
 
     with pytest.raises(ClientError, match=r"pip install 'recsvc\[plot\]'"):
-        image_files.check(tmp_path / "curve.png")
-    image_files.check(tmp_path / "curve.svg")
+        image_files.check_png_support(tmp_path / "curve.png")
+    image_files.check_png_support(tmp_path / "curve.svg")

@@ -46,7 +46,7 @@ def test_a_process_that_dies_is_started_again(serve):
 
         eventually(client.live)
         log = served.home.with_name("served.log").read_text()
-        assert f"The api process {api} ended (SIGKILL); starting another in 0.5 s." in log
+        assert f"The api process {api} exited (SIGKILL); restarting it in 0.5 s." in log
 
 
 def _command(pid: int) -> bytes:
@@ -81,7 +81,7 @@ def test_a_port_that_is_taken_is_one_line_on_stderr(recsvc):
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
     [
-        ("RECSVC_PORT", "many", "error: RECSVC_PORT cannot be used: "),
+        ("RECSVC_PORT", "many", "error: RECSVC_PORT is invalid: "),
         ("RECSVC_DATABASE_URL", "mysql://host/db", "error: RECSVC_DATABASE_URL names 'mysql'"),
         ("RECSVC_RATING_SCALE", "5:1:1", "error: The rating scale is '5:1:1'"),
         ("RECSVC_HOME", "/proc/nowhere", "error: RECSVC_HOME is '/proc/nowhere'"),

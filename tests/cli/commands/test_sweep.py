@@ -122,7 +122,7 @@ def test_in_the_end_the_trials_are_a_table_with_the_best_first(grid, trained):
         sweep = next(client.sweeps())
     rows = first_columns(grid.stdout, "best epoch")
 
-    assert grid.stdout.startswith(f"Sweep {sweep['id']}, a grid: succeeded\njob ")
+    assert grid.stdout.startswith(f"Sweep {sweep['id']}, grid: succeeded\njob ")
     assert (rows[0][0], rows[0][-1]) == (str(sweep["best_job_id"]), "best")
     assert float(rows[0][4]) <= float(rows[1][4])
     assert sorted(row[1] for row in rows) == ["0.002", "0.2"]
@@ -138,8 +138,8 @@ def test_the_curves_lie_over_each_other_the_best_one_marked_a(grid):
 
 
 def test_the_best_is_published_by_the_command_that_is_told(grid, recsvc, trained):
-    command = re.search(r"Let it answer: recsvc sweep publish (\d+)$", grid.stdout, re.MULTILINE)
-    version = re.search(r"^The best is job \d+, model version (\d+)\.", grid.stdout, re.MULTILINE)[
+    command = re.search(r"Publish it: recsvc sweep publish (\d+)$", grid.stdout, re.MULTILINE)
+    version = re.search(r"^Best trial: job \d+, model version (\d+)\.", grid.stdout, re.MULTILINE)[
         1
     ]
 
@@ -148,7 +148,7 @@ def test_the_best_is_published_by_the_command_that_is_told(grid, recsvc, trained
 
     assert published.stdout.startswith(f"Model version {version} (published)\n")
     assert again.returncode == 1
-    assert again.stderr.startswith("error: Version is already published: ")
+    assert again.stderr.startswith("error: Model version already published: ")
 
 
 def test_without_an_address_a_sweep_starts_its_own_worker(recsvc, ratings_file, tmp_path):
@@ -206,16 +206,16 @@ def test_a_detached_sweep_is_queued_and_says_how_to_follow_it(played):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("grid", "n_hiden=1,2"), "No such hyperparameter: hyperparameters has 'n_hiden'"),
+        (("grid", "n_hiden=1,2"), "Unknown hyperparameter: hyperparameters: 'n_hiden'"),
         (("grid", "scaling=quantiles,even"), "scaling is 'even'; it must be one of quantiles, "),
         (("grid", "learning_rate=nan,1"), "learning_rate is 'nan'; it must be a number"),
         (("grid", "n_hidden=5"), "grid is 1; a sweep has 2 to 200 trials."),
         (("grid", "model_kind=user_rbm,rbm"), "model_kind is rbm; it must be one of user_rbm, "),
         (("random", "momentum=0.9..0.1"), "momentum.low is 0.9; it must be below high, which is"),
         (("range", "--low", 0), "low is 0.0; on a logarithmic scale it must be above 0."),
-        (("show", 987), "No such sweep: "),
-        (("cancel", 987), "No such sweep: "),
-        (("publish", 987), "No such sweep: "),
+        (("show", 987), "Sweep not found: "),
+        (("cancel", 987), "Sweep not found: "),
+        (("publish", 987), "Sweep not found: "),
     ],
 )
 def test_what_the_service_refuses_is_one_line_and_status_1(played, asked, said):
@@ -289,7 +289,7 @@ def test_of_many_trials_the_best_eight_are_drawn(played):
     told = played.told("show", sweep["id"])
 
     assert len(re.findall(r"^[a-z] job \d+: momentum", told, re.MULTILINE)) == 8
-    assert "The best 8 of 10 are drawn." in told
+    assert "The best 8 of 10 trials are drawn." in told
 
 
 def test_a_range_test_suggests_a_rate_and_the_command_that_trains_with_it(played):
@@ -301,9 +301,11 @@ def test_a_range_test_suggests_a_rate_and_the_command_that_trains_with_it(played
     refused = played.run("publish", sweep["id"])
 
     assert [row[1] for row in first_columns(told, "best epoch")] == ["0.01", "0.1", "1", "10"]
-    assert "falls at learning rates from 0.01 to 0.1 and rises from 1 on. Suggested: 0.1" in told
+    assert (
+        "decreases at learning rates from 0.01 to 0.1 and increases from 1. Suggested: 0.1" in told
+    )
     assert "recsvc train --kind user_rbm --set learning_rate=0.1\n" in told
-    assert "made the difference" not in told
+    assert "explained variance" not in told
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert "trials are too short to publish" in refused.stderr
 
@@ -313,7 +315,7 @@ def test_a_range_in_which_no_loss_falls_suggests_nothing(played):
     for _ in range(2):
         played.learn(1.5, 1.8)
 
-    assert "The loss falls at none of these rates." in played.told("show", sweep["id"])
+    assert "The loss decreases in none of these learning rates." in played.told("show", sweep["id"])
 
 
 def test_of_a_cancelled_range_only_the_rates_that_were_tried_are_spoken_of(played):
@@ -323,8 +325,8 @@ def test_of_a_cancelled_range_only_the_rates_that_were_tried_are_spoken_of(playe
     for number in (sweep["id"], untried["id"]):
         played.told("cancel", number)
 
-    assert "falls at none of the rates that were tried." in played.told("show", sweep["id"])
-    assert "No trial came to its end: no rate can be" in played.told("show", untried["id"])
+    assert "decreases in none of the finished trials." in played.told("show", sweep["id"])
+    assert "No learning rate can be suggested: no trial" in played.told("show", untried["id"])
 
 
 def test_a_sweep_of_which_all_trials_fail_says_why_once_and_has_status_1(played):
@@ -338,7 +340,7 @@ def test_a_sweep_of_which_all_trials_fail_says_why_once_and_has_status_1(played)
 
     assert told.returncode == 1
     assert f"Jobs {jobs} failed: Too few ratings. Send [more].\n" in told.stdout
-    assert f"error: Sweep {sweep['id']} has made no model yet." in refused.stderr
+    assert f"error: Sweep {sweep['id']} has no model yet." in refused.stderr
 
 
 def test_sweeps_are_listed_newest_first_with_what_they_try(played):
@@ -360,7 +362,7 @@ def test_sweeps_are_listed_newest_first_with_what_they_try(played):
 def test_no_sweep_yet_says_how_to_begin(recsvc, tmp_path):
     told = recsvc("sweep", "list", home=tmp_path / "empty")
 
-    assert told.stdout.startswith("No sweep yet. Start with: recsvc sweep grid ")
+    assert told.stdout.startswith("No sweeps. Start one: recsvc sweep grid ")
 
 
 @contextmanager
@@ -407,7 +409,7 @@ def test_ctrl_c_leaves_the_sweep_as_it_is_and_says_how_to_look_and_to_stop_it(pl
     assert re.match(r"trial 1 of 2, job \d+, n_hidden 2: succeeded, validation NLL 1.4000", first)
     assert following.returncode == 130
     assert said.splitlines()[-1] == (
-        f"Sweep {sweep['id']} was left as it is. Look at it: recsvc sweep show {sweep['id']}; "
-        f"stop it: recsvc sweep cancel {sweep['id']}"
+        f"Stopped following sweep {sweep['id']}. Show it: recsvc sweep show {sweep['id']}; "
+        f"cancel it: recsvc sweep cancel {sweep['id']}"
     )
     assert json.loads(played.told("show", sweep["id"], "--json"))["state"] == "running"

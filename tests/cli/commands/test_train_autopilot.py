@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.cli.commands.train import autopilots_way, piloted
+from recsvc.cli.commands.train import format_autopilot_outcome, format_try
 
 WHY = "6 changes were tried"
 
@@ -10,30 +10,31 @@ WHY = "6 changes were tried"
 @pytest.mark.parametrize(
     ("job", "said"),
     [
-        ({"next_job_id": 9}, "Autopilot goes on in training job 9: recsvc jobs show 9"),
+        ({"next_job_id": 9}, "Autopilot continues with training job 9: recsvc jobs show 9"),
         (
             {"next_job_id": None, "autopilot_end": {"because": WHY, "best_job_id": 3}},
-            f"Autopilot has ended: {WHY}. The best of its jobs is job 3: recsvc jobs show 3",
+            f"Autopilot ended: {WHY}. The best job is job 3: recsvc jobs show 3",
         ),
         (
             {"autopilot_end": {"because": WHY, "best_job_id": 7}},
-            f"Autopilot has ended: {WHY}. The best of its jobs is this one.",
+            f"Autopilot ended: {WHY}. The best job is this job.",
         ),
         (
             {"autopilot_end": {"because": WHY, "best_job_id": None}},
-            f"Autopilot has ended: {WHY}.",
+            f"Autopilot ended: {WHY}.",
         ),
         ({"next_job_id": None, "autopilot_end": None}, None),
         ({}, None),
     ],
 )
 def test_where_it_goes_on_is_said_or_why_it_has_ended(job, said):
-    assert autopilots_way({"id": 7, **job}) == said
+    assert format_autopilot_outcome({"id": 7, **job}) == said
 
 
 def test_what_is_tried_is_said_as_one_would_type_it():
     trying = {"hyperparameter": "n_hidden", "from": 100.0, "to": 25.0}
 
     assert (
-        piloted({"id": 7, "trying": trying}) == "Autopilot tries n_hidden 100 → 25: training job 7."
+        format_try({"id": 7, "trying": trying})
+        == "Autopilot tries n_hidden 100 → 25: training job 7."
     )

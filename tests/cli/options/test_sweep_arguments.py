@@ -9,7 +9,7 @@ from recsvc.cli.options import sweep_arguments
 def test_a_grid_has_numbers_where_they_read_as_such_and_words_elsewhere():
     asked = ("learning_rate=0.002,2", "n_hidden=50, 1e2", "leave_out=nobody,odd")
 
-    assert sweep_arguments.grid(asked) == {
+    assert sweep_arguments.parse_grid(asked) == {
         "learning_rate": [0.002, 2],
         "n_hidden": [50, 100.0],
         "leave_out": ["nobody", "odd"],
@@ -19,7 +19,7 @@ def test_a_grid_has_numbers_where_they_read_as_such_and_words_elsewhere():
 def test_draws_are_from_ranges_or_from_values():
     asked = ("learning_rate=0.001..1:log", "momentum=0..0.9", "n_hidden=50,100", "dropout=.5...7")
 
-    assert sweep_arguments.drawn(asked) == {
+    assert sweep_arguments.parse_search_space(asked) == {
         "learning_rate": {"low": 0.001, "high": 1, "scale": "log"},
         "momentum": {"low": 0, "high": 0.9, "scale": "linear"},
         "n_hidden": [50, 100],
@@ -29,41 +29,41 @@ def test_draws_are_from_ranges_or_from_values():
 
 @pytest.mark.parametrize("word", ["nan", "inf", "-Infinity", "true"])
 def test_what_is_no_finite_number_is_a_word(word):
-    assert sweep_arguments.grid([f"learning_rate={word},1"]) == {"learning_rate": [word, 1]}
+    assert sweep_arguments.parse_grid([f"learning_rate={word},1"]) == {"learning_rate": [word, 1]}
 
 
 @pytest.mark.parametrize(
     ("read", "asked", "said"),
     [
         (
-            sweep_arguments.grid,
+            sweep_arguments.parse_grid,
             ["n_hidden"],
-            "'n_hidden' does not say what to try. Write a hyperparameter",
+            "'n_hidden' has no name or no values. Write a hyperparameter",
         ),
-        (sweep_arguments.grid, ["=1,2"], "'=1,2' does not say what to try"),
+        (sweep_arguments.parse_grid, ["=1,2"], "'=1,2' has no name or no values"),
         (
-            sweep_arguments.grid,
+            sweep_arguments.parse_grid,
             ["n_hidden=1,,2"],
-            "n_hidden is '1,,2', in which a value is missing",
+            "n_hidden is '1,,2': a value is missing",
         ),
-        (sweep_arguments.grid, ["n_hidden=1", "n_hidden=2"], "n_hidden is there twice"),
+        (sweep_arguments.parse_grid, ["n_hidden=1", "n_hidden=2"], "n_hidden appears twice"),
         (
-            sweep_arguments.grid,
+            sweep_arguments.parse_grid,
             ["n_hidden=1..9"],
-            "draw from the range: recsvc sweep random n_hidden=1..9",
+            "sample the range: recsvc sweep random n_hidden=1..9",
         ),
         (
-            sweep_arguments.drawn,
+            sweep_arguments.parse_search_space,
             ["momentum=0..x"],
-            "momentum is '0..x'. A range is two numbers, LOW..HIGH",
+            "momentum is '0..x'. Write a range as LOW..HIGH",
         ),
         (
-            sweep_arguments.drawn,
+            sweep_arguments.parse_search_space,
             ["momentum=0..nan"],
-            "momentum is '0..nan'. A range is two numbers",
+            "momentum is '0..nan'. Write a range as LOW..HIGH",
         ),
-        (sweep_arguments.drawn, ["momentum=0..1:lin"], "LOW..HIGH:log"),
-        (sweep_arguments.drawn, ["momentum=0..1,2"], "A range is two numbers"),
+        (sweep_arguments.parse_search_space, ["momentum=0..1:lin"], "LOW..HIGH:log"),
+        (sweep_arguments.parse_search_space, ["momentum=0..1,2"], "Write a range as LOW..HIGH"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_a_remedy(read, asked, said):

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from recsvc.cli.views import console_output
-from recsvc.cli.views.sweep_view import Watching, ranked
+from recsvc.cli.views.sweep_view import SweepView, rank_trials
 
 
 def trial(number: int, state: str = "queued", best: float | None = None, **more: object) -> dict:
@@ -28,9 +28,9 @@ def seen(monkeypatch):
         console = Console(
             file=io.StringIO(), width=100, height=height, force_terminal=True, color_system=None
         )
-        monkeypatch.setattr(console_output, "messages", console)
-        with Watching(shown) as watching:
-            watching.stands(shown)
+        monkeypatch.setattr(console_output, "stderr", console)
+        with SweepView(shown) as watching:
+            watching.update(shown)
             watching._live.refresh()
             return console.file.getvalue()[len("\x1b[?25l") :]
 
@@ -44,7 +44,7 @@ def lines(seen: str) -> list[str]:
 def test_every_trial_has_a_line_with_its_state_its_epochs_and_its_best(seen):
     shown = seen(sweep(trial(1, "succeeded", 1.25), trial(2, "running", 1.5), trial(3)))
 
-    assert lines(shown)[0] == ", a grid: running, 1 of 3 over"
+    assert lines(shown)[0] == ", grid: running, 1 of 3 finished"
     assert [line.split() for line in lines(shown)[2:5]] == [
         ["1", "0.001", "succeeded", "9", "1.2500", "4", "best"],
         ["2", "0.002", "running", "9", "1.5000", "4"],
@@ -79,12 +79,12 @@ def test_those_that_made_a_model_come_first_and_the_better_before_the_worse():
         trial(4, "succeeded", 1.3),
     )
 
-    assert [one["job_id"] for one in ranked(sweep(*trials))] == [4, 2, 1, 3]
-    by_lists = ranked(sweep(*trials, metric="validation_ndcg"))
+    assert [one["job_id"] for one in rank_trials(sweep(*trials))] == [4, 2, 1, 3]
+    by_lists = rank_trials(sweep(*trials, metric="validation_ndcg"))
     assert [one["job_id"] for one in by_lists] == [2, 4, 1, 3]
 
 
 def test_a_range_test_stays_in_the_order_of_its_rates():
     trials = trial(1, "succeeded", 1.4), trial(2, "succeeded", 1.3)
 
-    assert [one["job_id"] for one in ranked(sweep(*trials, kind="rate_range"))] == [1, 2]
+    assert [one["job_id"] for one in rank_trials(sweep(*trials, kind="rate_range"))] == [1, 2]

@@ -20,7 +20,7 @@ PREVIEW = {
 
 
 def shown(capsys, **more) -> str:
-    assert training_preview.show(PREVIEW | more, as_json=False) == 0
+    assert training_preview.print_preview(PREVIEW | more, as_json=False) == 0
     return capsys.readouterr().out
 
 
@@ -35,13 +35,16 @@ def test_a_remark_without_examples_names_none(capsys):
 def test_of_a_size_that_was_asked_for_fewer_hidden_units_are_advised(capsys):
     told = shown(capsys, verdict="scarce")
 
-    assert "Note: 0.077 ratings a parameter is little: try fewer n_hidden, and compare." in told
+    assert (
+        "Note: 0.077 ratings a parameter, which is little data. Compare with a smaller n_hidden."
+        in told
+    )
 
 
 def test_of_a_size_that_was_chosen_no_other_is_advised_unseen(capsys):
     told = shown(capsys, verdict="scarce", choices=CHOSEN)
 
     assert "n_hidden = 256: 99 ratings an item are enough for many units." in told
-    assert "0.077 ratings a parameter is little, and yet such a size has made the best" in told
+    assert "0.077 ratings a parameter, which is little data, but this size gave the best" in told
     assert "recsvc sweep grid n_hidden=64,128,256" in told
     assert "try fewer" not in told

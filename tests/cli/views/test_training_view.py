@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from recsvc.cli.views import console_output
-from recsvc.cli.views.training_view import Watching
+from recsvc.cli.views.training_view import TrainingView
 
 JOB = {"id": 7, "state": "running", "progress": 0.5, "baselines": {"item_mean": {"rmse": 1.02}}}
 EPOCH = {
@@ -19,11 +19,11 @@ EPOCH = {
 
 
 def drawn(*epochs: dict) -> str:
-    watching = Watching(JOB)
+    watching = TrainingView(JOB)
     for epoch in epochs:
-        watching.learned(EPOCH | epoch, JOB)
+        watching.add_epoch(EPOCH | epoch, JOB)
     console = Console(file=io.StringIO(), width=100)
-    console.print(watching._drawn())
+    console.print(watching._render())
     return console.file.getvalue()
 
 
@@ -53,10 +53,10 @@ def test_lists_are_shown_where_nothing_is_rated():
 
 def left_behind(monkeypatch, *epochs: dict) -> str:
     console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
-    monkeypatch.setattr(console_output, "messages", console)
-    with Watching(JOB | {"best_epoch": 1}) as watching:
+    monkeypatch.setattr(console_output, "stderr", console)
+    with TrainingView(JOB | {"best_epoch": 1}) as watching:
         for epoch in epochs:
-            watching.learned(EPOCH | epoch, JOB | {"best_epoch": 1, "state": "succeeded"})
+            watching.add_epoch(EPOCH | epoch, JOB | {"best_epoch": 1, "state": "succeeded"})
     return console.file.getvalue()
 
 

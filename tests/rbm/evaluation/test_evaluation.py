@@ -269,8 +269,8 @@ def test_a_model_is_not_measured_on_what_it_was_given(rng, divided):
         model_of(divided.train, random_params(rng, n_items=25)), divided.train
     )
 
-    with pytest.raises(RatingsLeaked, match="the figures would flatter"):
-        evaluation.model_metrics(folded, divided.train, divided.train, np.arange(40))
+    with pytest.raises(RatingsLeaked, match="the metrics would be too good"):
+        evaluation.model_figures(folded, divided.train, divided.train, np.arange(40))
 
 
 def test_baselines_stand_beside_with_the_same_figures(divided):

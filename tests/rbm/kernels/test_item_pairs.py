@@ -27,7 +27,7 @@ def test_what_is_left_out_never_comes_and_scores_stay_as_they_are(rng, n):
         left_out = np.flatnonzero(rng.random(40) < rng.random()).astype(np.int32)
         out, before = np.full(n, -7, np.int64), scores.copy()
 
-        found = kernels.top_n_but(scores, left_out, out)
+        found = kernels.top_n_without(scores, left_out, out)
 
         assert out[:found].tolist() == naive.top_n(scores, n, left_out.tolist())
         assert (out[found:] == -7).all()
@@ -38,7 +38,9 @@ def test_nothing_comes_where_everything_is_left_out():
     assert kernels.top_n(np.full(5, -np.inf), np.empty(3, np.int64)) == 0
     assert kernels.top_n(np.empty(0), np.empty(0, np.int64)) == 0
     assert kernels.top_n(np.ones(5), np.empty(0, np.int64)) == 0
-    assert kernels.top_n_but(np.ones(5), np.arange(5, dtype=np.int32), np.empty(3, np.int64)) == 0
+    assert (
+        kernels.top_n_without(np.ones(5), np.arange(5, dtype=np.int32), np.empty(3, np.int64)) == 0
+    )
 
 
 def test_an_item_without_a_score_never_comes():
@@ -67,7 +69,7 @@ def test_a_regression_divides_each_column_by_its_own_diagonal(rng):
     np.fill_diagonal(expected, 0)
     upper = np.triu(matrix) + np.tril(np.full((6, 6), 99, np.float32), -1)
 
-    kernels.regress(upper)
+    kernels.scale_inverse(upper)
 
     np.testing.assert_allclose(upper, expected, rtol=1e-6)
 

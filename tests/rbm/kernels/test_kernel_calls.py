@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "recsvc" / "rbm" / "kernels").glob("*.py"))
-DECORATORS = {"kernel", "inlined", "embedded"}
+DECORATORS = {"kernel", "inline_function", "embed_function"}
 
 
 def functions_of(source: str) -> dict[str, ast.FunctionDef]:
@@ -28,7 +28,7 @@ def options_of(function: ast.FunctionDef) -> dict[str, str]:
 
 def is_inlined(options: dict[str, str]) -> bool:
     return (
-        options["decorator"] in ("inlined", "embedded")
+        options["decorator"] in ("inline_function", "embed_function")
         or options.get("inline") == "'always'"
         or options.get("forceinline") == "True"
     )
@@ -43,13 +43,13 @@ def faults(sources: list[str]) -> list[str]:
         own = options[name]
         if own["decorator"] not in DECORATORS:
             found.append(f"{name} is compiled by {own['decorator']}")
-        if own["decorator"] != "inlined" and not {"fastmath", "error_model"} <= own.keys():
+        if own["decorator"] != "inline_function" and not {"fastmath", "error_model"} <= own.keys():
             found.append(f"{name} does not name its flags")
         for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
             callee = ast.unparse(call.func)
             if callee in options and not is_inlined(options[callee]):
                 found.append(f"{name} calls {callee}")
-            drops_writes = options.get(callee, {}).get("decorator") == "inlined"
+            drops_writes = options.get(callee, {}).get("decorator") == "inline_function"
             if "parallel" in own and drops_writes and takes_part_of_tuple(call):
                 found.append(f"{name} passes a part of a named tuple to {callee}")
             if "parallel" in own and drops_writes and reaches_tuple(functions[callee], functions):
@@ -85,7 +85,7 @@ def test_no_kernel_calls_a_function_that_stays_apart():
     assert faults(sources) == []
 
 
-INNER = "@inlined\ndef inner(a):\n    a[0] = 1\n"
+INNER = "@inline_function\ndef inner(a):\n    a[0] = 1\n"
 KERNEL = '@kernel(fastmath=STRICT, error_model="numpy"{more})\ndef {name}(a):\n    {body}\n'
 
 
@@ -108,7 +108,7 @@ KERNEL = '@kernel(fastmath=STRICT, error_model="numpy"{more})\ndef {name}(a):\n 
             "f writes to a named tuple",
         ),
         (
-            "@inlined\ndef inner(a):\n    a.part[0] = 1\n"
+            "@inline_function\ndef inner(a):\n    a.part[0] = 1\n"
             + KERNEL.format(name="f", body="inner(a)", more=", parallel=True"),
             "inner writes to a named tuple in f",
         ),

@@ -153,7 +153,7 @@ def test_the_batches_of_an_epoch_are_laid_out_by_item_each(real, batch_size):
         assert groups_of(dealt, number) == {i: g for i, g in enumerate(expected) if g}
 
 
-def groups_of(dealt: kernels.Deal, batch: int) -> dict[int, list[tuple[int, int]]]:
+def groups_of(dealt: kernels.BatchLayout, batch: int) -> dict[int, list[tuple[int, int]]]:
     """(place in the batch, level) of every item, each in the chunk that it belongs to."""
     groups = {}
     for chunk in range(dealt.bounds.size - 1):
@@ -230,7 +230,7 @@ def test_hidden_biases_step_towards_the_data_and_keep_their_momentum(rng):
     moved = 0.7 * velocity + 0.3 * (data - model).sum(axis=0) / 4
     expected = bias + moved
 
-    stride = kernels.Stride(np.float32(0.3), np.float32(0.7), np.float32(0.1))
+    stride = kernels.StepSize(np.float32(0.3), np.float32(0.7), np.float32(0.1))
     kernels.step_hidden_bias(bias, velocity, data, model, stride)
 
     np.testing.assert_allclose(velocity, moved, atol=1e-6)

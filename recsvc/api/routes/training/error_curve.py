@@ -20,7 +20,7 @@ from recsvc.db.tables import Job, JobKind, JobState, TrainingEpoch
 from recsvc.epoch_metrics import METRICS, EpochMetric, MetricName
 from recsvc.errors import JobNotFound
 from recsvc.plots import svg
-from recsvc.plots.curve_plot import MOST_JOBS, Curve, plot_of
+from recsvc.plots.curve_plot import MAX_JOBS, Curve, build_plot
 from recsvc.plots.panels import Span
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.jobs import queries
@@ -107,7 +107,7 @@ def get_error_curve(
     ] = [],  # noqa: B006 - FastAPI copies it
     beside: Annotated[
         list[Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]],
-        Query(description="Of a picture: jobs to draw beside this one.", max_length=MOST_JOBS - 1),
+        Query(description="Of a picture: jobs to draw beside this one.", max_length=MAX_JOBS - 1),
     ] = [],  # noqa: B006 - FastAPI copies it
     scale: Annotated[Scale, Query(description="Of a picture: its values' axes.")] = Scale.LINEAR,
 ) -> Response:
@@ -117,7 +117,7 @@ def get_error_curve(
     """
     if form is CurveFormat.SVG:
         drawn = [_drawn(session, one, now) for one in dict.fromkeys((job_id, *beside))]
-        plot = plot_of(drawn, metric, is_log=scale is Scale.LOG)
+        plot = build_plot(drawn, metric, is_log=scale is Scale.LOG)
         return Response(svg.draw(plot), media_type="image/svg+xml")
     job = queries.get_job(session, job_id, JobKind.TRAINING)
     curve = _curve(job, queries.error_curve(session, job_id))
