@@ -17,7 +17,8 @@ REMEDIES: dict[type[RecsvcError], str] = {
     errors.ModelVersionNotFound: "List the versions at /v1/models.",
     errors.NoModelPublished: "Train a model: POST /v1/training-jobs.",
     errors.NothingToChange: "Read its findings: GET /v1/training-jobs/{job_id}/diagnosis.",
-    errors.NothingToRollBackTo: "Publish a version by its number: POST /v1/models/{{version}}/publish.",
+    errors.NothingToRollBackTo: "Publish a version by its number: "
+    "POST /v1/models/{{version}}/publish.",
     errors.SweepNotFound: "List the sweeps at /v1/sweeps.",
     errors.TooFewRatings: "Send more ratings, or import a file at /v1/import-jobs.",
     errors.NotEnoughMemory: "Reduce n_hidden, or run the worker with more memory "
