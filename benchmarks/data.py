@@ -115,7 +115,7 @@ def online_retail() -> RatingMatrix:
         pairs = {
             (line[user], line[item]) for line in lines if line[user] and int(line[quantity]) > 0
         }
-    user_ids, item_ids = (Vocabulary.of(ids) for ids in zip(*pairs, strict=True))
+    user_ids, item_ids = (Vocabulary.from_ids(ids) for ids in zip(*pairs, strict=True))
     users = user_ids.numbers(user_id for user_id, _ in pairs)
     items = item_ids.numbers(item_id for _, item_id in pairs)
     levels = np.zeros(len(pairs), np.uint8)

@@ -17,7 +17,7 @@ from benchmarks.options import SEEDS
 from benchmarks.progress import steps
 from benchmarks.ranking import ListFigures, list_figures
 from recsvc.rbm.arrays import Ints
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import RatingScale
 
@@ -54,12 +54,12 @@ def side_by_side(
     unaware = ours.fit(others, scale, seed=seed, kind="joint_rbm")
     return (
         figures(learned, train, test, users, scale),
-        figures(Folded.of(unaware.model, train), train, test, users, scale),
+        figures(FoldedUsers.from_ratings(unaware.model, train), train, test, users, scale),
     )
 
 
 def figures(
-    folded: Folded, train: RatingMatrix, test: RatingMatrix, users: Ints, scale: RatingScale
+    folded: FoldedUsers, train: RatingMatrix, test: RatingMatrix, users: Ints, scale: RatingScale
 ) -> ListFigures:
     def scores(asked: Ints) -> np.ndarray:
         return np.stack([folded.scores(user) for user in asked.tolist()])

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import ours
 from benchmarks.data import data_set
 from benchmarks.progress import steps
-from recsvc.rbm.auto_hyperparameters import Shape, suited
+from recsvc.rbm.auto_hyperparameters import DataShape, resolve_hyperparameters
 from recsvc.rbm.diagnosis import RunRecord, diagnose
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.functions import machine_functions
@@ -56,7 +56,9 @@ def main() -> None:
 def row(kind: ModelKind) -> str:
     data = data_set("ml-1m")
     split = ours.division(data.ratings, data.scale, seed=0)
-    hyper, _ = suited(kind, Shape.of(data.ratings, data.scale.n_all_levels), {})
+    hyper, _ = resolve_hyperparameters(
+        kind, DataShape.from_ratings(data.ratings, data.scale.n_all_levels), {}
+    )
     values = np.array(data.scale.values)
     first = machine_functions(kind).initial_params(
         split.train, values.size, hyper, rng=np.random.default_rng([0, 0])
@@ -78,7 +80,7 @@ def row(kind: ModelKind) -> str:
     ends = [n for n, one in enumerate(rows, 1) if is_inspected(one["epoch"])]
 
     def findings_after(n_points: int) -> object:
-        return diagnose(RunRecord.of(rows[:n_points], hyper=hyper, model_kind=kind))
+        return diagnose(RunRecord.from_rows(rows[:n_points], hyper=hyper, model_kind=kind))
 
     told = mean(seconds(findings_after, n_points) for n_points in ends)
     share = (n_epochs * figures + len(ends) * (look + told)) / took

@@ -14,11 +14,11 @@ from benchmarks.data import random_split
 from benchmarks.ranking import Scores
 from benchmarks.system import RATES_ALONE, Peer, System
 from recsvc.rbm.arrays import Doubles, Floats, Ints
-from recsvc.rbm.auto_hyperparameters import Shape, suited
+from recsvc.rbm.auto_hyperparameters import DataShape, resolve_hyperparameters
 from recsvc.rbm.evaluation import Protocol
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.inference import scoring
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
 from recsvc.rbm.model_kind import ModelKind
@@ -33,21 +33,23 @@ from recsvc.service.training import model_selection
 
 VALIDATION_SHARE = 0.1
 KEPT = 3  # fits: as many as splits
-MADE: dict[tuple[object, ...], Folded] = {}
+MADE: dict[tuple[object, ...], FoldedUsers] = {}
 
 
-def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind) -> Folded:
+def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind) -> FoldedUsers:
     """Train as a training job does: a tenth of the ratings tells how, then all are learned.
 
     scale    what the levels stand for; one of its own for purchases
     returns  the model with every user folded in from all these ratings
     """
     split = division(ratings, scale, seed=seed)
-    hyper, _ = suited(kind, Shape.of(ratings, scale.n_all_levels), {})
+    hyper, _ = resolve_hyperparameters(
+        kind, DataShape.from_ratings(ratings, scale.n_all_levels), {}
+    )
     state = fitted(split, split.train, split.validation, hyper, kind, seed)
     judged = model_of(split, state.best_params, kind)
     if kind != "joint_rbm":
-        return Folded.of(judged, ratings)
+        return FoldedUsers.from_ratings(judged, ratings)
     judged = model_selection.fit_couplings(judged, split, hyper)
     judged = model_selection.fit_rating_ensemble(
         judged, split, hyper, seed=seed, start_phase=lambda _: None
@@ -58,7 +60,7 @@ def fit(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind
     model = model_selection.refit_on_all_ratings(
         judged, model_of(split, state.params, kind), split, hyper
     )
-    return Folded.of(model, ratings)
+    return FoldedUsers.from_ratings(model, ratings)
 
 
 def division(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> Split:
@@ -91,13 +93,15 @@ def fitted(
 def model_of(split: Split, params: Params, kind: ModelKind) -> Model:
     """Make a model that answers from all ratings."""
     names = {"users": split.users, "items": split.items}
-    return Model.of(kind, params, split.everything, scale=split.scale, **names)
+    return Model.build(kind, params, split.everything, scale=split.scale, **names)
 
 
 def epochs(ratings: RatingMatrix, scale: RatingScale, *, n_hidden: int) -> Iterator[None]:
     """Learn with the defaults for ever, an epoch a step; nothing is evaluated."""
     asked: dict[str, object] = {"n_hidden": n_hidden, "epochs": 10_000}
-    hyper, _ = suited("joint_rbm", Shape.of(ratings, scale.n_all_levels), asked)
+    hyper, _ = resolve_hyperparameters(
+        "joint_rbm", DataShape.from_ratings(ratings, scale.n_all_levels), asked
+    )
     nothing = ratings.select(np.zeros(ratings.n_ratings, bool))
     data = TrainingData(ratings, nothing, np.array(scale.values))
     rng = np.random.default_rng(0)
@@ -111,7 +115,9 @@ def epochs(ratings: RatingMatrix, scale: RatingScale, *, n_hidden: int) -> Itera
         yield
 
 
-def fitted_once(ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind) -> Folded:
+def fitted_once(
+    ratings: RatingMatrix, scale: RatingScale, *, seed: int, kind: ModelKind
+) -> FoldedUsers:
     """Fit, or take the fit that another row of the same table has had made."""
     arrays = (ratings.indptr, ratings.items, ratings.levels)
     key = (*(sha256(array.tobytes()).hexdigest() for array in arrays), seed, kind)
@@ -150,7 +156,7 @@ def couplings_alone(ratings: RatingMatrix, scale: RatingScale, *, seed: int) -> 
     return Peer(scores)
 
 
-def _scores(folded: Folded) -> Scores:
+def _scores(folded: FoldedUsers) -> Scores:
     return lambda users: np.stack([folded.scores(user) for user in users.tolist()])
 
 

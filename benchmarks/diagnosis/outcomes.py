@@ -72,7 +72,7 @@ def outcome(case: Case) -> Outcome:
     told = told_of(case)
     run = run_of(case, told)
     found = diagnose(run)
-    rules = sagemaker.fired(told["rows"], diverged=run.spoilt_at is not None)
+    rules = sagemaker.fired(told["rows"], diverged=run.non_finite_at is not None)
     codes, severities = tuple(one.code for one in found), tuple(one.severity for one in found)
     if case.fault is None:
         return Outcome(case, codes, severities, tuple(rules))
@@ -96,13 +96,13 @@ def piloted(case: Case, told: Told) -> tuple[Told, dict[str, Any]]:
     tried: list[tuple[autopilot.Tried, bool]] = []
     for _ in range(autopilot.MOST_TRIES):
         run = run_of(case, told, changes)
-        change = autopilot.next_change(diagnose(run), autopilot.not_again(tried))
+        change = autopilot.next_change(diagnose(run), autopilot.changes_to_skip(tried))
         if change is None:
             break
         asked = {**changes, change.hyperparameter: change.to}
         next_told = told_of(case, asked, before=run)
         changed = run_of(case, next_told, asked)
-        epoch = autopilot.compared_at(changed.hyper or run.usual, run)
+        epoch = autopilot.comparison_epoch(changed.hyper or run.usual, run)
         kept = autopilot.is_better(changed, run, epoch=epoch)
         tried.append(((change.hyperparameter, change.to), kept))
         if kept:

@@ -13,7 +13,7 @@ from benchmarks.data import data_set
 from benchmarks.diagnosis.bank import EPOCHS, Case
 from benchmarks.diagnosis.faults import as_begun
 from recsvc.errors import Diverged
-from recsvc.rbm.auto_hyperparameters import Shape, suited
+from recsvc.rbm.auto_hyperparameters import DataShape, resolve_hyperparameters
 from recsvc.rbm.data_profile import profile
 from recsvc.rbm.data_profile.exclusions import exclude_suspect_ratings, snapshots_by_exclusion
 from recsvc.rbm.diagnosis import RunRecord
@@ -62,8 +62,8 @@ def run_of(case: Case, told: Told, changes: dict[str, Any] | None = None) -> Run
     """Give what is diagnosed of a case, trained with these changes."""
     hyper = Hyperparameters(**told["hyper"])
     ratings, scale = given(case, changes or {})
-    shape = Shape(len(ratings.users), len(ratings.items), ratings.values.size, scale.n_levels)
-    run = RunRecord.of(
+    shape = DataShape(len(ratings.users), len(ratings.items), ratings.values.size, scale.n_levels)
+    run = RunRecord.from_rows(
         told["rows"],
         diverged_at=told["diverged_at"],
         model_kind=case.kind,
@@ -92,7 +92,9 @@ def trained(case: Case, changes: dict[str, Any], before: RunRecord | None) -> To
     fault, (ratings, scale) = case.fault, given(case, changes)
     remarks = {one.code: one.share for one in profile(ratings).remarks}
     learn, validation = split(ratings.matrix(scale), ratings, case.seed)
-    hyper, _ = suited(case.kind, Shape.of(learn, scale.n_levels), asked_of(case, changes))
+    hyper, _ = resolve_hyperparameters(
+        case.kind, DataShape.from_ratings(learn, scale.n_levels), asked_of(case, changes)
+    )
     first = first_params(case, learn, scale.n_levels, hyper, changes)
     if fault is not None and fault.leaks:
         leaked = np.random.default_rng(case.seed).random(validation.n_ratings) < case.strength
@@ -118,7 +120,7 @@ def followed(
     state, frozen = TrainerState.initial(first), None
     if case.fault is not None and case.fault.frozen:
         frozen = first.weights.copy()
-    compared_at = autopilot.compared_at(hyper, before) if before is not None else None
+    compared_at = autopilot.comparison_epoch(hyper, before) if before is not None else None
     try:
         for report, reached in train(
             data, hyper, seed=case.seed, state=state, model_kind=case.kind
@@ -128,7 +130,7 @@ def followed(
             if frozen is not None:
                 state.params.weights[...] = frozen
             if before is not None and report.epoch == compared_at:
-                now = RunRecord.of(rows, hyper=hyper, model_kind=case.kind)
+                now = RunRecord.from_rows(rows, hyper=hyper, model_kind=case.kind)
                 if not autopilot.is_better(now, before, epoch=report.epoch):
                     break
     except Diverged as error:

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from recsvc.rbm.auto_hyperparameters import Shape
+from recsvc.rbm.auto_hyperparameters import DataShape
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.machines.couplings import MAX_ITEMS
 from recsvc.rbm.model_kind import MACHINES, ModelKind
@@ -36,7 +36,7 @@ ENSEMBLE_EPOCHS = 12  # with few ratings more are allowed, but patience ends soo
 ENSEMBLE_OPERATIONS = 440.0  # for a rating and a hidden unit, in products of equal duration
 
 
-def estimate_bytes(shape: Shape, model_kind: ModelKind, hyper: Hyperparameters) -> int:
+def estimate_bytes(shape: DataShape, model_kind: ModelKind, hyper: Hyperparameters) -> int:
     """Estimate the largest resident memory of a training job."""
     n_users, n_items, n_ratings, n_levels = shape
     machine = MACHINES[model_kind]
@@ -62,7 +62,7 @@ def estimate_bytes(shape: Shape, model_kind: ModelKind, hyper: Hyperparameters) 
     )
 
 
-def _ensemble_bytes(shape: Shape, hyper: Hyperparameters) -> int:
+def _ensemble_bytes(shape: DataShape, hyper: Hyperparameters) -> int:
     """Estimate the memory of the rating ensemble."""
     n_users, n_items, n_ratings, n_levels = shape
     if hyper.rating_epochs == 0 or not fits_memory(n_users, n_items, n_levels):
@@ -87,7 +87,7 @@ def measure_product_rate() -> float:
 
 
 def estimate_seconds(
-    shape: Shape, model_kind: ModelKind, hyper: Hyperparameters, *, rate: float
+    shape: DataShape, model_kind: ModelKind, hyper: Hyperparameters, *, rate: float
 ) -> float:
     """Estimate the seconds of a whole job that runs all its epochs.
 
@@ -102,7 +102,7 @@ def estimate_seconds(
     return fixed + 2 * hyper.epochs * epoch + _ensemble_seconds(shape, hyper, rate)
 
 
-def _ensemble_seconds(shape: Shape, hyper: Hyperparameters, rate: float) -> float:
+def _ensemble_seconds(shape: DataShape, hyper: Hyperparameters, rate: float) -> float:
     """Estimate the seconds of the two predictors of the rating ensemble, by user and by item."""
     n_users, n_items, n_ratings, n_levels = shape
     if hyper.rating_epochs == 0 or not fits_memory(n_users, n_items, n_levels):

@@ -17,7 +17,7 @@ ENOUGH_PAIRS, MOST_PAIRS = 7_500, 30_000
 MOST_BATCHES = 100
 
 
-class Shape(NamedTuple):
+class DataShape(NamedTuple):
     """How much there is to learn from; of interactions as of ratings.
 
     n_levels  those of interactions included
@@ -29,7 +29,7 @@ class Shape(NamedTuple):
     n_levels: int
 
     @classmethod
-    def of(cls, ratings: RatingMatrix, n_levels: int) -> "Shape":
+    def from_ratings(cls, ratings: RatingMatrix, n_levels: int) -> "DataShape":
         """Measure a matrix whose rows are users."""
         return cls(ratings.n_users, ratings.n_items, ratings.n_ratings, n_levels)
 
@@ -45,27 +45,29 @@ class Choice(NamedTuple):
     because: str
 
 
-def choices(model_kind: ModelKind, shape: Shape) -> dict[str, Choice]:
+def choices_from_data(model_kind: ModelKind, shape: DataShape) -> dict[str, Choice]:
     """Give what the data's shape decides, by hyperparameter."""
     names = MACHINES[model_kind].hyperparameters_from_data
     return {name: RULES[name](model_kind, shape) for name in names}
 
 
-def suited(
-    model_kind: ModelKind, shape: Shape, asked: dict[str, object]
+def resolve_hyperparameters(
+    model_kind: ModelKind, shape: DataShape, asked: dict[str, object]
 ) -> tuple[Hyperparameters, dict[str, Choice]]:
     """Give all hyperparameters, and those that were chosen: what was asked for is not among them.
 
     Raises UnknownHyperparameter or InvalidHyperparameter, naming the field.
     """
     chosen = {
-        name: choice for name, choice in choices(model_kind, shape).items() if name not in asked
+        name: choice
+        for name, choice in choices_from_data(model_kind, shape).items()
+        if name not in asked
     }
     values = {name: choice.value for name, choice in chosen.items()}
-    return Hyperparameters.chosen(model_kind, {**values, **asked}), chosen
+    return Hyperparameters.from_changes(model_kind, {**values, **asked}), chosen
 
 
-def _batch_size(model_kind: ModelKind, shape: Shape) -> Choice:
+def _batch_size(model_kind: ModelKind, shape: DataShape) -> Choice:
     """Momentum and decay of a masked machine touch all weights once a batch."""
     n_cases, cases = shape.n_users, "users"
     if MACHINES[model_kind].cases_are_items:
@@ -77,7 +79,7 @@ def _batch_size(model_kind: ModelKind, shape: Shape) -> Choice:
     return Choice(size, f"{n_cases:,} {cases} are taken in {MOST_BATCHES} batches an epoch")
 
 
-def _n_hidden(_: ModelKind, shape: Shape) -> Choice:
+def _n_hidden(_: ModelKind, shape: DataShape) -> Choice:
     of_item, of_user = (shape.n_ratings / max(1, n) for n in (shape.n_items, shape.n_users))
     told = f"{of_item:.0f} ratings an item and {of_user:.0f} a user"
     if min(of_item, of_user) >= ENOUGH_RATINGS:
@@ -85,7 +87,7 @@ def _n_hidden(_: ModelKind, shape: Shape) -> Choice:
     return Choice(100, f"{told} are too few for more hidden units")
 
 
-def _epochs(_: ModelKind, shape: Shape) -> Choice:
+def _epochs(_: ModelKind, shape: DataShape) -> Choice:
     if shape.n_users < FEW_USERS:
         return Choice(24, f"{shape.n_users:,} users make few steps an epoch")
     if shape.n_users > MANY_USERS:
@@ -93,7 +95,7 @@ def _epochs(_: ModelKind, shape: Shape) -> Choice:
     return Choice(14, f"{shape.n_users:,} users make enough steps an epoch")
 
 
-def _candidates(_: ModelKind, shape: Shape) -> Choice:
+def _candidates(_: ModelKind, shape: DataShape) -> Choice:
     """Popular items make up most of the partition sum: half of all items tell it as well."""
     n_levels = max(1, shape.n_levels)
     wanted = max(ENOUGH_PAIRS / n_levels, ENOUGH_OF_ALL * shape.n_items)
@@ -104,7 +106,7 @@ def _candidates(_: ModelKind, shape: Shape) -> Choice:
     return Choice(most, f"{told} are weighed by a sample in which popular ones are likelier")
 
 
-RULES: dict[str, Callable[[ModelKind, Shape], Choice]] = {
+RULES: dict[str, Callable[[ModelKind, DataShape], Choice]] = {
     "batch_size": _batch_size,
     "n_hidden": _n_hidden,
     "epochs": _epochs,

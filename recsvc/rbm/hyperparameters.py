@@ -108,7 +108,7 @@ class Hyperparameters:
         return cls(**MACHINES[model_kind].defaults)
 
     @classmethod
-    def chosen(cls, model_kind: ModelKind, changes: dict[str, Any]) -> "Hyperparameters":
+    def from_changes(cls, model_kind: ModelKind, changes: dict[str, Any]) -> "Hyperparameters":
         """Give the defaults with some changes.
 
         Raises UnknownHyperparameter or InvalidHyperparameter, naming the field.
@@ -117,10 +117,10 @@ class Hyperparameters:
         for name in changes:
             if name not in known:
                 raise UnknownHyperparameter(name, known)
-        return dataclasses.replace(cls.defaults(model_kind), **cls.typed(changes))
+        return dataclasses.replace(cls.defaults(model_kind), **cls.coerce_counts(changes))
 
     @classmethod
-    def typed(cls, changes: Mapping[str, Any]) -> dict[str, Any]:
+    def coerce_counts(cls, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Give values of hyperparameters that are counts as whole numbers, all others as they are.
 
         25.0 is 25 then; a half stays, and is refused where it is used.

@@ -47,7 +47,7 @@ class Model:
     raters: RatingEnsemble | None = None
 
     @classmethod
-    def of(
+    def build(
         cls,
         model_kind: ModelKind,
         params: Params,
@@ -64,7 +64,7 @@ class Model:
         predictor = functions.predictor(params, scale.n_levels)
         case_hidden = np.empty((0, params.hidden_bias.size), dtype=np.float32)
         if MACHINES[model_kind].cases_are_items and isinstance(predictor, Predictor):
-            hidden = functions.hidden_probabilities(params, ratings.transposed())
+            hidden = functions.hidden_probabilities(params, ratings.transpose())
             case_hidden = predictor.fitted(hidden)
         return cls(
             model_kind,
@@ -96,7 +96,7 @@ class Model:
         return np.sqrt(self.item_counts)
 
     @cached_property
-    def liked_bounds(self) -> tuple[Doubles, Doubles]:
+    def list_score_bounds(self) -> tuple[Doubles, Doubles]:
         """Of a joint_rbm: see `joint.field_bounds`."""
         return joint.field_bounds(self.params, self.scale.first_liked)
 

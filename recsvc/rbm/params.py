@@ -107,10 +107,10 @@ def base_rates(ratings: RatingMatrix, n_levels: int) -> Doubles:
     A global share counts every level at least once, so that none is zero.
     """
     counts = ratings.level_counts(n_levels)
-    return smoothed_shares(counts, counts.sum(axis=0))
+    return smooth_shares(counts, counts.sum(axis=0))
 
 
-def smoothed_shares(counts: Ints, everywhere: Ints) -> Doubles:
+def smooth_shares(counts: Ints, everywhere: Ints) -> Doubles:
     """Turn counts of levels into shares, as if each item had one more rating by the global shares.
 
     counts      (n_items, n_levels)

@@ -7,7 +7,7 @@ import numpy as np
 from recsvc.rbm import checkpoint, evaluation
 from recsvc.rbm.hyperparameters import Hyperparameters, Objective
 from recsvc.rbm.inference import explanations, scoring, top_n
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from recsvc.rbm.machines.functions import machine_functions
@@ -45,15 +45,15 @@ def compile_answer_kernels() -> None:
     """
     ratings = _some_ratings()
     for model_kind in MACHINES:
-        cases = ratings.transposed() if MACHINES[model_kind].cases_are_items else ratings
+        cases = ratings.transpose() if MACHINES[model_kind].cases_are_items else ratings
         hyper, rng = Hyperparameters(n_hidden=2), np.random.default_rng(0)
         params = machine_functions(model_kind).initial_params(cases, SCALE.n_levels, hyper, rng=rng)
-        model = _model(model_kind, params, ratings, _unlearned_couplings())
-        for either in (model, dataclasses.replace(model, raters=_untrained_raters(ratings))):
-            _ask(checkpoint.read_model(checkpoint.write_model(either)), ratings)
+        model = _model(model_kind, params, ratings, _some_couplings())
+        for either in (model, dataclasses.replace(model, raters=_initial_ensemble(ratings))):
+            _answer_requests(checkpoint.read_model(checkpoint.write_model(either)), ratings)
 
 
-def _unlearned_couplings() -> Couplings:
+def _some_couplings() -> Couplings:
     """Return one coupling of each item."""
     return Couplings(
         np.arange(N_ITEMS + 1),
@@ -62,7 +62,7 @@ def _unlearned_couplings() -> Couplings:
     )
 
 
-def _untrained_raters(ratings: RatingMatrix) -> RatingEnsemble:
+def _initial_ensemble(ratings: RatingMatrix) -> RatingEnsemble:
     """Return raters with the types of trained ones."""
     by_user, by_item = (
         RatingPredictor.of(
@@ -73,7 +73,7 @@ def _untrained_raters(ratings: RatingMatrix) -> RatingEnsemble:
                 rng=np.random.default_rng(0),
             )
         )
-        for cases in (ratings, ratings.transposed())
+        for cases in (ratings, ratings.transpose())
     )
     width = by_item.predictor.expm1_weights.shape[2]
     return RatingEnsemble(
@@ -105,7 +105,7 @@ def _use_once(
     hyper = Hyperparameters(n_hidden=2, epochs=1, warm_up_epochs=0, objective=objective)
     matrices = ratings, held_out
     if MACHINES[model_kind].cases_are_items:
-        matrices = ratings.transposed(), held_out.transposed()
+        matrices = ratings.transpose(), held_out.transpose()
     data = TrainingData(*matrices, np.array(SCALE.values))
     rng = np.random.default_rng(0)
     params = machine_functions(model_kind).initial_params(
@@ -119,22 +119,22 @@ def _use_once(
     for either in (model, _with_raters(model, ratings, held_out)):
         # The arrays of a mapped model are read-only, which is another type to the compiler.
         for one in (either, checkpoint.read_model(checkpoint.write_model(either))):
-            folded = Folded.of(one, ratings)
+            folded = FoldedUsers.from_ratings(one, ratings)
             evaluation.model_metrics(folded, ratings, held_out, np.arange(N_USERS))
-            _ask(one, ratings)
+            _answer_requests(one, ratings)
     masked.free_energy(params, data.train, masked.hidden_inputs(params, data.train))
 
 
 def _model(
     model_kind: ModelKind, params: Params, ratings: RatingMatrix, couplings: Couplings
 ) -> Model:
-    return Model.of(
+    return Model.build(
         model_kind,
         params,
         ratings,
         scale=SCALE,
-        users=_numbered("u", N_USERS),
-        items=_numbered("i", N_ITEMS),
+        users=_vocabulary("u", N_USERS),
+        items=_vocabulary("i", N_ITEMS),
         couplings=couplings,
         coupling_scale=0.5,
     )
@@ -151,13 +151,13 @@ def _with_raters(model: Model, ratings: RatingMatrix, held_out: RatingMatrix) ->
     return dataclasses.replace(model, raters=made)
 
 
-def _ask(model: Model, ratings: RatingMatrix) -> None:
+def _answer_requests(model: Model, ratings: RatingMatrix) -> None:
     """Predict, recommend and explain."""
     hidden = scoring.fold_in(model, *ratings.row(0)) if not model.machine.cases_are_items else None
     scoring.level_probabilities(model, model.all_items, hidden=hidden, user=0)
     if model.raters is not None:
         items, levels = ratings.row(0)
-        scoring.rated_probabilities(
+        scoring.ensemble_probabilities(
             model.raters, model.all_items, user=0, rated=items, levels=levels
         )
     nothing = np.zeros(N_ITEMS, dtype=np.bool_)
@@ -167,7 +167,7 @@ def _ask(model: Model, ratings: RatingMatrix) -> None:
     explanations.strongest(reasons[:, 0], 1, left_out=model.all_items[:1])
 
 
-def _numbered(prefix: str, n: int) -> Vocabulary:
+def _vocabulary(prefix: str, n: int) -> Vocabulary:
     return Vocabulary([f"{prefix}{number}" for number in range(n)])
 
 

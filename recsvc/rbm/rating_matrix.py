@@ -70,11 +70,11 @@ class RatingMatrix:
         before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
         return RatingMatrix(before[self.indptr], self.items[kept], self.levels[kept], self.n_items)
 
-    def rated(self, scale: RatingScale) -> "RatingMatrix":
+    def without_interactions(self, scale: RatingScale) -> "RatingMatrix":
         """Leave out the interactions; the shape stays."""
         return self.select(self.levels < scale.n_levels) if scale.events else self
 
-    def transposed(self) -> "RatingMatrix":
+    def transpose(self) -> "RatingMatrix":
         """Let items be the rows and users the columns: what an item-oriented machine trains on."""
         return RatingMatrix.build(
             self.items, self.users(), self.levels, shape=(self.n_items, self.n_users)

@@ -76,7 +76,7 @@ class RatingScale:
         distinct = np.unique(values)
         if distinct.size <= MAX_DISTINCT_VALUES:
             return cls(tuple(distinct.tolist()))
-        edges = edges_of(values, distinct, scaling)
+        edges = bin_edges(values, distinct, scaling)
         bins = np.searchsorted(edges, values, side="right")
         least = np.append(distinct[0], edges)
         greatest = np.append(distinct[np.searchsorted(distinct, edges) - 1], distinct[-1])
@@ -131,7 +131,7 @@ class RatingScale:
         return ", ".join(filter(None, (ratings, *self.events)))
 
 
-def edges_of(values: Doubles, distinct: Doubles, scaling: Scaling) -> Doubles:
+def bin_edges(values: Doubles, distinct: Doubles, scaling: Scaling) -> Doubles:
     """Give the values at which the bins after the first begin, at most nine; no bin is empty.
 
     quantiles   bins of about equal counts
@@ -145,14 +145,14 @@ def edges_of(values: Doubles, distinct: Doubles, scaling: Scaling) -> Doubles:
         edges = np.quantile(values, shares, method="higher")
     else:
         measured = _logarithms(distinct) if scaling == "logarithms" else distinct
-        borders = _between(float(measured[0]), float(measured[-1]))
+        borders = _equal_borders(float(measured[0]), float(measured[-1]))
         edges = distinct[np.searchsorted(measured, borders)]
     edges = np.unique(edges)
     above_least = edges[edges > distinct[0]]
     return above_least if above_least.size else distinct[1:2]
 
 
-def _between(low: float, high: float) -> Doubles:
+def _equal_borders(low: float, high: float) -> Doubles:
     """Give the nine borders of ten equal stretches; twice the largest number is none."""
     shares = np.arange(1, N_BINS) / N_BINS
     borders: Doubles = np.clip(low * (1.0 - shares) + high * shares, low, high)

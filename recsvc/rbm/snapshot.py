@@ -39,7 +39,7 @@ class Snapshot:
         Of an item that a user has rated the rating counts, of any other the last of the types:
         a purchase says more than a view.
         """
-        kept = self._unrated_events()
+        kept = self._events_without_rating()
         levels = np.array([scale.event_level(name) for name in EVENT_TYPES])[self.event_types[kept]]
         known = levels != NO_LEVEL
         return RatingMatrix.build(
@@ -51,10 +51,10 @@ class Snapshot:
 
     def events(self) -> tuple[str, ...]:
         """Give the types that say most of some item that its user has not rated."""
-        present = np.unique(self.event_types[self._unrated_events()])
+        present = np.unique(self.event_types[self._events_without_rating()])
         return tuple(EVENT_TYPES[number] for number in present.tolist())
 
-    def _unrated_events(self) -> NDArray[np.bool_]:
+    def _events_without_rating(self) -> NDArray[np.bool_]:
         """Tell which interactions are the last of their user and item, who gave no rating."""
         n_items = len(self.items)
         pairs = self.event_users.astype(np.int64) * n_items + self.event_items

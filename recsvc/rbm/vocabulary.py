@@ -21,7 +21,7 @@ class Vocabulary:
         self.ids = tuple(sorted_ids)
 
     @classmethod
-    def of(cls, ids: Iterable[str]) -> "Vocabulary":
+    def from_ids(cls, ids: Iterable[str]) -> "Vocabulary":
         """Number the distinct ones of these ids."""
         return cls(sorted(set(ids)))
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, cast
 
 from recsvc.rbm import auto_hyperparameters
-from recsvc.rbm.auto_hyperparameters import Choice, Shape
+from recsvc.rbm.auto_hyperparameters import Choice, DataShape
 from recsvc.rbm.diagnosis import Change
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import MACHINES, ModelKind
@@ -60,16 +60,20 @@ class TrainingSpec:
             )
         if (kind := by_name.get("model_kind")) is not None:
             return replace(self, model_kind=cast(ModelKind, kind), hyperparameters={})
-        typed = Hyperparameters.typed({**self.hyperparameters, **by_name})
+        typed = Hyperparameters.coerce_counts({**self.hyperparameters, **by_name})
         return replace(self, hyperparameters=typed)
 
     def all_hyperparameters(self) -> Hyperparameters:
         """Return all hyperparameters. Raises UnknownHyperparameter, InvalidHyperparameter."""
-        return Hyperparameters.chosen(self.model_kind, self.hyperparameters)
+        return Hyperparameters.from_changes(self.model_kind, self.hyperparameters)
 
-    def resolve_hyperparameters(self, shape: Shape) -> tuple[Hyperparameters, dict[str, Choice]]:
+    def resolve_hyperparameters(
+        self, shape: DataShape
+    ) -> tuple[Hyperparameters, dict[str, Choice]]:
         """Return all hyperparameters for data of this shape, and those chosen from the shape."""
-        return auto_hyperparameters.suited(self.model_kind, shape, self.hyperparameters)
+        return auto_hyperparameters.resolve_hyperparameters(
+            self.model_kind, shape, self.hyperparameters
+        )
 
     def find_ignored(self) -> dict[str, list[ModelKind]]:
         """Return the requested hyperparameters without effect, with the kinds they apply to."""

@@ -3,7 +3,7 @@
 import pytest
 
 from recsvc.compute.estimates import estimate_bytes
-from recsvc.rbm.auto_hyperparameters import Shape
+from recsvc.rbm.auto_hyperparameters import DataShape
 from recsvc.rbm.hyperparameters import Hyperparameters
 
 MOVIELENS_1M = {"n_users": 6040, "n_items": 3706, "n_ratings": 1_000_209, "n_levels": 5}
@@ -11,7 +11,7 @@ MOVIELENS_1M = {"n_users": 6040, "n_items": 3706, "n_ratings": 1_000_209, "n_lev
 
 def needed(*, model_kind="user_rbm", n_hidden=100, **sizes) -> int:
     hyper = Hyperparameters(n_hidden=n_hidden)
-    return estimate_bytes(Shape(**{**MOVIELENS_1M, **sizes}), model_kind, hyper)
+    return estimate_bytes(DataShape(**{**MOVIELENS_1M, **sizes}), model_kind, hyper)
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])

@@ -114,7 +114,7 @@ def learn(
     **hyper: object,
 ) -> list:
     """Train to the end: every (report, state); `params` and `velocity` are the trainer's own."""
-    chosen = Hyperparameters.chosen(model_kind, hyper)
+    chosen = Hyperparameters.from_changes(model_kind, hyper)
     if validation is None:
         validation = ratings.select(np.zeros(ratings.n_ratings, bool))
     if state is None:
@@ -142,7 +142,7 @@ def movielens_1m(folder: Path) -> RatingMatrix:
 
 def learn_joint(ratings: RatingMatrix, *, seed: int = 0, state=None, **changes):
     """Let a joint machine learn; one of seven hidden units, if nothing else is said."""
-    hyper = Hyperparameters.chosen("joint_rbm", {"n_hidden": 7, **changes})
+    hyper = Hyperparameters.from_changes("joint_rbm", {"n_hidden": 7, **changes})
     if state is None:
         rng = np.random.default_rng(seed)
         state = TrainerState.initial(joint.initial_params(ratings, 5, hyper, rng=rng))
@@ -162,4 +162,4 @@ def model_of(model_kind: str, params: Params, ratings: RatingMatrix, **more) -> 
         for n in (ratings.n_users, ratings.n_items)
     )
     scale = RatingScale((1.0, 2.0, 3.0, 4.0, 5.0))
-    return Model.of(model_kind, params, ratings, scale=scale, users=users, items=items, **more)
+    return Model.build(model_kind, params, ratings, scale=scale, users=users, items=items, **more)

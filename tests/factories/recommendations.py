@@ -41,7 +41,7 @@ def answering(kind="user_rbm", *changed: CatalogueRow, scale: RatingScale = SCAL
     )
     rated = ratings()
     rated = replace(rated, levels=rated.levels % scale.n_all_levels)
-    model = Model.of(kind, params, rated, scale=scale, users=USERS, items=ITEMS)
+    model = Model.build(kind, params, rated, scale=scale, users=USERS, items=ITEMS)
     rows = [row(number, id_, f"Title of {id_}") for number, id_ in enumerate(ITEMS.ids)]
     return Answering(1, 1, model, Catalogue(model, [*rows, *changed]))
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from recsvc.rbm import checkpoint, evaluation, kernels
 from recsvc.rbm.inference import explanations, scoring, top_n
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.kernels import rating_ensemble
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.couplings import Neighbourhoods
@@ -95,7 +95,7 @@ def trained(kind: str, n_hidden: int, *, objective: str = "conditional") -> Resu
     train, held_out = TRAIN, HELD_OUT
     more = {"objective": objective, "candidates": 25} if kind == "joint_rbm" else {}
     if kind == "item_rbm":
-        train, held_out = train.transposed(), held_out.transposed()
+        train, held_out = train.transpose(), held_out.transpose()
     curve = learn(
         train, validation=held_out, model_kind=kind, n_hidden=n_hidden, epochs=2, batch_size=8,
         final_cd_steps=2, **more,
@@ -137,7 +137,7 @@ def answers_of(model: Model) -> Results:
     effects = explanations.effects(model, items, levels, model.all_items)
     yield "effects", effects
     yield "strongest", explanations.strongest(effects[:, 0], 3, left_out=model.all_items[:1])
-    folded = Folded.of(model, TRAIN)
+    folded = FoldedUsers.from_ratings(model, TRAIN)
     yield "folded", folded.hidden
     yield "shares", folded.level_probabilities(TRAIN.users(), TRAIN.items)
     yield "figures", evaluation.model_metrics(folded, TRAIN, HELD_OUT, np.arange(N_USERS))
@@ -151,7 +151,9 @@ def rated() -> Results:
         yield f"raters {side}", list(getattr(made, side).params.arrays().values())
     yield (
         "raters predictions",
-        scoring.rated_probabilities(made, np.arange(N_ITEMS), user=3, rated=items, levels=levels),
+        scoring.ensemble_probabilities(
+            made, np.arange(N_ITEMS), user=3, rated=items, levels=levels
+        ),
     )
 
 

@@ -3,25 +3,25 @@
 import pytest
 
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
-from recsvc.rbm.auto_hyperparameters import Shape, choices, suited
+from recsvc.rbm.auto_hyperparameters import DataShape, choices_from_data, resolve_hyperparameters
 from recsvc.rbm.hyperparameters import Hyperparameters
 
-ML_1M = Shape(6_040, 3_706, 1_000_209, 5)
-SPARSE = Shape(16_554, 10_506, 100_000, 11)
-GOODBOOKS = Shape(53_424, 10_000, 979_478, 5)
-TINY = Shape(12, 12, 120, 2)
-HUGE = Shape(1_000_000, 1_000_000, 10_000_000, 5)
-SHAPES = (ML_1M, SPARSE, TINY, HUGE, Shape(0, 0, 0, 0))
+ML_1M = DataShape(6_040, 3_706, 1_000_209, 5)
+SPARSE = DataShape(16_554, 10_506, 100_000, 11)
+GOODBOOKS = DataShape(53_424, 10_000, 979_478, 5)
+TINY = DataShape(12, 12, 120, 2)
+HUGE = DataShape(1_000_000, 1_000_000, 10_000_000, 5)
+SHAPES = (ML_1M, SPARSE, TINY, HUGE, DataShape(0, 0, 0, 0))
 
 
 def chosen(kind, shape, **asked):
-    return suited(kind, shape, asked)[0]
+    return resolve_hyperparameters(kind, shape, asked)[0]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
 def test_any_shape_gets_hyperparameters_that_are_allowed_and_a_reason_for_each(kind, shape):
-    hyper, made = suited(kind, shape, {})
+    hyper, made = resolve_hyperparameters(kind, shape, {})
 
     assert isinstance(hyper, Hyperparameters)
     for name, choice in made.items():
@@ -42,7 +42,7 @@ def test_few_users_get_more_epochs_and_many_fewer():
 
 @pytest.mark.parametrize(("kind", "cases"), [("user_rbm", "users"), ("item_rbm", "items")])
 def test_many_cases_are_taken_in_larger_batches(kind, cases):
-    hyper, made = suited(kind, HUGE, {})
+    hyper, made = resolve_hyperparameters(kind, HUGE, {})
 
     assert hyper.batch_size * 100 >= 1_000_000
     assert f"1,000,000 {cases}" in made["batch_size"].because
@@ -55,11 +55,11 @@ def test_what_a_batch_is_told_from_does_not_grow_with_levels_or_catalogue():
 
 
 def test_a_machine_that_only_rates_has_its_own_size_and_length():
-    assert choices("user_rbm", ML_1M).keys() == {"batch_size"}
+    assert choices_from_data("user_rbm", ML_1M).keys() == {"batch_size"}
 
 
 def test_what_is_asked_for_stands_and_is_no_choice():
-    hyper, made = suited("joint_rbm", ML_1M, {"n_hidden": 7.0, "epochs": 3})
+    hyper, made = resolve_hyperparameters("joint_rbm", ML_1M, {"n_hidden": 7.0, "epochs": 3})
 
     assert (hyper.n_hidden, hyper.epochs) == (7, 3)
     assert made.keys() == {"candidates"}
@@ -67,6 +67,6 @@ def test_what_is_asked_for_stands_and_is_no_choice():
 
 def test_what_is_not_known_or_allowed_is_refused_by_name():
     with pytest.raises(UnknownHyperparameter, match="n_hiden"):
-        suited("joint_rbm", ML_1M, {"n_hiden": 3})
+        resolve_hyperparameters("joint_rbm", ML_1M, {"n_hiden": 3})
     with pytest.raises(InvalidHyperparameter, match="epochs"):
-        suited("joint_rbm", ML_1M, {"epochs": 0})
+        resolve_hyperparameters("joint_rbm", ML_1M, {"epochs": 0})

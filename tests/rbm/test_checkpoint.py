@@ -32,13 +32,13 @@ def state(rng):
 @pytest.fixture(params=["user_rbm", "item_rbm"])
 def model(request, rng, ratings):
     n_visible = ratings.n_items if request.param == "user_rbm" else ratings.n_users
-    return Model.of(
+    return Model.build(
         request.param,
         random_params(rng, n_items=n_visible),
         ratings,
         scale=RatingScale((0.1 + 0.2, 1, 2, 3, 4), (0.5, 1.5, 2.5, 3.5)),
-        users=Vocabulary.of([*NAMES, "u", "v"]),
-        items=Vocabulary.of(NAMES[1:]),
+        users=Vocabulary.from_ids([*NAMES, "u", "v"]),
+        items=Vocabulary.from_ids(NAMES[1:]),
     )
 
 
@@ -85,7 +85,7 @@ def test_training_goes_on_from_a_checkpoint_to_the_same_bits(ratings, stop):
     hyper = {"n_hidden": 6, "epochs": 5, "batch_size": 4}
     whole = learn(ratings, validation=ratings, **hyper)
     data = TrainingData(ratings, ratings, STARS)
-    chosen = Hyperparameters.chosen("user_rbm", hyper)
+    chosen = Hyperparameters.from_changes("user_rbm", hyper)
     start = learn(ratings, validation=ratings, **{**hyper, "epochs": 1})[0][1].best_params
     start, kind = TrainerState.initial(start), "user_rbm"
     run = train(data, chosen, seed=0, state=start, model_kind=kind)
@@ -149,7 +149,7 @@ def test_the_same_model_gives_the_same_bytes(model, state):
 @settings(max_examples=50, deadline=None)
 @given(st.lists(ids), st.lists(ids))
 def test_a_snapshot_keeps_any_ids_and_values(user_ids, item_ids):
-    users, items = Vocabulary.of(user_ids), Vocabulary.of(item_ids)
+    users, items = Vocabulary.from_ids(user_ids), Vocabulary.from_ids(item_ids)
     pairs = min(len(users), len(items))
     numbers = np.arange(pairs, dtype=np.int32)
     snapshot = Snapshot(users, items, numbers, numbers[::-1].copy(), numbers / 3)

@@ -12,7 +12,7 @@ from tests.factories.machines import random_params, random_ratings, ratings_of
 
 def test_an_unknown_hyperparameter_is_refused_by_name_with_the_known_ones():
     with pytest.raises(UnknownHyperparameter, match="'n_hiden'") as caught:
-        Hyperparameters.chosen("user_rbm", {"n_hidden": 8, "n_hiden": 8})
+        Hyperparameters.from_changes("user_rbm", {"n_hidden": 8, "n_hiden": 8})
 
     assert caught.value.facts["field"] == "hyperparameters.n_hiden"
     assert "n_hidden" in caught.value.facts["known"]
@@ -43,7 +43,7 @@ def test_an_unknown_hyperparameter_is_refused_by_name_with_the_known_ones():
 )
 def test_a_hyperparameter_out_of_bounds_names_field_value_and_what_is_allowed(name, value, allowed):
     with pytest.raises(InvalidHyperparameter) as caught:
-        Hyperparameters.chosen("item_rbm", {name: value})
+        Hyperparameters.from_changes("item_rbm", {name: value})
 
     assert str(caught.value).startswith(f"hyperparameters.{name} is {value!r}")
     assert allowed in str(caught.value)
@@ -51,7 +51,7 @@ def test_a_hyperparameter_out_of_bounds_names_field_value_and_what_is_allowed(na
 
 
 def test_whole_floats_are_taken_for_whole_numbers_as_json_may_send_them():
-    hyper = Hyperparameters.chosen("user_rbm", {"n_hidden": 50.0, "learning_rate": 1})
+    hyper = Hyperparameters.from_changes("user_rbm", {"n_hidden": 50.0, "learning_rate": 1})
 
     assert hyper.n_hidden == 50
     assert isinstance(hyper.n_hidden, int)
@@ -59,7 +59,9 @@ def test_whole_floats_are_taken_for_whole_numbers_as_json_may_send_them():
 
 
 def test_what_is_not_chosen_keeps_the_default_of_the_kind():
-    user, item = (Hyperparameters.chosen(kind, {"epochs": 3}) for kind in ("user_rbm", "item_rbm"))
+    user, item = (
+        Hyperparameters.from_changes(kind, {"epochs": 3}) for kind in ("user_rbm", "item_rbm")
+    )
 
     assert user.epochs == item.epochs == 3
     assert user == dataclasses.replace(Hyperparameters.defaults("user_rbm"), epochs=3)
@@ -68,9 +70,9 @@ def test_what_is_not_chosen_keeps_the_default_of_the_kind():
 
 
 def test_hyperparameters_come_back_from_their_dictionary():
-    hyper = Hyperparameters.chosen("item_rbm", {"initialisation": "glorot", "patience": 4})
+    hyper = Hyperparameters.from_changes("item_rbm", {"initialisation": "glorot", "patience": 4})
 
-    assert Hyperparameters.chosen("user_rbm", hyper.as_dict()) == hyper
+    assert Hyperparameters.from_changes("user_rbm", hyper.as_dict()) == hyper
 
 
 def test_normal_weights_have_the_deviation_asked_for(rng):

@@ -14,22 +14,22 @@ ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_si
 
 @given(st.lists(ids))
 def test_ids_are_numbered_by_code_point(given_ids):
-    vocabulary = Vocabulary.of(given_ids)
+    vocabulary = Vocabulary.from_ids(given_ids)
 
     assert list(vocabulary.ids) == sorted(set(given_ids))
     assert len(vocabulary) == len(set(given_ids))
     assert vocabulary.numbers(vocabulary.ids).tolist() == list(range(len(vocabulary)))
-    assert vocabulary == Vocabulary.of(reversed(given_ids))
+    assert vocabulary == Vocabulary.from_ids(reversed(given_ids))
 
 
 def test_code_points_order_ids_as_no_collation_would():
-    vocabulary = Vocabulary.of(["é", "z", "a", "Z", "10", "9", "ß", "ſ", "🜁", "￿"])
+    vocabulary = Vocabulary.from_ids(["é", "z", "a", "Z", "10", "9", "ß", "ſ", "🜁", "￿"])
 
     assert vocabulary.ids == ("10", "9", "Z", "a", "z", "ß", "é", "ſ", "￿", "🜁")
 
 
 def test_an_unknown_id_has_no_number():
-    vocabulary = Vocabulary.of(["a", "c"])
+    vocabulary = Vocabulary.from_ids(["a", "c"])
 
     assert vocabulary.number("c") == 1
     assert vocabulary.number("b") is None
@@ -265,10 +265,10 @@ def test_selected_ratings_stay_where_they_were(cells, data):
 
 @given(dense_ratings())
 def test_transposing_swaps_users_and_items(cells):
-    ratings = matrix(cells).transposed()
+    ratings = matrix(cells).transpose()
 
     np.testing.assert_array_equal(dense(ratings), cells.T)
-    np.testing.assert_array_equal(dense(ratings.transposed()), cells)
+    np.testing.assert_array_equal(dense(ratings.transpose()), cells)
 
 
 @given(dense_ratings())

@@ -21,7 +21,7 @@ def diagnose(run: RunRecord) -> list[Finding]:
     """
     found: list[Finding] = []
     for rule in rules():
-        applies = rule.after_divergence or run.spoilt_at is None
+        applies = rule.after_divergence or run.non_finite_at is None
         if applies and not (rule.is_fallback and _is_explained(found)):
             finding = rule.check(run)
             found += [finding] if finding is not None else []

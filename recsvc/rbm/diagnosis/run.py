@@ -45,7 +45,7 @@ class Series(NamedTuple):
         return int(self.epochs[0]), int(self.epochs[-1])
 
     @property
-    def learned(self) -> float:
+    def total_gain(self) -> float:
         """By which share the best is below the first."""
         return -above(self.values[1:].min(initial=np.inf), self.values[0])
 
@@ -59,7 +59,7 @@ class RunRecord:
     """What is diagnosed.
 
     columns      by name as `training.EpochReport` has them, finite epochs alone
-    spoilt_at    the first epoch with a figure, or a parameter, that was no finite number
+    non_finite_at  the first epoch with a figure, or a parameter, that was no finite number
     hyper        None of a curve from elsewhere that came without any
     sent         which of them came with a curve from elsewhere; the rest are defaults here, and
                  nobody knows what they were there. None: all are known
@@ -77,7 +77,7 @@ class RunRecord:
     """
 
     columns: Mapping[str, Series]
-    spoilt_at: int | None = None
+    non_finite_at: int | None = None
     hyper: Hyperparameters | None = None
     model_kind: ModelKind = "user_rbm"
     baselines: Mapping[str, Mapping[str, float | None]] | None = None
@@ -92,7 +92,7 @@ class RunRecord:
     loss_without: Mapping[str, float] | None = None
 
     @classmethod
-    def of(
+    def from_rows(
         cls,
         rows: Iterable[Mapping[str, float | None]],
         *,
@@ -107,20 +107,22 @@ class RunRecord:
     ) -> "RunRecord":
         """Read a curve, a row an epoch; a figure that was not measured is None or not there."""
         found: dict[str, list[tuple[float, float]]] = {}
-        spoilt_at = diverged_at
+        non_finite_at = diverged_at
         in_order = sorted(rows, key=_epoch)
         for row in in_order:
             measured = {name: figure for name, figure in row.items() if figure is not None}
             epoch = float(measured.pop("epoch"))
             if not all(map(isfinite, measured.values())):
-                spoilt_at = int(epoch) if spoilt_at is None else min(spoilt_at, int(epoch))
+                non_finite_at = (
+                    int(epoch) if non_finite_at is None else min(non_finite_at, int(epoch))
+                )
                 break
             for name, figure in measured.items():
                 found.setdefault(name, []).append((epoch, figure))
         columns = {name: _series(points) for name, points in found.items()}
         return cls(
             columns,
-            spoilt_at,
+            non_finite_at,
             hyper,
             model_kind,
             baselines,
@@ -178,10 +180,10 @@ class RunRecord:
 
         In a small shop an epoch has few steps, and a flat start as many more epochs.
         """
-        if self.makes_lists or (self.loss.values.size and self.loss.learned >= NOTHING_LEARNED):
+        if self.makes_lists or (self.loss.values.size and self.loss.total_gain >= NOTHING_LEARNED):
             return False
         last = self.flat_start
-        if self.hyper is not None and not self.is_from_elsewhere:
+        if self.hyper is not None and not self.is_external:
             last = max(last, min(self.hyper.epochs, longest_flat_start(self.hyper)) - 1)
         return self.last_epoch <= last
 
@@ -190,12 +192,12 @@ class RunRecord:
         return self.hyper is not None and (self.sent is None or self.sent >= set(names))
 
     @property
-    def is_from_elsewhere(self) -> bool:
+    def is_external(self) -> bool:
         """Tell whether its figures may have been measured in another way."""
         return self.hyper is None or self.sent is not None
 
     @property
-    def tells_nothing_yet(self) -> bool:
+    def is_too_early(self) -> bool:
         """Tell whether "healthy" would be said too soon: a few epochs, no loss, a flat start."""
         return self.n_epochs <= WARM_UP + 1 or not self.loss.values.size or self.may_be_flat
 
@@ -211,26 +213,26 @@ class RunRecord:
         """Give the defaults of the kind of machine."""
         return Hyperparameters.defaults(self.model_kind)
 
-    def begun_cold(self) -> Change | None:
+    def cold_start_change(self) -> Change | None:
         """Suggest first weights drawn at random, where they were an earlier version's."""
         return Change("warm_start", "true", "false") if self.began_warm else None
 
-    def as_usual(self, name: str) -> Change | None:
+    def default_change(self, name: str) -> Change | None:
         """Suggest a hyperparameter's default. None where it is not known, or is the default."""
         if self.hyper is None or not self.knows(name):
             return None
         before, to = getattr(self.hyper, name), getattr(self.usual, name)
         return Change(name, before, to) if before != to else None
 
-    def rescaled_rate(self, factor: float) -> Change | None:
+    def rate_change(self, factor: float) -> Change | None:
         """Suggest a learning rate: the usual one, where the present one is far off on that side."""
         if self.hyper is not None:
             off = self.usual.learning_rate / self.hyper.learning_rate
             if (off > FAR_OFF and factor > 1) or (off < 1 / FAR_OFF and factor < 1):
-                return self.as_usual("learning_rate")
-        return self.scaled("learning_rate", factor)
+                return self.default_change("learning_rate")
+        return self.scale_change("learning_rate", factor)
 
-    def scaled(self, name: str, factor: float) -> Change | None:
+    def scale_change(self, name: str, factor: float) -> Change | None:
         """Suggest a hyperparameter times a factor, or its default in place of 0, as far as allowed.
 
         None where it is not known, or already at its bound.

@@ -34,8 +34,12 @@ def baseline_metrics(
     Raises RatingsLeaked where a test rating is among the train ratings.
     """
     figures = {}
-    if scale.values and test.rated(scale).n_ratings:
-        figures = _rating_metrics(train.rated(scale), test.rated(scale), np.array(scale.values))
+    if scale.values and test.without_interactions(scale).n_ratings:
+        figures = _rating_metrics(
+            train.without_interactions(scale),
+            test.without_interactions(scale),
+            np.array(scale.values),
+        )
     liked = scale.first_liked
     most_rated = most_rated_metrics(train, test, users, n=n, first_liked=liked)
     figures["most_rated"] = most_rated.as_dict()

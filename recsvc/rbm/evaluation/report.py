@@ -6,7 +6,7 @@ from recsvc.rbm.arrays import Ints
 from recsvc.rbm.evaluation.leakage import check_leakage
 from recsvc.rbm.evaluation.ranking import RankingMetrics, ranking_metrics
 from recsvc.rbm.evaluation.rating_accuracy import RatingMetrics, rating_metrics
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.ndcg import LIST_LENGTH
 from recsvc.rbm.rating_matrix import RatingMatrix
 
@@ -36,7 +36,7 @@ class ModelMetrics:
 
 
 def model_metrics(
-    folded: Folded,
+    folded: FoldedUsers,
     train: RatingMatrix,
     test: RatingMatrix,
     users: Ints,
@@ -54,13 +54,13 @@ def model_metrics(
     check_leakage(train, test)
     scale = folded.model.scale
     return ModelMetrics(
-        _rating_metrics(folded, test.rated(scale)),
+        _rating_metrics(folded, test.without_interactions(scale)),
         ranking_metrics(folded.scores, train, test, users, n=n, first_liked=scale.first_liked),
         test.n_ratings,
     )
 
 
-def _rating_metrics(folded: Folded, test: RatingMatrix) -> RatingMetrics | None:
+def _rating_metrics(folded: FoldedUsers, test: RatingMatrix) -> RatingMetrics | None:
     if test.n_ratings == 0:
         return None
     shares = folded.level_probabilities(test.users(), test.items)

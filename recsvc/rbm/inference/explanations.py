@@ -27,7 +27,7 @@ def effects(model: Model, items: Numbers, levels: Levels, listed: Ints) -> Doubl
     if model.machine.cases_are_items:
         return found
     of_hidden_units = _choice_effects if model.machine.makes_lists else _liking_effects
-    hidden = _left_out(model, items, levels)
+    hidden = _leave_one_out_probabilities(model, items, levels)
     for start in range(0, items.size, RATINGS_AT_ONCE):
         some = slice(start, start + RATINGS_AT_ONCE)
         found[some] = of_hidden_units(model, hidden[:1], hidden[1:][some], listed)
@@ -46,7 +46,7 @@ def strongest(effects: Doubles, most: int, *, left_out: Ints) -> Ints:
     return top_n.top_n(helpful, most, left_out=left_out)
 
 
-def _left_out(model: Model, items: Numbers, levels: Levels) -> Floats:
+def _leave_one_out_probabilities(model: Model, items: Numbers, levels: Levels) -> Floats:
     """P(h = 1 | V), then P(h = 1 | V without the rating) for each rating, (1 + n, n_hidden)."""
     params = model.params
     weights = params.weights[items, levels]
@@ -80,12 +80,15 @@ def _choice_effects(model: Model, hidden: Floats, without: Floats, listed: Ints)
 
 def _liking_effects(model: Model, hidden: Floats, without: Floats, listed: Ints) -> Doubles:
     """Log P(liked | V) − log P(liked | V without each rating); popularity is the same in both."""
-    before, after = _liked(model, hidden, listed), _liked(model, without, listed)
+    before, after = (
+        _liking_probabilities(model, hidden, listed),
+        _liking_probabilities(model, without, listed),
+    )
     effects: Doubles = np.log(before) - np.log(after)
     return effects
 
 
-def _liked(model: Model, hidden: Floats, listed: Ints) -> Doubles:
+def _liking_probabilities(model: Model, hidden: Floats, listed: Ints) -> Doubles:
     """P(liked) of the listed items for each row of hidden units, (n, n_listed)."""
     cases = np.repeat(np.arange(len(hidden)), listed.size)
     asked = np.tile(listed, len(hidden))

@@ -12,7 +12,7 @@ from recsvc.rbm.rating_matrix import RatingMatrix
 
 
 @dataclass(frozen=True)
-class Folded:
+class FoldedUsers:
     """Every user of a matrix, folded in at once.
 
     ratings  what the users were folded in from; rows are users
@@ -28,17 +28,17 @@ class Folded:
     n_rated: Ints | None = None
 
     @classmethod
-    def of(cls, model: Model, ratings: RatingMatrix) -> "Folded":
+    def from_ratings(cls, model: Model, ratings: RatingMatrix) -> "FoldedUsers":
         """Fold users in from these ratings alone; an item_rbm also needs its own users.
 
         ratings  rows are users, columns the model's items
         """
-        cases = ratings.transposed() if model.machine.cases_are_items else ratings
+        cases = ratings.transpose() if model.machine.cases_are_items else ratings
         machine = machine_functions(model.model_kind)
         hidden = machine.hidden_probabilities(model.params, cases)
         if model.raters is None:
             return cls(model, ratings, hidden)
-        rated = ratings.rated(model.scale)
+        rated = ratings.without_interactions(model.scale)
         return cls(
             model, ratings, hidden, model.raters.by_user.hidden(rated), np.diff(rated.indptr)
         )

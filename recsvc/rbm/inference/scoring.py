@@ -6,7 +6,7 @@ from recsvc.rbm.arrays import Doubles, Floats, Ints, Levels, Numbers
 from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.functions import machine_functions
 from recsvc.rbm.model import Model
-from recsvc.rbm.params import smoothed_shares
+from recsvc.rbm.params import smooth_shares
 from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 
 
@@ -31,7 +31,7 @@ def level_probabilities(
     return model.predictor.level_probabilities(*predictor_arguments(model, items, hidden, user))
 
 
-def rated_probabilities(
+def ensemble_probabilities(
     raters: RatingEnsemble, items: Ints, *, user: int | None, rated: Numbers, levels: Levels
 ) -> Doubles:
     """p(level | the user's ratings) of some items by the raters of a joint_rbm, (n, n_levels).
@@ -61,11 +61,11 @@ def list_scores(model: Model, hidden: Floats, rated: Numbers) -> Doubles:
 def add_couplings(model: Model, scores: Doubles, rated: Numbers) -> Doubles:
     """Add the tempered couplings of the rated items to scores in place, and return the scores."""
     if model.couplings.strengths.size and model.coupling_scale and rated.size:
-        scores += model.coupling_scale * tempered_couplings(model, rated)
+        scores += model.coupling_scale * coupling_field(model, rated)
     return scores
 
 
-def tempered_couplings(model: Model, rated: Numbers) -> Floats:
+def coupling_field(model: Model, rated: Numbers) -> Floats:
     """√evidence(N) Σ_l J[l, i] of every item i over the N items l that a user rated, (n_items,)."""
     tempered: Floats = np.sqrt(joint.evidence(np.array(rated.size))) * model.couplings.field(rated)
     return tempered
@@ -112,4 +112,4 @@ def base_probabilities(model: Model, items: Ints) -> Doubles:
     """
     rated = model.level_counts[:, : model.scale.n_levels]
     counts = np.where(items[:, np.newaxis] >= 0, rated[items], 0)
-    return smoothed_shares(counts, rated.sum(axis=0))
+    return smooth_shares(counts, rated.sum(axis=0))

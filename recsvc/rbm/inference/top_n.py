@@ -35,7 +35,7 @@ def top_liked(
     predictor, n_items = model.predictor, len(model.items)
     if not isinstance(predictor, Predictor):
         assert hidden is not None
-        return _top_listed(model, n, left_out, hidden, rated)
+        return _top_by_list_score(model, n, left_out, hidden, rated)
     activations, cases, visible = predictor_arguments(model, model.all_items, hidden, user)
     best = np.empty(min(n, n_items), dtype=np.int64)
     scores = np.empty(best.size)
@@ -66,7 +66,7 @@ def top_n(scores: Doubles, n: int, *, left_out: Ints | Numbers) -> Ints:
     return best[: kernels.top_n(scores, best)]
 
 
-def _top_listed(
+def _top_by_list_score(
     model: Model, n: int, left_out: NDArray[np.bool_], hidden: Floats, rated: Numbers
 ) -> tuple[Ints, Doubles]:
     """Give the n highest `list_scores` and their items, exactly.
@@ -78,19 +78,19 @@ def _top_listed(
         scores = list_scores(model, hidden, rated)
         best = top_n(scores, n, left_out=np.flatnonzero(left_out))
         return best, scores[best]
-    bias, length = model.liked_bounds
+    bias, length = model.list_score_bounds
     bounds = add_couplings(model, bias + length * float(np.linalg.norm(hidden)), rated)
     bounds[left_out] = -np.inf
     first = np.argpartition(bounds, -max(n, FIRST_SCORED))[-max(n, FIRST_SCORED) :]
-    least = np.partition(_listed_scores(model, hidden, rated, first), -n)[-n]
+    least = np.partition(_list_scores_of(model, hidden, rated, first), -n)[-n]
     hopeful = np.flatnonzero(bounds >= min(least, bounds[first].max()))
-    scores = _listed_scores(model, hidden, rated, hopeful)
+    scores = _list_scores_of(model, hidden, rated, hopeful)
     order = np.lexsort((hopeful, -scores))[:n]
     order = order[np.isfinite(bounds[hopeful[order]])]
     return hopeful[order], scores[order]
 
 
-def _listed_scores(model: Model, hidden: Floats, rated: Numbers, items: Ints) -> Doubles:
+def _list_scores_of(model: Model, hidden: Floats, rated: Numbers, items: Ints) -> Doubles:
     """`list_scores` of some items, (n,)."""
     fields = joint.level_fields(model.params, hidden, items)[:, model.scale.first_liked :]
     scores: Doubles = np.logaddexp.reduce(fields, axis=1)

@@ -104,7 +104,7 @@ class RatingEnsemble:
         """Let the items be as these ratings say; rows are the users of training."""
         return replace(
             self,
-            item_hidden=self.by_item.hidden(ratings.transposed()),
+            item_hidden=self.by_item.hidden(ratings.transpose()),
             item_counts=ratings.item_counts(),
         )
 
@@ -182,7 +182,7 @@ def train_ensemble(
     """
     learned = []
     for stream, transposed in ((USER_STREAM, False), (ITEM_STREAM, True)):
-        parts = (train.transposed(), validation.transposed()) if transposed else (train, validation)
+        parts = (train.transpose(), validation.transpose()) if transposed else (train, validation)
         data = TrainingData(*parts, values)
         suited = FinetuningConfig.suited(data.train, values.size)
         settings = replace(suited, epochs=min(suited.epochs, most_epochs))

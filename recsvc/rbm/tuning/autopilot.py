@@ -38,7 +38,7 @@ def next_change(findings: Sequence[Finding], tried: Collection[Tried]) -> Change
     return None
 
 
-def not_again(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
+def changes_to_skip(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
     """Give what need not be tried: what was kept, and what has failed since the last of those.
 
     What failed before it may help now.
@@ -49,7 +49,7 @@ def not_again(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
     return [change for place, (change, kept) in enumerate(tried) if kept or place > last_kept]
 
 
-def compared_at(hyper: Hyperparameters, before: RunRecord) -> int:
+def comparison_epoch(hyper: Hyperparameters, before: RunRecord) -> int:
     """Give the epoch at which a changed run is compared with the one before it.
 
     By then its flat start is over, and so is the time in which the one before got any better.
@@ -69,7 +69,7 @@ def is_better(changed: RunRecord, before: RunRecord, *, epoch: int) -> bool:
     """
     ours, theirs = _best(changed, epoch), _best(before, epoch)
     if _differ("leave_out", changed, before) and before.loss_without is not None:
-        theirs = before.loss_without.get(_chosen("leave_out", changed), theirs)
+        theirs = before.loss_without.get(_setting("leave_out", changed), theirs)
     if not before.makes_lists and _differ("scaling", changed, before):
         ours, theirs = ours / _first(changed), theirs / _first(before)
     return ours < (1.0 - LEAST_GAIN) * theirs
@@ -80,7 +80,7 @@ def loss_of(
 ) -> float | None:
     """Give what a run with these parameters is compared by, on this data; None if no number."""
     figures = build_evaluator(data, model_kind, seed=seed).measure(params)
-    loss = RunRecord.of([{"epoch": 0, **vars(figures)}]).loss.values
+    loss = RunRecord.from_rows([{"epoch": 0, **vars(figures)}]).loss.values
     return float(loss[0]) if loss.size else None
 
 
@@ -99,10 +99,10 @@ def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:
 
 
 def _differ(hyperparameter: str, run: RunRecord, other: RunRecord) -> bool:
-    return _chosen(hyperparameter, run) != _chosen(hyperparameter, other)
+    return _setting(hyperparameter, run) != _setting(hyperparameter, other)
 
 
-def _chosen(hyperparameter: str, run: RunRecord) -> str:
+def _setting(hyperparameter: str, run: RunRecord) -> str:
     return str(getattr(run.hyper or run.usual, hyperparameter))
 
 

@@ -25,12 +25,12 @@ class RateRange:
     diverges_at: float | None
 
 
-def rates(low: float, high: float, trials: int) -> list[float]:
+def learning_rates(low: float, high: float, trials: int) -> list[float]:
     """Give learning rates from the low to the high one, each the same factor above the last."""
     return [float(f"{rate:.4g}") for rate in np.geomspace(low, high, trials)]
 
 
-def rate_range(rates: Sequence[float], losses: Sequence[Sequence[float]]) -> RateRange | None:
+def find_rate_range(rates: Sequence[float], losses: Sequence[Sequence[float]]) -> RateRange | None:
     """Find the rates at which the loss falls, and suggest one (after Smith, WACV 2017).
 
     Suggested is the rate at which it fell most, but none nearer to divergence than a third of the
@@ -40,7 +40,7 @@ def rate_range(rates: Sequence[float], losses: Sequence[Sequence[float]]) -> Rat
     losses   each rate's, epoch by epoch, from before the first step on; cut off where it diverged
     returns  None where it falls at no rate
     """
-    falls = [_fall(curve) for curve in losses]
+    falls = [_loss_fall(curve) for curve in losses]
     largest = max((fall for fall in falls if fall is not None), default=0.0)
     if largest <= 0:
         return None
@@ -67,7 +67,7 @@ def rate_range(rates: Sequence[float], losses: Sequence[Sequence[float]]) -> Rat
     return RateRange(float(f"{suggested:.3g}"), rates[first], rates[last], diverges_at)
 
 
-def _fall(curve: Sequence[float]) -> float | None:
+def _loss_fall(curve: Sequence[float]) -> float | None:
     """How far a loss has fallen; None where it rose, or is no number."""
     values = np.asarray(curve, dtype=np.float64)
     if values.size < 2 or not np.isfinite(values).all():

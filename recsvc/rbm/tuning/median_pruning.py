@@ -8,7 +8,7 @@ GRACE_EPOCHS = 5
 LEAST_OTHERS = 3
 
 
-def is_hopeless(
+def should_prune(
     own: float, others: Sequence[float], *, epoch: int, grace: int, higher_is_better: bool
 ) -> bool:
     """Tell whether a trial is to be stopped: worse than the median of the others at this epoch.

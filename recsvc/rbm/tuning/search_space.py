@@ -12,7 +12,7 @@ Values = dict[str, Any]  # of the hyperparameters swept, of one trial
 
 
 @dataclass(frozen=True)
-class Between:
+class Range:
     """Where a random sweep draws a number from.
 
     is_log    evenly by its logarithm: of a rate, 0.001 … 0.01 as often as 0.01 … 0.1
@@ -24,7 +24,7 @@ class Between:
     is_log: bool
     is_whole: bool
 
-    def drawn(self, rng: np.random.Generator) -> float | int:
+    def sample(self, rng: np.random.Generator) -> float | int:
         """Draw one."""
         if self.is_log:
             value = float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
@@ -44,13 +44,15 @@ def grid(over: Mapping[str, Sequence[Any]]) -> list[Values]:
     return [dict(zip(over, values, strict=True)) for values in product(*over.values())]
 
 
-def drawn(over: Mapping[str, Between | Sequence[Any]], *, trials: int, seed: int) -> list[Values]:
+def sample_trials(
+    over: Mapping[str, Range | Sequence[Any]], *, trials: int, seed: int
+) -> list[Values]:
     """Draw so many trials: a number from between two, or one of a list. The same seed, the same."""
     rng = np.random.default_rng(seed)
     return [
         {
-            name: among.drawn(rng)
-            if isinstance(among, Between)
+            name: among.sample(rng)
+            if isinstance(among, Range)
             else among[int(rng.integers(len(among)))]
             for name, among in over.items()
         }

@@ -30,17 +30,19 @@ def sensitivity(trials: Sequence[Values], figures: Sequence[float]) -> dict[str,
     is_alone = sum(len(set(values)) > 1 for values in tried.values()) == 1
     shares = {}
     for name, values in tried.items():
-        share = _explained(values, measured, total, are_groups=is_alone or _repeat(values))
+        share = _variance_share(
+            values, measured, total, are_groups=is_alone or _has_repeats(values)
+        )
         if share is not None:
             shares[name] = share
     return dict(sorted(shares.items(), key=lambda entry: -entry[1]))
 
 
-def _repeat(values: Sequence[Any]) -> bool:
+def _has_repeats(values: Sequence[Any]) -> bool:
     return len(set(values)) <= max(2, len(values) // 2)
 
 
-def _explained(
+def _variance_share(
     values: Sequence[Any], figures: Doubles, total: float, *, are_groups: bool
 ) -> float | None:
     """Give the share; None where values are no groups, and cannot be put into any.

@@ -33,7 +33,7 @@ class Diagnosis:
     @classmethod
     def from_record(cls, record: RunRecord) -> "Diagnosis":
         """Diagnose a run."""
-        return cls(diagnosis.diagnose(record), record.n_epochs, record.tells_nothing_yet)
+        return cls(diagnosis.diagnose(record), record.n_epochs, record.is_too_early)
 
     @property
     def verdict(self) -> Verdict:
@@ -70,7 +70,7 @@ def diagnose_curve(
     Raises UnknownHyperparameter, InvalidHyperparameter.
     """
     if hyperparameters is None:
-        return Diagnosis.from_record(RunRecord.of(rows))
-    hyper = Hyperparameters.chosen("user_rbm", dict(hyperparameters))
-    record = RunRecord.of(rows, hyper=hyper)
+        return Diagnosis.from_record(RunRecord.from_rows(rows))
+    hyper = Hyperparameters.from_changes("user_rbm", dict(hyperparameters))
+    record = RunRecord.from_rows(rows, hyper=hyper)
     return Diagnosis.from_record(replace(record, sent=frozenset(hyperparameters)))

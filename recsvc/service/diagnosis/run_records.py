@@ -33,7 +33,7 @@ def build_run_record(
     diverged_at  the epoch in which training diverged for good
     metrics      of the finished model
     """
-    record = RunRecord.of(
+    record = RunRecord.from_rows(
         rows,
         diverged_at=diverged_at,
         hyper=run_hyperparameters(spec, progress),
@@ -72,4 +72,4 @@ def curve_rows(epochs: Sequence[TrainingEpoch]) -> list[dict[str, Any]]:
 def run_hyperparameters(spec: TrainingSpec, progress: TrainingProgress) -> Hyperparameters:
     """Return the hyperparameters of a run: requested ones, else those chosen from its data."""
     from_data = {name: choice.value for name, choice in (progress.choices or {}).items()}
-    return Hyperparameters.chosen(spec.model_kind, {**from_data, **spec.hyperparameters})
+    return Hyperparameters.from_changes(spec.model_kind, {**from_data, **spec.hyperparameters})

@@ -8,7 +8,7 @@ import numpy as np
 from recsvc.rbm import evaluation
 from recsvc.rbm.arrays import Ints
 from recsvc.rbm.evaluation import LIST_LENGTH, ModelMetrics, RankingMetrics
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import NO_LEVEL, RatingScale
@@ -52,7 +52,7 @@ def evaluate_model(
         return None
     train, test = split.train, split.validation
     evaluation.check_leakage(train, test, users=split.users, items=split.items)
-    folded = Folded.of(_without_validation(model, split), train)
+    folded = FoldedUsers.from_ratings(_without_validation(model, split), train)
     return evaluation.model_metrics(folded, train, test, split.sample_ranked_users(most_users), n=n)
 
 
@@ -88,7 +88,7 @@ def ranking_metrics(
     model: Model, train: RatingMatrix, validation: RatingMatrix, users: Ints
 ) -> RankingMetrics:
     """Evaluate the lists of a model whose users are folded in from train ratings."""
-    scores_of = Folded.of(model, train).scores
+    scores_of = FoldedUsers.from_ratings(model, train).scores
     return evaluation.ranking_metrics(scores_of, train, validation, users)
 
 
@@ -104,7 +104,9 @@ def _without_validation(model: Model, split: Split) -> Model:
     seen = replace(model, level_counts=np.where(known, counts[numbers], 0))
     if model.raters is None or model.users.ids != split.users.ids:
         return seen
-    return replace(seen, raters=model.raters.answering_from(split.train.rated(split.scale)))
+    return replace(
+        seen, raters=model.raters.answering_from(split.train.without_interactions(split.scale))
+    )
 
 
 def _in_numbers_of(published: Model, split: Split, rows: Ints) -> tuple[RatingMatrix, RatingMatrix]:

@@ -225,7 +225,9 @@ def _shares(
         return scoring.level_probabilities(model, items, **asked)
     user = None if user_id is None else model.users.number(user_id)
     rated, levels = known.rated(model.scale)
-    return scoring.rated_probabilities(model.raters, items, user=user, rated=rated, levels=levels)
+    return scoring.ensemble_probabilities(
+        model.raters, items, user=user, rated=rated, levels=levels
+    )
 
 
 def _listed(

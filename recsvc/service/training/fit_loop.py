@@ -79,7 +79,7 @@ class FitPlan:
         """Return the ratings with the machine's cases as rows."""
         train, validation, scale = self.train, self.validation, self.split.scale
         if MACHINES[self.spec.model_kind].cases_are_items:
-            train, validation = train.transposed(), validation.transposed()
+            train, validation = train.transpose(), validation.transpose()
         return TrainingData(train, validation, np.array(scale.values), scale.first_liked)
 
 

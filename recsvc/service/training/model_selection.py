@@ -9,7 +9,7 @@ from recsvc.rbm import evaluation
 from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.inference import scoring
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.inference.scoring import expected_ratings
 from recsvc.rbm.machines import joint
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
@@ -46,8 +46,8 @@ def fit_rating_ensemble(
     if hyper.rating_epochs == 0 or values.size < 2 or not affordable:
         return model
     steps = ensemble.train_ensemble(
-        split.train.rated(scale),
-        split.validation.rated(scale),
+        split.train.without_interactions(scale),
+        split.validation.without_interactions(scale),
         values,
         most_epochs=hyper.rating_epochs,
         seed=seed,
@@ -57,7 +57,9 @@ def fit_rating_ensemble(
             with_ensemble = replace(model, raters=step)
             if not _validation_rmse(with_ensemble, split) <= _validation_rmse(model, split):
                 return model  # also if either is not a number
-            return replace(model, raters=step.answering_from(split.everything.rated(scale)))
+            return replace(
+                model, raters=step.answering_from(split.everything.without_interactions(scale))
+            )
         start_phase("learning how people rate")
     raise AssertionError("the last step is the ensemble")
 
@@ -81,10 +83,12 @@ def refit_on_all_ratings(
 
 def _validation_rmse(model: Model, split: Split) -> float:
     """Return the RMSE of validation ratings, users folded in from train ratings; 0 without any."""
-    ratings = split.validation.rated(split.scale)
+    ratings = split.validation.without_interactions(split.scale)
     if ratings.n_ratings == 0:
         return 0.0
-    shares = Folded.of(model, split.train).level_probabilities(ratings.users(), ratings.items)
+    shares = FoldedUsers.from_ratings(model, split.train).level_probabilities(
+        ratings.users(), ratings.items
+    )
     errors = expected_ratings(model, shares) - model.values[ratings.levels]
     return float(np.sqrt(np.mean(np.square(errors))))
 
@@ -122,8 +126,7 @@ def fit_couplings(model: Model, split: Split, hyper: Hyperparameters) -> Model:
     coupled = replace(model, couplings=couplings)
     fields = _fields_from_hidden_units(model, split, users)
     tempered = {
-        user: scoring.tempered_couplings(coupled, split.train.row(user)[0])
-        for user in users.tolist()
+        user: scoring.coupling_field(coupled, split.train.row(user)[0]) for user in users.tolist()
     }
 
     def objective_of_scale(scale: float) -> float:

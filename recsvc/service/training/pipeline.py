@@ -176,7 +176,7 @@ class TrainingPipeline:
     def _build_model(self, params: Params) -> Model:
         """Build the model with these parameters; it answers from all ratings."""
         split = self.split
-        return Model.of(
+        return Model.build(
             self.spec.model_kind,
             params,
             split.everything,

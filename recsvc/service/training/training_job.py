@@ -16,7 +16,7 @@ from recsvc.db.jobs.queue import JobQueue, Lease
 from recsvc.db.session import Session, reading
 from recsvc.db.tables import Job, JobKind
 from recsvc.errors import IdenticalRatings, TooFewRatings, TrainingFailed
-from recsvc.rbm.auto_hyperparameters import Shape
+from recsvc.rbm.auto_hyperparameters import DataShape
 from recsvc.rbm.data_profile import profile
 from recsvc.rbm.data_profile.exclusions import exclude_suspect_ratings
 from recsvc.rbm.model_kind import MACHINES
@@ -74,7 +74,7 @@ def _train(
     snapshot = exclude_suspect_ratings(snapshot, spec.all_hyperparameters().leave_out)
     scale = resolve_scale(context, snapshot, spec)
     split = split_snapshot(snapshot, scale, share=spec.validation_share)
-    shape = Shape.of(split.everything, scale.n_all_levels)
+    shape = DataShape.from_ratings(split.everything, scale.n_all_levels)
     hyper, choices = spec.resolve_hyperparameters(shape)
     baselines = evaluate_baselines(split)
     writer.update(
@@ -125,7 +125,7 @@ def estimate_job_bytes(context: Context, spec: TrainingSpec) -> int:
         n_ratings = ratings.count_ratings(session) + interactions.count_interactions(session)
         n_users, n_items = ratings.count_users(session), items.count_items(session)
     scale = context.rating_scale
-    shape = Shape(n_users, n_items, n_ratings, scale.n_levels if scale else LIKELY_LEVELS)
+    shape = DataShape(n_users, n_items, n_ratings, scale.n_levels if scale else LIKELY_LEVELS)
     hyper, _ = spec.resolve_hyperparameters(shape)
     return estimate_bytes(shape, spec.model_kind, hyper)
 

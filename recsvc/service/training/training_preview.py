@@ -14,7 +14,7 @@ from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session, reading
 from recsvc.db.tables import JobKind
 from recsvc.errors import NotEnoughMemory, TrainingFailed
-from recsvc.rbm.auto_hyperparameters import Choice, Shape
+from recsvc.rbm.auto_hyperparameters import Choice, DataShape
 from recsvc.rbm.data_profile import DataProfile, Days, profile
 from recsvc.rbm.data_profile.exclusions import exclude_suspect_ratings
 from recsvc.rbm.snapshot import Snapshot
@@ -99,9 +99,9 @@ def preview_training(context: Context, spec: TrainingSpec) -> Preview:
     )
 
 
-def _shape(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> Shape:
+def _shape(context: Context, snapshot: Snapshot, spec: TrainingSpec) -> DataShape:
     scale = resolve_scale(context, snapshot, spec)
-    return Shape.of(snapshot.matrix(scale), scale.n_all_levels)
+    return DataShape.from_ratings(snapshot.matrix(scale), scale.n_all_levels)
 
 
 def _count_imported(session: Session) -> ImportedLines:

@@ -84,7 +84,7 @@ class Autopilot(Callback):
     def on_fit_end(self, state: TrainerState) -> None:
         """Judge the change of a run that ended too early for it. Raises ChangeNotKept."""
         if self.before is not None:
-            epoch = autopilot.compared_at(self.plan.hyper, self.before)
+            epoch = autopilot.comparison_epoch(self.plan.hyper, self.before)
             self._judge(self.recorder.record(), epoch)
         self._record_losses(state.best_params, 1.0)
 
@@ -92,7 +92,7 @@ class Autopilot(Callback):
         """Return whether the change can be measured at this epoch and is not yet kept."""
         if self.before is None or self.is_kept:
             return False
-        return epoch >= autopilot.compared_at(self.plan.hyper, self.before)
+        return epoch >= autopilot.comparison_epoch(self.plan.hyper, self.before)
 
     def _judge(self, now: RunRecord, epoch: int) -> None:
         if self.before is None or self.is_kept:
@@ -162,4 +162,4 @@ def _next_change(findings: Sequence[Finding], tried: Sequence[dict[str, Any]]) -
     if len(tried) >= autopilot.MOST_TRIES:
         return None
     outcomes = [((one["hyperparameter"], one["to"]), one["kept"]) for one in tried]
-    return autopilot.next_change(findings, autopilot.not_again(outcomes))
+    return autopilot.next_change(findings, autopilot.changes_to_skip(outcomes))

@@ -55,7 +55,7 @@ class MedianPruner(Callback):
                 for one in sweeps.peers(self.sweep_id, but=self.job_id, epoch=epoch)
             ]
         own = sweep_status.best_value(bests[self.job_id], metric)
-        if own is not None and median_pruning.is_hopeless(
+        if own is not None and median_pruning.should_prune(
             own,
             [value for value in others if value is not None],
             epoch=epoch,

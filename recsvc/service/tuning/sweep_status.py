@@ -175,5 +175,5 @@ def _suggestion(
         loss = [1 - value for value in curve] if metric == "validation_ndcg" else curve
         rates.append(job.spec["hyperparameters"]["learning_rate"])
         losses.append([float("nan")] * 2 if diverged else loss)
-    suggestion = lr_range_test.rate_range(rates, losses)
+    suggestion = lr_range_test.find_rate_range(rates, losses)
     return None if suggestion is None else asdict(suggestion)

@@ -18,7 +18,7 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.training.schedules import longest_flat_start
 from recsvc.rbm.tuning import lr_range_test, search_space
-from recsvc.rbm.tuning.search_space import Between, Values
+from recsvc.rbm.tuning.search_space import Range, Values
 from recsvc.service.training_spec import TrainingSpec
 
 SweepKind = Literal["grid", "random", "rate_range"]
@@ -59,9 +59,11 @@ class SweepSpec:
             over = {
                 name: _read_values(name, values) for name, values in self.requested["over"].items()
             }
-            return search_space.drawn(over, trials=cast(int, number), seed=self.requested["seed"])
+            return search_space.sample_trials(
+                over, trials=cast(int, number), seed=self.requested["seed"]
+            )
         _check_bounds("rate_range", cast(float, low), cast(float, high), is_log=True)
-        rates = lr_range_test.rates(cast(float, low), cast(float, high), cast(int, number))
+        rates = lr_range_test.learning_rates(cast(float, low), cast(float, high), cast(int, number))
         return [{"learning_rate": rate} for rate in rates]
 
     def trial_spec(self, values: Values) -> TrainingSpec:
@@ -135,13 +137,13 @@ def cancel_sweep(session: Session, sweep_id: int, *, now: datetime) -> Sweep:
     return sweep
 
 
-def _read_values(name: str, values: Mapping[str, Any] | Sequence[Any]) -> Between | Sequence[Any]:
+def _read_values(name: str, values: Mapping[str, Any] | Sequence[Any]) -> Range | Sequence[Any]:
     """Read the range or the list of values from which a random sweep samples a hyperparameter."""
     if not isinstance(values, Mapping):
         return values
     is_log = values["scale"] == "log"
     _check_bounds(f"random.over.{name}", values["low"], values["high"], is_log=is_log)
-    return Between(values["low"], values["high"], is_log, name in INTEGERS)
+    return Range(values["low"], values["high"], is_log, name in INTEGERS)
 
 
 def _check_bounds(field: str, low: float, high: float, *, is_log: bool) -> None:

@@ -22,7 +22,7 @@ def codes(remarks=None, rows=CURVE, **hyper) -> list[str]:
 
 
 def found(remarks=None, rows=CURVE, **hyper):
-    return diagnose(RunRecord.of(rows, hyper=Hyperparameters(**hyper), remarks=remarks))
+    return diagnose(RunRecord.from_rows(rows, hyper=Hyperparameters(**hyper), remarks=remarks))
 
 
 def test_what_sound_data_sets_have_is_no_finding():

@@ -30,7 +30,7 @@ def ratings(movielens):
 def run_of(ratings, kind="user_rbm", seed=0, epochs=40, **changes) -> RunRecord:
     """Train on nine tenths of ml-100k and give the run as a job would."""
     held_out = np.random.default_rng(seed).random(ratings.n_ratings) < 0.1
-    hyper = Hyperparameters.chosen(kind, {"epochs": epochs, **changes})
+    hyper = Hyperparameters.from_changes(kind, {"epochs": epochs, **changes})
     parts = ratings.select(~held_out), ratings.select(held_out)
     rng = np.random.default_rng(seed)
     first = machine_functions(kind).initial_params(parts[0], 5, hyper, rng=rng)
@@ -41,7 +41,7 @@ def run_of(ratings, kind="user_rbm", seed=0, epochs=40, **changes) -> RunRecord:
             rows.append(asdict(report))
     except Diverged as error:
         diverged_at = error.facts["epoch"]
-    return RunRecord.of(
+    return RunRecord.from_rows(
         rows,
         diverged_at=diverged_at,
         hyper=hyper,
@@ -123,15 +123,15 @@ def test_training_that_left_the_numbers_is_told_with_its_epoch(ratings):
     first = diagnose(run)[0]
 
     assert codes(run) == ["not_finite"], "whatever else there is follows from it"
-    assert 1 <= run.spoilt_at <= 40
-    assert first.epochs == (run.spoilt_at, run.spoilt_at)
+    assert 1 <= run.non_finite_at <= 40
+    assert first.epochs == (run.non_finite_at, run.non_finite_at)
     assert first.change == Change("learning_rate", 100.0, 10.0)
 
 
 def test_training_that_went_back_is_told_to_begin_where_it_went_on():
     curve = rows(validation_nll=falling(30), rollbacks=[*[0] * 4, *[1] * 6, *[2] * 20])
 
-    (found,) = diagnose(RunRecord.of(curve, hyper=Hyperparameters(learning_rate=50.0)))
+    (found,) = diagnose(RunRecord.from_rows(curve, hyper=Hyperparameters(learning_rate=50.0)))
 
     assert (found.code, found.severity, found.epochs) == ("not_finite", "warning", (4, 10))
     assert found.change == Change("learning_rate", 50.0, 0.5)
@@ -141,14 +141,16 @@ def test_training_that_went_back_is_told_to_begin_where_it_went_on():
 def test_predictions_that_are_all_alike_after_the_flat_start_are_told(spread, told):
     curve = rows(validation_nll=falling(30), prediction_spread=[0.5] * 25 + [spread] * 5)
 
-    assert ("constant_predictions" in codes(RunRecord.of(curve))) is told
-    assert "constant_predictions" not in codes(RunRecord.of(curve[:20])), (
+    assert ("constant_predictions" in codes(RunRecord.from_rows(curve))) is told
+    assert "constant_predictions" not in codes(RunRecord.from_rows(curve[:20])), (
         "small weights say little at first"
     )
 
 
 def test_a_machine_far_bigger_than_its_data_is_told_a_size():
-    run = RunRecord.of(rows(validation_nll=falling(30)), hyper=Hyperparameters(n_hidden=1000))
+    run = RunRecord.from_rows(
+        rows(validation_nll=falling(30)), hyper=Hyperparameters(n_hidden=1000)
+    )
 
     (found,) = diagnose(replace(run, ratings_per_parameter=0.003))
 
@@ -158,7 +160,7 @@ def test_a_machine_far_bigger_than_its_data_is_told_a_size():
 
 def test_a_run_that_has_gone_quiet_has_stalled_unless_it_is_over():
     quiet = replace(
-        RunRecord.of(rows(validation_nll=falling(5)), is_over=False), idle_seconds=1801.0
+        RunRecord.from_rows(rows(validation_nll=falling(5)), is_over=False), idle_seconds=1801.0
     )
 
     assert [one.code for one in diagnose(quiet)] == ["stalled"]
@@ -184,7 +186,7 @@ def falling(n: int, by: float = 0.01) -> list[float]:
 def test_a_figure_that_is_no_finite_number_spoils_all_that_follows(number):
     curve = rows(validation_nll=[2.0, 1.9, number, 1.0])
 
-    (found,) = diagnose(RunRecord.of(curve))
+    (found,) = diagnose(RunRecord.from_rows(curve))
 
     assert (found.code, found.epochs) == ("not_finite", (2, 2))
     assert found.change is None, "nothing is known of how it was trained"
@@ -193,9 +195,9 @@ def test_a_figure_that_is_no_finite_number_spoils_all_that_follows(number):
 def test_figures_that_are_missing_or_out_of_order_are_no_fault():
     curve = rows(validation_nll=[None, *falling(29)], train_nll=falling(30))
 
-    assert diagnose(RunRecord.of(curve[::-1])) == []
-    assert diagnose(RunRecord.of([])) == []
-    assert diagnose(RunRecord.of([{"epoch": 0}])) == []
+    assert diagnose(RunRecord.from_rows(curve[::-1])) == []
+    assert diagnose(RunRecord.from_rows([])) == []
+    assert diagnose(RunRecord.from_rows([{"epoch": 0}])) == []
 
 
 def test_units_that_are_jammed_asleep_or_alike_are_told_each_by_its_name():
@@ -203,9 +205,9 @@ def test_units_that_are_jammed_asleep_or_alike_are_told_each_by_its_name():
     asleep = rows(dead_units=[1.0] * 40)
     alike = rows(unit_similarity=[1.0] * 40)
 
-    assert codes(RunRecord.of(jammed), "problem") == ["saturated"]
-    assert codes(RunRecord.of(asleep), "problem") == ["dead_units"]
-    assert codes(RunRecord.of(alike), "warning") == ["twin_units"], (
+    assert codes(RunRecord.from_rows(jammed), "problem") == ["saturated"]
+    assert codes(RunRecord.from_rows(asleep), "problem") == ["dead_units"]
+    assert codes(RunRecord.from_rows(alike), "warning") == ["twin_units"], (
         "more units than the ratings need"
     )
 
@@ -214,33 +216,37 @@ def test_units_may_be_alike_or_asleep_while_small_weights_grow_apart():
     begun = rows(dead_units=[1.0] * 20 + [0.0] * 20)
     grown = rows(unit_similarity=[1.0] * 6 + [0.9] * 34)
 
-    assert codes(RunRecord.of(begun[:20], is_over=False)) == codes(RunRecord.of(begun)) == []
-    assert codes(RunRecord.of(grown)) == []
+    assert (
+        codes(RunRecord.from_rows(begun[:20], is_over=False))
+        == codes(RunRecord.from_rows(begun))
+        == []
+    )
+    assert codes(RunRecord.from_rows(grown)) == []
 
 
 def test_a_chain_that_gives_ratings_back_as_they_were_mixes_poorly():
     curve = rows(validation_nll=falling(30), kept_levels=[None, *[0.97] * 29])
 
-    (found,) = diagnose(RunRecord.of(curve, hyper=Hyperparameters()))
+    (found,) = diagnose(RunRecord.from_rows(curve, hyper=Hyperparameters()))
 
     assert (found.code, found.change) == ("poor_mixing", Change("cd_steps", 1.0, 3.0))
 
 
 def test_no_change_leaves_what_a_hyperparameter_may_be():
     hyper = Hyperparameters(weight_decay=10.0, cd_steps=100)
-    run = RunRecord.of([], hyper=hyper)
+    run = RunRecord.from_rows([], hyper=hyper)
 
-    assert run.scaled("weight_decay", 3.0) is None
-    assert run.scaled("cd_steps", 3.0) is None
-    assert run.scaled("n_hidden", 0.001) == Change("n_hidden", 100.0, 1.0)
+    assert run.scale_change("weight_decay", 3.0) is None
+    assert run.scale_change("cd_steps", 3.0) is None
+    assert run.scale_change("n_hidden", 0.001) == Change("n_hidden", 100.0, 1.0)
 
 
 def test_weights_that_stand_still_are_told_apart_from_slow_ones():
     still = rows(validation_nll=[2.0] * 12, update_to_weight_ratio=[None, *[0.0] * 11])
     slow = rows(validation_nll=[2.0] * 12, update_to_weight_ratio=[None, *[1e-5] * 11])
 
-    assert codes(RunRecord.of(still)) == ["not_moving"]
-    assert codes(RunRecord.of(slow)) == ["rate_too_low"]
+    assert codes(RunRecord.from_rows(still)) == ["not_moving"]
+    assert codes(RunRecord.from_rows(slow)) == ["rate_too_low"]
 
 
 def test_weights_that_something_puts_back_are_told_though_steps_are_made():
@@ -248,10 +254,10 @@ def test_weights_that_something_puts_back_are_told_though_steps_are_made():
     frozen = rows(**steps, largest_weight=[0.05] * 12)
     free = rows(**steps, largest_weight=[0.05 + 1e-6 * n for n in range(12)])
 
-    (found,) = diagnose(RunRecord.of(frozen, hyper=Hyperparameters()))
+    (found,) = diagnose(RunRecord.from_rows(frozen, hyper=Hyperparameters()))
 
     assert (found.code, found.change) == ("not_moving", None)
-    assert codes(RunRecord.of(free)) == []
+    assert codes(RunRecord.from_rows(free)) == []
 
 
 def test_a_spoilt_version_to_begin_at_is_blamed_on_the_warm_start():
@@ -260,7 +266,7 @@ def test_a_spoilt_version_to_begin_at_is_blamed_on_the_warm_start():
 
     for curve, code in ((jammed, "bad_start"), (spoilt, "not_finite")):
         warm, cold = (
-            diagnose(RunRecord.of(curve, hyper=Hyperparameters(), began_warm=began))[0]
+            diagnose(RunRecord.from_rows(curve, hyper=Hyperparameters(), began_warm=began))[0]
             for began in (True, False)
         )
         assert (warm.code, warm.change) == (code, Change("warm_start", "true", "false"))
@@ -272,12 +278,12 @@ def test_a_start_that_is_worse_than_the_items_own_ratings_is_a_bad_one(name):
     baselines = {"item_mean": {"rmse": 2.0, "nll": 2.0} | {name: 1.9}}
     as_good = rows(**{f"validation_{name}": falling(12)})
 
-    first, *_ = diagnose(RunRecord.of(as_good, baselines=baselines))
+    first, *_ = diagnose(RunRecord.from_rows(as_good, baselines=baselines))
 
     assert (first.code, first.evidence[0].threshold) == ("bad_start", 1.05)
     assert first.evidence[0].value == pytest.approx(2.0 / 1.9)
     baselines["item_mean"][name] = 1.91
-    assert "bad_start" not in codes(RunRecord.of(as_good, baselines=baselines))
+    assert "bad_start" not in codes(RunRecord.from_rows(as_good, baselines=baselines))
 
 
 def test_validation_that_gains_more_than_training_has_leaked():
@@ -288,7 +294,10 @@ def test_validation_that_gains_more_than_training_has_leaked():
     easier = [0.99 * nll for nll in train]
 
     told = [
-        [(one.code, one.severity) for one in diagnose(RunRecord.of(curve, hyper=Hyperparameters()))]
+        [
+            (one.code, one.severity)
+            for one in diagnose(RunRecord.from_rows(curve, hyper=Hyperparameters()))
+        ]
         for curve in (
             rows(validation_nll=one, train_nll=train) for one in (leaked, better, sound, easier)
         )
@@ -301,7 +310,7 @@ def test_a_jump_when_the_momentum_rises_is_a_shock():
     hyper = Hyperparameters(momentum_epoch=5)
     nll = [*falling(6), 2.2, 2.0, *falling(20, 0.02)]
 
-    (found,) = diagnose(RunRecord.of(rows(validation_nll=nll), hyper=hyper))
+    (found,) = diagnose(RunRecord.from_rows(rows(validation_nll=nll), hyper=hyper))
 
     assert (found.code, found.epochs) == ("momentum_shock", (5, 8))
     assert found.change == Change("learning_rate", 0.02, 0.01)
@@ -311,7 +320,7 @@ def test_validation_that_rises_while_training_falls_is_overfitting():
     validation = [*falling(20, 0.02), *[1.36 + 0.01 * n for n in range(20)]]
     curve = rows(validation_nll=validation, train_nll=falling(40, 0.03))
 
-    (found,) = diagnose(RunRecord.of(curve, hyper=Hyperparameters()))
+    (found,) = diagnose(RunRecord.from_rows(curve, hyper=Hyperparameters()))
 
     assert (found.code, found.severity) == ("overfit", "warning")
     assert found.epochs[0] in (19, 20)
@@ -321,8 +330,12 @@ def test_validation_that_rises_while_training_falls_is_overfitting():
 def test_the_wrong_curve_is_said_to_be_the_wrong_one():
     flat, worse = [0.5] * 30, [*falling(15, 0.02), *[1.5 + 0.01 * n for n in range(15)]]
 
-    watched = diagnose(RunRecord.of(rows(validation_nll=falling(30), reconstruction_error=flat)))
-    misled = diagnose(RunRecord.of(rows(validation_nll=worse, reconstruction_error=falling(30))))
+    watched = diagnose(
+        RunRecord.from_rows(rows(validation_nll=falling(30), reconstruction_error=flat))
+    )
+    misled = diagnose(
+        RunRecord.from_rows(rows(validation_nll=worse, reconstruction_error=falling(30)))
+    )
 
     assert [(one.code, one.severity) for one in watched] == [("wrong_curve", "note")]
     assert "wrong_curve" in [one.code for one in misled]
@@ -332,20 +345,20 @@ def test_a_loss_that_still_falls_when_the_epochs_run_out_wants_more():
     hyper = Hyperparameters(epochs=30)
     curve = rows(validation_nll=falling(31, 0.02))
 
-    (found,) = diagnose(RunRecord.of(curve, hyper=hyper))
+    (found,) = diagnose(RunRecord.from_rows(curve, hyper=hyper))
 
     assert found.change == Change("epochs", 30, 60)
-    assert diagnose(RunRecord.of(curve, hyper=hyper, is_over=False)) == []
+    assert diagnose(RunRecord.from_rows(curve, hyper=hyper, is_over=False)) == []
 
 
 def test_lists_below_the_most_rated_want_a_kind_that_makes_lists():
     facts = {"baselines": {"most_rated": {"ndcg_at_10": 0.2}}, "metrics": {"ndcg_at_10": 0.1}}
     curve = rows(validation_nll=falling(30))
 
-    (found,) = diagnose(RunRecord.of(curve, **facts))
+    (found,) = diagnose(RunRecord.from_rows(curve, **facts))
 
     assert found.change == Change("model_kind", "user_rbm", "joint_rbm")
-    assert diagnose(RunRecord.of(curve, model_kind="joint_rbm", **facts)) == []
+    assert diagnose(RunRecord.from_rows(curve, model_kind="joint_rbm", **facts)) == []
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 5, 40])
@@ -355,7 +368,7 @@ def test_a_curve_of_one_column_is_looked_at_as_far_as_it_goes(name, n):
 
     for used in (None, Hyperparameters(epochs=20)):
         for kind in ("user_rbm", "joint_rbm"):
-            told = diagnose(RunRecord.of(curve, hyper=used, model_kind=kind))
+            told = diagnose(RunRecord.from_rows(curve, hyper=used, model_kind=kind))
             assert all(math.isfinite(one.value) for found in told for one in found.evidence)
 
 
@@ -379,6 +392,6 @@ def test_no_curve_makes_evidence_that_is_no_number(figure, other):
         column = [figure] + [other] * (n - 2) + [figure]
         curve = rows(**dict.fromkeys(names, column[-n:]))
         for used in (None, Hyperparameters(epochs=20)):
-            for found in diagnose(RunRecord.of(curve, hyper=used)):
+            for found in diagnose(RunRecord.from_rows(curve, hyper=used)):
                 assert all(math.isfinite(one.value) for one in found.evidence)
                 assert found.change is None or math.isfinite(found.change.to)

@@ -16,8 +16,8 @@ def curve(*losses: float, **others: list[float]) -> list[dict[str, float]]:
 
 
 def run_of(rows, **sent) -> RunRecord:
-    hyper = Hyperparameters.chosen("user_rbm", sent)
-    return replace(RunRecord.of(rows, hyper=hyper), sent=frozenset(sent))
+    hyper = Hyperparameters.from_changes("user_rbm", sent)
+    return replace(RunRecord.from_rows(rows, hyper=hyper), sent=frozenset(sent))
 
 
 RISING = [1.5**at for at in range(20)]
@@ -28,7 +28,7 @@ FALLING = [2.0 * 0.99**at for at in range(40)]
 def test_a_loss_that_only_rises_is_told_of_a_rate_that_is_too_high(n):
     rising = curve(*RISING[:n], train_nll=RISING[:n])
 
-    (found,) = diagnose(RunRecord.of(rising))
+    (found,) = diagnose(RunRecord.from_rows(rising))
     (told,) = diagnose(run_of(rising, learning_rate=2.0))
 
     assert (found.code, found.severity, found.change) == ("rate_too_high", "problem", None)
@@ -42,13 +42,15 @@ def test_a_loss_that_only_rises_is_told_of_a_rate_that_is_too_high(n):
     ids=["too short to tell", "below its start in the end", "risen by less than a twentieth"],
 )
 def test_other_losses_are_not(losses):
-    assert "rate_too_high" not in [one.code for one in diagnose(RunRecord.of(curve(*losses)))]
+    assert "rate_too_high" not in [
+        one.code for one in diagnose(RunRecord.from_rows(curve(*losses)))
+    ]
 
 
 def test_a_loss_that_rises_while_the_train_ratings_are_learned_is_not_blamed_on_the_rate():
     overfitting = curve(*RISING, train_nll=FALLING[:20])
 
-    assert "rate_too_high" not in [one.code for one in diagnose(RunRecord.of(overfitting))]
+    assert "rate_too_high" not in [one.code for one in diagnose(RunRecord.from_rows(overfitting))]
 
 
 def test_hyperparameters_that_were_not_told_explain_nothing():
@@ -71,8 +73,8 @@ def test_train_figures_that_may_be_measured_in_another_way_tell_of_no_leak():
         *FALLING, train_nll=[loss * (0.9 + 0.01 * at) for at, loss in enumerate(FALLING)]
     )
 
-    assert codes(RunRecord.of(better)) == codes(run_of(better, learning_rate=0.02)) == []
-    assert codes(RunRecord.of(better, hyper=Hyperparameters())) == ["too_good"]
+    assert codes(RunRecord.from_rows(better)) == codes(run_of(better, learning_rate=0.02)) == []
+    assert codes(RunRecord.from_rows(better, hyper=Hyperparameters())) == ["too_good"]
 
 
 @pytest.mark.parametrize(
@@ -86,10 +88,10 @@ def test_train_figures_that_may_be_measured_in_another_way_tell_of_no_leak():
     ids=["falling", "four epochs", "flat so far", "no loss"],
 )
 def test_healthy_is_not_said_too_soon(rows, tells):
-    run = RunRecord.of(rows)
+    run = RunRecord.from_rows(rows)
 
     assert diagnose(run) == []
-    assert run.tells_nothing_yet is not tells
+    assert run.is_too_early is not tells
 
 
 def codes(run: RunRecord) -> list[str]:

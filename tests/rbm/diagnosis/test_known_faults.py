@@ -73,7 +73,7 @@ def test_raising_cd_steps_late_changes_the_weights_from_that_epoch_on(ratings):
 
 def states_of(ratings: RatingMatrix, **hyper: object) -> list:
     """Reports and states whose parameters are copies."""
-    chosen = Hyperparameters.chosen("user_rbm", hyper)
+    chosen = Hyperparameters.from_changes("user_rbm", hyper)
     start = initial_params(ratings, 5, chosen, rng=np.random.default_rng(0))
     data = TrainingData(ratings, ratings.select(np.zeros(ratings.n_ratings, bool)), STARS)
     run = train(data, chosen, seed=0, state=TrainerState.initial(start), model_kind="user_rbm")
@@ -103,7 +103,7 @@ def test_huge_weights_never_become_not_a_number(ratings, rng, size):
 @pytest.mark.parametrize("rate", [1.0, 10.0, 100.0])
 def test_parameters_that_explode_raise_diverged_and_nothing_before_it_is_infinite(ratings, rate):
     epochs = []
-    chosen = Hyperparameters.chosen(
+    chosen = Hyperparameters.from_changes(
         "user_rbm",
         {
             "learning_rate": rate, "weight_decay": 10.0, "n_hidden": 4, "batch_size": 3,
@@ -276,7 +276,7 @@ def test_hidden_units_start_undecided_with_sparse_input(rng):
     """Not all on."""
     ratings = random_ratings(rng, n_users=200, n_items=300)
     for initialisation in ("normal", "glorot"):
-        hyper = Hyperparameters.chosen("user_rbm", {"initialisation": initialisation})
+        hyper = Hyperparameters.from_changes("user_rbm", {"initialisation": initialisation})
         params = initial_params(ratings, 5, hyper, rng=np.random.default_rng(0))
 
         hidden = masked.hidden_probabilities(params, ratings)

@@ -6,7 +6,7 @@ import pytest
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation
 from recsvc.rbm.inference import scoring, top_n
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.machines import masked
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import Params
@@ -24,7 +24,7 @@ def vocabulary(n: int) -> Vocabulary:
 
 def model_of(params: Params, ratings: RatingMatrix, kind: str = "user_rbm") -> Model:
     names = {"users": vocabulary(ratings.n_users), "items": vocabulary(ratings.n_items)}
-    return Model.of(kind, params, ratings, scale=SCALE, **names)
+    return Model.build(kind, params, ratings, scale=SCALE, **names)
 
 
 def test_test_ratings_are_never_among_the_inputs(rng):
@@ -37,7 +37,7 @@ def test_test_ratings_are_never_among_the_inputs(rng):
     for kind, n_visible in (("user_rbm", 30), ("item_rbm", 40)):
         params = random_params(rng, n_items=n_visible)
         model = model_of(params, train_, kind)
-        folded = Folded.of(model, train_)
+        folded = FoldedUsers.from_ratings(model, train_)
 
         one = evaluation.model_metrics(folded, train_, test, users).as_dict()
         two = evaluation.model_metrics(folded, train_, other, users).as_dict()
@@ -67,7 +67,7 @@ def predicted_one_by_one(model: Model, train_: RatingMatrix, test: RatingMatrix)
 def test_a_model_that_saw_the_answers_is_not_rewarded_while_they_are_held_out(rng, kind):
     """Training figures use train ratings alone: planted answers in validation stay unknown."""
     ratings = random_ratings(rng, n_users=60, n_items=30)
-    rows = ratings if kind == "user_rbm" else ratings.transposed()
+    rows = ratings if kind == "user_rbm" else ratings.transpose()
     held_out = rng.random(rows.n_ratings) < 0.3
     noise = rows.select(held_out)
     best = learn(rows.select(~held_out), validation=noise, epochs=40, n_hidden=8, model_kind=kind)
@@ -101,7 +101,9 @@ def test_test_ratings_fed_as_input_are_refused_rather_than_flattering(rng):
     model = model_of(random_params(rng, n_items=30), ratings)
 
     with pytest.raises(RatingsLeaked):
-        evaluation.model_metrics(Folded.of(model, ratings), ratings, test, np.arange(40))
+        evaluation.model_metrics(
+            FoldedUsers.from_ratings(model, ratings), ratings, test, np.arange(40)
+        )
 
 
 def test_folding_in_twice_gives_the_same_bits(params, ratings):

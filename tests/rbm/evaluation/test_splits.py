@@ -41,8 +41,8 @@ def test_a_rating_stays_where_it_is_when_users_and_items_come_between(rng):
     ratings = random_ratings(rng, n_users=40, n_items=30)
     users, items = vocabulary("u", 40), vocabulary("i", 30)
     before = kept_pairs(ratings, users, items, share=0.3, split_seed=7)
-    more_users = Vocabulary.of([*users.ids, "a", "u00003x", "zz"])
-    more_items = Vocabulary.of([*items.ids, "0", "i00001-"])
+    more_users = Vocabulary.from_ids([*users.ids, "a", "u00003x", "zz"])
+    more_items = Vocabulary.from_ids([*items.ids, "0", "i00001-"])
     triples = [
         (more_users.number(users.ids[u]), more_items.number(items.ids[i]), level)
         for u in range(40)

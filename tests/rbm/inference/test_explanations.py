@@ -39,7 +39,7 @@ def rating_model(kind: str, params: Params, ratings: RatingMatrix) -> Model:
         for n in (ratings.n_users, ratings.n_items)
     )
     scale = RatingScale(tuple(STARS))
-    return Model.of(kind, params, ratings, scale=scale, users=users, items=items)
+    return Model.build(kind, params, ratings, scale=scale, users=users, items=items)
 
 
 def couplings_of(strengths: np.ndarray) -> Couplings:

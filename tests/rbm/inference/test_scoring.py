@@ -17,7 +17,7 @@ def model(request, rng, ratings):
         Vocabulary([f"{prefix}{number:02}" for number in range(size)])
         for prefix, size in (("u", ratings.n_users), ("i", ratings.n_items))
     )
-    return Model.of(
+    return Model.build(
         request.param,
         random_params(rng, n_items=n_visible),
         ratings,
@@ -41,7 +41,7 @@ def test_a_stored_user_is_predicted_from_their_row_by_either_kind_of_machine(
         row = naive.row_of(ratings, 3)
         expected = [naive.level_probabilities(model.params, row, item) for item in range(9)]
     else:
-        rows = ratings.transposed()
+        rows = ratings.transpose()
         expected = [
             naive.level_probabilities(model.params, naive.row_of(rows, item), 3)
             for item in range(9)
@@ -119,7 +119,7 @@ def test_filling_vector_registers_adds_only_units_that_change_nothing(rng, ratin
         "users": Vocabulary([f"{n:02}" for n in range(12)]),
         "items": Vocabulary([*"abcdefghi"]),
     }
-    model = Model.of("user_rbm", params, ratings, scale=RatingScale(tuple(STARS)), **names)
+    model = Model.build("user_rbm", params, ratings, scale=RatingScale(tuple(STARS)), **names)
 
     hidden = scoring.fold_in(model, *ratings.row(3))
 

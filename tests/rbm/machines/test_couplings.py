@@ -7,7 +7,7 @@ import pytest
 
 from recsvc.rbm import checkpoint, evaluation, kernels
 from recsvc.rbm.inference import scoring, top_n
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.machines.couplings import Couplings, Neighbourhoods
 from tests import naive, naive_joint
 from tests.factories.machines import (
@@ -82,7 +82,7 @@ def test_a_list_adds_the_couplings_tempered_by_the_evidence(params, ratings, rng
     expected = naive_joint.list_scores(params, naive.row_of(ratings, 4), dense, 0.4, 3)
 
     found = scoring.list_scores(model, scoring.fold_in(model, rated, levels), rated)
-    folded = Folded.of(model, ratings).scores(4)
+    folded = FoldedUsers.from_ratings(model, ratings).scores(4)
 
     np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), atol=1e-4)
     np.testing.assert_allclose(folded, found, rtol=1e-5)
@@ -159,9 +159,11 @@ def test_on_movielens_it_lists_better_than_the_most_rated_and_than_its_hidden_un
         return evaluation.ranking_metrics(scores_of, base, test, users).ndcg_at_n
 
     model = joint_model_of(state.best_params, base, couplings=couplings, coupling_scale=8.0)
-    ours = ndcg(Folded.of(model, base).scores)
+    ours = ndcg(FoldedUsers.from_ratings(model, base).scores)
     counts = base.item_counts().astype(float)
 
     assert expected_ndcg[0] < ours < expected_ndcg[1]
     assert ours > 1.2 * ndcg(lambda _: counts.copy())
-    assert ours > ndcg(Folded.of(joint_model_of(state.best_params, base), base).scores)
+    assert ours > ndcg(
+        FoldedUsers.from_ratings(joint_model_of(state.best_params, base), base).scores
+    )

@@ -50,7 +50,7 @@ def camps():
 
 def learn_joint(parts, *, state: TrainerState | None = None, seed: int = 0, **changes):
     """Train to the end: every report with a copy of the state behind it."""
-    hyper = Hyperparameters.chosen("joint_rbm", HYPER | changes)
+    hyper = Hyperparameters.from_changes("joint_rbm", HYPER | changes)
     if state is None:
         rng = np.random.default_rng(seed)
         state = TrainerState.initial(joint.initial_params(parts[0], 5, hyper, rng=rng))

@@ -173,7 +173,7 @@ def asked(
     """The experts' answers about ratings, from those given."""
     users, items = about.users().astype(np.int64), about.items.astype(np.int64)
     of_users = masked.hidden_probabilities(by_user, given)
-    of_items = masked.hidden_probabilities(by_item, given.transposed())
+    of_items = masked.hidden_probabilities(by_item, given.transpose())
     return ExpertOutputs(
         masked.Predictor.of(by_user).level_probabilities(of_users, users, items),
         masked.Predictor.of(by_item).level_probabilities(of_items, items, users),
@@ -189,7 +189,7 @@ def test_movielens_is_rated_as_well_as_promised(movielens):
     held_out = np.random.default_rng(7).random(base.n_ratings) < 0.1
     train, validation = base.select(~held_out), base.select(held_out)
     by_user, user_rmse = finetuned(train, validation)
-    by_item, item_rmse = finetuned(train.transposed(), validation.transposed())
+    by_item, item_rmse = finetuned(train.transpose(), validation.transpose())
     blend = Blend.fit(asked(by_user, by_item, train, validation), validation.levels)
 
     shares = blend.level_probabilities(asked(by_user, by_item, base, test), **known(test.n_ratings))

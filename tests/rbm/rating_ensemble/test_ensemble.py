@@ -7,7 +7,7 @@ import pytest
 
 from recsvc.rbm import checkpoint
 from recsvc.rbm.inference import scoring
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.model import Model
@@ -65,7 +65,7 @@ def test_a_known_user_is_answered_by_the_blend_of_both_machines_and_the_biases(m
                 masked.hidden_probabilities(by_user, train), users, items
             ),
             masked.Predictor.of(by_item).level_probabilities(
-                masked.hidden_probabilities(by_item, train.transposed()), items, users
+                masked.hidden_probabilities(by_item, train.transpose()), items, users
             ),
             discretised_normal(biases.predict(users, items), STARS),
             np.diff(train.indptr)[users],
@@ -90,7 +90,7 @@ def test_who_came_after_training_is_answered_by_the_user_oriented_machine_alone(
     asked = np.arange(20)
     hidden = made.fold_in(items, levels)
 
-    found = scoring.rated_probabilities(made, asked, user=None, rated=items, levels=levels)
+    found = scoring.ensemble_probabilities(made, asked, user=None, rated=items, levels=levels)
 
     expected = made.by_user.predictor.level_probabilities(
         hidden[np.newaxis], np.zeros_like(asked), asked
@@ -101,10 +101,10 @@ def test_who_came_after_training_is_answered_by_the_user_oriented_machine_alone(
 def test_one_user_asked_and_all_users_measured_get_the_same_answer(made, ratings, rng):
     model = model_of(made.answering_from(ratings), ratings, rng)
     items = np.arange(20)
-    folded = Folded.of(model, ratings).level_probabilities(np.full(20, 9), items)
+    folded = FoldedUsers.from_ratings(model, ratings).level_probabilities(np.full(20, 9), items)
     rated, levels = ratings.row(9)
 
-    alone = scoring.rated_probabilities(model.raters, items, user=9, rated=rated, levels=levels)
+    alone = scoring.ensemble_probabilities(model.raters, items, user=9, rated=rated, levels=levels)
 
     np.testing.assert_allclose(folded, alone, rtol=1e-4)
 
@@ -113,7 +113,7 @@ def test_items_are_answered_from_the_ratings_that_they_are_given(made, parts, ra
     other = made.answering_from(ratings)
 
     np.testing.assert_array_equal(other.item_counts, ratings.item_counts())
-    np.testing.assert_array_equal(other.item_hidden, made.by_item.hidden(ratings.transposed()))
+    np.testing.assert_array_equal(other.item_hidden, made.by_item.hidden(ratings.transpose()))
     assert (other.item_hidden != made.item_hidden).any()
 
 
@@ -123,7 +123,8 @@ def test_raters_come_back_from_bytes_as_they_were(made, ratings, rng):
     users, items = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
 
     one, two = (
-        Folded.of(each, ratings).level_probabilities(users, items) for each in (model, read)
+        FoldedUsers.from_ratings(each, ratings).level_probabilities(users, items)
+        for each in (model, read)
     )
 
     np.testing.assert_array_equal(one, two)

@@ -32,7 +32,7 @@ def rows_of(ratings, users=USERS):
 
 
 def hyper_of(**changes) -> Hyperparameters:
-    return Hyperparameters.chosen("joint_rbm", {"n_hidden": 7, **changes})
+    return Hyperparameters.from_changes("joint_rbm", {"n_hidden": 7, **changes})
 
 
 def test_what_is_given_and_what_is_left_out_is_drawn_as_said(params, ratings):

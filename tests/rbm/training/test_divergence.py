@@ -21,7 +21,7 @@ def epochs_of(ratings, kind="joint_rbm", state=None, **changes):
         "rollbacks": 0,
         **changes,
     }
-    hyper = Hyperparameters.chosen(kind, changes)
+    hyper = Hyperparameters.from_changes(kind, changes)
     rng = np.random.default_rng(0)
     params = machine_functions(kind).initial_params(ratings, STARS.size, hyper, rng=rng)
     data, first = TrainingData(ratings, ratings, STARS), TrainerState.initial(params)

@@ -80,7 +80,7 @@ def real(data_dir):
 
 @pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
 def test_a_look_tells_what_the_units_did_and_how_long_the_last_steps_were(real, kind):
-    hyper = Hyperparameters.chosen(kind, {"n_hidden": 12, "epochs": 2})
+    hyper = Hyperparameters.from_changes(kind, {"n_hidden": 12, "epochs": 2})
     nothing = real.select(np.zeros(real.n_ratings, dtype=np.bool_))
     first = machine_functions(kind).initial_params(real, 5, hyper, rng=np.random.default_rng(0))
     watch, looks = Inspector.of(kind, real, seed=0), []

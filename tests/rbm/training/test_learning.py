@@ -6,7 +6,7 @@ import pytest
 from recsvc.rbm import evaluation
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.inference import scoring, top_n
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.model import Model
@@ -40,13 +40,13 @@ def two_camps(n: int) -> list[dict[int, int]]:
 @pytest.fixture(scope="module", params=["user_rbm", "item_rbm"])
 def camps(request):
     ratings = ratings_of(two_camps(N), n_items=N)
-    rows = ratings if request.param == "user_rbm" else ratings.transposed()
+    rows = ratings if request.param == "user_rbm" else ratings.transpose()
     curve = learn(
         rows, model_kind=request.param, n_hidden=8, epochs=100, batch_size=4, learning_rate=0.1,
         momentum=0.5, initial_weight=0.1,
     )  # fmt: skip
     names = Vocabulary([f"{number:02}" for number in range(N)])
-    model = Model.of(
+    model = Model.build(
         request.param, curve[-1][1].best_params, ratings,
         scale=RatingScale(tuple(STARS)), users=names, items=names,
     )  # fmt: skip
@@ -120,7 +120,7 @@ def test_training_waits_for_as_long_as_patience_and_warm_up_say(noise, patience,
 
 def test_the_best_epochs_parameters_are_kept_while_training_goes_on(noise):
     hyper = {"n_hidden": 30, "learning_rate": 0.05, "warm_up_epochs": 30, "patience": 1}
-    start = Hyperparameters.chosen("user_rbm", hyper)
+    start = Hyperparameters.from_changes("user_rbm", hyper)
     first = TrainerState.initial(initial_params(noise[0], 5, start, rng=np.random.default_rng(0)))
     curve = learn(noise[0], validation=noise[1], epochs=30, state=first, **hyper)
     best = min((report for report, _ in curve), key=lambda report: report.validation_nll)
@@ -162,14 +162,14 @@ def learned(fold, kind):
     held_out = evaluation.validation_flags(base, users, items, share=0.1, split_seed=0)
     parts = [base.select(~held_out), base.select(held_out)]
     if kind == "item_rbm":
-        parts = [part.transposed() for part in parts]
+        parts = [part.transpose() for part in parts]
     curve = learn(parts[0], validation=parts[1], model_kind=kind)
-    model = Model.of(
+    model = Model.build(
         kind, curve[-1][1].best_params, base,
         scale=RatingScale(tuple(STARS)), users=users, items=items,
     )  # fmt: skip
     figures = evaluation.model_metrics(
-        Folded.of(model, base), base, test, evaluation.sample_users(test, 100)
+        FoldedUsers.from_ratings(model, base), base, test, evaluation.sample_users(test, 100)
     )
     return curve, figures.as_dict()
 

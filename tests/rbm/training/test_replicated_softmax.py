@@ -32,7 +32,7 @@ def pool():
 
 
 def hyper_of(**changes) -> Hyperparameters:
-    return Hyperparameters.chosen(
+    return Hyperparameters.from_changes(
         "joint_rbm", {"objective": "contrastive", "n_hidden": 7, **changes}
     )
 

@@ -29,7 +29,7 @@ def data():
 
 def learned(data, kind="user_rbm", *, state=None, **changes):
     """Every report with a copy of the state behind it."""
-    hyper = Hyperparameters.chosen(kind, HYPER | changes)
+    hyper = Hyperparameters.from_changes(kind, HYPER | changes)
     if state is None:
         rng = np.random.default_rng(0)
         state = TrainerState.initial(FIRST[kind](data.train, 5, hyper, rng=rng))

@@ -28,7 +28,7 @@ def data():
 
 def learned(data, kind, **changes):
     """The last report and the parameters then."""
-    hyper = Hyperparameters.chosen(kind, HYPER | changes)
+    hyper = Hyperparameters.from_changes(kind, HYPER | changes)
     rng = np.random.default_rng(0)
     first = machine_functions(kind).initial_params(data.train, 5, hyper, rng=rng)
     state = TrainerState.initial(first)
@@ -38,7 +38,7 @@ def learned(data, kind, **changes):
 
 def activity_before(data, kind) -> np.ndarray:
     """The mean activity of each unit at the first parameters, over the one batch of all users."""
-    hyper = Hyperparameters.chosen(kind, HYPER)
+    hyper = Hyperparameters.from_changes(kind, HYPER)
     first = machine_functions(kind).initial_params(
         data.train, 5, hyper, rng=np.random.default_rng(0)
     )
@@ -108,7 +108,7 @@ def test_one_thread_or_two_pull_the_same_bits(data, kind):
 
 def test_dropout_does_not_hide_a_units_activity(data):
     """Units left out of a step are pulled as well, by what they would have been."""
-    hyper = Hyperparameters.chosen("joint_rbm", HYPER)
+    hyper = Hyperparameters.from_changes("joint_rbm", HYPER)
     rng = np.random.default_rng(0)
     params = joint.initial_params(data.train, 5, hyper, rng=rng)
     [batch] = iter_batches(data.train, 1000, seed=0, epoch=1)

@@ -21,7 +21,7 @@ def finding(change, severity="problem", code="rate_too_high") -> Finding:
 
 def run(*nlls: float, **hyper) -> RunRecord:
     rows = [{"epoch": epoch, "validation_nll": nll} for epoch, nll in enumerate(nlls)]
-    return RunRecord.of(rows, hyper=Hyperparameters(**hyper))
+    return RunRecord.from_rows(rows, hyper=Hyperparameters(**hyper))
 
 
 def test_the_first_change_that_was_not_tried_is_next():
@@ -35,9 +35,9 @@ def test_the_first_change_that_was_not_tried_is_next():
 def test_what_failed_may_be_tried_again_once_something_else_was_kept():
     one, two, three = ("n_hidden", 100), ("momentum", 0.9), ("epochs", 40)
 
-    assert autopilot.not_again([(one, False), (two, False)]) == [one, two]
-    assert autopilot.not_again([(one, False), (two, True), (three, False)]) == [two, three]
-    assert autopilot.not_again([]) == []
+    assert autopilot.changes_to_skip([(one, False), (two, False)]) == [one, two]
+    assert autopilot.changes_to_skip([(one, False), (two, True), (three, False)]) == [two, three]
+    assert autopilot.changes_to_skip([]) == []
 
 
 def test_the_same_hyperparameter_may_be_changed_further():
@@ -59,17 +59,17 @@ def test_what_suggests_nothing_or_another_question_is_passed_over(of):
 def test_runs_are_compared_once_the_flat_start_and_the_best_epoch_before_are_over():
     hyper = Hyperparameters(epochs=100, warm_up_epochs=20, patience=15)
 
-    assert autopilot.compared_at(hyper, run(2, 1)) == 35
-    assert autopilot.compared_at(hyper, run(*[9.0] * 40, 1)) == 50
-    assert autopilot.compared_at(Hyperparameters(epochs=12), run(2, 1)) == 12
+    assert autopilot.comparison_epoch(hyper, run(2, 1)) == 35
+    assert autopilot.comparison_epoch(hyper, run(*[9.0] * 40, 1)) == 50
+    assert autopilot.comparison_epoch(Hyperparameters(epochs=12), run(2, 1)) == 12
 
 
 def test_lists_have_no_flat_start():
     rows = [{"epoch": 0, "validation_ndcg": 0.1}, {"epoch": 1, "validation_ndcg": 0.2}]
 
-    before = RunRecord.of(rows, hyper=Hyperparameters(), model_kind="joint_rbm")
+    before = RunRecord.from_rows(rows, hyper=Hyperparameters(), model_kind="joint_rbm")
 
-    assert autopilot.compared_at(Hyperparameters(), before) == 11
+    assert autopilot.comparison_epoch(Hyperparameters(), before) == 11
 
 
 def test_a_change_is_kept_if_the_best_so_far_is_better_at_the_same_epoch():
@@ -103,9 +103,9 @@ def test_where_ratings_were_left_out_the_run_before_is_measured_on_what_is_left(
 def test_the_loss_that_runs_are_compared_by_is_that_of_the_curve(kind, data_dir):
     parts = [movielens_100k(data_dir, name) for name in ("u1.base", "u1.test")]
     if kind == "item_rbm":
-        parts = [part.transposed() for part in parts]
+        parts = [part.transpose() for part in parts]
     data = TrainingData(*parts, STARS)
-    hyper = Hyperparameters.chosen(kind, {"epochs": 2, "n_hidden": 4})
+    hyper = Hyperparameters.from_changes(kind, {"epochs": 2, "n_hidden": 4})
     first = machine_functions(kind).initial_params(
         data.train, 5, hyper, rng=np.random.default_rng(0)
     )
@@ -114,7 +114,7 @@ def test_the_loss_that_runs_are_compared_by_is_that_of_the_curve(kind, data_dir)
         data, hyper, seed=1, state=TrainerState.initial(first), model_kind=kind
     ):
         loss = autopilot.loss_of(state.params, data, kind, seed=1)
-        curve = RunRecord.of([asdict(report)], model_kind=kind).loss
+        curve = RunRecord.from_rows([asdict(report)], model_kind=kind).loss
         assert curve.values.tolist() == [loss]
 
 
@@ -128,7 +128,7 @@ def test_parameters_that_are_no_numbers_have_no_loss(data_dir):
 
 
 def test_whatever_can_be_measured_is_better_than_what_never_was():
-    spoilt = RunRecord.of([{"epoch": 0, "validation_nll": float("nan")}])
+    spoilt = RunRecord.from_rows([{"epoch": 0, "validation_nll": float("nan")}])
 
     assert autopilot.is_better(run(9.0), spoilt, epoch=0)
     assert not autopilot.is_better(spoilt, run(9.0), epoch=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.tuning import lr_range_test, median_pruning, search_space, sensitivity
-from recsvc.rbm.tuning.search_space import Between
+from recsvc.rbm.tuning.search_space import Range
 
 
 def test_a_grid_is_every_combination():
@@ -20,12 +20,12 @@ def test_a_grid_is_every_combination():
 
 
 def test_draws_lie_between_and_the_same_seed_draws_the_same():
-    over = {"learning_rate": Between(0.001, 1, True, False), "n_hidden": Between(5, 9, False, True)}
+    over = {"learning_rate": Range(0.001, 1, True, False), "n_hidden": Range(5, 9, False, True)}
 
-    made = search_space.drawn(over, trials=400, seed=3)
+    made = search_space.sample_trials(over, trials=400, seed=3)
 
-    assert made == search_space.drawn(over, trials=400, seed=3)
-    assert made != search_space.drawn(over, trials=400, seed=4)
+    assert made == search_space.sample_trials(over, trials=400, seed=3)
+    assert made != search_space.sample_trials(over, trials=400, seed=4)
     drawn_rates = np.array([trial["learning_rate"] for trial in made])
     assert drawn_rates.min() >= 0.001
     assert drawn_rates.max() <= 1
@@ -34,7 +34,7 @@ def test_draws_lie_between_and_the_same_seed_draws_the_same():
 
 
 def test_a_list_is_drawn_from():
-    made = search_space.drawn({"model_kind": ["user_rbm", "item_rbm"]}, trials=20, seed=0)
+    made = search_space.sample_trials({"model_kind": ["user_rbm", "item_rbm"]}, trials=20, seed=0)
 
     assert {trial["model_kind"] for trial in made} == {"user_rbm", "item_rbm"}
 
@@ -51,7 +51,7 @@ def test_a_list_is_drawn_from():
     ],
 )
 def test_worse_than_the_median_of_the_others_is_hopeless(own, others, epoch, higher, hopeless):
-    told = median_pruning.is_hopeless(own, others, epoch=epoch, grace=5, higher_is_better=higher)
+    told = median_pruning.should_prune(own, others, epoch=epoch, grace=5, higher_is_better=higher)
 
     assert told is hopeless
 
@@ -74,8 +74,8 @@ def test_in_a_grid_the_planted_effect_takes_its_share():
 
 
 def test_in_random_trials_the_planted_effect_is_found_and_the_idle_one_has_next_to_none():
-    between = Between(0, 1, False, False)
-    trials = search_space.drawn({"works": between, "idle": between}, trials=60, seed=1)
+    between = Range(0, 1, False, False)
+    trials = search_space.sample_trials({"works": between, "idle": between}, trials=60, seed=1)
 
     shares = sensitivity.sensitivity(trials, [-((one["works"] - 0.5) ** 2) for one in trials])
 
@@ -85,8 +85,8 @@ def test_in_random_trials_the_planted_effect_is_found_and_the_idle_one_has_next_
 
 def test_of_a_few_random_trials_none_is_said_to_explain_everything():
     """Eight different values of each would be eight groups of one, in which nothing varies."""
-    between = Between(0, 1, False, False)
-    trials = search_space.drawn({"works": between, "idle": between}, trials=8, seed=1)
+    between = Range(0, 1, False, False)
+    trials = search_space.sample_trials({"works": between, "idle": between}, trials=8, seed=1)
     figures = [one["works"] for one in trials]
 
     shares = sensitivity.sensitivity(trials, figures)
@@ -114,20 +114,20 @@ def test_where_nothing_differs_nothing_is_explained(figures):
 
 
 def test_rates_rise_by_the_same_factor():
-    assert lr_range_test.rates(0.001, 1, 4) == pytest.approx([0.001, 0.01, 0.1, 1])
+    assert lr_range_test.learning_rates(0.001, 1, 4) == pytest.approx([0.001, 0.01, 0.1, 1])
 
 
 def test_a_range_test_suggests_the_steepest_rate_well_below_divergence():
-    found = lr_range_test.rate_range(
+    found = lr_range_test.find_rate_range(
         [0.001, 0.01, 0.1, 0.2, 1, 10],
         [[2, 1.999], [2, 1.8], [2, 1.4], [2, 1.2], [2, 2.5], [2, float("nan")]],
     )
 
     assert (found.falls_from, found.falls_to, found.diverges_at) == (0.01, 0.2, 1)
     assert found.learning_rate == 0.2
-    near = lr_range_test.rate_range([0.1, 0.5, 1], [[2, 1.5], [2, 1.0], [2]])
+    near = lr_range_test.find_rate_range([0.1, 0.5, 1], [[2, 1.5], [2, 1.0], [2]])
     assert near.learning_rate == pytest.approx(0.333)
 
 
 def test_where_the_loss_falls_at_no_rate_none_is_suggested():
-    assert lr_range_test.rate_range([0.1, 1], [[2, 2.1], [2]]) is None
+    assert lr_range_test.find_rate_range([0.1, 1], [[2, 2.1], [2]]) is None

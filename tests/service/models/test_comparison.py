@@ -21,7 +21,7 @@ HALF_STARS = RatingScale((1.0, 2.5, 5.0))
 
 
 def snapshot_of(ratings: dict[tuple[str, str], float]) -> Snapshot:
-    users, items = (Vocabulary.of(pair[side] for pair in ratings) for side in (0, 1))
+    users, items = (Vocabulary.from_ids(pair[side] for pair in ratings) for side in (0, 1))
     numbers = (
         vocabulary.numbers(pair[side] for pair in ratings).astype(np.int32)
         for side, vocabulary in enumerate((users, items))
@@ -65,7 +65,7 @@ def machine(split, kind="user_rbm", *, seed=5, scale=HALF_STARS, but_items=(), b
         scale.levels(np.array(list(known.values()))),
         shape=(len(users), len(items)),
     )
-    return Model.of(kind, params, matrix, scale=scale, users=users, items=items)
+    return Model.build(kind, params, matrix, scale=scale, users=users, items=items)
 
 
 @pytest.fixture

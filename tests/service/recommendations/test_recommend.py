@@ -187,7 +187,7 @@ def test_what_is_given_with_the_request_counts_like_what_is_stored(answers):
 
 
 def naive_item_oriented(model: Model, user: str, item_id: str) -> list[float]:
-    by_item = ratings().transposed()
+    by_item = ratings().transpose()
     case = naive.row_of(by_item, ITEMS.number(item_id))
     return naive.level_probabilities(model.params, case, USERS.number(user))
 
@@ -265,7 +265,7 @@ def test_a_joint_model_lists_by_choice_and_rates_by_its_raters():
 
     assert ids(ranked) == sorted(scores, key=lambda item_id: -scores[item_id])
     first = ITEMS.numbers([ranked.items[0].item_id])
-    expected = scoring.rated_probabilities(
+    expected = scoring.ensemble_probabilities(
         answers.model.raters, first, user=5, rated=mine.numbers, levels=mine.levels
     )
     assert ranked.items[0].expected_rating == pytest.approx(expected[0] @ SCALE.values)

@@ -30,8 +30,8 @@ def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3, judged=True):
         snapshot = snapshots.read_snapshot(session)
     scale = shop.model(1).scale
     split = split_snapshot(snapshot, scale, share=0.1)
-    train = split.train.transposed() if model_kind == "item_rbm" else split.train
-    hyper = Hyperparameters.chosen(model_kind, SHORT)
+    train = split.train.transpose() if model_kind == "item_rbm" else split.train
+    hyper = Hyperparameters.from_changes(model_kind, SHORT)
     spec = TrainingSpec(SHORT, model_kind, seed, warm_start=warm_start)
     params, warnings = initialization.initial_params(
         shop.context, split, train, hyper, spec, is_evaluated=judged

@@ -28,7 +28,9 @@ def split_of(shop):
 
 def fitted(ratings, validation, split, epochs, length):
     """Parameters after so many epochs of a fit of that length, by the trainer alone."""
-    hyper = Hyperparameters.chosen("joint_rbm", SHORT | {"epochs": length, "learning_rate": RATE})
+    hyper = Hyperparameters.from_changes(
+        "joint_rbm", SHORT | {"epochs": length, "learning_rate": RATE}
+    )
     rng = np.random.default_rng([SEED, 0])
     params = machine_functions("joint_rbm").initial_params(
         ratings, split.scale.n_levels, hyper, rng=rng

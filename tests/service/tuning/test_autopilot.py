@@ -163,6 +163,6 @@ def test_what_is_compared_is_the_best_loss_on_the_validation_ratings_that_are_le
     job_id = shop.ask(hyperparameters=CALM, model_kind=kind, publish="never", autopilot=True)
     shop.carry_out(shop.claim())
 
-    losses = RunRecord.of(run_records.curve_rows(shop.curve(job_id))).loss.values
+    losses = RunRecord.from_rows(run_records.curve_rows(shop.curve(job_id))).loss.values
     noted = shop.job(job_id).progress_note["loss_without"]
     assert noted["odd_values"] == losses.min()

@@ -60,7 +60,7 @@ class ChangeOut(Answer):
     def _typed(cls, value: Value, info: ValidationInfo) -> Value:
         """Answer a count as a whole number, however it was reckoned."""
         name = info.data["hyperparameter"]
-        typed: Value = Hyperparameters.typed({name: value})[name]
+        typed: Value = Hyperparameters.coerce_counts({name: value})[name]
         return typed
 
 

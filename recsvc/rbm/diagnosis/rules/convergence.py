@@ -21,9 +21,9 @@ def not_moving(run: RunRecord) -> Finding | None:
     cause = "The weights do not change at all: they began equal, or the rate is next to nothing."
     longest = float(ratio.values[-WARM_UP:].max())
     seen = Evidence("update_to_weight_ratio", longest, STANDING_STILL, "own")
-    change = run.scaled("learning_rate", 1000.0)
+    change = run.scale_change("learning_rate", 1000.0)
     if run.hyper is not None and run.hyper.initial_weight == 0:
-        change = run.as_usual("initial_weight")
+        change = run.default_change("initial_weight")
     if longest > STANDING_STILL:
         moved = float(np.ptp(largest.values)) if largest.values.size > WARM_UP else 1.0
         if moved > 0:
@@ -62,10 +62,10 @@ def early_end(run: RunRecord) -> Finding | None:
     if hyper is None or not run.is_over or loss.values.size == 0 or loss.values.size > hyper.epochs:
         return None
     last, wanted = int(loss.epochs[-1]), run.usual.warm_up_epochs
-    change = run.as_usual("patience")
+    change = run.default_change("patience")
     if hyper.warm_up_epochs < wanted:
-        change = run.as_usual("warm_up_epochs")
-    if change is None or last > 2 * wanted or loss.learned > NOTHING_LEARNED:
+        change = run.default_change("warm_up_epochs")
+    if change is None or last > 2 * wanted or loss.total_gain > NOTHING_LEARNED:
         return None
     seen = Evidence("epochs before patience ran out", last, 2 * wanted, "own")
     cause = "Patience ran out while the first weights were still growing apart."
@@ -78,20 +78,20 @@ def no_decrease(run: RunRecord) -> Finding | None:
     loss, hyper = run.loss, run.hyper
     if run.may_be_flat or loss.values.size <= PATIENCE + 1:
         return None
-    gain = loss.learned
+    gain = loss.total_gain
     least = LISTS_NOT_LEARNED if run.makes_lists else NOTHING_LEARNED
     if gain >= least:
         return None
     seen = Evidence("gain of the loss since epoch 0", gain, least, "own")
     cause = "Nothing was learned beyond how often each level is given: steps are too few or short."
-    change, usual = run.scaled("learning_rate", 3.0), run.usual
+    change, usual = run.scale_change("learning_rate", 3.0), run.usual
     if run.decays_too_much:
         cause = "Weights are pulled to zero faster than they learn."
-        change = run.as_usual("weight_decay")
+        change = run.default_change("weight_decay")
     elif hyper is not None and hyper.initial_weight == 0:
         cause = "Equal weights learn the same: hidden units must begin different."
         change = Change("initial_weight", 0.0, usual.initial_weight)
     elif hyper is not None and hyper.batch_size > MANY_TIMES * usual.batch_size:
         cause = "Batches are so large that an epoch makes next to no steps."
-        change = run.as_usual("batch_size")
+        change = run.default_change("batch_size")
     return Finding("no_decrease", "problem", loss.span, (seen,), cause, change, 0.5)

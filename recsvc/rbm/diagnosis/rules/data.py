@@ -99,12 +99,12 @@ for _place, _code in enumerate(CAUSES):
 
 def _has_learned(run: RunRecord) -> bool:
     nll = run.series("validation_nll")
-    return nll.values.size > 0 and nll.learned > MUCH_LEARNED
+    return nll.values.size > 0 and nll.total_gain > MUCH_LEARNED
 
 
 def _change(code: str, cause: Cause, run: RunRecord) -> Change | None:
     if code == "unscaled_counts":
-        return run.as_usual("scaling")
+        return run.default_change("scaling")
     if cause.leave_out == "nobody" or run.hyper is None:
         return None
     before = run.hyper.leave_out

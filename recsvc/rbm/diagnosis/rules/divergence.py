@@ -15,14 +15,17 @@ STUCK = 0.95
 @rule(code="not_finite", family="divergence", order=10, after_divergence=True)
 def not_finite(run: RunRecord) -> Finding | None:
     """A figure, or a parameter, is no finite number, or was until training went back."""
-    if run.spoilt_at is None:
+    if run.non_finite_at is None:
         return _rollbacks(run)
-    seen = Evidence("epoch with a number that is not finite", run.spoilt_at, 0, "own")
+    seen = Evidence("epoch with a number that is not finite", run.non_finite_at, 0, "own")
     cause = "Steps were so long that parameters left what numbers can hold."
-    at = (run.spoilt_at, run.spoilt_at)
-    change = run.scaled("learning_rate", ROLLBACK_RATE_FACTOR)
-    if run.spoilt_at == 0:
-        cause, change = "It begins at parameters that are no finite numbers.", run.begun_cold()
+    at = (run.non_finite_at, run.non_finite_at)
+    change = run.scale_change("learning_rate", ROLLBACK_RATE_FACTOR)
+    if run.non_finite_at == 0:
+        cause, change = (
+            "It begins at parameters that are no finite numbers.",
+            run.cold_start_change(),
+        )
     return Finding("not_finite", "problem", at, (seen,), cause, change, 0.95)
 
 
@@ -33,7 +36,7 @@ def _rollbacks(run: RunRecord) -> Finding | None:
     seen = Evidence("rollbacks", float(back.values[-1]), 0, "own")
     cause = "Steps left what numbers can hold: training went on from its best epoch, with less."
     at = back.epochs[np.diff(back.values, prepend=0.0) > 0]
-    change = run.scaled("learning_rate", ROLLBACK_RATE_FACTOR ** float(back.values[-1]))
+    change = run.scale_change("learning_rate", ROLLBACK_RATE_FACTOR ** float(back.values[-1]))
     epochs = int(at[0]), int(at[-1])
     return Finding("not_finite", "warning", epochs, (seen,), cause, change, 0.95)
 
@@ -48,7 +51,7 @@ def exploding_weights(run: RunRecord) -> Finding | None:
         return None  # it began so: another finding
     seen = Evidence("largest_weight", float(largest.values[-1]), EXPLODED, "own")
     cause = "Weights grow and grow: nothing pulls them back."
-    change = run.scaled("weight_decay", 10.0)
+    change = run.scale_change("weight_decay", 10.0)
     return Finding("exploding_weights", "problem", largest.span, (seen,), cause, change, 0.7)
 
 
@@ -60,5 +63,5 @@ def poor_mixing(run: RunRecord) -> Finding | None:
         return None
     seen = Evidence("kept_levels", float(kept.values[-1]), STUCK, "own")
     cause = "Weights are so large that the Gibbs chain gives ratings back as they were."
-    change = run.scaled("cd_steps", 3.0)
+    change = run.scale_change("cd_steps", 3.0)
     return Finding("poor_mixing", "warning", kept.span, (seen,), cause, change, 0.6)

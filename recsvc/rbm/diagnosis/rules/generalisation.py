@@ -30,13 +30,13 @@ def too_good(run: RunRecord) -> Finding | None:
     how far they have moved since epoch 0.
     """
     validation, train = run.series("validation_nll"), run.series("train_nll")
-    if run.is_from_elsewhere or train.values.size != validation.values.size:
+    if run.is_external or train.values.size != validation.values.size:
         return None
     if validation.values.size <= WARM_UP:
         return None
     shares = validation.values / np.maximum(train.values, LEAST_LOSS)
     last, nearer = float(shares[-1]), -above(shares[WARM_UP:].min(), shares[0])
-    if nearer <= NEARER or validation.learned <= MUCH_LEARNED:
+    if nearer <= NEARER or validation.total_gain <= MUCH_LEARNED:
         return None
     seen = [Evidence("fall of validation / train NLL since epoch 0", nearer, NEARER, "own")]
     if last < TOO_GOOD:
@@ -83,8 +83,8 @@ def overfit(run: RunRecord) -> Finding | None:
         Evidence("loss above its least", risen, WORSE_THAN_BEST, "own"),
     )
     cause = f"It learns the train ratings by heart: validation was best at epoch {best}."
-    change = run.scaled("weight_decay", 3.0)
+    change = run.scale_change("weight_decay", 3.0)
     if run.hyper is not None and run.hyper.n_hidden > FAR_MORE_UNITS * run.usual.n_hidden:
-        change = run.as_usual("n_hidden")
+        change = run.default_change("n_hidden")
     epochs = (best, int(loss.epochs[-1]))
     return Finding("overfit", "warning", epochs, seen, cause, change, 0.8)

@@ -49,10 +49,10 @@ def dead_units(run: RunRecord) -> Finding | None:
         return None
     seen = Evidence("dead_units", float(dead.values[-1]), MOST_UNITS, "own")
     cause = "Most hidden units answer everybody alike: there are more than the ratings can teach."
-    change = run.scaled("n_hidden", 1.0 - 0.9 * float(dead.values[-1]))
+    change = run.scale_change("n_hidden", 1.0 - 0.9 * float(dead.values[-1]))
     if run.decays_too_much:
         cause = "Weights are pulled to zero faster than they learn: hidden units stay asleep."
-        change = run.as_usual("weight_decay")
+        change = run.default_change("weight_decay")
     return Finding("dead_units", "problem", dead.span, (seen,), cause, change, 0.7)
 
 
@@ -62,7 +62,7 @@ def twin_units(run: RunRecord) -> Finding | None:
     if equal_weights_change(run) is not None or not (alike := similarity_evidence(run)):
         return None
     cause = "Hidden units have learned the same: there are more than the ratings can tell apart."
-    change = run.scaled("n_hidden", 0.5)
+    change = run.scale_change("n_hidden", 0.5)
     epochs = run.series("unit_similarity").after(WARM_UP).span
     return Finding("twin_units", "warning", epochs, alike, cause, change, 0.8)
 
@@ -72,9 +72,9 @@ def equal_weights_change(run: RunRecord) -> Change | None:
     if run.hyper is None:
         return None
     if run.hyper.initialisation == "constant":
-        return run.as_usual("initialisation")
+        return run.default_change("initialisation")
     if run.hyper.initial_weight < run.usual.initial_weight:
-        return run.as_usual("initial_weight")
+        return run.default_change("initial_weight")
     return None
 
 

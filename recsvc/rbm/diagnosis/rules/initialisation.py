@@ -16,11 +16,11 @@ def bad_start(run: RunRecord) -> Finding | None:
     if seen is None:
         return None
     cause = "The machine begins where it cannot learn from: its first weights are too large."
-    change = run.begun_cold()
+    change = run.cold_start_change()
     if change is not None:
         cause = "The machine begins at an earlier version's weights, and these are spoilt."
     elif run.hyper is not None and run.hyper.initial_weight > run.usual.initial_weight:
-        change = run.as_usual("initial_weight")
+        change = run.default_change("initial_weight")
     return Finding("bad_start", "problem", (0, 0), (seen,), cause, change, 0.9)
 
 

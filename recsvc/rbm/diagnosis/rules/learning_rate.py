@@ -49,21 +49,21 @@ def rate_too_high(run: RunRecord) -> Finding | None:
     cause = "Each step changes the weights by more than they have learned: the rate is too high."
     uses_adam = MACHINES[run.model_kind].uses_adam  # whose steps are longer
     wanted = STEP_TOO_LONG if uses_adam else STEP_WANTED
-    change = run.rescaled_rate(0.5 ** max(1, round(np.log2(step / wanted))))
+    change = run.rate_change(0.5 ** max(1, round(np.log2(step / wanted))))
     return Finding("rate_too_high", "problem", ratio.span, seen, cause, change, 0.85)
 
 
 def _rising_loss(run: RunRecord) -> Finding | None:
     """Tell that the loss only rises, where nobody has measured the steps."""
     loss, train = run.loss, run.series("train_nll")
-    if loss.values.size <= WARM_UP + 1 or loss.learned > 0:
+    if loss.values.size <= WARM_UP + 1 or loss.total_gain > 0:
         return None
     risen = above(loss.values[-1], loss.values[0])
-    if risen <= RISEN or (train.values.size and train.learned > 0):
+    if risen <= RISEN or (train.values.size and train.total_gain > 0):
         return None
     seen = Evidence("last loss above the first", risen, RISEN, "SM")
     cause = "The loss rises from the first epoch on: most likely the rate is too high."
-    change = run.rescaled_rate(0.1)
+    change = run.rate_change(0.1)
     return Finding("rate_too_high", "problem", loss.span, (seen,), cause, change, 0.5)
 
 
@@ -83,15 +83,15 @@ def rate_too_low(run: RunRecord) -> Finding | None:
             Evidence("update_to_weight_ratio", step, STEP_TOO_SHORT, "H10"),
             Evidence("gain of the loss", gain, STILL_FALLING, "own"),
         )
-    elif step < wanted / 3 and loss.learned < NEXT_TO_NOTHING:
+    elif step < wanted / 3 and loss.total_gain < NEXT_TO_NOTHING:
         seen = (
             Evidence("update_to_weight_ratio", step, wanted / 3, "own"),
-            Evidence("gain of the loss since epoch 0", loss.learned, NEXT_TO_NOTHING, "own"),
+            Evidence("gain of the loss since epoch 0", loss.total_gain, NEXT_TO_NOTHING, "own"),
         )
     else:
         return None
     cause = "Steps are too short to get anywhere: the rate is too low."
-    change = run.rescaled_rate(wanted / step)
+    change = run.rate_change(wanted / step)
     return Finding("rate_too_low", "problem", ratio.span, seen, cause, change, 0.85)
 
 
@@ -113,6 +113,6 @@ def momentum_shock(run: RunRecord) -> Finding | None:
         return None
     seen = Evidence("jump of the loss", jump, SHOCK, "own")
     cause = "The loss jumped when the momentum rose: the rate is too high for the full momentum."
-    change = run.scaled("learning_rate", 0.5)
+    change = run.scale_change("learning_rate", 0.5)
     epochs = (at, at + SHOCK_EPOCHS)
     return Finding("momentum_shock", "warning", epochs, (seen,), cause, change, 0.7)

@@ -19,7 +19,7 @@ def constant_predictions(run: RunRecord) -> Finding | None:
     metric = "deviation of predictions over that of ratings"
     seen = Evidence(metric, float(spread.values[-1]), SAME_FOR_ALL, "own")
     cause = "Everything is predicted about the same: biases are off, and no weight tells more."
-    change = run.begun_cold() or run.rescaled_rate(3.0)
+    change = run.cold_start_change() or run.rate_change(3.0)
     return Finding("constant_predictions", "problem", spread.span, (seen,), cause, change, 0.6)
 
 

@@ -22,7 +22,7 @@ def a_model(users: list[str]) -> bytes:
         numbers, np.zeros_like(numbers), np.zeros(len(users), np.uint8), shape=(len(users), 1)
     )
     scale = RatingScale((1.0, 2.0))
-    model = Model.of(
+    model = Model.build(
         "user_rbm", params, matrix, scale=scale, users=Vocabulary(users), items=Vocabulary(["i"])
     )
     return checkpoint.write_model(model)
