@@ -1,7 +1,7 @@
 """How kernels are compiled, so that the same processor always runs the same code.
 
 numba links a copy of a called function into its caller and optimises that copy again. One name then
-has several bodies, which round differently, and a process runs the one that it loads first. A
+has several bodies that round differently, and a process runs the one that it loads first. A
 process that compiles and a process that reads the cache load them in different orders. Inner
 functions are therefore inlined, and the names of all other copies are private to their kernel.
 
@@ -30,7 +30,7 @@ STRICT: frozenset[str] = frozenset()
 
 
 class PrivateCopies(JITCodeLibrary):
-    """The machine code of one kernel, whose copies of other functions have private names.
+    """The machine code of one kernel, with private names for copies of other functions.
 
     A parallel kernel consists of two functions, so it would differ without calling any other.
     """
@@ -62,7 +62,7 @@ def kernel(
     inline: Literal["never", "always"] = "never",
     forceinline: bool = False,
 ) -> Callable[[F], F]:
-    """Return the decorator of a function that Python calls, compiled once and kept on disk.
+    """Return the decorator of a function that Python calls, compiled once and cached on disk.
 
     fastmath     what the compiler may do to floating-point numbers
     error_model  "numpy": a division by zero is infinite; "python": it raises ZeroDivisionError
