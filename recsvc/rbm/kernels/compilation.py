@@ -9,7 +9,9 @@ A callee that names no flags takes those of the caller that is compiled first. E
 therefore names `fastmath` and `error_model`.
 
 numba's cache notices a change in a kernel's own file. Kernels contain functions of other files, so
-here the cache notices a change in any file of this package.
+here the cache notices a change in any file of this package. The digest of the files is also a part
+of the cache's version. An index of another version is not unpickled, because that would fail where
+it refers to a class that no longer exists.
 """
 
 import hashlib
@@ -45,10 +47,10 @@ class PrivateCopies(JITCodeLibrary):
 cpu_target.target_context.codegen()._library_class = PrivateCopies
 
 
-def _digest_of_package() -> bytes:
+def _digest_of_package() -> str:
     """Return the SHA-256 of the files of this package."""
     sources = {f.name: f.read_bytes() for f in files(__package__).iterdir() if f.is_file()}
-    return hashlib.sha256(repr(sorted(sources.items())).encode()).digest()
+    return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
 
 
 DIGEST = _digest_of_package()
@@ -75,7 +77,9 @@ def kernel(
             cache=True, nogil=True, fastmath=set(fastmath), error_model=error_model,
             parallel=parallel, inline=inline, forceinline=forceinline,
         )(function)  # fmt: skip
-        dispatcher._cache._cache_file._source_stamp = DIGEST
+        cache_file = dispatcher._cache._cache_file
+        cache_file._source_stamp = DIGEST
+        cache_file._version = f"{cache_file._version} {DIGEST}"
         return cast("F", dispatcher)
 
     return compile_function
