@@ -45,7 +45,7 @@ def remark(of: Snapshot, code: str):
 
 
 @pytest.mark.parametrize("times", [6, 20])
-def test_a_second_scale_is_seen_whoever_uses_it(movies, times):
+def test_mixed_scales_are_reported(movies, times):
     def percent(users, values):
         values[users % 20 == 0] *= times
 
@@ -66,13 +66,13 @@ def test_a_second_scale_is_seen_whoever_uses_it(movies, times):
         [1.0, 2, 3, 4, 5, 6, 12, 20],
     ],
 )
-def test_one_scale_with_gaps_is_no_second_one(values):
+def test_mixed_scales_are_not_reported_for_scale_with_gaps(values):
     given = np.repeat(np.array(values), [90, *[10] * (len(values) - 1)])
 
     assert not on_another_scale(given).any()
 
 
-def test_counts_are_not_taken_for_opinions(movies):
+def test_unscaled_counts_are_reported(movies):
     def counted(users, values):
         values[:] = np.exp(2.5 * np.random.default_rng(0).standard_normal(values.size)).round() + 1
 
@@ -84,7 +84,7 @@ def test_counts_are_not_taken_for_opinions(movies):
     assert not on_another_scale(changed.values).any()
 
 
-def test_a_user_who_is_another_again_is_seen_once(movies):
+def test_duplicate_user_is_reported_once(movies):
     n_users = len(movies.users)
     ids = Vocabulary([*movies.users.ids, "v00000", "v00001"])
     of_two = movies.user_numbers < 2
@@ -101,14 +101,14 @@ def test_a_user_who_is_another_again_is_seen_once(movies):
     assert remark(again, "duplicate_users").examples == ("v00000",)
 
 
-def test_ratings_in_another_order_than_their_rows_agree_with_nobody(movies):
+def test_no_agreement_is_reported_for_shuffled_ratings(movies):
     def shuffled(users, values):
         np.random.default_rng(0).shuffle(values)
 
     assert remark(with_values(movies, shuffled), "no_agreement").share > 0.5
 
 
-def test_few_users_are_told(movies):
+def test_few_users_are_reported(movies):
     kept = movies.user_numbers < 99
     few = replace(
         movies,
@@ -121,7 +121,7 @@ def test_few_users_are_told(movies):
     assert remark(few, "few_users").count == 99
 
 
-def test_movielens_is_as_it_is_known(movies):
+def test_profile_of_movielens_has_known_issues(movies):
     found = profile(movies)
 
     assert (found.n_users, found.n_items, found.n_ratings) == (943, 1682, 100_000)
@@ -133,7 +133,7 @@ def test_movielens_is_as_it_is_known(movies):
     assert remark(movies, "cold_items").count == np.sum(np.bincount(movies.item_numbers) < 5)
 
 
-def test_users_who_always_give_the_same_are_constant(movies):
+def test_constant_raters_are_reported(movies):
     def always_three(users, values):
         values[np.isin(users, [3, 40])] = 3.0
 
@@ -143,7 +143,7 @@ def test_users_who_always_give_the_same_are_constant(movies):
     assert found.share == pytest.approx(2 / 943)
 
 
-def test_a_scale_that_is_turned_over_is_seen_in_who_disagrees(movies):
+def test_contrary_raters_are_reported_for_inverted_scale(movies):
     turned = np.arange(0, 943, 20)
 
     def turn(users, values):
@@ -159,7 +159,7 @@ def test_a_scale_that_is_turned_over_is_seen_in_who_disagrees(movies):
     assert numbers <= set(turned.tolist())
 
 
-def test_agreement_is_the_correlation_with_the_mean_of_the_others(movies):
+def test_agreement_equals_correlation_with_others(movies):
     agreement = agreement_with_others(movies, np.bincount(movies.user_numbers))
 
     for user in (0, 12, 404):
@@ -172,7 +172,7 @@ def test_agreement_is_the_correlation_with_the_mean_of_the_others(movies):
         assert agreement[user] == pytest.approx(np.corrcoef(np.array(pairs).T)[0, 1])
 
 
-def test_a_user_who_rates_everything_is_suspicious():
+def test_suspicious_raters_include_user_who_rates_everything():
     rng = np.random.default_rng(0)
     users = np.concatenate([np.repeat(np.arange(200), rng.integers(8, 15, 200)), [200] * 900])
     items = np.concatenate([rng.integers(0, 900, users.size - 900), np.arange(900)])
@@ -203,7 +203,7 @@ def with_crawlers(movies: Snapshot, n_items: int, give) -> Snapshot:
     )
 
 
-def test_crawlers_of_the_whole_catalogue_are_suspicious_among_real_people(movies):
+def test_suspicious_raters_include_crawlers(movies):
     crawled = with_crawlers(movies, 1600, lambda _rng, n: np.full(n, 5.0))
     busy = with_crawlers(movies, 740, lambda _rng, n: np.full(n, 5.0))
 
@@ -213,7 +213,7 @@ def test_crawlers_of_the_whole_catalogue_are_suspicious_among_real_people(movies
     assert "suspicious_raters" not in [one.code for one in profile(busy).issues]
 
 
-def test_whoever_rates_at_random_is_found_among_real_people(movies):
+def test_random_raters_are_reported(movies):
     def at_random(rng, n):
         return rng.integers(1, 6, n).astype(float)
 
@@ -226,7 +226,7 @@ def test_whoever_rates_at_random_is_found_among_real_people(movies):
 
 
 @pytest.mark.parametrize(("n_items", "n_full"), [(120, 30), (60, 1)])
-def test_who_rates_all_is_not_suspicious_if_all_do_or_the_catalogue_is_small(n_items, n_full):
+def test_suspicious_raters_are_none_in_dense_or_small_catalogue(n_items, n_full):
     users, items = (grid.ravel().astype(np.int32) for grid in np.mgrid[0:30, 0:n_items])
     kept = (users < n_full) | ((items + users) % 4 == 0)
     users, items = users[kept], items[kept]
@@ -242,7 +242,7 @@ def test_who_rates_all_is_not_suspicious_if_all_do_or_the_catalogue_is_small(n_i
 
 
 @pytest.mark.parametrize("odd", [50.0, -7.0])
-def test_values_far_outside_are_outliers_and_the_ends_of_a_scale_are_not(movies, odd):
+def test_outliers_exclude_ends_of_scale(movies, odd):
     def mistype(users, values):
         values[::1000] = odd
 
@@ -253,14 +253,14 @@ def test_values_far_outside_are_outliers_and_the_ends_of_a_scale_are_not(movies,
     assert "leave_out=odd_values" in found.training
 
 
-def test_where_most_are_content_the_others_are_no_outliers(movies):
+def test_outliers_are_none_when_one_value_dominates(movies):
     def praise(users, values):
         values[np.arange(values.size) % 5 > 0] = 5.0
 
     assert "outliers" not in codes(with_values(movies, praise))
 
 
-def test_nearly_one_level_is_told(movies):
+def test_level_imbalance_is_reported(movies):
     def praise(users, values):
         values[np.arange(values.size) % 20 > 0] = 5.0
 
@@ -271,7 +271,7 @@ def test_nearly_one_level_is_told(movies):
 
 
 @pytest.mark.parametrize(("share", "is_odd"), [(0.9, False), (0.91, True)])
-def test_a_level_is_too_many_from_ninety_percent_on(movies, share, is_odd):
+def test_level_imbalance_starts_above_ninety_percent(movies, share, is_odd):
     def praise(users, values):
         values[:] = np.where(np.arange(values.size) < share * values.size, 5, np.minimum(values, 4))
 
@@ -279,7 +279,7 @@ def test_a_level_is_too_many_from_ninety_percent_on(movies, share, is_odd):
 
 
 @pytest.mark.parametrize(("share", "are_few"), [(0.009, True), (0.02, False)])
-def test_many_values_far_outside_are_no_slips(movies, share, are_few):
+def test_outliers_are_none_when_frequent(movies, share, are_few):
     def mistype(users, values):
         odd = int(share * values.size)
         values[:odd] = 40 + np.arange(odd) % 7
@@ -289,12 +289,12 @@ def test_many_values_far_outside_are_no_slips(movies, share, are_few):
     assert [one.examples for one in told] == [("40", "41", "42", "43", "44")] * are_few
 
 
-def test_five_examples_are_enough(movies):
+def test_issue_has_at_most_five_examples(movies):
     assert [len(one.examples) for one in profile(movies).issues if one.count > 5] == [5]
     assert remark(movies, "cold_items").count == 333
 
 
-def test_who_views_and_buys_is_not_cold(movies):
+def test_cold_users_count_interactions(movies):
     cold = remark(movies, "cold_items")
     number = movies.items.ids.index(cold.examples[0])
     viewers = np.arange(5, dtype=np.int32)
@@ -311,7 +311,7 @@ def by_day(times, values) -> Days:
     return Days(days, np.bincount(which), np.bincount(which, values), np.bincount(which, values**2))
 
 
-def test_the_same_words_of_another_meaning_are_drift(movies, data_dir):
+def test_drift_is_reported(movies, data_dir):
     _, _, values, times = np.loadtxt(data_dir / "ml-100k" / "u.data").T
     stricter = np.where(times > np.quantile(times, 0.9), np.maximum(1, values - 1), values)
 
@@ -324,7 +324,7 @@ def test_the_same_words_of_another_meaning_are_drift(movies, data_dir):
     assert drift.examples == ("1998-04-01 to 1998-04-22: mean 2.63",)
 
 
-def test_ratings_of_one_day_or_of_one_value_do_not_drift(movies):
+def test_drift_is_none_for_one_day_or_value(movies):
     noon = np.full(movies.values.size, 43_200)
 
     for values in (movies.values, np.full(noon.size, 3.3)):
@@ -333,7 +333,7 @@ def test_ratings_of_one_day_or_of_one_value_do_not_drift(movies):
         assert "drift" not in {one.code for one in profile(movies, spread).issues}
 
 
-def test_a_shop_without_ratings_has_a_profile_of_its_interactions():
+def test_profile_accepts_interactions_without_ratings():
     users, items = Vocabulary(["a", "b"]), Vocabulary(["x", "y"])
     nothing = np.empty(0, np.int32)
     events = np.array([0, 0, 1], np.int32), np.array([0, 1, 0], np.int32)
@@ -346,7 +346,7 @@ def test_a_shop_without_ratings_has_a_profile_of_its_interactions():
     assert [one.code for one in found.issues] == ["few_users", "cold_users", "cold_items"]
 
 
-def test_nothing_at_all_has_a_profile_too():
+def test_profile_accepts_empty_snapshot():
     nothing, none = np.empty(0, np.int32), Vocabulary([])
 
     found = profile(Snapshot(none, none, nothing, nothing, np.empty(0)))

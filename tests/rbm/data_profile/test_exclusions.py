@@ -34,7 +34,7 @@ def left_out(before: Snapshot, after: Snapshot) -> set[int]:
     return set(before.user_numbers.tolist()) - set(after.user_numbers.tolist())
 
 
-def test_of_movielens_only_its_few_odd_raters_are_left_out(movies):
+def test_exclusion_removes_few_suspect_users_of_movielens(movies):
     kept = exclude_suspect_ratings(movies, "odd")
 
     assert len(left_out(movies, kept)) == 4  # three contrary ones, and one at random
@@ -42,7 +42,7 @@ def test_of_movielens_only_its_few_odd_raters_are_left_out(movies):
     assert not ODD & {one.code for one in profile(kept).issues}
 
 
-def test_values_off_the_scale_go_and_their_users_stay(movies):
+def test_exclusion_removes_suspect_values_and_keeps_users(movies):
     values = movies.values.copy()
     values[::50] *= 20
     values[7] = 999.0
@@ -54,7 +54,7 @@ def test_values_off_the_scale_go_and_their_users_stay(movies):
     assert kept.values.size > 0.97 * movies.values.size
 
 
-def test_where_most_are_content_the_others_are_not_odd(movies):
+def test_suspect_values_are_none_when_one_value_dominates(movies):
     """Four of five reviews of many a shop are five stars: there is no range between quartiles."""
     rng = np.random.default_rng(0)
     content = np.where(rng.random(movies.values.size) < 0.8, 5.0, movies.values)
@@ -69,7 +69,7 @@ def test_where_most_are_content_the_others_are_not_odd(movies):
     assert kept.tolist() == np.delete(content, np.s_[::500]).tolist()
 
 
-def test_each_choice_that_leaves_anything_out_tells_what_it_leaves(movies):
+def test_snapshots_by_exclusion_omit_choices_without_effect(movies):
     values = movies.values.copy()
     values[:9] = 999.0
     spoilt = replace(movies, values=values)
@@ -82,7 +82,7 @@ def test_each_choice_that_leaves_anything_out_tells_what_it_leaves(movies):
     assert snapshots_by_exclusion(left["odd"]) == {}
 
 
-def test_of_amounts_none_is_off_the_scale(movies):
+def test_suspect_values_are_none_for_amounts(movies):
     rng = np.random.default_rng(0)
     amounts = replace(movies, values=np.exp(2 * rng.standard_normal(movies.values.size)))
 
@@ -91,7 +91,7 @@ def test_of_amounts_none_is_off_the_scale(movies):
     assert kept.values.max() == amounts.values.max()
 
 
-def test_a_bot_is_left_out_whatever_it_rated(movies):
+def test_exclusion_removes_bot(movies):
     n_items, bot = len(movies.items), len(movies.users)
     with_bot = replace(
         movies,
@@ -104,5 +104,5 @@ def test_a_bot_is_left_out_whatever_it_rated(movies):
     assert bot in left_out(with_bot, exclude_suspect_ratings(with_bot, "odd_raters"))
 
 
-def test_nobody_is_left_out_unasked(movies):
+def test_exclusion_removes_nothing_by_default(movies):
     assert exclude_suspect_ratings(movies, "nobody") is movies

@@ -8,7 +8,7 @@ import pytest
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation
 from recsvc.rbm.evaluation import RankingMetrics, rating_metrics
-from recsvc.rbm.inference.folded_users import FoldedUsers
+from recsvc.rbm.inference.folded_users import Folded
 from recsvc.rbm.machines.baselines import Biases, Ease
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import base_rates
@@ -38,7 +38,7 @@ def divided(rng):
 
 
 @pytest.mark.parametrize("n", [1, 3, 10, 40])
-def test_the_figures_of_lists_are_those_of_a_loop(rng, divided, n):
+def test_ranking_metrics_equal_loop(rng, divided, n):
     train, test = divided.train, divided.test
     scores = rng.integers(6, size=(40, 25)).astype(np.float64)
 
@@ -59,7 +59,7 @@ def test_the_figures_of_lists_are_those_of_a_loop(rng, divided, n):
     assert 0 < figures.n_liked_users < figures.n_users
 
 
-def test_coverage_and_novelty_are_those_of_a_loop(rng, divided):
+def test_coverage_and_novelty_equal_loop(rng, divided):
     scores = rng.random((40, 25))
     users = np.arange(5, 15)
 
@@ -77,7 +77,7 @@ def test_coverage_and_novelty_are_those_of_a_loop(rng, divided):
     assert figures.novelty_at_n == pytest.approx(np.mean(surprises))
 
 
-def test_a_perfect_list_has_an_ndcg_of_one_however_few_the_wanted_items_are():
+def test_ndcg_of_perfect_list_is_one():
     test = ratings_of([{0: 4}, {0: 1, 3: 2}], n_items=5)
     train = test.select(np.zeros(3, bool))
 
@@ -89,7 +89,7 @@ def test_a_perfect_list_has_an_ndcg_of_one_however_few_the_wanted_items_are():
     assert figures.precision_at_n == pytest.approx((1 / 3 + 2 / 3) / 2)
 
 
-def test_who_liked_nothing_counts_among_all_users_but_not_among_those_who_liked_something():
+def test_liked_metrics_skip_users_without_liked_items():
     test = ratings_of([{0: 4}, {1: 1}], n_items=3)
     train = test.select(np.zeros(2, bool))
 
@@ -101,7 +101,7 @@ def test_who_liked_nothing_counts_among_all_users_but_not_among_those_who_liked_
     assert (figures.n_liked_users, figures.liked_precision_at_n) == (1, 1)
 
 
-def test_the_list_that_everybody_gets_covers_little_and_is_news_to_few():
+def test_common_list_has_low_coverage_and_novelty():
     train = ratings_of([{0: 1}, {0: 1}, {0: 1}, {0: 1, 1: 1}, {2: 1}], n_items=4)
     test = ratings_of([{}, {}, {}, {}, {3: 1}], n_items=4)
 
@@ -111,7 +111,7 @@ def test_the_list_that_everybody_gets_covers_little_and_is_news_to_few():
     assert figures.novelty_at_n == pytest.approx(-(np.log2(4 / 5) + np.log2(1 / 5)) / 2)
 
 
-def test_only_the_users_asked_for_are_measured():
+def test_ranking_metrics_measure_requested_users_only():
     test = ratings_of([{0: 4}, {1: 4}, {}], n_items=3)
     train = test.select(np.zeros(2, bool))
     scores = np.array([3.0, 2.0, 1.0])
@@ -122,13 +122,13 @@ def test_only_the_users_asked_for_are_measured():
     assert scores.tolist() == [3, 2, 1]
 
 
-def test_where_nobody_can_be_measured_the_figures_are_zero_and_say_so():
+def test_ranking_metrics_are_zero_without_users():
     nothing = ratings_of([{}, {}], n_items=3)
 
     assert evaluation.most_rated_metrics(nothing, nothing, np.arange(2)) == RankingMetrics(10)
 
 
-def test_a_list_that_ran_out_of_items_is_measured_by_what_it_has():
+def test_ranking_metrics_accept_short_lists():
     train, test = ratings_of([{0: 1, 1: 1}], n_items=3), ratings_of([{2: 1}], n_items=3)
 
     figures = evaluation.most_rated_metrics(train, test, np.arange(1), n=5)
@@ -137,7 +137,7 @@ def test_a_list_that_ran_out_of_items_is_measured_by_what_it_has():
     assert figures.coverage_at_n == 1 / 3
 
 
-def test_an_item_that_the_scorer_does_not_know_is_missed():
+def test_ranking_metrics_miss_items_without_score():
     train, test = ratings_of([{0: 1}], n_items=2), ratings_of([{1: 1, 2: 1}], n_items=3)
 
     figures = evaluation.ranking_metrics(lambda _: np.ones(2), train, test, np.arange(1), n=2)
@@ -145,7 +145,7 @@ def test_an_item_that_the_scorer_does_not_know_is_missed():
     assert (figures.precision_at_n, figures.recall_at_n) == (0.5, 0.5)
 
 
-def test_figures_are_named_after_the_length_of_the_lists():
+def test_ranking_metrics_names_have_list_length():
     figures = RankingMetrics(5, ndcg_at_n=0.25, n_users=3).as_dict()
 
     assert figures["ndcg_at_5"] == 0.25
@@ -155,7 +155,7 @@ def test_figures_are_named_after_the_length_of_the_lists():
     } | {"liked_ndcg_at_5", "coverage_at_5", "novelty_at_5"}
 
 
-def test_sampled_users_have_test_items_and_are_spread_evenly():
+def test_sample_users_is_evenly_spread():
     test = ratings_of([{0: 1} if user % 2 else {} for user in range(100)], n_items=1)
 
     users = evaluation.sample_users(test, 5)
@@ -166,7 +166,7 @@ def test_sampled_users_have_test_items_and_are_spread_evenly():
     assert evaluation.sample_users(test.select(np.zeros(50, bool)), 10).size == 0
 
 
-def test_a_list_that_is_asked_for_test_ratings_it_has_seen_is_refused(divided):
+def test_ranking_metrics_raise_on_leakage(divided):
     with pytest.raises(RatingsLeaked):
         evaluation.most_rated_metrics(divided.test, divided.test, np.arange(40))
 
@@ -174,7 +174,7 @@ def test_a_list_that_is_asked_for_test_ratings_it_has_seen_is_refused(divided):
 # ------------------------------------------------------------------------- ratings
 
 
-def test_the_figures_of_ratings_are_those_of_a_loop(rng):
+def test_rating_metrics_equal_loop(rng):
     shares = rng.dirichlet(np.ones(5), size=300)
     levels = rng.integers(5, size=300).astype(np.uint8)
 
@@ -188,7 +188,7 @@ def test_the_figures_of_ratings_are_those_of_a_loop(rng):
     assert figures.nll == pytest.approx(nll)
 
 
-def test_the_calibration_error_is_that_of_a_loop(rng):
+def test_calibration_error_equals_loop(rng):
     shares = rng.dirichlet(np.ones(5), size=300)
     levels = rng.integers(5, size=300).astype(np.uint8)
 
@@ -207,7 +207,7 @@ def test_the_calibration_error_is_that_of_a_loop(rng):
     assert sum(b.n for b in calibration.levels) == 5 * 300
 
 
-def test_who_says_what_happens_is_calibrated_and_who_exaggerates_is_not(rng):
+def test_calibration_error_is_high_for_exaggerated_forecasts(rng):
     honest = rng.dirichlet(np.ones(5), size=20_000)
     levels = (rng.random((20_000, 1)) > honest.cumsum(axis=1)).sum(axis=1).astype(np.uint8)
     bold = honest**3 / (honest**3).sum(axis=1, keepdims=True)
@@ -218,7 +218,7 @@ def test_who_says_what_happens_is_calibrated_and_who_exaggerates_is_not(rng):
     assert errors[1] > 0.05
 
 
-def test_certainty_is_in_the_last_bin_and_empty_bins_are_left_out():
+def test_calibration_has_certainty_in_last_bin_and_no_empty_bins():
     shares = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.95, 0.05]])
 
     told = rating_metrics(
@@ -240,13 +240,11 @@ def model_of(ratings, params) -> Model:
     ids = (Vocabulary([f"{prefix}{k:04}" for k in range(n)]) for prefix, n in
            (("u", ratings.n_users), ("i", ratings.n_items)))  # fmt: skip
     users, items = ids
-    return Model.build("user_rbm", params, ratings, scale=FIVE, users=users, items=items)
+    return Model.of("user_rbm", params, ratings, scale=FIVE, users=users, items=items)
 
 
-def test_a_models_figures_are_of_its_own_ratings_and_lists(rng, divided):
-    folded = FoldedUsers.from_ratings(
-        model_of(divided.train, random_params(rng, n_items=25)), divided.train
-    )
+def test_model_metrics_combine_ratings_and_lists(rng, divided):
+    folded = Folded.of(model_of(divided.train, random_params(rng, n_items=25)), divided.train)
 
     figures = evaluation.model_metrics(folded, divided.train, divided.test, np.arange(40), n=5)
 
@@ -264,16 +262,14 @@ def test_a_models_figures_are_of_its_own_ratings_and_lists(rng, divided):
     assert told["n_liked_users_ranked"] <= told["n_users_ranked"] <= 38
 
 
-def test_a_model_is_not_measured_on_what_it_was_given(rng, divided):
-    folded = FoldedUsers.from_ratings(
-        model_of(divided.train, random_params(rng, n_items=25)), divided.train
-    )
+def test_model_metrics_raise_on_leakage(rng, divided):
+    folded = Folded.of(model_of(divided.train, random_params(rng, n_items=25)), divided.train)
 
-    with pytest.raises(RatingsLeaked, match="the metrics would be too good"):
-        evaluation.model_figures(folded, divided.train, divided.train, np.arange(40))
+    with pytest.raises(RatingsLeaked, match="the figures would flatter"):
+        evaluation.model_metrics(folded, divided.train, divided.train, np.arange(40))
 
 
-def test_baselines_stand_beside_with_the_same_figures(divided):
+def test_baseline_metrics_have_same_names(divided):
     train, test, users = divided.train, divided.test, np.arange(40)
 
     told = evaluation.baseline_metrics(train, test, users, FIVE, n=5, with_ease=True)
@@ -319,7 +315,7 @@ def figures_of_split(ratings, seed):
     ]
 
 
-def test_the_evaluator_reproduces_the_known_figures_of_ml_1m(split_figures):
+def test_ranking_metrics_reproduce_known_values_on_ml_1m(split_figures):
     """Mean of two splits within 3 %: what a correct evaluator finds."""
     expected = [0.181, 0.202, 0.171, 0.383, 0.434, 0.364]
 
@@ -327,7 +323,7 @@ def test_the_evaluator_reproduces_the_known_figures_of_ml_1m(split_figures):
     assert np.std(split_figures, axis=0).max() < 0.01
 
 
-def test_measuring_the_lists_of_ml_1m_takes_less_than_a_second_beside_the_scoring(million):
+def test_ranking_metrics_of_ml_1m_take_less_than_a_second(million):
     parts = evaluation.split_at_random(million, share=0.2, seed=0)
     evaluation.most_rated_metrics(parts.train, parts.test, np.arange(10))  # compiled
 
@@ -337,7 +333,7 @@ def test_measuring_the_lists_of_ml_1m_takes_less_than_a_second_beside_the_scorin
     assert time.process_time() - began < 1
 
 
-def test_the_most_rated_list_has_the_known_precision_on_ml_100k(movielens):
+def test_most_rated_list_has_known_precision_on_ml_100k(movielens):
     parts = evaluation.split_at_random(movielens("u.data"), share=0.2, seed=0)
 
     figures = evaluation.most_rated_metrics(parts.train, parts.test, np.arange(943))
@@ -345,11 +341,11 @@ def test_the_most_rated_list_has_the_known_precision_on_ml_100k(movielens):
     assert figures.precision_at_n == pytest.approx(0.190, rel=0.05)
 
 
-def test_a_trained_machine_is_calibrated_and_within_its_bands_on_ml_100k(movielens):
+def test_trained_machine_is_calibrated_on_ml_100k(movielens):
     """Bands around what a user_rbm of 20 hidden units reaches in 60 epochs."""
     parts = evaluation.split_at_random(movielens("u.data"), share=0.2, seed=0)
     (*_, (_, state)) = learn(parts.train, validation=parts.test, n_hidden=20, epochs=60)
-    folded = FoldedUsers.from_ratings(model_of(parts.train, state.best_params), parts.train)
+    folded = Folded.of(model_of(parts.train, state.best_params), parts.train)
 
     told = evaluation.model_metrics(folded, parts.train, parts.test, np.arange(943)).as_dict()
 

@@ -26,7 +26,7 @@ def kept_pairs(ratings, users, items, **split):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.1, 0.5, 1.0])
-def test_the_share_of_validation_is_the_one_asked_for(rng, share):
+def test_validation_flags_have_requested_share(rng, share):
     ratings = random_ratings(rng, n_users=300, n_items=300)
     users, items = vocabulary("u", 300), vocabulary("i", 300)
 
@@ -37,7 +37,7 @@ def test_the_share_of_validation_is_the_one_asked_for(rng, share):
     assert np.abs(kept_of_user - share).max() < 0.2  # of no user are all or none taken
 
 
-def test_a_rating_stays_where_it_is_when_users_and_items_come_between(rng):
+def test_validation_flags_do_not_change_with_new_users_and_items(rng):
     ratings = random_ratings(rng, n_users=40, n_items=30)
     users, items = vocabulary("u", 40), vocabulary("i", 30)
     before = kept_pairs(ratings, users, items, share=0.3, split_seed=7)
@@ -58,7 +58,7 @@ def test_a_rating_stays_where_it_is_when_users_and_items_come_between(rng):
     assert len(after) == len(before) + 1
 
 
-def test_another_split_seed_makes_another_split_and_a_larger_share_holds_the_smaller(rng):
+def test_validation_flags_depend_on_seed_and_nest_by_share(rng):
     ratings = random_ratings(rng, n_users=100, n_items=50)
     users, items = vocabulary("u", 100), vocabulary("i", 50)
 
@@ -78,7 +78,7 @@ def pairs(ratings: RatingMatrix) -> dict[tuple[int, int], int]:
     }
 
 
-def test_a_division_by_hash_is_that_of_validation(rng):
+def test_split_by_hash_equals_validation_flags(rng):
     ratings = random_ratings(rng, n_users=60, n_items=20)
     ids = vocabulary("u", 60), vocabulary("i", 20)
 
@@ -90,7 +90,7 @@ def test_a_division_by_hash_is_that_of_validation(rng):
     assert parts.protocol == Protocol("by_hash", 0.3, 4)
 
 
-def test_at_random_every_rating_is_either_train_or_test_and_the_seed_decides(rng):
+def test_split_at_random_partitions_ratings_by_seed(rng):
     ratings = random_ratings(rng, n_users=300, n_items=40)
 
     parts, again, other = (
@@ -119,7 +119,7 @@ def test_at_random_every_rating_is_either_train_or_test_and_the_seed_decides(rng
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
-def test_a_protocol_writes_itself_out(protocol, words):
+def test_protocol_has_words_and_parameters(protocol, words):
     told = protocol.as_dict()
 
     assert protocol.words() == told.pop("words") == words
@@ -129,7 +129,7 @@ def test_a_protocol_writes_itself_out(protocol, words):
 # ------------------------------------------------------------------------- the guard
 
 
-def test_test_ratings_among_the_inputs_are_refused_by_number_and_example():
+def test_check_leakage_raises_with_number_and_example():
     inputs = ratings_of([{0: 4, 1: 2}, {2: 3}, {0: 1}], 3)
     test = ratings_of([{2: 4}, {2: 3}, {0: 0, 1: 1}], 3)
 
@@ -147,12 +147,12 @@ def test_test_ratings_among_the_inputs_are_refused_by_number_and_example():
         evaluation.check_leakage(inputs, test)
 
 
-def test_a_pair_rated_otherwise_in_test_is_a_leak_all_the_same():
+def test_check_leakage_ignores_levels():
     with pytest.raises(RatingsLeaked):
         evaluation.check_leakage(ratings_of([{0: 4}], 1), ratings_of([{0: 1}], 1))
 
 
-def test_pairs_that_only_look_alike_are_no_leak():
+def test_check_leakage_accepts_similar_pairs():
     nothing = ratings_of([{}, {}], 3)
     inputs = ratings_of([{0: 4}, {0: 2}], 2)
 

@@ -9,7 +9,7 @@ from tests.factories.machines import random_ratings
 
 
 @pytest.mark.parametrize("n", [1, 3, 10, 40, 100])
-def test_the_highest_scores_come_best_first_and_the_smaller_number_among_equals(rng, n):
+def test_top_n_orders_by_score_then_number(rng, n):
     for _ in range(50):
         scores = rng.integers(8, size=40).astype(np.float64)
         scores[rng.random(40) < rng.random()] = -np.inf
@@ -21,7 +21,7 @@ def test_the_highest_scores_come_best_first_and_the_smaller_number_among_equals(
 
 
 @pytest.mark.parametrize("n", [1, 3, 10, 40])
-def test_what_is_left_out_never_comes_and_scores_stay_as_they_are(rng, n):
+def test_top_n_without_skips_items_and_keeps_scores(rng, n):
     for _ in range(50):
         scores = rng.integers(8, size=40).astype(np.float64)
         left_out = np.flatnonzero(rng.random(40) < rng.random()).astype(np.int32)
@@ -34,7 +34,7 @@ def test_what_is_left_out_never_comes_and_scores_stay_as_they_are(rng, n):
         assert (scores == before).all()
 
 
-def test_nothing_comes_where_everything_is_left_out():
+def test_top_n_without_returns_none_when_all_are_left_out():
     assert kernels.top_n(np.full(5, -np.inf), np.empty(3, np.int64)) == 0
     assert kernels.top_n(np.empty(0), np.empty(0, np.int64)) == 0
     assert kernels.top_n(np.ones(5), np.empty(0, np.int64)) == 0
@@ -43,14 +43,14 @@ def test_nothing_comes_where_everything_is_left_out():
     )
 
 
-def test_an_item_without_a_score_never_comes():
+def test_top_n_skips_items_without_score():
     out = np.full(4, -7, np.int64)
 
     assert kernels.top_n(np.array([np.nan, 1.0, np.nan, 2.0]), out) == 2
     assert out[:2].tolist() == [3, 1]
 
 
-def test_pairs_are_counted_above_the_diagonal_alone(rng):
+def test_count_pairs_fills_upper_triangle(rng):
     ratings = random_ratings(rng, n_users=30, n_items=8)
     counted = np.zeros((8, 8), np.float32)
 
@@ -62,7 +62,7 @@ def test_pairs_are_counted_above_the_diagonal_alone(rng):
             assert counted[i, j] == (sum({i, j} <= row for row in rows) if i <= j else 0)
 
 
-def test_a_regression_divides_each_column_by_its_own_diagonal(rng):
+def test_scale_inverse_divides_columns_by_diagonal(rng):
     matrix = rng.normal(size=(6, 6)).astype(np.float32)
     matrix += matrix.T
     expected = -matrix / np.diag(matrix)
@@ -74,7 +74,7 @@ def test_a_regression_divides_each_column_by_its_own_diagonal(rng):
     np.testing.assert_allclose(upper, expected, rtol=1e-6)
 
 
-def test_rows_are_added_up(rng):
+def test_add_rows_sums_rows(rng):
     matrix, rows = rng.normal(size=(6, 5)).astype(np.float32), np.array([4, 0, 4], np.int32)
     sums = np.ones(5)
 

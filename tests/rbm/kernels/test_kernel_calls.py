@@ -78,7 +78,7 @@ def writes_to_tuple(node: ast.AST) -> bool:
     )
 
 
-def test_no_kernel_calls_a_function_that_stays_apart():
+def test_kernels_call_inlined_functions_only():
     sources = [file.read_text() for file in FILES]
 
     assert sum(len(functions_of(source)) for source in sources) > 50
@@ -114,5 +114,5 @@ KERNEL = '@kernel(fastmath=STRICT, error_model="numpy"{more})\ndef {name}(a):\n 
         ),
     ],
 )
-def test_a_fault_is_found(source, fault):
+def test_faults_finds_each_kind(source, fault):
     assert fault in faults([source])

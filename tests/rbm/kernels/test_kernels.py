@@ -44,7 +44,7 @@ def real(movielens):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (100, 128), (4, 0)])
-def test_row_products_are_those_of_the_twin(rng, shape):
+def test_row_products_equal_twin(rng, shape):
     rows = rng.normal(size=shape).astype(np.float32)
     products = np.full((shape[0], shape[0]), np.nan, np.float32)
 
@@ -54,7 +54,7 @@ def test_row_products_are_those_of_the_twin(rng, shape):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40 + 7])
-def test_uniforms_are_those_of_the_twin(seed):
+def test_uniforms_equal_twin(seed):
     for epoch, case, draw in [(1, 0, 0), (1, 0, 1), (2, 0, 0), (1, 5, 99), (10_000, 10**6, 10**7)]:
         key = naive.stream(seed, epoch, case)
 
@@ -62,7 +62,7 @@ def test_uniforms_are_those_of_the_twin(seed):
         assert float(kernels.uniform(np.uint64(key), draw)) == naive.uniform(key, draw)
 
 
-def test_uniforms_are_uniform_and_independent_of_their_neighbours():
+def test_uniforms_are_uniform_and_independent():
     drawn = np.array(
         [[naive.uniform(naive.stream(5, e, c), 0) for c in range(200)] for e in range(100)]
     )
@@ -76,7 +76,7 @@ def test_uniforms_are_uniform_and_independent_of_their_neighbours():
 
 
 @sizes
-def test_hidden_inputs_are_those_of_the_twin(machine):
+def test_hidden_inputs_equal_twin(machine):
     params, ratings = machine
 
     np.testing.assert_allclose(
@@ -85,7 +85,7 @@ def test_hidden_inputs_are_those_of_the_twin(machine):
 
 
 @sizes
-def test_folding_one_user_in_is_that_of_the_twin_in_any_order_of_ratings(machine, rng):
+def test_fold_in_one_equals_twin_in_any_order(machine, rng):
     params, ratings = machine
     for user in range(ratings.n_users):
         items, levels = ratings.row(user)
@@ -101,7 +101,7 @@ def test_folding_one_user_in_is_that_of_the_twin_in_any_order_of_ratings(machine
 
 @sizes
 @lengths
-def test_the_gibbs_chain_draws_the_very_samples_of_the_twin(machine, cd_steps):
+def test_gibbs_chain_draws_samples_of_twin(machine, cd_steps):
     params, ratings = machine
     users = np.array([4, 0, 11, 2, 7])
 
@@ -115,7 +115,7 @@ def test_the_gibbs_chain_draws_the_very_samples_of_the_twin(machine, cd_steps):
 
 
 @lengths
-def test_the_gibbs_chain_on_real_ratings_is_that_of_the_twin(real, cd_steps):
+def test_gibbs_chain_equals_twin_on_real_ratings(real, cd_steps):
     params, ratings = real
     users = np.arange(ratings.n_users)
 
@@ -127,7 +127,7 @@ def test_the_gibbs_chain_on_real_ratings_is_that_of_the_twin(real, cd_steps):
     assert levels.tolist() == [level for chain in chains for level in chain[2]]
 
 
-def test_ratings_are_laid_out_by_item_in_the_order_of_the_batch(real, rng):
+def test_group_by_item_keeps_order_of_batch(real, rng):
     _, ratings = real
     users = rng.permutation(ratings.n_users)
     batch = batch_of(ratings, users)
@@ -139,7 +139,7 @@ def test_ratings_are_laid_out_by_item_in_the_order_of_the_batch(real, rng):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 40, 100])
-def test_the_batches_of_an_epoch_are_laid_out_by_item_each(real, batch_size):
+def test_epoch_layout_orders_batches_by_item(real, batch_size):
     _, ratings = real
     dealt = build_epoch_layout(ratings, batch_size, seed=3, epoch=2)
 
@@ -166,7 +166,7 @@ def groups_of(dealt: kernels.BatchLayout, batch: int) -> dict[int, list[tuple[in
     return groups
 
 
-def test_exponentials_are_those_of_the_twin_and_keep_what_is_no_number():
+def test_exponential_equals_twin_and_keeps_nan():
     for x in [*np.linspace(-87, 88, 2001), 0.0, -0.0, 1e-30]:
         assert kernels.exponential(np.float32(x)) == pytest.approx(
             math.exp(np.float32(x)), rel=3e-7
@@ -177,7 +177,7 @@ def test_exponentials_are_those_of_the_twin_and_keep_what_is_no_number():
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
-def test_idle_steps_at_once_are_the_steps_one_after_another(decay):
+def test_idle_maps_equal_single_steps(decay):
     maps = np.empty((8, 4))
     kernels.idle_maps(0.8, 0.5 * decay, maps)
 
@@ -186,7 +186,7 @@ def test_idle_steps_at_once_are_the_steps_one_after_another(decay):
         np.testing.assert_allclose(maps[n].reshape(2, 2) @ [0.7, -0.2], [weight, velocity])
 
 
-def test_an_epoch_deals_every_user_who_rated_once_with_their_own_ratings(real):
+def test_iter_batches_yields_each_user_once(real):
     _, ratings = real
     rated = np.flatnonzero(np.diff(ratings.indptr))
 
@@ -204,7 +204,7 @@ def test_an_epoch_deals_every_user_who_rated_once_with_their_own_ratings(real):
 
 @sizes
 @lengths
-def test_a_step_along_the_contrastive_divergence_is_that_of_the_twin(machine, rng, cd_steps):
+def test_cd_step_equals_twin(machine, rng, cd_steps):
     params, ratings = machine
     before = params.copy()
     velocity = random_params(
@@ -224,7 +224,7 @@ def test_a_step_along_the_contrastive_divergence_is_that_of_the_twin(machine, rn
     np.testing.assert_allclose(velocity.visible_bias, moved[1], atol=2e-6)
 
 
-def test_hidden_biases_step_towards_the_data_and_keep_their_momentum(rng):
+def test_step_hidden_bias_keeps_momentum(rng):
     bias, velocity = rng.normal(size=(2, 7)).astype(np.float32)
     data, model = rng.random((2, 4, 7), dtype=np.float32)
     moved = 0.7 * velocity + 0.3 * (data - model).sum(axis=0) / 4
@@ -238,7 +238,7 @@ def test_hidden_biases_step_towards_the_data_and_keep_their_momentum(rng):
 
 
 @pytest.mark.parametrize("cd_steps", [1, 2])
-def test_three_epochs_of_the_trainer_are_three_epochs_of_the_twin(rng, cd_steps):
+def test_three_epochs_equal_twin(rng, cd_steps):
     """Batches, hidden biases, momentum's schedule and a smaller last batch included."""
     ratings = random_ratings(rng)
     hyper = {"n_hidden": 6, "batch_size": 4, "learning_rate": 0.2, "weight_decay": 0.05}
@@ -261,7 +261,7 @@ def test_three_epochs_of_the_trainer_are_three_epochs_of_the_twin(rng, cd_steps)
 
 @sizes
 @pytest.mark.parametrize("in_parallel", [False, True])
-def test_predicted_levels_are_those_of_the_twin(machine, in_parallel):
+def test_level_probabilities_equal_twin(machine, in_parallel):
     params, ratings = machine
     cases, items = (grid.ravel() for grid in np.indices((ratings.n_users, ratings.n_items)))
     hidden = masked.hidden_probabilities(params, ratings)
@@ -279,7 +279,7 @@ def test_predicted_levels_are_those_of_the_twin(machine, in_parallel):
 
 @sizes
 @pytest.mark.parametrize("n", [0, 1, 3, 100])
-def test_the_items_likeliest_to_be_liked_are_those_of_the_twin(machine, rng, n):
+def test_top_liked_equals_twin(machine, rng, n):
     params, ratings = machine
     predictor, n_items = masked.Predictor.from_params(params), ratings.n_items
     hidden = predictor.pad_hidden(masked.hidden_probabilities(params, ratings))
@@ -310,7 +310,7 @@ def has_close_calls(listed: list[tuple[int, float]]) -> bool:
 
 
 @sizes
-def test_a_rating_left_out_of_its_own_prediction_is_that_of_the_twin(machine):
+def test_leave_one_out_probabilities_equal_twin(machine):
     params, ratings = machine
     hidden = masked.hidden_probabilities(params, ratings)
 
@@ -325,7 +325,7 @@ def test_a_rating_left_out_of_its_own_prediction_is_that_of_the_twin(machine):
     np.testing.assert_allclose(shares, expected, rtol=3e-4)
 
 
-def test_predictions_on_real_ratings_are_those_of_the_twin(real):
+def test_predictions_equal_twin_on_real_ratings(real):
     params, ratings = real
     hidden, predictor = (
         masked.hidden_probabilities(params, ratings),
@@ -347,7 +347,7 @@ def test_predictions_on_real_ratings_are_those_of_the_twin(real):
     np.testing.assert_allclose(left_out, expected, rtol=1e-4)
 
 
-def test_threads_can_be_lowered_and_raised_again():
+def test_use_threads_lowers_and_raises_threads():
     from numba import config, get_num_threads
 
     kernels.use_threads(1)
@@ -358,7 +358,7 @@ def test_threads_can_be_lowered_and_raised_again():
     assert get_num_threads() == config.NUMBA_NUM_THREADS
 
 
-def test_a_machine_without_ratings_predicts_its_base_rates():
+def test_machine_without_ratings_predicts_base_rates():
     bias = np.log(np.array([[0.1, 0.2, 0.7]], np.float32))
     params = Params(np.zeros((1, 3, 4), np.float32), bias, np.zeros(4, np.float32))
     one = np.zeros(1, np.int64)
@@ -370,7 +370,7 @@ def test_a_machine_without_ratings_predicts_its_base_rates():
     np.testing.assert_allclose(shares, [[0.1, 0.2, 0.7]], rtol=1e-6)
 
 
-def test_a_pass_over_fields_makes_exponentials_of_them(rng):
+def test_exponentials_equal_numpy(rng):
     for n_pairs in (1, 16, 37):
         products = rng.normal(0, 3, (4, n_pairs)).astype(np.float32)
         bias = rng.normal(0, 3, n_pairs).astype(np.float32)
@@ -385,14 +385,14 @@ def test_a_pass_over_fields_makes_exponentials_of_them(rng):
             assert sums[user] == pytest.approx(math.fsum(shares), rel=1e-5)
 
 
-def test_an_infinite_field_makes_no_finite_exponential():
+def test_exponentials_of_infinite_field_are_not_finite():
     fields = np.array([[0.0, np.inf]], np.float32)
     kernels.exponentials(fields, np.zeros(2, np.float32), *np.empty((2, 1), np.float32))
 
     assert np.isnan(fields).any()
 
 
-def test_rows_are_scaled_and_columns_added_up(rng):
+def test_scale_rows_scales_rows_and_sums_columns(rng):
     masses = rng.random((3, 5)).astype(np.float32)
     scales, columns = np.array([0.5, 2, 3], np.float32), np.full(5, 9, np.float32)
     found = masses.copy()

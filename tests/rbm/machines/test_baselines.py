@@ -36,7 +36,7 @@ def biases_one_by_one(rows, n_items):
     return mean, users, items
 
 
-def test_biases_are_those_of_a_loop_over_single_ratings(ratings):
+def test_biases_equal_loop(ratings):
     rows = [naive.row_of(ratings, user) for user in range(ratings.n_users)]
     mean, users, items = biases_one_by_one(rows, ratings.n_items)
 
@@ -50,7 +50,7 @@ def test_biases_are_those_of_a_loop_over_single_ratings(ratings):
                                mean + users[2] + items[5])  # fmt: skip
 
 
-def test_item_means_are_plain_means_and_the_global_one_for_an_item_nobody_rated(ratings):
+def test_item_means_are_global_mean_for_unrated_items(ratings):
     biases = Biases.fit(ratings, STARS)
 
     for item in range(8):
@@ -60,7 +60,7 @@ def test_item_means_are_plain_means_and_the_global_one_for_an_item_nobody_rated(
     assert biases.item_means[8] == pytest.approx(biases.mean)
 
 
-def test_the_rmse_of_baselines_is_that_of_a_loop(rng, ratings):
+def test_baseline_rmse_equals_loop(rng, ratings):
     test = random_ratings(rng)
     biases = Biases.fit(ratings, STARS)
     squared = {"global_mean": 0.0, "item_mean": 0.0, "user_item_bias": 0.0}
@@ -79,7 +79,7 @@ def test_the_rmse_of_baselines_is_that_of_a_loop(rng, ratings):
     assert rmse == pytest.approx({name: value**0.5 for name, value in squared.items()})
 
 
-def test_user_and_item_biases_reach_the_known_rmse_on_the_official_folds(movielens):
+def test_biases_reach_known_rmse_on_official_folds(movielens):
     expected_rmse = (0.935, 0.948)
     rmse = [
         Biases.fit(movielens(f"u{fold}.base"), STARS).rmse(movielens(f"u{fold}.test"), STARS)
@@ -91,7 +91,7 @@ def test_user_and_item_biases_reach_the_known_rmse_on_the_official_folds(moviele
     assert means["user_item_bias"] < means["item_mean"] < means["global_mean"]
 
 
-def test_ease_solves_its_ridge_regression_with_a_zero_diagonal(rng):
+def test_ease_solves_ridge_regression_with_zero_diagonal(rng):
     """Column i of B minimises ‖x_i − X b‖² + λ‖b‖² over the other items."""
     ratings = random_ratings(rng, n_users=30, n_items=8)
     x = np.zeros((30, 8))
@@ -108,7 +108,7 @@ def test_ease_solves_its_ridge_regression_with_a_zero_diagonal(rng):
         np.testing.assert_allclose(weights[others, item], expected, rtol=1e-3, atol=1e-5)
 
 
-def test_ease_in_single_precision_is_that_of_dense_matrices_in_double(movielens):
+def test_ease_agrees_with_double_precision(movielens):
     ratings = movielens("u1.base")
 
     weights = ease_weights(ratings, regularisation=500.0)
@@ -119,14 +119,14 @@ def test_ease_in_single_precision_is_that_of_dense_matrices_in_double(movielens)
     np.testing.assert_allclose(Ease.fit(ratings).scores(7), expected[row].sum(axis=0), atol=1e-4)
 
 
-def test_ease_without_regularisation_says_so_where_it_cannot_be_solved():
+def test_ease_raises_when_matrix_is_singular():
     one_unrated = ratings_of([{0: 1, 1: 1}, {0: 1}], n_items=3)
 
     with pytest.raises(np.linalg.LinAlgError, match="λ = 0 is too small"):
         ease_weights(one_unrated, regularisation=0.0)
 
 
-def test_ease_takes_no_memory_but_that_of_its_answer(million):
+def test_ease_needs_memory_of_result_only(million):
     Ease.fit(million.rows(np.arange(3)))  # what is loaded once
     tracemalloc.start()
     began = time.process_time()

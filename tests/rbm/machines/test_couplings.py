@@ -24,7 +24,7 @@ def params(rng):
     return random_params(rng, spread=0.3)
 
 
-def test_couplings_are_the_ridge_regression_of_an_item_on_its_neighbours(rng):
+def test_couplings_equal_ridge_regression_on_neighbours(rng):
     ratings = random_ratings(rng, n_users=80, n_items=12)
     found = Neighbourhoods.fit(ratings, 4).couplings(2.0)
     dense = np.zeros((12, 12))
@@ -44,7 +44,7 @@ def test_couplings_are_the_ridge_regression_of_an_item_on_its_neighbours(rng):
         np.testing.assert_allclose(dense[own, item], exact, rtol=1e-3)
 
 
-def test_the_solver_comes_to_the_exact_answer_when_it_is_given_the_rounds(rng):
+def test_solver_is_exact_with_enough_rounds(rng):
     matrix = rng.normal(size=(30, 10)).astype(np.float32)
     gram = matrix.T @ matrix
     neighbours = np.array([[n for n in range(10) if n != item] for item in range(10)], np.int32)
@@ -59,7 +59,7 @@ def test_the_solver_comes_to_the_exact_answer_when_it_is_given_the_rounds(rng):
             np.testing.assert_allclose(found[item], exact, rtol=1e-3, atol=1e-5)
 
 
-def test_the_couplings_of_a_path_are_those_of_each_strength_alone(ratings):
+def test_path_equals_couplings_of_each_lambda(ratings):
     neighbourhoods = Neighbourhoods.fit(ratings, 4)
 
     path = neighbourhoods.path([0.5, 3.0])
@@ -72,7 +72,7 @@ def test_the_couplings_of_a_path_are_those_of_each_strength_alone(ratings):
     assert np.abs(path[0].strengths).sum() > np.abs(path[1].strengths).sum()
 
 
-def test_a_list_adds_the_couplings_tempered_by_the_evidence(params, ratings, rng):
+def test_list_adds_tempered_couplings(params, ratings, rng):
     dense = rng.normal(size=(9, 9)).astype(np.float32)
     couplings = Couplings(
         np.arange(0, 90, 9), np.tile(np.arange(9, dtype=np.int32), 9), dense.ravel()
@@ -89,7 +89,7 @@ def test_a_list_adds_the_couplings_tempered_by_the_evidence(params, ratings, rng
 
 
 @pytest.mark.parametrize("n", [1, 7, 40])
-def test_the_list_of_a_large_catalogue_is_the_one_that_all_scores_make(rng, monkeypatch, n):
+def test_list_of_large_catalogue_is_exact(rng, monkeypatch, n):
     monkeypatch.setattr(scoring, "SCORED_WHOLE", 10)
     monkeypatch.setattr(scoring, "FIRST_SCORED", 20)
     ratings = random_ratings(rng, n_users=40, n_items=300)
@@ -109,7 +109,7 @@ def test_the_list_of_a_large_catalogue_is_the_one_that_all_scores_make(rng, monk
         np.testing.assert_allclose(found, scores[expected], rtol=1e-5)
 
 
-def test_a_list_is_short_where_little_is_left(params, ratings, monkeypatch):
+def test_list_is_short_when_few_items_are_left(params, ratings, monkeypatch):
     monkeypatch.setattr(scoring, "SCORED_WHOLE", 1)
     monkeypatch.setattr(scoring, "FIRST_SCORED", 2)
     model = joint_model_of(params, ratings)
@@ -119,7 +119,7 @@ def test_a_list_is_short_where_little_is_left(params, ratings, monkeypatch):
         assert best.size == length
 
 
-def test_a_single_rating_moves_the_list_through_its_couplings(params, ratings):
+def test_single_rating_changes_list_by_couplings(params, ratings):
     couplings = Neighbourhoods.fit(ratings, 2).couplings(1.0)
     with_them = joint_model_of(params, ratings, couplings=couplings, coupling_scale=5.0)
     without = joint_model_of(params, ratings)
@@ -132,7 +132,7 @@ def test_a_single_rating_moves_the_list_through_its_couplings(params, ratings):
     )
 
 
-def test_a_model_and_its_bytes_list_the_same(params, ratings):
+def test_checkpoint_makes_same_list(params, ratings):
     couplings = Neighbourhoods.fit(ratings, 3).couplings(1.0)
     model = joint_model_of(params, ratings, couplings=couplings, coupling_scale=0.3)
     read = checkpoint.read_model(checkpoint.write_model(model))
@@ -148,7 +148,7 @@ def test_a_model_and_its_bytes_list_the_same(params, ratings):
     assert lists[0] == lists[1]
 
 
-def test_on_movielens_it_lists_better_than_the_most_rated_and_than_its_hidden_units_alone(data_dir):
+def test_couplings_improve_lists_on_movielens(data_dir):
     expected_ndcg = (0.53, 0.59)  # u1 holds out much of few users, which makes hits easy
     base, test = (movielens_100k(data_dir, name) for name in ("u1.base", "u1.test"))
     *_, (_, state) = learn_joint(base, n_hidden=100, batch_size=50, epochs=20)

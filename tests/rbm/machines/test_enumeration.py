@@ -28,20 +28,20 @@ def rows(ratings):
     return [naive.row_of(ratings, user) for user in range(ratings.n_users)]
 
 
-def test_hidden_probabilities_are_those_of_every_hidden_state(params, ratings, rows):
+def test_hidden_probabilities_equal_enumeration(params, ratings, rows):
     expected = [naive.hidden_given_visible(params, row) for row in rows]
 
     np.testing.assert_allclose(masked.hidden_probabilities(params, ratings), expected, rtol=1e-5)
 
 
-def test_free_energy_is_the_sum_over_every_hidden_state(params, ratings, rows):
+def test_free_energy_equals_enumeration(params, ratings, rows):
     expected = [naive.free_energy(params, row) for row in rows]
 
     energies = masked.free_energy(params, ratings, masked.hidden_inputs(params, ratings))
     np.testing.assert_allclose(energies, expected, rtol=1e-5)
 
 
-def test_the_predictive_is_the_exact_conditional_of_an_unrated_item(params, ratings, rows):
+def test_level_probabilities_equal_enumeration(params, ratings, rows):
     hidden, predictor = (
         masked.hidden_probabilities(params, ratings),
         masked.Predictor.from_params(params),
@@ -54,7 +54,7 @@ def test_the_predictive_is_the_exact_conditional_of_an_unrated_item(params, rati
         np.testing.assert_allclose(shares, expected, rtol=1e-4)
 
 
-def test_the_leave_one_out_conditional_is_exact(params, ratings, rows):
+def test_leave_one_out_probabilities_equal_enumeration(params, ratings, rows):
     shares = masked.Predictor.from_params(params).leave_one_out_probabilities(
         masked.hidden_probabilities(params, ratings),
         ratings.users().astype(np.int64),
@@ -71,7 +71,7 @@ def test_the_leave_one_out_conditional_is_exact(params, ratings, rows):
 
 
 @pytest.mark.parametrize("copies", [20_000])
-def test_the_mean_step_is_the_exact_expected_contrastive_divergence(rng, copies):
+def test_mean_step_equals_expected_contrastive_divergence(rng, copies):
     """Users who all rated alike draw independently, so a batch of them is an average."""
     params = random_params(rng, n_items=4, n_levels=3, n_hidden=3, spread=1)
     row = {0: 2, 1: 0, 3: 1}
@@ -121,7 +121,7 @@ def in_extended_precision(
     return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float64)
 
 
-def test_large_weights_and_many_units_agree_with_extended_precision(large):
+def test_large_weights_agree_with_extended_precision(large):
     params, hidden = large
     predictor = masked.Predictor.from_params(params)
     cases, items = (grid.ravel() for grid in np.indices((4, 3)))
@@ -134,7 +134,7 @@ def test_large_weights_and_many_units_agree_with_extended_precision(large):
     np.testing.assert_allclose(shares.sum(axis=1), 1)
 
 
-def test_products_that_leave_the_range_of_numbers_are_done_in_logarithms(rng):
+def test_products_beyond_float_range_use_logarithms(rng):
     """Far more than e^±640 between the levels: no product of doubles holds them."""
     weights = np.stack([np.full((1, 400), w, np.float32) for w in (15, 15.01, -15)], axis=1)
     params = Params(weights, np.zeros((1, 3), np.float32), np.zeros(400, np.float32))
@@ -150,7 +150,7 @@ def test_products_that_leave_the_range_of_numbers_are_done_in_logarithms(rng):
 
 
 @pytest.mark.parametrize("size", [17, 20, 80, 1e4])
-def test_certain_units_under_huge_weights_never_give_a_number_that_is_none(rng, size):
+def test_certain_units_under_huge_weights_stay_finite(rng, size):
     """σ(x) is exactly 0 or 1 there, and e^−w − 1 exactly −1: factors of 0, quotients of 0 by 0."""
     weights = (size * rng.choice([-1, 1], size=(9, 5, 400))).astype(np.float32)
     params = Params(weights, np.zeros((9, 5), np.float32), np.zeros(400, np.float32))
@@ -172,7 +172,7 @@ def test_certain_units_under_huge_weights_never_give_a_number_that_is_none(rng, 
 
 
 @pytest.mark.parametrize("spread", [0.1, 1.0, 4.0])
-def test_splitting_the_product_into_blocks_changes_nothing(rng, spread):
+def test_block_size_does_not_change_probabilities(rng, spread):
     params = random_params(rng, n_hidden=100, spread=spread)
     hidden = rng.random((6, 100), dtype=np.float32)
     cases, items = (grid.ravel() for grid in np.indices((6, 9)))
@@ -185,7 +185,7 @@ def test_splitting_the_product_into_blocks_changes_nothing(rng, spread):
         np.testing.assert_allclose(shares, expected, rtol=2e-3 if spread > 1 else 2e-5)
 
 
-def test_no_block_can_leave_the_range_of_a_float(rng):
+def test_block_products_stay_in_float_range(rng):
     for n_hidden, spread in [(1, 500), (7, 30), (100, 5), (100, 0.1), (401, 2)]:
         params = random_params(rng, n_hidden=n_hidden, spread=spread)
         predictor = masked.Predictor.from_params(params)
@@ -196,7 +196,7 @@ def test_no_block_can_leave_the_range_of_a_float(rng):
     assert whole.block == whole.expm1_weights.shape[2] == 128  # small weights: never split
 
 
-def test_sigmoid_keeps_the_digits_of_small_results_and_cannot_overflow():
+def test_sigmoid_keeps_small_results_without_overflow():
     x = np.array([-1e30, -100, -87, -30, -5, 0, 5, 30, 100, 1e30], np.float32)
 
     expected = [naive.sigmoid(max(float(v), -700.0)) for v in x]

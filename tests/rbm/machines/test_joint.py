@@ -16,13 +16,13 @@ def params(rng):
     return random_params(rng, spread=0.3)
 
 
-def test_hidden_units_hear_the_average_rating_not_the_number_of_them(params, ratings):
+def test_hidden_inputs_depend_on_average_of_ratings(params, ratings):
     expected = [naive_joint.hidden(params, naive.row_of(ratings, user)) for user in range(12)]
 
     np.testing.assert_allclose(joint.hidden_probabilities(params, ratings), expected, atol=1e-5)
 
 
-def test_free_energy_is_minus_the_log_of_the_sum_over_all_hidden_states(params, ratings):
+def test_free_energy_equals_sum_over_hidden_states(params, ratings):
     energies = masked.free_energy(params, ratings, joint.hidden_inputs(params, ratings))
     for user in USERS:
         row = naive.row_of(ratings, user)
@@ -36,7 +36,7 @@ def test_free_energy_is_minus_the_log_of_the_sum_over_all_hidden_states(params, 
         np.testing.assert_allclose(energies[user], -np.log(mass), 1e-5)
 
 
-def test_the_shares_of_all_pairs_sum_to_one_and_an_items_share_is_the_sum_of_its_levels(params):
+def test_item_fields_sum_pair_shares(params):
     states = [0.1, 0.9, 0.5, 0.0, 1.0, 0.3, 0.7]
     shares = naive_joint.pair_shares(params, states)
     hidden = np.array(states, np.float32)
@@ -51,7 +51,7 @@ def test_the_shares_of_all_pairs_sum_to_one_and_an_items_share_is_the_sum_of_its
         np.testing.assert_allclose(liked, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_distribution_over_levels_is_the_items_part_of_the_softmax(params, ratings):
+def test_level_probabilities_are_conditional_softmax(params, ratings):
     hidden = joint.hidden_probabilities(params, ratings)
     cases, items = np.array([4, 1, 1]), np.array([0, 3, 8])
 
@@ -64,7 +64,7 @@ def test_the_distribution_over_levels_is_the_items_part_of_the_softmax(params, r
             np.testing.assert_allclose(found[n], pairs / pairs.sum(), rtol=1e-4)
 
 
-def test_a_rating_is_left_out_of_what_it_is_predicted_from(params, ratings):
+def test_leave_one_out_excludes_own_rating(params, ratings):
     places = np.arange(0, ratings.n_ratings, 3)
     users = ratings.users().astype(np.int64)[places]
     found = JointPredictor(params, params.visible_bias.shape[1]).leave_one_out_probabilities(

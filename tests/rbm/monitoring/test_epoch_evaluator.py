@@ -14,7 +14,7 @@ def figures_of(hidden: np.ndarray, weights: np.ndarray) -> UnitMetrics:
     return UnitMetrics.from_activity(hidden.astype(np.float32), weights)
 
 
-def test_each_unit_is_told_from_the_others():
+def test_unit_metrics_distinguish_units():
     always, never = np.full(100, 0.99), np.full(100, 0.01)
     halves, asleep = np.repeat([0.0, 1.0], 50), np.full(100, 0.3)
     weights = np.zeros((2, 2, 4), np.float32)
@@ -39,7 +39,7 @@ def greatest_cosine(weights: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("n_hidden", [2, 3, 17])
-def test_similarity_is_the_greatest_cosine_of_two_units(n_hidden):
+def test_unit_similarity_is_greatest_cosine(n_hidden):
     weights = np.random.default_rng(n_hidden).normal(size=(6, 5, n_hidden)).astype(np.float32)
 
     expected = greatest_cosine(weights)
@@ -49,19 +49,19 @@ def test_similarity_is_the_greatest_cosine_of_two_units(n_hidden):
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, -2.0, 1e30])
-def test_a_unit_and_its_multiple_are_twins(scale):
+def test_unit_similarity_is_one_for_multiples(scale):
     weights = np.random.default_rng(0).normal(size=(300, 5, 4)).astype(np.float32)
     weights[..., 3] = scale * weights[..., 1]
 
     assert unit_similarity(weights) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_units_without_weights_are_twins_and_one_unit_has_none():
+def test_unit_similarity_of_zero_weights_and_of_one_unit():
     assert unit_similarity(np.zeros((3, 5, 2), np.float32)) == 1.0
     assert unit_similarity(np.ones((3, 5, 1), np.float32)) == 0.0
 
 
-def test_training_wakes_units_and_pulls_them_apart(movielens):
+def test_training_activates_and_separates_units(movielens):
     ratings = movielens("u.data")
     held_out = np.random.default_rng(0).random(ratings.n_ratings) < 0.1
     data = TrainingData(ratings.select(~held_out), ratings.select(held_out), STARS)

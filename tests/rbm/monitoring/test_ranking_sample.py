@@ -69,7 +69,7 @@ def one_by_one(params, parts, users, first_liked: int) -> float:
 
 
 @pytest.mark.parametrize("first_level", [0, 3, 4])
-def test_the_scores_of_many_users_are_those_of_one_after_another(params, rng, first_level):
+def test_list_fields_equal_item_fields_of_each_user(params, rng, first_level):
     hidden = rng.random((5, 7), dtype=np.float32)
 
     together = joint.list_fields(params, hidden, first_level)
@@ -78,7 +78,7 @@ def test_the_scores_of_many_users_are_those_of_one_after_another(params, rng, fi
     np.testing.assert_allclose(together, apart, atol=1e-5)
 
 
-def test_a_large_catalogue_is_scored_in_parts(params, rng, monkeypatch):
+def test_list_fields_are_computed_in_blocks(params, rng, monkeypatch):
     hidden = rng.random((5, 7), dtype=np.float32)
     whole = joint.list_fields(params, hidden, 3)
 
@@ -88,7 +88,7 @@ def test_a_large_catalogue_is_scored_in_parts(params, rng, monkeypatch):
 
 
 @pytest.mark.parametrize("first_liked", [0, 3])
-def test_the_figure_is_the_evaluations_own(params, parts, first_liked):
+def test_ndcg_equals_that_of_evaluation(params, parts, first_liked):
     lists = RankingSample.build(*parts, first_liked, seed=0)
 
     found = lists.ndcg(params)
@@ -97,7 +97,7 @@ def test_the_figure_is_the_evaluations_own(params, parts, first_liked):
     assert 0 < found < 1
 
 
-def test_lists_longer_than_what_is_left_hold_nothing_more(rng):
+def test_ndcg_handles_lists_longer_than_catalogue(rng):
     """Five items, of which most are rated: the rest of a list is empty and hits nothing."""
     parts = split(random_ratings(rng, n_users=30, n_items=5))
     params = random_params(rng, n_items=5)
@@ -107,7 +107,7 @@ def test_lists_longer_than_what_is_left_hold_nothing_more(rng):
     assert found == pytest.approx(one_by_one(params, parts, np.arange(30), 3))
 
 
-def test_a_subset_of_users_is_measured_the_same_one_for_a_seed(params, parts, monkeypatch):
+def test_ranking_sample_is_same_for_seed(params, parts, monkeypatch):
     monkeypatch.setattr(ranking_sample, "MAX_USERS", 20)
     chosen = [RankingSample.build(*parts, 3, seed=seed) for seed in (0, 0, 1)]
     asked = np.flatnonzero(np.diff(parts[1].indptr))
@@ -121,13 +121,13 @@ def test_a_subset_of_users_is_measured_the_same_one_for_a_seed(params, parts, mo
     assert figures[2] != figures[0]
 
 
-def test_fewer_users_are_measured_where_the_catalogue_is_large(parts, monkeypatch):
+def test_ranking_sample_shrinks_for_large_catalogue(parts, monkeypatch):
     monkeypatch.setattr(ranking_sample, "MAX_SCORES", 60 * 7)
 
     assert RankingSample.build(*parts, 3, seed=0).targets.n_users == 7
 
 
-def test_neither_threads_nor_blocks_change_the_figure(params, parts, monkeypatch):
+def test_ndcg_does_not_depend_on_threads_or_blocks(params, parts, monkeypatch):
     lists, figures = RankingSample.build(*parts, 3, seed=0), []
     monkeypatch.setattr(ranking_sample, "SCORES_PER_BLOCK", 60 * 16)
     for n_threads in (1, 2):
@@ -139,7 +139,7 @@ def test_neither_threads_nor_blocks_change_the_figure(params, parts, monkeypatch
     assert figures[0] == figures[1] == pytest.approx(lists.ndcg(params))
 
 
-def test_levels_beyond_the_scale_count_as_liked(rng, parts):
+def test_interaction_levels_count_as_liked(rng, parts):
     """An interaction has a level above all ratings: to have chosen it is to want it."""
     params = random_params(rng, n_items=60, n_levels=6)
     events = parts[1].select(np.ones(parts[1].n_ratings, bool))
@@ -152,7 +152,7 @@ def test_levels_beyond_the_scale_count_as_liked(rng, parts):
     assert figure == pytest.approx(one_by_one(params, parts, np.arange(90), 3))
 
 
-def test_interactions_are_listed_and_not_rated(camps):
+def test_interactions_change_lists_and_not_rating_metrics(camps):
     """Half of validation are interactions: the likelihood is that of the other half alone."""
     train_, validation = camps
     levels = np.where(np.arange(validation.n_ratings) % 2, 5, validation.levels).astype(np.uint8)
@@ -175,7 +175,7 @@ def test_interactions_are_listed_and_not_rated(camps):
     assert both.validation_ndcg == RankingSample.build(train_, validation, 3, seed=0).ndcg(params)
 
 
-def test_a_shop_without_ratings_has_lists_and_no_likelihood(camps):
+def test_metrics_without_ratings_have_ndcg_and_no_nll(camps):
     train_, validation = (
         dataclasses.replace(part, levels=np.zeros_like(part.levels)) for part in camps
     )
@@ -190,7 +190,7 @@ def test_a_shop_without_ratings_has_lists_and_no_likelihood(camps):
     assert figures.validation_ndcg > 0
 
 
-def test_what_counts_as_liked_can_be_said():
+def test_first_liked_can_be_set():
     ratings = ratings_of([{0: 4}], n_items=1)
 
     assert TrainingData(ratings, ratings, STARS, first_liked=2).first_liked == 2
@@ -198,7 +198,7 @@ def test_what_counts_as_liked_can_be_said():
     assert TrainingData(ratings, ratings, np.empty(0)).first_liked == 0
 
 
-def test_a_joint_machines_best_epoch_is_that_of_the_best_lists(camps):
+def test_best_epoch_of_joint_machine_has_highest_ndcg(camps):
     curve = learn_joint(camps)
     reports = [report for report, _ in curve]
     best = max(reports, key=lambda report: (report.validation_ndcg, -report.validation_nll))
@@ -212,7 +212,7 @@ def test_a_joint_machines_best_epoch_is_that_of_the_best_lists(camps):
     assert RankingSample.build(*camps, 3, seed=0).ndcg(state.best_params) == best.validation_ndcg
 
 
-def test_of_equal_lists_the_better_likelihood_is_the_best(rng):
+def test_nll_breaks_ties_of_ndcg(rng):
     """Everybody's only other item is always listed, in whatever place: by the only candidate."""
     rows = [{item: int(rng.integers(5)) for item in range(4)} for _ in range(40)]
     ratings = ratings_of(rows, n_items=4)
@@ -225,7 +225,7 @@ def test_of_equal_lists_the_better_likelihood_is_the_best(rng):
     assert curve[-1][1].best_nll == min(nll)
 
 
-def test_patience_is_with_lists(camps):
+def test_patience_of_joint_machine_follows_ndcg(camps):
     patient = learn_joint(camps)
     hasty = learn_joint(camps, epochs=40, patience=2)
     end = hasty[-1][1]
@@ -234,7 +234,7 @@ def test_patience_is_with_lists(camps):
     assert [r for r, _ in hasty] == [r for r, _ in patient][: end.epoch + 1]
 
 
-def test_without_validation_ratings_the_last_epoch_is_the_best(camps):
+def test_best_epoch_is_last_without_validation_ratings(camps):
     nothing = camps[0].select(np.zeros(camps[0].n_ratings, bool))
     curve = learn_joint((camps[0], nothing), patience=1)
     report, state = curve[-1]
@@ -244,7 +244,7 @@ def test_without_validation_ratings_the_last_epoch_is_the_best(camps):
     assert state.best_ndcg == -np.inf
 
 
-def test_a_kind_that_only_rates_has_no_lists(ratings):
+def test_masked_kind_has_no_ndcg(ratings):
     curve = learn(ratings, validation=ratings, n_hidden=5, epochs=2)
 
     assert {report.validation_ndcg for report, _ in curve} == {None}
@@ -252,7 +252,7 @@ def test_a_kind_that_only_rates_has_no_lists(ratings):
 
 
 @pytest.mark.parametrize("stop", [0, 3, 5])
-def test_going_on_after_any_epoch_gives_the_same_best_epoch(camps, stop):
+def test_resumed_run_has_same_best_epoch(camps, stop):
     whole = learn_joint(camps)
 
     rest = learn_joint(camps, state=whole[stop][1])
@@ -261,7 +261,7 @@ def test_going_on_after_any_epoch_gives_the_same_best_epoch(camps, stop):
     assert checkpoint.write_state(rest[-1][1]) == checkpoint.write_state(whole[-1][1])
 
 
-def test_a_checkpoint_keeps_every_number_of_the_state(camps):
+def test_checkpoint_keeps_whole_state(camps):
     state = learn_joint(camps, epochs=1)[-1][1]
 
     kept = checkpoint.read_state(checkpoint.write_state(state))

@@ -45,7 +45,7 @@ def known(n: int, *, user: bool = True, item: bool = True) -> dict[str, np.ndarr
     return {"knows_user": np.full(n, user), "knows_item": np.full(n, item)}
 
 
-def test_the_bell_is_highest_at_the_level_that_is_expected_and_one_step_of_five_wide():
+def test_normal_level_shares_peak_at_expected_level():
     shares = normal_level_shares(np.array([3.0, 5.5]), STARS)
 
     np.testing.assert_allclose(shares.sum(axis=1), 1)
@@ -54,7 +54,7 @@ def test_the_bell_is_highest_at_the_level_that_is_expected_and_one_step_of_five_
     assert normal_level_shares(np.array([3.0]), np.array([7.0])).tolist() == [[1.0]]
 
 
-def test_where_neither_machine_knows_more_than_biases_the_bell_counts_most(rng):
+def test_blend_prefers_biases_when_machines_are_noise(rng):
     noise, expected = softmax(rng.normal(0, 1, (4000, 5))), rng.uniform(1, 5, 4000)
     levels = np.array(
         [rng.choice(5, p=share) for share in normal_level_shares(expected, STARS)], dtype=np.uint8
@@ -68,7 +68,7 @@ def test_where_neither_machine_knows_more_than_biases_the_bell_counts_most(rng):
     np.testing.assert_allclose(blend.powers[:, 0], [0, 0, 1], atol=0.1)
 
 
-def test_it_is_the_product_of_the_experts_by_their_powers(rng):
+def test_blend_is_product_of_experts(rng):
     answers, _ = answers_and_levels(rng, 50)
     powers = np.array([[0.5, -0.1, 0.05], [0.6, 0.1, -0.02], [0.3, 0.01, 0.02]])
     blend = Blend(powers, np.array([0.0, 0.1, -0.2, 0.3, 0.0]), np.array([4.0, 5.0]))
@@ -86,7 +86,7 @@ def test_it_is_the_product_of_the_experts_by_their_powers(rng):
         np.testing.assert_allclose(shares[n], wanted, rtol=1e-9)
 
 
-def test_a_fitted_blend_is_likelier_than_either_expert_and_than_an_unfitted_one(rng):
+def test_blend_fit_beats_experts_and_default(rng):
     answers, levels = answers_and_levels(rng)
     unseen, their_levels = answers_and_levels(rng)
 
@@ -97,7 +97,7 @@ def test_a_fitted_blend_is_likelier_than_either_expert_and_than_an_unfitted_one(
         assert mean_nll(shares, their_levels) < mean_nll(other, their_levels)
 
 
-def test_each_expert_counts_for_more_where_it_knows_more(rng):
+def test_blend_powers_grow_with_counts(rng):
     blend = Blend.fit(*answers_and_levels(rng))
 
     (_, by_users, by_items), (_, item_by_users, item_by_items), _ = blend.powers
@@ -105,7 +105,7 @@ def test_each_expert_counts_for_more_where_it_knows_more(rng):
     assert item_by_items > 0 > item_by_users
 
 
-def test_the_fit_is_where_the_likelihood_does_not_slope(rng):
+def test_blend_fit_has_zero_gradient(rng):
     """More ratings than fit into one block, and no powers at their bounds."""
     answers, levels = answers_and_levels(rng, 70_000, least_count=100)
     blend = Blend.fit(answers, levels)
@@ -118,7 +118,7 @@ def test_the_fit_is_where_the_likelihood_does_not_slope(rng):
     np.testing.assert_allclose(naive.numeric_slope(loss, at), 0, atol=1e-4)
 
 
-def test_who_came_after_training_is_answered_by_the_machine_that_can(rng):
+def test_blend_uses_one_machine_for_unknown_user_or_item(rng):
     answers, levels = answers_and_levels(rng)
     blend = Blend.fit(answers, levels)
 
@@ -131,7 +131,7 @@ def test_who_came_after_training_is_answered_by_the_machine_that_can(rng):
     assert (neither == answers.by_user).all()
 
 
-def test_a_distribution_that_is_certain_or_a_count_of_nothing_stays_finite(rng):
+def test_blend_stays_finite_at_extremes(rng):
     certain = np.eye(5)[rng.integers(0, 5, 40)]
     nothing = np.zeros(40, dtype=np.int64)
     answers = ExpertOutputs(certain, certain[::-1].copy(), certain, nothing, nothing)
@@ -142,7 +142,7 @@ def test_a_distribution_that_is_certain_or_a_count_of_nothing_stays_finite(rng):
     np.testing.assert_allclose(shares.sum(axis=1), 1)
 
 
-def test_without_validation_ratings_the_usual_powers_hold(rng):
+def test_blend_fit_returns_default_without_ratings(rng):
     answers, levels = answers_and_levels(rng, 1)
 
     blend = Blend.fit(answers.part(slice(0, 0)), levels[:0])
@@ -150,7 +150,7 @@ def test_without_validation_ratings_the_usual_powers_hold(rng):
     assert (blend.powers == Blend.default(5).powers).all()
 
 
-def test_the_fit_gives_the_same_bits_again(rng):
+def test_blend_fit_is_deterministic(rng):
     answers, levels = answers_and_levels(rng)
 
     again = Blend.fit(answers, levels)
@@ -183,7 +183,7 @@ def asked(
     )
 
 
-def test_movielens_is_rated_as_well_as_promised(movielens):
+def test_blend_reaches_known_rmse_on_movielens(movielens):
     """u1, epochs and blend chosen on a tenth of u1.base. Below the bands something would leak."""
     base, test = movielens("u1.base"), movielens("u1.test")
     held_out = np.random.default_rng(7).random(base.n_ratings) < 0.1

@@ -53,7 +53,7 @@ def model_of(made: RatingEnsemble, ratings, rng) -> Model:
     return dataclasses.replace(model, raters=made)
 
 
-def test_a_known_user_is_answered_by_the_blend_of_both_machines_and_the_biases(made, parts):
+def test_ensemble_blends_experts_for_known_user(made, parts):
     train, validation = parts
     users, items = np.array([3, 3, 17]), np.array([0, 12, 5])
     by_user, by_item = made.by_user.params, made.by_item.params
@@ -85,7 +85,7 @@ def test_a_known_user_is_answered_by_the_blend_of_both_machines_and_the_biases(m
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_who_came_after_training_is_answered_by_the_user_oriented_machine_alone(made, parts):
+def test_ensemble_uses_user_oriented_machine_for_new_user(made, parts):
     items, levels = parts[0].row(4)
     asked = np.arange(20)
     hidden = made.fold_in(items, levels)
@@ -98,7 +98,7 @@ def test_who_came_after_training_is_answered_by_the_user_oriented_machine_alone(
     np.testing.assert_allclose(found, expected)
 
 
-def test_one_user_asked_and_all_users_measured_get_the_same_answer(made, ratings, rng):
+def test_ensemble_predicts_same_for_one_and_all_users(made, ratings, rng):
     model = model_of(made.with_item_ratings(ratings), ratings, rng)
     items = np.arange(20)
     folded = FoldedUsers.from_ratings(model, ratings).level_probabilities(np.full(20, 9), items)
@@ -109,7 +109,7 @@ def test_one_user_asked_and_all_users_measured_get_the_same_answer(made, ratings
     np.testing.assert_allclose(folded, alone, rtol=1e-4)
 
 
-def test_items_are_answered_from_the_ratings_that_they_are_given(made, parts, ratings):
+def test_with_item_ratings_replaces_items(made, parts, ratings):
     other = made.with_item_ratings(ratings)
 
     np.testing.assert_array_equal(other.item_counts, ratings.item_counts())
@@ -119,7 +119,7 @@ def test_items_are_answered_from_the_ratings_that_they_are_given(made, parts, ra
     assert (other.item_hidden != made.item_hidden).any()
 
 
-def test_raters_come_back_from_bytes_as_they_were(made, ratings, rng):
+def test_checkpoint_restores_ensemble(made, ratings, rng):
     model = model_of(made, ratings, rng)
     read = checkpoint.read_model(checkpoint.write_model(model))
     users, items = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
@@ -133,7 +133,7 @@ def test_raters_come_back_from_bytes_as_they_were(made, ratings, rng):
     assert checkpoint.write_model(read) == checkpoint.write_model(model)
 
 
-def test_learning_again_gives_the_same_bits(parts):
+def test_train_ensemble_is_deterministic(parts):
     learned = []
     for _ in range(2):
         *reports, found = ensemble.train_ensemble(*parts, STARS, most_epochs=2, seed=4)
@@ -146,7 +146,7 @@ def test_learning_again_gives_the_same_bits(parts):
     np.testing.assert_array_equal(learned[0].blend.powers, learned[1].blend.powers)
 
 
-def test_on_movielens_they_predict_far_better_than_the_biases(data_dir):
+def test_ensemble_beats_biases_on_movielens(data_dir):
     expected_rmse = (0.88, 0.91)  # u1; user and item bias .96
     base, test = (movielens_100k(data_dir, name) for name in ("u1.base", "u1.test"))
     held_out = np.random.default_rng(0).random(base.n_ratings) < 0.1

@@ -83,7 +83,7 @@ def naive_loss(params: Params, rows: list, error_share: float) -> float:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_what_is_shown_and_how_the_rest_is_predicted_are_as_in_the_twin(rng, ratings, share):
+def test_predict_withheld_equals_twin(rng, ratings, share):
     params = small_params(rng)
 
     _, slopes = half_hidden(params, ratings, replace(SETTINGS, input_share=share))
@@ -98,7 +98,7 @@ def test_what_is_shown_and_how_the_rest_is_predicted_are_as_in_the_twin(rng, rat
 
 
 @pytest.mark.parametrize("error_share", [0.0, 0.5, 1.0])
-def test_the_slopes_are_those_of_finite_differences(rng, ratings, error_share):
+def test_gradient_equals_finite_differences(rng, ratings, error_share):
     params = small_params(rng)
     state = FinetuningState.initial(params.copy())
     settings = replace(SETTINGS, error_share=error_share, weight_decay=0.0)
@@ -119,7 +119,7 @@ def test_the_slopes_are_those_of_finite_differences(rng, ratings, error_share):
         np.testing.assert_allclose(after_a_step / 0.1, slope, atol=2e-4)
 
 
-def test_steps_are_those_of_adam_on_the_increments_between_levels(rng, ratings):
+def test_step_is_adam_on_increments(rng, ratings):
     params, settings = small_params(rng), replace(SETTINGS, weight_decay=0.3)
     state = FinetuningState.initial(params)
     rated = np.isin(np.arange(ratings.n_items), ratings.rows(USERS).items)
@@ -147,7 +147,7 @@ def test_steps_are_those_of_adam_on_the_increments_between_levels(rng, ratings):
     np.testing.assert_allclose(params.hidden_bias, parts["hidden_bias"], atol=2e-5)
 
 
-def test_the_level_of_a_rating_that_is_not_shown_changes_no_prediction(rng, ratings):
+def test_predict_withheld_ignores_withheld_levels(rng, ratings):
     params = small_params(rng)
     _, slopes = half_hidden(params, ratings)
     own = ratings.rows(USERS)
@@ -165,7 +165,7 @@ def test_the_level_of_a_rating_that_is_not_shown_changes_no_prediction(rng, rati
     assert (changed.losses != slopes.losses).any()
 
 
-def test_what_nobody_in_the_batch_rated_stays_as_it_is(rng, ratings):
+def test_step_leaves_unrated_items_in_place(rng, ratings):
     params = small_params(rng)
     before, state = params.copy(), FinetuningState.initial(params)
 
@@ -178,7 +178,7 @@ def test_what_nobody_in_the_batch_rated_stays_as_it_is(rng, ratings):
     assert (params.weights[rated] != before.weights[rated]).any(axis=(1, 2)).all()
 
 
-def test_the_second_order_is_near_the_exact_prediction(rng, ratings):
+def test_second_order_is_near_exact_prediction(rng, ratings):
     """For weights as large as fine-tuned ones become; the first order is five times as far off."""
     params = random_params(rng, n_hidden=100, spread=0.15)
     hidden = masked.hidden_probabilities(params, ratings)
@@ -194,7 +194,7 @@ def test_the_second_order_is_near_the_exact_prediction(rng, ratings):
     assert np.abs(np.array(first) - exact).max() > 5 * np.abs(np.array(second) - exact).max()
 
 
-def test_it_begins_at_base_rates_with_levels_that_resemble_their_neighbours(data):
+def test_initial_params_predict_base_rates_with_smooth_levels(data):
     params = initial_params(data.train, 5, SETTINGS, rng=np.random.default_rng(0))
 
     steps = naive.increments(params.weights.astype(np.float64))
@@ -203,7 +203,7 @@ def test_it_begins_at_base_rates_with_levels_that_resemble_their_neighbours(data
     np.testing.assert_allclose(shares, 1, rtol=1e-5)
 
 
-def test_the_same_seed_gives_the_same_bits_whatever_the_threads(data):
+def test_finetune_has_same_bits_with_any_threads(data):
     curve = run(data, start(data))
     kernels.use_threads(1)
     try:
@@ -218,7 +218,7 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_threads(data):
 
 
 @pytest.mark.parametrize("stop", range(4))
-def test_going_on_after_any_epoch_gives_the_bits_of_the_undisturbed_run(data, stop):
+def test_resumed_run_has_same_bits_after_any_epoch(data, stop):
     undisturbed = run(data, start(data))
 
     rest = run(data, undisturbed[stop][1])
@@ -227,7 +227,7 @@ def test_going_on_after_any_epoch_gives_the_bits_of_the_undisturbed_run(data, st
     assert [report for report, _ in rest] == [report for report, _ in undisturbed[stop + 1 :]]
 
 
-def test_it_ends_when_validation_gets_no_better_and_keeps_the_best_epoch(data):
+def test_finetune_stops_early_and_keeps_best_epoch(data):
     """Random ratings: there is nothing to learn, so the first epochs are the best."""
     settings = replace(SETTINGS, epochs=50, patience=2, learning_rate=0.02, averaging=0.0)
 
@@ -240,7 +240,7 @@ def test_it_ends_when_validation_gets_no_better_and_keeps_the_best_epoch(data):
     assert final.best_params.sha256() == curve[best][1].averaged.sha256()
 
 
-def test_without_validation_ratings_the_last_epoch_is_the_best(data):
+def test_best_epoch_is_last_without_validation_ratings(data):
     nothing = data.train.select(np.zeros(data.train.n_ratings, bool))
 
     curve = run(replace(data, validation=nothing), start(data))
@@ -251,7 +251,7 @@ def test_without_validation_ratings_the_last_epoch_is_the_best(data):
     assert state.best_params.sha256() == state.averaged.sha256()
 
 
-def test_a_rate_that_is_far_too_high_is_told(data):
+def test_finetune_raises_diverged_when_rate_is_too_high(data):
     settings = replace(SETTINGS, learning_rate=1e30)
 
     with pytest.raises(Diverged, match="learning rate 1e\\+30"):
@@ -259,7 +259,7 @@ def test_a_rate_that_is_far_too_high_is_told(data):
 
 
 @pytest.mark.parametrize("n_levels", [1, 2, 11])
-def test_any_scale_and_the_sparsest_ratings_train(n_levels):
+def test_finetune_accepts_any_scale_and_sparse_ratings(n_levels):
     rows = [{user % 3: user % n_levels} for user in range(20)] + [{}]
     ratings = ratings_of(rows, 4)
     values = np.linspace(0, 100, n_levels) if n_levels > 1 else np.array([7.0])
@@ -271,7 +271,7 @@ def test_any_scale_and_the_sparsest_ratings_train(n_levels):
     assert 0 <= report.train_rmse <= 100
 
 
-def test_train_rmse_is_on_the_scale_of_the_ratings(data):
+def test_train_rmse_is_on_scale_of_ratings(data):
     """The same levels standing for values ten times as far apart."""
     report = run(data, start(data))[0][0]
     wide = run(replace(data, values=STARS * 10), start(data))[0][0]
@@ -280,7 +280,7 @@ def test_train_rmse_is_on_the_scale_of_the_ratings(data):
     np.testing.assert_allclose(wide.train_nll, report.train_nll, rtol=1e-5)
 
 
-def test_more_ratings_make_more_hidden_units_as_far_as_memory_goes():
+def test_config_has_more_hidden_units_for_more_ratings():
     def matrix(n_users: int, n_items: int, n_ratings: int) -> RatingMatrix:
         empty = np.zeros(n_ratings, dtype=np.int32)
         indptr = np.zeros(n_users + 1, dtype=np.int64)

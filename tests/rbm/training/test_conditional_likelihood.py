@@ -35,7 +35,7 @@ def hyper_of(**changes) -> Hyperparameters:
     return Hyperparameters.from_changes("joint_rbm", {"n_hidden": 7, **changes})
 
 
-def test_what_is_given_and_what_is_left_out_is_drawn_as_said(params, ratings):
+def test_forward_pass_samples_inputs_and_dropout_of_twin(params, ratings):
     batch = batch_of(ratings, USERS)
     side = conditional_likelihood.run_forward_pass(
         params, batch, hyper_of(dropout=0.4, least_input=0.2), seed=3, epoch=2
@@ -55,9 +55,7 @@ def test_what_is_given_and_what_is_left_out_is_drawn_as_said(params, ratings):
 
 
 @pytest.mark.parametrize("n_chunks", [1, 3])
-def test_one_step_goes_down_the_brute_force_slope_of_the_conditional_likelihood(
-    params, ratings, monkeypatch, n_chunks
-):
+def test_step_follows_brute_force_slope(params, ratings, monkeypatch, n_chunks):
     """The slope by central differences of the loss written out over all pairs."""
     monkeypatch.setattr(sampled_softmax, "CHUNK_PAIRS", 45 // n_chunks)
     hyper = hyper_of(dropout=0.3, batch_size=4, weight_decay=0.5)
@@ -88,7 +86,7 @@ def test_one_step_goes_down_the_brute_force_slope_of_the_conditional_likelihood(
             np.testing.assert_allclose(getattr(moments.square, name)[place], square, rtol=1e-3)
 
 
-def test_a_sampled_partition_sum_is_right_on_average_and_knows_what_is_popular(rng):
+def test_sampled_partition_sum_is_unbiased(rng):
     ratings = random_ratings(rng, n_users=30, n_items=40)
     ratings = ratings.select((ratings.items < 6) | (rng.random(ratings.n_ratings) < 0.2))
     params = random_params(rng, n_items=40, spread=0.2)
@@ -110,7 +108,7 @@ def test_a_sampled_partition_sum_is_right_on_average_and_knows_what_is_popular(r
     np.testing.assert_allclose(sampling.chances, expected, rtol=1e-9)
 
 
-def test_a_step_with_sampled_candidates_goes_down_the_slope_of_their_sum(rng):
+def test_step_follows_slope_of_sampled_sum(rng):
     """The brute-force loss, in whose partition sum an item counts 1/π times, or not at all."""
     hyper = hyper_of(dropout=0.0, batch_size=4, candidates=10, weight_decay=0.0)
     some = random_ratings(rng, n_users=4, n_items=30)
@@ -144,7 +142,7 @@ def test_a_step_with_sampled_candidates_goes_down_the_slope_of_their_sum(rng):
             np.testing.assert_allclose(mean / 0.1, slope, atol=2e-5, rtol=2e-3)
 
 
-def test_items_that_are_no_candidates_do_not_move(rng):
+def test_step_leaves_items_in_place_when_not_sampled(rng):
     ratings = random_ratings(rng, n_users=6, n_items=60)
     ratings = ratings.select(ratings.items < 8)
     hyper = hyper_of(candidates=10, batch_size=6)
@@ -171,7 +169,7 @@ def _slope(params: Params, name: str, place: tuple, loss) -> float:
     return (above - loss(Params(**at))) / 2e-4
 
 
-def test_the_second_step_remembers_the_first(params, ratings):
+def test_second_step_uses_moments_of_first(params, ratings):
     hyper = hyper_of(batch_size=12, dropout=0.0, least_input=1.0, weight_decay=0.1)
     moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
     conditional_likelihood.learn_epoch(
@@ -199,7 +197,7 @@ def two_camps(n: int) -> list[dict[int, int]]:
             for user in range(n)]  # fmt: skip
 
 
-def test_it_learns_what_a_camp_chooses_and_what_it_likes():
+def test_joint_machine_learns_choices_and_ratings_of_camps():
     n = 40
     ratings = ratings_of(two_camps(n), n)
     *_, (_, state) = learn_joint(

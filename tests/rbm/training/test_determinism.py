@@ -59,14 +59,14 @@ def undisturbed(data):
     return run(data, start(data))
 
 
-def test_the_same_seed_gives_the_same_bits_and_the_same_curve(data, undisturbed):
+def test_same_seed_has_same_bits_and_curve(data, undisturbed):
     again = run(data, start(data))
 
     assert hashes(again) == hashes(undisturbed)
     assert [report for report, _ in again] == [report for report, _ in undisturbed]
 
 
-def test_another_seed_gives_other_weights_from_the_first_epoch_on(data, undisturbed):
+def test_other_seed_has_other_weights_from_first_epoch(data, undisturbed):
     other = run(data, start(data), seed=1)
 
     assert hashes(other)[0][0] == hashes(undisturbed)[0][0]  # both start from the same weights
@@ -75,7 +75,7 @@ def test_another_seed_gives_other_weights_from_the_first_epoch_on(data, undistur
 
 
 @pytest.mark.parametrize("stop", range(6))
-def test_going_on_after_any_epoch_gives_the_bits_of_the_undisturbed_run(data, undisturbed, stop):
+def test_resumed_run_has_same_bits_after_any_epoch(data, undisturbed, stop):
     report, state = undisturbed[stop]
     assert report.epoch == state.epoch == stop
 
@@ -88,11 +88,11 @@ def test_going_on_after_any_epoch_gives_the_bits_of_the_undisturbed_run(data, un
     assert rest[-1][1].best_nll == undisturbed[-1][1].best_nll
 
 
-def test_a_finished_run_does_not_go_on(data, undisturbed):
+def test_train_yields_nothing_after_last_epoch(data, undisturbed):
     assert run(data, copied(undisturbed[-1][1])) == []
 
 
-def test_one_thread_gives_the_bits_of_two(data, undisturbed):
+def test_one_thread_has_bits_of_two(data, undisturbed):
     kernels.use_threads(1)
     try:
         alone = run(data, start(data))
@@ -103,7 +103,7 @@ def test_one_thread_gives_the_bits_of_two(data, undisturbed):
     assert [report for report, _ in alone] == [report for report, _ in undisturbed]
 
 
-def test_processes_with_one_and_with_two_threads_learn_the_same_bits(data):
+def test_processes_with_one_and_two_threads_have_same_bits(data):
     answers = {
         subprocess.run(
             [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN],
@@ -124,7 +124,7 @@ def test_processes_with_one_and_with_two_threads_learn_the_same_bits(data):
     assert answers == {f"{here[1].params.sha256()} {here[1].best_params.sha256()} {here[0]}\n"}
 
 
-def test_the_order_of_batches_is_another_in_every_epoch(data):
+def test_batch_order_differs_between_epochs(data):
     """Chance and order both come from (seed, epoch), so epochs differ though data does not."""
     curve = run(data, start(data))
     velocities = [state.velocity.sha256() for _, state in curve]
@@ -140,7 +140,7 @@ JOINT = [
 
 
 @pytest.mark.parametrize("how", JOINT)
-def test_a_joint_machine_learns_the_same_bits_with_one_thread_and_with_two(rng, how):
+def test_joint_machine_has_same_bits_with_one_and_two_threads(rng, how):
     ratings, hashes = random_ratings(rng, n_users=60, n_items=300), []
     try:
         for n_threads in (1, 2):
@@ -154,7 +154,7 @@ def test_a_joint_machine_learns_the_same_bits_with_one_thread_and_with_two(rng, 
 
 
 @pytest.mark.parametrize("how", JOINT)
-def test_a_joint_machine_taken_up_from_a_checkpoint_comes_to_the_same_bits(rng, how):
+def test_joint_machine_has_same_bits_when_resumed_from_checkpoint(rng, how):
     ratings, how = random_ratings(rng, n_users=40, n_items=30), {"batch_size": 8, **how}
     reached = [checkpoint.write_state(state) for _, state in learn_joint(ratings, epochs=6, **how)]
     taken_up = checkpoint.read_state(reached[3])

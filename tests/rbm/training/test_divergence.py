@@ -30,9 +30,7 @@ def epochs_of(ratings, kind="joint_rbm", state=None, **changes):
 
 @pytest.mark.parametrize("objective", ["conditional", "contrastive"])
 @pytest.mark.parametrize(("rate", "decay"), [(1.0, 10.0), (10.0, 10.0), (100.0, 0.3)])
-def test_parameters_that_explode_raise_diverged_and_nothing_before_it_is_infinite(
-    ratings, objective, rate, decay
-):
+def test_train_raises_diverged_after_finite_epochs(ratings, objective, rate, decay):
     run = epochs_of(ratings, objective=objective, learning_rate=rate, weight_decay=decay)
     told = []
     with pytest.raises(Diverged, match="Train again with learning_rate") as caught:
@@ -49,7 +47,7 @@ HOT = {
 
 
 @pytest.mark.parametrize("kind", HOT)
-def test_training_that_diverges_goes_on_from_its_best_epoch_at_a_tenth_of_the_rate(ratings, kind):
+def test_train_resumes_from_best_epoch_after_divergence(ratings, kind):
     run = list(epochs_of(ratings, kind, rollbacks=3, epochs=40, **HOT[kind]))
 
     reports = [report for report, _ in run]
@@ -66,7 +64,7 @@ def test_training_that_diverges_goes_on_from_its_best_epoch_at_a_tenth_of_the_ra
 
 
 @pytest.mark.parametrize("kind", HOT)
-def test_a_run_taken_up_after_it_went_back_comes_to_the_same_bits(ratings, kind):
+def test_resumed_run_has_same_bits_after_rollback(ratings, kind):
     whole = epochs_of(ratings, kind, rollbacks=3, epochs=30, **HOT[kind])
     kept, expected = None, None
     for _, state in whole:
@@ -83,7 +81,7 @@ def test_a_run_taken_up_after_it_went_back_comes_to_the_same_bits(ratings, kind)
         np.testing.assert_array_equal(part, expected[name])
 
 
-def test_training_that_goes_on_diverging_gives_up_in_the_end(ratings):
+def test_train_raises_diverged_after_all_rollbacks(ratings):
     told, run = [], epochs_of(ratings, rollbacks=1, learning_rate=100.0, weight_decay=10.0)
     with pytest.raises(Diverged) as caught:
         told.extend(report for report, _ in run)

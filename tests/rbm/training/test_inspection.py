@@ -27,7 +27,7 @@ def in_bin(value: float) -> int:
     return int(np.flatnonzero(np.log10(abs(value)) >= HISTOGRAM_EDGES)[-1])
 
 
-def test_numbers_are_counted_by_their_order_of_magnitude_whatever_their_sign():
+def test_histogram_counts_orders_of_magnitude_without_sign():
     counted = Histogram.from_numbers(
         np.array([0.0, 0.0, 0.011, -0.012, 5.1, np.nan, np.inf], np.float32)
     )
@@ -39,13 +39,13 @@ def test_numbers_are_counted_by_their_order_of_magnitude_whatever_their_sign():
     assert counted.counts.sum() == 3
 
 
-def test_numbers_beyond_the_edges_are_in_the_outermost_bins():
+def test_histogram_puts_numbers_beyond_edges_into_outer_bins():
     counted = Histogram.from_numbers(np.array([1e-30, 1e-9, 1e30], np.float32))
 
     assert (counted.zeros, counted.counts[0], counted.counts[-1]) == (0, 2, 1)
 
 
-def test_all_early_epochs_are_watched_and_late_ones_more_and_more_rarely():
+def test_is_inspected_thins_out_late_epochs():
     watched = [epoch for epoch in range(10_001) if is_inspected(epoch)]
 
     assert watched[:17] == list(range(17))
@@ -57,7 +57,7 @@ def test_all_early_epochs_are_watched_and_late_ones_more_and_more_rarely():
 
 
 @pytest.mark.parametrize("n_hidden", [1, 2, 63, 64, 65, 100, 1000])
-def test_up_to_64_units_are_watched_from_the_first_to_the_last(n_hidden):
+def test_inspection_units_are_spread_evenly(n_hidden):
     units = inspection_units(n_hidden)
 
     assert units.size == min(64, n_hidden)
@@ -66,7 +66,7 @@ def test_up_to_64_units_are_watched_from_the_first_to_the_last(n_hidden):
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 4), (3706, 5, 128), (1682, 5, 100), (9000, 10, 60)])
-def test_the_weights_looked_at_leave_no_unit_out(shape):
+def test_weight_stride_leaves_out_no_unit(shape):
     empty = np.empty(0, np.float32)
     apart = weight_stride(Params(np.empty(shape, np.float32), empty, empty))
 
@@ -81,8 +81,8 @@ def real(data_dir):
 
 
 @pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
-def test_a_look_tells_what_the_units_did_and_how_long_the_last_steps_were(real, kind):
-    hyper = Hyperparameters.from_changes(kind, {"n_hidden": 12, "epochs": 2})
+def test_inspect_returns_activity_and_last_steps(real, kind):
+    hyper = Hyperparameters.chosen(kind, {"n_hidden": 12, "epochs": 2})
     nothing = real.select(np.zeros(real.n_ratings, dtype=np.bool_))
     first = machine_functions(kind).initial_params(real, 5, hyper, rng=np.random.default_rng(0))
     watch, looks = Inspector.build(kind, real, seed=0), []
@@ -111,7 +111,7 @@ def typical(counted: Histogram) -> float:
     return float(orders[orders.size // 2 :].mean())
 
 
-def test_the_same_cases_are_watched_every_time_and_only_such_as_rated(real):
+def test_inspector_chooses_same_cases_with_ratings(real):
     once, again = (Inspector.build("user_rbm", real, seed=3).cases for _ in range(2))
 
     assert (once.indptr == again.indptr).all()

@@ -54,7 +54,7 @@ def camps(request):
 
 
 @pytest.mark.parametrize("user", range(N))
-def test_the_liked_item_a_user_withheld_ranks_above_the_disliked_one(camps, user):
+def test_ranking_puts_withheld_liked_item_above_disliked_one(camps, user):
     model, ratings, _ = camps
     items, levels = ratings.row(user)
     hidden = None
@@ -71,7 +71,7 @@ def test_the_liked_item_a_user_withheld_ranks_above_the_disliked_one(camps, user
 
 
 @pytest.mark.parametrize("camps", ["user_rbm"], indirect=True)
-def test_somebody_new_is_told_by_a_single_rating_which_camp_they_are_of(camps):
+def test_fold_in_of_one_rating_finds_camp_of_new_user(camps):
     model, *_ = camps
     hidden = scoring.fold_in(model, np.array([6, 7], np.int32), np.array([LIKE, DISLIKE], np.uint8))
     shares = scoring.level_probabilities(model, np.arange(N), hidden=hidden)
@@ -80,7 +80,7 @@ def test_somebody_new_is_told_by_a_single_rating_which_camp_they_are_of(camps):
     assert liked[::2].min() > liked[1::2].max() + 1
 
 
-def test_reconstructions_come_closer_and_reports_number_the_epochs(camps):
+def test_train_lowers_reconstruction_error_and_numbers_epochs(camps):
     *_, curve = camps
     reports = [report for report, _ in curve]
 
@@ -89,7 +89,7 @@ def test_reconstructions_come_closer_and_reports_number_the_epochs(camps):
     assert reports[-1].train_nll < 0.5 * reports[0].train_nll
 
 
-def test_without_validation_ratings_the_last_epoch_is_the_best(camps):
+def test_best_epoch_is_last_without_validation_ratings(camps):
     *_, curve = camps
     report, state = curve[-1]
 
@@ -106,7 +106,7 @@ def noise(rng):
 
 
 @pytest.mark.parametrize(("patience", "warm_up", "end"), [(3, 0, 3), (3, 8, 11), (1, 0, 1)])
-def test_training_waits_for_as_long_as_patience_and_warm_up_say(noise, patience, warm_up, end):
+def test_early_stopping_waits_for_patience_and_warm_up(noise, patience, warm_up, end):
     """On noise the first epoch is the best, or close to it."""
     curve = learn(
         noise[0], validation=noise[1], n_hidden=30, epochs=50, learning_rate=0.5,
@@ -118,7 +118,7 @@ def test_training_waits_for_as_long_as_patience_and_warm_up_say(noise, patience,
     assert state.epoch == end
 
 
-def test_the_best_epochs_parameters_are_kept_while_training_goes_on(noise):
+def test_train_keeps_parameters_of_best_epoch(noise):
     hyper = {"n_hidden": 30, "learning_rate": 0.05, "warm_up_epochs": 30, "patience": 1}
     start = Hyperparameters.from_changes("user_rbm", hyper)
     first = TrainerState.initial(initial_params(noise[0], 5, start, rng=np.random.default_rng(0)))
@@ -135,7 +135,7 @@ def test_the_best_epochs_parameters_are_kept_while_training_goes_on(noise):
     assert mean_nll(shares, noise[1].levels) == pytest.approx(best.validation_nll)
 
 
-def test_the_pace_changes_when_the_hyperparameters_say():
+def test_epoch_settings_follow_hyperparameters():
     hyper = Hyperparameters(
         epochs=9, cd_steps=2, final_cd_steps=5, momentum_epoch=3, initial_momentum=0.4, momentum=0.8
     )
@@ -174,7 +174,7 @@ def learned(fold, kind):
     return curve, figures.as_dict()
 
 
-def test_before_the_first_step_the_machine_predicts_as_item_marginals_do(fold):
+def test_initial_params_predict_item_marginals(fold):
     """Within half a percent, on the validation likelihood."""
     base, test = fold
     [(report, _), *_] = learn(base, validation=test, epochs=1, n_hidden=100)
@@ -190,7 +190,7 @@ def test_before_the_first_step_the_machine_predicts_as_item_marginals_do(fold):
 @pytest.mark.parametrize(
     ("kind", "expected_rmse"), [("user_rbm", (0.960, 0.985)), ("item_rbm", (0.920, 0.945))]
 )
-def test_real_ratings_are_predicted_as_well_as_measured(fold, kind, expected_rmse):
+def test_train_reaches_measured_accuracy_on_real_ratings(fold, kind, expected_rmse):
     base, test = fold
     curve, figures = learned(fold, kind)
     nll = [report.validation_nll for report, _ in curve]

@@ -11,7 +11,7 @@ from tests.factories.machines import learn_joint, movielens_100k, random_ratings
 learn = partial(learn_joint, objective="contrastive")
 
 
-def test_objective_chain_length_and_wanted_activity_each_change_what_is_learned(rng):
+def test_objective_cd_steps_and_sparsity_change_parameters(rng):
     ratings = random_ratings(rng, n_users=40, n_items=30)
     hashes = []
     differently = (
@@ -25,7 +25,7 @@ def test_objective_chain_length_and_wanted_activity_each_change_what_is_learned(
     assert len(set(hashes)) == len(differently)
 
 
-def test_on_movielens_its_hidden_units_list_better_than_the_most_rated(data_dir):
+def test_contrastive_objective_beats_most_rated_on_movielens(data_dir):
     base, test = (movielens_100k(data_dir, name) for name in ("u1.base", "u1.test"))
     *_, (_, state) = learn(base, n_hidden=50, batch_size=50, epochs=12)
     hidden = joint.hidden_probabilities(state.params, base)

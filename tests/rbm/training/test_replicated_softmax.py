@@ -67,7 +67,7 @@ def tiny(rng, monkeypatch):
 ROW = [(0, 1), (1, 0), (2, 1)]
 
 
-def test_the_slope_of_the_likelihood_is_what_the_data_does_less_what_the_machine_does(tiny):
+def test_likelihood_slope_is_data_minus_model_statistics(tiny):
     """By central differences of log p(m), the partition sum over every draw and hidden state."""
     assert replicated_softmax.draw_counts(np.array([3])).tolist() == [4]
     hidden = naive_replicated.hidden(tiny, ROW, 4 / 3)
@@ -82,7 +82,7 @@ def test_the_slope_of_the_likelihood_is_what_the_data_does_less_what_the_machine
             np.testing.assert_allclose(here[place] - there[place], slope, atol=1e-6)
 
 
-def test_the_positive_phase_is_exact_and_a_long_chain_comes_to_the_negative_one(tiny, pool):
+def test_long_chain_converges_to_model_statistics(tiny, pool):
     copies = 20_000
     ratings = ratings_of([dict(ROW)] * copies, 3)
     data = naive_replicated.statistics(tiny, ROW, 4 / 3, naive_replicated.hidden(tiny, ROW, 4 / 3))
@@ -106,7 +106,7 @@ def test_the_positive_phase_is_exact_and_a_long_chain_comes_to_the_negative_one(
     assert gaps[0] > 3 * gaps[1]
 
 
-def test_a_step_moves_along_the_chains_statistics(tiny, pool):
+def test_step_follows_statistics_of_chain(tiny, pool):
     ratings = ratings_of([dict(ROW)] * 500, 3)
     batch, chain = chain_of(tiny, ratings, np.arange(500), pool)
     data = means_of(batch, chain.tempers, chain.data_hidden)
@@ -142,9 +142,7 @@ def means_of(batch, tempers, hidden) -> naive_replicated.Statistics:
 
 
 @pytest.mark.parametrize(("chunk_pairs", "kept_fields"), [(640, 1 << 24), (10, 1 << 24), (10, 0)])
-def test_pairs_are_drawn_as_often_as_the_softmax_says(
-    params, pool, monkeypatch, chunk_pairs, kept_fields
-):
+def test_draw_pairs_follows_softmax(params, pool, monkeypatch, chunk_pairs, kept_fields):
     monkeypatch.setattr(sampled_softmax, "CHUNK_PAIRS", chunk_pairs)
     monkeypatch.setattr(replicated_softmax, "MAX_CACHED_FIELDS", kept_fields)
     n_draws = 200_000
@@ -165,7 +163,7 @@ def test_pairs_are_drawn_as_often_as_the_softmax_says(
             assert own[n] == twin
 
 
-def test_a_pair_that_is_nearly_certain_and_one_that_is_nearly_impossible_are_drawn_so(params, pool):
+def test_draw_pairs_handles_extreme_probabilities(params, pool):
     bias = np.full((9, 5), -200.0, np.float32)
     bias[3, 2], bias[8, 4] = 300.0, 250.0
     every = SampledItems(np.arange(9), np.zeros_like(params.weights), bias)
@@ -178,7 +176,7 @@ def test_a_pair_that_is_nearly_certain_and_one_that_is_nearly_impossible_are_dra
     assert set(pairs.tolist()) == {3 * 5 + 2}
 
 
-def test_a_draw_is_48_bits_so_that_it_can_mean_any_of_many_millions_of_pairs():
+def test_draw_pairs_uses_48_bits():
     shares = np.empty(4)
     chunks = np.empty(4, np.int64)
     masses = np.full((1, 1 << 16), 1.0)
@@ -193,7 +191,7 @@ def test_a_draw_is_48_bits_so_that_it_can_mean_any_of_many_millions_of_pairs():
 # ---------------------------------------------------------------------------------- twins
 
 
-def test_a_users_ratings_count_as_often_as_in_folding_in():
+def test_draw_counts_equal_evidence_of_fold_in():
     counts = np.array([1, 2, 20, 95, 737])
 
     draws = replicated_softmax.draw_counts(counts)
@@ -202,7 +200,7 @@ def test_a_users_ratings_count_as_often_as_in_folding_in():
     np.testing.assert_allclose(draws / counts, joint.evidence(counts), rtol=0.021)
 
 
-def test_the_data_phase_is_folding_in(params, ratings, pool):
+def test_data_phase_equals_fold_in(params, ratings, pool):
     _, chain = chain_of(params, ratings, USERS, pool)
 
     folded = joint.hidden_probabilities(params, ratings)[USERS]
@@ -210,7 +208,7 @@ def test_the_data_phase_is_folding_in(params, ratings, pool):
 
 
 @pytest.mark.parametrize("cd_steps", [1, 3])
-def test_the_chain_is_its_twins(params, ratings, pool, cd_steps):
+def test_gibbs_chain_equals_twin(params, ratings, pool, cd_steps):
     _, chain = chain_of(params, ratings, USERS, pool, cd_steps=cd_steps)
 
     for n, user in enumerate(USERS.tolist()):
@@ -220,7 +218,7 @@ def test_the_chain_is_its_twins(params, ratings, pool, cd_steps):
         np.testing.assert_allclose(chain.model_hidden[n], hidden, atol=1e-5)
 
 
-def test_two_epochs_are_their_twins(params, ratings):
+def test_two_epochs_equal_twin(params, ratings):
     hyper = hyper_of(batch_size=12, weight_decay=0.5)
     moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
     users = range(1, 11)  # the others rated nothing
@@ -246,7 +244,7 @@ def test_two_epochs_are_their_twins(params, ratings):
                 np.testing.assert_allclose(getattr(params, name)[place], moved, atol=5e-5)
 
 
-def test_items_that_are_no_candidates_are_neither_drawn_nor_moved(rng):
+def test_step_leaves_unsampled_items_in_place(rng):
     ratings = random_ratings(rng, n_users=6, n_items=60)
     ratings = ratings.select(ratings.items < 8)
     params = random_params(rng, n_items=60)

@@ -41,7 +41,7 @@ def rates(curve) -> list[float]:
     return [report.learning_rate for report, _ in curve if report.epoch > 0]
 
 
-def test_on_a_plateau_the_rate_is_halved_twice_before_patience_ends(data):
+def test_plateau_schedule_halves_rate_twice_before_patience_ends(data):
     curve = learned(data)
 
     assert plateau_epochs(Hyperparameters(patience=9)) == 3
@@ -50,13 +50,13 @@ def test_on_a_plateau_the_rate_is_halved_twice_before_patience_ends(data):
     assert [state.halvings for _, state in curve] == [0] * 3 + [1] * 3 + [2] * 3 + [3]
 
 
-def test_the_warm_up_halves_nothing(data):
+def test_plateau_schedule_keeps_rate_in_warm_up(data):
     curve = learned(data, warm_up_epochs=4)
 
     assert rates(curve)[:10] == [RATE] * 7 + [RATE / 2] * 3
 
 
-def test_a_better_epoch_begins_the_wait_anew():
+def test_plateau_schedule_waits_anew_after_better_epoch():
     """The rate is halved by so many epochs after the best one, or after the last halving."""
     rng = np.random.default_rng(5)
     users, items = np.nonzero(rng.random((60, 40)) < 0.5)
@@ -78,14 +78,14 @@ def test_a_better_epoch_begins_the_wait_anew():
     assert curve[-1][1].best_epoch > 0
 
 
-def test_without_validation_ratings_there_is_nothing_to_watch(data):
+def test_plateau_schedule_keeps_rate_without_validation_ratings(data):
     nothing = data.train.select(np.zeros(data.train.n_ratings, bool))
     curve = learned(TrainingData(data.train, nothing, STARS), learning_rate=0.01)
 
     assert set(rates(curve)) == {0.01}
 
 
-def test_a_joint_machines_rate_watches_its_lists(data):
+def test_plateau_schedule_of_joint_machine_follows_ndcg(data):
     """What the likelihood of ratings does is not asked."""
     curve = learned(data, "joint_rbm", learning_rate=0.02, patience=3, epochs=10)
     best, expected, halvings, wait = -1.0, [], 0, 0
@@ -102,7 +102,7 @@ def test_a_joint_machines_rate_watches_its_lists(data):
 
 @pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
 @pytest.mark.parametrize("stop", [0, 2, 3, 5])
-def test_a_run_taken_up_in_the_midst_of_a_plateau_comes_to_the_same_bits(data, kind, stop):
+def test_resumed_run_has_same_bits_within_plateau(data, kind, stop):
     changes = {"learning_rate": 0.02} if kind == "joint_rbm" else {}
     whole = learned(data, kind, **changes)
 
@@ -113,7 +113,7 @@ def test_a_run_taken_up_in_the_midst_of_a_plateau_comes_to_the_same_bits(data, k
     assert checkpoint.write_state(rest[-1][1]) == checkpoint.write_state(whole[-1][1])
 
 
-def test_other_schedules_know_nothing_of_plateaus(data):
+def test_other_schedules_ignore_plateaus(data):
     curve = learned(data, learning_rate_schedule="constant")
 
     assert curve[-1][1].halvings == 0
@@ -122,7 +122,7 @@ def test_other_schedules_know_nothing_of_plateaus(data):
         assert epoch_settings(hyper, 5, halvings=3) == epoch_settings(hyper, 5)
 
 
-def test_the_rate_falls_as_the_schedule_says():
+def test_learning_rate_follows_schedule():
     def shares(schedule):
         hyper = Hyperparameters(epochs=6, learning_rate=1.0, learning_rate_schedule=schedule)
         return [epoch_settings(hyper, epoch).learning_rate for epoch in range(1, 7)]
@@ -134,14 +134,14 @@ def test_the_rate_falls_as_the_schedule_says():
 
 
 @pytest.mark.parametrize(("epochs", "short"), [(9, 6), (10, 6), (150, 100), (1, 0)])
-def test_the_chain_is_longer_in_the_last_third(epochs, short):
+def test_cd_steps_grow_in_last_third(epochs, short):
     hyper = Hyperparameters(epochs=epochs, cd_steps=1, final_cd_steps=3)
     steps = [epoch_settings(hyper, epoch).cd_steps for epoch in range(1, epochs + 1)]
 
     assert steps == [1] * short + [3] * (epochs - short)
 
 
-def test_the_error_curve_says_how_long_the_chain_was(data):
+def test_report_has_cd_steps(data):
     curve = learned(data, epochs=3, final_cd_steps=3, learning_rate=0.01)
 
     assert [report.cd_steps for report, _ in curve] == [0, 1, 1, 3]

@@ -51,7 +51,7 @@ def activity_before(data, kind) -> np.ndarray:
 
 
 @KINDS
-def test_a_batch_moves_the_hidden_biases_by_rate_cost_and_what_is_missing(data, kind):
+def test_sparsity_penalty_moves_hidden_biases_by_formula(data, kind):
     _, plain = learned(data, kind)
     report, sparse = learned(data, kind, sparsity_target=TARGET, sparsity_cost=COST)
 
@@ -63,7 +63,7 @@ def test_a_batch_moves_the_hidden_biases_by_rate_cost_and_what_is_missing(data, 
 
 
 @KINDS
-def test_without_a_target_the_cost_is_nothing(data, kind):
+def test_sparsity_cost_has_no_effect_without_target(data, kind):
     assert (
         learned(data, kind)[1].sha256()
         == learned(data, kind, sparsity_target=0.0, sparsity_cost=50.0)[1].sha256()
@@ -73,7 +73,7 @@ def test_without_a_target_the_cost_is_nothing(data, kind):
 
 @KINDS
 @pytest.mark.parametrize("target", [0.1, 0.3])
-def test_the_mean_activity_comes_closer_to_the_target(data, kind, target):
+def test_sparsity_brings_activity_closer_to_target(data, kind, target):
     changes = {"epochs": 30, "batch_size": 10, "warm_up_epochs": 0}
     free, _ = learned(data, kind, **changes)
     cost = Hyperparameters.defaults(kind).sparsity_cost
@@ -86,7 +86,7 @@ def test_the_mean_activity_comes_closer_to_the_target(data, kind, target):
 
 
 @KINDS
-def test_a_target_above_the_activity_wakes_units(data, kind):
+def test_sparsity_target_above_activity_raises_it(data, kind):
     changes = {"epochs": 30, "batch_size": 10}
     free, _ = learned(data, kind, **changes)
     woken, _ = learned(data, kind, **changes, sparsity_target=0.8)
@@ -95,7 +95,7 @@ def test_a_target_above_the_activity_wakes_units(data, kind):
 
 
 @KINDS
-def test_one_thread_or_two_pull_the_same_bits(data, kind):
+def test_sparsity_penalty_has_same_bits_with_any_threads(data, kind):
     hashes = []
     for n_threads in (1, 2):
         kernels.use_threads(n_threads)
@@ -106,7 +106,7 @@ def test_one_thread_or_two_pull_the_same_bits(data, kind):
     assert hashes[0] == hashes[1]
 
 
-def test_dropout_does_not_hide_a_units_activity(data):
+def test_sparsity_penalty_sees_activity_before_dropout(data):
     """Units left out of a step are pulled as well, by what they would have been."""
     hyper = Hyperparameters.from_changes("joint_rbm", HYPER)
     rng = np.random.default_rng(0)
@@ -122,6 +122,6 @@ def test_dropout_does_not_hide_a_units_activity(data):
 
 
 @pytest.mark.parametrize("target", [-0.1, 1.0])
-def test_a_target_is_a_share(target):
+def test_sparsity_target_is_a_share(target):
     with pytest.raises(InvalidHyperparameter):
         Hyperparameters(sparsity_target=target)
