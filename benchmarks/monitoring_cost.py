@@ -95,7 +95,7 @@ def watched(
     machine = machine_functions(kind)
     monitor = build_evaluator(data, kind, seed=0)
     nothing = data.validation.select(np.zeros(data.validation.n_ratings, bool))
-    watch = Inspector.of(kind, data.train, seed=0)
+    watch = Inspector.build(kind, data.train, seed=0)
     figures, looks = [], []
     for epoch in range(TIMED_EPOCHS + 1):
         now = epoch_settings(hyper, max(1, epoch))
@@ -109,7 +109,7 @@ def watched(
             seconds(unjudged.measure, state.params)
             + seconds(update_to_weight_ratio, state, now.learning_rate, kind)
         )
-        looks.append(seconds(watch.look, state, now.learning_rate))
+        looks.append(seconds(watch.inspect, state, now.learning_rate))
     return mean(figures[1:]), mean(looks[1:])
 
 

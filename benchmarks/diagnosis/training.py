@@ -90,7 +90,7 @@ def given(case: Case, changes: dict[str, Any]) -> tuple[Snapshot, RatingScale]:
 
 def trained(case: Case, changes: dict[str, Any], before: RunRecord | None) -> Told:
     fault, (ratings, scale) = case.fault, given(case, changes)
-    remarks = {one.code: one.share for one in profile(ratings).remarks}
+    remarks = {one.code: one.share for one in profile(ratings).issues}
     learn, validation = split(ratings.matrix(scale), ratings, case.seed)
     hyper, _ = resolve_hyperparameters(
         case.kind, DataShape.from_ratings(learn, scale.n_levels), asked_of(case, changes)

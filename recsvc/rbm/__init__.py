@@ -1,4 +1,4 @@
-"""The model: arrays in, arrays out. No clock, no disk, no log; chance is a seed.
+"""The model: arrays in, arrays out. No clock, disk or log; randomness comes from a seed.
 
 ratings → params → kernels → units → training → inference → evaluation → checkpoint
 """

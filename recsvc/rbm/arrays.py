@@ -1,4 +1,4 @@
-"""Types of arrays, by their elements."""
+"""Array types by element."""
 
 from typing import Any
 

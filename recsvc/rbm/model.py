@@ -65,7 +65,7 @@ class Model:
         case_hidden = np.empty((0, params.hidden_bias.size), dtype=np.float32)
         if MACHINES[model_kind].cases_are_items and isinstance(predictor, Predictor):
             hidden = functions.hidden_probabilities(params, ratings.transpose())
-            case_hidden = predictor.fitted(hidden)
+            case_hidden = predictor.pad_hidden(hidden)
         return cls(
             model_kind,
             params,
@@ -75,7 +75,7 @@ class Model:
             items,
             ratings.level_counts(scale.n_all_levels),
             case_hidden,
-            couplings or Couplings.none(len(items)),
+            couplings or Couplings.empty(len(items)),
             coupling_scale,
         )
 

@@ -5,7 +5,7 @@ import numpy as np
 from recsvc.rbm.arrays import Doubles
 
 LIST_LENGTH = 10
-NO_ITEM = -1  # at the places of a list after its last item
+NO_ITEM = -1  # in the places of a list after its last item
 
 
 def discounts(n: int) -> Doubles:

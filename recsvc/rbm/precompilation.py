@@ -65,11 +65,11 @@ def _some_couplings() -> Couplings:
 def _initial_ensemble(ratings: RatingMatrix) -> RatingEnsemble:
     """Return an untrained rating ensemble with the types of a trained one."""
     by_user, by_item = (
-        RatingPredictor.of(
+        RatingPredictor.from_params(
             fine_tuning.initial_params(
                 cases,
                 SCALE.n_levels,
-                fine_tuning.FinetuningConfig.suited(cases, SCALE.n_levels),
+                fine_tuning.FinetuningConfig.from_data(cases, SCALE.n_levels),
                 rng=np.random.default_rng(0),
             )
         )
@@ -79,7 +79,7 @@ def _initial_ensemble(ratings: RatingMatrix) -> RatingEnsemble:
     return RatingEnsemble(
         by_user,
         by_item,
-        Blend.unfitted(SCALE.n_levels),
+        Blend.default(SCALE.n_levels),
         item_hidden=np.zeros((N_ITEMS, width), dtype=np.float32),
         user_bias=np.zeros(N_USERS),
         item_bias=np.zeros(N_ITEMS),
@@ -114,7 +114,7 @@ def _use_once(
     first = TrainerState.initial(params)
     for _, state in train(data, hyper, seed=0, state=first, model_kind=model_kind):
         params = state.params
-    couplings = Neighbourhoods.of(ratings, 2).couplings(1.0)
+    couplings = Neighbourhoods.fit(ratings, 2).couplings(1.0)
     model = _model(model_kind, params, ratings, couplings)
     for either in (model, _with_raters(model, ratings, held_out)):
         # The arrays of a mapped model are read-only, which is another type to the compiler.

@@ -1,4 +1,4 @@
-"""The threads of a fit that multiply matrices of their own."""
+"""A pool of threads that compute matrix products side by side."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +13,11 @@ from recsvc.rbm import kernels
 
 @contextmanager
 def open_pool() -> Iterator[ThreadPoolExecutor]:
-    """Give as many threads as the parallel kernels of this thread use, each with products its own.
+    """Yield a pool of as many threads as the parallel kernels of this thread use.
 
-    A product is worked on by one thread, for more would change its last bits. The threads give no
-    warning of a number that stops being finite: the trainer tells it as Diverged. What a caller
-    has said to NumPy of such numbers does not reach other threads.
+    One thread computes each matrix product, because more would change its last bits. NumPy's error
+    state belongs to one thread, so each thread of the pool turns its warnings about non-finite
+    numbers off; the trainer raises Diverged instead.
     """
     quiet = partial(np.seterr, over="ignore", invalid="ignore")
     with (

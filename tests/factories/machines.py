@@ -52,7 +52,7 @@ def random_params(
 def batch_of(ratings: RatingMatrix, users: np.ndarray) -> Batch:
     """Some users, in this order."""
     own = ratings.rows(users)
-    return Batch.of(users, own.indptr, own.items, own.levels, n_items=ratings.n_items)
+    return Batch.build(users, own.indptr, own.items, own.levels, n_items=ratings.n_items)
 
 
 def learner_of(
@@ -69,7 +69,7 @@ def learner_of(
 ) -> CDLearner:
     """An epoch of one batch, these users in this order, whose data are summed up."""
     deal = build_layout(ratings, users, users.size, seed=seed, epoch=epoch)
-    learner = CDLearner.of(
+    learner = CDLearner.build(
         params, velocity, deal, learning_rate=rate, momentum=momentum, weight_decay=decay
     )
     learner.begin()
@@ -82,7 +82,7 @@ def run_chain(
     """The chain: data_hidden, model_hidden, model_levels, and where each user's levels begin."""
     learner = learner_of(params, params.zeros_like(), ratings, users, seed=seed, epoch=epoch)
     learner.reconstruct(0, cd_steps=cd_steps)
-    chain, by_user = learner.chain, np.argsort(learner.deal.rows, kind="stable")
+    chain, by_user = learner.chain, np.argsort(learner.layout.rows, kind="stable")
     indptr = ratings.rows(users).indptr
     return chain.data_hidden, chain.model_hidden, chain.model_levels[by_user], indptr
 

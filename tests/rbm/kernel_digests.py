@@ -117,7 +117,7 @@ def large(kind: str, n_hidden: int) -> Results:
 
 def answers(name: str, kind: str, params: Params) -> Results:
     """Yield the answers of a model in memory and of its checkpoint."""
-    couplings = Neighbourhoods.of(TRAIN, 5).couplings(1.0)
+    couplings = Neighbourhoods.fit(TRAIN, 5).couplings(1.0)
     model = model_of(kind, params, TRAIN, couplings=couplings, coupling_scale=0.5)
     mapped = checkpoint.read_model(checkpoint.write_model(model))
     for where, either in (("memory", model), ("checkpoint", mapped)):

@@ -1,9 +1,8 @@
-"""What a snapshot's ratings are like, before anything is learned from them.
+"""Profile of a snapshot's ratings before training: sizes, distributions and data issues.
 
-A remark says what is odd, of how many, with examples, and what training will do about it; where
-there is none, the data are as a recommender wants them. Seen with thresholds of our own: MovieLens
-100K has 3 contrary raters of 943, 1 who seems to rate at random and 333 cold items, 1M 6 of 6,040,
-11 and 290, and no other remark.
+A data issue has a count, examples and its effect on training. The thresholds are our own. MovieLens
+100K has 3 contrary users of 943, 1 random one and 333 cold items; 1M has 6 of 6,040, 11 and 290.
+Neither has other issues.
 """
 
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ CHECKS = (*value_checks.VALUE_CHECKS, *user_checks.USER_CHECKS)
 
 @dataclass(frozen=True)
 class DataProfile:
-    """The size and shape of the ratings, and what is odd about them.
+    """The size and shape of the ratings, and their data issues.
 
-    missing_share  of all (user, item) pairs: neither rated nor chosen
+    missing_share  share of all (user, item) pairs that were neither rated nor chosen
     levels         ratings by value
     """
 
@@ -35,32 +34,33 @@ class DataProfile:
     ratings_per_user: float
     ratings_per_item: float
     levels: dict[float, int]
-    remarks: tuple[DataIssue, ...]
+    issues: tuple[DataIssue, ...]
 
 
 def profile(snapshot: Snapshot, days: Days | None = None) -> DataProfile:
-    """Look at all ratings, and at their days, which a snapshot does not know."""
+    """Profile all ratings, and their days if known; a snapshot does not have them."""
     n_users, n_items = len(snapshot.users), len(snapshot.items)
-    counted = user_checks.count_ratings(snapshot)
-    by_user, of_item = counted.by_user, counted.of_item
-    values, counts = np.unique(snapshot.values, return_counts=True)
+    counts = user_checks.count_ratings(snapshot)
+    values, n_values = np.unique(snapshot.values, return_counts=True)
     n_ratings, n_events = snapshot.values.size, snapshot.event_users.size
-    looks = [look(counted) for look in CHECKS] + [None if days is None else drift.check_drift(days)]
+    found = [check(counts) for check in CHECKS] + [
+        None if days is None else drift.check_drift(days)
+    ]
     return DataProfile(
         n_users,
         n_items,
         n_ratings,
         n_events,
         missing_share=1.0 - _count_pairs(snapshot) / max(1, n_users * n_items),
-        ratings_per_user=float(np.median(by_user)) if n_users else 0.0,
-        ratings_per_item=float(np.median(of_item)) if n_items else 0.0,
-        levels=dict(zip(values.tolist(), counts.tolist(), strict=True)),
-        remarks=tuple(remark for remark in looks if remark is not None),
+        ratings_per_user=float(np.median(counts.ratings_by_user)) if n_users else 0.0,
+        ratings_per_item=float(np.median(counts.ratings_by_item)) if n_items else 0.0,
+        levels=dict(zip(values.tolist(), n_values.tolist(), strict=True)),
+        issues=tuple(issue for issue in found if issue is not None),
     )
 
 
 def _count_pairs(snapshot: Snapshot) -> int:
-    """Count the (user, item) pairs of which something is known."""
+    """Return the number of (user, item) pairs with a rating or an interaction."""
     n_items = len(snapshot.items)
     rated = snapshot.user_numbers.astype(np.int64) * n_items + snapshot.item_numbers
     chosen = snapshot.event_users.astype(np.int64) * n_items + snapshot.event_items

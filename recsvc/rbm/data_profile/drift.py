@@ -1,4 +1,4 @@
-"""A look at when ratings were given: what people mean by a value may change."""
+"""A check for drift: the mean rating may change over time."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy as np
 from recsvc.rbm.arrays import Doubles, Ints
 from recsvc.rbm.data_profile.issues import MAX_EXAMPLES, DataIssue
 
-N_PERIODS = 10  # stretches of time with about as many ratings each
+N_PERIODS = 10  # with about equal numbers of ratings
 DRIFT_DEVIATIONS = 0.5  # standard deviations of a rating: a medium effect [Cohen 1988]
 
 
 @dataclass(frozen=True)
 class Days:
-    """Ratings added up by the day on which they were given; (n_days,) each, in order.
+    """Sums of ratings by day; all arrays are (n_days,), in order.
 
     days     since 1970, UTC
     counts   of ratings
@@ -27,25 +27,25 @@ class Days:
     squares: Doubles
 
 
-def check_drift(of: Days) -> DataIssue | None:
-    """Remark on stretches of time whose ratings are higher or lower than all are."""
-    n_ratings = int(of.counts.sum())
+def check_drift(days: Days) -> DataIssue | None:
+    """Check for periods whose mean differs from the mean of all ratings."""
+    n_ratings = int(days.counts.sum())
     if n_ratings == 0:
         return None
-    mean = of.sums.sum() / n_ratings
-    deviation = np.sqrt(max(0.0, of.squares.sum() / n_ratings - mean**2))
-    middles = np.cumsum(of.counts) - of.counts / 2
-    parts = (middles * N_PERIODS / n_ratings).astype(np.int64)
-    counts, sums = (np.bincount(parts, of_days, N_PERIODS) for of_days in (of.counts, of.sums))
+    mean = days.sums.sum() / n_ratings
+    deviation = np.sqrt(max(0.0, days.squares.sum() / n_ratings - mean**2))
+    middles = np.cumsum(days.counts) - days.counts / 2
+    periods = (middles * N_PERIODS / n_ratings).astype(np.int64)
+    counts, sums = (np.bincount(periods, daily, N_PERIODS) for daily in (days.counts, days.sums))
     means = sums / np.maximum(1, counts)
     (far,) = np.nonzero((counts > 0) & (np.abs(means - mean) > DRIFT_DEVIATIONS * deviation))
     if far.size == 0:
         return None
     count = int(counts[far].sum())
     examples = tuple(
-        f"{_date(of.days[parts == part][0])} to {_date(of.days[parts == part][-1])}: "
-        f"mean {means[part]:.2f}"
-        for part in far[np.argsort(-np.abs(means[far] - mean), kind="stable")][:MAX_EXAMPLES]
+        f"{_date(days.days[periods == period][0])} to {_date(days.days[periods == period][-1])}: "
+        f"mean {means[period]:.2f}"
+        for period in far[np.argsort(-np.abs(means[far] - mean), kind="stable")][:MAX_EXAMPLES]
     )
     return DataIssue(
         "drift",
@@ -53,10 +53,10 @@ def check_drift(of: Days) -> DataIssue | None:
         count,
         count / n_ratings,
         examples,
-        f"Ratings of these days lie more than half a standard deviation from the mean of all, "
-        f"{mean:.2f}: the scale, the goods or the people changed.",
-        "Ratings of all days count alike, and what is learned lies between them. Bring older ones "
-        "to the scale of today, or import only those given since.",
+        f"The mean rating of these days is more than half a standard deviation away from the mean "
+        f"of all, {mean:.2f}. The scale, the items or the users have changed.",
+        "Training weights the ratings of all days equally. Convert older ratings to the current "
+        "scale, or import only those after the change.",
     )
 
 

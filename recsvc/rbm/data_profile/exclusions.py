@@ -1,4 +1,4 @@
-"""Ratings without those that would be learned from wrongly, for who asks for it: leave_out."""
+"""Exclusion of suspect ratings from training, as chosen by the hyperparameter leave_out."""
 
 from dataclasses import replace
 from typing import get_args
@@ -13,35 +13,37 @@ from recsvc.rbm.snapshot import Snapshot
 
 
 def exclude_suspect_ratings(snapshot: Snapshot, leave_out: LeaveOut) -> Snapshot:
-    """Leave out values off the scale, then all ratings by raters who are odd; ids stay.
+    """Return a snapshot without suspect values and without the ratings of suspect users.
 
-    Odd is who rates against all others, at random, as another does, far more than anybody, or
-    always the same: as the data profile has them. Interactions stay.
+    Suspect users are the duplicate, constant, suspicious, random and contrary ones of the data
+    profile. Ids and interactions stay.
     """
     if leave_out in ("odd_values", "odd"):
         snapshot = _select_ratings(snapshot, ~suspect_values(snapshot))
     if leave_out in ("odd_raters", "odd"):
-        odd = user_checks.suspect_users(user_checks.count_ratings(snapshot))
-        snapshot = _select_ratings(snapshot, ~odd[snapshot.user_numbers])
+        is_suspect = user_checks.suspect_users(user_checks.count_ratings(snapshot))
+        snapshot = _select_ratings(snapshot, ~is_suspect[snapshot.user_numbers])
     return snapshot
 
 
 def snapshots_by_exclusion(snapshot: Snapshot) -> dict[LeaveOut, Snapshot]:
-    """Give what each choice leaves, by choice; those that leave out nothing are not there."""
-    left = {choice: exclude_suspect_ratings(snapshot, choice) for choice in get_args(LeaveOut)}
-    return {choice: one for choice, one in left.items() if one.values.size < snapshot.values.size}
+    """Return the remaining snapshot by choice, without choices that exclude nothing."""
+    remaining = {choice: exclude_suspect_ratings(snapshot, choice) for choice in get_args(LeaveOut)}
+    return {
+        choice: one for choice, one in remaining.items() if one.values.size < snapshot.values.size
+    }
 
 
 def suspect_values(snapshot: Snapshot) -> Flags:
-    """Tell which values lie on another scale than most, or far from all others; (n_ratings,).
+    """Return which values are on another scale than most, or outliers, (n_ratings,).
 
-    Of amounts, which have no scale, none are odd.
+    Amounts have no scale, so none of them are outliers.
     """
     values = snapshot.values
-    odd = on_another_scale(values)
-    if values.size and np.unique(values[~odd]).size <= MANY_VALUES:
-        odd |= are_outliers(values)
-    return odd
+    is_suspect = on_another_scale(values)
+    if values.size and np.unique(values[~is_suspect]).size <= MANY_VALUES:
+        is_suspect |= are_outliers(values)
+    return is_suspect
 
 
 def _select_ratings(snapshot: Snapshot, kept: Flags) -> Snapshot:

@@ -1,4 +1,4 @@
-"""What is odd about ratings, and how it is said."""
+"""Data issues: what the checks of a data profile report."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,17 +10,18 @@ from recsvc.rbm.snapshot import Snapshot
 from recsvc.rbm.vocabulary import Vocabulary
 
 MAX_EXAMPLES = 5
-MIN_RATINGS = 20  # ratings of a user who can be called constant, or contrary
+MIN_RATINGS = 20  # of a user who can be reported as constant or contrary
 
 
 @dataclass(frozen=True)
 class DataIssue:
-    """Something odd.
+    """An unusual property of the data.
 
-    of        what is counted: users, items or ratings
-    share     of all of them
-    examples  ids, or values, at most five
-    training  what it will do about it
+    of        the counted unit: users, items or ratings
+    share     share of all users, items or ratings
+    examples  ids or values, at most five
+    seen      the observation, for the user
+    training  the effect on training and the remedy, for the user
     """
 
     code: str
@@ -33,34 +34,36 @@ class DataIssue:
 
 
 class RatingCounts(NamedTuple):
-    """A snapshot's ratings, counted once for all remarks.
+    """Counts of a snapshot's ratings, computed once for all checks.
 
-    by_user, of_item    ratings of each user, and of each item
-    told_by, told_of    the same, interactions included
-    agreement           (n_users,) of `agreement_with_others`
+    ratings_by_user, ratings_by_item  number of ratings of each user and item
+    events_by_user, events_by_item    the same, including interactions
+    agreement                         (n_users,) from `agreement_with_others`
     """
 
     snapshot: Snapshot
-    by_user: Ints
-    of_item: Ints
-    told_by: Ints
-    told_of: Ints
+    ratings_by_user: Ints
+    ratings_by_item: Ints
+    events_by_user: Ints
+    events_by_item: Ints
     agreement: Doubles
 
 
 def find_user_issue(
-    counted: RatingCounts, code: str, odd: Flags, seen: str, training: str
+    counts: RatingCounts, code: str, is_affected: Flags, seen: str, training: str
 ) -> DataIssue | None:
-    """Remark on some users, if there are any; odd (n_users,)."""
-    return find_issue(code, "users", counted.snapshot.users, odd, seen, training)
+    """Return an issue about some users, if there are any; is_affected (n_users,)."""
+    return find_issue(code, "users", counts.snapshot.users, is_affected, seen, training)
 
 
 def find_issue(
-    code: str, of: str, ids: Vocabulary, odd: Flags, seen: str, training: str
+    code: str, of: str, ids: Vocabulary, is_affected: Flags, seen: str, training: str
 ) -> DataIssue | None:
-    """Remark on some users or items, if there are any, with the ids of the first."""
-    numbers = np.flatnonzero(odd)
+    """Return an issue about some users or items, if there are any, with the first ids."""
+    numbers = np.flatnonzero(is_affected)
     if numbers.size == 0:
         return None
     examples = tuple(ids.ids[number] for number in numbers[:MAX_EXAMPLES].tolist())
-    return DataIssue(code, of, numbers.size, numbers.size / odd.size, examples, seen, training)
+    return DataIssue(
+        code, of, numbers.size, numbers.size / is_affected.size, examples, seen, training
+    )

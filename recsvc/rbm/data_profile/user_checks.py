@@ -1,4 +1,4 @@
-"""Looks at those who rated, and tells people from what is none."""
+"""Checks on users: bots, duplicates and other unusual raters."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,106 +13,109 @@ from recsvc.rbm.data_profile.issues import (
 )
 from recsvc.rbm.snapshot import Snapshot
 
-MIN_EVENTS = 5  # ratings; fewer tell next to nothing of a user or an item
-SPARSE_TABLE_SHARE = 0.1  # share of the users
+MIN_EVENTS = 5  # ratings or interactions of a user or an item
+SPARSE_TABLE_SHARE = 0.1  # of the users
 ACTIVITY_DEVIATIONS = 6.0  # robust standard deviations of the logarithm of counts
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution [Rousseeuw, Croux 1993]
-CONTRARY_AGREEMENT = -0.4  # correlation with what others think
-RANDOM_AGREEMENT = 0.1  # the same: within a deviation or two of none
+CONTRARY_AGREEMENT = -0.4  # correlation with the means of others
+RANDOM_AGREEMENT = 0.1  # correlation within one or two standard errors of 0
 MIN_RATINGS_FOR_RANDOM = 200
-WHOLE_CATALOGUE_SHARE = 0.9  # of the items of a catalogue that nobody goes through by hand
+WHOLE_CATALOGUE_SHARE = 0.9  # of a catalogue too large to rate by hand
 LARGE_CATALOGUE_ITEMS = 100  # items
 MIN_USERS = 100
 
 
-def _check_agreement(counted: RatingCounts) -> DataIssue | None:
-    told = counted.agreement[~np.isnan(counted.agreement)]
-    apart = int((told < RANDOM_AGREEMENT).sum())
-    if told.size < MIN_USERS or 2 * apart <= told.size:
+def _check_agreement(counts: RatingCounts) -> DataIssue | None:
+    known = counts.agreement[~np.isnan(counts.agreement)]
+    apart = int((known < RANDOM_AGREEMENT).sum())
+    if known.size < MIN_USERS or 2 * apart <= known.size:
         return None
     return DataIssue(
         "no_agreement",
         "users",
         apart,
-        apart / counted.by_user.size,
+        apart / counts.ratings_by_user.size,
         (),
-        "Most users' ratings have nothing to do with what others think of the same items: are "
-        "values and ids still in the rows they came in?",
-        "If they are mixed up there is nothing to learn. Where tastes are opposite there is: then "
-        "training goes on as always, and its curve tells.",
+        "Most users' ratings do not correlate with the ratings of others for the same items.",
+        "If values and ids were mixed up, nothing can be learned: check the rows of the import. If "
+        "tastes are opposite, training works, as its error curve shows.",
     )
 
 
-def _check_duplicate_users(counted: RatingCounts) -> DataIssue | None:
+def _check_duplicate_users(counts: RatingCounts) -> DataIssue | None:
     return find_user_issue(
-        counted,
+        counts,
         "duplicate_users",
-        duplicate_users(counted.snapshot, counted.by_user),
-        f"They gave the same {MIN_RATINGS} ratings or more as another user, to the last one: one "
-        "person under several ids, or data sent twice?",
-        "What they say counts as often as they are there, and validation ratings of one are known "
-        "from the other: figures are too good. Leave them out: leave_out=odd_raters.",
+        duplicate_users(counts.snapshot, counts.ratings_by_user),
+        f"All their ratings, {MIN_RATINGS} or more, equal those of another user: one person with "
+        "several ids, or data sent twice.",
+        "Their ratings count several times, and the copies reveal validation ratings, so metrics "
+        "are too good. Exclude them: leave_out=odd_raters.",
     )
 
 
 def duplicate_users(snapshot: Snapshot, by_user: Ints) -> Flags:
-    """Tell which users are like one with a lower number, to the last rating; (n_users,)."""
+    """Return which users have the same ratings as a user with a lower number, (n_users,)."""
     hashes = _mix(snapshot.item_numbers.astype(np.uint64) ^ _mix(snapshot.values.view("u8")))
     sums = np.zeros(by_user.size, dtype=np.uint64)
     np.add.at(sums, snapshot.user_numbers, hashes)
     _, first, inverse = np.unique(sums, return_index=True, return_inverse=True)
-    again: Flags = (first[inverse] != np.arange(sums.size)) & (by_user >= MIN_RATINGS)
-    return again
+    is_duplicate: Flags = (first[inverse] != np.arange(sums.size)) & (by_user >= MIN_RATINGS)
+    return is_duplicate
 
 
 def _mix(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Spread close numbers over all 64 bits [SplitMix64, Steele 2014]."""
+    """Return hashes that spread over all 64 bits [SplitMix64, Steele 2014]."""
     spread = (numbers + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
     return (spread ^ (spread >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
 
 
-def _check_constant_users(counted: RatingCounts) -> DataIssue | None:
+def _check_constant_users(counts: RatingCounts) -> DataIssue | None:
     return find_user_issue(
-        counted,
+        counts,
         "constant_raters",
-        are_constant(counted),
+        are_constant(counts),
         f"They gave {MIN_RATINGS} ratings or more, all of one value.",
-        "What they chose is learned from; their ratings tell the model nothing of their taste. "
-        "Leave them out, if they are many: leave_out=odd_raters.",
+        "The model learns from the items they chose, but not from their ratings. Exclude them if "
+        "there are many: leave_out=odd_raters.",
     )
 
 
-def are_constant(counted: RatingCounts) -> Flags:
-    """Tell who always gives the same; (n_users,)."""
-    users, values = counted.snapshot.user_numbers, counted.snapshot.values
-    lowest = np.full(counted.by_user.size, np.inf)
-    highest = np.full(counted.by_user.size, -np.inf)
+def are_constant(counts: RatingCounts) -> Flags:
+    """Return which users give all items the same value, (n_users,)."""
+    users, values = counts.snapshot.user_numbers, counts.snapshot.values
+    lowest = np.full(counts.ratings_by_user.size, np.inf)
+    highest = np.full(counts.ratings_by_user.size, -np.inf)
     np.minimum.at(lowest, users, values)
     np.maximum.at(highest, users, values)
-    constant: Flags = (counted.by_user >= MIN_RATINGS) & (lowest == highest)
+    constant: Flags = (counts.ratings_by_user >= MIN_RATINGS) & (lowest == highest)
     return constant
 
 
-def _check_suspicious_users(counted: RatingCounts) -> DataIssue | None:
+def _check_suspicious_users(counts: RatingCounts) -> DataIssue | None:
     return find_user_issue(
-        counted,
+        counts,
         "suspicious_raters",
-        are_suspicious(counted),
-        "They did far more than all others, or rated nearly all items: a program, or a shared "
-        "account?",
-        "A user's pull on the weights grows with their ratings. Leave them out, "
-        "leave_out=odd_raters, or erase those who are no people: DELETE /v1/users/{user_id}.",
+        are_suspicious(counts),
+        "They have far more ratings and interactions than other users, or rated nearly all items: "
+        "bots or shared accounts.",
+        "Very active users dominate training. Exclude them (leave_out=odd_raters) or delete bot "
+        "accounts.",
     )
 
 
-def are_suspicious(counted: RatingCounts) -> Flags:
-    """Tell who did far more than all others, or rated nearly everything; (n_users,)."""
-    logs = np.log(np.maximum(counted.told_by, 1))
+def are_suspicious(counts: RatingCounts) -> Flags:
+    """Return which users are far more active than others, or rated nearly all, (n_users,)."""
+    logs = np.log(np.maximum(counts.events_by_user, 1))
     middle = np.median(logs) if logs.size else 0.0
     spread = MAD_TO_DEVIATION * np.median(np.abs(logs - middle)) if logs.size else 0.0
-    busy = (logs > middle + ACTIVITY_DEVIATIONS * spread) & (counted.told_by > 10 * MIN_RATINGS)
-    n_items = len(counted.snapshot.items)
-    whole = (counted.by_user > WHOLE_CATALOGUE_SHARE * n_items) & (n_items >= LARGE_CATALOGUE_ITEMS)
+    busy = (logs > middle + ACTIVITY_DEVIATIONS * spread) & (
+        counts.events_by_user > 10 * MIN_RATINGS
+    )
+    n_items = len(counts.snapshot.items)
+    whole = (counts.ratings_by_user > WHOLE_CATALOGUE_SHARE * n_items) & (
+        n_items >= LARGE_CATALOGUE_ITEMS
+    )
     crowded = (
         whole.mean() > SPARSE_TABLE_SHARE if whole.size else False
     )  # a dense table: all rate nearly all
@@ -120,70 +123,70 @@ def are_suspicious(counted: RatingCounts) -> Flags:
     return suspicious
 
 
-def _check_random_users(counted: RatingCounts) -> DataIssue | None:
+def _check_random_users(counts: RatingCounts) -> DataIssue | None:
     return find_user_issue(
-        counted,
+        counts,
         "random_raters",
-        are_random(counted),
-        f"Their {MIN_RATINGS_FOR_RANDOM} ratings or more go neither with nor against the others': "
-        "given by a program, or without a look?",
-        "Their ratings blur what the weights learn, the more of them the more. Leave them out, "
-        "leave_out=odd_raters, or erase those who are no people: DELETE /v1/users/{user_id}.",
+        are_random(counts),
+        f"Their ratings, {MIN_RATINGS_FOR_RANDOM} or more, do not correlate with those of others: "
+        "bots, or ratings at random.",
+        "Random ratings make the weights less accurate. Exclude these users (leave_out=odd_raters) "
+        "or delete bot accounts.",
     )
 
 
-def are_random(counted: RatingCounts) -> Flags:
-    """Tell whose many ratings have nothing to do with others'; (n_users,)."""
-    at_random: Flags = np.abs(counted.agreement) < RANDOM_AGREEMENT
-    return at_random & (counted.by_user >= MIN_RATINGS_FOR_RANDOM)
+def are_random(counts: RatingCounts) -> Flags:
+    """Return which users have many ratings without correlation to others', (n_users,)."""
+    at_random: Flags = np.abs(counts.agreement) < RANDOM_AGREEMENT
+    return at_random & (counts.ratings_by_user >= MIN_RATINGS_FOR_RANDOM)
 
 
-def _check_contrary_users(counted: RatingCounts) -> DataIssue | None:
+def _check_contrary_users(counts: RatingCounts) -> DataIssue | None:
     return find_user_issue(
-        counted,
+        counts,
         "contrary_raters",
-        are_contrary(counted),
-        "They like what others do not, and the reverse: is their scale turned over?",
-        "They pull the weights the other way. Look whether 1 is best where they come from, and "
-        "turn their ratings over before they are sent; or leave them out, leave_out=odd_raters.",
+        are_contrary(counts),
+        "They rate high what others rate low, and the reverse: their scale may be inverted.",
+        "Their ratings contradict those of others. If 1 is the best value at their source, invert "
+        "their ratings before the import, or exclude them: leave_out=odd_raters.",
     )
 
 
-def are_contrary(counted: RatingCounts) -> Flags:
-    """Tell who rates against all others; (n_users,)."""
-    contrary: Flags = counted.agreement < CONTRARY_AGREEMENT
+def are_contrary(counts: RatingCounts) -> Flags:
+    """Return which users rate contrary to others, (n_users,)."""
+    contrary: Flags = counts.agreement < CONTRARY_AGREEMENT
     return contrary
 
 
-def suspect_users(counted: RatingCounts) -> Flags:
-    """Tell who had better be left out; (n_users,)."""
-    odd = duplicate_users(counted.snapshot, counted.by_user)
-    for look in (are_constant, are_suspicious, are_random, are_contrary):
-        odd = odd | look(counted)
-    return odd
+def suspect_users(counts: RatingCounts) -> Flags:
+    """Return which users `leave_out` excludes, (n_users,)."""
+    suspect = duplicate_users(counts.snapshot, counts.ratings_by_user)
+    for check in (are_constant, are_suspicious, are_random, are_contrary):
+        suspect = suspect | check(counts)
+    return suspect
 
 
 def count_ratings(snapshot: Snapshot) -> RatingCounts:
-    """Count a snapshot's ratings once for all looks."""
+    """Count a snapshot's ratings and interactions."""
     n_users, n_items = len(snapshot.users), len(snapshot.items)
     by_user = np.bincount(snapshot.user_numbers, minlength=n_users)
-    of_item = np.bincount(snapshot.item_numbers, minlength=n_items)
-    events_by = np.bincount(snapshot.event_users, minlength=n_users)
-    events_of = np.bincount(snapshot.event_items, minlength=n_items)
+    by_item = np.bincount(snapshot.item_numbers, minlength=n_items)
+    events_by_user = np.bincount(snapshot.event_users, minlength=n_users)
+    events_by_item = np.bincount(snapshot.event_items, minlength=n_items)
     return RatingCounts(
         snapshot,
         by_user,
-        of_item,
-        by_user + events_by,
-        of_item + events_of,
+        by_item,
+        by_user + events_by_user,
+        by_item + events_by_item,
         agreement_with_others(snapshot, by_user),
     )
 
 
 def agreement_with_others(snapshot: Snapshot, by_user: Ints) -> Doubles:
-    """Correlation of a user's ratings with the means of the others' for the same items.
+    """Return the correlation of each user's ratings with the others' means for the same items.
 
-    NaN for a user with fewer than 20 such ratings, or for whom one of the two is constant.
+    NaN for a user with fewer than 20 such ratings, or if one of the two is constant.
     """
     users, items, values = snapshot.user_numbers, snapshot.item_numbers, snapshot.values
     n_items, n_users = len(snapshot.items), by_user.size
@@ -199,14 +202,14 @@ def agreement_with_others(snapshot: Snapshot, by_user: Ints) -> Doubles:
     both, of_own, of_theirs = (
         np.bincount(users, product, n_users) for product in (own * theirs, own**2, theirs**2)
     )
-    told = (n >= MIN_RATINGS) & (of_own > 0) & (of_theirs > 0)
-    product = np.where(told, of_own * of_theirs, 1)
-    agreement: Doubles = np.where(told, both / np.sqrt(product), np.nan)
+    defined = (n >= MIN_RATINGS) & (of_own > 0) & (of_theirs > 0)
+    product = np.where(defined, of_own * of_theirs, 1)
+    agreement: Doubles = np.where(defined, both / np.sqrt(product), np.nan)
     return agreement
 
 
-def _check_number_of_users(counted: RatingCounts) -> DataIssue | None:
-    n_users = int((counted.told_by > 0).sum())
+def _check_number_of_users(counts: RatingCounts) -> DataIssue | None:
+    n_users = int((counts.events_by_user > 0).sum())
     if not 0 < n_users < MIN_USERS:
         return None
     return DataIssue(
@@ -216,29 +219,29 @@ def _check_number_of_users(counted: RatingCounts) -> DataIssue | None:
         1.0,
         (),
         f"There are fewer than {MIN_USERS} users.",
-        "A model is made, and its figures say little: they change with every user more.",
+        "Training works, but its metrics are uncertain: they change with every new user.",
     )
 
 
-def _check_cold_users(counted: RatingCounts) -> DataIssue | None:
+def _check_cold_users(counts: RatingCounts) -> DataIssue | None:
     return find_user_issue(
-        counted,
+        counts,
         "cold_users",
-        counted.told_by < MIN_EVENTS,
+        counts.events_by_user < MIN_EVENTS,
         f"Fewer than {MIN_EVENTS} ratings or interactions each.",
-        "They are learned from, and answered: what little they told is folded in, the rest of "
-        "their list is popular.",
+        "Training includes them. Their recommendations come from their few ratings and from "
+        "popularity.",
     )
 
 
-def _check_cold_items(counted: RatingCounts) -> DataIssue | None:
+def _check_cold_items(counts: RatingCounts) -> DataIssue | None:
     return find_issue(
         "cold_items",
         "items",
-        counted.snapshot.items,
-        counted.told_of < MIN_EVENTS,
+        counts.snapshot.items,
+        counts.events_by_item < MIN_EVENTS,
         f"Fewer than {MIN_EVENTS} ratings or interactions each.",
-        "They are learned as far as that goes and seldom come first in a list.",
+        "Training includes them, but they rarely rank high in a list.",
     )
 
 

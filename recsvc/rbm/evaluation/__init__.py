@@ -1,6 +1,6 @@
-"""How good it is: how ratings are divided, the figures of ratings and of lists, a model's own.
+"""Evaluation of models: splits, metrics of ratings and lists, baselines.
 
-What each figure means to a reader is told in docs/explanation/evaluation.md.
+docs/explanation/evaluation.md explains each metric.
 """
 
 from recsvc.rbm.evaluation.baselines import baseline_metrics, most_rated_metrics

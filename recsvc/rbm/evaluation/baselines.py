@@ -1,4 +1,4 @@
-"""The baselines' figures, measured as a model's are and shown beside them."""
+"""Metrics of the baselines, measured in the same way as those of a model."""
 
 from typing import Any
 
@@ -24,44 +24,44 @@ def baseline_metrics(
     n: int = LIST_LENGTH,
     with_ease: bool,
 ) -> dict[str, dict[str, Any]]:
-    """Measure global mean, item mean and user + item bias; the most-rated list and EASE.
+    """Return the metrics of global mean, item mean, user and item bias, most-rated list and EASE.
 
-    The item mean has an NLL, too: that of each item's own shares of levels.
+    The item mean also has an NLL, from each item's shares of levels.
 
-    users      those whose lists are measured
-    with_ease  its time grows with the cube of the number of items, its memory with the square
+    users      the users whose lists are measured
+    with_ease  whether to measure EASE; its time grows with n_items³, its memory with n_items²
 
-    Raises RatingsLeaked where a test rating is among the train ratings.
+    Raises RatingsLeaked if a test rating is among the train ratings.
     """
-    figures = {}
+    metrics = {}
     if scale.values and test.without_interactions(scale).n_ratings:
-        figures = _rating_metrics(
+        metrics = _rating_metrics(
             train.without_interactions(scale),
             test.without_interactions(scale),
             np.array(scale.values),
         )
     liked = scale.first_liked
     most_rated = most_rated_metrics(train, test, users, n=n, first_liked=liked)
-    figures["most_rated"] = most_rated.as_dict()
+    metrics["most_rated"] = most_rated.as_dict()
     if with_ease:
         scores_of = Ease.fit(train).scores
         ease = ranking_metrics(scores_of, train, test, users, n=n, first_liked=liked)
-        figures["ease"] = ease.as_dict()
-    return figures
+        metrics["ease"] = ease.as_dict()
+    return metrics
 
 
 def _rating_metrics(
     train: RatingMatrix, test: RatingMatrix, values: np.ndarray
 ) -> dict[str, dict[str, Any]]:
     predictions = Biases.fit(train, values).predictions(test.users(), test.items)
-    given = values[test.levels]
-    figures = {
-        name: dict(zip(("rmse", "mae"), errors(expected, given), strict=True))
+    rated = values[test.levels]
+    metrics = {
+        name: dict(zip(("rmse", "mae"), errors(expected, rated), strict=True))
         for name, expected in predictions.items()
     }
     shares = base_rates(train, values.size)[test.items]
-    figures["item_mean"]["nll"] = mean_nll(shares, test.levels)
-    return figures
+    metrics["item_mean"]["nll"] = mean_nll(shares, test.levels)
+    return metrics
 
 
 def most_rated_metrics(
@@ -72,6 +72,6 @@ def most_rated_metrics(
     n: int = LIST_LENGTH,
     first_liked: int = 0,
 ) -> RankingMetrics:
-    """Give everybody the items with the most train ratings."""
+    """Return the metrics of one list for all users: the items with the most train ratings."""
     counts = train.item_counts().astype(np.float64)
     return ranking_metrics(lambda _: counts, train, test, users, n=n, first_liked=first_liked)

@@ -1,4 +1,4 @@
-"""Are probabilities to be believed: of all cases given 30 %, did 30 % happen."""
+"""Calibration: whether events with a predicted probability of 30 % occur in 30 % of the cases."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,10 +13,10 @@ N_BINS = 10
 
 
 class Bin(NamedTuple):
-    """The cases that were given a probability from `least` up to `most`, 1 included.
+    """The forecasts with a probability of at least `least` and below `most`; the last includes 1.
 
-    predicted  mean probability that they were given
-    observed   share of them that happened
+    predicted  mean predicted probability
+    observed   share of the forecasts that came true
     """
 
     least: float
@@ -28,19 +28,19 @@ class Bin(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far predicted probabilities are from what happened, as ten bins of equal width tell.
+    """The distance of predicted probabilities from observed shares, in ten bins of equal width.
 
     Every test rating makes one forecast a level: "the user gives this level". The error of a
     level is Σ_bins n_bin / n · |observed − predicted| of its forecasts, the expected calibration
     error [Naeini, Cooper, Hauskrecht, AAAI 2015]; `error` is its mean over the levels, the
     classwise-ECE of [Kull et al., NeurIPS 2019, section 2]. 0 is perfect; errors of different
-    levels never cancel. A finite sample of a perfect forecaster comes out somewhat above 0.
+    levels never cancel. A perfect forecaster is somewhat above 0 on a finite sample.
 
     level_errors  (n_levels,) of each level
     predicted     (n_levels,) mean probability of each level
     observed      (n_levels,) share of test ratings at each level
-    levels        the reliability table: the forecasts of all levels together, empty bins left out
-    liked         the same of one forecast a rating: "the user likes the item"
+    levels        the reliability table of the forecasts of all levels, without empty bins
+    liked         the same for one forecast per rating: "the user likes the item"
     """
 
     error: float
@@ -51,8 +51,8 @@ class Calibration:
     liked: tuple[Bin, ...]
 
     @classmethod
-    def of(cls, shares: Doubles, levels: Levels, scale: RatingScale) -> "Calibration":
-        """Compare forecasts with what came.
+    def from_forecasts(cls, shares: Doubles, levels: Levels, scale: RatingScale) -> "Calibration":
+        """Compute the calibration from forecasts and observed levels.
 
         shares  (n_ratings, n_levels);  levels  (n_ratings,)
         """
@@ -69,7 +69,7 @@ class Calibration:
         )
 
     def as_dict(self, scale: RatingScale) -> dict[str, Any]:
-        """Give the form in which a card keeps it."""
+        """Return the form that a model card stores."""
         each = zip(scale.values, self.predicted, self.observed, self.level_errors, strict=True)
         names = ("value", "predicted", "observed", "error")
         return {
@@ -81,7 +81,7 @@ class Calibration:
 
 
 def _bins(probabilities: Doubles, happened: NDArray[np.bool_]) -> tuple[Bin, ...]:
-    """Sort forecasts (n,) into bins by their probability."""
+    """Return the non-empty bins of forecasts (n,), by their probability."""
     numbers = np.clip((probabilities * N_BINS).astype(np.int64), 0, N_BINS - 1)
     counts = np.bincount(numbers, minlength=N_BINS)
     predicted = np.bincount(numbers, weights=probabilities, minlength=N_BINS)
@@ -99,6 +99,6 @@ def _bins(probabilities: Doubles, happened: NDArray[np.bool_]) -> tuple[Bin, ...
 
 
 def _error(bins: tuple[Bin, ...]) -> float:
-    """Expected calibration error: mean distance of the bins, each weighted by its cases."""
+    """Return the expected calibration error: mean distance of the bins, weighted by size."""
     n = sum(bin_.n for bin_ in bins)
     return sum(bin_.n / n * abs(bin_.observed - bin_.predicted) for bin_ in bins)

@@ -1,4 +1,4 @@
-"""The guard: what is tested must not be among what the answer is made from."""
+"""A check for leakage: test ratings must not be among the inputs of a prediction."""
 
 import numpy as np
 
@@ -15,15 +15,15 @@ def check_leakage(
     users: Vocabulary | None = None,
     items: Vocabulary | None = None,
 ) -> None:
-    """Raise RatingsLeaked where a test rating's user and item are a pair of the inputs, too.
+    """Raise RatingsLeaked if the inputs contain the user and item of a test rating.
 
     inputs, test  rows are the same users, columns the same items; either may have more columns
-    users, items  to name the example by its ids instead of by its numbers
+    users, items  for the ids of the example in the error; by default its numbers
     """
     n_columns = max(inputs.n_items, test.n_items)
-    known, asked = _pairs(inputs, n_columns), _pairs(test, n_columns)
-    places = np.searchsorted(known, asked)
-    leaked = asked[known.take(places, mode="clip") == asked] if known.size else known
+    known, tested = _pairs(inputs, n_columns), _pairs(test, n_columns)
+    places = np.searchsorted(known, tested)
+    leaked = tested[known.take(places, mode="clip") == tested] if known.size else known
     if leaked.size == 0:
         return
     user, item = divmod(int(leaked[0]), n_columns)
@@ -36,5 +36,5 @@ def check_leakage(
 
 
 def _pairs(ratings: RatingMatrix, n_columns: int) -> Ints:
-    """Number each rating's (user, item), in rising order, (n_ratings,)."""
+    """Return a number for each rating's (user, item), in rising order, (n_ratings,)."""
     return ratings.users().astype(np.int64) * n_columns + ratings.items

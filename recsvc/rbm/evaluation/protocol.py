@@ -1,25 +1,25 @@
-"""How ratings were divided into train and test, in words and as JSON."""
+"""The protocol of a split into train and test ratings, in words and as JSON."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from recsvc.rbm.rating_matrix import RatingMatrix
 
-FOLD_IN_TEXT = "users are folded in from the ratings that were learned from."
+FOLD_IN_TEXT = "users are folded in from their train ratings."
 
 ProtocolKind = Literal["by_hash", "at_random"]
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What somebody else must know to divide the same ratings alike.
+    """The parameters that reproduce a split of the same ratings.
 
-    kind           which ratings are test ratings
-        by_hash         those whose hash of user id, item id and seed falls below the share: the
-                        same ones whatever other ratings there are
-        at_random       each with this probability
+    kind           how test ratings are chosen
+        by_hash         a hash of user id, item id and seed is below the share; the choice does
+                        not depend on other ratings
+        at_random       each rating with this probability
     share          of the ratings that is held out
-    seed           of the division
+    seed           of the split
     """
 
     kind: ProtocolKind
@@ -27,7 +27,7 @@ class Protocol:
     seed: int
 
     def words(self) -> str:
-        """Say it in a sentence."""
+        """Return a description in one sentence."""
         share, seed = _percent(self.share), self.seed
         match self.kind:
             case "by_hash":
@@ -38,16 +38,16 @@ class Protocol:
                 return f"{share} of the ratings are held out, {chosen}; {FOLD_IN_TEXT}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the form in which a card keeps it: what is known, and the words."""
+        """Return the form that a model card stores: the parameters and the words."""
         return {**asdict(self), "words": self.words()}
 
 
 @dataclass(frozen=True)
 class DataSplit:
-    """Ratings divided; rows are the same users, columns the same items.
+    """Train and test ratings; both have the same users as rows and items as columns.
 
-    train   to learn from, and to fold users in from
-    test    to be tested on
+    train   for training, and for folding users in
+    test    for the metrics
     """
 
     protocol: Protocol

@@ -1,4 +1,4 @@
-"""The figures of ratings: how far off the expected ones are, how likely the given ones were."""
+"""Accuracy of predicted ratings: RMSE, MAE, NLL and calibration."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from recsvc.rbm.rating_scale import RatingScale
 
 @dataclass(frozen=True)
 class RatingMetrics:
-    """Of test ratings, each of which counts alike.
+    """Means over test ratings with equal weights.
 
     rmse         √ of the mean squared error of the expected rating, on the users' scale
     mae          its mean absolute error
-    nll          mean −log of the probability given to the level that the user gave, in nats
-    calibration  whether what is said with probability p happens in a share p of the cases
+    nll          mean −log of the predicted probability of the user's level, in nats
+    calibration  whether events of probability p occur in a share p of the cases
     """
 
     rmse: float
@@ -26,7 +26,7 @@ class RatingMetrics:
     calibration: Calibration
 
     def as_dict(self) -> dict[str, float]:
-        """Give the figures by the names they have on a card."""
+        """Return the metrics by their names on a model card."""
         return {
             "validation_nll": self.nll,
             "validation_rmse": self.rmse,
@@ -36,18 +36,18 @@ class RatingMetrics:
 
 
 def rating_metrics(shares: Doubles, levels: Levels, scale: RatingScale) -> RatingMetrics:
-    """Measure predicted distributions of at least one test rating.
+    """Return the metrics of predicted distributions for at least one test rating.
 
-    shares  (n_ratings, n_levels) predicted before the rating was seen
-    levels  (n_ratings,) given
+    shares  (n_ratings, n_levels) predicted without the rating
+    levels  (n_ratings,) of the test ratings
     """
     values = np.array(scale.values)
     rmse, mae = errors(shares @ values, values[levels])
-    calibration = Calibration.of(shares, levels, scale)
+    calibration = Calibration.from_forecasts(shares, levels, scale)
     return RatingMetrics(rmse, mae, mean_nll(shares, levels), calibration)
 
 
-def errors(expected: Doubles, given: Doubles) -> tuple[float, float]:
-    """Give RMSE and MAE of expected ratings, both (n_ratings,)."""
-    off = expected - given
+def errors(expected: Doubles, rated: Doubles) -> tuple[float, float]:
+    """Return RMSE and MAE of expected ratings; both arrays are (n_ratings,)."""
+    off = expected - rated
     return float(np.sqrt(np.mean(np.square(off)))), float(np.mean(np.abs(off)))

@@ -1,4 +1,4 @@
-"""A model's figures, of ratings and of lists, as its card shows them."""
+"""The metrics of a model on its card, for ratings and for lists."""
 
 from dataclasses import dataclass
 
@@ -13,23 +13,23 @@ from recsvc.rbm.rating_matrix import RatingMatrix
 
 @dataclass(frozen=True)
 class ModelMetrics:
-    """What a model was measured to be.
+    """The metrics of a model.
 
-    ratings  None where no test rating was one: interactions alone
-    lists    of all test items, rated or chosen
-    n_tested how many test ratings and interactions there were
+    ratings    None if all test data are interactions
+    lists      of all test items, rated or chosen
+    n_ratings  number of test ratings and interactions
     """
 
     ratings: RatingMetrics | None
     lists: RankingMetrics
-    n_tested: int
+    n_ratings: int
 
     def as_dict(self) -> dict[str, float]:
-        """Give the figures by the names they have on a card."""
+        """Return the metrics by their names on a model card."""
         return {
             **(self.ratings.as_dict() if self.ratings else {}),
             **self.lists.as_dict(),
-            "n_ratings": self.n_tested,
+            "n_ratings": self.n_ratings,
             "n_users_ranked": self.lists.n_users,
             "n_liked_users_ranked": self.lists.n_liked_users,
         }
@@ -47,9 +47,9 @@ def model_metrics(
 
     folded       its users folded in from their train ratings alone
     train, test  rows are users, columns the model's items
-    users        those whose lists are measured; ratings are measured for everybody
+    users        the users whose lists are measured; ratings are measured for all users
 
-    Raises RatingsLeaked where a test rating is among the train ratings.
+    Raises RatingsLeaked if a test rating is among the train ratings.
     """
     check_leakage(train, test)
     scale = folded.model.scale

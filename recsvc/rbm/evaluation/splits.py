@@ -1,4 +1,4 @@
-"""The divisions: by hash, and at random over the ratings."""
+"""Splits of ratings into train and test: by hash, or at random."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -14,13 +14,13 @@ from recsvc.rbm.vocabulary import Vocabulary
 def split_by_hash(
     ratings: RatingMatrix, users: Vocabulary, items: Vocabulary, *, share: float, seed: int
 ) -> DataSplit:
-    """Hold out what `validation_flags` says: the same ratings in every later snapshot."""
+    """Split off the ratings of `validation_flags`, the same ones in every later snapshot."""
     is_test = validation_flags(ratings, users, items, share=share, split_seed=seed)
     return _split(ratings, is_test, Protocol("by_hash", share, seed))
 
 
 def split_at_random(ratings: RatingMatrix, *, share: float, seed: int) -> DataSplit:
-    """Hold each rating out with probability `share`, as the published comparisons do."""
+    """Split off each rating with probability `share`, as in published comparisons."""
     is_test = np.random.default_rng(seed).random(ratings.n_ratings) < share
     return _split(ratings, is_test, Protocol("at_random", share, seed))
 
@@ -32,10 +32,10 @@ def _split(ratings: RatingMatrix, is_test: NDArray[np.bool_], protocol: Protocol
 def validation_flags(
     ratings: RatingMatrix, users: Vocabulary, items: Vocabulary, *, share: float, split_seed: int
 ) -> NDArray[np.bool_]:
-    """Tell which ratings belong to validation, (n_ratings,).
+    """Return which ratings belong to validation, (n_ratings,).
 
-    A rating's place depends on its user id, item id and the split seed alone, so it is the same
-    in every later snapshot, and model versions can be compared on the same ratings.
+    The choice depends on user id, item id and split seed alone. It is the same in every later
+    snapshot, so model versions can be compared on the same ratings.
     """
     user_hash = _id_hashes(users.ids, split_seed)[ratings.users()]
     item_hash = _id_hashes(items.ids, split_seed + 1)[ratings.items]
@@ -50,7 +50,7 @@ def _id_hashes(ids: Iterable[str], seed: int) -> NDArray[np.uint64]:
 
 
 def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's finaliser, over an array."""
+    """Return SplitMix64's finaliser of each element."""
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))

@@ -40,7 +40,11 @@ class FoldedUsers:
             return cls(model, ratings, hidden)
         rated = ratings.without_interactions(model.scale)
         return cls(
-            model, ratings, hidden, model.raters.by_user.hidden(rated), np.diff(rated.indptr)
+            model,
+            ratings,
+            hidden,
+            model.raters.by_user.hidden_probabilities(rated),
+            np.diff(rated.indptr),
         )
 
     def level_probabilities(self, users: Ints | Numbers, items: Ints | Numbers) -> Doubles:

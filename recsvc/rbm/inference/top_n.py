@@ -42,7 +42,7 @@ def top_liked(
     found = kernels.top_liked(
         predictor.expm1_weights,
         predictor.visible_odds,
-        predictor.fitted(activations),
+        predictor.pad_hidden(activations),
         predictor.block,
         cases,
         visible,

@@ -1,17 +1,17 @@
 """The compiled loops, and the only package that imports numba.
 
-No kernel calls another: `compilation` says why, how inner functions are inlined, and how the cache
-notices a change in any file. A test walks the files and finds calls between kernels.
+No kernel calls another kernel. `compilation` explains why, how inner functions are inlined, and how
+the cache notices a change in any file. A test finds calls between kernels.
 
-Each writes into the arrays it is given and has a slow, obvious twin in tests/naive.py. Loops run
-in parallel over users, over items or over fixed chunks of them, each of which writes rows of its
-own, so the result does not depend on the number of threads; a sum is split between threads only
-into the parts of fixed chunks, which are added in their order.
+Each kernel writes into arrays of its caller and has a slow, simple twin in tests/naive.py. Loops
+run in parallel over users, over items or over fixed chunks of them. Each iteration writes its own
+rows, and sums over chunks are added in their order. So the result does not depend on the number of
+threads.
 
-`users` are the cases and `items` the visible units; an item-oriented machine passes a transposed
-RatingMatrix, and the names change places.
+`users` are the cases and `items` the visible units. An item-oriented machine passes a transposed
+RatingMatrix, so the names are exchanged.
 
-Chance is a counter-based hash: uniform number `n` of a case is a pure function of
+Random numbers are a counter-based hash. Uniform number `n` of a case is a pure function of
 (seed, epoch, case, n), so neither threads nor an interruption can change it.
 """
 
@@ -115,11 +115,11 @@ __all__ = [
 
 
 def use_threads(n_threads: int) -> None:
-    """Let the parallel kernels of this thread use so many threads, at most those of the process."""
+    """Set the number of threads for this thread's parallel kernels, at most the process's."""
     most = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined] # numba sets it at import
     set_num_threads(max(1, min(n_threads, most)))
 
 
 def threads() -> int:
-    """Give how many threads the parallel kernels of this thread use."""
+    """Return the number of threads that the parallel kernels of this thread use."""
     return int(get_num_threads())

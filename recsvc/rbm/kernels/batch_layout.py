@@ -1,4 +1,4 @@
-"""Kernels that lay an epoch's ratings out: by batch, then by item."""
+"""Kernels that order an epoch's ratings by batch, then by item."""
 
 import numpy as np
 from numba import prange
@@ -12,9 +12,9 @@ from recsvc.rbm.kernels.compilation import STRICT, embed_function, inline_functi
 def _count_groups(
     n_rated: Ints, bounds: Ints, at: int, group: int, items: Numbers, starts: Ints, chunks: Ints
 ) -> None:
-    """Number a batch's groups from `group` on and tell where each begins, the first rating `at`.
+    """Number a batch's groups from `group` on, and set their starts; the first rating is `at`.
 
-    n_rated  (n_items,) how many rated each item; out: where its group begins
+    n_rated  (n_items,) number of ratings of each item; out: the start of its group
     """
     for chunk in range(bounds.size - 1):
         chunks[chunk] = group
@@ -38,23 +38,23 @@ def _fill_batch(
     users: Ints,
     batch: int,
     at: int,
-    deal: BatchLayout,
+    layout: BatchLayout,
 ) -> None:
-    """Lay one batch out by a counting sort."""
-    free = np.zeros(deal.bounds[-1], np.int64)
+    """Order the ratings of one batch by a counting sort."""
+    free = np.zeros(layout.bounds[-1], np.int64)
     for user in users:
         for k in range(indptr[user], indptr[user + 1]):
             free[items[k]] += 1
     _count_groups(
-        free, deal.bounds, at, at + batch, deal.group_items, deal.group_starts,
-        deal.chunk_groups[batch],
+        free, layout.bounds, at, at + batch, layout.group_items, layout.group_starts,
+        layout.chunk_groups[batch],
     )  # fmt: skip
     for row in range(users.size):
         for k in range(indptr[users[row]], indptr[users[row] + 1]):
             place = free[items[k]]
             free[items[k]] = place + 1
-            deal.rows[place] = row
-            deal.levels[place] = levels[k]
+            layout.rows[place] = row
+            layout.levels[place] = levels[k]
 
 
 @kernel(parallel=True, fastmath=STRICT, error_model="numpy")
@@ -64,14 +64,14 @@ def fill_layout(
     levels: Levels,
     users: Ints,
     rating_starts: Ints,
-    deal: BatchLayout,
+    layout: BatchLayout,
 ) -> None:
-    """Fill in a deal's ratings and groups, which are empty yet.
+    """Fill an empty layout with ratings and groups.
 
-    indptr, items, levels  the ratings, a row a user
-    users                  (n_users,) as they are dealt
-    rating_starts          (n_batches + 1,) batch t has the deal's ratings from here to the next
+    indptr, items, levels  the ratings, with one row per user
+    users                  (n_users,) in the order of the batches
+    rating_starts          (n_batches + 1,) batch t has the layout's ratings from start t to t + 1
     """
-    for batch in prange(deal.starts.size - 1):
-        own = users[deal.starts[batch] : deal.starts[batch + 1]]
-        _fill_batch(indptr, items, levels, own, batch, rating_starts[batch], deal)
+    for batch in prange(layout.starts.size - 1):
+        own = users[layout.starts[batch] : layout.starts[batch + 1]]
+        _fill_batch(indptr, items, levels, own, batch, rating_starts[batch], layout)

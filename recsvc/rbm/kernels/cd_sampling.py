@@ -1,12 +1,12 @@
 """Kernels of the Gibbs chain: a batch's hidden states and levels.
 
-The items are cut into chunks, each of which one thread works on, so that an item's weights stay in
-the cache while all who rated it draw. What a chunk adds to the users' hidden inputs goes into a
-sum of its own, and the chunks' sums are added in their order: the result does not depend on the
-number of threads.
+The items are divided into chunks. One thread works on a chunk, item by item, so that an item's
+weights stay in the cache while all its ratings are drawn. Each chunk has its own sum of hidden
+inputs, and the sums are added in the order of the chunks. The result therefore does not depend on
+the number of threads.
 
-The loops that take the time call nothing that takes an array and make no views of arrays: numba
-would count references in them, which costs more than the arithmetic.
+The expensive loops pass no arrays and make no views of arrays: numba would count references in
+them, which costs more than the arithmetic.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def sum_inputs(
     weights: Floats, group_items: Numbers, group_starts: Ints, first: int, last: int,
     rows: Numbers, levels: Levels, sums: Floats,
 ) -> None:  # fmt: skip
-    """`sums` = Σ weights[i, r] over a user's ratings (i, r) in some groups, (n_batch, n_hidden)."""
+    """Set `sums` = Σ weights[i, r] over a user's ratings in some groups, (n_batch, n_hidden)."""
     for row in range(sums.shape[0]):
         for j in range(sums.shape[1]):
             sums[row, j] = ZERO
@@ -43,7 +43,7 @@ def _sample_user(
     hidden_bias: Floats, sums: Floats, row: int, key: np.uint64, first_draw: int,
     probabilities: Floats, states: Floats,
 ) -> None:  # fmt: skip
-    """Compute P(h = 1 | levels) of one user, and draw states from it."""
+    """Compute P(h = 1 | levels) of one user, and sample states from it."""
     for j in range(hidden_bias.size):
         probabilities[row, j] = hidden_bias[j]
     for chunk in range(sums.shape[0]):
@@ -58,21 +58,21 @@ def _sample_user(
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def sample_hidden(
-    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, step: int, out: Floats
+    arrays: CDArrays, layout: BatchLayout, chain: GibbsChain, batch: int, step: int, out: Floats
 ) -> None:
-    """`out` = P(h = 1 | levels) of a batch, whose inputs the chunks have summed; draw states.
+    """Set `out` = P(h = 1 | levels) of a batch from the chunks' sums, and sample states.
 
-    A user draws hidden states with the uniforms from step · (n_hidden + n_items) on, and the level
-    of an item with uniform number `item` of those that follow.
+    A user's hidden states use the uniforms from step · (n_hidden + n_items) on. The level of an
+    item uses uniform number `item` of those that follow.
 
-    step  Gibbs steps before this one
+    step  number of Gibbs steps before this one
     out   (n_batch, n_hidden)
     """
-    first = deal.starts[batch]
-    first_draw = step * (machine.hidden_bias.size + machine.weights.shape[0])
-    for row in prange(deal.starts[batch + 1] - first):
+    first = layout.starts[batch]
+    first_draw = step * (arrays.hidden_bias.size + arrays.weights.shape[0])
+    for row in prange(layout.starts[batch + 1] - first):
         _sample_user(
-            machine.hidden_bias, chain.sums, row, deal.keys[first + row], first_draw, out,
+            arrays.hidden_bias, chain.sums, row, layout.keys[first + row], first_draw, out,
             chain.states,
         )  # fmt: skip
 
@@ -82,7 +82,7 @@ def _level_fields(
     weights: Floats, bias: Floats, states: Floats, group_items: Numbers, group_starts: Ints,
     first: int, last: int, rows: Numbers, out: Floats,
 ) -> None:  # fmt: skip
-    """`out[n, r]` = bias[i, r] + weights[i, r] · states[u] of the n-th rating in some groups.
+    """Set `out[n, r]` = bias[i, r] + weights[i, r] · states[u] of the n-th rating in some groups.
 
     out  (n_ratings of the groups, at least n_levels)
     """
@@ -92,7 +92,7 @@ def _level_fields(
         item = group_items[group]
         for k in range(group_starts[group], group_starts[group + 1]):
             row, n, level = rows[k], k - start, 0
-            while level + 5 <= n_levels:  # five at once, so that a state is read once
+            while level + 5 <= n_levels:  # five levels for each read of a state
                 a = b = c = d = e = ZERO
                 for j in range(n_hidden):
                     state = states[row, j]
@@ -116,7 +116,7 @@ def _level_fields(
 
 @inline_function
 def _exponentials(fields: Floats, flat: Floats, n_levels: int) -> None:
-    """Turn fields into e^(field − the rating's largest), in place; `flat` is the same array."""
+    """Replace fields by e^(field − the rating's largest); `flat` is the same array."""
     for n in range(fields.shape[0]):
         largest = fields[n, 0]
         for level in range(1, n_levels):
@@ -132,7 +132,7 @@ def _draw_levels(
     shares: Floats, n_levels: int, group_items: Numbers, group_starts: Ints, first: int,
     last: int, rows: Numbers, keys: Keys, first_draw: int, out: Levels,
 ) -> None:  # fmt: skip
-    """`out[k]` = the first level at which the running sum of shares passes a part of the whole."""
+    """Set `out[k]` to the first level whose cumulated share exceeds a random threshold."""
     start = group_starts[first]
     for group in range(first, last):
         draw = first_draw + group_items[group]
@@ -150,36 +150,36 @@ def _draw_levels(
 
 @embed_function(fastmath=REORDERED, error_model="numpy")
 def _sample_chunk(
-    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, chunk: int, step: int
+    arrays: CDArrays, layout: BatchLayout, chain: GibbsChain, batch: int, chunk: int, step: int
 ) -> None:
-    """Draw the levels of a chunk's items, and sum up what they add to the hidden inputs."""
-    n_items, n_levels, n_hidden = machine.weights.shape
-    keys = deal.keys[deal.starts[batch] : deal.starts[batch + 1]]
-    first, last = deal.chunk_groups[batch, chunk], deal.chunk_groups[batch, chunk + 1]
-    n_ratings = deal.group_starts[last] - deal.group_starts[first]
+    """Sample the levels of a chunk's ratings, and sum their hidden inputs."""
+    n_items, n_levels, n_hidden = arrays.weights.shape
+    keys = layout.keys[layout.starts[batch] : layout.starts[batch + 1]]
+    first, last = layout.chunk_groups[batch, chunk], layout.chunk_groups[batch, chunk + 1]
+    n_ratings = layout.group_starts[last] - layout.group_starts[first]
     shares = np.zeros((n_ratings, (n_levels + LANES - 1) // LANES * LANES), np.float32)
     _level_fields(
-        machine.weights, machine.visible_bias, chain.states, deal.group_items, deal.group_starts,
-        first, last, deal.rows, shares,
+        arrays.weights, arrays.visible_bias, chain.states, layout.group_items, layout.group_starts,
+        first, last, layout.rows, shares,
     )  # fmt: skip
     _exponentials(shares, shares.reshape(-1), n_levels)
     _draw_levels(
-        shares, n_levels, deal.group_items, deal.group_starts, first, last, deal.rows, keys,
+        shares, n_levels, layout.group_items, layout.group_starts, first, last, layout.rows, keys,
         step * (n_hidden + n_items) + n_hidden, chain.model_levels,
     )  # fmt: skip
     sum_inputs(
-        machine.weights, deal.group_items, deal.group_starts, first, last, deal.rows,
+        arrays.weights, layout.group_items, layout.group_starts, first, last, layout.rows,
         chain.model_levels, chain.sums[chunk, : keys.size],
     )  # fmt: skip
 
 
 @kernel(parallel=True, fastmath=REORDERED, error_model="numpy")
 def sample_levels(
-    machine: CDArrays, deal: BatchLayout, chain: GibbsChain, batch: int, step: int
+    arrays: CDArrays, layout: BatchLayout, chain: GibbsChain, batch: int, step: int
 ) -> None:
-    """Draw a level for every rating of a batch from p(level | h) [S07 eq. 1], and sum their inputs.
+    """Sample a level for every rating of a batch from p(level | h) [S07 eq. 1], and sum inputs.
 
-    Item by item, so that an item's weights stay in the cache while all who rated it draw.
+    The order is by item, so that an item's weights stay in the cache for all its ratings.
     """
-    for chunk in prange(deal.bounds.size - 1):
-        _sample_chunk(machine, deal, chain, batch, chunk, step)
+    for chunk in prange(layout.bounds.size - 1):
+        _sample_chunk(arrays, layout, chain, batch, chunk, step)

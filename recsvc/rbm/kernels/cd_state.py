@@ -1,4 +1,4 @@
-"""The arrays that the kernels of contrastive divergence share, by name."""
+"""Named tuples of the arrays that the kernels of contrastive divergence share."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from recsvc.rbm.arrays import Floats, Ints, Keys, Levels, Numbers
 
 
 class CDArrays(NamedTuple):
-    """The learned arrays and the steps they took last, all float32 and contiguous."""
+    """Parameters and their last steps, all float32 and contiguous."""
 
     weights: Floats
     visible_bias: Floats
@@ -24,13 +24,13 @@ class BatchLayout(NamedTuple):
     A group is the ratings of one item in one batch.
 
     bounds        (n_chunks + 1,) chunk c has the items bounds[c] : bounds[c + 1]
-    keys          (n_users,) of the uniforms of the users, as they are dealt
+    keys          (n_users,) of the users' uniforms, in the order of the batches
     starts        (n_batches + 1,) batch t has the users starts[t] : starts[t + 1]
     rows          (n_ratings,) the user's place in the batch
     levels        (n_ratings,)
     group_items   (n_ratings + n_batches,) and
     group_starts  group g has the item group_items[g] and the ratings group_starts[g : g + 2];
-                  batches are apart, and their last group has an end
+                  each batch has one entry more than groups, for the end of its last group
     chunk_groups  (n_batches, n_chunks + 1) chunk c of batch t has the groups
                   chunk_groups[t, c] : chunk_groups[t, c + 1]
     """
@@ -46,15 +46,15 @@ class BatchLayout(NamedTuple):
 
 
 class GibbsChain(NamedTuple):
-    """Where the chain of a batch began and where it has come to.
+    """The first and the current state of a batch's Gibbs chain.
 
-    sums          (n_chunks, n_batch, n_hidden) what each chunk adds to the hidden inputs
+    sums          (n_chunks, n_batch, n_hidden) contribution of each chunk to the hidden inputs
     data_hidden   (n_batch, n_hidden) P(h = 1 | ratings)
     model_hidden  (n_batch, n_hidden) P(h = 1 | reconstruction)
-    states        (n_batch, n_hidden) the hidden states last drawn
-    model_levels  (n_ratings,) the reconstruction, in the order of the deal
-    steps_taken   (n_items,) in this epoch
-    confusions    (n_chunks, n_levels, n_levels) how often a level was reconstructed as another
+    states        (n_batch, n_hidden) the last sampled hidden states
+    model_levels  (n_ratings,) the reconstruction, in the order of the layout
+    steps_taken   (n_items,) number of steps in this epoch
+    confusions    (n_chunks, n_levels, n_levels) counts of ratings by level and reconstruction
     """
 
     sums: Floats
@@ -67,7 +67,7 @@ class GibbsChain(NamedTuple):
 
 
 class StepSize(NamedTuple):
-    """How far a batch's gradient moves the arrays."""
+    """The factors of a step along a batch's gradient."""
 
     learning_rate: np.float32
     momentum: np.float32

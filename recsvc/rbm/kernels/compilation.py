@@ -1,7 +1,7 @@
 """How kernels are compiled, so that the same processor always runs the same code.
 
 numba links a copy of a called function into its caller and optimises that copy again. One name then
-has several bodies, which round differently, and a process runs the one that it loads first. A
+has several bodies that round differently, and a process runs the one that it loads first. A
 process that compiles and a process that reads the cache load them in different orders. Inner
 functions are therefore inlined, and the names of all other copies are private to their kernel.
 
@@ -9,7 +9,9 @@ A callee that names no flags takes those of the caller that is compiled first. E
 therefore names `fastmath` and `error_model`.
 
 numba's cache notices a change in a kernel's own file. Kernels contain functions of other files, so
-here the cache notices a change in any file of this package.
+here the cache notices a change in any file of this package. The digest of the files is also a part
+of the cache's version. An index of another version is not unpickled, because that would fail where
+it refers to a class that no longer exists.
 """
 
 import hashlib
@@ -30,7 +32,7 @@ STRICT: frozenset[str] = frozenset()
 
 
 class PrivateCopies(JITCodeLibrary):
-    """The machine code of one kernel, whose copies of other functions have private names.
+    """The machine code of one kernel, with private names for copies of other functions.
 
     A parallel kernel consists of two functions, so it would differ without calling any other.
     """
@@ -45,10 +47,10 @@ class PrivateCopies(JITCodeLibrary):
 cpu_target.target_context.codegen()._library_class = PrivateCopies
 
 
-def _digest_of_package() -> bytes:
+def _digest_of_package() -> str:
     """Return the SHA-256 of the files of this package."""
     sources = {f.name: f.read_bytes() for f in files(__package__).iterdir() if f.is_file()}
-    return hashlib.sha256(repr(sorted(sources.items())).encode()).digest()
+    return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
 
 
 DIGEST = _digest_of_package()
@@ -62,7 +64,7 @@ def kernel(
     inline: Literal["never", "always"] = "never",
     forceinline: bool = False,
 ) -> Callable[[F], F]:
-    """Return the decorator of a function that Python calls, compiled once and kept on disk.
+    """Return the decorator of a function that Python calls, compiled once and cached on disk.
 
     fastmath     what the compiler may do to floating-point numbers
     error_model  "numpy": a division by zero is infinite; "python": it raises ZeroDivisionError
@@ -75,7 +77,9 @@ def kernel(
             cache=True, nogil=True, fastmath=set(fastmath), error_model=error_model,
             parallel=parallel, inline=inline, forceinline=forceinline,
         )(function)  # fmt: skip
-        dispatcher._cache._cache_file._source_stamp = DIGEST
+        cache_file = dispatcher._cache._cache_file
+        cache_file._source_stamp = DIGEST
+        cache_file._version = f"{cache_file._version} {DIGEST}"
         return cast("F", dispatcher)
 
     return compile_function

@@ -1,4 +1,4 @@
-"""Kernels of evaluation: the best of all items without some, and the sums that EASE is made of."""
+"""Kernels of lists and baselines: the best items, and the matrices of EASE."""
 
 import numpy as np
 
@@ -8,19 +8,19 @@ from recsvc.rbm.kernels.compilation import STRICT, kernel
 
 @kernel(fastmath=STRICT, error_model="numpy")
 def top_n(scores: Doubles, out: Ints) -> int:
-    """`out` = the items of the highest scores, best first, the smaller number among equals.
+    """Set `out` to the items of the highest scores, best first; ties by smaller number.
 
-    An item whose score is −inf or NaN never comes. Returns how many came, at most out.size; the
-    places after those stay as they are.
+    Items with a score of −inf or NaN are left out. Returns the number of items, at most out.size;
+    further places stay as they are.
     """
     return top_n_without(scores, np.empty(0, np.int32), out)
 
 
 @kernel(fastmath=STRICT, error_model="numpy", inline="always")
 def top_n_without(scores: Doubles, left_out: Numbers, out: Ints) -> int:
-    """Do what `top_n` does without some items.
+    """Compute `top_n` without some items.
 
-    left_out  item numbers that must not come, in rising order
+    left_out  numbers of the excluded items, in rising order
     """
     found, passed = 0, 0
     for item in range(scores.size if out.size else 0):
@@ -41,7 +41,7 @@ def top_n_without(scores: Doubles, left_out: Numbers, out: Ints) -> int:
 
 @kernel(fastmath=STRICT, error_model="numpy")
 def count_pairs(indptr: Ints, items: Numbers, out: Floats) -> None:
-    """`out[i, j]` += the users who rated both i and j, for i ≤ j alone; rows in rising order."""
+    """Add to `out[i, j]` the number of users who rated both, for i ≤ j; rows must be rising."""
     for user in range(indptr.size - 1):
         for first in range(indptr[user], indptr[user + 1]):
             row = out[items[first]]
@@ -51,9 +51,9 @@ def count_pairs(indptr: Ints, items: Numbers, out: Floats) -> None:
 
 @kernel(fastmath=STRICT, error_model="python")
 def scale_inverse(matrix: Floats) -> None:
-    """Turn P, of which the upper triangle is given, into B = −P / diag(P), its diagonal 0.
+    """Replace P, stored in the upper triangle, by B = −P / diag(P) with a zero diagonal.
 
-    Column j is divided by P[j, j]: B is not symmetric though P is.
+    Column j is divided by P[j, j], so B is not symmetric, although P is.
     """
     for i in range(matrix.shape[0]):
         for j in range(i + 1, matrix.shape[0]):
@@ -66,7 +66,7 @@ def scale_inverse(matrix: Floats) -> None:
 
 @kernel(fastmath=STRICT, error_model="numpy")
 def add_rows(matrix: Floats, rows: Numbers, out: Doubles) -> None:
-    """`out` += Σ of some rows of the matrix."""
+    """Add some rows of the matrix to `out`."""
     for row in rows:
         for column in range(out.size):
             out[column] += matrix[row, column]

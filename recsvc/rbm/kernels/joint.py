@@ -1,4 +1,4 @@
-"""Kernels of the joint machine: the hidden side of a batch, the step, distributions, couplings."""
+"""Kernels of the joint machine: inputs of a batch, the step, distributions, couplings."""
 
 import numpy as np
 from numba import prange
@@ -16,40 +16,40 @@ def sample_inputs(
     items: Numbers,
     levels: Levels,
     keys: Keys,
-    least_share: float,
-    kept: Levels,
+    min_share: float,
+    is_input: Levels,
     sums: Floats,
-    n_kept: Ints,
+    n_inputs: Ints,
 ) -> None:
-    """Draw which ratings of each case are given to the machine, and add up their weights.
+    """Sample which ratings of each case are inputs, and sum their weights.
 
-    A case keeps each rating with a chance of its own, drawn between `least_share` and 1. Uniform 0
-    of a case decides that chance, uniform 1 + n whether its rating n is kept.
+    Each case has its own chance, between `min_share` and 1, to use a rating as an input. Uniform 0
+    of a case determines that chance; uniform 1 + n selects its rating n.
 
-    kept    (n_batch_ratings,) 1 where a rating is given
-    sums    (n_batch, n_hidden) Σ weights[i, r] over the given ratings (i, r)
-    n_kept  (n_batch,)
+    is_input  (n_batch_ratings,) 1 for an input
+    sums      (n_batch, n_hidden) Σ weights[i, r] over the input ratings (i, r)
+    n_inputs  (n_batch,)
     """
     n_hidden = sums.shape[1]
     for case in prange(keys.size):
-        share = least_share + (1.0 - least_share) * uniform(keys[case], 0)
-        given = 0
+        share = min_share + (1.0 - min_share) * uniform(keys[case], 0)
+        n_own = 0
         for j in range(n_hidden):
             sums[case, j] = 0.0
         for n in range(indptr[case], indptr[case + 1]):
             draw = uniform(keys[case], 1 + n - indptr[case])
-            kept[n] = draw < share
-            if kept[n]:
-                given += 1
+            is_input[n] = draw < share
+            if is_input[n]:
+                n_own += 1
                 item, level = items[n], levels[n]
                 for j in range(n_hidden):
                     sums[case, j] += weights[item, level, j]
-        n_kept[case] = given
+        n_inputs[case] = n_own
 
 
 @kernel(parallel=True, fastmath=STRICT, error_model="python")
 def drop_units(keys: Keys, first_draws: Ints, dropout: float, mask: Floats) -> None:
-    """`mask` = 0 for a hidden unit that is left out, 1 / (1 − dropout) for one that stays.
+    """Set `mask` = 0 for a dropped hidden unit, 1 / (1 − dropout) for any other.
 
     first_draws  (n_batch,) the number of each case's first uniform
     mask         (n_batch, n_hidden)
@@ -67,35 +67,35 @@ def adam_step(
     mean: Floats,
     square: Floats,
     items: Ints,
-    candidates: Ints,
+    sampled: Ints,
     by_weights: Floats,
     by_bias: Floats,
     item_indptr: Ints,
     rows: Numbers,
     places: Numbers,
     levels: Levels,
-    kept: Levels,
-    by_given: Floats,
+    is_input: Levels,
+    by_input: Floats,
     by_rated: Floats,
     share: np.float32,
     rate: np.float32,
     epsilon: np.float32,
     weight_decay: np.float32,
-    mean_kept: np.float32,
-    square_kept: np.float32,
+    beta1: np.float32,
+    beta2: np.float32,
     bias_slopes: Floats,
 ) -> None:
     """Move the weights one step of Adam with decoupled decay [Kingma, Ba 2015; Loshchilov 2019].
 
     items        (n,) the items that move
-    candidates   (n,) the place of each among the candidates, −1 for none
-    by_weights   (n_candidates, n_levels, n_hidden) slopes of the partition sum, and
-    by_bias      (n_candidates, n_levels)
-    by_given     (n_batch, n_hidden) slope by the weights of each rating that was given, the same
-                 for all of a case: through the hidden side
-    by_rated     (n_batch, n_hidden) slope by the weights of each rating: through the visible side
+    sampled      (n,) the place of each among the sampled items, −1 for none
+    by_weights   (n_sampled, n_levels, n_hidden) slopes of the partition sum, and
+    by_bias      (n_sampled, n_levels)
+    by_input     (n_batch, n_hidden) slope by the weights of each input rating, through the hidden
+                 units; the same for all inputs of a case
+    by_rated     (n_batch, n_hidden) slope by the weights of each rating, through the fields
     share        of one rating in the batch
-    rate, epsilon  already corrected for the moments' start at zero
+    rate, epsilon  corrected for moments that start at zero
     bias_slopes  (n, n_levels) out
     """
     _, n_levels, n_hidden = weights.shape
@@ -103,30 +103,33 @@ def adam_step(
     for chunk in prange(CHUNKS):
         slopes = np.empty((n_levels, n_hidden), np.float32)
         for n in range(chunk, items.size, CHUNKS):
-            item, candidate = items[n], candidates[n]
-            if candidate >= 0:
+            item, place = items[n], sampled[n]
+            # slopes of the log partition sum
+            if place >= 0:
                 for level in range(n_levels):
-                    bias_slopes[n, level] = by_bias[candidate, level]
+                    bias_slopes[n, level] = by_bias[place, level]
                     for j in range(n_hidden):
-                        slopes[level, j] = by_weights[candidate, level, j]
+                        slopes[level, j] = by_weights[place, level, j]
             else:
                 slopes[:] = 0.0
                 for level in range(n_levels):
                     bias_slopes[n, level] = 0.0
+            # slopes of the ratings' fields, and of the hidden units by their inputs
             for entry in range(item_indptr[item], item_indptr[item + 1]):
                 row, level = rows[entry], levels[places[entry]]
                 bias_slopes[n, level] -= share
-                if kept[places[entry]]:
+                if is_input[places[entry]]:
                     for j in range(n_hidden):
-                        slopes[level, j] += by_given[row, j] + by_rated[row, j]
+                        slopes[level, j] += by_input[row, j] + by_rated[row, j]
                 else:
                     for j in range(n_hidden):
                         slopes[level, j] += by_rated[row, j]
+            # Adam with decoupled decay: w ← (1 − decay) · w − rate · m / (√s + epsilon)
             for level in range(n_levels):
                 for j in range(n_hidden):
                     slope = slopes[level, j]
-                    m = mean_kept * mean[item, level, j] + (ONE - mean_kept) * slope
-                    s = square_kept * square[item, level, j] + (ONE - square_kept) * slope * slope
+                    m = beta1 * mean[item, level, j] + (ONE - beta1) * slope
+                    s = beta2 * square[item, level, j] + (ONE - beta2) * slope * slope
                     mean[item, level, j], square[item, level, j] = m, s
                     step = rate * m / (np.sqrt(s) + epsilon)
                     weights[item, level, j] = shrunk * weights[item, level, j] - step
@@ -153,7 +156,7 @@ def _level_fields_of_one(
 def level_fields(
     weights: Floats, visible_bias: Floats, hidden: Floats, cases: Ints, units: Ints, out: Doubles
 ) -> None:
-    """out[n, r] = bias[i, r] + Σ_j hidden[c, j] · weights[i, r, j], c, i = cases[n], units[n].
+    """Set out[n, r] = bias[i, r] + Σ_j hidden[c, j] · weights[i, r, j], c, i = cases[n], units[n].
 
     hidden  (n_cases, n_hidden)
     out     (n, n_levels)
@@ -166,7 +169,7 @@ def level_fields(
 def level_fields_in_parallel(
     weights: Floats, visible_bias: Floats, hidden: Floats, cases: Ints, units: Ints, out: Doubles
 ) -> None:
-    """Do what `level_fields` does, on all threads: for evaluation, not for one request."""
+    """Compute `level_fields` on all threads, for evaluation."""
     for n in prange(cases.size):
         _level_fields_of_one(weights, visible_bias, hidden, cases[n], units[n], out, n)
 
@@ -175,7 +178,9 @@ def level_fields_in_parallel(
 def pair_fields(
     weights: Floats, visible_bias: Floats, hidden: Floats, first_level: int, out: Floats
 ) -> None:
-    """out[i, r] = visible_bias[i, f + r] + Σ_j hidden[j] · weights[i, f + r, j], f = first_level.
+    """Set out[i, r] = visible_bias[i, f + r] + Σ_j hidden[j] · weights[i, f + r, j].
+
+    f is `first_level`.
 
     hidden  (n_hidden,)
     out     (n_items, n_levels - f)
@@ -192,7 +197,7 @@ def pair_fields(
 def add_couplings(
     indptr: Ints, neighbours: Numbers, strengths: Floats, items: Numbers, out: Floats
 ) -> None:
-    """out[i] += Σ_l J[l, i] over the items l that a user rated.
+    """Add to out[i] the sum of J[l, i] over the items l that a user rated.
 
     indptr  (n_items + 1,) item l is coupled to neighbours[indptr[l] : indptr[l + 1]]
     out     (n_items,)
@@ -206,10 +211,10 @@ def add_couplings(
 def pick_couplings(
     indptr: Ints, neighbours: Numbers, strengths: Floats, items: Numbers, columns: Ints, out: Floats
 ) -> None:
-    """out[n, columns[i]] = J[items[n], i] for the items i that have a column.
+    """Set out[n, columns[i]] = J[items[n], i] for the items i that have a column.
 
     indptr   as in `add_couplings`
-    columns  (n_items,) −1 for an item that has none
+    columns  (n_items,) −1 for an item without a column
     """
     for n in range(items.size):
         for place in range(indptr[items[n]], indptr[items[n] + 1]):
@@ -220,9 +225,9 @@ def pick_couplings(
 
 @inline_function
 def _solve(matrix: Floats, ridge: np.float32, target: Floats, rounds: int, found: Floats) -> None:
-    """`found` = the solution of (matrix + ridge · I) b = target, by conjugate gradients from zero.
+    """Set `found` to the solution b of (matrix + ridge · I) b = target, by conjugate gradients.
 
-    [Hestenes, Stiefel 1952]
+    They start at zero [Hestenes, Stiefel 1952].
     """
     n = target.size
     left, ahead, through = target.copy(), target.copy(), np.empty(n, np.float32)
@@ -255,12 +260,12 @@ def _solve(matrix: Floats, ridge: np.float32, target: Floats, rounds: int, found
 def solve_rows(
     gram: Floats, neighbours: Numbers, ridges: Floats, rounds: int, strengths: Floats
 ) -> None:
-    """Ridge regression of each item on its own neighbours, for some λ at once.
+    """Fit each item to its neighbours by ridge regression, for several λ.
 
-    Solves (G[s, s] + λI) b = G[s, i] for every item i with the neighbours s, whose part of the gram
-    matrix is gathered once: that takes longer than a solution.
+    Solves (G[s, s] + λI) b = G[s, i] for every item i with the neighbours s. G[s, s] is gathered
+    from the gram matrix once for all λ, because that takes longer than a solution.
 
-    gram        (n_items, n_items) how many users rated both
+    gram        (n_items, n_items) number of users who rated both
     neighbours  (n_items, n_neighbours)
     ridges      (n_ridges,) λ
     strengths   (n_ridges, n_items, n_neighbours) out

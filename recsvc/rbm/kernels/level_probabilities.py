@@ -1,4 +1,4 @@
-"""Kernels of answers: exact distributions over levels, and the best of a catalogue."""
+"""Kernels of predictions: exact distributions over levels, and the best liked items."""
 
 import numpy as np
 from numba import prange
@@ -10,7 +10,7 @@ from recsvc.rbm.kernels.scalars import ONE
 
 MIN_ODDS = 1e-280
 MAX_ODDS = 1e280
-MIN_FACTOR = 2.0**-24  # a float32 probability of 1 may be so much less than certain
+MIN_FACTOR = 2.0**-24  # the rounding error of a float32 probability of 1
 MIN_DIVISOR = np.float32(1e-30)
 
 
@@ -18,9 +18,9 @@ MIN_DIVISOR = np.float32(1e-30)
 def _product(
     expm1_weights: Floats, unit: int, level: int, hidden: Floats, case: int, block: int
 ) -> np.float64:
-    """Π_j (1 + hidden[case, j] · expm1_weights[unit, level, j]), in vector lanes."""
+    """Return Π_j (1 + hidden[case, j] · expm1_weights[unit, level, j]), in vector lanes."""
     odds = np.float64(ONE)
-    if block >= hidden.shape[1]:  # nearly always; a slice would cost as much as the product
+    if block >= hidden.shape[1]:  # the usual case; a slice would cost as much as the product
         product = ONE
         for j in range(hidden.shape[1]):
             product *= ONE + hidden[case, j] * expm1_weights[unit, level, j]
@@ -47,11 +47,12 @@ def _level_odds(
     out: Doubles,
     n: int,
 ) -> None:
-    """`out[n, r]` = p(level r | V) of a unit, hidden units summed out exactly, without exp or log.
+    """Set `out[n, r]` = p(level r | V) of a unit, with hidden units summed out exactly.
 
-    Dividing Π_j (1 + e^{x_j + w_jr}) by Π_j (1 + e^{x_j}), which no level changes, leaves
-    Π_j (1 + p_j (e^{w_jr} − 1)) with p = σ(x) [S07 section 3, rearranged]. Each factor lies
-    between 1 and e^w, so a product over `block` units whose Σ|w| is below 80 is a float32.
+    Needs neither exp nor log. Π_j (1 + e^{x_j + w_jr}) is divided by Π_j (1 + e^{x_j}), which does
+    not depend on the level. The quotient is Π_j (1 + p_j (e^{w_jr} − 1)) with p = σ(x) [S07
+    section 3, rearranged]. Each factor is between 1 and e^w, so a product over `block` units whose
+    Σ|w| is below 80 is a float32.
     """
     total, least = 0.0, np.inf
     for level in range(out.shape[1]):
@@ -77,9 +78,10 @@ def _level_odds_by_logarithms(
     out: Doubles,
     n: int,
 ) -> None:
-    """Do the same where the products leave the range of numbers: large weights, many units.
+    """Compute `_level_odds` by logarithms if products leave the range of float64 numbers.
 
-    A view of an array would cost 50 ns in each call of `_level_odds`.
+    Large weights and many units lead to such products. Arrays are passed whole, because a view
+    would cost 50 ns in each call of `_level_odds`.
     """
     largest, total = -np.inf, 0.0
     for level in range(out.shape[1]):
@@ -106,12 +108,12 @@ def level_probabilities(
     units: Ints,
     out: Doubles,
 ) -> None:
-    """`out[n]` = p(level | V) of visible unit units[n] given the hidden units of case cases[n].
+    """Set `out[n]` = p(level | V) of visible unit units[n] for case cases[n].
 
     expm1_weights  (n_items, n_levels, n_hidden)  e^weights − 1
     visible_odds   (n_items, n_levels)            e^visible_bias, largest of an item 1
     hidden         (n_cases, n_hidden)            P(h = 1 | V), the unit itself not in V
-    block          hidden units in a product, see `units.Predictor`
+    block          hidden units in a product, see `masked.Predictor`
     cases, units   (n,);  out (n, n_levels)
     """
     for n in range(cases.size):
@@ -133,17 +135,17 @@ def top_liked(
     out: Ints,
     scores: Doubles,
 ) -> int:
-    """`out` = the items of the highest P(level ≥ first_liked | V) · most, the smaller among equals.
+    """Set `out` to the items of the highest P(level ≥ first_liked | V) · most, ties by number.
 
-    No score exceeds `most`, so the search through items by falling `most` ends, exactly, where
-    not even certain liking could reach the last place: popular items are few.
+    No score exceeds `most`. The search in the order of falling `most` therefore ends, exactly, at
+    the first item whose `most` is below the last score. Popular items are few, so it ends early.
 
-    cases, units  (n_items,) whom to ask for an item, as in `level_probabilities`
-    most          (n_items,) what an item scores if it is surely liked
+    cases, units  (n_items,) the case and unit of each item, as in `level_probabilities`
+    most          (n_items,) the score of an item with P(level ≥ first_liked | V) = 1
     order         (n_items,) items by falling `most`
-    left_out      (n_items,) items that must not come
+    left_out      (n_items,) True for an excluded item
     scores        (n,) out: the scores of `out`
-    returns       how many came, at most out.size
+    returns       the number of items, at most out.size
     """
     found = 0
     shares = np.empty((1, visible_odds.shape[1]))
@@ -162,7 +164,7 @@ def top_liked(
 
 @inline_function
 def _insert_item(item: int, score: float, found: int, out: Ints, scores: Doubles) -> int:
-    """Put an item in its place among the best so far, if it has one; give how many there are."""
+    """Insert an item into the best so far if it is one of them; return their number."""
     if found == out.size and not _goes_before(item, score, out[found - 1], scores[found - 1]):
         return found
     place = found if found < out.size else found - 1
@@ -188,7 +190,7 @@ def level_probabilities_in_parallel(
     units: Ints,
     out: Doubles,
 ) -> None:
-    """Do what `level_probabilities` does, on all threads: for evaluation, not for one request."""
+    """Compute `level_probabilities` on all threads, for evaluation."""
     for n in prange(cases.size):
         _level_odds(expm1_weights, visible_odds, units[n], hidden, cases[n], block, out, n)
 
@@ -204,9 +206,9 @@ def leave_one_out_probabilities(
     levels: Levels,
     out: Doubles,
 ) -> None:
-    """Do what `level_probabilities` does for ratings that are part of V, each left out of it.
+    """Compute `level_probabilities` of ratings in V, each without that rating.
 
-    Taking rating (i, r) out of the hidden inputs turns p = σ(x) into
+    Without rating (i, r) in the hidden inputs, p = σ(x) becomes
     σ(x − w) = p / (1 + (1 − p)(e^w − 1)).
 
     levels  (n,)  the level that case cases[n] gave unit units[n]

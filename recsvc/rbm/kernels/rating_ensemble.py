@@ -1,10 +1,10 @@
-"""Kernels of fine-tuning: predict some of a case's ratings from the others, and learn from it.
+"""Kernels of fine-tuning: predict some of a case's ratings from the others, and step.
 
-The hidden units are summed out to second order. With p = P(h = 1 | what is shown),
+The hidden units are summed out to second order. With p = P(h = 1 | input ratings),
 
     log Π_j (1 + p_j (e^w_j − 1)) = Σ_j p_j w_j + ½ Σ_j p_j (1 − p_j) w_j² + O(w³),
 
-which costs two multiplications a weight, where the exact form that answers would cost an
+which costs two multiplications per weight. The exact form, which predictions use, would cost an
 exponential and a division.
 """
 
@@ -15,7 +15,7 @@ from recsvc.rbm.arrays import Doubles, Flags, Floats, Ints, Keys, Levels, Number
 from recsvc.rbm.kernels.compilation import REORDERED, inline_function, kernel
 from recsvc.rbm.kernels.scalars import HALF, ONE, uniform
 
-# Visible units are dealt to threads like cards: how many were rated often differs less so.
+# Chunk c has every CHUNKS-th visible unit from c on, so that popular units are spread evenly.
 CHUNKS = 64
 
 MIN_SHARE = np.float32(1e-30)
@@ -28,14 +28,14 @@ def _activations(
     hidden_bias: Floats,
     units: Numbers,
     levels: Levels,
-    shown: Flags,
+    is_input: Flags,
     scale: np.float32,
     out: Floats,
 ) -> None:
-    """`out` = P(h = 1 | the shown ratings), their sum scaled up to what all ratings would add."""
+    """Set `out` = P(h = 1 | input ratings), with `scale` as the weight of their sum."""
     out[:] = 0.0
     for n in range(units.size):
-        if shown[n]:
+        if is_input[n]:
             unit, level = units[n], levels[n]
             for j in range(out.size):
                 out[j] += weights[unit, level, j]
@@ -47,9 +47,10 @@ def _activations(
 def _level_shares(
     weights: Floats, bias: Floats, unit: int, hidden: Floats, spread: Floats, out: Floats
 ) -> None:
-    """`out[r]` = p(level r | the shown ratings) of one unit, to second order.
+    """Set `out[r]` = p(level r | input ratings) of one unit, to second order.
 
-    hidden p, spread ½ p (1 − p), (n_hidden,)
+    hidden  (n_hidden,) p
+    spread  (n_hidden,) ½ p (1 − p)
     """
     largest = np.float32(-np.inf)
     for level in range(out.size):
@@ -76,7 +77,7 @@ def _level_slopes(
     out: Floats,
     losses: Doubles,
 ) -> None:
-    """`out[r]` = slope of the loss along the input of level r; the losses are added to `losses`.
+    """Set `out[r]` to the slope of the loss along the input of level r, and add to `losses`.
 
     loss = (1 − s) · −log p_given + s · (Σ_r p_r value_r − value_given)²
     """
@@ -103,54 +104,56 @@ def predict_withheld(
     units: Numbers,
     levels: Levels,
     keys: Keys,
-    shown_share: np.float32,
+    input_share: np.float32,
     scale: np.float32,
     error_share: np.float32,
-    shown: Flags,
-    level_pulls: Floats,
+    is_input: Flags,
+    level_slopes: Floats,
     hidden: Floats,
-    hidden_pulls: Floats,
+    hidden_slopes: Floats,
     losses: Doubles,
 ) -> None:
-    """Show some of each case's ratings, predict the others, and measure where the loss slopes.
+    """Predict each case's withheld ratings from its other ratings; return slopes and losses.
 
-    The n-th rating of a case is shown if its uniform n is below `shown_share`.
+    The n-th rating of a case is an input if its uniform n is below `input_share`, else withheld.
 
     values        (n_levels,)   what a level stands for, in steps of the scale
-    scale         what the shown ratings count for, so that they weigh as much as all would
+    scale         the weight of the input ratings, above 1 because the others are missing
     error_share   share of the squared error in the loss, the rest is −log p
-    shown         (n_batch_ratings,)           out
-    level_pulls   (n_batch_ratings, n_levels)  out: slopes along the levels' inputs, if not shown
-    hidden        (n_batch, n_hidden)          out: P(h = 1 | the shown ratings)
-    hidden_pulls  (n_batch, n_hidden)          out: slopes along the hidden units' inputs
+    is_input      (n_batch_ratings,)           out
+    level_slopes  (n_batch_ratings, n_levels)  out: slopes along the levels' fields, if withheld
+    hidden        (n_batch, n_hidden)          out: P(h = 1 | input ratings)
+    hidden_slopes (n_batch, n_hidden)          out: slopes along the hidden units' inputs
     losses        (n_batch, 3)                 out: Σ −log p, Σ squared error, ratings predicted
     """
     n_levels, n_hidden = weights.shape[1:]
     for b in prange(keys.size):
         shares = np.empty(n_levels, np.float32)
         spread, bend = np.empty(n_hidden, np.float32), np.empty(n_hidden, np.float32)
-        pulls = np.zeros(n_hidden, np.float32)
+        slopes_by_hidden = np.zeros(n_hidden, np.float32)
         own, rated = hidden[b], slice(indptr[b], indptr[b + 1])
         for n in range(rated.start, rated.stop):
-            shown[n] = uniform(keys[b], n - rated.start) < shown_share
-        _activations(weights, hidden_bias, units[rated], levels[rated], shown[rated], scale, own)
+            is_input[n] = uniform(keys[b], n - rated.start) < input_share
+        _activations(weights, hidden_bias, units[rated], levels[rated], is_input[rated], scale, own)
         for j in range(n_hidden):
             spread[j] = HALF * own[j] * (ONE - own[j])
             bend[j] = HALF - own[j]
         losses[b] = 0.0
+        # predict the withheld ratings; slopes flow through their fields to the hidden units
         for n in range(rated.start, rated.stop):
-            if shown[n]:
+            if is_input[n]:
                 continue
             unit = units[n]
             _level_shares(weights, visible_bias, unit, own, spread, shares)
-            _level_slopes(shares, values, levels[n], error_share, level_pulls[n], losses[b])
+            _level_slopes(shares, values, levels[n], error_share, level_slopes[n], losses[b])
             for level in range(n_levels):
-                pull = level_pulls[n, level]
+                level_slope = level_slopes[n, level]
                 for j in range(n_hidden):
                     weight = weights[unit, level, j]
-                    pulls[j] += pull * weight * (ONE + weight * bend[j])
+                    slopes_by_hidden[j] += level_slope * weight * (ONE + weight * bend[j])
+        # dp/dx = p (1 − p) = 2 · spread
         for j in range(n_hidden):
-            hidden_pulls[b, j] = np.float32(2.0) * pulls[j] * spread[j]
+            hidden_slopes[b, j] = np.float32(2.0) * slopes_by_hidden[j] * spread[j]
 
 
 @inline_function
@@ -162,15 +165,15 @@ def _gather_slopes(
     rows: Numbers,
     places: Numbers,
     levels: Levels,
-    shown: Flags,
-    level_pulls: Floats,
+    is_input: Flags,
+    level_slopes: Floats,
     hidden: Floats,
-    hidden_pulls: Floats,
+    hidden_slopes: Floats,
     scale: np.float32,
     slopes: Floats,
     bias_slopes: Floats,
 ) -> None:
-    """`slopes` = Σ over a unit's ratings of the batch, shown or predicted; slopes as weights.
+    """Set `slopes` to the sum over a unit's ratings in the batch, in the shape of the weights.
 
     first, last  the unit's ratings are rows[first : last]
     """
@@ -179,17 +182,19 @@ def _gather_slopes(
     n_hidden = hidden.shape[1]
     for n in range(first, last):
         place, row = places[n], rows[n]
-        if shown[place]:
+        if is_input[place]:
             given = levels[place]
             for j in range(n_hidden):
-                slopes[given, j] += scale * hidden_pulls[row, j]
+                slopes[given, j] += scale * hidden_slopes[row, j]
             continue
         for level in range(bias_slopes.size):
-            pull = level_pulls[place, level]
-            bias_slopes[level] += pull
+            level_slope = level_slopes[place, level]
+            bias_slopes[level] += level_slope
             for j in range(n_hidden):
                 own = hidden[row, j]
-                slopes[level, j] += pull * own * (ONE + weights[unit, level, j] * (ONE - own))
+                slopes[level, j] += (
+                    level_slope * own * (ONE + weights[unit, level, j] * (ONE - own))
+                )
 
 
 @inline_function
@@ -198,24 +203,24 @@ def _adam_steps(
     mean: Floats,
     square: Floats,
     rate: np.float32,
-    kept: np.float32,
-    kept_square: np.float32,
-    unbias: np.float32,
+    beta1: np.float32,
+    beta2: np.float32,
+    square_correction: np.float32,
 ) -> None:
-    """Turn slopes into steps, in place; running means of the slopes and of their squares move."""
+    """Replace slopes by Adam's steps; update the means of slopes and squares."""
     for j in range(slopes.size):
         slope = slopes[j]
-        mean[j] = kept * mean[j] + (ONE - kept) * slope
-        square[j] = kept_square * square[j] + (ONE - kept_square) * slope * slope
-        slopes[j] = rate * mean[j] / (np.sqrt(square[j] * unbias) + ADAM_EPSILON)
+        mean[j] = beta1 * mean[j] + (ONE - beta1) * slope
+        square[j] = beta2 * square[j] + (ONE - beta2) * slope * slope
+        slopes[j] = rate * mean[j] / (np.sqrt(square[j] * square_correction) + ADAM_EPSILON)
 
 
 @inline_function
 def _to_increments(weights: Floats, slopes: Floats, weight_decay: np.float32) -> None:
-    """Turn slopes along weights into slopes along their increments, and let increments decay.
+    """Replace slopes along weights by slopes along their increments, with weight decay.
 
-    The weights of level r are the sum of the increments 0 … r, so what pulls at r and above pulls
-    at increment r.
+    The weights of level r are the sum of the increments 0 … r. The slope along increment r is
+    therefore the sum of the slopes along the weights of r and above.
     """
     n_levels, n_hidden = weights.shape
     for level in range(n_levels - 2, -1, -1):
@@ -240,26 +245,26 @@ def finetuning_step(
     rows: Numbers,
     places: Numbers,
     levels: Levels,
-    shown: Flags,
-    level_pulls: Floats,
+    is_input: Flags,
+    level_slopes: Floats,
     hidden: Floats,
-    hidden_pulls: Floats,
+    hidden_slopes: Floats,
     scale: np.float32,
     rate: np.float32,
-    kept: np.float32,
-    kept_square: np.float32,
-    unbias: np.float32,
+    beta1: np.float32,
+    beta2: np.float32,
+    square_correction: np.float32,
     weight_decay: np.float32,
 ) -> None:
-    """Move the weights and biases of every unit that the batch rated by one step of Adam.
+    """Move the weights and biases of every unit with ratings in the batch by one step of Adam.
 
-    Adam works on increments between neighbouring levels, so that levels share what they learn.
+    Adam steps along increments between neighbouring levels, so that levels share information.
 
     mean, square            (n_units, n_levels, n_hidden) of the increments' slopes
     bias_mean, bias_square  (n_units, n_levels)
-    scale    what shown ratings count for, as in `predict_withheld`
-    rate     learning rate, corrected for the running mean's start at zero
-    unbias   1 / (1 − kept_square^steps)
+    scale              weight of input ratings, as in `predict_withheld`
+    rate               learning rate, corrected for a running mean that starts at zero
+    square_correction  1 / (1 − beta2^steps)
     """
     n_units, n_levels, n_hidden = weights.shape
     for chunk in prange(CHUNKS):
@@ -269,15 +274,24 @@ def finetuning_step(
             if unit_indptr[u] == unit_indptr[u + 1]:
                 continue
             _gather_slopes(
-                weights, u, unit_indptr[u], unit_indptr[u + 1], rows, places, levels, shown,
-                level_pulls, hidden, hidden_pulls, scale, slopes, bias_slopes,
+                weights, u, unit_indptr[u], unit_indptr[u + 1], rows, places, levels, is_input,
+                level_slopes, hidden, hidden_slopes, scale, slopes, bias_slopes,
             )  # fmt: skip
             _to_increments(weights[u], slopes, weight_decay)
             for level in range(n_levels):
                 _adam_steps(
-                    slopes[level], mean[u, level], square[u, level], rate, kept, kept_square, unbias
+                    slopes[level],
+                    mean[u, level],
+                    square[u, level],
+                    rate,
+                    beta1,
+                    beta2,
+                    square_correction,
                 )
-            _adam_steps(bias_slopes, bias_mean[u], bias_square[u], rate, kept, kept_square, unbias)
+            _adam_steps(
+                bias_slopes, bias_mean[u], bias_square[u], rate, beta1, beta2, square_correction
+            )
+            # cumulate the steps of the increments into steps of the weights
             for level in range(n_levels):
                 if level > 0:
                     for j in range(n_hidden):

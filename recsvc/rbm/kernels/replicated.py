@@ -1,4 +1,4 @@
-"""Kernels of the joint machine's contrastive divergence: hidden states, drawn pairs, the step."""
+"""Kernels of the joint machine's contrastive divergence: hidden states, pairs, the step."""
 
 import numpy as np
 from numba import prange
@@ -8,14 +8,14 @@ from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inline_function, k
 from recsvc.rbm.kernels.scalars import ONE, uniform
 from recsvc.rbm.kernels.shared import CHUNKS
 
-SECOND_UNIFORM = 2.0**-24  # of a second uniform, whose 24 bits follow those of the first
+SECOND_UNIFORM = 2.0**-24  # scale of a second uniform, whose 24 bits follow those of the first
 
 
 @kernel(parallel=True, fastmath=STRICT, error_model="numpy")
 def draw_units(probabilities: Floats, keys: Keys, first_draws: Ints, states: Floats) -> None:
-    """`states` = 1 with these probabilities, else 0; both (n_batch, n_hidden).
+    """Set `states` = 1 with these probabilities, else 0; both are (n_batch, n_hidden).
 
-    first_draws  (n_batch,) the number of the uniform that each case's first unit takes
+    first_draws  (n_batch,) the number of the uniform of each case's first unit
     """
     for case in prange(keys.size):
         for j in range(states.shape[1]):
@@ -27,12 +27,12 @@ def draw_units(probabilities: Floats, keys: Keys, first_draws: Ints, states: Flo
 def choose_chunks(
     masses: Doubles, keys: Keys, first_draws: Ints, indptr: Ints, chunks: Ints, shares: Doubles
 ) -> None:
-    """Tell in which chunk of pairs each draw falls, and how far into its mass.
+    """Choose a chunk of pairs for each draw, and the draw's position in the chunk's mass.
 
-    A draw is 48 bits, two uniforms: that many pairs can be told apart by it.
+    A draw has 48 bits from two uniforms, so it can distinguish 2^48 pairs.
 
-    masses       (n_batch, n_chunks) of each chunk, but for each case's constant
-    first_draws  (n_batch,) the number of the uniform that each case's first draw takes
+    masses       (n_batch, n_chunks) of each chunk, up to one factor per case
+    first_draws  (n_batch,) the number of the uniform of each case's first draw
     indptr       (n_batch + 1,) case b makes the draws indptr[b] : indptr[b + 1]
     chunks       (n_draws,) out
     shares       (n_draws,) out: of the chunk's mass, in [0, 1]
@@ -45,8 +45,8 @@ def choose_chunks(
             ends[chunk] = running
         for n in range(indptr[case], indptr[case + 1]):
             number = first_draws[case] + 2 * (n - indptr[case])
-            fine = np.float64(uniform(keys[case], number + 1)) * SECOND_UNIFORM
-            reached = (np.float64(uniform(keys[case], number)) + fine) * ends[n_chunks - 1]
+            second = np.float64(uniform(keys[case], number + 1)) * SECOND_UNIFORM
+            reached = (np.float64(uniform(keys[case], number)) + second) * ends[n_chunks - 1]
             chunk = min(np.searchsorted(ends, reached, side="right"), n_chunks - 1)
             chunks[n] = chunk
             before = ends[chunk - 1] if chunk else 0.0
@@ -63,11 +63,11 @@ def draw_pairs(
     first_pair: int,
     pairs: Ints,
 ) -> None:
-    """Find the pairs of one chunk that the draws which fell into it mean: by inverse distribution.
+    """Find the pairs of the draws in one chunk, by the inverse distribution function.
 
-    masses      (n_batch, n_pairs) of the chunk's pairs, but for each case's constant
+    masses      (n_batch, n_pairs) of the chunk's pairs, up to one factor per case
     first_pair  the number of the chunk's first pair
-    pairs       (n_draws,) out, where `chunks` names this chunk
+    pairs       (n_draws,) out, for the draws of this chunk
     """
     ends = np.empty(masses.shape[1])
     for case in range(masses.shape[0]):
@@ -92,7 +92,7 @@ def _add_item(
     hidden: Floats,
     out: Floats,
 ) -> None:
-    """`out`[r, j] += sign · hidden[u, j] over a batch's entries (u, r) of an item."""
+    """Add to `out[r, j]` the sum of sign · hidden[u, j] over an item's entries (u, r)."""
     for entry in range(item_indptr[item], item_indptr[item + 1]):
         row, level = rows[entry], levels[places[entry]]
         for j in range(out.shape[1]):
@@ -118,18 +118,18 @@ def contrastive_adam_step(
     rate: np.float32,
     epsilon: np.float32,
     weight_decay: np.float32,
-    mean_kept: np.float32,
-    square_kept: np.float32,
+    beta1: np.float32,
+    beta2: np.float32,
 ) -> None:
     """Move the weights by Adam along the contrastive divergence of a batch [SH09].
 
     slope[i, r, j] = Σ model_hidden[u, j] over the draws of (i, r) − Σ data_hidden[u, j] over the
-    ratings (i, r); no item's slope outlives its step.
+    ratings (i, r). The slopes of an item are not stored after its step.
 
     items         (n,) the items that move
-    data_hidden   (n_batch, n_hidden) what one rating adds: share of the batch · P(h = 1 | V)
-    model_hidden  (n_batch, n_hidden) what one draw adds
-    rate, epsilon, weight_decay, mean_kept, square_kept  as `adam_step` has them
+    data_hidden   (n_batch, n_hidden) contribution of a rating: share of the batch · P(h = 1 | V)
+    model_hidden  (n_batch, n_hidden) contribution of a draw
+    rate, epsilon, weight_decay, beta1, beta2  as in `adam_step`
     """
     _, n_levels, n_hidden = weights.shape
     shrunk = ONE - weight_decay
@@ -145,11 +145,12 @@ def contrastive_adam_step(
             _add_item(
                 item, data_indptr, data_rows, data_places, data_levels, -ONE, data_hidden, slopes
             )
+            # Adam with decoupled decay, as in `adam_step`
             for level in range(n_levels):
                 for j in range(n_hidden):
                     slope = slopes[level, j]
-                    m = mean_kept * mean[item, level, j] + (ONE - mean_kept) * slope
-                    s = square_kept * square[item, level, j] + (ONE - square_kept) * slope * slope
+                    m = beta1 * mean[item, level, j] + (ONE - beta1) * slope
+                    s = beta2 * square[item, level, j] + (ONE - beta2) * slope * slope
                     mean[item, level, j], square[item, level, j] = m, s
                     step = rate * m / (np.sqrt(s) + epsilon)
                     weights[item, level, j] = shrunk * weights[item, level, j] - step

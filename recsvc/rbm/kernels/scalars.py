@@ -1,4 +1,4 @@
-"""What the kernels do to one number: chance, exponentials."""
+"""Functions of one number: random numbers and exponentials."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ HALF, ONE = np.float32(0.5), np.float32(1.0)
 
 @inline_function
 def mix(state: np.uint64) -> np.uint64:
-    """Scramble 64 bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
+    """Return the finaliser of SplitMix64 of 64 bits [Steele, Lea, Flood 2014]."""
     state ^= state >> np.uint64(30)
     state *= np.uint64(0xBF58476D1CE4E5B9)
     state ^= state >> np.uint64(27)
@@ -22,18 +22,18 @@ def mix(state: np.uint64) -> np.uint64:
 
 @kernel(fastmath=STRICT, error_model="numpy", inline="always")
 def uniform(key: np.uint64, draw: int) -> np.float32:
-    """Give uniform number `draw` of a stream, in [0, 1), 24 bits."""
+    """Return uniform number `draw` of a stream, in [0, 1), with 24 bits."""
     return np.float32(mix(key + np.uint64(draw) * GOLDEN) >> np.uint64(40)) * TO_UNIT
 
 
 @kernel(fastmath=CONTRACTED, error_model="numpy", forceinline=True)
 def exponential(x: np.float32) -> np.float32:
-    """e^x to 2e-7 of itself for x from −87 to 88, and as at these ends beyond; NaN stays NaN.
+    """Return e^x with a relative error of 2e-7; x is clipped to −87 … 88, and NaN stays NaN.
 
-    2^n · e^r with a polynomial for e^r [Cephes, expf]. Loops over it become vector instructions,
-    which loops over the library's do not.
+    Computed as 2^n · e^r with a polynomial for e^r [Cephes, expf]. Loops over it become vector
+    instructions, unlike loops over the library function.
     """
-    x = max(x, np.float32(-87.0))  # x first: what compares false, NaN, stays
+    x = max(x, np.float32(-87.0))  # x first, so that NaN stays
     x = min(x, np.float32(88.0))
     n = np.floor(x * np.float32(1.44269504) + HALF)
     r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)

@@ -1,4 +1,4 @@
-"""Kernels of learning that several machines share: chance, hidden inputs, batches."""
+"""Kernels that several machines share: random streams, hidden inputs, batches."""
 
 import numpy as np
 from numba import prange
@@ -8,7 +8,7 @@ from recsvc.rbm.arrays import Floats, Ints, Keys, Levels, Numbers
 from recsvc.rbm.kernels.compilation import REORDERED, STRICT, inline_function, kernel
 from recsvc.rbm.kernels.scalars import GOLDEN, ONE, mix
 
-# Items are dealt to threads like cards: how many were rated often differs less between hands.
+# Chunk c has every CHUNKS-th item from c on, so that popular items are spread evenly.
 CHUNKS = 64
 
 MAGNITUDE_BITS = np.int32(0x7FFFFFFF)
@@ -16,7 +16,7 @@ MAGNITUDE_BITS = np.int32(0x7FFFFFFF)
 
 @kernel(fastmath=STRICT, error_model="numpy", inline="always")
 def stream(seed: int, epoch: int, case: int) -> np.uint64:
-    """Give the key of one case's uniforms in one epoch."""
+    """Return the key of one case's uniforms in one epoch."""
     key = mix(np.uint64(seed) + GOLDEN)
     key = mix(key + np.uint64(epoch) * GOLDEN)
     return mix(key + np.uint64(case) * GOLDEN)
@@ -24,7 +24,7 @@ def stream(seed: int, epoch: int, case: int) -> np.uint64:
 
 @inline_function
 def _add_rated_weights(weights: Floats, items: Numbers, levels: Levels, out: Floats) -> None:
-    """`out` += the sum of weights[i, r] over some ratings (i, r); out (n_hidden,)."""
+    """Add to `out`, (n_hidden,), the sum of weights[i, r] over some ratings (i, r)."""
     for k in range(items.size):
         row = weights[items[k], levels[k]]
         for hidden in range(out.size):
@@ -33,7 +33,7 @@ def _add_rated_weights(weights: Floats, items: Numbers, levels: Levels, out: Flo
 
 @inline_function
 def _sigmoid(inputs: Floats, out: Floats) -> None:
-    """`out` = 1 / (1 + e^−x), which cannot become NaN: where e^−x is infinite, 1/∞ = 0."""
+    """Set `out` = 1 / (1 + e^−x); an infinite e^−x leads to 0, not NaN."""
     for hidden in range(inputs.size):
         out[hidden] = ONE / (ONE + np.exp(-inputs[hidden]))
 
@@ -42,7 +42,7 @@ def _sigmoid(inputs: Floats, out: Floats) -> None:
 def hidden_inputs(
     weights: Floats, hidden_bias: Floats, indptr: Ints, items: Numbers, levels: Levels, out: Floats
 ) -> None:
-    """`out[u]` = hidden_bias + the sum of weights[i, r] over the ratings (i, r) of user u.
+    """Set `out[u]` = hidden_bias + the sum of weights[i, r] over the ratings (i, r) of user u.
 
     weights  (n_items, n_levels, n_hidden)
     out      (n_users, n_hidden)
@@ -56,9 +56,9 @@ def hidden_inputs(
 
 @kernel(parallel=True, fastmath=STRICT, error_model="numpy")
 def largest_magnitude(bits: NDArray[np.int32]) -> np.int32:
-    """Greatest of float32 numbers without their signs, as bits; NaN is above infinity.
+    """Return the greatest magnitude of float32 numbers, as bits; NaN is above infinity.
 
-    Magnitudes have the order of their bits [IEEE 754], and whole numbers are compared in lanes.
+    Magnitudes have the order of their bits [IEEE 754], and integers are compared in vector lanes.
 
     bits  (n,) the numbers, viewed as int32
     """
@@ -77,9 +77,9 @@ def largest_magnitude(bits: NDArray[np.int32]) -> np.int32:
 
 @kernel(fastmath=REORDERED, error_model="numpy")
 def row_products(rows: Floats, out: Floats) -> None:
-    """`out[a, b]` = Σ_n rows[a, n] · rows[b, n] for b < a; the rest of `out` is 0.
+    """Set `out[a, b]` = Σ_n rows[a, n] · rows[b, n] for b < a; the rest of `out` is 0.
 
-    A matrix product of a library would share it between threads, and round by their number.
+    A library would split this product between threads, and round by their number.
 
     rows  (n_rows, n_columns);  out (n_rows, n_rows)
     """
@@ -96,7 +96,7 @@ def row_products(rows: Floats, out: Floats) -> None:
 def fold_in_one(
     weights: Floats, hidden_bias: Floats, items: Numbers, levels: Levels, out: Floats
 ) -> None:
-    """`out` = P(h = 1 | one user's ratings), (n_hidden,): `hidden_inputs` and σ without threads."""
+    """Set `out` = P(h = 1 | one user's ratings), (n_hidden,), on one thread."""
     for hidden in range(hidden_bias.size):
         out[hidden] = hidden_bias[hidden]
     _add_rated_weights(weights, items, levels, out)
@@ -105,7 +105,7 @@ def fold_in_one(
 
 @kernel(fastmath=STRICT, error_model="numpy")
 def streams(seed: int, epoch: int, users: Ints, out: Keys) -> None:
-    """`out[b]` = the key of the uniforms of users[b] in this epoch, (n_batch,)."""
+    """Set `out[b]` to the key of the uniforms of users[b] in this epoch, (n_batch,)."""
     for b in range(users.size):
         out[b] = stream(seed, epoch, users[b])
 
@@ -120,7 +120,7 @@ def gather_rows(
     out_items: Numbers,
     out_levels: Levels,
 ) -> None:
-    """Copy some users' rows, in the order of `users`, to where out_indptr says."""
+    """Copy some users' rows, in the order of `users`, to the places of out_indptr."""
     for b in prange(users.size):
         start, length = indptr[users[b]], out_indptr[b + 1] - out_indptr[b]
         for k in range(length):
@@ -132,7 +132,7 @@ def gather_rows(
 def group_by_item(
     indptr: Ints, items: Numbers, item_indptr: Ints, rows: Numbers, places: Numbers
 ) -> None:
-    """Lay a batch's ratings out by item, in the order of the batch within an item.
+    """Order a batch's ratings by item, and within an item in the order of the batch.
 
     item_indptr  (n_items + 1,)       out: item i is item_indptr[i] : item_indptr[i + 1]
     rows         (n_batch_ratings,)   out: place of the user in the batch

@@ -1,6 +1,6 @@
-"""Kernels of the softmax over (item, level) pairs: one pass over a chunk's fields each way.
+"""Kernels of the softmax over (item, level) pairs: one pass over a chunk's fields each.
 
-They run in threads of their caller, a chunk of pairs a thread.
+The caller runs them in threads, with one chunk of pairs per thread.
 """
 
 import numpy as np
@@ -9,12 +9,12 @@ from recsvc.rbm.arrays import Floats
 from recsvc.rbm.kernels.compilation import REORDERED, kernel
 from recsvc.rbm.kernels.scalars import exponential
 
-LANES = 16  # float32 numbers side by side, of which a compiler makes vectors
+LANES = 16  # float32 numbers in a row, which the compiler turns into vectors
 
 
 @kernel(fastmath=REORDERED, error_model="numpy")
 def exponentials(fields: Floats, bias: Floats, most: Floats, sums: Floats) -> None:
-    """Turn products into e^(field − most), in place, where field = product + bias.
+    """Replace products by e^(field − most), where field = product + bias.
 
     fields  (n_batch, n_pairs) h · W
     bias    (n_pairs,)
@@ -46,7 +46,7 @@ def exponentials(fields: Floats, bias: Floats, most: Floats, sums: Floats) -> No
 
 @kernel(fastmath=REORDERED, error_model="numpy")
 def scale_rows(masses: Floats, scales: Floats, columns: Floats) -> None:
-    """masses[u] *= scales[u], and add the columns up.
+    """Multiply masses[u] by scales[u], and sum the columns.
 
     masses   (n_batch, n_pairs)
     columns  (n_pairs,) out

@@ -1,1 +1,1 @@
-"""Kinds of machine: what each predicts, and the models fitted beside it."""
+"""Kinds of machine: their functions, couplings and baselines."""

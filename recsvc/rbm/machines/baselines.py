@@ -1,4 +1,4 @@
-"""What needs no machine: the figures that every training job has to beat."""
+"""Baselines without a machine: means, biases and EASE."""
 
 from dataclasses import dataclass
 
@@ -31,28 +31,28 @@ class Biases:
 
     @classmethod
     def fit(cls, ratings: RatingMatrix, values: Doubles) -> "Biases":
-        """Fit by turns: each bias is the mean of what the other leaves over, shrunk towards 0.
+        """Fit in turns: each bias is the mean of the other's residuals, shrunk towards 0.
 
         values  (n_levels,) the rating that each level stands for
         """
-        users, items, given = ratings.users(), ratings.items, values[ratings.levels]
-        mean = float(given.mean())
+        users, items, rated = ratings.users(), ratings.items, values[ratings.levels]
+        mean = float(rated.mean())
         user_bias, item_bias = np.zeros(ratings.n_users), np.zeros(ratings.n_items)
         for _ in range(BIAS_ROUNDS):
-            left = given - mean - user_bias[users]
-            item_bias = _shrunk_means(items, left, ratings.n_items, ITEM_DAMPING)
-            left = given - mean - item_bias[items]
-            user_bias = _shrunk_means(users, left, ratings.n_users, USER_DAMPING)
-        item_means = mean + _shrunk_means(items, given - mean, ratings.n_items, 1e-9)
+            residuals = rated - mean - user_bias[users]
+            item_bias = _shrunk_means(items, residuals, ratings.n_items, ITEM_DAMPING)
+            residuals = rated - mean - item_bias[items]
+            user_bias = _shrunk_means(users, residuals, ratings.n_users, USER_DAMPING)
+        item_means = mean + _shrunk_means(items, rated - mean, ratings.n_items, 1e-9)
         return cls(mean, user_bias, item_bias, item_means)
 
     def predict(self, users: np.ndarray, items: np.ndarray) -> Doubles:
-        """Give the expected rating of each (user, item)."""
+        """Return the expected rating of each (user, item)."""
         expected: Doubles = self.mean + self.user_bias[users] + self.item_bias[items]
         return expected
 
     def predictions(self, users: np.ndarray, items: np.ndarray) -> dict[str, Doubles]:
-        """Give the ratings that each way expects of each (user, item): from none to both biases."""
+        """Return the expected ratings by baseline, from the global mean to both biases."""
         return {
             "global_mean": np.full(users.size, self.mean),
             "item_mean": self.item_means[items],
@@ -60,29 +60,29 @@ class Biases:
         }
 
     def rmse(self, test: RatingMatrix, values: Doubles) -> dict[str, float]:
-        """Give the RMSE of the global mean, the item means and the biases on test ratings."""
-        given = values[test.levels]
+        """Return the RMSE of the global mean, the item means and the biases on test ratings."""
+        rated = values[test.levels]
         return {
-            name: float(np.sqrt(np.mean(np.square(predicted - given))))
+            name: float(np.sqrt(np.mean(np.square(predicted - rated))))
             for name, predicted in self.predictions(test.users(), test.items).items()
         }
 
 
 def _shrunk_means(groups: np.ndarray, values: Doubles, n_groups: int, damping: float) -> Doubles:
-    """Mean of each group as if `damping` zeros had been among its values."""
+    """Return the mean of each group with `damping` zeros added to its values."""
     sums = np.bincount(groups, weights=values, minlength=n_groups)
     means: Doubles = sums / (np.bincount(groups, minlength=n_groups) + damping)
     return means
 
 
 def ease_weights(ratings: RatingMatrix, *, regularisation: float = EASE_REGULARISATION) -> Floats:
-    """Item–item weights B of EASE: scores of a user are Σ B[i, ·] over the items i they rated.
+    """Return the item–item weights B of EASE; a user's scores are Σ B[i, ·] over their items i.
 
     B = −P / diag(P) with P = (XᵀX + λI)⁻¹ and a zero diagonal, X binary [Steck, WWW 2019, eq. 8].
-    XᵀX is counted pair by pair and everything else happens in its place, so that the n_items²
-    float32 numbers of the answer are all the memory that is taken.
+    XᵀX is counted pair by pair and transformed in place, so that the n_items² float32 numbers of
+    the result are the only memory used.
 
-    returns  (n_items, n_items); time grows with its cube
+    returns  (n_items, n_items); the time grows with the cube of n_items
     """
     matrix = np.zeros((ratings.n_items, ratings.n_items), dtype=np.float32)
     kernels.count_pairs(ratings.indptr, ratings.items, matrix)
@@ -94,11 +94,12 @@ def ease_weights(ratings: RatingMatrix, *, regularisation: float = EASE_REGULARI
 
 
 def _invert_in_place(matrix: Floats) -> bool:
-    """Put the inverse of a positive definite matrix in its place; only upper triangles count.
+    """Invert a positive definite matrix in place; return False if it has no inverse.
 
-    LAPACK reads columns where numpy has rows: its lower triangle is our upper one.
+    Only upper triangles are read and written. LAPACK stores by column and numpy by row, so
+    LAPACK's lower triangle is numpy's upper one.
     """
-    # here, for it takes long to load, and scipy has no types
+    # imported here because it takes long to load
     from scipy.linalg.lapack import spotrf, spotri  # type: ignore[import-untyped] # see above
 
     _, failed = spotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
@@ -109,7 +110,7 @@ def _invert_in_place(matrix: Floats) -> bool:
 
 @dataclass(frozen=True)
 class Ease:
-    """EASE, the linear model that is hard to beat by lists [Steck, WWW 2019].
+    """EASE, a linear item–item model and a strong baseline for lists [Steck, WWW 2019].
 
     weights  (n_items, n_items) see `ease_weights`
     """
@@ -119,11 +120,11 @@ class Ease:
 
     @classmethod
     def fit(cls, ratings: RatingMatrix, *, regularisation: float = EASE_REGULARISATION) -> "Ease":
-        """Learn from who rated what; how, does not matter."""
+        """Fit to the rated (user, item) pairs; the levels have no effect."""
         return cls(ease_weights(ratings, regularisation=regularisation), ratings)
 
     def scores(self, user: int) -> Doubles:
-        """Scores of all items for one user, for ranking alone, (n_items,)."""
+        """Return the scores of all items for one user, (n_items,)."""
         scores = np.zeros(self.ratings.n_items)
         kernels.add_rows(self.weights, self.ratings.row(user)[0], scores)
         return scores

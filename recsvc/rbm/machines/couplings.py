@@ -1,4 +1,4 @@
-"""Sparse item–item couplings of the visible field, learned ahead of the hidden units."""
+"""Sparse item–item couplings of the visible field, fitted separately from the hidden units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from recsvc.rbm.arrays import Floats, Ints, Numbers
 from recsvc.rbm.machines.baselines import ease_weights
 from recsvc.rbm.rating_matrix import RatingMatrix
 
-GRADIENT_ROUNDS = 5  # of conjugate gradients; more change no list
-MAX_ITEMS = 20_000  # the closed form is square in items and cubic in time
+GRADIENT_ROUNDS = 5  # of conjugate gradients; more rounds change no list
+MAX_ITEMS = 20_000  # the closed form needs memory of n_items² and time of n_items³
 
 
 @dataclass(frozen=True)
 class Couplings:
-    """What having rated item l adds to the field of item i, whatever the rating.
+    """Weights J[l, i]: a rating of item l adds J[l, i] to the field of item i, at any level.
 
-    indptr      (n_items + 1,) item l is coupled to
-    neighbours  (n_couplings,) these items i, with
-    strengths   (n_couplings,) these weights J[l, i]
-    regularisation  λ, what they were pulled towards zero with
+    indptr      (n_items + 1,) item l has the entries indptr[l] : indptr[l + 1] of
+    neighbours  (n_couplings,) the items i, and of
+    strengths   (n_couplings,) the weights J[l, i]
+    regularisation  λ of the ridge regression that found them
     """
 
     indptr: Ints
@@ -30,8 +30,8 @@ class Couplings:
     regularisation: float = 0.0
 
     @classmethod
-    def none(cls, n_items: int) -> "Couplings":
-        """Give no couplings at all."""
+    def empty(cls, n_items: int) -> "Couplings":
+        """Return couplings without an entry."""
         return cls(
             np.zeros(n_items + 1, dtype=np.int64),
             np.empty(0, dtype=np.int32),
@@ -39,13 +39,13 @@ class Couplings:
         )
 
     def field(self, items: Numbers) -> Floats:
-        """Σ_l J[l, i] over the items l that a user rated, for every item i, (n_items,)."""
+        """Return Σ_l J[l, i] over the items l that a user rated, for every item i, (n_items,)."""
         field = np.zeros(self.indptr.size - 1, dtype=np.float32)
         kernels.add_couplings(self.indptr, self.neighbours, self.strengths, items, field)
         return field
 
     def between(self, items: Numbers, others: Ints) -> Floats:
-        """J[l, i] of every item l and each of the others i, none of which comes twice.
+        """Return J[l, i] of every item l and every other item i; `others` has no duplicates.
 
         returns  (n_items, n_others)
         """
@@ -58,24 +58,24 @@ class Couplings:
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """Which items tell most of each item, and how often any two were rated together.
+    """The strongest neighbours of each item, and how often any two items were rated together.
 
     A semi-restricted machine [OH08] whose couplings come from its conditional, regression form
-    [St19]: EASE's closed form names each item's strongest neighbours, then ridge regression on
-    those alone finds their strengths, which makes up for the ones left out.
+    [St19]. EASE's closed form selects each item's strongest neighbours. Ridge regression on those
+    alone then finds their strengths, which compensates for the items left out.
 
     chosen  (n_items, n_neighbours) rising in each row
-    gram    (n_items, n_items) how many users rated both
+    gram    (n_items, n_items) number of users who rated both
     """
 
     chosen: Numbers
     gram: Floats
 
     @classmethod
-    def of(cls, ratings: RatingMatrix, n_neighbours: int) -> "Neighbourhoods":
-        """Find the neighbours; at most all other items.
+    def fit(cls, ratings: RatingMatrix, n_neighbours: int) -> "Neighbourhoods":
+        """Find the neighbours of each item, at most all other items.
 
-        Finds none for more than 20,000 items, for which the closed form is too dear.
+        Finds none for more than 20,000 items, where the closed form is too expensive.
         """
         n_items = ratings.n_items
         n_neighbours = min(n_neighbours, n_items - 1)
@@ -84,21 +84,21 @@ class Neighbourhoods:
         sizes = np.abs(ease_weights(ratings))
         np.fill_diagonal(sizes, -1.0)
         chosen = np.argpartition(sizes, -n_neighbours, axis=0)[-n_neighbours:]
-        del sizes  # as large as what comes next
+        del sizes  # as large as the gram matrix
         gram = np.zeros((n_items, n_items), dtype=np.float32)
         kernels.count_pairs(ratings.indptr, ratings.items, gram)
         gram += np.triu(gram, 1).T
         return cls(np.sort(chosen.T, axis=1).astype(np.int32), gram)
 
     def couplings(self, regularisation: float) -> Couplings:
-        """Regress every item on its neighbours, the weights pulled towards zero by λ."""
+        """Fit every item to its neighbours by ridge regression with this λ."""
         return self.path([regularisation])[0]
 
     def path(self, regularisations: Sequence[float]) -> list[Couplings]:
-        """Give the couplings for each λ, in little more time than for one."""
+        """Return the couplings for each λ, in little more time than for one λ."""
         n_items, n_neighbours = self.chosen.shape
         if n_neighbours == 0:
-            return [Couplings.none(n_items) for _ in regularisations]
+            return [Couplings.empty(n_items) for _ in regularisations]
         ridges = np.array(regularisations, dtype=np.float32)
         strengths = np.empty((ridges.size, *self.chosen.shape), dtype=np.float32)
         kernels.solve_rows(self.gram, self.chosen, ridges, GRADIENT_ROUNDS, strengths)

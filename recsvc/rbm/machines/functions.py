@@ -23,10 +23,10 @@ class MachineFunctions:
 
     The hidden inputs determine the hidden probabilities in the same way for every kind.
 
-    predictor      of parameters and the number of levels that are ratings
-    fold_in        P(h = 1 | V) of one user, (width,) as the predictor needs it
-    leave_one_out  p(level | V without that rating) of the ratings at some places of a matrix, by a
-                   predictor and the hidden probabilities of the matrix' cases
+    predictor      builds a predictor from parameters and the number of rating levels
+    fold_in        computes P(h = 1 | V) of one user, (width,) as the predictor needs it
+    leave_one_out  computes p(level | V without that rating) of the ratings at some places of a
+                   matrix, from a predictor and the hidden probabilities of the cases
     """
 
     initial_params: Callable[..., Params]
@@ -36,12 +36,12 @@ class MachineFunctions:
     leave_one_out: Callable[..., Doubles]
 
     def hidden_probabilities(self, params: Params, ratings: RatingMatrix) -> Floats:
-        """P(h = 1 | V) of every user, (n_users, n_hidden)."""
+        """Return P(h = 1 | V) of every user, (n_users, n_hidden)."""
         return masked.sigmoid(self.hidden_inputs(params, ratings))
 
 
 def _build_masked_predictor(params: Params, _: int) -> Predictor:
-    return Predictor.of(params)
+    return Predictor.from_params(params)
 
 
 def _fold_in_masked(

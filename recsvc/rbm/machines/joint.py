@@ -1,17 +1,18 @@
-"""The joint machine: one softmax over (item, level) pairs says what is chosen and how it is rated.
+"""The joint machine: one softmax over (item, level) pairs predicts choices and their ratings.
 
 A replicated softmax [SH09] whose categories a = (i, r) are pairs of item and level, with the
-weights of the masked machine [S07]. Given hidden units, a user's next rating is
+weights of the masked machine [S07]. Given the hidden units, the probability of a user's next rating
+is
 
     p(i, r | h) = softmax over all pairs of  visible_bias[i, r] + Σ_j h_j · weights[i, r, j]
 
-and the hidden units answer the user's N ratings, tempered so that a hundred ratings speak as
-loudly as ten, only more surely:
+The hidden units depend on the user's N ratings, tempered so that a hundred ratings have the same
+total weight as ten:
 
     p(h_j = 1 | V) = σ(hidden_bias[j] + evidence(N) · Σ_n weights[i_n, r_n, j])
 
-The distribution over levels p(r | i, V) is the masked machine's, the item's share of the softmax
-is its place in the list.
+The distribution over levels p(r | i, V) is that of the masked machine. The item's share of the
+softmax ranks it in the list.
 """
 
 from dataclasses import dataclass
@@ -37,9 +38,9 @@ BOUND_SLACK = 1.0 + 1e-5  # a bound holds for sums of float32, too
 def initial_params(
     ratings: RatingMatrix, n_levels: int, hyper: Hyperparameters, *, rng: np.random.Generator
 ) -> Params:
-    """Begin at what the shares of items and of their levels predict, with small weights.
+    """Return small random weights, and biases from the shares of items and of their levels.
 
-    An item without ratings counts as if it had half a one, so that no bias is log 0.
+    Every item counts half a rating more than it has, so that no bias is log 0.
     """
     shares = (ratings.item_counts() + 0.5) / (ratings.n_ratings + 0.5 * ratings.n_items)
     bias = np.log(shares)[:, np.newaxis] + np.log(base_rates(ratings, n_levels))
@@ -51,25 +52,28 @@ def initial_params(
 
 
 def evidence(n_ratings: Ints) -> Floats:
-    """How much each of a user's N ratings counts: 100 / (N + 5)."""
+    """Return the weight of each of a user's N ratings: 100 / (N + 5)."""
     factor: Floats = (EVIDENCE_RATINGS / (n_ratings + EVIDENCE_DAMPING)).astype(np.float32)
     return factor
 
 
 def hidden_inputs(params: Params, ratings: RatingMatrix) -> Floats:
-    """x[u, j] = hidden_bias[j] + evidence(N_u) · Σ_ir weights[i, r, j], (n_users, n_hidden)."""
+    """Return x, (n_users, n_hidden), with one row per user u.
+
+    x[u, j] = hidden_bias[j] + evidence(N_u) · Σ_ir weights[i, r, j]
+    """
     sums = masked.hidden_inputs(params, ratings) - params.hidden_bias
     sums *= evidence(np.diff(ratings.indptr))[:, np.newaxis]
     return sums + params.hidden_bias
 
 
 def hidden_probabilities(params: Params, ratings: RatingMatrix) -> Floats:
-    """P(h = 1 | V) of every user, (n_users, n_hidden)."""
+    """Return P(h = 1 | V) of every user, (n_users, n_hidden)."""
     return masked.sigmoid(hidden_inputs(params, ratings))
 
 
 def pair_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
-    """Log p(i, r | h) of all pairs with r from `first_level` on, but for the same constant.
+    """Return log p(i, r | h) of all pairs with r ≥ `first_level`, up to one constant.
 
     hidden   (n_hidden,)
     returns  (n_items, n_levels - first_level)
@@ -81,7 +85,7 @@ def pair_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
 
 
 def level_fields(params: Params, hidden: Floats, items: Ints) -> Doubles:
-    """Log p(i, r | h) of some items, but for the same constant, (n, n_levels)."""
+    """Return log p(i, r | h) of some items, up to one constant, (n, n_levels)."""
     fields = np.empty((items.size, params.visible_bias.shape[1]))
     cases = np.zeros_like(items)
     kernels.level_fields(
@@ -91,11 +95,11 @@ def level_fields(params: Params, hidden: Floats, items: Ints) -> Doubles:
 
 
 def field_bounds(params: Params, first_level: int) -> tuple[Doubles, Doubles]:
-    """What an item's field over the levels from `first_level` on cannot pass.
+    """Return upper bounds of `item_fields` for any hidden units h.
 
-    Cauchy and Schwarz: log Σ_r e^{b_r + h·w_r} ≤ log Σ_r e^{b_r} + ‖h‖ max_r ‖w_r‖.
+    By Cauchy and Schwarz, log Σ_r e^{b_r + h·w_r} ≤ log Σ_r e^{b_r} + ‖h‖ max_r ‖w_r‖.
 
-    returns  (n_items,) the first term, and (n_items,) what ‖h‖ is multiplied by
+    returns  (n_items,) the first term, and (n_items,) the factor of ‖h‖
     """
     bias = np.logaddexp.reduce(params.visible_bias[:, first_level:].astype(np.float64), axis=1)
     some = params.weights[:, first_level:]
@@ -104,7 +108,7 @@ def field_bounds(params: Params, first_level: int) -> tuple[Doubles, Doubles]:
 
 
 def item_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
-    """Log Σ over the levels from `first_level` on of p(i, r | h), but for the same constant.
+    """Return log Σ p(i, r | h) over the levels r ≥ `first_level`, up to one constant.
 
     returns  (n_items,)
     """
@@ -115,7 +119,7 @@ def item_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
 
 
 def list_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
-    """`item_fields` of many users at once, by matrix products, (n_users, n_items).
+    """Return `item_fields` of many users, by matrix products, (n_users, n_items).
 
     hidden  (n_users, n_hidden)
     """
@@ -132,9 +136,9 @@ def list_fields(params: Params, hidden: Floats, first_level: int) -> Floats:
 
 @dataclass(frozen=True)
 class JointPredictor:
-    """Distributions over levels, the hidden units at their means, as they are while learning.
+    """Distributions over levels with the hidden units at their means, as in training.
 
-    n_levels  how many of the levels are ratings; those of interactions come after them
+    n_levels  number of rating levels; those of interactions come after them
     """
 
     params: Params
@@ -143,7 +147,7 @@ class JointPredictor:
     def level_probabilities(
         self, hidden: Floats, cases: Ints, units: Ints, *, in_parallel: bool = False
     ) -> Doubles:
-        """p(level | item, rated, V) of item units[n] for case cases[n], (n, n_levels).
+        """Return p(level | item, rated, V) of item units[n] for case cases[n], (n, n_levels).
 
         hidden  (n_cases, n_hidden)  P(h = 1 | V)
         """
@@ -155,19 +159,19 @@ class JointPredictor:
     def leave_one_out_probabilities(
         self, ratings: RatingMatrix, cases: Ints, places: Ints
     ) -> Doubles:
-        """p(level | item, V without that rating) of ratings that are part of V, (n, n_levels).
+        """Return p(level | item, V without that rating) of ratings in V, (n, n_levels).
 
-        cases, places  (n,) the user and the place in `ratings` of each
+        cases, places  (n,) the user and the place in `ratings` of each rating
         """
         params = self.params
         sums = masked.hidden_inputs(params, ratings) - params.hidden_bias
-        left = evidence(np.diff(ratings.indptr) - 1)
+        evidence_without = evidence(np.diff(ratings.indptr) - 1)
         shares = np.empty((cases.size, self.n_levels))
         for start in range(0, cases.size, RATINGS_PER_BLOCK):
             some = slice(start, start + RATINGS_PER_BLOCK)
             case, items, levels = _rating_entries(ratings, cases[some], places[some])
             without = sums[case] - params.weights[items, levels]
-            without *= left[case][:, np.newaxis]
+            without *= evidence_without[case][:, np.newaxis]
             hidden = masked.sigmoid(without + params.hidden_bias)
             own = np.arange(case.size)
             shares[some] = self.level_probabilities(hidden, own, items, in_parallel=True)

@@ -1,4 +1,4 @@
-"""What the units believe: hidden probabilities, free energy, conditional likelihood."""
+"""The masked machine: hidden probabilities, free energy and predictions."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -18,9 +18,9 @@ Shares = TypeVar("Shares", Floats, Doubles)
 
 
 def hidden_inputs(params: Params, ratings: RatingMatrix) -> Floats:
-    """x[u, j] = hidden_bias[j] + Σ_ir weights[i, r, j] over the ratings (i, r) of user u.
+    """Return x[u, j] = hidden_bias[j] + Σ_ir weights[i, r, j] over the ratings (i, r) of user u.
 
-    Only rated items vote [S07 eq. 2]. Returns (n_users, n_hidden).
+    Only rated items contribute [S07 eq. 2]. Returns (n_users, n_hidden).
     """
     inputs = np.empty((ratings.n_users, params.hidden_bias.size), dtype=np.float32)
     kernels.hidden_inputs(
@@ -35,7 +35,7 @@ def hidden_inputs(params: Params, ratings: RatingMatrix) -> Floats:
 
 
 def sigmoid(x: Floats) -> Floats:
-    """1 / (1 + e^−x), written so that it cannot overflow and small results keep their digits."""
+    """Return 1 / (1 + e^−x); it cannot overflow, and small results keep their digits."""
     shares: Floats = np.exp(np.minimum(x, np.float32(0.0)))
     shares /= np.float32(1.0) + np.exp(-np.abs(x))
     return shares
@@ -49,22 +49,22 @@ def softmax(inputs: Shares) -> Shares:
 
 
 def softplus(x: Floats) -> Floats:
-    """log(1 + e^x), written so that it cannot overflow: eight times as fast as `logaddexp`."""
+    """Return log(1 + e^x) without overflow, eight times as fast as `logaddexp`."""
     folded: Floats = np.log1p(np.exp(-np.abs(x)))
     folded += np.maximum(x, np.float32(0.0))
     return folded
 
 
 def hidden_probabilities(params: Params, ratings: RatingMatrix) -> Floats:
-    """P(h = 1 | v): how strongly each hidden unit answers each user, (n_users, n_hidden)."""
+    """Return P(h = 1 | v) of each user and hidden unit, (n_users, n_hidden)."""
     return sigmoid(hidden_inputs(params, ratings))
 
 
 def free_energy(params: Params, ratings: RatingMatrix, inputs: Floats) -> Doubles:
-    """F(v) = −Σ_ir visible_bias[i, r] − Σ_j softplus(x_j), one number a user, (n_users,).
+    """Return F(v) = −Σ_ir visible_bias[i, r] − Σ_j softplus(x_j) of each user, (n_users,).
 
-    Its normaliser depends on which items a user rated and on the parameters: compare only users
-    of like masks under the same parameters (RBM for collaborative filtering, [S07] section 2).
+    The normaliser depends on the rated items and on the parameters. Compare only users with the
+    same rated items under the same parameters (RBM for collaborative filtering, [S07] section 2).
 
     inputs  (n_users, n_hidden) x, the hidden inputs of the machine's kind
     """
@@ -79,10 +79,10 @@ def free_energy(params: Params, ratings: RatingMatrix, inputs: Floats) -> Double
 class Predictor:
     """Parameters in the form that predicts without exp or log: see `kernels.level_probabilities`.
 
-    expm1_weights  (n_items, n_levels, width)  e^weights − 1, filled up with zeros, that is
-                   with units that change nothing, until vector registers are full
-    visible_odds   (n_items, n_levels)         e^visible_bias, the largest of an item 1
-    block          hidden units whose product of factors surely is a float32
+    expm1_weights  (n_items, n_levels, width)  e^weights − 1, padded with zeros, that is with
+                   units without effect, to whole vector registers
+    visible_odds   (n_items, n_levels)         e^visible_bias, scaled to a maximum of 1 per item
+    block          number of hidden units whose product of factors fits into a float32
     """
 
     expm1_weights: Floats
@@ -90,8 +90,8 @@ class Predictor:
     block: int
 
     @classmethod
-    def of(cls, params: Params) -> "Predictor":
-        """Prepare; weights beyond ±80 count as ±80, where a unit is certain anyway."""
+    def from_params(cls, params: Params) -> "Predictor":
+        """Build a predictor; weights beyond ±80, where a unit is certain, are clipped to ±80."""
         weights = np.clip(params.weights, -MAX_WEIGHT, MAX_WEIGHT)
         bias = params.visible_bias.astype(np.float64)
         n_items, n_levels, n_hidden = weights.shape
@@ -103,32 +103,32 @@ class Predictor:
             block=_choose_block(expm1_weights.shape[2], weights),
         )
 
-    def fitted(self, hidden: Floats) -> Floats:
-        """Fill hidden probabilities, (n_cases, n_hidden), up to the width, if they are not."""
+    def pad_hidden(self, hidden: Floats) -> Floats:
+        """Pad hidden probabilities, (n_cases, n_hidden), with zeros to the width if necessary."""
         missing = self.expm1_weights.shape[2] - hidden.shape[1]
         return np.pad(hidden, ((0, 0), (0, missing))) if missing else hidden
 
     def level_probabilities(
         self, hidden: Floats, cases: Ints, units: Ints, *, in_parallel: bool = False
     ) -> Doubles:
-        """p(level | V) of visible unit units[n] for case cases[n], (n, n_levels).
+        """Return p(level | V) of visible unit units[n] for case cases[n], (n, n_levels).
 
         The exact predictive, p ∝ e^b_r Π_j (1 + e^{x_j + w_jr}) [S07 section 3].
 
-        hidden  (n_cases, n_hidden)  P(h = 1 | V), V without the unit asked about
+        hidden  (n_cases, n_hidden)  P(h = 1 | V), V without the predicted unit
         """
         out = np.empty((units.size, self.visible_odds.shape[1]))
         kernel = (
             kernels.level_probabilities_in_parallel if in_parallel else kernels.level_probabilities
         )
-        activations = self.fitted(hidden)
+        activations = self.pad_hidden(hidden)
         kernel(self.expm1_weights, self.visible_odds, activations, self.block, cases, units, out)
         return out
 
     def leave_one_out_probabilities(
         self, hidden: Floats, cases: Ints, units: Ints, levels: Levels
     ) -> Doubles:
-        """p(level | V without that rating) of ratings that are part of V, (n, n_levels).
+        """Return p(level | V without that rating) of ratings in V, (n, n_levels).
 
         levels  (n,)  the level that case cases[n] gave unit units[n]
         """
@@ -136,7 +136,7 @@ class Predictor:
         kernels.leave_one_out_probabilities(
             self.expm1_weights,
             self.visible_odds,
-            self.fitted(hidden),
+            self.pad_hidden(hidden),
             self.block,
             cases,
             units,
@@ -147,7 +147,7 @@ class Predictor:
 
 
 def _choose_block(width: int, weights: Floats) -> int:
-    """Choose the longest block whose Σ|w| stays below 80 for every item and level.
+    """Return the longest block whose Σ|w| stays below 80 for every item and level.
 
     Each factor 1 + p(e^w − 1) lies between 1 and e^w, so |log product| ≤ Σ|w| for any subset.
     """

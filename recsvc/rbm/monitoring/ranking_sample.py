@@ -1,4 +1,4 @@
-"""nDCG@10 while a machine learns: the lists of some users, measured after every epoch."""
+"""nDCG@10 in training: the lists of some users, measured after every epoch."""
 
 from dataclasses import dataclass
 
@@ -12,63 +12,63 @@ from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 
 MAX_USERS = 1024
-MAX_SCORES = 2**26  # users times items: 67 users where there are a million items
+MAX_SCORES = 2**26  # users times items: 67 users for a million items
 SCORES_PER_BLOCK = 2**21  # 8 MB a thread
-MIN_USERS_PER_BLOCK = 8  # users: fewer would make poor matrix products of a large catalogue
+MIN_USERS_PER_BLOCK = 8  # fewer make matrix products of a large catalogue slow
 
 
 @dataclass(frozen=True)
 class RankingSample:
-    """Whose lists are measured; the same in every epoch. No couplings: hidden units alone.
+    """The users whose lists are measured in every epoch, by hidden units without couplings.
 
-    given        (n_lists rows) train ratings: what lists are made from and leave out
-    wanted       (n_lists rows) validation ratings: what is looked for, at least one each
-    first_liked  the lowest liked level, those of interactions come after it
+    inputs       (n_lists rows) train ratings: lists are computed from them and leave them out
+    targets      (n_lists rows) validation ratings, at least one in each row
+    first_liked  the lowest liked level; those of interactions come after it
     """
 
-    given: RatingMatrix
-    wanted: RatingMatrix
+    inputs: RatingMatrix
+    targets: RatingMatrix
     first_liked: int
 
     @classmethod
-    def of(
+    def build(
         cls, train: RatingMatrix, validation: RatingMatrix, first_liked: int, *, seed: int
     ) -> "RankingSample":
-        """Choose among the users with a validation rating, fewer where the catalogue is large."""
+        """Choose random users with a validation rating; fewer for a large catalogue."""
         users = np.flatnonzero(np.diff(validation.indptr))
         most = max(1, min(MAX_USERS, MAX_SCORES // max(1, validation.n_items)))
         chosen = np.random.default_rng([seed, 0, 3]).permutation(users)[:most]
         return cls(train.rows(chosen), validation.rows(chosen), first_liked)
 
     def ndcg(self, params: Params) -> float | None:
-        """nDCG@10 of a joint machine as `evaluation.lists` defines it; None for nobody.
+        """Return nDCG@10 of a joint machine as in `evaluation.ranking`; None without users.
 
-        Each block of users is worked on by one thread, so the bits do not depend on their number.
+        One thread computes each block of users, so the bits do not depend on the number of threads.
         """
-        if self.wanted.n_users == 0:
+        if self.targets.n_users == 0:
             return None
-        hidden = joint.hidden_probabilities(params, self.given)
-        at_once = max(MIN_USERS_PER_BLOCK, SCORES_PER_BLOCK // self.given.n_items)
-        blocks = range(0, self.given.n_users, at_once)
+        hidden = joint.hidden_probabilities(params, self.inputs)
+        block_size = max(MIN_USERS_PER_BLOCK, SCORES_PER_BLOCK // self.inputs.n_items)
+        blocks = range(0, self.inputs.n_users, block_size)
         with thread_pool.open_pool() as pool:
             lists = pool.map(
-                lambda start: self._lists(params, hidden[start : start + at_once], start), blocks
+                lambda start: self._lists(params, hidden[start : start + block_size], start), blocks
             )
             return self._mean_ndcg(np.concatenate(list(lists)))
 
     def _lists(self, params: Params, hidden: Floats, start: int) -> Ints:
-        """List the best items of some users in a row, −1 where there are no more, (n, 10)."""
+        """Return the best items of some consecutive users, padded with −1, (n, 10)."""
         scores = joint.list_fields(params, hidden, self.first_liked)
         lists = np.full((hidden.shape[0], LIST_LENGTH), NO_ITEM)
         for row, best in enumerate(lists):
-            kernels.top_n_without(scores[row], self.given.row(start + row)[0], best)
+            kernels.top_n_without(scores[row], self.inputs.row(start + row)[0], best)
         return lists
 
     def _mean_ndcg(self, lists: Ints) -> float:
-        n_items, rows = self.wanted.n_items, np.arange(self.wanted.n_users)[:, np.newaxis]
-        sought = self.wanted.users().astype(np.int64) * n_items + self.wanted.items
-        hits = np.isin(np.where(lists == NO_ITEM, NO_ITEM, rows * n_items + lists), sought)
+        n_items, rows = self.targets.n_items, np.arange(self.targets.n_users)[:, np.newaxis]
+        targets = self.targets.users().astype(np.int64) * n_items + self.targets.items
+        hits = np.isin(np.where(lists == NO_ITEM, NO_ITEM, rows * n_items + lists), targets)
         shares = discounts(LIST_LENGTH)
-        n_wanted = np.minimum(LIST_LENGTH, np.diff(self.wanted.indptr))
+        n_targets = np.minimum(LIST_LENGTH, np.diff(self.targets.indptr))
         gains = np.where(hits, shares, 0.0).sum(axis=1)
-        return float(np.mean(gains / np.cumsum(shares)[n_wanted - 1]))
+        return float(np.mean(gains / np.cumsum(shares)[n_targets - 1]))

@@ -1,12 +1,12 @@
-"""Fine-tuning: a machine learns to predict a random half of a case's ratings from the other half.
+"""Fine-tuning: a machine learns to predict a random part of a case's ratings from the others.
 
-Contrastive divergence learns how ratings go together; this learns to predict them, which is what
-the expected rating is asked for. The loss of a rating is a mixture of −log p(level | the shown
-half) and the squared error of the expected rating. Parameters stay those of the masked machine,
-and `units.Predictor` answers from them, exactly.
+Contrastive divergence learns a joint distribution of ratings; fine-tuning learns to predict them.
+The loss of a rating is a mixture of −log p(level | input ratings) and the squared error of the
+expected rating. The parameters are those of the masked machine, so `masked.Predictor` predicts from
+them exactly.
 
-The cases are users, or items where the matrix is transposed: the item-oriented machine rates
-better, a blend of both better still (`blending`).
+The cases are users, or items for a transposed matrix. The item-oriented machine predicts ratings
+better, and a blend of both is best: see `blend`.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from recsvc.rbm.training.trainer import TrainingData
 ADAM_BETA1 = 0.9
 ADAM_BETA2 = 0.999
 
-MAX_WEIGHTS = 12_000_000  # each is held five times: 240 MB at most
+MAX_WEIGHTS = 12_000_000  # each has five copies, 240 MB at most
 MIN_HIDDEN, MAX_HIDDEN = 16, 320
 MAX_BATCHES = 200
 SMALL_DATA_RATINGS = 300_000
@@ -38,18 +38,18 @@ REFERENCE_SPAN = 4.0
 
 @dataclass(frozen=True)
 class FinetuningConfig:
-    """How to fine-tune. `suited` gives what was found best for a matrix's shape.
+    """The settings of fine-tuning; `from_data` returns the best ones known for a matrix.
 
-    n_hidden        hidden units of a machine that starts here
-    initial_weight  standard deviation of its weights' first increments between levels
-    epochs          passes over the cases, at most
+    n_hidden        hidden units
+    initial_weight  standard deviation of the initial increments of weights between levels
+    epochs          most passes over the cases
     batch_size      cases in a minibatch
-    learning_rate   Adam's
-    weight_decay    pull of the increments towards zero, a unit in a batch
-    shown_share     share of a case's ratings that the others are predicted from
+    learning_rate   of Adam
+    weight_decay    of the increments, for each unit in a batch
+    input_share     share of a case's ratings that the others are predicted from
     error_share     share of the squared error in the loss; the rest is −log p
-    averaging       share of the average of past epochs' parameters that the next epoch keeps
-    patience        epochs without a better validation RMSE before the end
+    averaging       weight of past epochs in the running average of the parameters
+    patience        epochs without a better validation RMSE before training stops
     """
 
     n_hidden: int = 96
@@ -58,19 +58,19 @@ class FinetuningConfig:
     batch_size: int = 64
     learning_rate: float = 0.002
     weight_decay: float = 0.2
-    shown_share: float = 0.3
+    input_share: float = 0.3
     error_share: float = 0.3
     averaging: float = 0.75
     patience: int = 2
 
     @classmethod
-    def suited(cls, cases: RatingMatrix, n_levels: int) -> "FinetuningConfig":
-        """Choose for a matrix whose rows are the cases: users, or items if transposed.
+    def from_data(cls, cases: RatingMatrix, n_levels: int) -> "FinetuningConfig":
+        """Choose the settings for a matrix whose rows are the cases: users, or items.
 
-        80 hidden units for 80,000 ratings, 160 for 900,000, fewer where units × levels are many:
+        80 hidden units for 80,000 ratings, 160 for 900,000, fewer for many visible units × levels:
         32 for the 53,000 users of goodbooks, 64 for the 16,500 users × 11 levels of
-        movietweetings. Batches of 64 or 128 cases, larger where they would be more than 200. The
-        rest was found on MovieLens (decision 51) and trains without diverging on all of these.
+        movietweetings. Batches have 64 or 128 cases, or more to keep their number at 200. The
+        other settings were found on MovieLens (decision 51) and do not diverge on these data.
         """
         usual = SMALL_DATA_CONFIG if cases.n_ratings <= SMALL_DATA_RATINGS else LARGE_DATA_CONFIG
         return replace(
@@ -85,7 +85,7 @@ LARGE_DATA_CONFIG = FinetuningConfig(epochs=12, batch_size=128, learning_rate=0.
 
 
 def choose_n_hidden(n_visible: int, n_ratings: int, n_levels: int) -> int:
-    """Choose more hidden units for more ratings, as far as memory goes; a multiple of 16."""
+    """Return a multiple of 16 that grows with the ratings and is limited by memory."""
     by_ratings = max(80.0, 0.18 * np.sqrt(n_ratings))
     by_memory = MAX_WEIGHTS / max(1, n_visible * n_levels)
     wanted = int(min(by_ratings, by_memory)) // 16 * 16
@@ -94,7 +94,7 @@ def choose_n_hidden(n_visible: int, n_ratings: int, n_levels: int) -> int:
 
 @dataclass(frozen=True)
 class FinetuningReport:
-    """One point of the error curve, of the averaged parameters where it says validation.
+    """One point of the error curve; validation metrics are those of the averaged parameters.
 
     train_nll, train_rmse            of the ratings predicted during the epoch
     validation_nll, validation_rmse  of validation ratings, predicted exactly from all train ratings
@@ -110,12 +110,13 @@ class FinetuningReport:
 
 @dataclass(frozen=True)
 class FinetuningState:
-    """Everything needed to go on after an epoch as if nothing had happened.
+    """The state after an epoch, from which fine-tuning can resume exactly.
 
-    The arrays belong to the trainer, which overwrites all but `best_params` in the next epoch: save
-    or copy them before asking for it. mean and square are Adam's, along increments between levels.
+    The trainer overwrites all arrays but `best_params` in the next epoch. Save or copy them before
+    requesting it.
 
-    best_params  the averaged parameters of the best epoch: those to answer from
+    mean, square  Adam's moments of the slopes along increments between levels
+    best_params   the averaged parameters of the best epoch, used for predictions
     """
 
     epoch: int
@@ -130,78 +131,79 @@ class FinetuningState:
 
     @classmethod
     def initial(cls, params: Params) -> "FinetuningState":
-        """Begin with these parameters, at rest."""
+        """Return the state before the first epoch, with zero moments."""
         at_rest = params.zeros_like(), params.zeros_like()
         return cls(0, 0, params, *at_rest, params.copy(), 0, float("inf"), params.copy())
 
 
 def initial_params(
-    cases: RatingMatrix, n_levels: int, settings: FinetuningConfig, *, rng: np.random.Generator
+    cases: RatingMatrix, n_levels: int, config: FinetuningConfig, *, rng: np.random.Generator
 ) -> Params:
-    """Begin at what each visible unit's own shares of levels predict.
+    """Return small random weights, and biases from each visible unit's shares of levels.
 
-    The weights of neighbouring levels differ by small random increments, so that what a hidden
-    unit makes of one level is near what it makes of the next.
+    The weights of neighbouring levels differ by small random increments, so that a hidden unit
+    has similar effects on neighbouring levels.
     """
-    shape = (cases.n_items, n_levels, settings.n_hidden)
+    shape = (cases.n_items, n_levels, config.n_hidden)
     weights = rng.standard_normal(shape, dtype=np.float32)
-    weights *= np.float32(settings.initial_weight)
+    weights *= np.float32(config.initial_weight)
     np.cumsum(weights, axis=1, out=weights)
     return Params(
         weights=weights,
         visible_bias=np.log(base_rates(cases, n_levels)).astype(np.float32),
-        hidden_bias=np.zeros(settings.n_hidden, dtype=np.float32),
+        hidden_bias=np.zeros(config.n_hidden, dtype=np.float32),
     )
 
 
 def finetune(
-    data: TrainingData, settings: FinetuningConfig, *, seed: int, state: FinetuningState
+    data: TrainingData, config: FinetuningConfig, *, seed: int, state: FinetuningState
 ) -> Iterator[tuple[FinetuningReport, FinetuningState]]:
-    """Yield a report and the state after every epoch; stop asking to stop.
+    """Yield a report and the state after every epoch; stop iterating to stop.
 
-    Ends by itself after `settings.epochs`, or when the validation RMSE has not improved for
-    `settings.patience` epochs. Without validation ratings the last epoch is the best. The same
-    state, data and seed give the same bits, whatever the number of threads.
-    Raises Diverged when a parameter stops being finite.
+    Fine-tuning ends after `config.epochs`, or if the validation RMSE has not improved for
+    `config.patience` epochs. Without validation ratings the last epoch is the best. The same
+    state, data and seed produce the same bits with any number of threads.
+
+    Raises Diverged if a parameter is not finite.
     """
-    while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
-        state, report = _run_epoch(state, data, settings, seed=seed)
+    while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
+        state, report = _run_epoch(state, data, config, seed=seed)
         report, state = _evaluate_epoch(report, state, data)
         yield report, state
 
 
 def _run_epoch(
-    state: FinetuningState, data: TrainingData, settings: FinetuningConfig, *, seed: int
+    state: FinetuningState, data: TrainingData, config: FinetuningConfig, *, seed: int
 ) -> tuple[FinetuningState, FinetuningReport]:
-    """Go through all cases once, moving the state's arrays; nothing is evaluated."""
+    """Train on all cases once; the state's arrays change in place."""
     epoch, steps = state.epoch + 1, state.steps
     losses = np.zeros(3)
-    for batch in iter_batches(data.train, settings.batch_size, seed=seed, epoch=epoch):
+    for batch in iter_batches(data.train, config.batch_size, seed=seed, epoch=epoch):
         steps += 1
-        slopes = predict_withheld(
-            state.params, batch, data.values, settings, seed=seed, epoch=epoch
+        gradient = predict_withheld(
+            state.params, batch, data.values, config, seed=seed, epoch=epoch
         )
-        take_adam_step(state, batch, slopes, settings, steps=steps)
-        losses += slopes.losses.sum(axis=0)
+        take_adam_step(state, batch, gradient, config, steps=steps)
+        losses += gradient.losses.sum(axis=0)
     if not state.params.is_finite():
-        raise Diverged(epoch, settings.learning_rate)
-    _update_average(state.averaged, state.params, settings.averaging if epoch > 1 else 0.0)
+        raise Diverged(epoch, config.learning_rate)
+    _update_average(state.averaged, state.params, config.averaging if epoch > 1 else 0.0)
     nll, squares = losses[:2] / max(1.0, losses[2])
     step_of_scale = 1.0 / _normalise_values(data.values)[1]
     report = FinetuningReport(
-        epoch, settings.learning_rate, float(nll), float(np.sqrt(squares) * step_of_scale)
+        epoch, config.learning_rate, float(nll), float(np.sqrt(squares) * step_of_scale)
     )
     return replace(state, epoch=epoch, steps=steps), report
 
 
 @dataclass(frozen=True)
 class FinetuningGradient:
-    """What predicting the hidden half of a batch says: see `kernels.predict_withheld`."""
+    """The gradient of a batch, with its inputs and losses: see `kernels.predict_withheld`."""
 
-    shown: np.ndarray
-    level_pulls: Floats
+    is_input: np.ndarray
+    level_slopes: Floats
     hidden: Floats
-    hidden_pulls: Floats
+    hidden_slopes: Floats
     losses: Doubles
 
 
@@ -209,21 +211,21 @@ def predict_withheld(
     params: Params,
     batch: Batch,
     values: Doubles,
-    settings: FinetuningConfig,
+    config: FinetuningConfig,
     *,
     seed: int,
     epoch: int,
 ) -> FinetuningGradient:
-    """Show a random share of each case's ratings and predict the others from it.
+    """Predict each case's withheld ratings from a random share of its ratings.
 
-    All the chance of fine-tuning is here, but for the order of the cases.
+    Apart from the order of the cases, fine-tuning has no other randomness.
     """
     n_ratings, n_cases, n_hidden = batch.items.size, batch.users.size, params.hidden_bias.size
-    slopes = FinetuningGradient(
-        shown=np.empty(n_ratings, dtype=np.bool_),
-        level_pulls=np.empty((n_ratings, values.size), dtype=np.float32),
+    gradient = FinetuningGradient(
+        is_input=np.empty(n_ratings, dtype=np.bool_),
+        level_slopes=np.empty((n_ratings, values.size), dtype=np.float32),
         hidden=np.empty((n_cases, n_hidden), dtype=np.float32),
-        hidden_pulls=np.empty((n_cases, n_hidden), dtype=np.float32),
+        hidden_slopes=np.empty((n_cases, n_hidden), dtype=np.float32),
         losses=np.empty((n_cases, 3)),
     )
     keys = np.empty(n_cases, dtype=np.uint64)
@@ -237,27 +239,27 @@ def predict_withheld(
         batch.items,
         batch.levels,
         keys,
-        np.float32(settings.shown_share),
-        _input_scale(settings),
-        np.float32(settings.error_share),
-        slopes.shown,
-        slopes.level_pulls,
-        slopes.hidden,
-        slopes.hidden_pulls,
-        slopes.losses,
+        np.float32(config.input_share),
+        _input_scale(config),
+        np.float32(config.error_share),
+        gradient.is_input,
+        gradient.level_slopes,
+        gradient.hidden,
+        gradient.hidden_slopes,
+        gradient.losses,
     )
-    return slopes
+    return gradient
 
 
-def _input_scale(settings: FinetuningConfig) -> np.float32:
-    """What shown ratings count for: midway between once and as much as all ratings will."""
-    return np.float32(settings.shown_share**-0.5)
+def _input_scale(config: FinetuningConfig) -> np.float32:
+    """Return the weight of input ratings: the geometric mean of 1 and 1 / input_share."""
+    return np.float32(config.input_share**-0.5)
 
 
 def _normalise_values(values: Doubles) -> tuple[Floats, float]:
-    """Give the values as if the scale had five levels, and the factor that this takes.
+    """Return the values rescaled to the span of a scale of five levels, and the factor.
 
-    So the squared error weighs as much beside −log p on a scale of 0 … 10 as on one of 1 … 5.
+    The squared error then has the same weight relative to −log p on every scale.
     """
     span = float(values[-1] - values[0])
     factor = REFERENCE_SPAN / span if span > 0 else 1.0
@@ -267,14 +269,14 @@ def _normalise_values(values: Doubles) -> tuple[Floats, float]:
 def take_adam_step(
     state: FinetuningState,
     batch: Batch,
-    slopes: FinetuningGradient,
-    settings: FinetuningConfig,
+    gradient: FinetuningGradient,
+    config: FinetuningConfig,
     *,
     steps: int,
 ) -> None:
-    """Move parameters and running means by one step of Adam, in place; `steps` counts this one."""
+    """Step parameters and moments by Adam, in place; `steps` includes this step."""
     params, mean, square = state.params, state.mean, state.square
-    rate = np.float32(settings.learning_rate / (1.0 - ADAM_BETA1**steps))
+    rate = np.float32(config.learning_rate / (1.0 - ADAM_BETA1**steps))
     unbias = np.float32(1.0 / (1.0 - ADAM_BETA2**steps))
     kept, kept_square = np.float32(ADAM_BETA1), np.float32(ADAM_BETA2)
     kernels.finetuning_step(
@@ -288,19 +290,19 @@ def take_adam_step(
         batch.rows,
         batch.places,
         batch.levels,
-        slopes.shown,
-        slopes.level_pulls,
-        slopes.hidden,
-        slopes.hidden_pulls,
-        _input_scale(settings),
+        gradient.is_input,
+        gradient.level_slopes,
+        gradient.hidden,
+        gradient.hidden_slopes,
+        _input_scale(config),
         rate,
         kept,
         kept_square,
         unbias,
-        np.float32(settings.weight_decay),
+        np.float32(config.weight_decay),
     )
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told as Diverged
-        slope = slopes.hidden_pulls.sum(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # the trainer raises Diverged
+        slope = gradient.hidden_slopes.sum(axis=0)
         mean.hidden_bias[:] = kept * mean.hidden_bias + (1 - kept) * slope
         square.hidden_bias[:] = kept_square * square.hidden_bias + (1 - kept_square) * slope**2
         root = np.sqrt(square.hidden_bias * unbias) + kernels.ADAM_EPSILON
@@ -308,7 +310,7 @@ def take_adam_step(
 
 
 def _update_average(averaged: Params, params: Params, kept: float) -> None:
-    """Let the average keep a share of itself and take the rest from params, in place."""
+    """Set the average to kept · average + (1 − kept) · params, in place."""
     for average, now in zip(averaged.arrays().values(), params.arrays().values(), strict=True):
         average *= np.float32(kept)
         average += np.float32(1.0 - kept) * now
@@ -317,29 +319,29 @@ def _update_average(averaged: Params, params: Params, kept: float) -> None:
 def _evaluate_epoch(
     report: FinetuningReport, state: FinetuningState, data: TrainingData
 ) -> tuple[FinetuningReport, FinetuningState]:
-    """Measure the averaged parameters and remember them if they are the best so far."""
+    """Evaluate the averaged parameters, and keep a copy if they are the best so far."""
     nll, rmse = _validation_metrics(state.averaged, data)
     if rmse is not None and rmse >= state.best_rmse:
         return replace(report, validation_nll=nll, validation_rmse=rmse), state
-    judged = replace(
+    reached = replace(
         state,
         best_epoch=state.epoch,
         best_rmse=state.best_rmse if rmse is None else rmse,
         best_params=state.averaged.copy(),
     )
-    return replace(report, validation_nll=nll, validation_rmse=rmse), judged
+    return replace(report, validation_nll=nll, validation_rmse=rmse), reached
 
 
 def _validation_metrics(
     params: Params, data: TrainingData
 ) -> tuple[float, float] | tuple[None, None]:
-    """NLL and RMSE of validation ratings, predicted exactly from the case's train ratings."""
-    asked = data.validation
-    if asked.n_ratings == 0:
+    """Return NLL and RMSE of validation ratings, predicted exactly from train ratings."""
+    validation = data.validation
+    if validation.n_ratings == 0:
         return None, None
-    cases, visible = asked.users().astype(np.int64), asked.items.astype(np.int64)
+    cases, visible = validation.users().astype(np.int64), validation.items.astype(np.int64)
     hidden = masked.hidden_probabilities(params, data.train)
-    predictor = masked.Predictor.of(params)
+    predictor = masked.Predictor.from_params(params)
     shares = predictor.level_probabilities(hidden, cases, visible, in_parallel=True)
-    errors = shares @ data.values - data.values[asked.levels]
-    return mean_nll(shares, asked.levels), float(np.sqrt(np.mean(np.square(errors))))
+    errors = shares @ data.values - data.values[validation.levels]
+    return mean_nll(shares, validation.levels), float(np.sqrt(np.mean(np.square(errors))))

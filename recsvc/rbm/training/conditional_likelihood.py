@@ -1,4 +1,4 @@
-"""Learning of the joint machine: what a user rated, told from a part of it, by Adam.
+"""Learning of the joint machine by conditional likelihood and Adam.
 
 The objective is the conditional likelihood of all of a user's ratings given a random part of them,
 
@@ -26,17 +26,17 @@ from recsvc.rbm.training.optimizer import Moments
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What the hidden units of a batch were given, and what they say.
+    """The hidden units of a batch, computed from a random part of each user's ratings.
 
-    kept      (n_batch_ratings,) 1 where a rating was given
-    tempers   (n_batch,) the evidence of each given rating
+    is_input  (n_batch_ratings,) 1 for a rating of the input
+    evidence  (n_batch,) the weight of each rating of the input
     slopes    (n_batch, n_hidden) dh/dx, 0 for a unit left out
-    hidden    (n_batch, n_hidden) what the visible side sees
-    active    (n_batch, n_hidden) P(h = 1 | given ratings), none left out
+    hidden    (n_batch, n_hidden) P(h = 1 | input) after dropout
+    active    (n_batch, n_hidden) P(h = 1 | input) before dropout
     """
 
-    kept: NDArray[np.uint8]
-    tempers: Floats
+    is_input: NDArray[np.uint8]
+    evidence: Floats
     slopes: Floats
     hidden: Floats
     active: Floats
@@ -52,26 +52,28 @@ def learn_epoch(
     seed: int,
     epoch: int,
 ) -> None:
-    """Go through all ratings once, moving parameters and moments in place."""
+    """Train on all ratings once; parameters and moments change in place."""
     rate = learning_rate
-    for minibatch in iter_joint_batches(
+    for joint_batch in iter_joint_batches(
         params, ratings, hyper, learning_rate=rate, seed=seed, epoch=epoch
     ):
-        side = run_forward_pass(params, minibatch.batch, hyper, seed=seed, epoch=epoch)
-        _take_adam_step(params, moments, minibatch, side)
-        sparsity.apply_sparsity_penalty(params.hidden_bias, side.active, hyper, learning_rate=rate)
+        forward = run_forward_pass(params, joint_batch.batch, hyper, seed=seed, epoch=epoch)
+        _take_adam_step(params, moments, joint_batch, forward)
+        sparsity.apply_sparsity_penalty(
+            params.hidden_bias, forward.active, hyper, learning_rate=rate
+        )
 
 
 def run_forward_pass(
     params: Params, batch: Batch, hyper: Hyperparameters, *, seed: int, epoch: int
 ) -> ForwardPass:
-    """Give each user's hidden units a random part of the ratings; all the chance is here."""
+    """Compute the hidden units from random inputs; the step has no other randomness."""
     n_batch, n_hidden = batch.users.size, params.hidden_bias.size
     keys = np.empty(n_batch, dtype=np.uint64)
     kernels.streams(seed, epoch, batch.users, keys)
-    kept = np.empty(batch.levels.size, dtype=np.uint8)
+    is_input = np.empty(batch.levels.size, dtype=np.uint8)
     sums = np.empty((n_batch, n_hidden), dtype=np.float32)
-    n_kept = np.empty(n_batch, dtype=np.int64)
+    n_inputs = np.empty(n_batch, dtype=np.int64)
     kernels.sample_inputs(
         params.weights,
         batch.indptr,
@@ -79,64 +81,64 @@ def run_forward_pass(
         batch.levels,
         keys,
         hyper.least_input,
-        kept,
+        is_input,
         sums,
-        n_kept,
+        n_inputs,
     )
-    tempers = joint.evidence(n_kept)
-    sums *= tempers[:, np.newaxis]
+    evidence = joint.evidence(n_inputs)
+    sums *= evidence[:, np.newaxis]
     active = masked.sigmoid(sums + params.hidden_bias)
     mask = np.empty_like(active)
     kernels.drop_units(keys, 1 + np.diff(batch.indptr), hyper.dropout, mask)
     slopes = active * (np.float32(1.0) - active) * mask
-    return ForwardPass(kept, tempers, slopes, active * mask, active)
+    return ForwardPass(is_input, evidence, slopes, active * mask, active)
 
 
 def _take_adam_step(
-    params: Params, moments: Moments, minibatch: JointBatch, side: ForwardPass
+    params: Params, moments: Moments, joint_batch: JointBatch, forward: ForwardPass
 ) -> None:
-    """Take one step down the gradient, in place: log of the partition sum − what was rated."""
-    batch, step, items = minibatch.batch, minibatch.step, minibatch.items
+    """Step down the gradient of log partition sum − fields of the ratings, in place."""
+    batch, step, items = joint_batch.batch, joint_batch.step, joint_batch.items
     share = np.float32(1.0 / batch.items.size)
     slopes = sampled_softmax.partition_gradient(
-        minibatch.candidates, batch.indptr, side.hidden, minibatch.pool
+        joint_batch.sampled, batch.indptr, forward.hidden, joint_batch.pool
     )
-    rated_weights = np.empty_like(side.hidden)
+    rated_weights = np.empty_like(forward.hidden)
     nothing = np.zeros_like(params.hidden_bias)
     kernels.hidden_inputs(
         params.weights, nothing, batch.indptr, batch.items, batch.levels, rated_weights
     )
-    by_inputs = (slopes.hidden - share * rated_weights) * side.slopes
+    by_inputs = (slopes.hidden - share * rated_weights) * forward.slopes
     by_bias = np.empty((items.size, params.visible_bias.shape[1]), dtype=np.float32)
     kernels.adam_step(
         params.weights,
         moments.mean.weights,
         moments.square.weights,
         items,
-        _places(items, minibatch.candidates.items),
+        _places(items, joint_batch.sampled.items),
         slopes.weights,
         slopes.bias,
         batch.item_indptr,
         batch.rows,
         batch.places,
         batch.levels,
-        side.kept,
-        by_inputs * side.tempers[:, np.newaxis],
-        -share * side.hidden,
+        forward.is_input,
+        by_inputs * forward.evidence[:, np.newaxis],
+        -share * forward.hidden,
         share,
         step.rate,
         step.epsilon,
         step.decay,
-        step.mean_kept,
-        step.square_kept,
+        step.beta1,
+        step.beta2,
         by_bias,
     )
     optimizer.move_bias(params.visible_bias, moments, "visible_bias", by_bias, step, rows=items)
     optimizer.move_bias(params.hidden_bias, moments, "hidden_bias", by_inputs.sum(axis=0), step)
 
 
-def _places(items: Ints, candidates: Ints) -> Ints:
-    """Give the place of each item among the candidates, which are some of them; −1 for none."""
+def _places(items: Ints, sampled: Ints) -> Ints:
+    """Return the place of each item among the sampled ones; −1 for an item not sampled."""
     places = np.full(items.size, -1)
-    places[np.searchsorted(items, candidates)] = np.arange(candidates.size)
+    places[np.searchsorted(items, sampled)] = np.arange(sampled.size)
     return places

@@ -1,4 +1,4 @@
-"""Contrastive divergence: an epoch of Gibbs chains, and the steps along what they show."""
+"""Contrastive divergence: an epoch of Gibbs chains, and the steps along their statistics."""
 
 from dataclasses import dataclass
 
@@ -20,31 +20,31 @@ def learn_epoch(
     velocity: Params,
     ratings: RatingMatrix,
     hyper: Hyperparameters,
-    now: EpochSettings,
+    settings: EpochSettings,
     *,
     seed: int,
     epoch: int,
 ) -> Ints:
-    """Go through all ratings once, moving parameters and velocity in place.
+    """Train on all ratings once; parameters and velocity change in place.
 
-    Returns how often each level was reconstructed as each other, (n_levels, n_levels).
+    Returns how often each level was reconstructed as each other level, (n_levels, n_levels).
     """
-    deal = build_epoch_layout(ratings, hyper.batch_size, seed=seed, epoch=epoch)
-    learner = CDLearner.of(
+    layout = build_epoch_layout(ratings, hyper.batch_size, seed=seed, epoch=epoch)
+    learner = CDLearner.build(
         params,
         velocity,
-        deal,
-        learning_rate=now.learning_rate,
-        momentum=now.momentum,
+        layout,
+        learning_rate=settings.learning_rate,
+        momentum=settings.momentum,
         weight_decay=hyper.weight_decay,
     )
     learner.begin()
-    for batch in range(deal.starts.size - 1):
-        learner.reconstruct(batch, cd_steps=now.cd_steps)
+    for batch in range(layout.starts.size - 1):
+        learner.reconstruct(batch, cd_steps=settings.cd_steps)
         learner.take_step(batch)
         data_hidden = learner.data_hidden(batch)
         sparsity.apply_sparsity_penalty(
-            params.hidden_bias, data_hidden, hyper, learning_rate=now.learning_rate
+            params.hidden_bias, data_hidden, hyper, learning_rate=settings.learning_rate
         )
     learner.finish()
     confusions: Ints = learner.chain.confusions.sum(axis=0)
@@ -53,32 +53,32 @@ def learn_epoch(
 
 @dataclass(frozen=True)
 class CDLearner:
-    """One epoch on its way: begin, then reconstruct and take a step with each batch, finish.
+    """The state of an epoch: begin, reconstruct and step for each batch, then finish.
 
-    maps       (n_batches + 1, 4) what idle steps make of a weight, see `kernels.idle_maps`
-    bias_maps  (n_batches + 1, 4) and of a visible bias, which does not decay
+    maps       (n_batches + 1, 4) effect of idle steps on a weight, see `kernels.idle_maps`
+    bias_maps  (n_batches + 1, 4) the same for a visible bias, which does not decay
     """
 
-    machine: CDArrays
-    deal: BatchLayout
+    arrays: CDArrays
+    layout: BatchLayout
     chain: GibbsChain
-    stride: StepSize
+    step_size: StepSize
     maps: Floats
     bias_maps: Floats
 
     @classmethod
-    def of(
+    def build(
         cls,
         params: Params,
         velocity: Params,
-        deal: BatchLayout,
+        layout: BatchLayout,
         *,
         learning_rate: float,
         momentum: float,
         weight_decay: float,
     ) -> "CDLearner":
-        """Make ready to move parameters and velocity in place."""
-        machine = CDArrays(
+        """Build the state of an epoch; its steps change parameters and velocity in place."""
+        arrays = CDArrays(
             params.weights,
             params.visible_bias,
             params.hidden_bias,
@@ -86,12 +86,12 @@ class CDLearner:
             velocity.visible_bias,
             velocity.hidden_bias,
         )
-        n_batches = deal.starts.size - 1
+        n_batches = layout.starts.size - 1
         return cls(
-            machine=machine,
-            deal=deal,
-            chain=_allocate_chain(machine, deal),
-            stride=StepSize(
+            arrays=arrays,
+            layout=layout,
+            chain=_allocate_chain(arrays, layout),
+            step_size=StepSize(
                 np.float32(learning_rate), np.float32(momentum), np.float32(weight_decay)
             ),
             maps=_idle_maps(n_batches, momentum, learning_rate * weight_decay),
@@ -99,52 +99,52 @@ class CDLearner:
         )
 
     def data_hidden(self, batch: int) -> Floats:
-        """P(h = 1 | ratings) of the batch that was reconstructed last, (n_batch, n_hidden)."""
-        return self.chain.data_hidden[: self.deal.starts[batch + 1] - self.deal.starts[batch]]
+        """Return P(h = 1 | ratings) of the last reconstructed batch, (n_batch, n_hidden)."""
+        return self.chain.data_hidden[: self.layout.starts[batch + 1] - self.layout.starts[batch]]
 
     def begin(self) -> None:
-        """Sum up what the first batch's ratings add to the hidden inputs."""
-        self._step_and_look(-1)
+        """Sum the contributions of the first batch's ratings to the hidden inputs."""
+        self._step_and_accumulate(-1)
 
     def reconstruct(self, batch: int, *, cd_steps: int) -> None:
         """Run the Gibbs chain of CD-k over the items that each user has rated [S07 section 2.2].
 
-        All the chance of training is here. Hidden states are sampled, and levels given them; the
-        last half-step keeps probabilities [H10 section 3].
+        Training has no other randomness. Hidden states are sampled, then levels from the states.
+        The last half-step keeps probabilities [H10 section 3].
         """
-        arrays = self.machine, self.deal, self.chain, batch
-        kernels.sample_hidden(*arrays, 0, self.chain.data_hidden)
+        state = self.arrays, self.layout, self.chain, batch
+        kernels.sample_hidden(*state, 0, self.chain.data_hidden)
         for step in range(cd_steps):
-            kernels.sample_levels(*arrays, step)
-            kernels.sample_hidden(*arrays, step + 1, self.chain.model_hidden)
+            kernels.sample_levels(*state, step)
+            kernels.sample_hidden(*state, step + 1, self.chain.model_hidden)
 
     def take_step(self, batch: int) -> None:
-        """Move along the chain's contrastive divergence; sum up the next batch's ratings."""
+        """Step along the contrastive divergence; sum the inputs of the next batch."""
         data = self.data_hidden(batch)
         kernels.step_hidden_bias(
-            self.machine.hidden_bias,
-            self.machine.hidden_velocity,
+            self.arrays.hidden_bias,
+            self.arrays.hidden_velocity,
             data,
             self.chain.model_hidden[: data.shape[0]],
-            self.stride,
+            self.step_size,
         )
-        self._step_and_look(batch)
+        self._step_and_accumulate(batch)
 
     def finish(self) -> None:
-        """Let the items that were idle in the last batches catch up."""
-        n_batches = self.deal.starts.size - 1
-        kernels.apply_idle_steps(self.machine, self.chain, n_batches, self.maps, self.bias_maps)
+        """Apply the outstanding idle steps to all items."""
+        n_batches = self.layout.starts.size - 1
+        kernels.apply_idle_steps(self.arrays, self.chain, n_batches, self.maps, self.bias_maps)
 
-    def _step_and_look(self, batch: int) -> None:
+    def _step_and_accumulate(self, batch: int) -> None:
         kernels.step_and_accumulate(
-            self.machine, self.deal, self.chain, batch, self.stride, self.maps, self.bias_maps
+            self.arrays, self.layout, self.chain, batch, self.step_size, self.maps, self.bias_maps
         )
 
 
-def _allocate_chain(machine: CDArrays, deal: BatchLayout) -> GibbsChain:
-    """Give the arrays that the batches use one after another."""
-    n_items, n_levels, n_hidden = machine.weights.shape
-    n_batch, n_chunks = int(np.diff(deal.starts).max(initial=0)), deal.bounds.size - 1
+def _allocate_chain(arrays: CDArrays, layout: BatchLayout) -> GibbsChain:
+    """Allocate the arrays that all batches share."""
+    n_items, n_levels, n_hidden = arrays.weights.shape
+    n_batch, n_chunks = int(np.diff(layout.starts).max(initial=0)), layout.bounds.size - 1
     sums = np.empty((n_chunks, n_batch, n_hidden), dtype=np.float32)
     data_hidden, model_hidden, states = np.empty((3, n_batch, n_hidden), dtype=np.float32)
     confusions = np.zeros((n_chunks, n_levels, n_levels), dtype=np.int64)
@@ -153,7 +153,7 @@ def _allocate_chain(machine: CDArrays, deal: BatchLayout) -> GibbsChain:
         data_hidden,
         model_hidden,
         states,
-        np.empty_like(deal.levels),
+        np.empty_like(layout.levels),
         np.zeros(n_items, dtype=np.int64),
         confusions,
     )

@@ -1,6 +1,6 @@
-"""What is looked at inside a machine: hidden units' activity, histograms of weights and updates.
+"""Inspections of a machine in training: hidden units' activity, histograms of weights and updates.
 
-Hinton's guide has both displayed while a machine learns [H10 sections 6 and 15].
+Hinton's guide displays both during training [H10 sections 6 and 15].
 """
 
 from dataclasses import dataclass
@@ -17,26 +17,26 @@ from recsvc.rbm.training.optimizer import adam_steps
 from recsvc.rbm.training.trainer import TrainerState
 
 MAX_CASES, MAX_UNITS = 64, 64
-MAX_WEIGHTS = 1 << 13  # looked at, evenly spread; a histogram of more looks the same
+MAX_WEIGHTS = 1 << 13  # evenly spread; a histogram of more weights looks the same
 EVERY_EPOCH_UNTIL = 16
 HISTOGRAM_EDGES: Doubles = np.linspace(-8.0, 2.0, 41)  # log₁₀ of magnitudes
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many of up to 8,192 numbers have which order of magnitude.
+    """A histogram of the orders of magnitude of up to 8,192 numbers.
 
-    zeros   how many are zero
-    counts  (40,) how many have a log₁₀ of their magnitude between two of EDGES; the first and the
-            last bin have what lies beyond, too
+    zeros   count of zeros
+    counts  (40,) counts by log₁₀ of the magnitude, between neighbours of HISTOGRAM_EDGES; the first
+            and the last bin include all numbers beyond
     """
 
     zeros: int
     counts: Ints
 
     @classmethod
-    def of(cls, numbers: Floats) -> "Histogram":
-        """Count them; what is not finite is left out."""
+    def from_numbers(cls, numbers: Floats) -> "Histogram":
+        """Count finite numbers; all others are left out."""
         magnitudes = np.abs(numbers[np.isfinite(numbers)]).astype(np.float64)
         orders = np.log10(magnitudes[magnitudes > 0])
         ends = HISTOGRAM_EDGES[0], HISTOGRAM_EDGES[-1]
@@ -46,7 +46,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Inspection:
-    """An epoch's look inside.
+    """The inspection of one epoch.
 
     activity  (n_cases, n_units) P(h = 1) in 255ths
     """
@@ -58,28 +58,28 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Inspector:
-    """Which cases, units and weights are looked at; the same in every epoch."""
+    """Inspects the same cases, units and weights in every epoch."""
 
     model_kind: ModelKind
     cases: RatingMatrix
 
     @classmethod
-    def of(cls, model_kind: ModelKind, train: RatingMatrix, *, seed: int) -> "Inspector":
-        """Choose up to 64 cases among those that rated anything, by chance."""
+    def build(cls, model_kind: ModelKind, train: RatingMatrix, *, seed: int) -> "Inspector":
+        """Choose up to 64 random cases among those with ratings."""
         rated = np.flatnonzero(np.diff(train.indptr))
         chosen = np.random.default_rng([seed, 0, 1]).permutation(rated)[:MAX_CASES]
         return cls(model_kind, train.rows(chosen))
 
-    def look(self, state: TrainerState, learning_rate: float) -> Inspection:
-        """Look at a trainer's state, of which the last epoch had this learning rate."""
+    def inspect(self, state: TrainerState, learning_rate: float) -> Inspection:
+        """Inspect a trainer's state after an epoch with this learning rate."""
         params = state.params
         hidden = machine_functions(self.model_kind).hidden_probabilities(params, self.cases)
         shown = np.nan_to_num(hidden[:, inspection_units(hidden.shape[1])])
         places = slice(None, None, weight_stride(params))
         return Inspection(
             np.rint(shown * 255).astype(np.uint8),
-            Histogram.of(params.weights.ravel()[places]),
-            Histogram.of(self._last_step(state, learning_rate, places)),
+            Histogram.from_numbers(params.weights.ravel()[places]),
+            Histogram.from_numbers(self._last_step(state, learning_rate, places)),
         )
 
     def _last_step(self, state: TrainerState, learning_rate: float, places: slice) -> Floats:
@@ -92,9 +92,9 @@ class Inspector:
 
 
 def is_inspected(epoch: int) -> bool:
-    """Tell whether an epoch is looked at: the first 16, half of the next 16, a quarter of 32.
+    """Return whether an epoch is inspected: the first 16, half of the next 16, a quarter of 32.
 
-    And so on: a job of ten thousand epochs is looked at about ninety times.
+    And so on: a job of ten thousand epochs is inspected about ninety times.
     """
     every = 1
     while epoch >= EVERY_EPOCH_UNTIL * every:
@@ -103,12 +103,12 @@ def is_inspected(epoch: int) -> bool:
 
 
 def inspection_units(n_hidden: int) -> Ints:
-    """Give the numbers of up to 64 hidden units, evenly spread."""
+    """Return the numbers of up to 64 hidden units, evenly spread."""
     return np.unique(np.linspace(0, n_hidden - 1, min(n_hidden, MAX_UNITS)).astype(np.int64))
 
 
 def weight_stride(params: Params) -> int:
-    """Give the distance of the weights looked at; with it, no unit is left out."""
+    """Return the distance between inspected weights; it leaves out no unit."""
     apart = -(-params.weights.size // MAX_WEIGHTS) or 1
     while gcd(apart, params.weights.shape[-1]) > 1:
         apart += 1

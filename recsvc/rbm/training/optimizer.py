@@ -17,7 +17,7 @@ ALL_ROWS = slice(None)
 
 @dataclass(frozen=True)
 class Moments:
-    """What Adam remembers of past gradients."""
+    """Adam's running means of past gradients and of their squares."""
 
     mean: Params
     square: Params
@@ -25,17 +25,17 @@ class Moments:
 
 @dataclass(frozen=True)
 class AdamStep:
-    """The numbers of one step, corrected for moments that started at zero."""
+    """The factors of one step, corrected for moments that started at zero."""
 
     rate: np.float32
     epsilon: np.float32
     decay: np.float32
-    mean_kept: np.float32
-    square_kept: np.float32
+    beta1: np.float32
+    beta2: np.float32
 
     @classmethod
     def at(cls, n_steps: int, learning_rate: float, hyper: Hyperparameters) -> "AdamStep":
-        """Give those of step `n_steps`, counted from 1."""
+        """Return the factors of step `n_steps`, counted from 1."""
         started = sqrt(1.0 - ADAM_BETA2**n_steps)
         return cls(
             np.float32(learning_rate * started / (1.0 - hyper.momentum**n_steps)),
@@ -47,7 +47,7 @@ class AdamStep:
 
 
 def adam_steps(mean: Floats, square: Floats) -> Floats:
-    """Mean / √square: Adam's last steps, in units of the learning rate."""
+    """Return mean / √square: Adam's last steps, in units of the learning rate."""
     root: Floats = np.sqrt(square)
     taken: Floats = np.divide(mean, root + np.float32(ADAM_EPSILON))
     return taken
@@ -64,10 +64,10 @@ def move_bias(
 ) -> None:
     """Move some rows of a bias and of its moments, in place; a bias does not decay.
 
-    slope  of those rows
+    slope  the gradient of these rows
     """
     means, squares = getattr(moments.mean, name), getattr(moments.square, name)
-    mean = step.mean_kept * means[rows] + (1 - step.mean_kept) * slope
-    square = step.square_kept * squares[rows] + (1 - step.square_kept) * slope * slope
+    mean = step.beta1 * means[rows] + (1 - step.beta1) * slope
+    square = step.beta2 * squares[rows] + (1 - step.beta2) * slope * slope
     means[rows], squares[rows] = mean, square
     bias[rows] -= step.rate * mean / (np.sqrt(square) + step.epsilon)

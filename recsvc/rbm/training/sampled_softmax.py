@@ -16,17 +16,17 @@ from recsvc.rbm.arrays import Doubles, Floats, Ints
 from recsvc.rbm.params import Params
 from recsvc.rbm.rating_matrix import RatingMatrix
 
-CHUNK_PAIRS = 1280  # at most; a chunk's fields for a batch of 200 stay in the second cache
-POPULARITY_POWER = 0.75  # of how often an item was chosen, in its chance to be sampled
+CHUNK_PAIRS = 1280  # at most; a chunk's fields for a batch of 200 fit into the L2 cache
+POPULARITY_POWER = 0.75  # exponent of an item's count in its chance to be sampled
 
 
 @dataclass(frozen=True)
 class SampledItems:
-    """The items whose pairs make up a batch's partition sum.
+    """The items whose pairs form a batch's partition sum: all items or a sample.
 
-    items    (n_candidates,) rising
-    weights  (n_candidates, n_levels, n_hidden) theirs
-    bias     (n_candidates, n_levels) theirs, and log 1/π for an item sampled with chance π
+    items    (n_sampled,) rising
+    weights  (n_sampled, n_levels, n_hidden) of these items
+    bias     (n_sampled, n_levels) of these items, plus log 1/π for an item sampled with chance π
     """
 
     items: Ints
@@ -34,7 +34,7 @@ class SampledItems:
     bias: Floats
 
     def chunks(self) -> list[slice]:
-        """Cut the candidates evenly; where, depends on the shape alone.
+        """Return slices of about equal length; they depend on the shape alone.
 
         An even number of chunks keeps two threads, or four, equally busy.
         """
@@ -46,16 +46,17 @@ class SampledItems:
 
 @dataclass(frozen=True)
 class ItemSampler:
-    """How an epoch's candidates are drawn: all items, or what is popular rather than what is not.
+    """Samples the items of an epoch's partition sums: all items, or popular ones more often.
 
-    Item i is drawn with chance π_i ~ (times it was chosen)^¾, at most 1, and stands for 1/π_i of
-    its like, so that the expectation of the sum is that over all items [Horvitz, Thompson 1952].
-    The draw is systematic: the items lie in a random order on a line, each as long as its chance,
-    and the candidates are those at a random start and every 1 from there.
+    Item i is sampled with chance π_i ~ (times it was chosen)^¾, at most 1, and weighted by 1/π_i.
+    The expectation of the sum is then the sum over all items [Horvitz, Thompson 1952].
 
-    chances  (n_items,) π, all 1 where all items are candidates
+    The sampling is systematic. The items lie in a random order on a line, each with the length of
+    its chance. The items at a random start and at every distance 1 from there are sampled.
+
+    chances  (n_items,) π, all 1 if all items are used
     order    (n_items,) the items along the line
-    ends     (n_items,) where they end
+    ends     (n_items,) their ends on the line
     """
 
     chances: Doubles
@@ -63,8 +64,8 @@ class ItemSampler:
     ends: Doubles
 
     @classmethod
-    def of(cls, ratings: RatingMatrix, most: int, *, rng: np.random.Generator) -> "ItemSampler":
-        """Take all items, or about `most` of them."""
+    def build(cls, ratings: RatingMatrix, most: int, *, rng: np.random.Generator) -> "ItemSampler":
+        """Build a sampler of all items, or of about `most` of them."""
         n_items = ratings.n_items
         if n_items <= most:
             return cls(np.ones(n_items), np.arange(n_items), np.arange(1.0, 1.0 + n_items))
@@ -73,8 +74,8 @@ class ItemSampler:
         order = rng.permutation(n_items)
         return cls(chances, order, np.cumsum(chances[order]))
 
-    def candidates(self, params: Params, *, rng: np.random.Generator) -> SampledItems:
-        """Draw those of one batch."""
+    def sample(self, params: Params, *, rng: np.random.Generator) -> SampledItems:
+        """Sample the items of one batch."""
         if self.chances.min() == 1.0:
             return SampledItems(self.order, params.weights, params.visible_bias)
         points = np.arange(rng.random(), self.ends[-1], 1.0)
@@ -84,7 +85,7 @@ class ItemSampler:
 
 
 def _cap_chances(sizes: Doubles, total: float) -> Doubles:
-    """Give chances proportional to `sizes`, none above 1, that add up to `total`."""
+    """Return chances proportional to `sizes`, at most 1, with the sum `total`."""
     chances = np.zeros_like(sizes)
     free = np.ones(sizes.size, dtype=np.bool_)
     while True:
@@ -98,10 +99,10 @@ def _cap_chances(sizes: Doubles, total: float) -> Doubles:
 
 @dataclass(frozen=True)
 class PartitionGradient:
-    """Of the mean of log Σ_a e^(field of a) over the batch's ratings.
+    """The gradient of the mean of log Σ_a e^(field of a) over the batch's ratings.
 
-    weights  (n_candidates, n_levels, n_hidden)
-    bias     (n_candidates, n_levels)
+    weights  (n_sampled, n_levels, n_hidden)
+    bias     (n_sampled, n_levels)
     hidden   (n_batch, n_hidden)
     """
 
@@ -111,26 +112,26 @@ class PartitionGradient:
 
 
 def partition_gradient(
-    candidates: SampledItems, indptr: Ints, hidden: Floats, pool: ThreadPoolExecutor
+    sampled: SampledItems, indptr: Ints, hidden: Floats, pool: ThreadPoolExecutor
 ) -> PartitionGradient:
-    """By a field: Σ_u N_u p(a | h_u) / N, and on from there [SH09].
+    """Return the gradient; its slope by a field is Σ_u N_u p(a | h_u) / N [SH09].
 
     indptr  (n_batch + 1,) user b of the batch has the ratings indptr[b] : indptr[b + 1]
     hidden  (n_batch, n_hidden)
     """
     shares = np.diff(indptr).astype(np.float32) / np.float32(indptr[-1])
-    chunks = candidates.chunks()
+    chunks = sampled.chunks()
     parts, most, sums = zip(
-        *pool.map(lambda own: chunk_exponentials(candidates, own, hidden), chunks), strict=True
+        *pool.map(lambda own: chunk_exponentials(sampled, own, hidden), chunks), strict=True
     )
     scales = np.exp(np.array(most) - np.max(most, axis=0))
     scales *= shares / np.einsum("cu,cu->u", scales, np.array(sums))
-    by_weights, by_bias = np.empty_like(candidates.weights), np.empty_like(candidates.bias)
+    by_weights, by_bias = np.empty_like(sampled.weights), np.empty_like(sampled.bias)
 
     def finish(own: slice, part: Floats, scale: Floats) -> Floats:
         kernels.scale_rows(part, scale, by_bias[own].reshape(-1))
         np.matmul(part.T, hidden, out=_pairs(by_weights[own]))
-        by_hidden: Floats = part @ _pairs(candidates.weights[own])
+        by_hidden: Floats = part @ _pairs(sampled.weights[own])
         return by_hidden
 
     by_hidden = np.sum(list(pool.map(finish, chunks, parts, scales)), axis=0)
@@ -138,18 +139,21 @@ def partition_gradient(
 
 
 def _pairs(weights: Floats) -> Floats:
-    """See (n_items, n_levels, n_hidden) as (n_pairs, n_hidden)."""
+    """View (n_items, n_levels, n_hidden) as (n_pairs, n_hidden)."""
     return weights.reshape(-1, weights.shape[2])
 
 
 def chunk_exponentials(
-    candidates: SampledItems, own: slice, hidden: Floats
+    sampled: SampledItems, own: slice, hidden: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """e^(field − most) of a chunk's pairs, while its fields are in the cache.
+    """Return e^(field − most) of a chunk's pairs, with most and sums of each user.
 
-    returns  (n_batch, n_pairs), each user's largest field of the chunk, and the sum of the first
+    One pass computes all three while the chunk's fields are in the cache.
+
+    returns  (n_batch, n_pairs), each user's largest field of the chunk, and the row sums of the
+             first
     """
-    fields: Floats = hidden @ _pairs(candidates.weights[own]).T
+    fields: Floats = hidden @ _pairs(sampled.weights[own]).T
     most, sums = np.empty_like(fields[:, 0]), np.empty_like(fields[:, 0])
-    kernels.exponentials(fields, candidates.bias[own].ravel(), most, sums)
+    kernels.exponentials(fields, sampled.bias[own].ravel(), most, sums)
     return fields, most, sums

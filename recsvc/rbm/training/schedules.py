@@ -1,18 +1,18 @@
-"""How the learning rate, the momentum and the length of the chain change over the epochs."""
+"""Schedules of the learning rate, the momentum and the number of Gibbs steps."""
 
 from dataclasses import dataclass
 from math import cos, pi
 
 from recsvc.rbm.hyperparameters import Hyperparameters
 
-FINAL_RATE_SHARE = 0.1  # of the learning rate, where it falls by a cosine
-ROLLBACK_RATE_FACTOR = 0.1  # of the rate that made training diverge
+FINAL_RATE_SHARE = 0.1  # of the learning rate at the end of a cosine schedule
+ROLLBACK_RATE_FACTOR = 0.1  # applied at each rollback
 DEFAULT_PATIENCE = Hyperparameters().patience
 
 
 @dataclass(frozen=True)
 class EpochSettings:
-    """The values of one epoch."""
+    """The scheduled values of one epoch."""
 
     learning_rate: float
     momentum: float
@@ -22,13 +22,13 @@ class EpochSettings:
 def epoch_settings(
     hyper: Hyperparameters, epoch: int, *, halvings: int = 0, rollbacks: int = 0
 ) -> EpochSettings:
-    """Give the values of an epoch, counted from 1.
+    """Return the values of an epoch, counted from 1.
 
-    halvings   of "plateau", so far: see `training.TrainerState`
-    rollbacks  so far: each divides the rate by ten
+    halvings   of the schedule "plateau" so far: see `trainer.TrainerState`
+    rollbacks  so far; each divides the rate by ten
 
-    The momentum starts low, while the first gradients are large [H10 section 9]; the chain may
-    be longer in the last third, when large weights mix slowly [S07 section 5].
+    The momentum starts low, because the first gradients are large [H10 section 9]. The chain may
+    be longer in the last third, because large weights mix slowly [S07 section 5].
     """
     rate = hyper.learning_rate * ROLLBACK_RATE_FACTOR**rollbacks
     late = epoch > hyper.epochs * 2 // 3
@@ -40,24 +40,24 @@ def epoch_settings(
 
 
 def plateau_epochs(hyper: Hyperparameters) -> int:
-    """How many epochs without a better one halve the rate of "plateau": a third of the patience.
+    """Return the epochs without improvement before "plateau" halves the rate.
 
-    So the rate is halved twice before patience ends.
+    It is a third of the patience, so the rate is halved twice before training stops.
     """
     return max(1, hyper.patience // 3)
 
 
 def longest_flat_start(hyper: Hyperparameters) -> int:
-    """How many epochs the loss of a machine that only rates may stand still before it falls.
+    """Return the most epochs in which the loss of a masked machine may stay flat at the start.
 
-    Small weights must first grow apart. So long training waits, or longer by a patience that is
-    longer than usual.
+    Small weights must first grow apart, so a flat loss is expected during the warm-up and the
+    patience, at most the default one.
     """
     return hyper.warm_up_epochs + min(hyper.patience, DEFAULT_PATIENCE)
 
 
 def _rate_share(hyper: Hyperparameters, epoch: int, halvings: int) -> float:
-    """Give what share of the learning rate an epoch has."""
+    """Return the share of the learning rate that an epoch uses."""
     if hyper.learning_rate_schedule == "cosine":
         done = epoch / hyper.epochs
         return FINAL_RATE_SHARE + (1.0 - FINAL_RATE_SHARE) * 0.5 * (1.0 + cos(pi * done))

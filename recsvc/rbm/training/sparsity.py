@@ -1,4 +1,4 @@
-"""A wanted activity for hidden units, else on for too many users [H10 section 11]."""
+"""A penalty on hidden units that are on for too many or too few users [H10 section 11]."""
 
 import numpy as np
 
@@ -9,11 +9,11 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 def apply_sparsity_penalty(
     hidden_bias: Floats, active: Floats, hyper: Hyperparameters, *, learning_rate: float
 ) -> None:
-    """Move the hidden biases towards the wanted activity, in place; a target of 0 moves nothing.
+    """Move the hidden biases towards the target activity, in place; a target of 0 has no effect.
 
     hidden_bias += learning_rate · sparsity_cost · (sparsity_target − mean of `active` by user)
 
-    The weights keep learning what they would, and no momentum remembers the pull.
+    The weights and the momentum do not depend on the penalty.
 
     active  (n_batch, n_hidden) P(h = 1 | ratings) of the batch
     """

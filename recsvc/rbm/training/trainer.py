@@ -1,4 +1,4 @@
-"""The trainer: a generator of epochs whose state is a value that can be saved and taken up."""
+"""The trainer: a generator of epochs whose state can be saved and resumed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -25,16 +25,16 @@ from recsvc.rbm.training import (
 from recsvc.rbm.training.schedules import EpochSettings, epoch_settings, plateau_epochs
 
 FIRST_LIKED_FROM_SCALE = -1
-RATIO_WEIGHTS = 512  # of each hidden unit, to tell the length of a step
+RATIO_WEIGHTS = 512  # of each hidden unit, to measure the length of a step
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a machine learns from; of an item-oriented one, the rows are items.
+    """The ratings of a training; the rows are items for an item-oriented machine.
 
     train, validation  matrices of one shape that share no rating
     values             (n_levels,) the rating that each level stands for
-    first_liked        the lowest level that lists are measured by, if not that of the scale
+    first_liked        the lowest liked level in lists, by default that of the scale
     """
 
     train: RatingMatrix
@@ -49,7 +49,7 @@ class TrainingData:
 
     @property
     def n_levels(self) -> int:
-        """Levels of the scale."""
+        """Return the number of levels of the scale."""
         return self.values.size
 
 
@@ -58,12 +58,12 @@ class EpochReport(EpochMetrics):
     """One point of the error curve. Epoch 0 is the machine before its first step.
 
     reconstruction_error    RMSE between ratings and their one-step reconstructions
-    kept_levels             share of ratings that the chain gave back as they were
+    kept_levels             share of ratings that the chain reconstructed at their level
     update_to_weight_ratio  RMS of the epoch's last step over RMS of the weights, on up to 512
                             weights of each hidden unit, evenly spread over items and levels
     largest_weight          max |W|
-    rollbacks               how often so far training has diverged and gone back to its best epoch;
-                            an epoch that diverged has the figures of that one
+    rollbacks               number of returns to the best epoch so far, after training diverged;
+                            the diverged epoch has the metrics of the best one
     """
 
     epoch: int
@@ -77,12 +77,12 @@ class EpochReport(EpochMetrics):
     rollbacks: int = 0
 
     def is_finite(self) -> bool:
-        """Tell whether every figure that was measured is a number."""
-        return all(isfinite(figure) for figure in vars(self).values() if figure is not None)
+        """Return whether every measured metric is finite."""
+        return all(isfinite(metric) for metric in vars(self).values() if metric is not None)
 
 
 class ReconstructionMetrics(NamedTuple):
-    """What the Gibbs chains of an epoch made of the ratings, as EpochReport has it."""
+    """Metrics of the reconstructions of an epoch, as in EpochReport."""
 
     error: float | None = None
     kept_levels: float | None = None
@@ -90,16 +90,16 @@ class ReconstructionMetrics(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainerState:
-    """Everything needed to go on after an epoch as if nothing had happened.
+    """The state after an epoch, from which training can resume exactly.
 
-    velocity  the last step of a masked machine; of a joint one, Adam's mean of past gradients
-    square    Adam's mean of their squares, zeros where the machine is masked
-    halvings  how often the "plateau" schedule has halved the learning rate,
-    halved_at the last time after this epoch
-    rollbacks how often training has diverged and gone on from its best epoch
+    velocity   the last step of a masked machine; Adam's mean of past gradients of a joint one
+    square     Adam's mean of squared gradients; zeros for a masked machine
+    halvings   how often the "plateau" schedule has halved the learning rate
+    halved_at  the epoch of the last halving
+    rollbacks  how often training has diverged and resumed from its best epoch
 
-    The arrays belong to the trainer, which overwrites them in the next epoch, all but the best
-    parameters: save or copy them before asking for it.
+    The trainer overwrites the arrays in the next epoch, except for the best parameters. Save or
+    copy them before requesting the next epoch.
     """
 
     epoch: int
@@ -116,7 +116,7 @@ class TrainerState:
 
     @classmethod
     def initial(cls, params: Params) -> "TrainerState":
-        """Begin with these parameters, at rest."""
+        """Return the state before the first epoch, with zero velocity."""
         rest = params.zeros_like(), params.zeros_like()
         return cls(0, params, *rest, 0, inf, params.copy())
 
@@ -129,20 +129,22 @@ def train(
     state: TrainerState,
     model_kind: ModelKind = "joint_rbm",
 ) -> Iterator[tuple[EpochReport, TrainerState]]:
-    """Yield a report and the trainer's state after every epoch; stop asking to stop training.
+    """Yield a report and the trainer's state after every epoch; stop iterating to stop training.
 
-    Ends by itself after `hyper.epochs`, or when no epoch has been better for `hyper.patience`
-    epochs, those of the warm-up not counted: by validation nDCG@10 of a joint machine, by
-    validation NLL on ties and of the other kinds. Without validation ratings the last epoch is the
-    best. The same state, data and seed give the same bits, whatever the number of threads.
-    When a parameter stops being finite, training goes on from the best epoch at a tenth of the
-    rate, `hyper.rollbacks` times; then it raises Diverged.
+    Training ends after `hyper.epochs`, or by early stopping after `hyper.patience` epochs without
+    improvement; the warm-up does not count. The metric is validation nDCG@10 of a joint machine.
+    Validation NLL breaks ties and is the metric of the other kinds. Without validation ratings the
+    last epoch is the best.
+
+    The same state, data and seed produce the same bits with any number of threads. If a parameter
+    is not finite, training resumes from the best epoch at a tenth of the rate, `hyper.rollbacks`
+    times; then it raises Diverged.
     """
-    monitor = build_evaluator(data, model_kind, seed=seed)
+    evaluator = build_evaluator(data, model_kind, seed=seed)
     if state.epoch == 0:
         state, report = _evaluate_epoch(
             state,
-            monitor,
+            evaluator,
             hyper,
             EpochSettings(0.0, 0.0, 0),
             epoch=0,
@@ -151,24 +153,24 @@ def train(
         yield report, state
     while state.epoch < hyper.epochs and not _is_stalled(state, hyper):
         epoch = state.epoch + 1
-        now = epoch_settings(hyper, epoch, halvings=state.halvings, rollbacks=state.rollbacks)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
-            reached = _run_epoch(state, data, hyper, now, monitor, seed, model_kind)
+        settings = epoch_settings(hyper, epoch, halvings=state.halvings, rollbacks=state.rollbacks)
+        with np.errstate(over="ignore", invalid="ignore"):  # handled below
+            reached = _run_epoch(state, data, hyper, settings, evaluator, seed, model_kind)
         if reached is None:
             if state.rollbacks == hyper.rollbacks or not state.best_params.is_finite():
-                raise Diverged(epoch, now.learning_rate)
+                raise Diverged(epoch, settings.learning_rate)
             back = _roll_back(state, epoch)
             largest = back.params.largest_weight()
             reached = _evaluate_epoch(
-                back, monitor, hyper, now, epoch=epoch, largest_weight=largest
+                back, evaluator, hyper, settings, epoch=epoch, largest_weight=largest
             )
         state, report = reached
         yield report, state
 
 
 def build_evaluator(data: TrainingData, model_kind: ModelKind, *, seed: int) -> EpochEvaluator:
-    """Give what measures every epoch of a run on this data."""
-    return EpochEvaluator.of(
+    """Return the evaluator of every epoch of a run on this data."""
+    return EpochEvaluator.build(
         machine_functions(model_kind),
         data.train,
         data.validation,
@@ -182,24 +184,24 @@ def _run_epoch(
     state: TrainerState,
     data: TrainingData,
     hyper: Hyperparameters,
-    now: EpochSettings,
-    monitor: EpochEvaluator,
+    settings: EpochSettings,
+    evaluator: EpochEvaluator,
     seed: int,
     model_kind: ModelKind,
 ) -> tuple[TrainerState, EpochReport] | None:
-    """Learn one epoch and measure it. None: parameters, or their sums, are no finite numbers."""
+    """Run and evaluate one epoch; return None if parameters or metrics are not finite."""
     epoch = state.epoch + 1
     learn = LEARNERS[MACHINES[model_kind].learner]
-    reconstructions = learn(state, data, hyper, now, seed=seed, epoch=epoch)
-    largest = state.params.largest_weight()  # one look at all weights tells this, too
+    reconstructions = learn(state, data, hyper, settings, seed=seed, epoch=epoch)
+    largest = state.params.largest_weight()  # not finite if any weight is not
     if not (isfinite(largest) and state.params.has_finite_biases()):
         return None
     reached, report = _evaluate_epoch(
-        state, monitor, hyper, now, epoch=epoch, largest_weight=largest
+        state, evaluator, hyper, settings, epoch=epoch, largest_weight=largest
     )
     report = replace(
         report,
-        update_to_weight_ratio=update_to_weight_ratio(state, now.learning_rate, model_kind),
+        update_to_weight_ratio=update_to_weight_ratio(state, settings.learning_rate, model_kind),
         reconstruction_error=reconstructions.error,
         kept_levels=reconstructions.kept_levels,
     )
@@ -207,7 +209,7 @@ def _run_epoch(
 
 
 def _roll_back(state: TrainerState, epoch: int) -> TrainerState:
-    """Stand at the best epoch again, at rest."""
+    """Return the state at the best epoch, with zero velocity."""
     rest = state.params.zeros_like(), state.params.zeros_like()
     return replace(
         state,
@@ -223,14 +225,14 @@ def learn_epoch(
     state: TrainerState,
     data: TrainingData,
     hyper: Hyperparameters,
-    now: EpochSettings,
+    settings: EpochSettings,
     *,
     seed: int,
     epoch: int,
 ) -> ReconstructionMetrics:
-    """Go through all train ratings once, moving the state's arrays; nothing is evaluated."""
+    """Train a masked machine on all ratings once; the state's arrays change in place."""
     confusions = contrastive_divergence.learn_epoch(
-        state.params, state.velocity, data.train, hyper, now, seed=seed, epoch=epoch
+        state.params, state.velocity, data.train, hyper, settings, seed=seed, epoch=epoch
     )
     errors = np.subtract.outer(data.values, data.values)
     squared_error = np.einsum("gm,gm,gm->", confusions, errors, errors)
@@ -243,12 +245,12 @@ def learn_joint_epoch(
     state: TrainerState,
     data: TrainingData,
     hyper: Hyperparameters,
-    now: EpochSettings,
+    settings: EpochSettings,
     *,
     seed: int,
     epoch: int,
 ) -> ReconstructionMetrics:
-    """Do the same for a joint machine, which does not measure its reconstructions."""
+    """Train a joint machine on all ratings once; it does not measure reconstructions."""
     moments = optimizer.Moments(state.velocity, state.square)
     if hyper.objective == "contrastive":
         replicated_softmax.learn_epoch(
@@ -256,8 +258,8 @@ def learn_joint_epoch(
             moments,
             data.train,
             hyper,
-            learning_rate=now.learning_rate,
-            cd_steps=now.cd_steps,
+            learning_rate=settings.learning_rate,
+            cd_steps=settings.cd_steps,
             seed=seed,
             epoch=epoch,
         )
@@ -267,7 +269,7 @@ def learn_joint_epoch(
         moments,
         data.train,
         hyper,
-        learning_rate=now.learning_rate,
+        learning_rate=settings.learning_rate,
         seed=seed,
         epoch=epoch,
     )
@@ -281,79 +283,79 @@ LEARNERS: dict[Learner, Callable[..., ReconstructionMetrics]] = {
 
 
 def _is_stalled(state: TrainerState, hyper: Hyperparameters) -> bool:
-    """Tell whether waiting is over.
+    """Return whether the patience has run out.
 
-    Small weights grow slowly at first and the curve is flat until they break the symmetry, so
-    the warm-up does not count.
+    Small weights grow slowly at first, and the curve is flat until they break the symmetry.
+    Therefore the warm-up does not count.
     """
     return state.epoch - max(state.best_epoch, hyper.warm_up_epochs) >= hyper.patience
 
 
 def _evaluate_epoch(
     state: TrainerState,
-    monitor: EpochEvaluator,
+    evaluator: EpochEvaluator,
     hyper: Hyperparameters,
-    now: EpochSettings,
+    settings: EpochSettings,
     *,
     epoch: int,
     largest_weight: float,
 ) -> tuple[TrainerState, EpochReport]:
-    """Measure the parameters and remember them if they are the best so far."""
-    figures = monitor.measure(state.params)
-    judged = replace(state, epoch=epoch)
-    if _is_better(figures, state):
-        nll, ndcg = figures.validation_nll, figures.validation_ndcg
-        judged = replace(
-            judged,
+    """Evaluate the parameters, and keep a copy if they are the best so far."""
+    metrics = evaluator.measure(state.params)
+    reached = replace(state, epoch=epoch)
+    if _is_better(metrics, state):
+        nll, ndcg = metrics.validation_nll, metrics.validation_ndcg
+        reached = replace(
+            reached,
             best_epoch=epoch,
             best_nll=state.best_nll if nll is None else nll,
             best_ndcg=state.best_ndcg if ndcg is None else ndcg,
             best_params=state.params.copy(),
         )
-    elif _is_flat(judged, hyper):
-        judged = replace(judged, halvings=state.halvings + 1, halved_at=epoch)
+    elif _is_flat(reached, hyper):
+        reached = replace(reached, halvings=state.halvings + 1, halved_at=epoch)
     report = EpochReport(
         epoch=epoch,
-        learning_rate=now.learning_rate,
-        momentum=now.momentum,
-        cd_steps=now.cd_steps,
+        learning_rate=settings.learning_rate,
+        momentum=settings.momentum,
+        cd_steps=settings.cd_steps,
         largest_weight=largest_weight,
         rollbacks=state.rollbacks,
-        hidden_activity=figures.hidden_activity,
-        hidden_certainty=figures.hidden_certainty,
-        saturated_units=figures.saturated_units,
-        dead_units=figures.dead_units,
-        unit_similarity=figures.unit_similarity,
-        train_nll=figures.train_nll,
-        train_free_energy=figures.train_free_energy,
-        validation_nll=figures.validation_nll,
-        validation_rmse=figures.validation_rmse,
-        validation_ndcg=figures.validation_ndcg,
-        validation_free_energy=figures.validation_free_energy,
-        prediction_spread=figures.prediction_spread,
+        hidden_activity=metrics.hidden_activity,
+        hidden_certainty=metrics.hidden_certainty,
+        saturated_units=metrics.saturated_units,
+        dead_units=metrics.dead_units,
+        unit_similarity=metrics.unit_similarity,
+        train_nll=metrics.train_nll,
+        train_free_energy=metrics.train_free_energy,
+        validation_nll=metrics.validation_nll,
+        validation_rmse=metrics.validation_rmse,
+        validation_ndcg=metrics.validation_ndcg,
+        validation_free_energy=metrics.validation_free_energy,
+        prediction_spread=metrics.prediction_spread,
     )
-    return judged, report
+    return reached, report
 
 
-def _is_better(figures: EpochMetrics, state: TrainerState) -> bool:
-    """Let lists decide where they are measured, and the NLL among equals; the last, by neither."""
-    ndcg, nll = figures.validation_ndcg, figures.validation_nll
+def _is_better(metrics: EpochMetrics, state: TrainerState) -> bool:
+    """Return whether an epoch is the best: by nDCG, then by NLL; without both, the last is."""
+    ndcg, nll = metrics.validation_ndcg, metrics.validation_nll
     if ndcg is not None and ndcg != state.best_ndcg:
         return ndcg > state.best_ndcg
     return nll < state.best_nll if nll is not None else ndcg is None
 
 
 def _is_flat(state: TrainerState, hyper: Hyperparameters) -> bool:
-    """Tell whether it is time to halve the rate, where the schedule does; not in the warm-up."""
+    """Return whether the "plateau" schedule halves the rate now; never in the warm-up."""
     last = max(state.best_epoch, state.halved_at, hyper.warm_up_epochs)
-    waits = hyper.learning_rate_schedule == "plateau"
-    return waits and state.epoch - last >= plateau_epochs(hyper)
+    is_plateau = hyper.learning_rate_schedule == "plateau"
+    return is_plateau and state.epoch - last >= plateau_epochs(hyper)
 
 
 def update_to_weight_ratio(
     state: TrainerState, learning_rate: float, model_kind: ModelKind
 ) -> float:
-    """RMS of the last step, taken at this learning rate, over RMS of the weights."""
+    """Return the RMS of the last step, at this learning rate, over the RMS of the weights."""
     weights, step = _sample_weights(state.params.weights), _sample_weights(state.velocity.weights)
     if MACHINES[model_kind].uses_adam:
         step = learning_rate * optimizer.adam_steps(step, _sample_weights(state.square.weights))
@@ -361,13 +363,13 @@ def update_to_weight_ratio(
 
 
 def _sample_weights(weights: Floats) -> Floats:
-    """Take up to 512 items and levels, evenly spread, of all hidden units, (n, n_hidden)."""
+    """Return up to 512 items and levels, evenly spread, of all hidden units, (n, n_hidden)."""
     flat = weights.reshape(-1, weights.shape[-1])
     return flat[:: -(-len(flat) // RATIO_WEIGHTS) or 1]
 
 
 def _rms(array: Floats) -> float:
-    """Root mean square; 0 for nothing, tiny instead of 0 where it divides."""
+    """Return the root mean square plus a tiny number, so that it can be a divisor."""
     wide = array.astype(np.float64).ravel()  # a float32 square may overflow
-    squares = np.einsum("i,i->", wide, wide)  # one thread: a product of two would not add up alike
+    squares = np.einsum("i,i->", wide, wide)  # one thread, so the order of the sum is fixed
     return float(np.sqrt(squares / wide.size) + np.finfo(np.float32).tiny)

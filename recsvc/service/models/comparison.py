@@ -105,7 +105,7 @@ def _without_validation(model: Model, split: Split) -> Model:
     if model.raters is None or model.users.ids != split.users.ids:
         return seen
     return replace(
-        seen, raters=model.raters.answering_from(split.train.without_interactions(split.scale))
+        seen, raters=model.raters.with_item_ratings(split.train.without_interactions(split.scale))
     )
 
 

@@ -113,7 +113,7 @@ class ProgressReporter(Callback):
         """
         writer, report, inspection, findings = self.writer, result.report, None, []
         if is_inspected(report.epoch):
-            inspection = self.inspector.look(result.state, report.learning_rate)
+            inspection = self.inspector.inspect(result.state, report.learning_rate)
             found = diagnose(self.recorder.record())
             findings = [one for one in found if one.code not in self.emitted]
         progress = replace(

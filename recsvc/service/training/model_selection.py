@@ -58,7 +58,7 @@ def fit_rating_ensemble(
             if not _validation_rmse(with_ensemble, split) <= _validation_rmse(model, split):
                 return model  # also if either is not a number
             return replace(
-                model, raters=step.answering_from(split.everything.without_interactions(scale))
+                model, raters=step.with_item_ratings(split.everything.without_interactions(scale))
             )
         start_phase("learning how people rate")
     raise AssertionError("the last step is the ensemble")
@@ -72,7 +72,7 @@ def refit_on_all_ratings(
     Couplings are fitted again, with the chosen strength. The ensemble is shared: it answers from
     all ratings already.
     """
-    neighbourhoods = Neighbourhoods.of(split.everything, hyper.neighbours)
+    neighbourhoods = Neighbourhoods.fit(split.everything, hyper.neighbours)
     return replace(
         model,
         couplings=neighbourhoods.couplings(evaluated.couplings.regularisation),
@@ -102,7 +102,7 @@ def fit_couplings(model: Model, split: Split, hyper: Hyperparameters) -> Model:
     λ is chosen for the couplings alone, the scale for their sum with the hidden units. Without
     validation ratings both have their defaults.
     """
-    neighbourhoods = Neighbourhoods.of(split.train, hyper.neighbours)
+    neighbourhoods = Neighbourhoods.fit(split.train, hyper.neighbours)
     most_users = min(MOST_RANKED_USERS, SCORES_AT_ONCE // len(split.items))
     users = split.sample_ranked_users(most_users)
     if hyper.neighbours == 0 or users.size == 0:

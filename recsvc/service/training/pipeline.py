@@ -146,7 +146,7 @@ class TrainingPipeline:
     def _first_callbacks(self, plan: FitPlan, data: TrainingData) -> list[Callback]:
         """Build the callbacks of the first fit. Their order is the order of their calls."""
         recorder = RunRecorder.from_job(self.job, self.spec, self.writer)
-        inspector = Inspector.of(self.spec.model_kind, data.train, seed=self.spec.seed)
+        inspector = Inspector.build(self.spec.model_kind, data.train, seed=self.spec.seed)
         further = self.build_callbacks(
             CallbackContext(self.context, self.job, plan, self.snapshot, recorder, self.writer)
         )

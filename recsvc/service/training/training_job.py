@@ -80,7 +80,7 @@ def _train(
     writer.update(
         replace(
             writer.progress,
-            issues={one.code: one.share for one in profile(snapshot).remarks},
+            issues={one.code: one.share for one in profile(snapshot).issues},
             epochs=hyper.epochs,
             baselines=baselines,
             choices=choices,

@@ -36,11 +36,11 @@ def with_values(movies: Snapshot, change) -> Snapshot:
 
 
 def codes(of: Snapshot) -> set[str]:
-    return {one.code for one in profile(of).remarks}
+    return {one.code for one in profile(of).issues}
 
 
 def remark(of: Snapshot, code: str):
-    (found,) = [one for one in profile(of).remarks if one.code == code]
+    (found,) = [one for one in profile(of).issues if one.code == code]
     return found
 
 
@@ -128,7 +128,7 @@ def test_movielens_is_as_it_is_known(movies):
     assert found.missing_share == pytest.approx(1 - 100_000 / (943 * 1682))
     assert found.ratings_per_user == 65
     assert found.levels == {1.0: 6110, 2.0: 11370, 3.0: 27145, 4.0: 34174, 5.0: 21201}
-    assert [one.code for one in found.remarks] == ["random_raters", "contrary_raters", "cold_items"]
+    assert [one.code for one in found.issues] == ["random_raters", "contrary_raters", "cold_items"]
     assert remark(movies, "random_raters").count == 1
     assert remark(movies, "cold_items").count == np.sum(np.bincount(movies.item_numbers) < 5)
 
@@ -208,9 +208,9 @@ def test_crawlers_of_the_whole_catalogue_are_suspicious_among_real_people(movies
     busy = with_crawlers(movies, 740, lambda _rng, n: np.full(n, 5.0))
 
     assert remark(crawled, "suspicious_raters").examples == ("a0", "a1", "a2")
-    random = {one.code: one.examples for one in profile(crawled).remarks}.get("random_raters", ())
+    random = {one.code: one.examples for one in profile(crawled).issues}.get("random_raters", ())
     assert not {"a0", "a1", "a2"} & set(random), "all fives are constant, not random"
-    assert "suspicious_raters" not in [one.code for one in profile(busy).remarks]
+    assert "suspicious_raters" not in [one.code for one in profile(busy).issues]
 
 
 def test_whoever_rates_at_random_is_found_among_real_people(movies):
@@ -237,7 +237,7 @@ def test_who_rates_all_is_not_suspicious_if_all_do_or_the_catalogue_is_small(n_i
     values = np.random.default_rng(0).integers(1, 6, users.size).astype(float)
 
     assert "suspicious_raters" not in {
-        one.code for one in profile(Snapshot(*names, users, items, values)).remarks
+        one.code for one in profile(Snapshot(*names, users, items, values)).issues
     }
 
 
@@ -284,13 +284,13 @@ def test_many_values_far_outside_are_no_slips(movies, share, are_few):
         odd = int(share * values.size)
         values[:odd] = 40 + np.arange(odd) % 7
 
-    told = [one for one in profile(with_values(movies, mistype)).remarks if one.code == "outliers"]
+    told = [one for one in profile(with_values(movies, mistype)).issues if one.code == "outliers"]
 
     assert [one.examples for one in told] == [("40", "41", "42", "43", "44")] * are_few
 
 
 def test_five_examples_are_enough(movies):
-    assert [len(one.examples) for one in profile(movies).remarks if one.count > 5] == [5]
+    assert [len(one.examples) for one in profile(movies).issues if one.count > 5] == [5]
     assert remark(movies, "cold_items").count == 333
 
 
@@ -316,10 +316,10 @@ def test_the_same_words_of_another_meaning_are_drift(movies, data_dir):
     stricter = np.where(times > np.quantile(times, 0.9), np.maximum(1, values - 1), values)
 
     as_given = profile(movies, by_day(times, values))
-    (drift,) = [one for one in profile(movies, by_day(times, stricter)).remarks
+    (drift,) = [one for one in profile(movies, by_day(times, stricter)).issues
                 if one.code == "drift"]  # fmt: skip
 
-    assert "drift" not in {one.code for one in as_given.remarks}
+    assert "drift" not in {one.code for one in as_given.issues}
     assert (drift.count, drift.share) == (9359, 0.09359)
     assert drift.examples == ("1998-04-01 to 1998-04-22: mean 2.63",)
 
@@ -328,9 +328,9 @@ def test_ratings_of_one_day_or_of_one_value_do_not_drift(movies):
     noon = np.full(movies.values.size, 43_200)
 
     for values in (movies.values, np.full(noon.size, 3.3)):
-        assert "drift" not in {one.code for one in profile(movies, by_day(noon, values)).remarks}
+        assert "drift" not in {one.code for one in profile(movies, by_day(noon, values)).issues}
         spread = by_day(np.arange(noon.size), np.full(noon.size, 3.3))
-        assert "drift" not in {one.code for one in profile(movies, spread).remarks}
+        assert "drift" not in {one.code for one in profile(movies, spread).issues}
 
 
 def test_a_shop_without_ratings_has_a_profile_of_its_interactions():
@@ -343,7 +343,7 @@ def test_a_shop_without_ratings_has_a_profile_of_its_interactions():
 
     assert (found.n_ratings, found.n_interactions, found.levels) == (0, 3, {})
     assert found.missing_share == 0.25
-    assert [one.code for one in found.remarks] == ["few_users", "cold_users", "cold_items"]
+    assert [one.code for one in found.issues] == ["few_users", "cold_users", "cold_items"]
 
 
 def test_nothing_at_all_has_a_profile_too():
@@ -351,4 +351,4 @@ def test_nothing_at_all_has_a_profile_too():
 
     found = profile(Snapshot(none, none, nothing, nothing, np.empty(0)))
 
-    assert (found.n_users, found.missing_share, found.remarks) == (0, 1.0, ())
+    assert (found.n_users, found.missing_share, found.issues) == (0, 1.0, ())

@@ -39,7 +39,7 @@ def test_of_movielens_only_its_few_odd_raters_are_left_out(movies):
 
     assert len(left_out(movies, kept)) == 4  # three contrary ones, and one at random
     assert (kept.users, kept.items) == (movies.users, movies.items)
-    assert not ODD & {one.code for one in profile(kept).remarks}
+    assert not ODD & {one.code for one in profile(kept).issues}
 
 
 def test_values_off_the_scale_go_and_their_users_stay(movies):

@@ -121,7 +121,7 @@ def test_levels_compete_by_softmax_rather_than_by_a_sigmoid_each():
     params = Params(np.zeros((1, 3, 2), np.float32), bias, np.zeros(2, np.float32))
     sigmoids = masked.sigmoid(bias) / masked.sigmoid(bias).sum()
 
-    predictor, first = masked.Predictor.of(params), np.zeros(1, np.int64)
+    predictor, first = masked.Predictor.from_params(params), np.zeros(1, np.int64)
     shares = predictor.level_probabilities(np.zeros((1, 2), np.float32), first, first)
 
     np.testing.assert_allclose(shares, np.exp(bias) / np.exp(bias).sum(), rtol=1e-6)

@@ -109,12 +109,12 @@ def test_at_random_every_rating_is_either_train_or_test_and_the_seed_decides(rng
         (
             Protocol("by_hash", 0.1, 0),
             "10 % of the ratings are held out, chosen by a hash of user id, item id and seed 0; "
-            "users are folded in from the ratings that were learned from.",
+            "users are folded in from their train ratings.",
         ),
         (
             Protocol("at_random", 0.125, 7),
             "12.5 % of the ratings are held out, chosen at random with seed 7; "
-            "users are folded in from the ratings that were learned from.",
+            "users are folded in from their train ratings.",
         ),
     ],
     ids=lambda value: getattr(value, "kind", ""),

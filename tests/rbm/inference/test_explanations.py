@@ -99,14 +99,14 @@ def test_an_item_oriented_machine_hears_no_rating_of_another_item(ratings, rng):
 
 
 def test_who_has_rated_nothing_has_no_effects(params, ratings):
-    couplings = Neighbourhoods.of(ratings, 3).couplings(1.0)
+    couplings = Neighbourhoods.fit(ratings, 3).couplings(1.0)
     joint = joint_model_of(params, ratings, couplings=couplings, coupling_scale=0.4)
     for model in (joint, rating_model("user_rbm", params, ratings)):
         assert explanations.effects(model, *ratings.row(0), LISTED).shape == (0, 3)
 
 
 def test_couplings_are_read_between_the_items_asked(ratings):
-    couplings = Neighbourhoods.of(ratings, 3).couplings(1.0)
+    couplings = Neighbourhoods.fit(ratings, 3).couplings(1.0)
     items, others = np.array([7, 2, 0], np.int32), np.array([5, 0, 8, 2])
 
     found = couplings.between(items, others)
@@ -151,11 +151,11 @@ def readers(n: int = 240) -> RatingMatrix:
 def library(request):
     ratings = readers()
     *_, (_, state) = learn_joint(ratings, n_hidden=16, epochs=20, batch_size=20)
-    params, couplings = state.params, Couplings.none(ratings.n_items)
+    params, couplings = state.params, Couplings.empty(ratings.n_items)
     if request.param == "couplings":
         params = params.zeros_like()
     if request.param != "hidden units":
-        couplings = Neighbourhoods.of(ratings, 7).couplings(20.0)
+        couplings = Neighbourhoods.fit(ratings, 7).couplings(20.0)
     return joint_model_of(params, ratings, couplings=couplings, coupling_scale=3.0)
 
 
@@ -205,7 +205,7 @@ def cinema(movielens, data_dir):
     """A joint model of ml-100k, its ratings, and each film's number by its title."""
     ratings = movielens("u.data")
     *_, (_, state) = learn_joint(ratings, n_hidden=64, epochs=8)
-    couplings = Neighbourhoods.of(ratings, 100).couplings(200.0)
+    couplings = Neighbourhoods.fit(ratings, 100).couplings(200.0)
     model = joint_model_of(state.params, ratings, couplings=couplings, coupling_scale=9.0)
     lines = (data_dir / "ml-100k" / "u.item").read_text(encoding="latin-1").splitlines()
     return model, ratings, {line.split("|")[1]: number for number, line in enumerate(lines)}

@@ -266,7 +266,7 @@ def test_predicted_levels_are_those_of_the_twin(machine, in_parallel):
     cases, items = (grid.ravel() for grid in np.indices((ratings.n_users, ratings.n_items)))
     hidden = masked.hidden_probabilities(params, ratings)
 
-    shares = masked.Predictor.of(params).level_probabilities(
+    shares = masked.Predictor.from_params(params).level_probabilities(
         hidden, cases, items, in_parallel=in_parallel
     )
 
@@ -281,8 +281,8 @@ def test_predicted_levels_are_those_of_the_twin(machine, in_parallel):
 @pytest.mark.parametrize("n", [0, 1, 3, 100])
 def test_the_items_likeliest_to_be_liked_are_those_of_the_twin(machine, rng, n):
     params, ratings = machine
-    predictor, n_items = masked.Predictor.of(params), ratings.n_items
-    hidden = predictor.fitted(masked.hidden_probabilities(params, ratings))
+    predictor, n_items = masked.Predictor.from_params(params), ratings.n_items
+    hidden = predictor.pad_hidden(masked.hidden_probabilities(params, ratings))
     for user in range(ratings.n_users):
         first_liked = int(rng.integers(params.weights.shape[1]))
         most = np.sqrt(rng.integers(4, size=n_items) ** 5)  # many equal ones, and zeros
@@ -314,7 +314,7 @@ def test_a_rating_left_out_of_its_own_prediction_is_that_of_the_twin(machine):
     params, ratings = machine
     hidden = masked.hidden_probabilities(params, ratings)
 
-    shares = masked.Predictor.of(params).leave_one_out_probabilities(
+    shares = masked.Predictor.from_params(params).leave_one_out_probabilities(
         hidden, ratings.users().astype(np.int64), ratings.items.astype(np.int64), ratings.levels
     )
 
@@ -327,7 +327,10 @@ def test_a_rating_left_out_of_its_own_prediction_is_that_of_the_twin(machine):
 
 def test_predictions_on_real_ratings_are_those_of_the_twin(real):
     params, ratings = real
-    hidden, predictor = masked.hidden_probabilities(params, ratings), masked.Predictor.of(params)
+    hidden, predictor = (
+        masked.hidden_probabilities(params, ratings),
+        masked.Predictor.from_params(params),
+    )
     cases, items = ratings.users().astype(np.int64)[::29], ratings.items.astype(np.int64)[::29]
 
     shares = predictor.level_probabilities(hidden, cases, items)
@@ -360,7 +363,7 @@ def test_a_machine_without_ratings_predicts_its_base_rates():
     params = Params(np.zeros((1, 3, 4), np.float32), bias, np.zeros(4, np.float32))
     one = np.zeros(1, np.int64)
 
-    shares = masked.Predictor.of(params).level_probabilities(
+    shares = masked.Predictor.from_params(params).level_probabilities(
         np.full((1, 4), 0.5, np.float32), one, one
     )
 

@@ -26,7 +26,7 @@ def params(rng):
 
 def test_couplings_are_the_ridge_regression_of_an_item_on_its_neighbours(rng):
     ratings = random_ratings(rng, n_users=80, n_items=12)
-    found = Neighbourhoods.of(ratings, 4).couplings(2.0)
+    found = Neighbourhoods.fit(ratings, 4).couplings(2.0)
     dense = np.zeros((12, 12))
     sources = np.repeat(np.arange(12), np.diff(found.indptr))
     dense[sources, found.neighbours] = found.strengths
@@ -60,7 +60,7 @@ def test_the_solver_comes_to_the_exact_answer_when_it_is_given_the_rounds(rng):
 
 
 def test_the_couplings_of_a_path_are_those_of_each_strength_alone(ratings):
-    neighbourhoods = Neighbourhoods.of(ratings, 4)
+    neighbourhoods = Neighbourhoods.fit(ratings, 4)
 
     path = neighbourhoods.path([0.5, 3.0])
 
@@ -93,7 +93,7 @@ def test_the_list_of_a_large_catalogue_is_the_one_that_all_scores_make(rng, monk
     monkeypatch.setattr(scoring, "SCORED_WHOLE", 10)
     monkeypatch.setattr(scoring, "FIRST_SCORED", 20)
     ratings = random_ratings(rng, n_users=40, n_items=300)
-    couplings = Neighbourhoods.of(ratings, 5).couplings(1.0)
+    couplings = Neighbourhoods.fit(ratings, 5).couplings(1.0)
     popular = rng.exponential(2.0, (300, 5)).astype(np.float32)
     params = dataclasses.replace(random_params(rng, n_items=300, spread=0.2), visible_bias=popular)
     model = joint_model_of(params, ratings, couplings=couplings, coupling_scale=2.0)
@@ -120,7 +120,7 @@ def test_a_list_is_short_where_little_is_left(params, ratings, monkeypatch):
 
 
 def test_a_single_rating_moves_the_list_through_its_couplings(params, ratings):
-    couplings = Neighbourhoods.of(ratings, 2).couplings(1.0)
+    couplings = Neighbourhoods.fit(ratings, 2).couplings(1.0)
     with_them = joint_model_of(params, ratings, couplings=couplings, coupling_scale=5.0)
     without = joint_model_of(params, ratings)
     one, level = np.array([2], np.int32), np.array([4], np.uint8)
@@ -133,7 +133,7 @@ def test_a_single_rating_moves_the_list_through_its_couplings(params, ratings):
 
 
 def test_a_model_and_its_bytes_list_the_same(params, ratings):
-    couplings = Neighbourhoods.of(ratings, 3).couplings(1.0)
+    couplings = Neighbourhoods.fit(ratings, 3).couplings(1.0)
     model = joint_model_of(params, ratings, couplings=couplings, coupling_scale=0.3)
     read = checkpoint.read_model(checkpoint.write_model(model))
     rated, levels = ratings.row(4)
@@ -152,7 +152,7 @@ def test_on_movielens_it_lists_better_than_the_most_rated_and_than_its_hidden_un
     expected_ndcg = (0.53, 0.59)  # u1 holds out much of few users, which makes hits easy
     base, test = (movielens_100k(data_dir, name) for name in ("u1.base", "u1.test"))
     *_, (_, state) = learn_joint(base, n_hidden=100, batch_size=50, epochs=20)
-    couplings = Neighbourhoods.of(base, 300).couplings(300.0)
+    couplings = Neighbourhoods.fit(base, 300).couplings(300.0)
     users = np.arange(base.n_users)
 
     def ndcg(scores_of) -> float:

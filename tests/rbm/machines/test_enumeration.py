@@ -42,7 +42,10 @@ def test_free_energy_is_the_sum_over_every_hidden_state(params, ratings, rows):
 
 
 def test_the_predictive_is_the_exact_conditional_of_an_unrated_item(params, ratings, rows):
-    hidden, predictor = masked.hidden_probabilities(params, ratings), masked.Predictor.of(params)
+    hidden, predictor = (
+        masked.hidden_probabilities(params, ratings),
+        masked.Predictor.from_params(params),
+    )
     for user, row in enumerate(rows):
         unrated = np.array([i for i in range(N_ITEMS) if i not in dict(row)])
         shares = predictor.level_probabilities(hidden, np.full_like(unrated, user), unrated)
@@ -52,7 +55,7 @@ def test_the_predictive_is_the_exact_conditional_of_an_unrated_item(params, rati
 
 
 def test_the_leave_one_out_conditional_is_exact(params, ratings, rows):
-    shares = masked.Predictor.of(params).leave_one_out_probabilities(
+    shares = masked.Predictor.from_params(params).leave_one_out_probabilities(
         masked.hidden_probabilities(params, ratings),
         ratings.users().astype(np.int64),
         ratings.items.astype(np.int64),
@@ -111,7 +114,7 @@ def in_extended_precision(
     predictor: masked.Predictor, hidden: np.ndarray, cases: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The same product of factors, in logarithms of 80-bit numbers."""
-    p = predictor.fitted(hidden).astype(np.longdouble)[cases, np.newaxis]
+    p = predictor.pad_hidden(hidden).astype(np.longdouble)[cases, np.newaxis]
     factors = 1 + p * predictor.expm1_weights.astype(np.longdouble)[items]
     logs = np.log(factors).sum(axis=2) + np.log(predictor.visible_odds.astype(np.longdouble))[items]
     shares = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -120,7 +123,7 @@ def in_extended_precision(
 
 def test_large_weights_and_many_units_agree_with_extended_precision(large):
     params, hidden = large
-    predictor = masked.Predictor.of(params)
+    predictor = masked.Predictor.from_params(params)
     cases, items = (grid.ravel() for grid in np.indices((4, 3)))
 
     shares = predictor.level_probabilities(hidden, cases, items)
@@ -135,7 +138,7 @@ def test_products_that_leave_the_range_of_numbers_are_done_in_logarithms(rng):
     """Far more than e^±640 between the levels: no product of doubles holds them."""
     weights = np.stack([np.full((1, 400), w, np.float32) for w in (15, 15.01, -15)], axis=1)
     params = Params(weights, np.zeros((1, 3), np.float32), np.zeros(400, np.float32))
-    predictor = masked.Predictor.of(params)
+    predictor = masked.Predictor.from_params(params)
     hidden, one = np.full((1, 400), 0.5, np.float32), np.zeros(1, np.int64)
 
     shares = predictor.level_probabilities(hidden, one, one)
@@ -152,7 +155,10 @@ def test_certain_units_under_huge_weights_never_give_a_number_that_is_none(rng, 
     weights = (size * rng.choice([-1, 1], size=(9, 5, 400))).astype(np.float32)
     params = Params(weights, np.zeros((9, 5), np.float32), np.zeros(400, np.float32))
     ratings = random_ratings(rng)
-    hidden, predictor = masked.hidden_probabilities(params, ratings), masked.Predictor.of(params)
+    hidden, predictor = (
+        masked.hidden_probabilities(params, ratings),
+        masked.Predictor.from_params(params),
+    )
     cases, items = (grid.ravel() for grid in np.indices((12, 9)))
     own = ratings.users().astype(np.int64), ratings.items.astype(np.int64), ratings.levels
 
@@ -170,7 +176,7 @@ def test_splitting_the_product_into_blocks_changes_nothing(rng, spread):
     params = random_params(rng, n_hidden=100, spread=spread)
     hidden = rng.random((6, 100), dtype=np.float32)
     cases, items = (grid.ravel() for grid in np.indices((6, 9)))
-    whole = masked.Predictor.of(params)
+    whole = masked.Predictor.from_params(params)
     expected = in_extended_precision(whole, hidden, cases, items)
 
     for block in {1, 7, 50, whole.block}:
@@ -182,11 +188,11 @@ def test_splitting_the_product_into_blocks_changes_nothing(rng, spread):
 def test_no_block_can_leave_the_range_of_a_float(rng):
     for n_hidden, spread in [(1, 500), (7, 30), (100, 5), (100, 0.1), (401, 2)]:
         params = random_params(rng, n_hidden=n_hidden, spread=spread)
-        predictor = masked.Predictor.of(params)
+        predictor = masked.Predictor.from_params(params)
         sizes = np.minimum(np.abs(params.weights.astype(np.float64)), 80)
         for start in range(0, n_hidden, predictor.block):
             assert sizes[:, :, start : start + predictor.block].sum(axis=2).max() <= 80
-    whole = masked.Predictor.of(random_params(rng, n_hidden=100, spread=0.01))
+    whole = masked.Predictor.from_params(random_params(rng, n_hidden=100, spread=0.01))
     assert whole.block == whole.expm1_weights.shape[2] == 128  # small weights: never split
 
 

@@ -11,7 +11,7 @@ from tests.factories.machines import STARS
 
 
 def figures_of(hidden: np.ndarray, weights: np.ndarray) -> UnitMetrics:
-    return UnitMetrics.of(hidden.astype(np.float32), weights)
+    return UnitMetrics.from_activity(hidden.astype(np.float32), weights)
 
 
 def test_each_unit_is_told_from_the_others():

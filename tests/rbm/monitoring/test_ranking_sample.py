@@ -89,7 +89,7 @@ def test_a_large_catalogue_is_scored_in_parts(params, rng, monkeypatch):
 
 @pytest.mark.parametrize("first_liked", [0, 3])
 def test_the_figure_is_the_evaluations_own(params, parts, first_liked):
-    lists = RankingSample.of(*parts, first_liked, seed=0)
+    lists = RankingSample.build(*parts, first_liked, seed=0)
 
     found = lists.ndcg(params)
 
@@ -102,21 +102,21 @@ def test_lists_longer_than_what_is_left_hold_nothing_more(rng):
     parts = split(random_ratings(rng, n_users=30, n_items=5))
     params = random_params(rng, n_items=5)
 
-    found = RankingSample.of(*parts, 3, seed=0).ndcg(params)
+    found = RankingSample.build(*parts, 3, seed=0).ndcg(params)
 
     assert found == pytest.approx(one_by_one(params, parts, np.arange(30), 3))
 
 
 def test_a_subset_of_users_is_measured_the_same_one_for_a_seed(params, parts, monkeypatch):
     monkeypatch.setattr(ranking_sample, "MAX_USERS", 20)
-    chosen = [RankingSample.of(*parts, 3, seed=seed) for seed in (0, 0, 1)]
+    chosen = [RankingSample.build(*parts, 3, seed=seed) for seed in (0, 0, 1)]
     asked = np.flatnonzero(np.diff(parts[1].indptr))
     users = np.random.default_rng([0, 0, 3]).permutation(asked)[:20]
 
     figures = [lists.ndcg(params) for lists in chosen]
 
-    assert [lists.wanted.n_users for lists in chosen] == [20, 20, 20]
-    assert all(np.diff(lists.wanted.indptr).min() > 0 for lists in chosen)
+    assert [lists.targets.n_users for lists in chosen] == [20, 20, 20]
+    assert all(np.diff(lists.targets.indptr).min() > 0 for lists in chosen)
     assert figures[0] == figures[1] == pytest.approx(one_by_one(params, parts, users, 3))
     assert figures[2] != figures[0]
 
@@ -124,11 +124,11 @@ def test_a_subset_of_users_is_measured_the_same_one_for_a_seed(params, parts, mo
 def test_fewer_users_are_measured_where_the_catalogue_is_large(parts, monkeypatch):
     monkeypatch.setattr(ranking_sample, "MAX_SCORES", 60 * 7)
 
-    assert RankingSample.of(*parts, 3, seed=0).wanted.n_users == 7
+    assert RankingSample.build(*parts, 3, seed=0).targets.n_users == 7
 
 
 def test_neither_threads_nor_blocks_change_the_figure(params, parts, monkeypatch):
-    lists, figures = RankingSample.of(*parts, 3, seed=0), []
+    lists, figures = RankingSample.build(*parts, 3, seed=0), []
     monkeypatch.setattr(ranking_sample, "SCORES_PER_BLOCK", 60 * 16)
     for n_threads in (1, 2):
         kernels.use_threads(n_threads)
@@ -146,7 +146,7 @@ def test_levels_beyond_the_scale_count_as_liked(rng, parts):
     events.levels[::2] = 5
     data = TrainingData(parts[0], events, STARS)
 
-    figure = RankingSample.of(data.train, data.validation, data.first_liked, seed=0).ndcg(params)
+    figure = RankingSample.build(data.train, data.validation, data.first_liked, seed=0).ndcg(params)
 
     assert data.first_liked == 3
     assert figure == pytest.approx(one_by_one(params, parts, np.arange(90), 3))
@@ -161,7 +161,7 @@ def test_interactions_are_listed_and_not_rated(camps):
     params = random_params(np.random.default_rng(1), n_items=60, n_levels=6)
 
     figures = [
-        EpochEvaluator.of(
+        EpochEvaluator.build(
             machine_functions("joint_rbm"), train_, part, STARS, seed=0, first_liked=3
         )
         for part in (mixed, rated)
@@ -172,7 +172,7 @@ def test_interactions_are_listed_and_not_rated(camps):
         alone.validation_nll,
         alone.validation_rmse,
     )
-    assert both.validation_ndcg == RankingSample.of(train_, validation, 3, seed=0).ndcg(params)
+    assert both.validation_ndcg == RankingSample.build(train_, validation, 3, seed=0).ndcg(params)
 
 
 def test_a_shop_without_ratings_has_lists_and_no_likelihood(camps):
@@ -180,7 +180,7 @@ def test_a_shop_without_ratings_has_lists_and_no_likelihood(camps):
         dataclasses.replace(part, levels=np.zeros_like(part.levels)) for part in camps
     )
     params = random_params(np.random.default_rng(1), n_items=60, n_levels=1)
-    monitor = EpochEvaluator.of(
+    monitor = EpochEvaluator.build(
         machine_functions("joint_rbm"), train_, validation, np.empty(0), seed=0, first_liked=0
     )
 
@@ -209,7 +209,7 @@ def test_a_joint_machines_best_epoch_is_that_of_the_best_lists(camps):
     assert (state.best_epoch, state.best_ndcg) == (best.epoch, best.validation_ndcg)
     assert state.best_nll == best.validation_nll
     assert state.best_params.sha256() == curve[best.epoch][1].params.sha256()
-    assert RankingSample.of(*camps, 3, seed=0).ndcg(state.best_params) == best.validation_ndcg
+    assert RankingSample.build(*camps, 3, seed=0).ndcg(state.best_params) == best.validation_ndcg
 
 
 def test_of_equal_lists_the_better_likelihood_is_the_best(rng):

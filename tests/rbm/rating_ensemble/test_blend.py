@@ -5,7 +5,7 @@ import numpy as np
 from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.params import Params
-from recsvc.rbm.rating_ensemble.blend import Blend, ExpertOutputs, discretised_normal
+from recsvc.rbm.rating_ensemble.blend import Blend, ExpertOutputs, normal_level_shares
 from recsvc.rbm.rating_ensemble.fine_tuning import (
     FinetuningConfig,
     FinetuningState,
@@ -27,7 +27,7 @@ def answers_and_levels(
     truth = rng.normal(0, 1.5, (n, 5))
     noise = rng.normal(0, 1, (2, n, 5)) * (6 / np.sqrt(counts))[:, :, np.newaxis]
     levels = np.argmax(truth + rng.gumbel(size=(n, 5)), axis=1).astype(np.uint8)
-    biases = discretised_normal(STARS[levels] + rng.normal(0, 2, n), STARS)
+    biases = normal_level_shares(STARS[levels] + rng.normal(0, 2, n), STARS)
     experts = softmax(truth + noise[0]), softmax(truth + noise[1]), biases
     return ExpertOutputs(*experts, *counts), levels
 
@@ -46,23 +46,23 @@ def known(n: int, *, user: bool = True, item: bool = True) -> dict[str, np.ndarr
 
 
 def test_the_bell_is_highest_at_the_level_that_is_expected_and_one_step_of_five_wide():
-    shares = discretised_normal(np.array([3.0, 5.5]), STARS)
+    shares = normal_level_shares(np.array([3.0, 5.5]), STARS)
 
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     np.testing.assert_allclose(shares[0] / shares[0, 2], np.exp([-2, -0.5, 0, -0.5, -2]))
     assert shares[1].argmax() == 4
-    assert discretised_normal(np.array([3.0]), np.array([7.0])).tolist() == [[1.0]]
+    assert normal_level_shares(np.array([3.0]), np.array([7.0])).tolist() == [[1.0]]
 
 
 def test_where_neither_machine_knows_more_than_biases_the_bell_counts_most(rng):
     noise, expected = softmax(rng.normal(0, 1, (4000, 5))), rng.uniform(1, 5, 4000)
     levels = np.array(
-        [rng.choice(5, p=share) for share in discretised_normal(expected, STARS)], dtype=np.uint8
+        [rng.choice(5, p=share) for share in normal_level_shares(expected, STARS)], dtype=np.uint8
     )
     counts = rng.integers(1, 20, (2, 4000))
 
     blend = Blend.fit(
-        ExpertOutputs(noise, noise, discretised_normal(expected, STARS), *counts), levels
+        ExpertOutputs(noise, noise, normal_level_shares(expected, STARS), *counts), levels
     )
 
     np.testing.assert_allclose(blend.powers[:, 0], [0, 0, 1], atol=0.1)
@@ -92,7 +92,7 @@ def test_a_fitted_blend_is_likelier_than_either_expert_and_than_an_unfitted_one(
 
     shares = Blend.fit(answers, levels).level_probabilities(unseen, **known(4000))
 
-    unfitted = Blend.unfitted(5).level_probabilities(unseen, **known(4000))
+    unfitted = Blend.default(5).level_probabilities(unseen, **known(4000))
     for other in (unfitted, unseen.by_user, unseen.by_item, unseen.by_biases):
         assert mean_nll(shares, their_levels) < mean_nll(other, their_levels)
 
@@ -109,10 +109,10 @@ def test_the_fit_is_where_the_likelihood_does_not_slope(rng):
     """More ratings than fit into one block, and no powers at their bounds."""
     answers, levels = answers_and_levels(rng, 70_000, least_count=100)
     blend = Blend.fit(answers, levels)
-    at, first = blend._theta(), Blend.unfitted(5)._theta()
+    at, first = blend._parameters(), Blend.default(5)._parameters()
 
     def loss(theta: np.ndarray) -> float:
-        shares = blend._with(theta).level_probabilities(answers, **known(levels.size))
+        shares = blend._with_parameters(theta).level_probabilities(answers, **known(levels.size))
         return mean_nll(shares, levels) + 5.0 * ((theta - first) ** 2).sum() / levels.size
 
     np.testing.assert_allclose(naive.numeric_slope(loss, at), 0, atol=1e-4)
@@ -147,7 +147,7 @@ def test_without_validation_ratings_the_usual_powers_hold(rng):
 
     blend = Blend.fit(answers.part(slice(0, 0)), levels[:0])
 
-    assert (blend.powers == Blend.unfitted(5).powers).all()
+    assert (blend.powers == Blend.default(5).powers).all()
 
 
 def test_the_fit_gives_the_same_bits_again(rng):
@@ -160,7 +160,7 @@ def test_the_fit_gives_the_same_bits_again(rng):
 
 def finetuned(train: RatingMatrix, validation: RatingMatrix) -> tuple[Params, float]:
     """The parameters, and the best validation RMSE."""
-    settings = FinetuningConfig.suited(train, 5)
+    settings = FinetuningConfig.from_data(train, 5)
     first = initial_params(train, 5, settings, rng=np.random.default_rng(0))
     data, start = TrainingData(train, validation, STARS), FinetuningState.initial(first)
     *_, (_, last) = finetune(data, settings, seed=0, state=start)
@@ -175,9 +175,9 @@ def asked(
     of_users = masked.hidden_probabilities(by_user, given)
     of_items = masked.hidden_probabilities(by_item, given.transpose())
     return ExpertOutputs(
-        masked.Predictor.of(by_user).level_probabilities(of_users, users, items),
-        masked.Predictor.of(by_item).level_probabilities(of_items, items, users),
-        discretised_normal(Biases.fit(given, STARS).predict(users, items), STARS),
+        masked.Predictor.from_params(by_user).level_probabilities(of_users, users, items),
+        masked.Predictor.from_params(by_item).level_probabilities(of_items, items, users),
+        normal_level_shares(Biases.fit(given, STARS).predict(users, items), STARS),
         np.diff(given.indptr)[users],
         given.item_counts()[items],
     )

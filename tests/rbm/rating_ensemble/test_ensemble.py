@@ -12,7 +12,7 @@ from recsvc.rbm.machines import masked
 from recsvc.rbm.machines.baselines import Biases
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_ensemble import ensemble
-from recsvc.rbm.rating_ensemble.blend import Blend, ExpertOutputs, discretised_normal
+from recsvc.rbm.rating_ensemble.blend import Blend, ExpertOutputs, normal_level_shares
 from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.rbm.vocabulary import Vocabulary
@@ -38,7 +38,7 @@ def parts(ratings):
 @pytest.fixture
 def made(rng, parts):
     by_user, by_item = random_params(rng, n_items=20), random_params(rng, n_items=30)
-    return RatingEnsemble.of(by_user, by_item, *parts, STARS)
+    return RatingEnsemble.fit(by_user, by_item, *parts, STARS)
 
 
 def model_of(made: RatingEnsemble, ratings, rng) -> Model:
@@ -61,13 +61,13 @@ def test_a_known_user_is_answered_by_the_blend_of_both_machines_and_the_biases(m
 
     def answers(users, items) -> ExpertOutputs:
         return ExpertOutputs(
-            masked.Predictor.of(by_user).level_probabilities(
+            masked.Predictor.from_params(by_user).level_probabilities(
                 masked.hidden_probabilities(by_user, train), users, items
             ),
-            masked.Predictor.of(by_item).level_probabilities(
+            masked.Predictor.from_params(by_item).level_probabilities(
                 masked.hidden_probabilities(by_item, train.transpose()), items, users
             ),
-            discretised_normal(biases.predict(users, items), STARS),
+            normal_level_shares(biases.predict(users, items), STARS),
             np.diff(train.indptr)[users],
             train.item_counts()[items],
         )
@@ -79,7 +79,7 @@ def test_a_known_user_is_answered_by_the_blend_of_both_machines_and_the_biases(m
         answers(users, items), knows_user=everybody, knows_item=everybody
     )
 
-    hidden, counts = made.by_user.hidden(train), np.diff(train.indptr)[users]
+    hidden, counts = made.by_user.hidden_probabilities(train), np.diff(train.indptr)[users]
     found = made.level_probabilities(hidden, users, users, items, counts)
 
     np.testing.assert_allclose(found, expected, rtol=1e-5)
@@ -99,7 +99,7 @@ def test_who_came_after_training_is_answered_by_the_user_oriented_machine_alone(
 
 
 def test_one_user_asked_and_all_users_measured_get_the_same_answer(made, ratings, rng):
-    model = model_of(made.answering_from(ratings), ratings, rng)
+    model = model_of(made.with_item_ratings(ratings), ratings, rng)
     items = np.arange(20)
     folded = FoldedUsers.from_ratings(model, ratings).level_probabilities(np.full(20, 9), items)
     rated, levels = ratings.row(9)
@@ -110,10 +110,12 @@ def test_one_user_asked_and_all_users_measured_get_the_same_answer(made, ratings
 
 
 def test_items_are_answered_from_the_ratings_that_they_are_given(made, parts, ratings):
-    other = made.answering_from(ratings)
+    other = made.with_item_ratings(ratings)
 
     np.testing.assert_array_equal(other.item_counts, ratings.item_counts())
-    np.testing.assert_array_equal(other.item_hidden, made.by_item.hidden(ratings.transpose()))
+    np.testing.assert_array_equal(
+        other.item_hidden, made.by_item.hidden_probabilities(ratings.transpose())
+    )
     assert (other.item_hidden != made.item_hidden).any()
 
 
@@ -150,12 +152,12 @@ def test_on_movielens_they_predict_far_better_than_the_biases(data_dir):
     held_out = np.random.default_rng(0).random(base.n_ratings) < 0.1
     parts = base.select(~held_out), base.select(held_out)
     *_, found = ensemble.train_ensemble(*parts, STARS, most_epochs=30, seed=0)
-    found = found.answering_from(base)
+    found = found.with_item_ratings(base)
 
     users, items = test.users().astype(np.int64), test.items.astype(np.int64)
     counts = np.diff(base.indptr)[users]
     shares = found.level_probabilities(
-        found.by_user.hidden(base), users, users, items, counts, in_parallel=True
+        found.by_user.hidden_probabilities(base), users, users, items, counts, in_parallel=True
     )
     errors = shares @ STARS - STARS[test.levels]
 

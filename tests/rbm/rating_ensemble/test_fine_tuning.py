@@ -24,7 +24,7 @@ from tests.factories.machines import STARS, batch_of, random_params, random_rati
 
 USERS = np.array([5, 2, 9, 7])
 SETTINGS = FinetuningConfig(
-    n_hidden=24, epochs=5, batch_size=16, shown_share=0.5, error_share=0.5, patience=5
+    n_hidden=24, epochs=5, batch_size=16, input_share=0.5, error_share=0.5, patience=5
 )
 IN_STEPS = [0.0, 1.0, 2.0, 3.0, 4.0]  # stars as the loss sees them
 
@@ -86,10 +86,10 @@ def naive_loss(params: Params, rows: list, error_share: float) -> float:
 def test_what_is_shown_and_how_the_rest_is_predicted_are_as_in_the_twin(rng, ratings, share):
     params = small_params(rng)
 
-    _, slopes = half_hidden(params, ratings, replace(SETTINGS, shown_share=share))
+    _, slopes = half_hidden(params, ratings, replace(SETTINGS, input_share=share))
 
     rows = naive_rows(ratings, share)
-    assert slopes.shown.tolist() == [flag for _, shown in rows for flag in shown]
+    assert slopes.is_input.tolist() == [flag for _, shown in rows for flag in shown]
     for b, (row, shown) in enumerate(rows):
         hidden = naive.shown_hidden(params, row, shown, share**-0.5)
         losses = naive.losses_of_row(params, row, shown, IN_STEPS, share**-0.5)
@@ -152,7 +152,7 @@ def test_the_level_of_a_rating_that_is_not_shown_changes_no_prediction(rng, rati
     _, slopes = half_hidden(params, ratings)
     own = ratings.rows(USERS)
     other = own.levels.copy()
-    other[~slopes.shown] = (other[~slopes.shown] + 1) % 5
+    other[~slopes.is_input] = (other[~slopes.is_input] + 1) % 5
     levels = ratings.levels.copy()
     starts = ratings.indptr[USERS]
     for b, begin in enumerate(starts):
@@ -183,7 +183,7 @@ def test_the_second_order_is_near_the_exact_prediction(rng, ratings):
     params = random_params(rng, n_hidden=100, spread=0.15)
     hidden = masked.hidden_probabilities(params, ratings)
     users, items = np.repeat(np.arange(12), 9), np.tile(np.arange(9), 12)
-    exact = masked.Predictor.of(params).level_probabilities(hidden, users, items)
+    exact = masked.Predictor.from_params(params).level_probabilities(hidden, users, items)
 
     second = [
         naive.second_order_shares(params, i, hidden[u]) for u, i in zip(users, items, strict=True)
@@ -287,14 +287,14 @@ def test_more_ratings_make_more_hidden_units_as_far_as_memory_goes():
         return RatingMatrix(indptr, empty, empty.astype(np.uint8), n_items)
 
     sizes = {
-        "ml-100k": FinetuningConfig.suited(matrix(1682, 943, 80_000), 5).n_hidden,
-        "ml-1m": FinetuningConfig.suited(matrix(3706, 6040, 900_000), 5).n_hidden,
-        "a million users": FinetuningConfig.suited(
+        "ml-100k": FinetuningConfig.from_data(matrix(1682, 943, 80_000), 5).n_hidden,
+        "ml-1m": FinetuningConfig.from_data(matrix(3706, 6040, 900_000), 5).n_hidden,
+        "a million users": FinetuningConfig.from_data(
             matrix(10_000, 1_000_000, 10_000_000), 5
         ).n_hidden,
     }
 
     assert 64 <= sizes["ml-100k"] <= 96 < 128 <= sizes["ml-1m"] <= 320
     assert sizes["a million users"] == 16
-    assert FinetuningConfig.suited(matrix(3706, 6040, 900_000), 5).batch_size == 128
-    assert FinetuningConfig.suited(matrix(1_000_000, 10_000, 1_000_000), 5).batch_size == 5000
+    assert FinetuningConfig.from_data(matrix(3706, 6040, 900_000), 5).batch_size == 128
+    assert FinetuningConfig.from_data(matrix(1_000_000, 10_000, 1_000_000), 5).batch_size == 5000

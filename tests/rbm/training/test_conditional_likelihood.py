@@ -47,8 +47,8 @@ def test_what_is_given_and_what_is_left_out_is_drawn_as_said(params, ratings):
         mask = naive_joint.mask(len(row), 7, key, 0.4)
         given = [pair for pair, keep in zip(row, keeps, strict=True) if keep]
         hidden = np.array(naive_joint.hidden(params, given))
-        assert side.kept[batch.indptr[n] : batch.indptr[n + 1]].tolist() == keeps
-        np.testing.assert_allclose(side.tempers[n], naive_joint.evidence(len(given)), rtol=1e-6)
+        assert side.is_input[batch.indptr[n] : batch.indptr[n + 1]].tolist() == keeps
+        np.testing.assert_allclose(side.evidence[n], naive_joint.evidence(len(given)), rtol=1e-6)
         np.testing.assert_allclose(side.hidden[n], hidden * mask, atol=1e-5)
         np.testing.assert_allclose(side.slopes[n], hidden * (1 - hidden) * mask, atol=1e-5)
     assert 0 < (side.hidden == 0).mean() < 1
@@ -94,11 +94,11 @@ def test_a_sampled_partition_sum_is_right_on_average_and_knows_what_is_popular(r
     params = random_params(rng, n_items=40, spread=0.2)
     hidden = rng.random((4, 7)).astype(np.float32)
     whole = np.exp(hidden @ params.weights.reshape(-1, 7).T + params.visible_bias.ravel()).sum(1)
-    sampling = sampled_softmax.ItemSampler.of(ratings, 12, rng=np.random.default_rng(0))
+    sampling = sampled_softmax.ItemSampler.build(ratings, 12, rng=np.random.default_rng(0))
 
     sums, drawn = [], np.zeros(40)
     for n in range(2000):
-        some = sampling.candidates(params, rng=np.random.default_rng(n))
+        some = sampling.sample(params, rng=np.random.default_rng(n))
         drawn[some.items] += 1 / 2000
         fields = hidden @ some.weights.reshape(-1, 7).T + some.bias.ravel()
         sums.append(np.exp(fields).sum(1))
@@ -118,7 +118,7 @@ def test_a_step_with_sampled_candidates_goes_down_the_slope_of_their_sum(rng):
     moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
     before = params.copy()
     epoch = iter_joint_batches(before, some, hyper, learning_rate=0.01, seed=3, epoch=1)
-    sample = next(epoch).candidates
+    sample = next(epoch).sampled
     epoch.close()
     counted = np.zeros(params.visible_bias.shape[0])
     sampled = sample.bias - before.visible_bias[sample.items]

@@ -28,7 +28,9 @@ def in_bin(value: float) -> int:
 
 
 def test_numbers_are_counted_by_their_order_of_magnitude_whatever_their_sign():
-    counted = Histogram.of(np.array([0.0, 0.0, 0.011, -0.012, 5.1, np.nan, np.inf], np.float32))
+    counted = Histogram.from_numbers(
+        np.array([0.0, 0.0, 0.011, -0.012, 5.1, np.nan, np.inf], np.float32)
+    )
 
     assert counted.zeros == 2
     assert counted.counts.shape == (HISTOGRAM_EDGES.size - 1,)
@@ -38,7 +40,7 @@ def test_numbers_are_counted_by_their_order_of_magnitude_whatever_their_sign():
 
 
 def test_numbers_beyond_the_edges_are_in_the_outermost_bins():
-    counted = Histogram.of(np.array([1e-30, 1e-9, 1e30], np.float32))
+    counted = Histogram.from_numbers(np.array([1e-30, 1e-9, 1e30], np.float32))
 
     assert (counted.zeros, counted.counts[0], counted.counts[-1]) == (0, 2, 1)
 
@@ -83,11 +85,11 @@ def test_a_look_tells_what_the_units_did_and_how_long_the_last_steps_were(real, 
     hyper = Hyperparameters.from_changes(kind, {"n_hidden": 12, "epochs": 2})
     nothing = real.select(np.zeros(real.n_ratings, dtype=np.bool_))
     first = machine_functions(kind).initial_params(real, 5, hyper, rng=np.random.default_rng(0))
-    watch, looks = Inspector.of(kind, real, seed=0), []
+    watch, looks = Inspector.build(kind, real, seed=0), []
 
     start, data = TrainerState.initial(first), TrainingData(real, nothing, STARS)
     for report, state in train(data, hyper, seed=0, state=start, model_kind=kind):
-        looks.append(watch.look(state, report.learning_rate))
+        looks.append(watch.inspect(state, report.learning_rate))
     hidden = machine_functions(kind).hidden_probabilities(state.params, watch.cases)
 
     before, _, last = looks
@@ -110,7 +112,7 @@ def typical(counted: Histogram) -> float:
 
 
 def test_the_same_cases_are_watched_every_time_and_only_such_as_rated(real):
-    once, again = (Inspector.of("user_rbm", real, seed=3).cases for _ in range(2))
+    once, again = (Inspector.build("user_rbm", real, seed=3).cases for _ in range(2))
 
     assert (once.indptr == again.indptr).all()
     assert (np.diff(once.indptr) > 0).all()

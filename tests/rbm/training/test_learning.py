@@ -129,7 +129,7 @@ def test_the_best_epochs_parameters_are_kept_while_training_goes_on(noise):
     assert (state.best_epoch, state.best_nll) == (best.epoch, best.validation_nll)
     assert state.params.sha256() != state.best_params.sha256()
     hidden = masked.hidden_probabilities(state.best_params, noise[0])
-    shares = masked.Predictor.of(state.best_params).level_probabilities(
+    shares = masked.Predictor.from_params(state.best_params).level_probabilities(
         hidden, noise[1].users().astype(np.int64), noise[1].items.astype(np.int64)
     )
     assert mean_nll(shares, noise[1].levels) == pytest.approx(best.validation_nll)

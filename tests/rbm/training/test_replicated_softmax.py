@@ -48,8 +48,10 @@ def chain_of(params: Params, ratings: RatingMatrix, users, pool, *, cd_steps=1, 
 
 
 def drawn_rows(chain) -> list[naive.Row]:
-    pairs = list(zip(chain.drawn.items.tolist(), chain.drawn.levels.tolist(), strict=True))
-    return [pairs[first:last] for first, last in pairwise(chain.drawn.indptr)]
+    pairs = list(
+        zip(chain.model_batch.items.tolist(), chain.model_batch.levels.tolist(), strict=True)
+    )
+    return [pairs[first:last] for first, last in pairwise(chain.model_batch.indptr)]
 
 
 # ---------------------------------------------------------------------------------- the truth
@@ -89,7 +91,7 @@ def test_the_positive_phase_is_exact_and_a_long_chain_comes_to_the_negative_one(
     batch, chain = chain_of(tiny, ratings, np.arange(copies), pool, cd_steps=20)
     found_data, found_model = (
         means_of(batch, chain.tempers, chain.data_hidden),
-        means_of(chain.drawn, np.ones(copies), chain.model_hidden),
+        means_of(chain.model_batch, np.ones(copies), chain.model_hidden),
     )
 
     for exact, found in zip(data, found_data, strict=True):
@@ -98,7 +100,7 @@ def test_the_positive_phase_is_exact_and_a_long_chain_comes_to_the_negative_one(
         np.testing.assert_allclose(found, exact, atol=0.025)  # of at most 4: 1 / √copies is .007
     _, short = chain_of(tiny, ratings, np.arange(copies), pool, cd_steps=1)
     gaps = [
-        np.abs(means_of(one.drawn, np.ones(copies), one.model_hidden)[0] - model[0]).max()
+        np.abs(means_of(one.model_batch, np.ones(copies), one.model_hidden)[0] - model[0]).max()
         for one in (short, chain)
     ]
     assert gaps[0] > 3 * gaps[1]
@@ -108,7 +110,7 @@ def test_a_step_moves_along_the_chains_statistics(tiny, pool):
     ratings = ratings_of([dict(ROW)] * 500, 3)
     batch, chain = chain_of(tiny, ratings, np.arange(500), pool)
     data = means_of(batch, chain.tempers, chain.data_hidden)
-    model = means_of(chain.drawn, np.ones(500), chain.model_hidden)
+    model = means_of(chain.model_batch, np.ones(500), chain.model_hidden)
     moments = optimizer.Moments(tiny.zeros_like(), tiny.zeros_like())
     step = optimizer.AdamStep.at(1, 0.01, hyper_of())
 

@@ -239,7 +239,7 @@ def joint_with_raters() -> Answering:
     answers = answering("joint_rbm")
     rng = np.random.default_rng(8)
     held_out = np.arange(ratings().n_ratings) % 6 == 0
-    made = RatingEnsemble.of(
+    made = RatingEnsemble.fit(
         random_params(rng, n_items=N_ITEMS),
         random_params(rng, n_items=N_USERS),
         ratings().select(~held_out),

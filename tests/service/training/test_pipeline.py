@@ -71,7 +71,7 @@ def test_one_model_has_learned_from_train_ratings_and_the_other_from_all(databas
     assert result["weights_sha256"] == answering.params.sha256()
     strength = judged.couplings.regularisation
     for model, ratings in ((judged, split.train), (answering, split.everything)):
-        anew = Neighbourhoods.of(ratings, 300).couplings(strength)
+        anew = Neighbourhoods.fit(ratings, 300).couplings(strength)
         np.testing.assert_array_equal(model.couplings.strengths, anew.strengths)
     assert judged.coupling_scale == answering.coupling_scale
 

@@ -86,7 +86,7 @@ def test_too_little_and_too_equal_data_are_told_with_what_there_is(database, tmp
 
     assert equal.problem.code() == "identical-ratings"
     assert (equal.seconds, equal.choices) == (None, None)
-    assert [one.code for one in equal.data.remarks] == [
+    assert [one.code for one in equal.data.issues] == [
         "level_imbalance",
         "few_users",
         "cold_users",
@@ -100,7 +100,7 @@ def test_ratings_that_changed_their_meaning_are_told(database, tmp_path):
     upload(shop.context, file.encode(), dry_run=False)
     shop.carry_out(shop.claim())
 
-    (drift,) = [one for one in look(shop).data.remarks if one.code == "drift"]
+    (drift,) = [one for one in look(shop).data.issues if one.code == "drift"]
 
     assert (drift.count, drift.examples) == (30, ("1970-09-28 to 1970-10-27: mean 7.00",))
 

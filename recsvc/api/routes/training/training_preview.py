@@ -66,7 +66,7 @@ class DataOut(Answer):
             ratings_per_user=data.ratings_per_user,
             ratings_per_item=data.ratings_per_item,
             levels=[LevelOut(value=value, count=count) for value, count in data.levels.items()],
-            remarks=[RemarkOut.model_validate(remark) for remark in data.remarks],
+            remarks=[RemarkOut.model_validate(remark) for remark in data.issues],
         )
 
 
