@@ -1,6 +1,6 @@
 """Remedies of errors in terms of the HTTP API and of settings.
 
-An error contains facts; this module adds the sentence that tells an HTTP client what to do. A
+An error contains facts; this module adds the remedy for an HTTP client. A
 remedy may refer to the facts and the attributes of its error.
 """
 

@@ -1,6 +1,7 @@
-"""Hyperparameters that suit the data's shape, each with its reason; what is asked for stands.
+"""Hyperparameters chosen from the shape of the data, each with its reason.
 
-Found on MovieLens 100K and 1M, goodbooks, MovieTweetings and Online Retail (decision 0060).
+Requested values are kept. The rules were found on MovieLens 100K and 1M, goodbooks, MovieTweetings
+and Online Retail (decision 0060).
 """
 
 from collections.abc import Callable
@@ -18,9 +19,9 @@ MOST_BATCHES = 100
 
 
 class DataShape(NamedTuple):
-    """How much there is to learn from; of interactions as of ratings.
+    """The amount of data to learn from; interactions count as ratings.
 
-    n_levels  those of interactions included
+    n_levels  includes the levels of interactions
     """
 
     n_users: int
@@ -30,23 +31,23 @@ class DataShape(NamedTuple):
 
     @classmethod
     def from_ratings(cls, ratings: RatingMatrix, n_levels: int) -> "DataShape":
-        """Measure a matrix whose rows are users."""
+        """Build the shape of a matrix whose rows are users."""
         return cls(ratings.n_users, ratings.n_items, ratings.n_ratings, n_levels)
 
     def ratings_per_parameter(self, n_hidden: int) -> float:
-        """Tell how much there is to learn each weight from."""
+        """Return the number of ratings divided by the number of weights."""
         return self.n_ratings / max(1, self.n_items * self.n_levels * n_hidden)
 
 
 class Choice(NamedTuple):
-    """A value that was chosen, and why."""
+    """A chosen value and its reason."""
 
     value: int
     because: str
 
 
 def choices_from_data(model_kind: ModelKind, shape: DataShape) -> dict[str, Choice]:
-    """Give what the data's shape decides, by hyperparameter."""
+    """Return the values that depend on the shape of the data, by hyperparameter."""
     names = MACHINES[model_kind].hyperparameters_from_data
     return {name: RULES[name](model_kind, shape) for name in names}
 
@@ -54,7 +55,7 @@ def choices_from_data(model_kind: ModelKind, shape: DataShape) -> dict[str, Choi
 def resolve_hyperparameters(
     model_kind: ModelKind, shape: DataShape, asked: dict[str, object]
 ) -> tuple[Hyperparameters, dict[str, Choice]]:
-    """Give all hyperparameters, and those that were chosen: what was asked for is not among them.
+    """Return all hyperparameters, and the choices for those that were not requested.
 
     Raises UnknownHyperparameter or InvalidHyperparameter, naming the field.
     """
@@ -68,7 +69,7 @@ def resolve_hyperparameters(
 
 
 def _batch_size(model_kind: ModelKind, shape: DataShape) -> Choice:
-    """Momentum and decay of a masked machine touch all weights once a batch."""
+    """Choose the batch size: a masked machine updates all weights once a batch."""
     n_cases, cases = shape.n_users, "users"
     if MACHINES[model_kind].cases_are_items:
         n_cases, cases = shape.n_items, "items"
@@ -96,7 +97,7 @@ def _epochs(_: ModelKind, shape: DataShape) -> Choice:
 
 
 def _candidates(_: ModelKind, shape: DataShape) -> Choice:
-    """Popular items make up most of the partition sum: half of all items tell it as well."""
+    """Choose the sample size: popular items make up most of the partition sum."""
     n_levels = max(1, shape.n_levels)
     wanted = max(ENOUGH_PAIRS / n_levels, ENOUGH_OF_ALL * shape.n_items)
     most = max(LEAST_CANDIDATES, int(min(wanted, MOST_PAIRS / n_levels)))

@@ -1,7 +1,7 @@
-"""Trainer states, models and snapshots as bytes, and back: safetensors, which can hold no code.
+"""Serialise trainer states, models and snapshots as safetensors, a format without code.
 
-Bytes can come from a memory map: arrays read are views of the buffer, so that several processes
-that map one file share its pages.
+The bytes can come from a memory map: arrays are views of the buffer, so processes that map one
+file share its pages.
 """
 
 import json
@@ -41,7 +41,7 @@ BLEND_ARRAYS = ("powers", "level_bias", "centre")
 
 @contextmanager
 def _unreadable_if_it_fails(content: str) -> Iterator[None]:
-    """Say one thing of bytes that are cut off, of another content, or of another release."""
+    """Raise CheckpointUnreadable for truncated bytes, other content, or another release."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
@@ -51,7 +51,7 @@ def _unreadable_if_it_fails(content: str) -> Iterator[None]:
 
 
 def write_snapshot(snapshot: Snapshot) -> bytes:
-    """Give the snapshot's bytes; the same ratings and interactions give the same bytes."""
+    """Return the bytes of a snapshot; equal ratings and interactions have equal bytes."""
     arrays: dict[str, Array] = {
         "user_numbers": snapshot.user_numbers,
         "item_numbers": snapshot.item_numbers,
@@ -82,7 +82,7 @@ def read_snapshot(buffer: Buffer) -> Snapshot:
 
 
 def write_state(state: TrainerState) -> bytes:
-    """Give the bytes from which training goes on as if nothing had happened."""
+    """Return the bytes of a trainer state; training resumes from it with identical results."""
     arrays = {
         f"{part}.{name}": array
         for part in ("params", "velocity", "square", "best_params")
@@ -102,7 +102,7 @@ def write_state(state: TrainerState) -> bytes:
 
 @_unreadable_if_it_fails("trainer")
 def read_state(buffer: Buffer) -> TrainerState:
-    """Read a trainer's state; its arrays are copies, for the trainer writes into them.
+    """Read a trainer state; its arrays are copies, because the trainer writes into them.
 
     Raises CheckpointUnreadable.
     """
@@ -123,7 +123,7 @@ def read_state(buffer: Buffer) -> TrainerState:
 
 
 def write_model(model: Model) -> bytes:
-    """Give a model's bytes, ready to be mapped: predictor and vocabularies included."""
+    """Return the bytes of a model, with predictor and vocabularies, to be memory-mapped."""
     arrays: dict[str, Array] = {
         **{f"params.{name}": array for name, array in model.params.arrays().items()},
         **_predictor_arrays(model.predictor),
@@ -220,7 +220,7 @@ def _raters(
 
 
 def _predictor_arrays(predictor: AnyPredictor) -> dict[str, Array]:
-    """Give what a predictor has beyond the parameters."""
+    """Return the arrays of a predictor that are not parameters."""
     if isinstance(predictor, JointPredictor):
         return {}
     return {"expm1_weights": predictor.expm1_weights, "visible_odds": predictor.visible_odds}
@@ -254,7 +254,7 @@ def _vocabulary(name: str, arrays: Mapping[str, Array]) -> Vocabulary:
 
 def _write(content: str, arrays: Mapping[str, Array], facts: Mapping[str, object]) -> bytes:
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    # one entry: safetensors writes several in an order of chance, and bytes would differ
+    # one entry, because safetensors writes several in a random order
     metadata = {"facts": json.dumps({"content": content, **facts}, sort_keys=True)}
     return bytes(save(contiguous, metadata=metadata))
 

@@ -23,7 +23,7 @@ def _number(default: float, least: float, most: float, help_: str) -> Any:  # no
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What one chooses before training. Defaults are for both kinds of machine, see `defaults`."""
+    """The settings of training. `defaults` has those of a kind of machine."""
 
     n_hidden: int = _number(100, 1, 4096, "hidden units")
     epochs: int = _number(150, 1, 10_000, "passes over the ratings, at most")
@@ -35,13 +35,13 @@ class Hyperparameters:
     initial_momentum: float = _number(0.5, 0.0, 0.9999, "momentum during the first epochs")
     momentum_epoch: int = _number(5, 0, 10_000, "epochs with the initial momentum")
     weight_decay: float = _number(0.01, 0.0, 10.0, "pull of the weights towards zero")
-    initial_weight: float = _number(0.01, 0.0, 100.0, "standard deviation of the first weights")
+    initial_weight: float = _number(0.01, 0.0, 100.0, "standard deviation of the initial weights")
     initialisation: Initialisation = dataclasses.field(
         default="normal",
         metadata={
             "choices": ("normal", "glorot", "constant"),
             "help": "normal: N(0, initial_weight); glorot: scaled to the ratings of a user; "
-            "constant: initial_weight, to see that equal units stay equal",
+            "constant: initial_weight for all (equal units stay equal)",
         },
     )
     learning_rate_schedule: Schedule = dataclasses.field(
@@ -52,21 +52,22 @@ class Hyperparameters:
             "plateau: halved after a third of the patience without a better epoch",
         },
     )
-    sparsity_target: float = _number(0.0, 0.0, 0.99, "wanted mean P(h = 1) of a unit, 0 for none")
+    sparsity_target: float = _number(0.0, 0.0, 0.99, "target mean P(h = 1) of a unit, 0 for none")
     sparsity_cost: float = _number(3.0, 0.0, 1e4, "pull of hidden biases towards sparsity_target")
     objective: Objective = dataclasses.field(
         default="conditional",
         metadata={
             "choices": ("conditional", "contrastive"),
-            "help": "conditional: ratings told from a part of them; contrastive: CD-k (joint_rbm)",
+            "help": "conditional: ratings predicted from a part of them; "
+            "contrastive: CD-k (joint_rbm)",
         },
     )
     dropout: float = _number(0.0, 0.0, 0.95, "share of hidden units left out of a step (joint_rbm)")
     least_input: float = _number(
-        0.5, 0.0, 1.0, "least share of a user's ratings that the rest is told from (joint_rbm)"
+        0.5, 0.0, 1.0, "least share of a user's ratings that is input for the rest (joint_rbm)"
     )
     candidates: int = _number(
-        6000, 10, 10_000_000, "items that a batch's choices are told from at most (joint_rbm)"
+        6000, 10, 10_000_000, "items in the sample of a batch, at most (joint_rbm)"
     )
     neighbours: int = _number(
         300, 0, 300, "couplings of an item, 0 for none (joint_rbm; up to 20,000 items)"
@@ -75,13 +76,13 @@ class Hyperparameters:
         0.0, 0.0, 1e9, "pull of the couplings towards zero, 0 to choose it (joint_rbm)"
     )
     rating_epochs: int = _number(
-        40, 0, 10_000, "passes of the machines that predict ratings, 0 for none (joint_rbm)"
+        40, 0, 10_000, "passes over the ratings for the rating ensemble, 0 for none (joint_rbm)"
     )
     leave_out: LeaveOut = dataclasses.field(
         default="nobody",
         metadata={
             "choices": ("nobody", "odd_values", "odd_raters", "odd"),
-            "help": "whom not to learn from: values off the scale, odd raters, odd: both",
+            "help": "data to exclude: values off the scale, suspect users (odd_raters), odd: both",
         },
     )
     scaling: Scaling = dataclasses.field(
@@ -92,10 +93,10 @@ class Hyperparameters:
             "width in their logarithm; of equal width, unscaled",
         },
     )
-    patience: int = _number(15, 1, 10_000, "epochs without a better one before the end")
+    patience: int = _number(15, 1, 10_000, "epochs without improvement before training stops")
     warm_up_epochs: int = _number(20, 0, 10_000, "first epochs, in which patience does not count")
     rollbacks: int = _number(
-        3, 0, 10, "times that training which diverges goes on from its best epoch, at rate / 10"
+        3, 0, 10, "restarts from the best epoch at a tenth of the rate after a divergence"
     )
 
     def __post_init__(self) -> None:
@@ -104,12 +105,12 @@ class Hyperparameters:
 
     @classmethod
     def defaults(cls, model_kind: ModelKind) -> "Hyperparameters":
-        """Give the defaults of one kind of machine."""
+        """Return the defaults of a kind of machine."""
         return cls(**MACHINES[model_kind].defaults)
 
     @classmethod
     def from_changes(cls, model_kind: ModelKind, changes: dict[str, Any]) -> "Hyperparameters":
-        """Give the defaults with some changes.
+        """Return the defaults with some changes.
 
         Raises UnknownHyperparameter or InvalidHyperparameter, naming the field.
         """
@@ -121,9 +122,9 @@ class Hyperparameters:
 
     @classmethod
     def coerce_counts(cls, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Give values of hyperparameters that are counts as whole numbers, all others as they are.
+        """Return the changes with integral floats as integers for hyperparameters that are counts.
 
-        25.0 is 25 then; a half stays, and is refused where it is used.
+        25.0 becomes 25. 25.5 stays and is refused by the check.
         """
         integers = {field.name for field in dataclasses.fields(cls) if field.type is int}
         return {
@@ -135,18 +136,18 @@ class Hyperparameters:
 
     @classmethod
     def nearest_allowed(cls, name: str, value: float) -> float:
-        """Give the value that a number may have and that is nearest to this one."""
+        """Return the nearest allowed value of a number."""
         field = next(field for field in dataclasses.fields(cls) if field.name == name)
         bounded: float = min(max(value, field.metadata["least"]), field.metadata["most"])
         return round(bounded) if field.type is int else bounded
 
     def as_dict(self) -> dict[str, Any]:
-        """Give all of them by name."""
+        """Return all values by name."""
         return dataclasses.asdict(self)
 
 
 def _check(field: dataclasses.Field[Any], value: object) -> None:
-    """Refuse a value of the wrong type or out of bounds."""
+    """Raise InvalidHyperparameter for a value of the wrong type or out of bounds."""
     if choices := field.metadata.get("choices"):
         if value not in choices:
             raise InvalidHyperparameter(field.name, value, f"one of {', '.join(choices)}")

@@ -1,4 +1,4 @@
-"""A trained machine ready to answer: parameters, vocabularies, scale and popularity together."""
+"""A trained model: parameters, predictor, vocabularies, scale and popularity."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,18 +20,18 @@ from recsvc.rbm.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Model:
-    """What a checkpoint of a model version holds.
+    """The content of a checkpoint of a model version.
 
-    Of a user_rbm, items are the visible units and a user is folded in from their ratings. Of an
-    item_rbm, users are the visible units and items the cases: it knows the users it was trained
-    on, and `case_hidden` keeps every item's hidden probabilities.
+    The visible units of a user_rbm are items, and a user is folded in from their ratings. The
+    visible units of an item_rbm are users and its cases items: it knows the users of training, and
+    `case_hidden` has the hidden probabilities of every item.
 
-    scale         what the levels stand for
-    level_counts  (n_items, n_all_levels) how often each item had got each level at training
-    case_hidden   (n_items, width) of an item_rbm, as the predictor wants it; else empty
-    couplings     of a joint_rbm, else none
-    coupling_scale  how much they count in a list: see `inference.list_scores`
-    raters        what predicts ratings beside a joint_rbm, None where it does so itself
+    scale           the values of the levels
+    level_counts    (n_items, n_all_levels) counts of each item's levels at training
+    case_hidden     (n_items, width) of an item_rbm, as the predictor needs it; otherwise empty
+    couplings       of a joint_rbm; otherwise none
+    coupling_scale  their weight in a list, see `scoring.list_scores`
+    raters          the rating ensemble of a joint_rbm, None if it predicts ratings by itself
     """
 
     model_kind: ModelKind
@@ -59,7 +59,7 @@ class Model:
         couplings: Couplings | None = None,
         coupling_scale: float = 0.0,
     ) -> "Model":
-        """Make a model that answers from these ratings, rows of which are users."""
+        """Build a model that predicts from these ratings; rows are users."""
         functions = machine_functions(model_kind)
         predictor = functions.predictor(params, scale.n_levels)
         case_hidden = np.empty((0, params.hidden_bias.size), dtype=np.float32)
@@ -86,7 +86,7 @@ class Model:
 
     @cached_property
     def item_counts(self) -> Ints:
-        """How many ratings and interactions each item had at training, (n_items,)."""
+        """Number of ratings and interactions of each item at training, (n_items,)."""
         counts: Ints = self.level_counts.sum(axis=1)
         return counts
 
@@ -97,7 +97,7 @@ class Model:
 
     @cached_property
     def list_score_bounds(self) -> tuple[Doubles, Doubles]:
-        """Of a joint_rbm: see `joint.field_bounds`."""
+        """Bounds of the fields of a joint_rbm, see `joint.field_bounds`."""
         return joint.field_bounds(self.params, self.scale.first_liked)
 
     @cached_property
@@ -112,5 +112,5 @@ class Model:
 
     @cached_property
     def values(self) -> Doubles:
-        """The rating that each level stands for, (n_levels,)."""
+        """The rating of each level, (n_levels,)."""
         return np.array(self.scale.values)

@@ -27,11 +27,11 @@ class Params:
     hidden_bias: Floats
 
     def copy(self) -> "Params":
-        """Give arrays of their own."""
+        """Return a copy with arrays of its own."""
         return Params(self.weights.copy(), self.visible_bias.copy(), self.hidden_bias.copy())
 
     def zeros_like(self) -> "Params":
-        """Give zeros in the same shapes: the velocity before the first step."""
+        """Return zeros in the same shapes: the velocity before the first step."""
         return Params(
             np.zeros_like(self.weights),
             np.zeros_like(self.visible_bias),
@@ -39,24 +39,24 @@ class Params:
         )
 
     def arrays(self) -> dict[str, Floats]:
-        """Give the arrays by name, in the order in which they are hashed and stored."""
+        """Return the arrays by name, in the order of hashing and storing."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def is_finite(self) -> bool:
-        """Tell whether no number has become infinite or NaN."""
+        """Return whether all parameters are finite."""
         return isfinite(self.largest_weight()) and self.has_finite_biases()
 
     def has_finite_biases(self) -> bool:
-        """Tell the same of the biases alone."""
+        """Return whether all biases are finite."""
         return bool(np.isfinite(self.visible_bias).all() and np.isfinite(self.hidden_bias).all())
 
     def largest_weight(self) -> float:
-        """Max |W|; infinite or NaN where one of them is."""
+        """Max |W|; infinite or NaN if one of them is."""
         bits = kernels.largest_magnitude(self.weights.reshape(-1).view(np.int32))
         return float(np.array(bits, dtype=np.int32).view(np.float32))
 
     def sha256(self) -> str:
-        """Give the hash of the arrays' bytes: equal for equal weights, whatever the file."""
+        """Return the hash of the arrays' bytes: equal for equal weights in any file format."""
         digest = sha256()
         for array in self.arrays().values():
             digest.update(np.ascontiguousarray(array).data)
@@ -64,7 +64,7 @@ class Params:
 
 
 def vector_width(n_hidden: int) -> int:
-    """Round up to whole runs of vector registers: 64 numbers, or 16 where there are few."""
+    """Round up to a multiple of 64 numbers, or of 16 for small numbers: whole vector registers."""
     run = 64 if n_hidden > 64 else 16
     return run * ceil(n_hidden / run)
 
@@ -72,7 +72,7 @@ def vector_width(n_hidden: int) -> int:
 def initial_params(
     ratings: RatingMatrix, n_levels: int, hyper: Hyperparameters, *, rng: np.random.Generator
 ) -> Params:
-    """Begin at what each item's own shares of levels predict, with small weights to break the tie.
+    """Return initial parameters: biases of each item's level shares and small random weights.
 
     The visible biases are the log base rates, smoothed towards the global level shares by one
     rating each, so that none is log 0 [H10 section 8]. "glorot" scales the weights so that a
@@ -88,7 +88,7 @@ def initial_params(
 def initial_weights(
     ratings: RatingMatrix, n_levels: int, hyper: Hyperparameters, *, rng: np.random.Generator
 ) -> Floats:
-    """Draw the first weights, (n_items, n_levels, n_hidden)."""
+    """Draw the initial weights, (n_items, n_levels, n_hidden)."""
     deviation = hyper.initial_weight
     if hyper.initialisation == "glorot":
         ratings_per_user = ratings.n_ratings / max(1, ratings.n_users)
@@ -102,7 +102,7 @@ def initial_weights(
 
 
 def base_rates(ratings: RatingMatrix, n_levels: int) -> Doubles:
-    """Give each item's shares of levels, (n_items, n_levels), smoothed towards the global ones.
+    """Return each item's shares of levels, (n_items, n_levels), smoothed towards the global ones.
 
     A global share counts every level at least once, so that none is zero.
     """
@@ -111,7 +111,7 @@ def base_rates(ratings: RatingMatrix, n_levels: int) -> Doubles:
 
 
 def smooth_shares(counts: Ints, everywhere: Ints) -> Doubles:
-    """Turn counts of levels into shares, as if each item had one more rating by the global shares.
+    """Return shares of levels, as if each item had one more rating by the global shares.
 
     counts      (n_items, n_levels)
     everywhere  (n_levels,) counts of all items together

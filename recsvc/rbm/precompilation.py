@@ -1,4 +1,4 @@
-"""Compile every kernel ahead of time, so that neither the first job nor the first request waits."""
+"""Compile the kernels ahead of time, so that the first job and the first request do not wait."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ SCALE = RatingScale((1.0, 2.0))
 
 
 def compile_kernels() -> None:
-    """Train, evaluate and ask a tiny machine of each kind; what is compiled is kept on disk."""
+    """Train, evaluate and use a tiny machine of each kind; the compiled kernels stay on disk."""
     ratings = _some_ratings()
     held_out = np.arange(ratings.n_ratings) % 4 == 0
     parts = ratings.select(~held_out), ratings.select(held_out)
@@ -39,9 +39,9 @@ def compile_kernels() -> None:
 
 
 def compile_answer_kernels() -> None:
-    """Compile what recommendations, predictions and explanations need, and nothing else.
+    """Compile the kernels of recommendations, predictions and explanations alone.
 
-    It takes a quarter of the time of `compile_kernels`, because nothing is trained or evaluated.
+    It takes a quarter of the time of `compile_kernels`, which also trains and evaluates.
     """
     ratings = _some_ratings()
     for model_kind in MACHINES:
@@ -63,7 +63,7 @@ def _some_couplings() -> Couplings:
 
 
 def _initial_ensemble(ratings: RatingMatrix) -> RatingEnsemble:
-    """Return raters with the types of trained ones."""
+    """Return an untrained rating ensemble with the types of a trained one."""
     by_user, by_item = (
         RatingPredictor.from_params(
             fine_tuning.initial_params(
@@ -141,7 +141,7 @@ def _model(
 
 
 def _with_raters(model: Model, ratings: RatingMatrix, held_out: RatingMatrix) -> Model:
-    """Return a joint model beside raters; a model of another kind stays as it is."""
+    """Return a joint model with a rating ensemble, and a model of another kind unchanged."""
     if not model.machine.rates_by_ensemble:
         return model
     *_, made = ensemble.train_ensemble(

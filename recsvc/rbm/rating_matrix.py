@@ -11,7 +11,7 @@ from recsvc.rbm.rating_scale import RatingScale
 
 @dataclass(frozen=True)
 class RatingMatrix:
-    """Who rated what how: row u holds the ratings of user u, in order of item number.
+    """Ratings as sparse rows: row u has the ratings of user u, in order of item number.
 
     indptr   (n_users + 1,)  row u is indptr[u] : indptr[u + 1]
     items    (n_ratings,)    item numbers
@@ -50,41 +50,41 @@ class RatingMatrix:
         return self.items.size
 
     def users(self) -> Numbers:
-        """Give the user number of each rating, (n_ratings,)."""
+        """Return the user number of each rating, (n_ratings,)."""
         return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.indptr))
 
     def row(self, user: int) -> tuple[Numbers, Levels]:
-        """Give one user's items and levels."""
+        """Return the items and levels of a user."""
         ratings = slice(self.indptr[user], self.indptr[user + 1])
         return self.items[ratings], self.levels[ratings]
 
     def rows(self, users: Ints) -> "RatingMatrix":
-        """Give some users' rows as a matrix of their own, in the order asked."""
+        """Return the rows of some users as a matrix, in the order of `users`."""
         counts = np.diff(self.indptr)[users]
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         picked = np.repeat(self.indptr[users] - indptr[:-1], counts) + np.arange(indptr[-1])
         return RatingMatrix(indptr, self.items[picked], self.levels[picked], self.n_items)
 
     def select(self, kept: NDArray[np.bool_]) -> "RatingMatrix":
-        """Keep the ratings where `kept` (n_ratings,) is true; the shape stays."""
+        """Return the ratings where `kept` (n_ratings,) is true, in the same shape."""
         before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
         return RatingMatrix(before[self.indptr], self.items[kept], self.levels[kept], self.n_items)
 
     def without_interactions(self, scale: RatingScale) -> "RatingMatrix":
-        """Leave out the interactions; the shape stays."""
+        """Return the ratings without interactions, in the same shape."""
         return self.select(self.levels < scale.n_levels) if scale.events else self
 
     def transpose(self) -> "RatingMatrix":
-        """Let items be the rows and users the columns: what an item-oriented machine trains on."""
+        """Return the matrix with items as rows, on which an item_rbm trains."""
         return RatingMatrix.build(
             self.items, self.users(), self.levels, shape=(self.n_items, self.n_users)
         )
 
     def item_counts(self) -> Ints:
-        """Give the number of ratings of each item, (n_items,)."""
+        """Return the number of ratings of each item, (n_items,)."""
         return np.bincount(self.items, minlength=self.n_items)
 
     def level_counts(self, n_levels: int) -> Ints:
-        """Give how often each item got each level, (n_items, n_levels)."""
+        """Return the counts of each item's levels, (n_items, n_levels)."""
         cells = self.items.astype(np.int64) * n_levels + self.levels
         return np.bincount(cells, minlength=self.n_items * n_levels).reshape(-1, n_levels)

@@ -1,4 +1,4 @@
-"""The rating values that the levels stand for, and how many values become few levels."""
+"""Rating scales: the values of the levels, and the binning of many values into few levels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ N_BINS = 10
 
 @dataclass(frozen=True)
 class RatingScale:
-    """The ordered values that the levels 0 … n_levels − 1 stand for.
+    """The ordered values of the levels 0 … n_levels − 1.
 
-    values  strictly increasing; of a binned scale, the mean rating of each bin
-    edges   of a binned scale, the n_levels − 1 values at which the next bin begins; else empty
-    events  types of interaction, each of which has a level of its own after those: for items
-            chosen and not rated. A shop without ratings has these alone
+    values  strictly increasing; the mean rating of each bin for a binned scale
+    edges   the n_levels − 1 values at which the next bin begins for a binned scale; otherwise empty
+    events  types of interaction; each has one further level, for items chosen and not rated. A
+            shop without ratings has only these
     """
 
     values: tuple[float, ...]
@@ -42,14 +42,14 @@ class RatingScale:
 
     @classmethod
     def from_dict(cls, parts: Mapping[str, Sequence[Any]]) -> "RatingScale":
-        """Read the fields as JSON keeps them; the last two may be missing."""
+        """Build a scale from its JSON form; the last two fields may be missing."""
         return cls(
             tuple(parts["values"]), tuple(parts.get("edges", ())), tuple(parts.get("events", ()))
         )
 
     @classmethod
     def parse(cls, text: str) -> "RatingScale | None":
-        """Read `1:5:1` (first:last:step), `1,2,3,5` or `auto` (None: infer it from the ratings).
+        """Parse `1:5:1` (first:last:step), `1,2,3,5` or `auto` (None: infer it from the ratings).
 
         Raises ValueError with the reason.
         """
@@ -69,9 +69,9 @@ class RatingScale:
 
     @classmethod
     def infer(cls, values: Doubles, scaling: Scaling = "quantiles") -> "RatingScale":
-        """Take the distinct values where they are few, else bin them as `binning` has it.
+        """Build a scale of the distinct values if there are few, otherwise of bins (`bin_edges`).
 
-        More than 20 distinct values make up to 10 bins; a bin stands for the mean of its ratings.
+        More than 20 distinct values make up to 10 bins, each with the mean of its ratings as value.
         """
         distinct = np.unique(values)
         if distinct.size <= MAX_DISTINCT_VALUES:
@@ -85,37 +85,37 @@ class RatingScale:
 
     @property
     def n_levels(self) -> int:
-        """How many levels of rating there are."""
+        """Number of levels of ratings."""
         return len(self.values)
 
     @property
     def n_all_levels(self) -> int:
-        """How many levels there are, those of interactions included."""
+        """Number of levels of ratings and interactions."""
         return len(self.values) + len(self.events)
 
     @property
     def first_liked(self) -> int:
         """The lowest liked level: of n_levels, the top max(1, round(.4 · n_levels)) are liked.
 
-        So are the levels after them: what was viewed, put in a cart or bought was chosen.
+        So are the levels of interactions, which follow: these items were chosen.
         """
         if not self.values:
             return 0
         return self.n_levels - max(1, round(LIKED_SHARE * self.n_levels))
 
     def event_level(self, event: str) -> int:
-        """Give the level of a type of interaction, NO_LEVEL where it has none."""
+        """Return the level of a type of interaction, NO_LEVEL if it has none."""
         return self.n_levels + self.events.index(event) if event in self.events else NO_LEVEL
 
     def contains(self, value: float) -> bool:
-        """Tell whether the value is one of the scale's (within rounding of a decimal)."""
+        """Return whether the value is on the scale, within rounding of a decimal."""
         if not np.isfinite(value):
             return False
         nearest = self.values[int(self.levels(np.array([value]))[0])]
         return bool(self.edges) or abs(nearest - value) <= 1e-9 * max(1.0, abs(value))
 
     def levels(self, values: Doubles) -> Levels:
-        """Give the level of each value: of a binned scale its bin, else the nearest level."""
+        """Return the level of each value: the bin of a binned scale, or the nearest level."""
         return np.searchsorted(self._borders, values, side="right").astype(np.uint8)
 
     @cached_property
@@ -132,11 +132,11 @@ class RatingScale:
 
 
 def bin_edges(values: Doubles, distinct: Doubles, scaling: Scaling) -> Doubles:
-    """Give the values at which the bins after the first begin, at most nine; no bin is empty.
+    """Return the values at which the bins after the first begin, at most nine; no bin is empty.
 
     quantiles   bins of about equal counts
     logarithms  of equal width in sign(v) · log(1 + |v|): each step is a factor
-    widths      of equal width between the least and the greatest value, as if nothing were scaled
+    widths      of equal width between the least and the greatest value: unscaled
 
     distinct    the distinct values, sorted, at least two
     """
@@ -153,7 +153,7 @@ def bin_edges(values: Doubles, distinct: Doubles, scaling: Scaling) -> Doubles:
 
 
 def _equal_borders(low: float, high: float) -> Doubles:
-    """Give the nine borders of ten equal stretches; twice the largest number is none."""
+    """Return the nine borders of ten equal intervals, without overflow for large numbers."""
     shares = np.arange(1, N_BINS) / N_BINS
     borders: Doubles = np.clip(low * (1.0 - shares) + high * shares, low, high)
     return borders

@@ -1,4 +1,4 @@
-"""What a job learns from: all ratings and interactions of one moment."""
+"""Snapshots: all ratings and interactions at one moment."""
 
 from dataclasses import dataclass, field
 
@@ -13,15 +13,15 @@ from recsvc.rbm.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The ratings and interactions a job learns from, as they were when it began; immutable.
+    """The ratings and interactions that a job learns from, at its start; immutable.
 
-    users, items     vocabularies of who rated or chose, and of what
+    users, items     vocabularies of the users and items with a rating or interaction
     user_numbers     (n_ratings,) int32
     item_numbers     (n_ratings,) int32
-    values           (n_ratings,) the ratings as given
-    event_users      (n_events,) int32: who viewed, put in a cart or bought,
-    event_items      (n_events,) int32: what,
-    event_types      (n_events,) uint8: which of EVENT_TYPES; sorted by all three, each once
+    values           (n_ratings,) the rating values
+    event_users      (n_events,) int32: user of each interaction
+    event_items      (n_events,) int32: its item
+    event_types      (n_events,) uint8: index into EVENT_TYPES; distinct, sorted by all three
     """
 
     users: Vocabulary
@@ -34,10 +34,9 @@ class Snapshot:
     event_types: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
 
     def matrix(self, scale: RatingScale) -> RatingMatrix:
-        """Give the ratings as levels of a scale, and beside them its types of interaction.
+        """Return the ratings and interactions as levels of a scale.
 
-        Of an item that a user has rated the rating counts, of any other the last of the types:
-        a purchase says more than a view.
+        An item has the level of its rating, or otherwise of its strongest type of interaction.
         """
         kept = self._events_without_rating()
         levels = np.array([scale.event_level(name) for name in EVENT_TYPES])[self.event_types[kept]]
@@ -50,12 +49,12 @@ class Snapshot:
         )
 
     def events(self) -> tuple[str, ...]:
-        """Give the types that say most of some item that its user has not rated."""
+        """Return the types that are the strongest for some user and item without a rating."""
         present = np.unique(self.event_types[self._events_without_rating()])
         return tuple(EVENT_TYPES[number] for number in present.tolist())
 
     def _events_without_rating(self) -> NDArray[np.bool_]:
-        """Tell which interactions are the last of their user and item, who gave no rating."""
+        """Return which interactions are the strongest of a user and item without a rating."""
         n_items = len(self.items)
         pairs = self.event_users.astype(np.int64) * n_items + self.event_items
         is_last = np.append(pairs[1:] != pairs[:-1], True)[: pairs.size]

@@ -12,7 +12,7 @@ from recsvc.rbm.arrays import Ints
 class Vocabulary:
     """Outside ids and their numbers: id n is the n-th by code point.
 
-    A database's collation may order ids otherwise, so the order is made here and nowhere else.
+    The order is made here alone, because the collation of a database may differ.
     """
 
     def __init__(self, sorted_ids: Sequence[str]) -> None:
@@ -22,7 +22,7 @@ class Vocabulary:
 
     @classmethod
     def from_ids(cls, ids: Iterable[str]) -> "Vocabulary":
-        """Number the distinct ones of these ids."""
+        """Build the vocabulary of the distinct ids."""
         return cls(sorted(set(ids)))
 
     def __len__(self) -> int:
@@ -39,9 +39,9 @@ class Vocabulary:
         return {id_: number for number, id_ in enumerate(self.ids)}
 
     def number(self, id_: str) -> int | None:
-        """Give the number of an id, or None where it is not known."""
+        """Return the number of an id, None if it is unknown."""
         return self._numbers.get(id_)
 
     def numbers(self, ids: Iterable[str]) -> Ints:
-        """Give the numbers of ids, −1 where one is not known."""
+        """Return the numbers of ids, −1 for unknown ones."""
         return np.array([self._numbers.get(id_, -1) for id_ in ids], dtype=np.int64)

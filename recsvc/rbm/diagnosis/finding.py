@@ -1,4 +1,4 @@
-"""What a diagnosis says: findings, their evidence, a change to try."""
+"""Findings of a diagnosis: evidence, cause and a change to try."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ Severity = Literal["problem", "warning", "note"]
 
 
 class Evidence(NamedTuple):
-    """A figure beside what it must not pass, and who says so."""
+    """A metric, the threshold that it passes, and the source of the threshold."""
 
     metric: str
     value: float
@@ -26,11 +26,11 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, since when, and what to do about it.
+    """A fault of a run, its epochs, and a change to try.
 
-    severity    problem: the model is spoilt; warning: it could be better; note: do not be misled
-    epochs      the first and the last that it speaks of
-    change      None where no hyperparameter is to blame
+    severity    problem: the model is unusable; warning: it could be better; note: a hint
+    epochs      the first and the last epoch with the fault
+    change      None if no hyperparameter causes it
     confidence  in [0, 1], that this is the cause
     """
 
@@ -43,19 +43,19 @@ class Finding:
     confidence: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as JSON can hold it."""
+        """Return the form that JSON can represent."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> "Finding":
-        """Read what `as_dict` gave, before JSON or after."""
-        first, last = told["epochs"]
+    def from_dict(cls, document: Mapping[str, Any]) -> "Finding":
+        """Build a finding from the result of `as_dict`, before or after JSON."""
+        first, last = document["epochs"]
         return cls(
-            code=told["code"],
-            severity=told["severity"],
+            code=document["code"],
+            severity=document["severity"],
             epochs=(first, last),
-            evidence=tuple(Evidence._make(one) for one in told["evidence"]),
-            cause=told["cause"],
-            change=told["change"] and Change._make(told["change"]),
-            confidence=told["confidence"],
+            evidence=tuple(Evidence._make(one) for one in document["evidence"]),
+            cause=document["cause"],
+            change=document["change"] and Change._make(document["change"]),
+            confidence=document["confidence"],
         )

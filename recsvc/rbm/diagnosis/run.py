@@ -1,4 +1,4 @@
-"""What is diagnosed: an error curve, and what is known of who drew it."""
+"""The record of a run that a diagnosis reads: its error curve and the known facts about it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,67 +13,67 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import ModelKind
 from recsvc.rbm.training.schedules import longest_flat_start
 
-WARM_UP = 3  # epochs in which the first, large steps of fresh weights are as they should be
+WARM_UP = 3  # epochs in which large first steps of fresh weights are normal
 PATIENCE = 10  # epochs: [SM] looks at ten steps
-FLAT_START = 20  # epochs for which the loss of a masked machine may stand still [own]
-STRONG_DECAY = 10.0  # times the usual
-FAR_OFF = 3.0  # times the usual rate, or a part of it
+FLAT_START = 20  # epochs in which the loss of a masked machine may be flat [own]
+STRONG_DECAY = 10.0  # times the default
+FAR_OFF = 3.0  # times the default rate, or its inverse
 NOTHING_LEARNED, MUCH_LEARNED = 0.005, 0.05  # of the first loss
 FLAT = 0.001  # [SM] a tenth of a percent
-LEAST_LOSS, MOST = 1e-12, 1e100  # a curve from elsewhere may hold anything
+LEAST_LOSS, MOST = 1e-12, 1e100  # an external curve may contain any number
 
 
 def above(now: float, before: float) -> float:
-    """By which share of `before` a figure is above it."""
+    """Return the increase as a share of `before`."""
     return float((now - before) / max(abs(before), LEAST_LOSS))
 
 
 class Series(NamedTuple):
-    """One column of a curve, where it was measured."""
+    """One metric of a curve, for the epochs in which it was measured."""
 
     epochs: Doubles
     values: Doubles
 
     def after(self, epoch: int) -> "Series":
-        """Leave out the epochs up to this one."""
+        """Return the part after an epoch."""
         later = self.epochs > epoch
         return Series(self.epochs[later], self.values[later])
 
     @property
     def span(self) -> tuple[int, int]:
-        """Give the first and the last epoch."""
+        """The first and the last epoch."""
         return int(self.epochs[0]), int(self.epochs[-1])
 
     @property
     def total_gain(self) -> float:
-        """By which share the best is below the first."""
+        """The decrease from the first value to the best, as a share of the first."""
         return -above(self.values[1:].min(initial=np.inf), self.values[0])
 
     def gain(self, n: int) -> float:
-        """By which share the best of the last n epochs is below the one before them."""
+        """Return the decrease in the last n epochs, as a share of the value before them."""
         return -above(self.values[-n:].min(), self.values[-n - 1])
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is diagnosed.
+    """The record of a run.
 
-    columns      by name as `training.EpochReport` has them, finite epochs alone
-    non_finite_at  the first epoch with a figure, or a parameter, that was no finite number
-    hyper        None of a curve from elsewhere that came without any
-    sent         which of them came with a curve from elsewhere; the rest are defaults here, and
-                 nobody knows what they were there. None: all are known
-    model_kind   of machine; its usual hyperparameters are compared with
-    baselines    RMSE and nDCG@10 of methods that hardly learn, by name
-    metrics      of the finished model
-    remarks      of the data profile, by code: the share of users, items or ratings that they are on
-    is_over      whether no epoch will follow
-    began_warm   whether it began at an earlier version's weights
-    n_epochs     that were looked at
-    ratings_per_parameter  as many as there are to learn each parameter from
-    idle_seconds           since the last epoch of a run that goes on
-    loss_without           loss of the best epoch on the validation ratings that a choice of
-                           leave_out leaves, by choice
+    columns        the metrics by the names of `training.EpochReport`, finite epochs alone
+    non_finite_at  the first epoch with a non-finite metric or parameter
+    hyper          None for an external curve without hyperparameters
+    sent           the hyperparameters that were sent with an external curve; the others have
+                   defaults here and are unknown. None: all are known
+    model_kind     the kind whose defaults the hyperparameters are compared with
+    baselines      RMSE and nDCG@10 of the baselines, by name
+    metrics        of the finished model
+    remarks        the data issues by code: the share of users, items or ratings with the issue
+    is_over        whether no epoch will follow
+    began_warm     whether it started at the weights of an earlier version
+    n_epochs       the number of epochs in the curve
+    ratings_per_parameter  the number of ratings divided by the number of weights
+    idle_seconds           the time since the last epoch of a run that is not over
+    loss_without           for each value of leave_out, the loss of the best epoch on the
+                           validation ratings that this value keeps
     """
 
     columns: Mapping[str, Series]
@@ -105,7 +105,7 @@ class RunRecord:
         is_over: bool = True,
         began_warm: bool = False,
     ) -> "RunRecord":
-        """Read a curve, a row an epoch; a figure that was not measured is None or not there."""
+        """Build the record of a curve, one row an epoch; unmeasured metrics are None or absent."""
         found: dict[str, list[tuple[float, float]]] = {}
         non_finite_at = diverged_at
         in_order = sorted(rows, key=_epoch)
@@ -134,20 +134,20 @@ class RunRecord:
         )
 
     def series(self, name: str) -> Series:
-        """Give a column, empty where it was never measured."""
+        """Return a metric, empty if it was never measured."""
         return self.columns.get(name, Series(np.empty(0), np.empty(0)))
 
     @property
     def last_epoch(self) -> int:
-        """Give the last epoch of which anything was measured."""
+        """The last epoch with a metric."""
         return max((series.span[1] for series in self.columns.values()), default=0)
 
     @property
     def loss(self) -> Series:
-        """Give what should fall: 1 − nDCG@10 of a kind that makes lists, else the NLL.
+        """The metric that should fall: 1 − nDCG@10 if lists are measured, otherwise the NLL.
 
-        A joint machine learns what is chosen before how it is rated: its validation NLL may rise
-        for a while, or for good, while its lists get twice as good.
+        A joint machine learns choices before ratings: its validation NLL may rise, even to the
+        end, while the nDCG of its lists doubles.
         """
         lists = self.series("validation_ndcg")
         if lists.values.size:
@@ -157,17 +157,17 @@ class RunRecord:
 
     @property
     def makes_lists(self) -> bool:
-        """Tell whether its lists are measured."""
+        """Whether its lists are measured."""
         return self.series("validation_ndcg").values.size > 0
 
     @property
     def ratio(self) -> Series:
-        """Give the update-to-weight ratio after the warm-up."""
+        """The update-to-weight ratio after the warm-up."""
         return self.series("update_to_weight_ratio").after(WARM_UP)
 
     @property
     def flat_start(self) -> int:
-        """Give the epochs in which small weights grow apart; lists do not wait."""
+        """The epochs in which small weights diverge from each other; 0 if lists are measured."""
         if self.makes_lists:
             return 0
         if self.hyper is None or not self.knows("warm_up_epochs"):
@@ -176,9 +176,9 @@ class RunRecord:
 
     @property
     def may_be_flat(self) -> bool:
-        """Tell whether they may still be growing apart.
+        """Whether small weights may still be diverging from each other.
 
-        In a small shop an epoch has few steps, and a flat start as many more epochs.
+        An epoch of a small data set has few steps, so its flat start takes more epochs.
         """
         if self.makes_lists or (self.loss.values.size and self.loss.total_gain >= NOTHING_LEARNED):
             return False
@@ -188,44 +188,44 @@ class RunRecord:
         return self.last_epoch <= last
 
     def knows(self, *names: str) -> bool:
-        """Tell whether these hyperparameters are what the run was trained with."""
+        """Return whether the values of these hyperparameters are known."""
         return self.hyper is not None and (self.sent is None or self.sent >= set(names))
 
     @property
     def is_external(self) -> bool:
-        """Tell whether its figures may have been measured in another way."""
+        """Whether its metrics may have been measured in another way."""
         return self.hyper is None or self.sent is not None
 
     @property
     def is_too_early(self) -> bool:
-        """Tell whether "healthy" would be said too soon: a few epochs, no loss, a flat start."""
+        """Whether it is too early for "healthy": few epochs, no loss, or a flat start."""
         return self.n_epochs <= WARM_UP + 1 or not self.loss.values.size or self.may_be_flat
 
     @property
     def decays_too_much(self) -> bool:
-        """Tell whether weights are pulled to zero far harder than is usual."""
+        """Whether the weight decay is far above the default."""
         if self.hyper is None:
             return False
         return self.hyper.weight_decay > STRONG_DECAY * self.usual.weight_decay
 
     @property
     def usual(self) -> Hyperparameters:
-        """Give the defaults of the kind of machine."""
+        """The defaults of the kind of machine."""
         return Hyperparameters.defaults(self.model_kind)
 
     def cold_start_change(self) -> Change | None:
-        """Suggest first weights drawn at random, where they were an earlier version's."""
+        """Return the change to random initial weights, None unless the run had a warm start."""
         return Change("warm_start", "true", "false") if self.began_warm else None
 
     def default_change(self, name: str) -> Change | None:
-        """Suggest a hyperparameter's default. None where it is not known, or is the default."""
+        """Return the change to the default, None if the value is unknown or the default."""
         if self.hyper is None or not self.knows(name):
             return None
         before, to = getattr(self.hyper, name), getattr(self.usual, name)
         return Change(name, before, to) if before != to else None
 
     def rate_change(self, factor: float) -> Change | None:
-        """Suggest a learning rate: the usual one, where the present one is far off on that side."""
+        """Return a change of the learning rate; to the default if the rate is far from it."""
         if self.hyper is not None:
             off = self.usual.learning_rate / self.hyper.learning_rate
             if (off > FAR_OFF and factor > 1) or (off < 1 / FAR_OFF and factor < 1):
@@ -233,9 +233,9 @@ class RunRecord:
         return self.scale_change("learning_rate", factor)
 
     def scale_change(self, name: str, factor: float) -> Change | None:
-        """Suggest a hyperparameter times a factor, or its default in place of 0, as far as allowed.
+        """Return the change to a multiple, within bounds; a multiple of the default instead of 0.
 
-        None where it is not known, or already at its bound.
+        None if the value is unknown or already at its bound.
         """
         if self.hyper is None or not self.knows(name):
             return None

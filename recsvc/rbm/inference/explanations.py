@@ -1,4 +1,4 @@
-"""Why an item is in a list: what each of a user's ratings adds to its score."""
+"""Explanations of a list: the effect of each of a user's ratings on the score of an item."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ RATINGS_AT_ONCE = 512
 
 
 def effects(model: Model, items: Numbers, levels: Levels, listed: Ints) -> Doubles:
-    """What each rating adds to the score of each listed item, (n, n_listed).
+    """Return the effect of each rating on the score of each listed item, (n, n_listed).
 
-    Exactly score(i | V) − score(i | V without the rating), the score being that of
-    `inference.top_liked`. Of a joint_rbm a rating left out moves all that hears N, too: how much
-    each of the others counts in the hidden units, and in the couplings.
+    The effect is score(i | V) − score(i | V without the rating), with the score of `top_liked`. A
+    joint_rbm weighs the ratings by their number N, so leaving one out also changes the weight of
+    the others in the hidden units and in the couplings.
 
-    An item_rbm answers from what others think of an item and from what it has learned of the
-    user: no rating of another item is heard when it is asked, so all its effects are 0.
+    An item_rbm predicts from the ratings of other users for an item and from the learned weights
+    of the user. It does not read the user's other ratings, so all effects are 0.
 
     items, levels  (n,) numbers and levels of what the user rated, each item once
     listed         (n_listed,) numbers of items, each once
@@ -37,10 +37,11 @@ def effects(model: Model, items: Numbers, levels: Levels, listed: Ints) -> Doubl
 
 
 def strongest(effects: Doubles, most: int, *, left_out: Ints) -> Ints:
-    """Give the places of the greatest effects above 0, greatest first, at most so many.
+    """Return the places of the greatest effects above 0, greatest first.
 
     effects   (n,) on one listed item
-    left_out  places that must not come
+    most      the greatest number of places
+    left_out  excluded places
     """
     helpful = np.where(effects > 0.0, effects, -np.inf)
     return top_n.top_n(helpful, most, left_out=left_out)
@@ -61,7 +62,7 @@ def _leave_one_out_probabilities(model: Model, items: Numbers, levels: Levels) -
 def _choice_effects(model: Model, hidden: Floats, without: Floats, listed: Ints) -> Doubles:
     """Log Σ over the liked levels r of e^field(i, r), less the same without each rating.
 
-    Taken from the difference of the hidden units, not of two sums that are nearly equal.
+    Computed from the difference of the hidden units, because the two sums are nearly equal.
 
     hidden   (1, n_hidden) P(h = 1 | V)
     without  (n, n_hidden) the same without each rating
@@ -91,8 +92,8 @@ def _liking_effects(model: Model, hidden: Floats, without: Floats, listed: Ints)
 def _liking_probabilities(model: Model, hidden: Floats, listed: Ints) -> Doubles:
     """P(liked) of the listed items for each row of hidden units, (n, n_listed)."""
     cases = np.repeat(np.arange(len(hidden)), listed.size)
-    asked = np.tile(listed, len(hidden))
-    shares = model.predictor.level_probabilities(hidden, cases, asked)
+    repeated = np.tile(listed, len(hidden))
+    shares = model.predictor.level_probabilities(hidden, cases, repeated)
     liked = shares[:, model.scale.first_liked :].sum(axis=1).reshape(len(hidden), -1)
     above_zero: Doubles = np.maximum(liked, np.finfo(np.float64).tiny)
     return above_zero

@@ -1,4 +1,4 @@
-"""A model beside the ratings that its users are folded in from: what evaluation asks."""
+"""All users of a rating matrix, folded in to a model; used by evaluation."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from recsvc.rbm.rating_matrix import RatingMatrix
 
 @dataclass(frozen=True)
 class FoldedUsers:
-    """Every user of a matrix, folded in at once.
+    """The users of a matrix, folded in at once.
 
-    ratings  what the users were folded in from; rows are users
-    hidden   (n_cases, n_hidden) of the users, or of the items of an item_rbm
-    rating_hidden  (n_users, width) of the users, in the machine that rates beside a joint_rbm
-    n_rated        (n_users,) how many ratings that machine was given
+    ratings        the ratings that the users are folded in from; rows are users
+    hidden         (n_cases, n_hidden) of the users, or of the items of an item_rbm
+    rating_hidden  (n_users, width) of the users, in the rating ensemble of a joint_rbm
+    n_rated        (n_users,) number of ratings that the ensemble folds in
     """
 
     model: Model
@@ -29,7 +29,7 @@ class FoldedUsers:
 
     @classmethod
     def from_ratings(cls, model: Model, ratings: RatingMatrix) -> "FoldedUsers":
-        """Fold users in from these ratings alone; an item_rbm also needs its own users.
+        """Fold in users from these ratings; an item_rbm needs the users of training.
 
         ratings  rows are users, columns the model's items
         """
@@ -48,15 +48,15 @@ class FoldedUsers:
         )
 
     def level_probabilities(self, users: Ints | Numbers, items: Ints | Numbers) -> Doubles:
-        """p(level | the user's ratings) of each (user, item), (n, n_levels).
+        """Return p(level | the user's ratings) of each (user, item), (n, n_levels).
 
-        Of a joint_rbm with raters, rows of the ratings are the users of training.
+        For a model with a rating ensemble, the rows of the ratings are the users of training.
         """
         raters, n_rated = self.model.raters, self.n_rated
         if raters is not None and n_rated is not None and self.rating_hidden is not None:
-            own, asked = users.astype(np.int64), items.astype(np.int64)
+            own, rated = users.astype(np.int64), items.astype(np.int64)
             return raters.level_probabilities(
-                self.rating_hidden, own, own, asked, n_rated[own], in_parallel=True
+                self.rating_hidden, own, own, rated, n_rated[own], in_parallel=True
             )
         cases, visible = users.astype(np.int64), items.astype(np.int64)
         if self.model.machine.cases_are_items:
@@ -66,7 +66,7 @@ class FoldedUsers:
         )
 
     def scores(self, user: int) -> Doubles:
-        """Scores of all items for one user, for ranking alone, (n_items,)."""
+        """Return the scores of all items for one user, (n_items,); they only serve for ranking."""
         if self.model.machine.makes_lists:
             rated, _ = self.ratings.row(user)
             return scoring.list_scores(self.model, self.hidden[user], rated)

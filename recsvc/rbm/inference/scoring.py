@@ -13,8 +13,8 @@ from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
 def fold_in(model: Model, items: Numbers, levels: Levels) -> Floats:
     """P(h = 1 | a user's ratings), without training [S07 section 2].
 
-    items, levels  (n,) numbers and levels of what the user rated, in any order
-    returns        (width,), as the predictor wants it: the first n_hidden are the hidden units
+    items, levels  (n,) numbers and levels of the rated items, in any order
+    returns        (width,), as the predictor needs it: the first n_hidden are the hidden units
     """
     functions = machine_functions(model.model_kind)
     return functions.fold_in(model.params, model.predictor, items, levels)
@@ -25,8 +25,8 @@ def level_probabilities(
 ) -> Doubles:
     """p(level | the user's ratings) of some items, (n, n_levels).
 
-    hidden  of a user_rbm or joint_rbm: the user, folded in
-    user    of an item_rbm: the user's number
+    hidden  for a user_rbm or joint_rbm: the user, folded in
+    user    for an item_rbm: the user's number
     """
     return model.predictor.level_probabilities(*predictor_arguments(model, items, hidden, user))
 
@@ -34,10 +34,10 @@ def level_probabilities(
 def ensemble_probabilities(
     raters: RatingEnsemble, items: Ints, *, user: int | None, rated: Numbers, levels: Levels
 ) -> Doubles:
-    """p(level | the user's ratings) of some items by the raters of a joint_rbm, (n, n_levels).
+    """p(level | the user's ratings) of some items by a rating ensemble, (n, n_levels).
 
-    user           the user's number at training, None for somebody who came later
-    rated, levels  what they have rated
+    user           the user's number at training, None for a later user
+    rated, levels  the items that the user rated, and the levels
     """
     hidden = raters.fold_in(rated, levels)[np.newaxis]
     known = np.full(items.size, -1 if user is None else user)
@@ -46,13 +46,13 @@ def ensemble_probabilities(
 
 
 def list_scores(model: Model, hidden: Floats, rated: Numbers) -> Doubles:
-    """How likely a user is to choose and like every item, by a joint_rbm, (n_items,).
+    """Return a score of how likely a user chooses and likes each item (joint_rbm), (n_items,).
 
-    log Σ over the liked levels r of e^field(i, r | V), and γ √evidence(N) Σ_l J[l, i] over the
-    items l that they rated, γ the model's `coupling_scale`.
+    log Σ over the liked levels r of e^field(i, r | V), plus γ √evidence(N) Σ_l J[l, i] over the N
+    rated items l; γ is the model's `coupling_scale`.
 
     hidden  the user, folded in
-    rated   (n,) what the user rated
+    rated   (n,) numbers of the items that the user rated
     """
     scores = joint.item_fields(model.params, hidden, model.scale.first_liked).astype(np.float64)
     return add_couplings(model, scores, rated)
@@ -74,7 +74,7 @@ def coupling_field(model: Model, rated: Numbers) -> Floats:
 def predictor_arguments(
     model: Model, items: Ints, hidden: Floats | None, user: int | None
 ) -> tuple[Floats, Ints, Ints]:
-    """Say it as the kernels do: hidden units of the cases, a case and a visible unit each."""
+    """Return the arguments of a predictor: hidden units of the cases, cases and visible units."""
     if not model.machine.cases_are_items:
         assert hidden is not None
         return hidden[np.newaxis], np.zeros_like(items), items
@@ -89,7 +89,7 @@ def expected_ratings(model: Model, probabilities: Doubles) -> Doubles:
 
 
 def entropies(probabilities: Doubles) -> Doubles:
-    """How unsure each distribution is, in nats: 0 for certain, log n_levels for no idea, (n,)."""
+    """Entropy of each distribution in nats: 0 for certain, log n_levels for uniform, (n,)."""
     safe = np.maximum(probabilities, np.finfo(np.float64).tiny)
     entropies: Doubles = -(probabilities * np.log(safe)).sum(axis=1)
     return entropies
@@ -98,17 +98,16 @@ def entropies(probabilities: Doubles) -> Doubles:
 def ranking_scores(model: Model, liked: Doubles) -> Doubles:
     """P(liked) · √popularity of every item, (n_items,): ranks as log P(liked) + ½ log popularity.
 
-    How well a user would like an item says nothing of how likely they are to want it at all;
-    its popularity does.
+    P(liked) does not contain how likely a user wants an item at all; its popularity does.
     """
     return liked * model.root_popularity
 
 
 def base_probabilities(model: Model, items: Ints) -> Doubles:
-    """p(level) of items from the ratings counted at training alone, (n, n_levels).
+    """p(level) of items from the rating counts of training alone, (n, n_levels).
 
-    An item number of −1, an item that the model does not know, gets the shares of all ratings.
-    Smoothed as the visible biases are at the start.
+    An unknown item, number −1, has the shares of all ratings. The shares are smoothed like the
+    initial visible biases.
     """
     rated = model.level_counts[:, : model.scale.n_levels]
     counts = np.where(items[:, np.newaxis] >= 0, rated[items], 0)

@@ -24,13 +24,13 @@ def top_liked(
     user: int | None = None,
     rated: Numbers = NO_ITEMS,
 ) -> tuple[Ints, Doubles]:
-    """Give the n items of the highest scores, best first, and those scores.
+    """Return the n items with the highest scores, best first, and their scores.
 
-    The scores are `list_scores` of a joint_rbm, else log of `ranking_scores`.
+    The scores are `list_scores` for a joint_rbm, otherwise log of `ranking_scores`.
 
-    left_out      (n_items,) true where an item must not come
+    left_out      (n_items,) true for excluded items
     hidden, user  as in `level_probabilities`
-    rated         of a joint_rbm: what the user rated, for the couplings
+    rated         for a joint_rbm: the items that the user rated, for the couplings
     """
     predictor, n_items = model.predictor, len(model.items)
     if not isinstance(predictor, Predictor):
@@ -57,7 +57,7 @@ def top_liked(
 
 
 def top_n(scores: Doubles, n: int, *, left_out: Ints | Numbers) -> Ints:
-    """Give the numbers of the n highest scores, best first, without some items.
+    """Return the numbers of the n highest scores, best first, without some items.
 
     Writes −inf over the scores of the items left out.
     """
@@ -69,10 +69,10 @@ def top_n(scores: Doubles, n: int, *, left_out: Ints | Numbers) -> Ints:
 def _top_by_list_score(
     model: Model, n: int, left_out: NDArray[np.bool_], hidden: Floats, rated: Numbers
 ) -> tuple[Ints, Doubles]:
-    """Give the n highest `list_scores` and their items, exactly.
+    """Return the items with the n highest `list_scores`, and the exact scores.
 
-    Of a large catalogue only those items are scored whose bound passes the n-th of the first few
-    thousand: a field is at most its bias and the product of the lengths of h and of the weights.
+    In a large catalogue, items are scored only if their bound passes the n-th score of the first
+    few thousand. A field is at most its bias plus the product of the lengths of h and the weights.
     """
     if len(model.items) <= SCORED_WHOLE:
         scores = list_scores(model, hidden, rated)

@@ -1,7 +1,8 @@
-"""Changes tried by themselves: which one next, and whether it is kept.
+"""Autopilot: the next change to try, and whether a change is kept.
 
-The first finding's change is tried on a short run. It is kept, and the run goes on, if its loss is
-below that of the run before it at the same epoch; else the next finding's change is tried.
+The change of the first finding is tried on a short run. It is kept if its loss is below that of the
+previous run at the same epoch; then the run continues. Otherwise the change of the next finding is
+tried.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,9 +26,9 @@ Tried = tuple[str, float | str]
 
 
 def next_change(findings: Sequence[Finding], tried: Collection[Tried]) -> Change | None:
-    """Give the first change that is worth a try and was not tried; a note suggests none.
+    """Return the first change of a finding that was not tried; a note suggests none.
 
-    Another kind of machine answers another question: it is not tried unasked.
+    A change of the kind of machine is left to people, because it changes what is learned.
     """
     for finding in findings:
         change = finding.change
@@ -39,9 +40,9 @@ def next_change(findings: Sequence[Finding], tried: Collection[Tried]) -> Change
 
 
 def changes_to_skip(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
-    """Give what need not be tried: what was kept, and what has failed since the last of those.
+    """Return the changes to skip: those kept, and those that failed after the last kept one.
 
-    What failed before it may help now.
+    A change that failed earlier may help now.
 
     tried  each change and whether it was kept, the oldest first
     """
@@ -50,9 +51,9 @@ def changes_to_skip(tried: Sequence[tuple[Tried, bool]]) -> list[Tried]:
 
 
 def comparison_epoch(hyper: Hyperparameters, before: RunRecord) -> int:
-    """Give the epoch at which a changed run is compared with the one before it.
+    """Return the epoch at which a changed run is compared with the previous one.
 
-    By then its flat start is over, and so is the time in which the one before got any better.
+    By then its flat start is over, and the previous run had stopped improving.
     """
     loss = before.loss
     best = int(loss.epochs[np.argmin(loss.values)]) if loss.values.size else 0
@@ -61,11 +62,11 @@ def comparison_epoch(hyper: Hyperparameters, before: RunRecord) -> int:
 
 
 def is_better(changed: RunRecord, before: RunRecord, *, epoch: int) -> bool:
-    """Tell whether the best loss up to an epoch is below that of the run before the change.
+    """Return whether the best loss up to an epoch is below that of the run before the change.
 
-    Where ratings were left out, the run before is measured on those that both have. Where values
-    became other levels, likelihoods do not compare; then it is the share of its first loss, that of
-    the items' own means, that a run still has (1 − R² of McFadden, 1974).
+    If the change excludes ratings, the previous run is measured on the ratings of both. If it
+    changes the levels, likelihoods do not compare. Then each loss is divided by the first loss of
+    its run, that of the items' means (1 − R² of McFadden, 1974).
     """
     ours, theirs = _best(changed, epoch), _best(before, epoch)
     if _differ("leave_out", changed, before) and before.loss_without is not None:
@@ -78,14 +79,14 @@ def is_better(changed: RunRecord, before: RunRecord, *, epoch: int) -> bool:
 def loss_of(
     params: Params, data: TrainingData, model_kind: ModelKind, *, seed: int
 ) -> float | None:
-    """Give what a run with these parameters is compared by, on this data; None if no number."""
+    """Return the loss of these parameters on this data, None if it is not finite."""
     figures = build_evaluator(data, model_kind, seed=seed).measure(params)
     loss = RunRecord.from_rows([{"epoch": 0, **vars(figures)}]).loss.values
     return float(loss[0]) if loss.size else None
 
 
 def is_hopeless(latest: Sequence[Sequence[Finding]]) -> bool:
-    """Tell whether the same problem, whose cure is known, stood in each of the latest epochs.
+    """Return whether each of the latest epochs has the same problem with a suggested change.
 
     latest  findings after each epoch, the first included
     """

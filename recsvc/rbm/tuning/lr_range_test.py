@@ -12,11 +12,11 @@ RISE = 1e-3
 
 @dataclass(frozen=True)
 class RateRange:
-    """What a learning-rate range test says.
+    """The result of a learning-rate range test.
 
-    learning_rate         the one to begin with
+    learning_rate         the suggested rate
     falls_from, falls_to  rates between which the loss falls by a tenth of the largest fall or more
-    diverges_at           the lowest rate above them at which the loss rises or is no number
+    diverges_at           the lowest rate above them at which the loss rises or is not finite
     """
 
     learning_rate: float
@@ -26,19 +26,19 @@ class RateRange:
 
 
 def learning_rates(low: float, high: float, trials: int) -> list[float]:
-    """Give learning rates from the low to the high one, each the same factor above the last."""
+    """Return a geometric series of learning rates."""
     return [float(f"{rate:.4g}") for rate in np.geomspace(low, high, trials)]
 
 
 def find_rate_range(rates: Sequence[float], losses: Sequence[Sequence[float]]) -> RateRange | None:
-    """Find the rates at which the loss falls, and suggest one (after Smith, WACV 2017).
+    """Return the rates at which the loss falls, and a suggested one (after Smith, WACV 2017).
 
-    Suggested is the rate at which it fell most, but none nearer to divergence than a third of the
-    rate at which that begins.
+    The suggestion is the rate with the largest fall, at most a third of the rate at which the loss
+    diverges.
 
-    rates    rising
-    losses   each rate's, epoch by epoch, from before the first step on; cut off where it diverged
-    returns  None where it falls at no rate
+    rates    increasing
+    losses   of each rate by epoch, from before the first step; truncated at a divergence
+    returns  None if the loss falls at no rate
     """
     falls = [_loss_fall(curve) for curve in losses]
     largest = max((fall for fall in falls if fall is not None), default=0.0)
@@ -68,7 +68,7 @@ def find_rate_range(rates: Sequence[float], losses: Sequence[Sequence[float]]) -
 
 
 def _loss_fall(curve: Sequence[float]) -> float | None:
-    """How far a loss has fallen; None where it rose, or is no number."""
+    """Return the fall of a loss, None if it rose or is not finite."""
     values = np.asarray(curve, dtype=np.float64)
     if values.size < 2 or not np.isfinite(values).all():
         return None

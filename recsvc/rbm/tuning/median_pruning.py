@@ -1,4 +1,4 @@
-"""Median pruning: which trial of a sweep is stopped early."""
+"""Median pruning: early stopping of the trials of a sweep."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ LEAST_OTHERS = 3
 def should_prune(
     own: float, others: Sequence[float], *, epoch: int, grace: int, higher_is_better: bool
 ) -> bool:
-    """Tell whether a trial is to be stopped: worse than the median of the others at this epoch.
+    """Return whether a trial is worse than the median of the other trials at this epoch.
 
     The median stopping rule of Google Vizier (Golovin et al., KDD 2017, section 3.2), with running
-    bests in place of running averages: a curve that wavers is not worse for it.
+    bests instead of running averages, which tolerate a noisy curve.
 
-    own     its best figure up to this epoch
-    others  the best figure up to this epoch of each other trial that got as far
-    grace   epochs in which none is stopped
+    own     the trial's best metric up to this epoch
+    others  the best metric up to this epoch of each other trial that reached it
+    grace   epochs in which no trial is stopped
     """
     if epoch <= grace or len(others) < LEAST_OTHERS:
         return False

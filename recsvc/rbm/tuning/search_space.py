@@ -13,10 +13,10 @@ Values = dict[str, Any]  # of the hyperparameters swept, of one trial
 
 @dataclass(frozen=True)
 class Range:
-    """Where a random sweep draws a number from.
+    """A range of numbers for a random sweep.
 
-    is_log    evenly by its logarithm: of a rate, 0.001 … 0.01 as often as 0.01 … 0.1
-    is_whole  the number is rounded
+    is_log    uniform in the logarithm: a rate of 0.001 … 0.01 is as likely as one of 0.01 … 0.1
+    is_whole  numbers are rounded
     """
 
     low: float
@@ -25,7 +25,7 @@ class Range:
     is_whole: bool
 
     def sample(self, rng: np.random.Generator) -> float | int:
-        """Draw one."""
+        """Draw a number."""
         if self.is_log:
             value = float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
             value = min(max(value, self.low), self.high)
@@ -35,26 +35,26 @@ class Range:
 
 
 def grid_size(over: Mapping[str, Sequence[Any]]) -> int:
-    """How many trials a grid has, before any is made."""
+    """Return the number of trials of a grid."""
     return prod(len(values) for values in over.values())
 
 
 def grid(over: Mapping[str, Sequence[Any]]) -> list[Values]:
-    """Give every combination; the last hyperparameter changes fastest."""
+    """Return every combination of values; the last hyperparameter changes fastest."""
     return [dict(zip(over, values, strict=True)) for values in product(*over.values())]
 
 
 def sample_trials(
     over: Mapping[str, Range | Sequence[Any]], *, trials: int, seed: int
 ) -> list[Values]:
-    """Draw so many trials: a number from between two, or one of a list. The same seed, the same."""
+    """Draw trials: a number of a range or a value of a list; equal seeds draw equal trials."""
     rng = np.random.default_rng(seed)
     return [
         {
-            name: among.sample(rng)
-            if isinstance(among, Range)
-            else among[int(rng.integers(len(among)))]
-            for name, among in over.items()
+            name: values.sample(rng)
+            if isinstance(values, Range)
+            else values[int(rng.integers(len(values)))]
+            for name, values in over.items()
         }
         for _ in range(trials)
     ]

@@ -12,15 +12,15 @@ MOST_BINS, LEAST_IN_A_BIN = 4, 3
 
 
 def sensitivity(trials: Sequence[Values], figures: Sequence[float]) -> dict[str, float]:
-    """How much of the figures' variance each hyperparameter explains by itself, 0 … 1.
+    """Return the share of a metric's variance that each hyperparameter explains, 0 … 1.
 
     The first-order index V(E(Y|X)) / V(Y) (Sobol; Saltelli et al., Global Sensitivity Analysis,
     2008, section 1.2.4), as the correlation ratio: variance between groups over all variance. In a
-    full grid a group is a value. Values that hardly repeat are put into quantile bins, and what
-    chance makes of so few trials is taken off (Kelley's epsilon squared, 1935).
+    full grid a group is a value. Values that hardly repeat are grouped by quantiles, with a
+    correction for few trials (Kelley's epsilon squared, 1935).
 
-    returns  the largest first, without those of which so few trials tell nothing; nothing for fewer
-             than two trials, or where all came out alike
+    returns  sorted by descending share, without hyperparameters with too few trials; empty for
+             fewer than two trials or identical results
     """
     measured = np.asarray(figures, dtype=np.float64)
     total = float(np.square(measured - measured.mean()).sum()) if measured.size else 0.0
@@ -45,9 +45,9 @@ def _has_repeats(values: Sequence[Any]) -> bool:
 def _variance_share(
     values: Sequence[Any], figures: Doubles, total: float, *, are_groups: bool
 ) -> float | None:
-    """Give the share; None where values are no groups, and cannot be put into any.
+    """Return the share, None if the values cannot be grouped.
 
-    are_groups  whether trials of the same value are a group
+    are_groups  whether trials with equal values are a group
     """
     n = figures.size
     n_bins = min(MOST_BINS, n // LEAST_IN_A_BIN)

@@ -74,7 +74,7 @@ class RateRange(Body):
 
 
 class SweepRequest(Body):
-    """What is tried: exactly one of `grid`, `random` and `find_rate_range`."""
+    """What is tried: exactly one of `grid`, `random` and `rate_range`."""
 
     model_config = ConfigDict(
         **STRICT,
@@ -176,7 +176,7 @@ class SweepOut(Answer):
     sensitivity: list[SensitivityOut] = Field(
         description="The most telling first; none of which so few trials tell nothing."
     )
-    suggestion: SuggestionOut | None = Field(description="Of a `find_rate_range` that is over.")
+    suggestion: SuggestionOut | None = Field(description="Of a `rate_range` that is over.")
     links: dict[str, str] = Field(examples=[{"self": "/v1/sweeps/3"}])
 
     @classmethod

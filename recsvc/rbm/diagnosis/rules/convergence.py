@@ -9,16 +9,16 @@ from recsvc.rbm.diagnosis.run import NOTHING_LEARNED, PATIENCE, WARM_UP, RunReco
 STANDING_STILL = 1e-7
 STILL_FALLING = 0.005
 MANY_TIMES = 10
-LISTS_NOT_LEARNED = 0.02  # sound ones come 19 % nearer to the ideal
+LISTS_NOT_LEARNED = 0.02  # healthy runs gain 19 % of the distance to the ideal
 
 
 @rule(code="not_moving", family="convergence", order=250)
 def not_moving(run: RunRecord) -> Finding | None:
-    """The weights stand still, whether steps are made or not."""
+    """The weights do not change."""
     ratio, largest = run.ratio, run.series("largest_weight").after(0)
     if ratio.values.size < WARM_UP:
         return None
-    cause = "The weights do not change at all: they began equal, or the rate is next to nothing."
+    cause = "The weights do not change: they are all equal, or the learning rate is almost zero."
     longest = float(ratio.values[-WARM_UP:].max())
     seen = Evidence("update_to_weight_ratio", longest, STANDING_STILL, "own")
     change = run.scale_change("learning_rate", 1000.0)
@@ -29,7 +29,7 @@ def not_moving(run: RunRecord) -> Finding | None:
         if moved > 0:
             return None
         seen = Evidence("change of largest_weight since epoch 1", moved, 0.0, "own")
-        cause = "Steps are made and the weights do not change: something puts them back."
+        cause = "Steps are made, but the weights do not change: something resets them."
         change = None
     return Finding("not_moving", "problem", ratio.span, (seen,), cause, change, 0.9)
 
@@ -49,7 +49,7 @@ def too_short(run: RunRecord) -> Finding | None:
     if gain <= STILL_FALLING or hyper.learning_rate_schedule == "cosine":
         return None
     seen = Evidence("gain of the loss in the last ten epochs", gain, STILL_FALLING, "own")
-    cause = "The loss was still falling when the epochs ran out."
+    cause = "The loss was still falling at the last epoch."
     change = Change("epochs", float(hyper.epochs), float(2 * hyper.epochs))
     epochs = int(loss.epochs[-last]), int(loss.epochs[-1])
     return Finding("too_short", "warning", epochs, (seen,), cause, change, 0.8)
@@ -57,7 +57,7 @@ def too_short(run: RunRecord) -> Finding | None:
 
 @rule(code="stopped_too_soon", family="convergence", order=340)
 def early_end(run: RunRecord) -> Finding | None:
-    """Patience ran out while small weights were still growing apart."""
+    """Patience ran out while small weights were still diverging from each other."""
     loss, hyper = run.loss, run.hyper
     if hyper is None or not run.is_over or loss.values.size == 0 or loss.values.size > hyper.epochs:
         return None
@@ -68,13 +68,13 @@ def early_end(run: RunRecord) -> Finding | None:
     if change is None or last > 2 * wanted or loss.total_gain > NOTHING_LEARNED:
         return None
     seen = Evidence("epochs before patience ran out", last, 2 * wanted, "own")
-    cause = "Patience ran out while the first weights were still growing apart."
+    cause = "Patience ran out while the small initial weights were still diverging from each other."
     return Finding("stopped_too_soon", "problem", loss.span, (seen,), cause, change, 0.8)
 
 
 @rule(code="no_decrease", family="convergence", order=500, is_fallback=True)
 def no_decrease(run: RunRecord) -> Finding | None:
-    """Tell what no other check explains; the hyperparameters tell the likeliest cause."""
+    """The loss did not fall, for a reason that no other rule finds; guess it from the settings."""
     loss, hyper = run.loss, run.hyper
     if run.may_be_flat or loss.values.size <= PATIENCE + 1:
         return None
@@ -83,15 +83,15 @@ def no_decrease(run: RunRecord) -> Finding | None:
     if gain >= least:
         return None
     seen = Evidence("gain of the loss since epoch 0", gain, least, "own")
-    cause = "Nothing was learned beyond how often each level is given: steps are too few or short."
+    cause = "Only the frequencies of the levels were learned: steps are too few or too short."
     change, usual = run.scale_change("learning_rate", 3.0), run.usual
     if run.decays_too_much:
-        cause = "Weights are pulled to zero faster than they learn."
+        cause = "Weight decay is stronger than learning."
         change = run.default_change("weight_decay")
     elif hyper is not None and hyper.initial_weight == 0:
-        cause = "Equal weights learn the same: hidden units must begin different."
+        cause = "Equal initial weights stay equal: hidden units must start with different weights."
         change = Change("initial_weight", 0.0, usual.initial_weight)
     elif hyper is not None and hyper.batch_size > MANY_TIMES * usual.batch_size:
-        cause = "Batches are so large that an epoch makes next to no steps."
+        cause = "Batches are so large that an epoch has very few steps."
         change = run.default_change("batch_size")
     return Finding("no_decrease", "problem", loss.span, (seen,), cause, change, 0.5)

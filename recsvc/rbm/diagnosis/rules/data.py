@@ -1,4 +1,4 @@
-"""Checks of what was learned from: the remarks of the data profile, where they spoil a model."""
+"""Rules on the data: issues of the data profile that spoil a model."""
 
 from functools import partial
 from typing import NamedTuple
@@ -10,9 +10,9 @@ from recsvc.rbm.hyperparameters import LeaveOut
 
 
 class Cause(NamedTuple):
-    """What a remark on more than a share of the users, or ratings, means for the loss.
+    """The effect of a data issue that concerns more than a share of the users or ratings.
 
-    leave_out  the choice that leaves out what it remarks on, if there is one
+    leave_out  the value that excludes the users or ratings with the issue, if there is one
     """
 
     share: float
@@ -25,56 +25,57 @@ CAUSES = {
     "mixed_scales": Cause(
         0.0,
         "problem",
-        "Ratings are given on two scales: one opinion becomes two levels.",
+        "Ratings are on two scales: one opinion becomes two levels.",
         "odd_values",
     ),
     "unscaled_counts": Cause(
-        0.0, "warning", "The values are counts or amounts, which say little of what is liked."
+        0.0, "warning", "The values are counts or amounts, which hardly measure liking."
     ),
     "outliers": Cause(
         0.0, "warning", "A few values lie far outside and stretch the scale.", "odd_values"
     ),
     "level_imbalance": Cause(
-        0.0, "warning", "Nearly all ratings are the same: there is little to tell apart."
+        0.0, "warning", "Nearly all ratings are the same: there is little to learn."
     ),
     "no_agreement": Cause(
         0.0,
         "problem",
-        "Ratings have nothing to do with what others think of the same items: "
-        "their rows may have been mixed up.",
+        "Ratings are unrelated to other ratings of the same items: the rows may be shuffled.",
     ),
     "duplicate_users": Cause(
         0.005,
         "warning",
-        "Users are there twice: validation ratings of one are known from the other.",
+        "Users are duplicated: one copy reveals the validation ratings of the other.",
         "odd_raters",
     ),
     "constant_raters": Cause(
         0.03,
         "warning",
-        "Many users always give the same: their ratings tell nothing.",
+        "Many users give only one value: their ratings are uninformative.",
         "odd_raters",
     ),
     "suspicious_raters": Cause(
         0.002,
         "warning",
-        "Users who did far more than all others pull the weights to them.",
+        "Users with far more activity than all others dominate the weights.",
         "odd_raters",
     ),
     "random_raters": Cause(
-        0.01, "warning", "Users who rate at random blur what the weights learn.", "odd_raters"
+        0.01, "warning", "Users who rate at random add noise to the weights.", "odd_raters"
     ),
     "contrary_raters": Cause(
         0.02,
         "warning",
-        "Users rate against all others: their scale may be turned over.",
+        "Users rate opposite to all others: their scale may be reversed.",
         "odd_raters",
     ),
     "few_users": Cause(0.0, "warning", "There are too few users to learn from."),
-    "cold_users": Cause(0.5, "warning", "Most users have told too little to be learned from."),
+    "cold_users": Cause(
+        0.5, "warning", "Most users have too few ratings and interactions to learn from."
+    ),
 }
 
-REFUTED_BY_LEARNING = {"no_agreement"}  # of tastes that are opposite, no item's mean tells
+REFUTED_BY_LEARNING = {"no_agreement"}  # opposite tastes can be learned
 EXPLAINED_BY = {"constant_raters": "level_imbalance"}
 
 

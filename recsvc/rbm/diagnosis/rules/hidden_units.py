@@ -9,16 +9,16 @@ MOST_UNITS = 0.5
 SATURATED = 0.95
 TWINS = 0.99
 FEW_UNITS = 8
-SCARCE = 0.02  # ratings a parameter; sound runs of the bank have .037 and more, faulty ones .012
+SCARCE = 0.02  # ratings a parameter; healthy runs of the bank have .037 and more, faulty ones .012
 
 
 @rule(code="saturated", family="hidden_units", order=270)
 def saturation(run: RunRecord) -> Finding | None:
-    """Hidden units say the same of everybody: yes, or no."""
+    """Many hidden units are on, or off, for nearly every user."""
     jammed = saturation_evidence(run)
     if jammed is None or jammed.value <= jammed.threshold:
         return None
-    cause = "Many hidden units are on for nearly everybody, or off: they tell no users apart."
+    cause = "Many hidden units are on, or off, for nearly all users, so they distinguish no users."
     change = None
     if run.hyper is not None and run.knows("sparsity_target"):
         change = Change("sparsity_target", run.hyper.sparsity_target, 0.2)
@@ -28,7 +28,7 @@ def saturation(run: RunRecord) -> Finding | None:
 
 
 def saturation_evidence(run: RunRecord) -> Evidence | None:
-    """Tell how many hidden units are jammed; of a curve from elsewhere, their mean activity."""
+    """Return the share of saturated units, or the mean activity if that was not measured."""
     jammed = run.series("saturated_units").values
     if jammed.size:
         return Evidence("saturated_units", float(jammed[-1]), MANY_UNITS, "own")
@@ -41,34 +41,34 @@ def saturation_evidence(run: RunRecord) -> Evidence | None:
 
 @rule(code="dead_units", family="hidden_units", order=280)
 def dead_units(run: RunRecord) -> Finding | None:
-    """Most hidden units answer everybody alike, and not only while small weights grow apart."""
+    """Most hidden units respond to every user alike, after the flat start as well."""
     dead = run.series("dead_units").after(run.flat_start)
     if run.may_be_flat or dead.values.size < WARM_UP:
         return None
     if dead.values[-WARM_UP:].min() <= MOST_UNITS:
         return None
     seen = Evidence("dead_units", float(dead.values[-1]), MOST_UNITS, "own")
-    cause = "Most hidden units answer everybody alike: there are more than the ratings can teach."
+    cause = "Most hidden units respond to all users alike: there are too many for these ratings."
     change = run.scale_change("n_hidden", 1.0 - 0.9 * float(dead.values[-1]))
     if run.decays_too_much:
-        cause = "Weights are pulled to zero faster than they learn: hidden units stay asleep."
+        cause = "Weight decay is stronger than learning: hidden units stay inactive."
         change = run.default_change("weight_decay")
     return Finding("dead_units", "problem", dead.span, (seen,), cause, change, 0.7)
 
 
 @rule(code="twin_units", family="hidden_units", order=290)
 def twin_units(run: RunRecord) -> Finding | None:
-    """Two hidden units have come to the same weights, and keep them: they count as one."""
+    """Two hidden units have learned the same weights, so they count as one."""
     if equal_weights_change(run) is not None or not (alike := similarity_evidence(run)):
         return None
-    cause = "Hidden units have learned the same: there are more than the ratings can tell apart."
+    cause = "Hidden units have learned the same weights: there are too many for these ratings."
     change = run.scale_change("n_hidden", 0.5)
     epochs = run.series("unit_similarity").after(WARM_UP).span
     return Finding("twin_units", "warning", epochs, alike, cause, change, 0.8)
 
 
 def equal_weights_change(run: RunRecord) -> Change | None:
-    """Give what made all first weights equal, if anything did."""
+    """Return the change of the setting that made all initial weights equal, if any did."""
     if run.hyper is None:
         return None
     if run.hyper.initialisation == "constant":
@@ -88,12 +88,12 @@ def similarity_evidence(run: RunRecord) -> tuple[Evidence, ...]:
 
 @rule(code="too_few_units", family="hidden_units", order=300)
 def too_few_units(run: RunRecord) -> Finding | None:
-    """There is no room for what ratings could tell."""
+    """The hidden units are too few for the structure of the ratings."""
     hyper = run.hyper
     if hyper is None or hyper.n_hidden >= FEW_UNITS:
         return None
     seen = Evidence("n_hidden", hyper.n_hidden, FEW_UNITS, "own")
-    cause = "A handful of hidden units cannot hold what tells users apart."
+    cause = "The hidden units are too few to represent the differences between users."
     change = Change("n_hidden", float(hyper.n_hidden), float(run.usual.n_hidden))
     epochs = (0, run.last_epoch)
     return Finding("too_few_units", "warning", epochs, (seen,), cause, change, 0.7)
@@ -101,12 +101,12 @@ def too_few_units(run: RunRecord) -> Finding | None:
 
 @rule(code="too_little_data", family="hidden_units", order=380)
 def too_little_data(run: RunRecord) -> Finding | None:
-    """There are far more parameters than ratings to learn them from."""
+    """There are far more parameters than ratings."""
     ratio = run.ratings_per_parameter
     if ratio is None or ratio >= SCARCE:
         return None
     seen = Evidence("ratings per parameter", ratio, SCARCE, "own")
-    cause = "There are far more weights than ratings to learn them from: the machine is too big."
+    cause = "There are far more weights than ratings: the model is too large."
     change = None
     if run.hyper is not None and run.hyper.n_hidden > FEW_UNITS:
         fewer = max(FEW_UNITS, round(run.hyper.n_hidden * ratio / SCARCE))

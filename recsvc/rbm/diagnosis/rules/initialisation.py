@@ -11,21 +11,21 @@ MANY_UNITS = 0.25
 
 @rule(code="bad_start", family="initialisation", order=210, after_divergence=True)
 def bad_start(run: RunRecord) -> Finding | None:
-    """Epoch 0 predicts worse than the items' own ratings, or its hidden units are jammed."""
+    """Epoch 0 predicts worse than the items' mean ratings, or its hidden units are saturated."""
     seen = _far_off(run) or _saturation_at_start(run)
     if seen is None:
         return None
-    cause = "The machine begins where it cannot learn from: its first weights are too large."
+    cause = "The initial weights are so large that the model cannot learn from them."
     change = run.cold_start_change()
     if change is not None:
-        cause = "The machine begins at an earlier version's weights, and these are spoilt."
+        cause = "The warm start uses the weights of an earlier version, and these are unusable."
     elif run.hyper is not None and run.hyper.initial_weight > run.usual.initial_weight:
         change = run.default_change("initial_weight")
     return Finding("bad_start", "problem", (0, 0), (seen,), cause, change, 0.9)
 
 
 def _far_off(run: RunRecord) -> Evidence | None:
-    """Predictions of epoch 0 are worse than what each item's own ratings say without a machine."""
+    """Return the evidence that epoch 0 predicts worse than each item's own ratings."""
     known = (run.baselines or {}).get("item_mean", {})
     for name in ("rmse", "nll"):
         first, theirs = run.series(f"validation_{name}"), known.get(name)
@@ -47,9 +47,9 @@ def _saturation_at_start(run: RunRecord) -> Evidence | None:
 
 @rule(code="twin_units", family="initialisation", order=220)
 def equal_start(run: RunRecord) -> Finding | None:
-    """Hidden units began with the same weights, and keep them."""
+    """Hidden units began with the same weights and keep them."""
     change = equal_weights_change(run)
     if change is None or not (alike := similarity_evidence(run)):
         return None
-    cause = "Hidden units began equal, and what begins equal learns the same for ever."
+    cause = "Hidden units start with equal weights, so they stay equal."
     return Finding("twin_units", "problem", (0, run.last_epoch), alike, cause, change, 0.9)

@@ -9,7 +9,7 @@ from recsvc.rbm.diagnosis.run import PATIENCE, WARM_UP, RunRecord, above
 from recsvc.rbm.model_kind import MACHINES
 
 STEP_TOO_LONG, STEP_TOO_SHORT, STEP_WANTED = 1e-2, 1e-4, 1e-3  # [H10 section 7]
-HEALTHY, HEALTHY_ADAM = 0.01, 0.034  # steps of sound runs; a joint machine's are Adam's
+HEALTHY, HEALTHY_ADAM = 0.01, 0.034  # steps of healthy runs; a joint machine has Adam's
 FAR_TOO_LONG = 2.5  # times that
 NEXT_TO_NOTHING = 0.01
 STANDING_STILL = 1e-7
@@ -21,9 +21,9 @@ STILL_FALLING = 0.005
 
 @rule(code="rate_too_high", family="learning_rate", order=230)
 def rate_too_high(run: RunRecord) -> Finding | None:
-    """Steps are long, and the loss went up by them, or the hidden units are jammed.
+    """Steps are long, and the loss rose or the hidden units are saturated.
 
-    Long steps are as they should be while the loss falls by them.
+    Long steps are normal while the loss falls.
     """
     ratio, loss = run.ratio, run.loss
     if run.series("update_to_weight_ratio").values.size == 0:
@@ -38,15 +38,15 @@ def rate_too_high(run: RunRecord) -> Finding | None:
     if run.may_be_flat:
         most, source = RISEN, "SM"
     if jammed is not None and jammed.value > jammed.threshold:
-        beside = jammed
+        second_evidence = jammed
     elif worse > most:
-        beside = Evidence("last loss above the first", worse, most, source)
+        second_evidence = Evidence("last loss above the first", worse, most, source)
     elif step > FAR_TOO_LONG * HEALTHY and not run.makes_lists and risen > most:
-        beside = Evidence("last loss above its least", risen, most, source)
+        second_evidence = Evidence("last loss above its least", risen, most, source)
     else:
         return None
-    seen = (Evidence("update_to_weight_ratio", step, STEP_TOO_LONG, "H10"), beside)
-    cause = "Each step changes the weights by more than they have learned: the rate is too high."
+    seen = (Evidence("update_to_weight_ratio", step, STEP_TOO_LONG, "H10"), second_evidence)
+    cause = "Each step exceeds what the weights have learned: the learning rate is too high."
     uses_adam = MACHINES[run.model_kind].uses_adam  # whose steps are longer
     wanted = STEP_TOO_LONG if uses_adam else STEP_WANTED
     change = run.rate_change(0.5 ** max(1, round(np.log2(step / wanted))))
@@ -54,7 +54,7 @@ def rate_too_high(run: RunRecord) -> Finding | None:
 
 
 def _rising_loss(run: RunRecord) -> Finding | None:
-    """Tell that the loss only rises, where nobody has measured the steps."""
+    """Return a finding if the loss only rises and the steps were not measured."""
     loss, train = run.loss, run.series("train_nll")
     if loss.values.size <= WARM_UP + 1 or loss.total_gain > 0:
         return None
@@ -62,14 +62,14 @@ def _rising_loss(run: RunRecord) -> Finding | None:
     if risen <= RISEN or (train.values.size and train.total_gain > 0):
         return None
     seen = Evidence("last loss above the first", risen, RISEN, "SM")
-    cause = "The loss rises from the first epoch on: most likely the rate is too high."
+    cause = "The loss rises from the first epoch on: the learning rate is probably too high."
     change = run.rate_change(0.1)
     return Finding("rate_too_high", "problem", loss.span, (seen,), cause, change, 0.5)
 
 
 @rule(code="rate_too_low", family="learning_rate", order=240)
 def rate_too_low(run: RunRecord) -> Finding | None:
-    """Steps are short and the loss has come to rest, or has not moved since the start."""
+    """Steps are short and the loss stands still, or has not moved since the start."""
     ratio, loss = run.ratio, run.loss
     if ratio.values.size < WARM_UP or loss.values.size <= WARM_UP:
         return None
@@ -90,7 +90,7 @@ def rate_too_low(run: RunRecord) -> Finding | None:
         )
     else:
         return None
-    cause = "Steps are too short to get anywhere: the rate is too low."
+    cause = "Steps are too short to make progress: the learning rate is too low."
     change = run.rate_change(wanted / step)
     return Finding("rate_too_low", "problem", ratio.span, seen, cause, change, 0.85)
 
@@ -112,7 +112,7 @@ def momentum_shock(run: RunRecord) -> Finding | None:
     if jump <= SHOCK:
         return None
     seen = Evidence("jump of the loss", jump, SHOCK, "own")
-    cause = "The loss jumped when the momentum rose: the rate is too high for the full momentum."
+    cause = "The loss jumped when the momentum rose: the learning rate is too high for it."
     change = run.scale_change("learning_rate", 0.5)
     epochs = (at, at + SHOCK_EPOCHS)
     return Finding("momentum_shock", "warning", epochs, (seen,), cause, change, 0.7)
