@@ -8,7 +8,7 @@ import pytest
 from recsvc.errors import RatingsLeaked
 from recsvc.rbm import evaluation
 from recsvc.rbm.evaluation import RankingMetrics, rating_metrics
-from recsvc.rbm.inference.folded_users import Folded
+from recsvc.rbm.inference.folded_users import FoldedUsers
 from recsvc.rbm.machines.baselines import Biases, Ease
 from recsvc.rbm.model import Model
 from recsvc.rbm.params import base_rates
@@ -240,11 +240,13 @@ def model_of(ratings, params) -> Model:
     ids = (Vocabulary([f"{prefix}{k:04}" for k in range(n)]) for prefix, n in
            (("u", ratings.n_users), ("i", ratings.n_items)))  # fmt: skip
     users, items = ids
-    return Model.of("user_rbm", params, ratings, scale=FIVE, users=users, items=items)
+    return Model.build("user_rbm", params, ratings, scale=FIVE, users=users, items=items)
 
 
 def test_model_metrics_combine_ratings_and_lists(rng, divided):
-    folded = Folded.of(model_of(divided.train, random_params(rng, n_items=25)), divided.train)
+    folded = FoldedUsers.from_ratings(
+        model_of(divided.train, random_params(rng, n_items=25)), divided.train
+    )
 
     figures = evaluation.model_metrics(folded, divided.train, divided.test, np.arange(40), n=5)
 
@@ -263,9 +265,11 @@ def test_model_metrics_combine_ratings_and_lists(rng, divided):
 
 
 def test_model_metrics_raise_on_leakage(rng, divided):
-    folded = Folded.of(model_of(divided.train, random_params(rng, n_items=25)), divided.train)
+    folded = FoldedUsers.from_ratings(
+        model_of(divided.train, random_params(rng, n_items=25)), divided.train
+    )
 
-    with pytest.raises(RatingsLeaked, match="the figures would flatter"):
+    with pytest.raises(RatingsLeaked, match="the metrics would be too good"):
         evaluation.model_metrics(folded, divided.train, divided.train, np.arange(40))
 
 
@@ -345,7 +349,7 @@ def test_trained_machine_is_calibrated_on_ml_100k(movielens):
     """Bands around what a user_rbm of 20 hidden units reaches in 60 epochs."""
     parts = evaluation.split_at_random(movielens("u.data"), share=0.2, seed=0)
     (*_, (_, state)) = learn(parts.train, validation=parts.test, n_hidden=20, epochs=60)
-    folded = Folded.of(model_of(parts.train, state.best_params), parts.train)
+    folded = FoldedUsers.from_ratings(model_of(parts.train, state.best_params), parts.train)
 
     told = evaluation.model_metrics(folded, parts.train, parts.test, np.arange(943)).as_dict()
 
