@@ -15,38 +15,38 @@ NDJSON_TYPES = (NDJSON, "application/ndjson", "application/jsonl")
 
 
 @dataclass(frozen=True)
-class Sent:
+class BulkBody:
     """What was sent: `entries` of a JSON list, or else the `lines` of NDJSON."""
 
     entries: list[Any] | None = None
     lines: bytes = b""
 
 
-def sent(member: str, at_once: int) -> Callable[[Request], Awaitable[Sent]]:
+def bulk_body(member: str, at_once: int) -> Callable[[Request], Awaitable[BulkBody]]:
     """Make a dependency that reads a body `{member: [at most at_once]}` or as many lines.
 
     It raises UnsupportedMedia, MalformedRequest.
     """
 
-    async def read(request: Request) -> Sent:
+    async def read(request: Request) -> BulkBody:
         content_type = request.headers.get("content-type")
         media = (content_type or "").split(";")[0].strip().lower()
         if media in NDJSON_TYPES:
             body = await request.body()
             _refuse_too_many(body.count(b"\n") + (not body.endswith(b"\n")), "the body", at_once)
-            return Sent(lines=body)
+            return BulkBody(lines=body)
         if media != JSON:
             raise UnsupportedMedia(
                 f"Content-Type is {content_type!r}; this address reads {JSON} and {NDJSON}. "
                 "Send one of them and say so in Content-Type.",
                 sent=content_type,
             )
-        return Sent(entries=_entries(await request.body(), member, at_once))
+        return BulkBody(entries=_entries(await request.body(), member, at_once))
 
     return read
 
 
-def described(member: str, entry: dict[str, Any]) -> dict[str, Any]:
+def bulk_body_schema(member: str, entry: dict[str, Any]) -> dict[str, Any]:
     """Describe such a body in the OpenAPI document, by an example of an entry."""
     whole = {member: [entry]}
     schema = {

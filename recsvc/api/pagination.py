@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from recsvc.api.dependencies import LARGEST_INTEGER
+from recsvc.api.dependencies import MAX_BIGINT
 from recsvc.api.schemas import Page
 from recsvc.errors import InvalidCursor
 
@@ -34,7 +34,7 @@ def page(
 
     Raises InvalidCursor.
     """
-    found = read(after(name, cursor), limit + 1)
+    found = read(cursor_number(name, cursor), limit + 1)
     shown = [show(row) for row in found[:limit]]
     more = len(found) > limit
     return Page(items=shown, next_cursor=encode(name, place(found[limit - 1])) if more else None)
@@ -65,7 +65,7 @@ def decode(of: str, cursor: str, *shape: type[Place]) -> Sequence[Place]:
     return place
 
 
-def after(of: str, cursor: str | None) -> int | None:
+def cursor_number(of: str, cursor: str | None) -> int | None:
     """Give the number at which a page ended; None for the first page. Raises InvalidCursor."""
     if cursor is None:
         return None
@@ -76,5 +76,5 @@ def after(of: str, cursor: str | None) -> int | None:
 def _can_be_stored(entry: Place) -> bool:
     """Tell whether a database could be asked for it at all."""
     if isinstance(entry, int):
-        return 0 <= entry <= LARGEST_INTEGER
+        return 0 <= entry <= MAX_BIGINT
     return "\0" not in entry and not any("\ud800" <= character <= "\udfff" for character in entry)

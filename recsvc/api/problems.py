@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from recsvc import errors
-from recsvc.api.validation_errors import what_is_wrong
+from recsvc.api.validation_errors import validation_problem
 from recsvc.errors import RecsvcError
 
 MEDIA_TYPE = "application/problem+json"
@@ -36,7 +36,7 @@ STATUS: dict[type[RecsvcError], HTTPStatus] = {
 }
 
 # Kept on a job, or said by a process as it ends; one that leaves a route is a fault of ours.
-NEVER_ANSWERED: tuple[type[RecsvcError], ...] = (
+INTERNAL_ERRORS: tuple[type[RecsvcError], ...] = (
     errors.TrainingFailed,
     errors.EvaluationFailed,
     errors.ImportFailed,
@@ -70,7 +70,7 @@ def problem(scope: Scope, error: RecsvcError) -> Response:
     headers = {"Retry-After": str(RETRY_SECONDS)} if status is STATUS[errors.NotReady] else {}
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = ", ".join(error.facts.get("allowed", ()))  # type: ignore[arg-type]  # ours
-    body = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, default=str)
+    body = json.dumps(_json_safe(document), ensure_ascii=False, allow_nan=False, default=str)
     return Response(body.encode("utf-8", "replace"), status, headers=headers, media_type=MEDIA_TYPE)
 
 
@@ -78,24 +78,24 @@ def install(app: FastAPI) -> None:
     """Let every error that a route or the framework raises be answered as a problem."""
 
     async def ours(request: Request, error: Exception) -> Response:
-        return problem(request.scope, _of_our_tree(request, error))
+        return problem(request.scope, _to_recsvc_error(request, error))
 
     for kind in (RecsvcError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, ours)
 
 
-def _of_our_tree(request: Request, error: Exception) -> RecsvcError:
+def _to_recsvc_error(request: Request, error: Exception) -> RecsvcError:
     match error:
         case RecsvcError():
             return error
         case RequestValidationError():
-            return what_is_wrong(request, error)
+            return validation_problem(request, error)
         case HTTPException():
-            return _of_the_framework(request, error)
+            return _from_http_exception(request, error)
     raise error
 
 
-def _of_the_framework(request: Request, error: HTTPException) -> RecsvcError:
+def _from_http_exception(request: Request, error: HTTPException) -> RecsvcError:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return errors.RouteNotFound(request.scope["path"])
@@ -120,13 +120,13 @@ def _method_not_allowed(request: Request) -> RecsvcError:
     )
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value, and what is nearly one
+def _json_safe(value: Any) -> Any:  # noqa: ANN401 - any JSON value, and what is nearly one
     """Replace what JSON cannot say (NaN, infinities) by its text."""
     match value:
         case float() if not math.isfinite(value):
             return str(value)
         case Mapping():
-            return {str(key): _plain(entry) for key, entry in value.items()}
+            return {str(key): _json_safe(entry) for key, entry in value.items()}
         case list() | tuple():
-            return [_plain(entry) for entry in value]
+            return [_json_safe(entry) for entry in value]
     return value

@@ -69,7 +69,7 @@ class JobOut(Answer):
     links: dict[str, str] = Field(examples=[{"self": "/v1/training-jobs/1"}])
 
     @classmethod
-    def of(cls, job: Job) -> Self:
+    def from_job(cls, job: Job) -> Self:
         """Show a job, with the addresses that belong to it."""
         return cls(**job_fields(job))
 

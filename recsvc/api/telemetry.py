@@ -19,8 +19,8 @@ from prometheus_client.registry import Collector
 
 from recsvc.api.concurrency.router import Router, runs_on
 
-BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
-SHARED_EVERY_SECONDS = 1.0
+BUCKET_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+SHARE_SECONDS = 1.0
 
 Label = tuple[str, str, int]  # method, route template, status
 
@@ -34,12 +34,12 @@ class Durations:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.buckets = [0] * (len(BUCKET_BOUNDS) + 1)
 
     def add(self, seconds: float) -> None:
         """Count one request."""
         self.seconds += seconds
-        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+        self.buckets[bisect_left(BUCKET_BOUNDS, seconds)] += 1
 
 
 class Metrics(Collector):
@@ -55,7 +55,7 @@ class Metrics(Collector):
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+    def add_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
         label = (method, route, status)
         durations = self._own.get(label)
@@ -86,7 +86,7 @@ class Metrics(Collector):
             "Time from a request's arrival to the end of its answer.",
             labels=("method", "route", "status"),
         )
-        for (method, route, status), durations in sorted(self._added_up().items()):
+        for (method, route, status), durations in sorted(self._sum_processes().items()):
             buckets = _cumulative(durations.buckets)
             family.add_metric([method, route, str(status)], buckets, durations.seconds)
         yield family
@@ -96,7 +96,7 @@ class Metrics(Collector):
         return []
 
     def _share(self) -> None:
-        while not self._stop.wait(SHARED_EVERY_SECONDS):
+        while not self._stop.wait(SHARE_SECONDS):
             self._write()
 
     def _write(self) -> None:
@@ -107,7 +107,7 @@ class Metrics(Collector):
         beside.write_text(json.dumps(rows))
         beside.replace(self._file)
 
-    def _added_up(self) -> dict[Label, Durations]:
+    def _sum_processes(self) -> dict[Label, Durations]:
         if self._file is None:
             return dict(self._own)
         self._write()
@@ -123,7 +123,7 @@ class Metrics(Collector):
 def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
     at_most = 0
     rows = []
-    for bound, count in zip([*map(str, BOUNDS), "+Inf"], buckets, strict=True):
+    for bound, count in zip([*map(str, BUCKET_BOUNDS), "+Inf"], buckets, strict=True):
         at_most += count
         rows.append((bound, float(at_most)))
     return rows

@@ -8,29 +8,29 @@ from fastapi.exceptions import RequestValidationError
 
 from recsvc.errors import MalformedRequest, RecsvcError, UnsupportedMedia
 
-SHORT = 80  # characters of a value that are shown back
-MOST = 20  # fields listed
+MAX_SHOWN_CHARACTERS = 80  # characters of a value that are shown back
+MAX_LISTED_FIELDS = 20  # fields listed
 
-PLACES = ("body", "query", "path", "header", "cookie")
+LOCATIONS = ("body", "query", "path", "header", "cookie")
 
 
-def what_is_wrong(request: Request, error: RequestValidationError) -> RecsvcError:
+def validation_problem(request: Request, error: RequestValidationError) -> RecsvcError:
     """Name each field, its value and the remedy; or say that the content type is not read here."""
     found = error.errors()
-    if _sent_as_something_else(found):
+    if _has_other_content_type(found):
         sent = request.headers.get("content-type")
         return UnsupportedMedia(
             f"Content-Type is {sent!r}; this address reads application/json. "
             "Send JSON and say so in Content-Type.",
             sent=sent,
         )
-    listed = [_field_error(entry) for entry in found[:MOST]]
+    listed = [_field_error(entry) for entry in found[:MAX_LISTED_FIELDS]]
     first = str(listed[0]["detail"])
     detail = first if len(found) == 1 else f"{len(found)} things are wrong. The first: {first}"
     return MalformedRequest(detail, errors=listed)
 
 
-def _sent_as_something_else(found: Sequence[Any]) -> bool:
+def _has_other_content_type(found: Sequence[Any]) -> bool:
     """FastAPI leaves a body undecoded when its content type is not JSON."""
     return any(
         tuple(entry["loc"]) == ("body",) and isinstance(entry["input"], bytes) for entry in found
@@ -41,7 +41,7 @@ def _field_error(entry: dict[str, Any]) -> dict[str, object]:
     field = _field(entry["loc"])
     value = entry.get("input")
     shown = repr(value) if not isinstance(value, float) else str(value)
-    short = len(shown) <= SHORT
+    short = len(shown) <= MAX_SHOWN_CHARACTERS
     error: dict[str, object] = {"field": field, "detail": _detail(entry, field, shown, short)}
     if short and isinstance(value, str | int | float | bool):
         error["value"] = value
@@ -49,7 +49,7 @@ def _field_error(entry: dict[str, Any]) -> dict[str, object]:
 
 
 def _field(loc: Sequence[str | int]) -> str:
-    inside = loc[1:] if loc and loc[0] in PLACES else loc
+    inside = loc[1:] if loc and loc[0] in LOCATIONS else loc
     return ".".join(map(str, inside)) or "body"
 
 
@@ -64,7 +64,7 @@ def _detail(entry: dict[str, Any], field: str, shown: str, short: bool) -> str:
             return f"{field} is missing; send it."
         case "extra_forbidden":
             return f"{field} is not known here; correct its name or leave it out."
-    said = shown if short else shown[:SHORT] + "…"
+    said = shown if short else shown[:MAX_SHOWN_CHARACTERS] + "…"
     wanted = entry["msg"].removeprefix("Value error, ")
     if wanted.startswith("Input should "):
         return f"{field} is {said}; it {wanted.removeprefix('Input ')}."

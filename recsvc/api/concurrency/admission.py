@@ -8,11 +8,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from recsvc.api import problems
 from recsvc.errors import ServiceBusy
 
-AT_ONCE = 4  # requests begun in one iteration of the event loop: about two milliseconds of work
-UNPACED = frozenset({"/livez", "/readyz", "/metrics"})
+MAX_STARTS_PER_ITERATION = (
+    4  # requests begun in one iteration of the event loop: about two milliseconds of work
+)
+ALWAYS_ADMITTED = frozenset({"/livez", "/readyz", "/metrics"})
 
 
-class Pacing:
+class Admission:
     """ASGI middleware: begin at most AT_ONCE requests in one iteration of the event loop.
 
     The others wait in their order, each for at most `wait_seconds`. Readiness and metrics do not
@@ -27,11 +29,11 @@ class Pacing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for a turn, then carry the request through."""
-        if scope["type"] != "http" or scope["path"] in UNPACED:
+        if scope["type"] != "http" or scope["path"] in ALWAYS_ADMITTED:
             await self._app(scope, receive, send)
             return
         loop = asyncio.get_running_loop()
-        if self._n_begun >= AT_ONCE or self._waiting:
+        if self._n_begun >= MAX_STARTS_PER_ITERATION or self._waiting:
             turn = loop.create_future()
             self._waiting.append(turn)
             asked = loop.time()
@@ -50,7 +52,7 @@ class Pacing:
 
     def _next_iteration(self, loop: asyncio.AbstractEventLoop) -> None:
         self._n_begun = 0
-        while self._waiting and self._n_begun < AT_ONCE:
+        while self._waiting and self._n_begun < MAX_STARTS_PER_ITERATION:
             turn = self._waiting.popleft()
             if not turn.done():  # else its client has gone
                 self._count(loop)

@@ -1,11 +1,11 @@
-"""Threads for synchronous work, in lanes that do not wait for each other.
+"""Threads for synchronous work, in pools that do not wait for each other.
 
-A lane has a fixed number of threads and one queue: first come, first served. Work that has waited
-longer than the lane allows never begins and raises ServiceBusy, which is answered 503. A request
-uses one thread of its lane, for its transaction and for the rendering of its response, so no
-thread ever waits for another one of the same lane.
+A pool has a fixed number of threads and one queue: first come, first served. Work that has waited
+longer than the pool allows never begins and raises ServiceBusy, which is answered 503. A request
+uses one thread of its pool, for its transaction and for the rendering of its response, so no
+thread ever waits for another one of the same pool.
 
-A lane may run several waiting pieces of work as one group: the writes of SQLite share one commit.
+A pool may run several waiting pieces of work as one group: the writes of SQLite share one commit.
 """
 
 import asyncio
@@ -30,11 +30,15 @@ READ_THREADS = 2
 WRITE_THREADS = {"sqlite": 1, "postgresql": 4}  # SQLite has one writer at a time
 LARGEST_GROUP = {"sqlite": 64, "postgresql": 1}  # writes that share a commit
 ANSWER_THREADS = max(2, os.cpu_count() or 1)  # they use no connection of the pool
-OTHER_THREADS = 2  # of each lane of the others
+THREADS_PER_OTHER_POOL = 2  # of each pool of the others
 STOP_SECONDS = 3.0
-QUEUED = object()  # the outcome of work that is in the queue again
-RESERVE = 4  # connections of the threads that watch publications and the database, and more
-CONNECTIONS = READ_THREADS + max(WRITE_THREADS.values()) + 2 * OTHER_THREADS + RESERVE
+REQUEUED = object()  # the outcome of work that is in the queue again
+RESERVED_CONNECTIONS = (
+    4  # connections of the threads that watch publications and the database, and more
+)
+CONNECTIONS = (
+    READ_THREADS + max(WRITE_THREADS.values()) + 2 * THREADS_PER_OTHER_POOL + RESERVED_CONNECTIONS
+)
 
 
 class _Entry:
@@ -63,7 +67,7 @@ class _Entry:
             self.future.set_result(outcome)
 
 
-class Lane:
+class RequestPool:
     """A fixed number of threads with a queue of their own.
 
     wait_seconds   work that has not begun by then raises ServiceBusy
@@ -98,7 +102,7 @@ class Lane:
         for thread in self._threads:
             thread.start()
 
-    def end(self) -> None:
+    def shut_down(self) -> None:
         """Ask the threads to finish what is queued and to end."""
         with self._changed:
             self._stopping = True
@@ -150,7 +154,7 @@ class Lane:
             del group, outcomes, rest  # they may be large, and the next work may be long in coming
 
     def _take(self) -> list[_Entry]:
-        """Wait for work and remove it from the queue; none means that the lane stops."""
+        """Wait for work and remove it from the queue; none means that the pool stops."""
         with self._changed:
             while True:
                 while self._queue and self._queue[0].future.done():  # the request has gone
@@ -167,12 +171,12 @@ class Lane:
         with self._changed:
             self._queue.extendleft(entry for entry in reversed(rest) if entry.deadline > now)
         busy = ServiceBusy(self._wait_seconds)
-        return [busy if entry.deadline <= now else QUEUED for entry in rest]
+        return [busy if entry.deadline <= now else REQUEUED for entry in rest]
 
 
 def _settle(group: Sequence[_Entry], outcomes: Outcomes) -> None:
     for entry, outcome in zip(group, outcomes, strict=True):
-        if outcome is not QUEUED:
+        if outcome is not REQUEUED:
             entry.settle(outcome)
 
 
@@ -180,8 +184,8 @@ def _run_each(group: Group) -> Outcomes:
     return [work() for work in group]
 
 
-class Lanes:
-    """The lanes of an API process. Their threads use at most CONNECTIONS database connections.
+class RequestPools:
+    """The pools of an API process. Their threads use at most CONNECTIONS database connections.
 
     answers  ranking and prediction
     slow     uploads, and work that reads all data
@@ -191,22 +195,22 @@ class Lanes:
     def __init__(self, database: Database, wait_seconds: float) -> None:
         self._database = database
         kind = database.dialect
-        self._reads = Lane("reads", READ_THREADS, wait_seconds)
-        self._writes = Lane(
+        self.reads = RequestPool("reads", READ_THREADS, wait_seconds)
+        self._writes = RequestPool(
             "writes",
             WRITE_THREADS[kind],
             wait_seconds,
             largest_group=LARGEST_GROUP[kind],
             run_group=partial(commit_together, database),
         )
-        self._follows = Lane("follows", OTHER_THREADS, wait_seconds)
-        self.answers = Lane("answers", ANSWER_THREADS, wait_seconds)
-        self.slow = Lane("slow", OTHER_THREADS, wait_seconds)
-        self.service = Lane("service", OTHER_THREADS, wait_seconds)
+        self._follows = RequestPool("follows", THREADS_PER_OTHER_POOL, wait_seconds)
+        self.answers = RequestPool("answers", ANSWER_THREADS, wait_seconds)
+        self.slow = RequestPool("slow", THREADS_PER_OTHER_POOL, wait_seconds)
+        self.service = RequestPool("service", THREADS_PER_OTHER_POOL, wait_seconds)
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run work in a transaction that only reads."""
-        return await self._reads.run(partial(_read, self._database, work))
+        return await self.reads.run(partial(_read, self._database, work))
 
     async def follow(self, work: Callable[[Session], T]) -> T:
         """Do the same for a long poll or an event stream, which asks again and again."""
@@ -218,20 +222,20 @@ class Lanes:
 
     def start(self) -> None:
         """Start all threads, on the running event loop."""
-        for lane in self._all():
-            lane.start()
+        for pool in self._all():
+            pool.start()
 
     def stop(self) -> None:
         """Finish what is queued, as far as STOP_SECONDS allow, and end all threads."""
-        for lane in self._all():
-            lane.end()
+        for pool in self._all():
+            pool.shut_down()
         deadline = time.monotonic() + STOP_SECONDS
-        for lane in self._all():
-            lane.join(deadline)
+        for pool in self._all():
+            pool.join(deadline)
 
-    def _all(self) -> tuple[Lane, ...]:
+    def _all(self) -> tuple[RequestPool, ...]:
         others = (self._follows, self.answers, self.slow, self.service)
-        return (self._reads, self._writes, *others)
+        return (self.reads, self._writes, *others)
 
 
 def _read(database: Database, work: Callable[[Session], T]) -> T:

@@ -16,7 +16,7 @@ from fastapi import Request, Response
 from recsvc.errors import RouteNotFound
 
 OWN = Path(__file__).parent / "static"
-SAFE = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",  # keep it, but ask whether it has changed: the tag answers
@@ -54,20 +54,20 @@ def read(file: Path) -> Asset:
 
 
 @cache
-def names_in(folder: Path) -> frozenset[str]:
+def file_names(folder: Path) -> frozenset[str]:
     """Give the files of a folder and those below it, as paths from it."""
     files = (file for file in folder.rglob("*") if file.is_file())
     return frozenset(file.relative_to(folder).as_posix() for file in files)
 
 
-def answer(
+def respond(
     request: Request, folder: Path, name: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with a file of the folder, or 304 where the browser has it. Raises RouteNotFound."""
-    if name not in names_in(folder):
+    if name not in file_names(folder):
         raise RouteNotFound(request.url.path)
     asset = read(folder / name)
-    known = {**SAFE, "ETag": asset.tag, **(headers or {})}
+    known = {**SECURITY_HEADERS, "ETag": asset.tag, **(headers or {})}
     if asset.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=known)
     return Response(asset.content, media_type=asset.media_type, headers=known)

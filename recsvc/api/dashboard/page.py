@@ -11,10 +11,10 @@ router = Router()
 @router.get("/")
 async def get_dashboard(request: Request) -> Response:
     """Answer with the page; which of its views is shown stands behind the address's #."""
-    return assets.answer(request, assets.OWN, "index.html", security_headers.DASHBOARD)
+    return assets.respond(request, assets.OWN, "index.html", security_headers.DASHBOARD)
 
 
 @router.get("/dashboard/static/{name:path}")
 async def get_dashboard_file(request: Request, name: str) -> Response:
     """Answer with a module, a style sheet or the icon."""
-    return assets.answer(request, assets.OWN, name)
+    return assets.respond(request, assets.OWN, name)

@@ -14,7 +14,7 @@ SWAGGER = frozenset({"swagger-ui-bundle.js", "swagger-ui.css"})
 @router.get("/docs")
 async def get_docs(request: Request) -> Response:
     """Answer with the page, which reads /openapi.json."""
-    return assets.answer(request, assets.OWN, "docs.html", security_headers.DOCS)
+    return assets.respond(request, assets.OWN, "docs.html", security_headers.DOCS)
 
 
 @router.get("/docs/assets/{name}")
@@ -22,4 +22,4 @@ async def get_docs_file(request: Request, name: str) -> Response:
     """Answer with one of Swagger UI's own files."""
     if name not in SWAGGER:
         raise RouteNotFound(request.url.path)
-    return assets.answer(request, assets.folder_of("fastapi_offline", "static"), name)
+    return assets.respond(request, assets.folder_of("fastapi_offline", "static"), name)

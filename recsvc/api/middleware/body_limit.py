@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recsvc.api import problems
 from recsvc.errors import BodyTooLarge
 
-UPLOADS = "/v1/import-jobs"
+UPLOAD_PATH = "/v1/import-jobs"
 
 
 class BodyLimits:
@@ -26,16 +26,16 @@ class BodyLimits:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        limit = self._max_upload if scope["path"] == UPLOADS else self._max_body
+        limit = self._max_upload if scope["path"] == UPLOAD_PATH else self._max_body
         scope[problems.BODY_LIMIT] = limit
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
             await problems.problem(scope, BodyTooLarge(limit))(scope, receive, send)
             return
-        await self._app(scope, _counted(receive, limit), send)
+        await self._app(scope, _limit_body(receive, limit), send)
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
+def _limit_body(receive: Receive, limit: int) -> Receive:
     received = 0
 
     async def count() -> Message:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recsvc.errors import MalformedRequest
 
-LEFT_AS_THEY_ARE = "!$&'()*+,;=:@"  # RFC 3986: what a segment may hold unescaped
+UNESCAPED = "!$&'()*+,;=:@"  # RFC 3986: what a segment may hold unescaped
 
 
 class IdConvertor(Convertor[str]):
@@ -54,8 +54,7 @@ def canonical(raw_path: bytes) -> str:
     if b"%" not in raw_path and raw_path.isascii():
         return raw_path.decode("ascii")
     return "/".join(
-        quote_from_bytes(unquote_to_bytes(part), safe=LEFT_AS_THEY_ARE)
-        for part in raw_path.split(b"/")
+        quote_from_bytes(unquote_to_bytes(part), safe=UNESCAPED) for part in raw_path.split(b"/")
     )
 
 

@@ -11,21 +11,21 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recsvc.api import problems
-from recsvc.api.middleware.route_templates import Addresses
+from recsvc.api.middleware.route_templates import RouteTemplates
 from recsvc.api.telemetry import Metrics
 from recsvc.errors import RecsvcError
 
 VALID_ID = re.compile(rb"[\w.:\-]{1,128}")
 VALID_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
+UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
 
 log = structlog.get_logger()
 
 
-class Observing:
+class RequestLog:
     """ASGI middleware: name, time and log each request; answer 500 for what nobody caught."""
 
-    def __init__(self, app: ASGIApp, *, addresses: Addresses, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, addresses: RouteTemplates, metrics: Metrics) -> None:
         self._app = app
         self._addresses = addresses
         self._metrics = metrics
@@ -52,14 +52,14 @@ class Observing:
             log.exception("request failed", path=scope["path"])
             if status:
                 raise  # too late for an answer: the server cuts the connection
-            await _failed(scope)(scope, receive, named)
+            await _internal_error(scope)(scope, receive, named)
         finally:
-            self._tell(scope, status, perf_counter() - started)
+            self._record(scope, status, perf_counter() - started)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         template = self._addresses.template(scope)
-        self._metrics.request(scope["method"], template, status, seconds)
-        if template in QUIET and status < 400:
+        self._metrics.add_request(scope["method"], template, status, seconds)
+        if template in UNLOGGED and status < 400:
             return
         log.info(
             "request",
@@ -90,7 +90,7 @@ def _identify(scope: Scope) -> bytes:
     return request_id
 
 
-def _failed(scope: Scope) -> ASGIApp:
+def _internal_error(scope: Scope) -> ASGIApp:
     request_id = scope[problems.REQUEST_ID]
     return problems.problem(
         scope,

@@ -11,7 +11,7 @@ from starlette.types import Scope
 UNMATCHED = "unmatched"
 
 
-class Addresses:
+class RouteTemplates:
     """Route templates with their prefixes, which `scope["route"]` lacks. Read at first use."""
 
     def __init__(self, app: FastAPI) -> None:

@@ -39,11 +39,11 @@ class DescribedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Give the document, put together at first use."""
         if self.openapi_schema is None:
-            self.openapi_schema = _described(self)
+            self.openapi_schema = _build_document(self)
         return self.openapi_schema
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
+def _build_document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -78,7 +78,7 @@ def _add_common_problems(path: str, operation: dict[str, Any]) -> None:
     said = operation["responses"]
     if "HTTPValidationError" in json.dumps(said.get("422", {})):
         del said["422"]
-    for status, answer in responses.of(*kinds).items():
+    for status, answer in responses.problem_responses(*kinds).items():
         _merge(said.setdefault(str(status), answer), answer)
     operation["responses"] = dict(sorted(said.items()))
 

@@ -1,7 +1,7 @@
-"""What the OpenAPI document says about problems: each with its status and an example.
+"""Problem responses of the OpenAPI document: each with its status and an example.
 
-A route names the problems of its own: `responses=answers.of(UserNotFound, InvalidCursor)`. Those
-that any route can have are added by `recsvc.api.openapi.app`.
+A route names its own problems: `responses=problem_responses(UserNotFound, InvalidCursor)`.
+`recsvc.api.openapi.app` adds the problems that every route can have.
 """
 
 from typing import Any
@@ -59,7 +59,7 @@ EXAMPLES: tuple[RecsvcError, ...] = (
 _EXAMPLE_OF = {type(example): example for example in EXAMPLES}
 
 
-def of(*kinds: type[RecsvcError]) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*kinds: type[RecsvcError]) -> dict[int | str, dict[str, Any]]:
     """Describe the problems that a route can answer with, by status."""
     answers: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:

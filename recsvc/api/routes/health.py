@@ -9,7 +9,7 @@ from recsvc.api.concurrency.router import Router
 from recsvc.api.schemas import Answer
 from recsvc.errors import NotReady
 from recsvc.service.readiness import DatabaseMonitor
-from recsvc.service.recommendations.model_server import Serving
+from recsvc.service.recommendations.model_server import ModelServer
 
 router = Router(tags=["service"])
 
@@ -54,17 +54,17 @@ async def get_readiness(request: Request, response: Response) -> Readiness:
     monitor: DatabaseMonitor = request.app.state.database_monitor
     state = monitor.state()
     database = Check(name="database", ok=state.ok, reason=state.reason)
-    checks = [database, *([_model(request.app.state.serving)] if database.ok else [])]
+    checks = [database, *([_model(request.app.state.model_server)] if database.ok else [])]
     ready = all(check.ok for check in checks)
     response.status_code = 200 if ready else 503
     return Readiness(status="ready" if ready else "not_ready", checks=checks)
 
 
-def _model(serving: Serving) -> Check:
+def _model(server: ModelServer) -> Check:
     """A version that still answers is enough, though a newer one could not be loaded."""
-    trouble = serving.trouble
+    trouble = server.load_error
     try:
-        version = serving.answering().version
+        version = server.require_model().version
     except NotReady:
         reason = trouble or "none is published yet; POST /v1/training-jobs trains one"
         return Check(name="model", ok=trouble is None, reason=reason)

@@ -11,7 +11,7 @@ from recsvc.db.session import Session
 from recsvc.db.tables import Item
 from recsvc.errors import ItemNotFound
 from recsvc.service.catalog.merge_patch import Patch, merged_members, same_json
-from recsvc.service.imports.fields import checked_id
+from recsvc.service.imports.fields import check_id
 
 AT_ONCE = 10_000  # items in one request
 
@@ -48,7 +48,7 @@ def put_item(
 def put_items(session: Session, described: Mapping[str, Description], *, now: datetime) -> int:
     """Replace what is known of many items; give how many of them are new. Raises InvalidId."""
     for item_id in described:
-        checked_id("item_id", item_id)
+        check_id("item_id", item_id)
     return items.put(session, described, now=now) if described else 0
 
 

@@ -12,7 +12,7 @@ from recsvc.db.session import Session
 from recsvc.db.tables import microseconds
 from recsvc.errors import RatingNotFound, UserNotFound
 from recsvc.rbm.rating_matrix import RatingScale
-from recsvc.service.imports.fields import checked_id, checked_value
+from recsvc.service.imports.fields import check_id, check_value
 from recsvc.service.imports.file_format import RATINGS
 from recsvc.service.imports.parser import read_lines, read_objects
 from recsvc.service.imports.records import Lines, Undated
@@ -37,11 +37,11 @@ def rate(
     """
     one = np.zeros(1, dtype=np.int64)
     batch = RatingBatch(
-        [checked_id("user_id", user_id)],
+        [check_id("user_id", user_id)],
         one,
-        [checked_id("item_id", item_id)],
+        [check_id("item_id", item_id)],
         one,
-        np.array([checked_value(value, scale)]),
+        np.array([check_value(value, scale)]),
         np.array([microseconds(rated_at or now)]),
     )
     written = ratings.write(session, batch, now=now)

@@ -41,7 +41,7 @@ class Refused(Exception):
         self.detail = detail
 
 
-def checked_id(field: str, value: str) -> str:
+def check_id(field: str, value: str) -> str:
     """Give the id back where it can be one. Raises InvalidId.
 
     A surrogate that stands alone is no character, and no database can keep it.
@@ -51,7 +51,7 @@ def checked_id(field: str, value: str) -> str:
     return value
 
 
-def checked_value(value: float, scale: RatingScale | None) -> float:
+def check_value(value: float, scale: RatingScale | None) -> float:
     """Give the value back where it is a rating. Raises InvalidRating or ValueOffScale."""
     if not math.isfinite(value) or abs(value) >= LARGEST_VALUE:
         raise InvalidRating(value)
@@ -65,7 +65,7 @@ def read_id(field: str, text: str) -> str:
     if not text:
         raise Refused(f"empty-{_dashed(field)}", f"{field} is empty; each line needs one.")
     try:
-        return checked_id(field, text)
+        return check_id(field, text)
     except InvalidId as error:
         raise Refused(f"invalid-{_dashed(field)}", error.detail) from error
 
@@ -78,7 +78,7 @@ def read_value(text: str, scale: RatingScale | None) -> float:
         hint = "; write 4.5, not 4,5" if re.fullmatch(r"\d+,\d+", text) else ""
         raise Refused("not-a-number", f"The rating is {_short(text)}, not a finite number{hint}.")
     try:
-        return checked_value(float(text), scale)
+        return check_value(float(text), scale)
     except InvalidRating as error:
         raise Refused("not-a-number", error.detail) from error
     except ValueOffScale as error:

@@ -9,21 +9,21 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Response, status
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
-from recsvc.api.bulk_body import Sent, described, sent
+from recsvc.api.bulk_body import BulkBody, bulk_body, bulk_body_schema
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Cursor, ItemId, Limit, Now, ReadingDep, SessionDep
-from recsvc.api.openapi import responses
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.errors import InvalidCursor, InvalidId, ItemNotFound
 from recsvc.service.catalog import items
 from recsvc.service.catalog.items import Description
-from recsvc.service.imports.fields import checked_id
+from recsvc.service.imports.fields import check_id
 
 router = Router(prefix="/v1/items", tags=["items"])
 
-DEEPEST = 100  # levels of attributes, so that no merge is deeper than Python's stack
+MAX_DEPTH = 100  # levels of attributes, so that no merge is deeper than Python's stack
 MERGE_PATCH = {
     "requestBody": {
         "content": {
@@ -36,32 +36,32 @@ MERGE_PATCH = {
 }
 
 
-def _storable(text: str) -> str:
+def _check_storable(text: str) -> str:
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("it has a NUL or half a surrogate pair, which no database keeps")
     return text
 
 
-def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
-    if _deeper_than(DEEPEST, attributes):
-        raise ValueError(f"it is nested too deeply: at most {DEEPEST} levels are kept")
-    _storable(json.dumps(attributes, allow_nan=False, ensure_ascii=False))
+def _check_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
+    if _is_deeper_than(MAX_DEPTH, attributes):
+        raise ValueError(f"it is nested too deeply: at most {MAX_DEPTH} levels are kept")
+    _check_storable(json.dumps(attributes, allow_nan=False, ensure_ascii=False))
     if "\\u0000" in json.dumps(attributes):
         raise ValueError("it has a NUL, which no database keeps")
     return attributes
 
 
-def _deeper_than(levels: int, value: object) -> bool:
+def _is_deeper_than(levels: int, value: object) -> bool:
     inside = list(value.values()) if isinstance(value, dict) else value
     if not isinstance(inside, list):
         return False
-    return levels == 0 or any(_deeper_than(levels - 1, member) for member in inside)
+    return levels == 0 or any(_is_deeper_than(levels - 1, member) for member in inside)
 
 
-Text = Annotated[str, Field(max_length=1000), AfterValidator(_storable)]
+Text = Annotated[str, Field(max_length=1000), AfterValidator(_check_storable)]
 Categories = Annotated[list[Text], Field(max_length=100)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Attributes = Annotated[dict[str, Any], AfterValidator(_plain)]
+Attributes = Annotated[dict[str, Any], AfterValidator(_check_attributes)]
 
 
 class ItemIn(Body):
@@ -107,7 +107,7 @@ class ItemPatch(Body):
 class ItemLine(ItemPatch):
     """One of many items."""
 
-    item_id: Annotated[str, AfterValidator(partial(checked_id, "item_id"))]
+    item_id: Annotated[str, AfterValidator(partial(check_id, "item_id"))]
 
 
 class ItemOut(Answer):
@@ -137,7 +137,8 @@ class ItemsReport(Answer):
 @router.put(
     "/{item_id:id}",
     summary="Describe an item",
-    responses=responses.of(InvalidId) | {201: {"model": ItemOut, "description": "The item is new"}},
+    responses=problem_responses(InvalidId)
+    | {201: {"model": ItemOut, "description": "The item is new"}},
 )
 def put_item(
     item_id: ItemId, body: ItemIn, response: Response, session: SessionDep, now: Now
@@ -151,7 +152,7 @@ def put_item(
 @router.patch(
     "/{item_id:id}",
     summary="Change some fields of an item",
-    responses=responses.of(InvalidId, ItemNotFound),
+    responses=problem_responses(InvalidId, ItemNotFound),
     openapi_extra=MERGE_PATCH,
 )
 def patch_item(item_id: ItemId, body: ItemPatch, session: SessionDep, now: Now) -> ItemOut:
@@ -159,13 +160,13 @@ def patch_item(item_id: ItemId, body: ItemPatch, session: SessionDep, now: Now) 
     return ItemOut.model_validate(items.patch_item(session, item_id, body.changes(), now=now))
 
 
-@router.get("/{item_id:id}", summary="Look at an item", responses=responses.of(ItemNotFound))
+@router.get("/{item_id:id}", summary="Look at an item", responses=problem_responses(ItemNotFound))
 def get_item(item_id: ItemId, session: ReadingDep) -> ItemOut:
     """An item that was only rated has no title."""
     return ItemOut.model_validate(items.get_item(session, item_id))
 
 
-@router.get("", summary="List items", responses=responses.of(InvalidCursor))
+@router.get("", summary="List items", responses=problem_responses(InvalidCursor))
 def list_items(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -> Page[ItemOut]:
     """In the order they came; hidden ones too."""
     return page(
@@ -178,11 +179,11 @@ def list_items(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) ->
     )
 
 
-ItemsSent = Annotated[Sent, Depends(sent("items", items.AT_ONCE))]
+ItemsSent = Annotated[BulkBody, Depends(bulk_body("items", items.AT_ONCE))]
 EXAMPLE = {"item_id": "book/7", "title": "The Quiet Harbour", "categories": ["Crime"], "price": 9.5}
 
 
-@router.post("", summary="Merge many items", openapi_extra=described("items", EXAMPLE))
+@router.post("", summary="Merge many items", openapi_extra=bulk_body_schema("items", EXAMPLE))
 def add_items(body: ItemsSent, session: SessionDep, now: Now) -> ItemsReport:
     """At most 10,000, as JSON or NDJSON. Each line is a merge patch (RFC 7396), in order.
 
@@ -201,7 +202,7 @@ def add_items(body: ItemsSent, session: SessionDep, now: Now) -> ItemsReport:
     )
 
 
-def _read(body: Sent) -> tuple[list[ItemLine], list[RefusalOut]]:
+def _read(body: BulkBody) -> tuple[list[ItemLine], list[RefusalOut]]:
     """Read each line; one that cannot be read is refused."""
     read: Callable[[Any], ItemLine] = ItemLine.model_validate
     entries: list[tuple[int, Any]] = list(enumerate(body.entries or [], start=1))

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import ContextDep, Now, SessionDep, UserId
-from recsvc.api.openapi import responses
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer
 from recsvc.errors import UserNotFound
 from recsvc.service.catalog import erasure
@@ -27,7 +27,7 @@ class ErasureReceipt(Answer):
     )
 
 
-@router.delete("/{user_id:id}", summary="Erase a user", responses=responses.of(UserNotFound))
+@router.delete("/{user_id:id}", summary="Erase a user", responses=problem_responses(UserNotFound))
 def erase_user(
     user_id: UserId, session: SessionDep, context: ContextDep, now: Now
 ) -> ErasureReceipt:

@@ -6,8 +6,8 @@ from fastapi import Body as FromBody
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from recsvc.api.concurrency.router import Router, runs_on
-from recsvc.api.dependencies import JobId, Now, ReadingDep, ServingDep
-from recsvc.api.openapi import responses
+from recsvc.api.dependencies import JobId, ModelServerDep, Now, ReadingDep
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer, Body
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
@@ -15,9 +15,9 @@ from recsvc.rbm.diagnosis import Change, Evidence, Finding, Severity
 from recsvc.rbm.params import Hyperparameters
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.diagnosis.job_diagnosis import Diagnosis, Verdict
-from recsvc.service.jobs import queries
+from recsvc.service.jobs import reported_jobs
 
-MOST_EPOCHS = 100_000
+MAX_EPOCHS = 100_000
 Value = int | float | str
 
 router = Router(prefix="/v1", tags=["training jobs"])
@@ -32,7 +32,7 @@ class EvidenceOut(Answer):
     source: str = Field(examples=["H10"], description="Who gives the threshold.")
 
     @classmethod
-    def of(cls, evidence: Evidence) -> "EvidenceOut":
+    def from_evidence(cls, evidence: Evidence) -> "EvidenceOut":
         """Show one."""
         return cls(
             metric=evidence.metric,
@@ -50,13 +50,13 @@ class ChangeOut(Answer):
     to: Value = Field(examples=[0.03])
 
     @classmethod
-    def of(cls, change: Change) -> "ChangeOut":
+    def from_change(cls, change: Change) -> "ChangeOut":
         """Show one."""
         return cls(hyperparameter=change.hyperparameter, before=change.before, to=change.to)
 
     @field_validator("before", "to")
     @classmethod
-    def _typed(cls, value: Value, info: ValidationInfo) -> Value:
+    def _convert_type(cls, value: Value, info: ValidationInfo) -> Value:
         """Answer a count as a whole number, however it was reckoned."""
         name = info.data["hyperparameter"]
         typed: Value = Hyperparameters.typed({name: value})[name]
@@ -77,9 +77,9 @@ class FindingOut(Answer):
     docs: str = Field(examples=["/diagnosis/rate_too_high"], description="A page about it.")
 
     @classmethod
-    def of(cls, finding: Finding) -> "FindingOut":
+    def from_finding(cls, finding: Finding) -> "FindingOut":
         """Show one."""
-        first, *others = map(EvidenceOut.of, finding.evidence)
+        first, *others = map(EvidenceOut.from_evidence, finding.evidence)
         change = finding.change
         return cls(
             code=finding.code,
@@ -88,7 +88,7 @@ class FindingOut(Answer):
             evidence=first,
             further_evidence=others,
             cause=finding.cause,
-            change=change and ChangeOut.of(change),
+            change=change and ChangeOut.from_change(change),
             confidence=finding.confidence,
             docs=f"/diagnosis/{finding.code}",
         )
@@ -109,17 +109,17 @@ class JobDiagnosis(DiagnosisOut):
     state: JobState
 
 
-def _measured(row: dict[str, float | None]) -> dict[str, float | None]:
+def _check_row(row: dict[str, float | None]) -> dict[str, float | None]:
     epoch = row.get("epoch")
-    if epoch is None or not 0 <= epoch <= MOST_EPOCHS:
-        raise ValueError(f"a row needs its epoch, a number from 0 to {MOST_EPOCHS}")
+    if epoch is None or not 0 <= epoch <= MAX_EPOCHS:
+        raise ValueError(f"a row needs its epoch, a number from 0 to {MAX_EPOCHS}")
     if unknown := row.keys() - {*job_diagnosis.COLUMNS, "seconds"}:
         known = ", ".join(job_diagnosis.COLUMNS)
         raise ValueError(f"{min(unknown)!r} is no column of an error curve. There are: {known}")
     return row
 
 
-Row = Annotated[dict[str, float | None], AfterValidator(_measured)]
+Row = Annotated[dict[str, float | None], AfterValidator(_check_row)]
 
 
 class CurveToDiagnose(Body):
@@ -127,7 +127,7 @@ class CurveToDiagnose(Body):
 
     curves: list[Row] = Field(
         min_length=1,
-        max_length=MOST_EPOCHS,
+        max_length=MAX_EPOCHS,
         examples=[[{"epoch": 1, "validation_nll": 1.40}, {"epoch": 2, "validation_nll": 1.41}]],
         description="Rows with `epoch` and any of the columns of an error curve.",
     )
@@ -141,17 +141,16 @@ class CurveToDiagnose(Body):
 @router.get(
     "/training-jobs/{job_id}/diagnosis",
     summary="Ask why the loss does not go down",
-    responses=responses.of(JobNotFound),
+    responses=problem_responses(JobNotFound),
 )
 def get_diagnosis(
-    job_id: JobId, session: ReadingDep, serving: ServingDep, now: Now
+    job_id: JobId, session: ReadingDep, server: ModelServerDep, now: Now
 ) -> JobDiagnosis:
     """Of a job that runs as of one that is over; what is healthy is said to be."""
-    job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
-    queries.defer_success(session, job, serving.behind(session))
+    job, diagnosis = reported_jobs.diagnose_job(session, server, job_id, now=now)
     return JobDiagnosis(
         verdict=diagnosis.verdict,
-        findings=_shown(diagnosis),
+        findings=_findings(diagnosis),
         n_epochs=diagnosis.n_epochs,
         job_id=job.id,
         state=JobState(job.state),
@@ -161,16 +160,16 @@ def get_diagnosis(
 @router.post(
     "/diagnoses",
     summary="Diagnose a curve from elsewhere",
-    responses=responses.of(UnknownHyperparameter, InvalidHyperparameter),
+    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter),
 )
 @runs_on("slow")
 def diagnose_curve(body: Annotated[CurveToDiagnose, FromBody()]) -> DiagnosisOut:
     """Nothing is stored. A check that lacks a column says nothing."""
     diagnosis = job_diagnosis.diagnose_curve(body.curves, body.hyperparameters)
     return DiagnosisOut(
-        verdict=diagnosis.verdict, findings=_shown(diagnosis), n_epochs=diagnosis.n_epochs
+        verdict=diagnosis.verdict, findings=_findings(diagnosis), n_epochs=diagnosis.n_epochs
     )
 
 
-def _shown(diagnosis: Diagnosis) -> list[FindingOut]:
-    return [FindingOut.of(finding) for finding in diagnosis.findings]
+def _findings(diagnosis: Diagnosis) -> list[FindingOut]:
+    return [FindingOut.from_finding(finding) for finding in diagnosis.findings]

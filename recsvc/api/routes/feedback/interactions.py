@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends
 from pydantic import Field
 
-from recsvc.api.bulk_body import Sent, described, sent
+from recsvc.api.bulk_body import BulkBody, bulk_body, bulk_body_schema
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Now, SessionDep
 from recsvc.api.routes.feedback.ratings import RefusalOut
@@ -25,13 +25,13 @@ class InteractionsReport(Answer):
     refused: list[RefusalOut]
 
 
-InteractionsSent = Annotated[Sent, Depends(sent("interactions", interactions.AT_ONCE))]
+InteractionsSent = Annotated[BulkBody, Depends(bulk_body("interactions", interactions.AT_ONCE))]
 
 
 @router.post(
     "/interactions",
     summary="Add many interactions",
-    openapi_extra=described(
+    openapi_extra=bulk_body_schema(
         "interactions",
         {
             "user_id": "u42",
@@ -58,5 +58,5 @@ def add_interactions(body: InteractionsSent, session: SessionDep, now: Now) -> I
         added=written.added,
         changed=written.changed,
         unchanged=written.unchanged,
-        refused=[RefusalOut.of(refusal) for refusal in read.refusals],
+        refused=[RefusalOut.from_refusal(refusal) for refusal in read.refusals],
     )

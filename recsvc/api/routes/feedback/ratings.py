@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from fastapi import Depends, Response, status
 from pydantic import AwareDatetime, Field
 
-from recsvc.api.bulk_body import Sent, described, sent
+from recsvc.api.bulk_body import BulkBody, bulk_body, bulk_body_schema
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     ContextDep,
@@ -18,7 +18,7 @@ from recsvc.api.dependencies import (
     SessionDep,
     UserId,
 )
-from recsvc.api.openapi import responses
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.db.feedback.ratings import StoredRating
@@ -36,7 +36,7 @@ from recsvc.service.imports.records import Refusal
 
 router = Router(prefix="/v1", tags=["ratings"])
 
-ONE = "/users/{user_id:id}/ratings/{item_id:id}"
+ONE_RATING = "/users/{user_id:id}/ratings/{item_id:id}"
 
 
 class RatingIn(Body):
@@ -57,7 +57,7 @@ class RatingOut(Answer):
     rated_at: datetime
 
     @classmethod
-    def of(cls, user_id: str, stored: StoredRating) -> Self:
+    def from_stored(cls, user_id: str, stored: StoredRating) -> Self:
         """Show a stored rating."""
         return cls(
             user_id=user_id, item_id=stored.item_id, value=stored.value, rated_at=stored.rated_at
@@ -72,7 +72,7 @@ class RefusalOut(Answer):
     detail: str = Field(examples=["The rating is 'good', not a finite number."])
 
     @classmethod
-    def of(cls, refused: RefusedLine | Refusal) -> Self:
+    def from_refusal(cls, refused: RefusedLine | Refusal) -> Self:
         """Return the line, its code and its detail."""
         return cls(line=refused.line, code=refused.code, detail=refused.detail)
 
@@ -89,9 +89,9 @@ class RatingsReport(Answer):
 
 
 @router.put(
-    ONE,
+    ONE_RATING,
     summary="Rate an item",
-    responses=responses.of(InvalidId, InvalidRating, ValueOffScale)
+    responses=problem_responses(InvalidId, InvalidRating, ValueOffScale)
     | {201: {"model": RatingOut, "description": "The user's first rating of this item"}},
 )
 def put_rating(
@@ -114,14 +114,14 @@ def put_rating(
         scale=context.rating_scale,
     )
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-    return RatingOut.of(user_id, standing)
+    return RatingOut.from_stored(user_id, standing)
 
 
 @router.delete(
-    ONE,
+    ONE_RATING,
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Forget a rating",
-    responses=responses.of(RatingNotFound),
+    responses=problem_responses(RatingNotFound),
 )
 def delete_rating(user_id: UserId, item_id: ItemId, session: SessionDep) -> None:
     """Only this rating; the user and the item stay."""
@@ -131,7 +131,7 @@ def delete_rating(user_id: UserId, item_id: ItemId, session: SessionDep) -> None
 @router.get(
     "/users/{user_id:id}/ratings",
     summary="List a user's ratings",
-    responses=responses.of(UserNotFound, InvalidCursor),
+    responses=problem_responses(UserNotFound, InvalidCursor),
 )
 def list_ratings(
     user_id: UserId, session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
@@ -142,18 +142,18 @@ def list_ratings(
         cursor,
         limit,
         read=lambda after, most: ratings.list_ratings(session, user_id, after=after, limit=most),
-        show=lambda stored: RatingOut.of(user_id, stored),
+        show=lambda stored: RatingOut.from_stored(user_id, stored),
         place=lambda stored: stored.item_key,
     )
 
 
-RatingsSent = Annotated[Sent, Depends(sent("ratings", ratings.AT_ONCE))]
+RatingsSent = Annotated[BulkBody, Depends(bulk_body("ratings", ratings.AT_ONCE))]
 
 
 @router.post(
     "/ratings",
     summary="Add many ratings",
-    openapi_extra=described(
+    openapi_extra=bulk_body_schema(
         "ratings",
         {"user_id": "u42", "item_id": "book/7", "value": 4.5, "rated_at": "2026-06-01T12:00:00Z"},
     ),
@@ -173,5 +173,5 @@ def add_ratings(
         changed=written.changed,
         unchanged=written.unchanged,
         outdated=written.outdated,
-        refused=[RefusalOut.of(refusal) for refusal in read.refusals],
+        refused=[RefusalOut.from_refusal(refusal) for refusal in read.refusals],
     )

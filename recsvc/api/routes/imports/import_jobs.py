@@ -11,14 +11,14 @@ from recsvc.api.dependencies import (
     ContextDep,
     Cursor,
     JobId,
-    LanesDep,
     Limit,
     Now,
     ReadingDep,
+    RequestPoolsDep,
     SessionDep,
 )
-from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
-from recsvc.api.openapi import responses
+from recsvc.api.long_polling import NOT_MODIFIED, Wait, respond_with_job
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.routes.feedback.ratings import RefusalOut
@@ -61,7 +61,7 @@ class ImportJobOut(JobOut):
     counts: Counts
 
     @classmethod
-    def of(cls, job: Job) -> "ImportJobOut":
+    def from_job(cls, job: Job) -> "ImportJobOut":
         """Show an import job."""
         told = job.result or job.progress_note or job.error or {}
         fields = job_fields(job)
@@ -81,7 +81,7 @@ class ImportJobOut(JobOut):
 async def request_import(
     response: Response,
     context: ContextDep,
-    lanes: LanesDep,
+    pools: RequestPoolsDep,
     now: Now,
     file: Annotated[UploadFile, File(description="CSV, TSV, `::` or NDJSON; also .gz or .zst.")],
     format: Annotated[  # noqa: A002 - the field's name
@@ -97,15 +97,15 @@ async def request_import(
         filename=file.filename or "upload",
         file_format=format,
     )
-    upload = await lanes.slow.run(shelve, is_patient=True)
+    upload = await pools.slow.run(shelve, is_patient=True)
     request = partial(import_job.request_import, upload=upload, dry_run=dry_run, now=now)
-    job = await lanes.write(request, is_patient=True)
+    job = await pools.write(request, is_patient=True)
     response.headers["Location"] = f"/v1/import-jobs/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return ImportJobOut.of(job)
+    return ImportJobOut.from_job(job)
 
 
-@router.get("", summary="List import jobs", responses=responses.of(InvalidCursor))
+@router.get("", summary="List import jobs", responses=problem_responses(InvalidCursor))
 def list_import_jobs(
     session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[ImportJobOut]:
@@ -117,7 +117,7 @@ def list_import_jobs(
         read=lambda before, most: queries.list_jobs(
             session, JobKind.IMPORT, before=before, limit=most
         ),
-        show=ImportJobOut.of,
+        show=ImportJobOut.from_job,
         place=lambda job: job.id,
     )
 
@@ -126,17 +126,19 @@ def list_import_jobs(
     "/{job_id}",
     summary="Look at an import job",
     response_model=ImportJobOut,
-    responses=responses.of(JobNotFound) | NOT_MODIFIED,
+    responses=problem_responses(JobNotFound) | NOT_MODIFIED,
 )
 async def get_import_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
     """With `wait`, the answer comes once its state changes, or after so many seconds."""
-    return await answer_job(request, job_id, JobKind.IMPORT, wait=wait, show=ImportJobOut.of)
+    return await respond_with_job(
+        request, job_id, JobKind.IMPORT, wait=wait, show=ImportJobOut.from_job
+    )
 
 
 @router.get(
     "/{job_id}/refusals",
     summary="List refused lines",
-    responses=responses.of(JobNotFound, InvalidCursor),
+    responses=problem_responses(JobNotFound, InvalidCursor),
 )
 def list_import_refusals(
     job_id: JobId, session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
@@ -149,7 +151,7 @@ def list_import_refusals(
         read=lambda after, most: import_job.list_refusals(
             session, job_id, after=after or 0, limit=most
         ),
-        show=RefusalOut.of,
+        show=RefusalOut.from_refusal,
         place=lambda refused: refused.line,
     )
 
@@ -158,8 +160,8 @@ def list_import_refusals(
     "/{job_id}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Stop an import job",
-    responses=responses.of(JobNotFound, JobFinished),
+    responses=problem_responses(JobNotFound, JobFinished),
 )
 def cancel_import(job_id: JobId, session: SessionDep, now: Now) -> ImportJobOut:
     """A running job stops within two seconds; what it has stored by then stays."""
-    return ImportJobOut.of(queries.cancel_job(session, job_id, JobKind.IMPORT, now=now))
+    return ImportJobOut.from_job(queries.cancel_job(session, job_id, JobKind.IMPORT, now=now))

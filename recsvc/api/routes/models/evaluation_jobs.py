@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, SessionDep, Version
-from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
-from recsvc.api.openapi import responses
+from recsvc.api.long_polling import NOT_MODIFIED, Wait, respond_with_job
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.schemas import Body, JobOut, Page, job_fields
@@ -27,7 +27,7 @@ from recsvc.service.models.evaluation_job import EvaluationSpec
 
 router = Router(tags=["evaluation jobs"])
 
-LONGEST_LIST = 500
+MAX_LIST_LENGTH = 500
 ADDRESS = "/v1/evaluation-jobs"
 
 
@@ -38,7 +38,7 @@ class EvaluationRequest(Body):
         extra="forbid", strict=True, json_schema_extra={"examples": [{"n": 20, "n_users": None}]}
     )
 
-    n: int = Field(10, ge=1, le=LONGEST_LIST, description="Length of the lists.")
+    n: int = Field(10, ge=1, le=MAX_LIST_LENGTH, description="Length of the lists.")
     n_users: int | None = Field(
         2000,
         ge=1,
@@ -57,7 +57,7 @@ class EvaluationJobOut(JobOut):
     phase: str | None = Field(None, description="What it is at while it runs.")
 
     @classmethod
-    def of(cls, job: Job) -> "EvaluationJobOut":
+    def from_job(cls, job: Job) -> "EvaluationJobOut":
         """Show an evaluation job."""
         fields = job_fields(job)
         fields["links"] |= {
@@ -78,7 +78,7 @@ class EvaluationJobOut(JobOut):
     "/v1/models/{version}/evaluation",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Evaluate a model version again",
-    responses=responses.of(ModelVersionNotFound, VersionRetired),
+    responses=problem_responses(ModelVersionNotFound, VersionRetired),
 )
 def request_evaluation(
     version: Version,
@@ -92,10 +92,10 @@ def request_evaluation(
     job = evaluation_job.request_evaluation(session, spec, now=now)
     response.headers["Location"] = f"{ADDRESS}/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return EvaluationJobOut.of(job)
+    return EvaluationJobOut.from_job(job)
 
 
-@router.get(ADDRESS, summary="List evaluation jobs", responses=responses.of(InvalidCursor))
+@router.get(ADDRESS, summary="List evaluation jobs", responses=problem_responses(InvalidCursor))
 def list_evaluation_jobs(
     session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[EvaluationJobOut]:
@@ -107,7 +107,7 @@ def list_evaluation_jobs(
         read=lambda before, most: queries.list_jobs(
             session, JobKind.EVALUATION, before=before, limit=most
         ),
-        show=EvaluationJobOut.of,
+        show=EvaluationJobOut.from_job,
         place=lambda job: job.id,
     )
 
@@ -116,12 +116,12 @@ def list_evaluation_jobs(
     f"{ADDRESS}/{{job_id}}",
     summary="Look at an evaluation job",
     response_model=EvaluationJobOut,
-    responses=responses.of(JobNotFound) | NOT_MODIFIED,
+    responses=problem_responses(JobNotFound) | NOT_MODIFIED,
 )
 async def get_evaluation_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
     """With `wait`, the answer comes once its state changes, or after so many seconds."""
-    return await answer_job(
-        request, job_id, JobKind.EVALUATION, wait=wait, show=EvaluationJobOut.of
+    return await respond_with_job(
+        request, job_id, JobKind.EVALUATION, wait=wait, show=EvaluationJobOut.from_job
     )
 
 
@@ -129,8 +129,10 @@ async def get_evaluation_job(job_id: JobId, request: Request, wait: Wait = 0) ->
     f"{ADDRESS}/{{job_id}}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Stop an evaluation job",
-    responses=responses.of(JobNotFound, JobFinished),
+    responses=problem_responses(JobNotFound, JobFinished),
 )
 def cancel_evaluation(job_id: JobId, session: SessionDep, now: Now) -> EvaluationJobOut:
     """A running job stops within two seconds."""
-    return EvaluationJobOut.of(queries.cancel_job(session, job_id, JobKind.EVALUATION, now=now))
+    return EvaluationJobOut.from_job(
+        queries.cancel_job(session, job_id, JobKind.EVALUATION, now=now)
+    )

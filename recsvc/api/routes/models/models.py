@@ -8,10 +8,18 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from recsvc.api.concurrency.request_pools import Lanes
+from recsvc.api.concurrency.request_pools import RequestPools
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import Cursor, LanesDep, Limit, Now, ReadingDep, ServingDep, Version
-from recsvc.api.openapi import responses
+from recsvc.api.dependencies import (
+    Cursor,
+    Limit,
+    ModelServerDep,
+    Now,
+    ReadingDep,
+    RequestPoolsDep,
+    Version,
+)
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.schemas import Answer, Page
 from recsvc.db.session import Session
@@ -25,7 +33,7 @@ from recsvc.errors import (
 )
 from recsvc.rbm.model_kind import ModelKind
 from recsvc.service.models import publishing
-from recsvc.service.recommendations.model_server import Serving
+from recsvc.service.recommendations.model_server import ModelServer
 
 router = Router(prefix="/v1/models", tags=["models"])
 
@@ -78,7 +86,7 @@ class ModelCard(Answer):
     links: dict[str, str] = Field(examples=[{"self": "/v1/models/3"}])
 
     @classmethod
-    def of(cls, version: ModelVersion, *, published: int | None) -> Self:
+    def from_version(cls, version: ModelVersion, *, published: int | None) -> Self:
         """Show a version, where `published` is the number of the one that answers."""
         address = f"/v1/models/{version.version}"
         columns = {
@@ -96,18 +104,18 @@ class ModelCard(Answer):
         )
 
 
-@router.get("", summary="List model versions", responses=responses.of(InvalidCursor))
+@router.get("", summary="List model versions", responses=problem_responses(InvalidCursor))
 def list_models(
-    session: ReadingDep, serving: ServingDep, cursor: Cursor = None, limit: Limit = 50
+    session: ReadingDep, server: ModelServerDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[ModelCard]:
     """Newest first; `published` says which one answers."""
-    published = serving.version
+    published = server.version
     return page(
         "models",
         cursor,
         limit,
         read=lambda before, most: publishing.list_models(session, before=before, limit=most),
-        show=lambda version: ModelCard.of(version, published=published),
+        show=lambda version: ModelCard.from_version(version, published=published),
         place=lambda version: version.version,
     )
 
@@ -115,45 +123,49 @@ def list_models(
 @router.post(
     "/rollback",
     summary="Go back to the version published before",
-    responses=responses.of(NothingToRollBackTo, VersionRetired),
+    responses=problem_responses(NothingToRollBackTo, VersionRetired),
 )
-async def rollback_model(serving: ServingDep, lanes: LanesDep, now: Now) -> ModelCard:
+async def rollback_model(server: ModelServerDep, pools: RequestPoolsDep, now: Now) -> ModelCard:
     """Go back, and respond once this process answers with it; all others do within a second.
 
     Once more goes one further back.
     """
-    return await _published(partial(publishing.rollback, now=now), serving, lanes)
+    return await _publish_and_load(partial(publishing.rollback, now=now), server, pools)
 
 
-@router.get("/{version}", summary="Read a model card", responses=responses.of(ModelVersionNotFound))
-def get_model(version: Version, session: ReadingDep, serving: ServingDep) -> ModelCard:
+@router.get(
+    "/{version}",
+    summary="Read a model card",
+    responses=problem_responses(ModelVersionNotFound),
+)
+def get_model(version: Version, session: ReadingDep, server: ModelServerDep) -> ModelCard:
     """The card outlives the weights."""
     found = publishing.get_model(session, version)
-    return ModelCard.of(found, published=serving.version)
+    return ModelCard.from_version(found, published=server.version)
 
 
 @router.post(
     "/{version}/publish",
     summary="Let a version answer",
-    responses=responses.of(ModelVersionNotFound, AlreadyPublished, VersionRetired),
+    responses=problem_responses(ModelVersionNotFound, AlreadyPublished, VersionRetired),
 )
 async def publish_model(
-    version: Version, serving: ServingDep, lanes: LanesDep, now: Now
+    version: Version, server: ModelServerDep, pools: RequestPoolsDep, now: Now
 ) -> ModelCard:
     """Publish, and respond once this process answers with it; all others do within a second.
 
     No request fails meanwhile. A version that cannot be read is not published.
     """
-    card = await lanes.read(partial(publishing.get_model, version=version))
-    if card.retired_at is None:
-        await asyncio.to_thread(serving.check, card)
-    return await _published(partial(publishing.publish, version=version, now=now), serving, lanes)
+    await asyncio.to_thread(server.check, version)
+    return await _publish_and_load(
+        partial(publishing.publish, version=version, now=now), server, pools
+    )
 
 
-async def _published(
-    publish: Callable[[Session], ModelVersion], serving: Serving, lanes: Lanes
+async def _publish_and_load(
+    publish: Callable[[Session], ModelVersion], server: ModelServer, pools: RequestPools
 ) -> ModelCard:
     """Publish a version, and respond once this process answers with it."""
-    chosen = await lanes.write(publish)
-    await asyncio.to_thread(serving.look)  # no lane: a committed change is not refused as busy
-    return ModelCard.of(chosen, published=serving.version)
+    chosen = await pools.write(publish)
+    await asyncio.to_thread(server.refresh)  # no pool: a committed change is not refused as busy
+    return ModelCard.from_version(chosen, published=server.version)

@@ -22,7 +22,7 @@ def pages() -> dict[str, str]:
 @router.get("/pictures/{name}", include_in_schema=False)
 async def get_finding_picture(request: Request, name: str) -> Response:
     """Answer with the picture of a page."""
-    return assets.answer(request, markdown_pages.folder() / "diagnosis" / "pictures", name)
+    return assets.respond(request, markdown_pages.folder() / "diagnosis" / "pictures", name)
 
 
 @router.get(
@@ -30,10 +30,12 @@ async def get_finding_picture(request: Request, name: str) -> Response:
     operation_id="get_finding_page",
     summary="Read about a finding",
     response_class=Response,
-    responses=markdown_pages.described("# twin_units\n\nTwo hidden units have the same weights.\n"),
+    responses=markdown_pages.page_responses(
+        "# twin_units\n\nTwo hidden units have the same weights.\n"
+    ),
 )
 async def get_finding_page(request: Request, code: str) -> Response:
     """What `docs` of a finding opens: what it means, what to try, and a run before and after."""
     if code not in pages():
         raise RouteNotFound(request.url.path)
-    return markdown_pages.answer(request, pages()[code])
+    return markdown_pages.respond(request, pages()[code])

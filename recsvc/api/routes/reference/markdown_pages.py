@@ -39,7 +39,7 @@ def folder() -> Path:
     return installed if installed.exists() else checkout
 
 
-def described(example: str) -> dict[int | str, dict[str, Any]]:
+def page_responses(example: str) -> dict[int | str, dict[str, Any]]:
     """Give what OpenAPI says of `answer`."""
     text = {"schema": {"type": "string"}}
     return {
@@ -53,14 +53,14 @@ def described(example: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def answer(request: Request, text: str) -> Response:
+def respond(request: Request, text: str) -> Response:
     """Answer with Markdown; with a page where a browser asks, which says so in Accept."""
     if "text/html" not in request.headers.get("accept", ""):
         return Response(text, media_type="text/markdown; charset=utf-8")
     return Response(
         _page(text),
         media_type="text/html; charset=utf-8",
-        headers={**assets.SAFE, **security_headers.DASHBOARD, "Vary": "Accept"},
+        headers={**assets.SECURITY_HEADERS, **security_headers.DASHBOARD, "Vary": "Accept"},
     )
 
 

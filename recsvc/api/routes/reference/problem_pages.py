@@ -23,10 +23,10 @@ def sections() -> dict[str, str]:
     operation_id="get_problem_page",
     summary="Read about a kind of problem",
     response_class=Response,
-    responses=markdown_pages.described("## user-not-found\n\n**No such user**\n"),
+    responses=markdown_pages.page_responses("## user-not-found\n\n**No such user**\n"),
 )
 async def get_problem_page(request: Request, code: str) -> Response:
     """What `type` in a problem document opens."""
     if code not in sections():
         raise RouteNotFound(f"/problems/{code}")
-    return markdown_pages.answer(request, sections()[code])
+    return markdown_pages.respond(request, sections()[code])

@@ -2,9 +2,6 @@
 
 import csv
 import io
-import math
-from collections.abc import Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,18 +9,15 @@ from fastapi import Query, Response
 from pydantic import Field
 
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import LARGEST_INTEGER, JobId, Now, ReadingDep, ServingDep
-from recsvc.api.openapi import responses
+from recsvc.api.dependencies import MAX_BIGINT, JobId, ModelServerDep, Now, ReadingDep
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer
-from recsvc.db.session import Session
-from recsvc.db.tables import Job, JobKind, JobState, TrainingEpoch
+from recsvc.db.tables import JobState
 from recsvc.errors import JobNotFound
 from recsvc.plots import svg
-from recsvc.plots.curve_plot import MOST_JOBS, Curve, plot_of
+from recsvc.plots.curve_plot import MOST_JOBS, plot_of
 from recsvc.plots.metrics import Figure
-from recsvc.plots.panels import Span
-from recsvc.service.diagnosis import job_diagnosis
-from recsvc.service.jobs import queries
+from recsvc.service.jobs import reported_jobs
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
@@ -106,7 +100,7 @@ class ErrorCurve(Answer):
     "/{job_id}/error-curve",
     summary="Read the error curve",
     response_model=ErrorCurve,
-    responses=responses.of(JobNotFound)
+    responses=problem_responses(JobNotFound)
     | {
         200: {
             "description": "The figures of every epoch so far.",
@@ -123,14 +117,14 @@ class ErrorCurve(Answer):
 def get_error_curve(
     job_id: JobId,
     session: ReadingDep,
-    serving: ServingDep,
+    server: ModelServerDep,
     now: Now,
     form: Annotated[CurveFormat, Query(alias="format")] = CurveFormat.JSON,
     metric: Annotated[
         list[Figure], Query(description="Of a picture: the figures to draw.", max_length=20)
     ] = [],  # noqa: B006 - FastAPI copies it
     beside: Annotated[
-        list[Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]],
+        list[Annotated[int, Field(ge=1, le=MAX_BIGINT)]],
         Query(description="Of a picture: jobs to draw beside this one.", max_length=MOST_JOBS - 1),
     ] = [],  # noqa: B006 - FastAPI copies it
     scale: Annotated[Scale, Query(description="Of a picture: its values' axes.")] = Scale.LINEAR,
@@ -140,42 +134,13 @@ def get_error_curve(
     A picture marks the best epoch and those that the diagnosis speaks of.
     """
     if form is CurveFormat.SVG:
-        drawn = [_drawn(session, one, now) for one in dict.fromkeys((job_id, *beside))]
-        plot = plot_of(drawn, metric, is_log=scale is Scale.LOG)
+        curves = reported_jobs.get_plot_curves(session, (job_id, *beside), now=now)
+        plot = plot_of(curves, metric, is_log=scale is Scale.LOG)
         return Response(svg.draw(plot), media_type="image/svg+xml")
-    job = queries.get_job(session, job_id, JobKind.TRAINING)
-    curve = _curve(job, queries.error_curve(session, job_id))
-    if queries.defer_success(session, job, serving.behind(session)):
-        curve.state = JobState(job.state)
+    curve = ErrorCurve.model_validate(reported_jobs.get_error_curve(session, server, job_id))
     if form is CurveFormat.CSV:
         return Response(_as_csv(curve.epochs), media_type="text/csv; charset=utf-8")
     return Response(curve.model_dump_json(), media_type="application/json")
-
-
-def _curve(job: Job, epochs: Sequence[TrainingEpoch]) -> ErrorCurve:
-    note, result = job.progress_note or {}, job.result or {}
-    shown = [Epoch.model_validate(epoch) for epoch in epochs]
-    return ErrorCurve(
-        job_id=job.id,
-        state=JobState(job.state),
-        best_epoch=result.get("best_epoch", note.get("best_epoch", _best(shown))),
-        baselines=result.get("baselines", note.get("baselines")),
-        epochs=shown,
-    )
-
-
-def _best(epochs: list[Epoch]) -> int | None:
-    """Give the best epoch as training sees it, as long as the job has not named it."""
-    judged = [
-        (
-            math.inf if epoch.validation_ndcg is None else -epoch.validation_ndcg,
-            math.inf if epoch.validation_nll is None else epoch.validation_nll,
-            epoch.epoch,
-        )
-        for epoch in epochs
-        if (epoch.validation_ndcg, epoch.validation_nll) != (None, None)
-    ]
-    return min(judged)[2] if judged else None
 
 
 def _as_csv(epochs: list[Epoch]) -> str:
@@ -184,18 +149,3 @@ def _as_csv(epochs: list[Epoch]) -> str:
     writer.writeheader()
     writer.writerows(epoch.model_dump() for epoch in epochs)
     return text.getvalue()
-
-
-def _drawn(session: Session, job_id: int, now: datetime) -> Curve:
-    """Give a job's curve as a plot wants it. Raises JobNotFound."""
-    job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
-    curve = _curve(job, queries.error_curve(session, job_id))
-    return Curve(
-        job_id,
-        curve.state,
-        [epoch.model_dump() for epoch in curve.epochs],
-        curve.best_epoch,
-        curve.baselines or {},
-        [Span(found.code, found.severity, found.epochs) for found in diagnosis.findings],
-        {name: job.spec.get(name) for name in ("model_kind", "seed")} | job.spec["hyperparameters"],
-    )

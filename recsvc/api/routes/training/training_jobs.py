@@ -1,6 +1,5 @@
 """Training jobs: start one, follow it, stop it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -10,17 +9,17 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
-    LARGEST_INTEGER,
+    MAX_BIGINT,
     Cursor,
     JobId,
     Limit,
+    ModelServerDep,
     Now,
     ReadingDep,
-    ServingDep,
     SessionDep,
 )
-from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
-from recsvc.api.openapi import responses
+from recsvc.api.long_polling import NOT_MODIFIED, Wait, respond_with_job
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.routes.diagnosis.diagnoses import ChangeOut
@@ -37,7 +36,7 @@ from recsvc.errors import (
 )
 from recsvc.rbm.auto_hyperparameters import Choice
 from recsvc.rbm.model_kind import ModelKind
-from recsvc.service.jobs import queries
+from recsvc.service.jobs import queries, reported_jobs
 from recsvc.service.training import autopilot_outcome, retries, training_job
 from recsvc.service.training_spec import TrainingSpec
 
@@ -53,9 +52,7 @@ class TrainingBase(Body):
 
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     model_kind: ModelKind = "joint_rbm"
-    seed: int = Field(
-        0, ge=0, le=LARGEST_INTEGER, description="The same seed gives the same weights."
-    )
+    seed: int = Field(0, ge=0, le=MAX_BIGINT, description="The same seed gives the same weights.")
     validation_share: float = Field(
         0.1, gt=0, le=0.5, allow_inf_nan=False, description="Share of the ratings to check against."
     )
@@ -114,7 +111,7 @@ class ChoiceOut(Answer):
     )
 
     @classmethod
-    def of(cls, choice: Choice) -> Self:
+    def from_choice(cls, choice: Choice) -> Self:
         """Return the value and the reason."""
         return cls(value=choice.value, because=choice.because)
 
@@ -176,7 +173,7 @@ class TrainingJobOut(JobOut):
     )
 
     @classmethod
-    def of(cls, job: Job) -> "TrainingJobOut":
+    def from_job(cls, job: Job) -> "TrainingJobOut":
         """Show a training job."""
         note, result = job.progress_note or {}, job.result or {}
         spec = TrainingSpec.from_dict(job.spec)
@@ -226,7 +223,7 @@ def _links(job: Job) -> dict[str, str]:
     "",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Queue a training job",
-    responses=responses.of(UnknownHyperparameter, InvalidHyperparameter),
+    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter),
 )
 def request_training(
     response: Response,
@@ -235,30 +232,29 @@ def request_training(
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Answer at once; a worker does the training. Follow it at the Location."""
-    return _queued(training_job.request_training(session, spec=body.spec(), now=now), response)
+    return _accept(training_job.request_training(session, spec=body.spec(), now=now), response)
 
 
-def _queued(job: Job, response: Response) -> TrainingJobOut:
+def _accept(job: Job, response: Response) -> TrainingJobOut:
     response.headers["Location"] = f"/v1/training-jobs/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return TrainingJobOut.of(job)
+    return TrainingJobOut.from_job(job)
 
 
-@router.get("", summary="List training jobs", responses=responses.of(InvalidCursor))
+@router.get("", summary="List training jobs", responses=problem_responses(InvalidCursor))
 def list_training_jobs(
-    session: ReadingDep, serving: ServingDep, cursor: Cursor = None, limit: Limit = 50
+    session: ReadingDep, server: ModelServerDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[TrainingJobOut]:
-    """Newest first."""
-
-    def read(before: int | None, most: int) -> Sequence[Job]:
-        found = queries.list_jobs(session, JobKind.TRAINING, before=before, limit=most)
-        behind = serving.behind(session)
-        for job in found:
-            queries.defer_success(session, job, behind)
-        return found
-
+    """List training jobs, newest first."""
     return page(
-        "training-jobs", cursor, limit, read=read, show=TrainingJobOut.of, place=lambda job: job.id
+        "training-jobs",
+        cursor,
+        limit,
+        read=lambda before, most: reported_jobs.list_training_jobs(
+            session, server, before=before, limit=most
+        ),
+        show=TrainingJobOut.from_job,
+        place=lambda job: job.id,
     )
 
 
@@ -266,29 +262,33 @@ def list_training_jobs(
     "/{job_id}",
     summary="Look at a training job",
     response_model=TrainingJobOut,
-    responses=responses.of(JobNotFound) | NOT_MODIFIED,
+    responses=problem_responses(JobNotFound) | NOT_MODIFIED,
 )
 async def get_training_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
     """With `wait`, the answer comes once its state or epoch changes, or after so many seconds."""
-    return await answer_job(request, job_id, JobKind.TRAINING, wait=wait, show=TrainingJobOut.of)
+    return await respond_with_job(
+        request, job_id, JobKind.TRAINING, wait=wait, show=TrainingJobOut.from_job
+    )
 
 
 @router.post(
     "/{job_id}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Stop a training job",
-    responses=responses.of(JobNotFound, JobFinished),
+    responses=problem_responses(JobNotFound, JobFinished),
 )
 def cancel_training(job_id: JobId, session: SessionDep, now: Now) -> TrainingJobOut:
     """A running job stops within two seconds; its error curve stays."""
-    return TrainingJobOut.of(queries.cancel_job(session, job_id, JobKind.TRAINING, now=now))
+    return TrainingJobOut.from_job(queries.cancel_job(session, job_id, JobKind.TRAINING, now=now))
 
 
 @router.post(
     "/{job_id}/retry",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Try again, with the changes that the diagnosis suggests",
-    responses=responses.of(JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter),
+    responses=problem_responses(
+        JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter
+    ),
 )
 def retry_training(
     job_id: JobId,
@@ -298,4 +298,4 @@ def retry_training(
     body: Annotated[Retry, FromBody()] = Retry(apply=None),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Queue a new job; the old one stays as it is, and goes on if it runs."""
-    return _queued(retries.retry(session, job_id, body.apply, now=now), response)
+    return _accept(retries.retry(session, job_id, body.apply, now=now), response)

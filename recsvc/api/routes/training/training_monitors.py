@@ -1,22 +1,21 @@
 """Looks inside the machine of a training job."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Query
 from pydantic import Field
 
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import JobId, ReadingDep, ServingDep
-from recsvc.api.openapi import responses
+from recsvc.api.dependencies import JobId, ModelServerDep, ReadingDep
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer
 from recsvc.db.tables import JobState
 from recsvc.errors import EpochNotWatched, JobNotFound
 from recsvc.rbm.training.inspection import EDGES
-from recsvc.service.diagnosis import inspections
-from recsvc.service.diagnosis.inspections import Activity
-from recsvc.service.jobs import queries
+from recsvc.service.diagnosis.inspections import Activity, JobMonitors
+from recsvc.service.jobs import reported_jobs
 
-MOST_EPOCHS = 100_000
+MAX_EPOCHS = 100_000
 
 router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
@@ -36,7 +35,7 @@ class HiddenActivity(Answer):
     )
 
     @classmethod
-    def of(cls, activity: Activity) -> "HiddenActivity":
+    def from_activity(cls, activity: Activity) -> "HiddenActivity":
         """Show one."""
         return cls(
             epoch=activity.epoch,
@@ -68,21 +67,41 @@ class MonitorsOut(Answer):
     )
     hidden_activity: HiddenActivity | None = Field(description="Null before the first epoch.")
     weights: Histograms
-    updates: Histograms = Field(description="The last step of the epoch.")
+    updates: Histograms = Field(description="The last step of each epoch.")
+
+    @classmethod
+    def from_inspections(cls, found: JobMonitors) -> Self:
+        """Return the inspections of a job."""
+        weights, updates = (
+            Histograms(
+                edges=EDGES.tolist(),
+                zeros=[getattr(look, name)["zeros"] for look in found.looks],
+                counts=[getattr(look, name)["counts"] for look in found.looks],
+            )
+            for name in ("weights", "updates")
+        )
+        return cls(
+            job_id=found.job.id,
+            state=JobState(found.job.state),
+            epochs=[look.epoch for look in found.looks],
+            hidden_activity=found.activity and HiddenActivity.from_activity(found.activity),
+            weights=weights,
+            updates=updates,
+        )
 
 
 @router.get(
     "/{job_id}/monitors",
     summary="Look inside the machine",
-    responses=responses.of(JobNotFound, EpochNotWatched),
+    responses=problem_responses(JobNotFound, EpochNotWatched),
 )
 def get_monitors(
     job_id: JobId,
     session: ReadingDep,
-    serving: ServingDep,
+    server: ModelServerDep,
     epoch: Annotated[
         int | None,
-        Query(ge=0, le=MOST_EPOCHS, description="Whose hidden activity; by default the last one."),
+        Query(ge=0, le=MAX_EPOCHS, description="Whose hidden activity; by default the last one."),
     ] = None,
 ) -> MonitorsOut:
     """Hidden units' activity, and histograms of weights and their last steps, by epoch.
@@ -90,20 +109,5 @@ def get_monitors(
     Healthy units are neither all on nor all off, and say different things of different users;
     healthy steps are some thousandth of the weights: three orders of magnitude apart.
     """
-    told = inspections.monitors_of(session, job_id, epoch)
-    queries.defer_success(session, told.job, serving.behind(session))
-    shown = {
-        name: Histograms(
-            edges=EDGES.tolist(),
-            zeros=[getattr(look, name)["zeros"] for look in told.looks],
-            counts=[getattr(look, name)["counts"] for look in told.looks],
-        )
-        for name in ("weights", "updates")
-    }
-    return MonitorsOut(
-        job_id=job_id,
-        state=JobState(told.job.state),
-        epochs=[look.epoch for look in told.looks],
-        hidden_activity=told.activity and HiddenActivity.of(told.activity),
-        **shown,
-    )
+    found = reported_jobs.get_inspections(session, server, job_id, epoch)
+    return MonitorsOut.from_inspections(found)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from recsvc.api.concurrency.router import Router, runs_on
 from recsvc.api.dependencies import ContextDep
-from recsvc.api.openapi import responses
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.routes.training.training_jobs import ChoiceOut, TrainingRequest
 from recsvc.api.schemas import Answer
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
@@ -55,7 +55,7 @@ class DataOut(Answer):
     remarks: list[RemarkOut] = Field(description="Empty: nothing is odd about the data.")
 
     @classmethod
-    def of(cls, data: DataProfile) -> "DataOut":
+    def from_profile(cls, data: DataProfile) -> "DataOut":
         """Show a profile."""
         return cls(
             n_users=data.n_users,
@@ -104,16 +104,17 @@ class PreviewOut(Answer):
     )
 
     @classmethod
-    def of(cls, preview: Preview) -> "PreviewOut":
+    def from_preview(cls, preview: Preview) -> "PreviewOut":
         """Show a preview."""
         problem, choices = preview.problem, preview.choices
         return cls(
             verdict="refused" if problem else "scarce" if preview.is_scarce else "ready",
             problem=problem.as_dict() if problem else None,
-            data=DataOut.of(preview.data),
+            data=DataOut.from_profile(preview.data),
             imported=ImportedOut.model_validate(preview.imported),
             hyperparameters=preview.hyperparameters,
-            choices=choices and {name: ChoiceOut.of(choice) for name, choice in choices.items()},
+            choices=choices
+            and {name: ChoiceOut.from_choice(choice) for name, choice in choices.items()},
             ratings_per_parameter=preview.ratings_per_parameter,
             needed_bytes=preview.needed_bytes,
             available_bytes=preview.available_bytes,
@@ -124,7 +125,7 @@ class PreviewOut(Answer):
 @router.post(
     "/training-jobs:validate",
     summary="Look at a training job before it is queued",
-    responses=responses.of(UnknownHyperparameter, InvalidHyperparameter),
+    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter),
 )
 @runs_on("slow")
 def validate_training(
@@ -132,4 +133,4 @@ def validate_training(
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> PreviewOut:
     """Read all data, queue and write nothing. Takes a second for a million ratings."""
-    return PreviewOut.of(training_preview.preview(context, body.spec()))
+    return PreviewOut.from_preview(training_preview.preview(context, body.spec()))

@@ -7,8 +7,8 @@ from fastapi import Path, Response, status
 from pydantic import ConfigDict, Field
 
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import LARGEST_INTEGER, Cursor, Limit, Now, ReadingDep, SessionDep
-from recsvc.api.openapi import responses
+from recsvc.api.dependencies import MAX_BIGINT, Cursor, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.routes.training.training_jobs import TrainingBase
@@ -28,9 +28,7 @@ from recsvc.service.tuning.sweeps import SweepKind, SweepSpec
 
 router = Router(prefix="/v1/sweeps", tags=["sweeps"])
 
-SweepId = Annotated[
-    int, Path(ge=1, le=LARGEST_INTEGER, description="A sweep's number.", examples=[1])
-]
+SweepId = Annotated[int, Path(ge=1, le=MAX_BIGINT, description="A sweep's number.", examples=[1])]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Value = int | Finite | str
 Values = Annotated[list[Value], Field(min_length=1, max_length=200)]
@@ -54,9 +52,7 @@ class RandomOver(Body):
     model_config = STRICT
 
     trials: int = Field(20, examples=[20])
-    seed: int = Field(
-        0, ge=0, le=LARGEST_INTEGER, description="The same seed draws the same values."
-    )
+    seed: int = Field(0, ge=0, le=MAX_BIGINT, description="The same seed draws the same values.")
     over: dict[str, Bounds | Values] = Field(
         min_length=1,
         examples=[{"learning_rate": {"low": 0.001, "high": 1, "scale": "log"}}],
@@ -124,7 +120,7 @@ class TrialOut(Answer):
     stopped_early: bool
 
     @classmethod
-    def of(cls, trial: Trial) -> "TrialOut":
+    def from_trial(cls, trial: Trial) -> "TrialOut":
         """Show a trial."""
         return cls(
             job_id=trial.job_id,
@@ -180,7 +176,7 @@ class SweepOut(Answer):
     links: dict[str, str] = Field(examples=[{"self": "/v1/sweeps/3"}])
 
     @classmethod
-    def of(cls, standing: Standing) -> "SweepOut":
+    def from_status(cls, standing: Standing) -> "SweepOut":
         """Show a sweep."""
         sweep, best = standing.sweep, standing.best_model_version
         address = f"/v1/sweeps/{sweep.id}"
@@ -195,7 +191,7 @@ class SweepOut(Answer):
             created_at=sweep.created_at,
             metric=standing.metric,
             early_stopping=sweep.spec["early_stopping"],
-            trials=[TrialOut.of(one) for one in standing.trials],
+            trials=[TrialOut.from_trial(one) for one in standing.trials],
             best_job_id=standing.best_job_id,
             best_model_version=best,
             sensitivity=[SensitivityOut(hyperparameter=name, share=of) for name, of in shares],
@@ -208,7 +204,7 @@ class SweepOut(Answer):
     "",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Queue the training jobs of a sweep",
-    responses=responses.of(InvalidSweep, UnknownHyperparameter, InvalidHyperparameter),
+    responses=problem_responses(InvalidSweep, UnknownHyperparameter, InvalidHyperparameter),
 )
 def request_sweep(
     body: SweepRequest, response: Response, session: SessionDep, now: Now
@@ -217,10 +213,10 @@ def request_sweep(
     sweep = sweeps.request_sweep(session, body.spec(), now=now)
     response.headers["Location"] = f"/v1/sweeps/{sweep.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return SweepOut.of(sweep_status.standing(session, sweep))
+    return SweepOut.from_status(sweep_status.standing(session, sweep))
 
 
-@router.get("", summary="List sweeps", responses=responses.of(InvalidCursor))
+@router.get("", summary="List sweeps", responses=problem_responses(InvalidCursor))
 def list_sweeps(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -> Page[SweepOut]:
     """Newest first."""
     return page(
@@ -228,24 +224,24 @@ def list_sweeps(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -
         cursor,
         limit,
         read=lambda before, most: sweep_status.list_sweeps(session, before=before, limit=most),
-        show=SweepOut.of,
+        show=SweepOut.from_status,
         place=lambda standing: standing.sweep.id,
     )
 
 
-@router.get("/{sweep_id}", summary="Look at a sweep", responses=responses.of(SweepNotFound))
+@router.get("/{sweep_id}", summary="Look at a sweep", responses=problem_responses(SweepNotFound))
 def get_sweep(sweep_id: SweepId, session: ReadingDep) -> SweepOut:
     """Its trials, the best of them, and which hyperparameter made the difference."""
-    return SweepOut.of(sweep_status.get_sweep(session, sweep_id))
+    return SweepOut.from_status(sweep_status.get_sweep(session, sweep_id))
 
 
 @router.post(
     "/{sweep_id}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Stop a sweep",
-    responses=responses.of(SweepNotFound, SweepFinished),
+    responses=problem_responses(SweepNotFound, SweepFinished),
 )
 def cancel_sweep(sweep_id: SweepId, session: SessionDep, now: Now) -> SweepOut:
     """Queued trials end at once, running ones within two seconds; their curves stay."""
     sweep = sweeps.cancel_sweep(session, sweep_id, now=now)
-    return SweepOut.of(sweep_status.standing(session, sweep))
+    return SweepOut.from_status(sweep_status.standing(session, sweep))
