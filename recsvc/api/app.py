@@ -1,4 +1,4 @@
-"""The composition root: settings in, the whole application out."""
+"""The composition root: build the application from its settings."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ from recsvc.service.precompilation import precompile
 from recsvc.service.readiness import DatabaseMonitor
 from recsvc.service.recommendations.model_server import ModelServer
 
-# An address is looked for from the top, so those asked most often come first.
+# A path is matched from the top, so the routers with the most requests come first.
 ROUTERS: tuple[APIRouter, ...] = (
     recommendations.router,
     predictions.router,
@@ -66,7 +66,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def app_from_environment() -> FastAPI:
-    """Build the app of an API process: the factory that uvicorn is given."""
+    """Build the app of an API process. uvicorn calls this factory."""
     settings = Settings()
     logs.configure(settings.log_level)
     logs.configure_libraries(settings.log_level)
@@ -75,19 +75,19 @@ def app_from_environment() -> FastAPI:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Put the application together. Nothing is opened before its lifespan begins."""
+    """Build the application. Its lifespan opens all resources."""
     app = DescribedApp(
         title="recsvc",
         version=recsvc.__version__,
         summary="Ratings and interactions in, recommendations out.",
         lifespan=_lifespan,
-        docs_url=None,  # ours needs no CDN: see dashboard
+        docs_url=None,  # the dashboard serves /docs without a CDN
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
     )
     app.state.settings = settings
-    app.state.addresses = RouteTemplates(app)
+    app.state.route_templates = RouteTemplates(app)
     app.state.metrics = Metrics(settings.home / "metrics" if parent_watch.has_parent() else None)
     for router in ROUTERS:
         app.include_router(router)
@@ -97,7 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _wrap(app: FastAPI, settings: Settings) -> None:
-    """Put the middleware around the routes; the last added is the outermost."""
+    """Add the middleware; the last added is the outermost."""
     app.add_middleware(
         BodyLimits,
         max_body=int(settings.max_body_mb * MEGABYTE),
@@ -105,7 +105,7 @@ def _wrap(app: FastAPI, settings: Settings) -> None:
     )
     app.add_middleware(RawPath)
     app.add_middleware(Admission, wait_seconds=settings.request_wait_seconds)
-    app.add_middleware(RequestLog, addresses=app.state.addresses, metrics=app.state.metrics)
+    app.add_middleware(RequestLog, templates=app.state.route_templates, metrics=app.state.metrics)
 
 
 @asynccontextmanager

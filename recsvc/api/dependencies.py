@@ -1,4 +1,4 @@
-"""What routes ask for: a transaction, the time, the service's context."""
+"""Dependencies and parameters of routes: a transaction, the time, the context, ids, pages."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -27,7 +27,7 @@ __all__ = [
     "Version",
 ]
 
-MAX_BIGINT = 2**63 - 1  # of a BIGINT column
+MAX_BIGINT = 2**63 - 1  # the largest number in a BIGINT column
 
 
 async def _context(request: Request) -> Context:
@@ -54,20 +54,23 @@ Now = Annotated[datetime, Depends(_now)]
 
 UserId = Annotated[
     str,
-    Path(description="The shop's own id of a user.", examples=["u42"]),
+    Path(description="Your id of the user.", examples=["u42"]),
     AfterValidator(partial(check_id, "user_id")),
 ]
 ItemId = Annotated[
     str,
-    Path(description="The shop's own id of an item.", examples=["book/7"]),
+    Path(description="Your id of the item.", examples=["book/7"]),
     AfterValidator(partial(check_id, "item_id")),
 ]
-JobId = Annotated[int, Path(ge=1, le=MAX_BIGINT, description="A job's number.", examples=[1])]
+JobId = Annotated[int, Path(ge=1, le=MAX_BIGINT, description="Number of the job.", examples=[1])]
 Version = Annotated[
-    int, Path(ge=1, le=MAX_BIGINT, description="A model version's number.", examples=[1])
+    int, Path(ge=1, le=MAX_BIGINT, description="Number of the model version.", examples=[1])
 ]
 Cursor = Annotated[
     str | None,
-    Query(max_length=1024, description="`next_cursor` of the page before; leave out to start."),
+    Query(
+        max_length=1024,
+        description="`next_cursor` of the previous page; none for the first page.",
+    ),
 ]
-Limit = Annotated[int, Query(ge=1, le=500, description="Most entries in one page.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Maximum number of entries in the page.")]

@@ -1,7 +1,7 @@
-"""Every error leaves as RFC 9457 `application/problem+json`.
+"""Respond to every error with RFC 9457 `application/problem+json`.
 
-One table gives each family of `recsvc.errors` its status. `type` opens `/problems/<code>`, the
-class's section of docs/problems.md.
+STATUS maps each family of `recsvc.errors` to its status. `type` is the path `/problems/<code>`,
+which serves the section of the class in docs/problems.md.
 """
 
 import json
@@ -35,7 +35,7 @@ STATUS: dict[type[RecsvcError], HTTPStatus] = {
     errors.ShelfError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
-# Kept on a job, or said by a process as it ends; one that leaves a route is a fault of ours.
+# Stored on a job, or printed by a process that ends; from a route they are internal errors.
 INTERNAL_ERRORS: tuple[type[RecsvcError], ...] = (
     errors.TrainingFailed,
     errors.EvaluationFailed,
@@ -48,7 +48,7 @@ INTERNAL_ERRORS: tuple[type[RecsvcError], ...] = (
 
 
 def status_of(kind: type[RecsvcError]) -> HTTPStatus:
-    """Give the status of a class: its nearest family's, or 500."""
+    """Return the status of the nearest family of an error class, or 500."""
     for family in kind.__mro__:
         if family in STATUS:
             return STATUS[family]
@@ -56,7 +56,7 @@ def status_of(kind: type[RecsvcError]) -> HTTPStatus:
 
 
 def problem(scope: Scope, error: RecsvcError) -> Response:
-    """Say an error the way HTTP clients read it."""
+    """Return the response for an error."""
     status = status_of(type(error))
     standard = {
         "type": f"/problems/{error.code()}",
@@ -75,7 +75,7 @@ def problem(scope: Scope, error: RecsvcError) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Let every error that a route or the framework raises be answered as a problem."""
+    """Add handlers that turn every error of a route or the framework into a problem."""
 
     async def ours(request: Request, error: Exception) -> Response:
         return problem(request.scope, _to_recsvc_error(request, error))
@@ -106,22 +106,22 @@ def _from_http_exception(request: Request, error: HTTPException) -> RecsvcError:
         case HTTPStatus.BAD_REQUEST:
             return errors.MalformedRequest(
                 f"The body cannot be read: {error.detail}. "
-                "Check that it is UTF-8 and what Content-Type says."
+                "Send UTF-8 that matches the Content-Type."
             )
     raise error
 
 
 def _method_not_allowed(request: Request) -> RecsvcError:
     path = request.scope["path"]
-    allowed = request.app.state.addresses.methods(path)
+    allowed = request.app.state.route_templates.methods(path)
     return errors.MethodNotAllowed(
-        f"{request.method} does not work at {path}; {' and '.join(allowed)} would.",
+        f"{path} does not support {request.method}; use {' or '.join(allowed)}.",
         allowed=allowed,
     )
 
 
 def _json_safe(value: Any) -> Any:  # noqa: ANN401 - any JSON value, and what is nearly one
-    """Replace what JSON cannot say (NaN, infinities) by its text."""
+    """Replace the numbers that JSON lacks (NaN, infinities) by their text."""
     match value:
         case float() if not math.isfinite(value):
             return str(value)

@@ -1,7 +1,7 @@
-"""Counts and durations of requests for Prometheus, whatever the number of API processes.
+"""Counts and durations of requests for Prometheus, for one or several API processes.
 
-Each process counts in plain dictionaries, on its event loop alone. When several share the work,
-each keeps its figures in a file of its own and whoever is asked adds them up.
+Each process counts in plain dictionaries, on its event loop only. Of several processes, each
+writes its counts to its own file, and the process that is scraped adds up all files.
 """
 
 import json
@@ -28,7 +28,7 @@ router = Router(tags=["service"])
 
 
 class Durations:
-    """How long the requests of one label took: a histogram."""
+    """Histogram of the durations of the requests with one label."""
 
     __slots__ = ("buckets", "seconds")
 
@@ -43,9 +43,9 @@ class Durations:
 
 
 class Metrics(Collector):
-    """The figures of this process, and of its siblings where `folder` is given.
+    """The request counts of this process, or of all processes that share a folder.
 
-    `folder`  where processes of one service keep their figures; None when there is only one
+    folder  for the files of the processes; None for a single process
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -64,26 +64,26 @@ class Metrics(Collector):
         durations.add(seconds)
 
     def start(self) -> None:
-        """Begin to share figures with the other processes of this service."""
+        """Start to share the counts with the other processes of this service."""
         if self._file is None:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         ours = f"{os.getppid()}-"
         for file in self._file.parent.glob("*.json"):
             if not file.name.startswith(ours):
-                file.unlink(missing_ok=True)  # left by a service that has ended
+                file.unlink(missing_ok=True)  # from a service that has ended
         threading.Thread(target=self._share, name="metrics", daemon=True).start()
 
     def stop(self) -> None:
-        """Share the last figures and no more."""
+        """Share the last counts and stop."""
         self._stop.set()
         self._write()
 
     def collect(self) -> Iterator[Metric]:
-        """Add up the figures of all processes, for the registry."""
+        """Yield the summed counts of all processes, for the registry."""
         family = HistogramMetricFamily(
             "recsvc_http_request_duration_seconds",
-            "Time from a request's arrival to the end of its answer.",
+            "Time from the arrival of a request to the end of its response.",
             labels=("method", "route", "status"),
         )
         for (method, route, status), durations in sorted(self._sum_processes().items()):
@@ -92,7 +92,7 @@ class Metrics(Collector):
         yield family
 
     def describe(self) -> Iterable[Metric]:
-        """Say nothing ahead: the labels are known once requests have come."""
+        """Return no metrics: the labels are unknown before the first request."""
         return []
 
     def _share(self) -> None:
@@ -103,9 +103,9 @@ class Metrics(Collector):
         if self._file is None:
             return
         rows = [[*label, d.seconds, *d.buckets] for label, d in list(self._own.items())]
-        beside = self._file.with_suffix(".new")
-        beside.write_text(json.dumps(rows))
-        beside.replace(self._file)
+        temporary = self._file.with_suffix(".new")
+        temporary.write_text(json.dumps(rows))
+        temporary.replace(self._file)
 
     def _sum_processes(self) -> dict[Label, Durations]:
         if self._file is None:
@@ -149,6 +149,6 @@ def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
 )
 @runs_on("service")
 def get_metrics(request: Request) -> Response:
-    """Requests by method, route template and status: how many, and how long they took."""
+    """Return the number and durations of requests by method, route template and status."""
     metrics: Metrics = request.app.state.metrics
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -50,7 +50,7 @@ from recsvc.api.telemetry import Metrics
 metrics = Metrics(Path(sys.argv[1]))
 metrics.start()
 for _ in range(5):
-    metrics.request("GET", "/livez", 200, 0.01)
+    metrics.add_request("GET", "/livez", 200, 0.01)
 metrics.stop()
 """
 START_TWO_AND_ASK = """

@@ -1,9 +1,9 @@
-"""Routes whose synchronous functions run from first to last on one thread of a pool.
+"""Routes whose synchronous functions run entirely on one thread of a pool.
 
-FastAPI by itself runs a `def` route on one thread and renders its response on a second one of the
-same pool, while the transaction of a dependency stays open. When every thread of the pool waits
-for what such a transaction holds, none is left to end it. Here work, commit and rendering are one
-piece of work of one pool; see docs/decisions/0076-one-thread-a-request.md.
+FastAPI runs a `def` route on one thread and renders its response on a second one of the same pool,
+while the transaction of a dependency stays open. If every thread of the pool waits for a lock of
+such a transaction, no thread is left to end it. Here work, commit and rendering are one call on
+one pool; see docs/decisions/0076-one-thread-a-request.md.
 """
 
 import inspect
@@ -24,12 +24,12 @@ from recsvc.db.session import Session
 F = TypeVar("F", bound=Callable[..., Any])
 Run = Callable[[Callable[..., Response]], Awaitable[Response]]
 PoolName = Literal["answers", "slow", "service"]
-POOLS_PARAMETER = "pools"  # the parameter that is added to each synchronous route
-POOL_ATTRIBUTE = "__lane__"
+POOLS_PARAMETER = "pools"  # a parameter that is added to each synchronous route
+POOL_ATTRIBUTE = "__request_pool__"
 
 
 class Transaction(Enum):
-    """A placeholder for a route's session, which the pool replaces by an open one."""
+    """A placeholder for the session of a route, which the pool replaces by an open one."""
 
     READ = auto()
     WRITE = auto()
@@ -54,7 +54,7 @@ RequestPoolsDep = Annotated[RequestPools, Depends(_pools)]
 
 
 def runs_on(pool: PoolName) -> Callable[[F], F]:
-    """Name the pool of a synchronous route that asks for no session."""
+    """Set the pool of a synchronous route without a session."""
 
     def mark(endpoint: F) -> F:
         setattr(endpoint, POOL_ATTRIBUTE, pool)
@@ -67,7 +67,7 @@ class _Route(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         is_async = inspect.iscoroutinefunction(endpoint) or inspect.isasyncgenfunction(endpoint)
         if is_async and _session_kind(endpoint):
-            raise TypeError(f"{endpoint.__name__} is asynchronous: await a pool for a session.")
+            raise TypeError(f"{endpoint.__name__} is asynchronous: run its session on a pool.")
         if not is_async:
             endpoint = _run_on_pool(endpoint, options.get("status_code"))
         super().__init__(path, endpoint, **options)
@@ -76,8 +76,8 @@ class _Route(APIRoute):
 class Router(APIRouter):
     """A router whose synchronous routes run on pools.
 
-    A route with a SessionDep runs in the pool of writes, one with a ReadingDep in that of reads.
-    `runs_on` names the pool of any other.
+    A route with a SessionDep runs on the pool of writes, one with a ReadingDep on that of reads.
+    `runs_on` names the pool of every other route.
     """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
@@ -87,7 +87,7 @@ class Router(APIRouter):
 def _run_on_pool(
     endpoint: Callable[..., Any], status_code: int | None
 ) -> Callable[..., Awaitable[Response]]:
-    """Make an asynchronous route of a synchronous one."""
+    """Return an asynchronous route that runs a synchronous one on its pool."""
     signature = inspect.signature(endpoint)
     run_on = _pool_of(endpoint)
 
@@ -103,18 +103,18 @@ def _run_on_pool(
 
 
 def _session_kind(endpoint: Callable[..., Any]) -> str | None:
-    """Return the transaction that a route asks for: "write", "read" or none."""
+    """Return the kind of transaction of a route: "write", "read" or None."""
     parameters = inspect.signature(endpoint).parameters.values()
     annotations = [parameter.annotation for parameter in parameters]
     return "write" if SessionDep in annotations else "read" if ReadingDep in annotations else None
 
 
 def _pool_of(endpoint: Callable[..., Any]) -> Callable[[RequestPools], Run]:
-    """Return how a route finds the pool that it runs on. TypeError where it names none."""
+    """Return a function that selects the pool of a route. Raises TypeError without one."""
     if session := _session_kind(endpoint):
         return attrgetter(session)
     if not hasattr(endpoint, POOL_ATTRIBUTE):
-        raise TypeError(f"{endpoint.__name__} asks for no session: name its pool by runs_on.")
+        raise TypeError(f"{endpoint.__name__} has no session: name its pool by runs_on.")
     return attrgetter(f"{getattr(endpoint, POOL_ATTRIBUTE)}.run")
 
 
@@ -124,7 +124,7 @@ def _respond(
     arguments: dict[str, Any],
     session: Session | None = None,
 ) -> Response:
-    """Call a route and render what it returns, as FastAPI would."""
+    """Call a route and render its result, as FastAPI does."""
     opened = {
         name: session if isinstance(value, Transaction) else value
         for name, value in arguments.items()
@@ -132,9 +132,9 @@ def _respond(
     result = endpoint(**opened)
     if isinstance(result, Response):
         return result
-    asked = next((value for value in arguments.values() if isinstance(value, Response)), None)
-    status = (asked and asked.status_code) or status_code or 200
-    headers = dict(asked.headers) if asked else {}
+    template = next((value for value in arguments.values() if isinstance(value, Response)), None)
+    status = (template and template.status_code) or status_code or 200
+    headers = dict(template.headers) if template else {}
     if result is None:
         return Response(status_code=status, headers=headers)
     if not isinstance(result, BaseModel):

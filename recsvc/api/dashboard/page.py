@@ -1,4 +1,4 @@
-"""The dashboard: one page, its modules and its styles. It reads the public API and nothing else."""
+"""The dashboard: one page with its modules and styles, which reads only the public API."""
 
 from fastapi import Request, Response
 
@@ -10,11 +10,11 @@ router = Router()
 
 @router.get("/")
 async def get_dashboard(request: Request) -> Response:
-    """Answer with the page; which of its views is shown stands behind the address's #."""
+    """Respond with the page. The fragment of the URL selects its view."""
     return assets.respond(request, assets.OWN, "index.html", security_headers.DASHBOARD)
 
 
 @router.get("/dashboard/static/{name:path}")
 async def get_dashboard_file(request: Request, name: str) -> Response:
-    """Answer with a module, a style sheet or the icon."""
+    """Respond with a module, a style sheet or the icon."""
     return assets.respond(request, assets.OWN, name)

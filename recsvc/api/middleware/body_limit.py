@@ -1,4 +1,4 @@
-"""No body larger than the settings allow, whether its length is announced or not."""
+"""Refuse bodies over the limits of the settings, with or without a Content-Length."""
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -11,9 +11,10 @@ UPLOAD_PATH = "/v1/import-jobs"
 
 
 class BodyLimits:
-    """ASGI middleware: refuse a body over the limit of its address with 413.
+    """ASGI middleware: respond 413 to a body over the limit of its path.
 
-    `max_body`, `max_upload`  bytes; uploads are what is posted to /v1/import-jobs
+    max_upload  bytes, for POST /v1/import-jobs
+    max_body    bytes, for every other path
     """
 
     def __init__(self, app: ASGIApp, *, max_body: int, max_upload: int) -> None:
@@ -22,7 +23,7 @@ class BodyLimits:
         self._max_upload = max_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse at once by Content-Length; count what comes in pieces."""
+        """Check the Content-Length, then count the bytes of the body as they arrive."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
@@ -43,7 +44,7 @@ def _limit_body(receive: Receive, limit: int) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > limit:
-            raise HTTPException(413)  # FastAPI, reading a body, lets only its own kind through
+            raise HTTPException(413)  # while reading a body, FastAPI passes on only this class
         return message
 
     return count

@@ -1,4 +1,4 @@
-"""An example for every body and answer of the OpenAPI document, put together from its fields'."""
+"""Examples for the bodies of the OpenAPI document, built from the examples of their fields."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ EXAMPLE_VALUES = {"string": "text", "integer": 1, "number": 0.5, "boolean": Fals
 
 
 def add_examples(document: dict[str, Any]) -> None:
-    """Give an example to each JSON body and answer that has none."""
+    """Add an example to each request and response body that has none."""
     for operations in document["paths"].values():
         for operation in operations.values():
             bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
@@ -21,15 +21,15 @@ def add_examples(document: dict[str, Any]) -> None:
 
 
 def example_of(schema: Schema, document: Schema) -> Any:  # noqa: ANN401 - any JSON value
-    """Put an example together: what a field gives itself, else one of its type."""
+    """Return an example of a schema: its own, or else one for its type."""
     if "$ref" in schema:
         return example_of(_resolve(schema["$ref"], document), document)
-    for given in ("examples", "enum"):
-        if schema.get(given):
-            return schema[given][0]
-    for given in ("example", "const", "default"):
-        if given in schema:
-            return schema[given]
+    for key in ("examples", "enum"):
+        if schema.get(key):
+            return schema[key][0]
+    for key in ("example", "const", "default"):
+        if key in schema:
+            return schema[key]
     if options := schema.get("anyOf") or schema.get("allOf"):
         return example_of(options[0], document)
     return _example_for_type(schema, document)
@@ -41,7 +41,7 @@ def _example_for_type(schema: Schema, document: Schema) -> Any:  # noqa: ANN401 
             return [example_of(schema["items"], document)]
         case "object":
             properties = schema.get("properties", {})
-            return {name: example_of(of, document) for name, of in properties.items()}
+            return {name: example_of(value, document) for name, value in properties.items()}
         case "string" if schema.get("format") == "date-time":
             return EXAMPLE_TIME
     return EXAMPLE_VALUES.get(schema.get("type", "null"))

@@ -176,12 +176,12 @@ class ModelServer:
     def recommend_for(
         self, history: AnonymousHistory, query: RecommendationQuery
     ) -> RecommendationList:
-        """Recommend to somebody who is not stored. Raises InvalidRating, ValueOffScale.
+        """Recommend for a history that is not stored. Raises InvalidRating, ValueOffScale.
 
         The model serves if one is loaded, popular items otherwise.
         """
         history.check(self._context.rating_scale)
-        exclude = {*query.exclude, *(() if query.include_rated else history.owned_items())}
+        exclude = {*query.exclude, *(() if query.include_rated else history.item_ids_to_skip())}
         published = self._published
         if published is None:
             ranked = self._recommend_popular(query._replace(exclude=exclude))

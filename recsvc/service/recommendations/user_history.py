@@ -16,7 +16,7 @@ PURCHASE = "purchase"
 
 
 class AnonymousHistory(NamedTuple):
-    """The ratings and interactions of somebody who is not stored.
+    """The ratings and interactions of a person who is not stored.
 
     ratings  item_id → rating
     events   (item_id, type) of each interaction
@@ -30,8 +30,8 @@ class AnonymousHistory(NamedTuple):
         for value in self.ratings.values():
             check_value(value, scale)
 
-    def owned_items(self) -> set[str]:
-        """Return the item_ids that were rated or bought."""
+    def item_ids_to_skip(self) -> set[str]:
+        """Return the item_ids that were rated or bought, which a list leaves out."""
         bought = {item_id for item_id, type_ in self.events if type_ == PURCHASE}
         return self.ratings.keys() | bought
 

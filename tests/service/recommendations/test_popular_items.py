@@ -5,6 +5,7 @@ import pytest
 from recsvc.db.session import reading, unit_of_work
 from recsvc.service.catalog import items as cataloguing
 from recsvc.service.feedback import interactions, ratings
+from recsvc.service.imports.bulk import Bulk
 from recsvc.service.recommendations import popular_items
 from recsvc.service.recommendations.popular_items import PopularItems
 from tests.conftest import NOON
@@ -36,7 +37,7 @@ def shop(database):
             for user in range(n_raters):
                 rate(session, f"u{user}", item_id)
         views = [{"user_id": f"u{user}", "item_id": "i2", "type": "view"} for user in range(2)]
-        interactions.add_interactions(session, interactions.read_entries(views, now=NOON), now=NOON)
+        interactions.add_interactions(session, Bulk(views), now=NOON)
         for number in range(5):
             put(session, f"n{number}")
     return database

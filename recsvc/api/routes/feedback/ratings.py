@@ -1,4 +1,4 @@
-"""Ratings: one user's, one by one; or many users' at once, with a report of what was refused."""
+"""Ratings: store, delete and list a user's, or add many at once with a report."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from fastapi import Depends, Response, status
 from pydantic import AwareDatetime, Field
 
-from recsvc.api.bulk_body import BulkBody, bulk_body, bulk_body_schema
+from recsvc.api.bulk_body import bulk_body, bulk_body_schema
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     ContextDep,
@@ -32,6 +32,7 @@ from recsvc.errors import (
     ValueOffScale,
 )
 from recsvc.service.feedback import ratings
+from recsvc.service.imports.bulk import Bulk, BulkReport
 from recsvc.service.imports.records import Refusal
 
 router = Router(prefix="/v1", tags=["ratings"])
@@ -40,16 +41,18 @@ ONE_RATING = "/users/{user_id:id}/ratings/{item_id:id}"
 
 
 class RatingIn(Body):
-    """What a user thinks of an item."""
+    """A user's rating of an item."""
 
     value: float = Field(strict=True, examples=[4.5], description="A value of the rating scale.")
     rated_at: AwareDatetime | None = Field(
-        None, examples=["2026-06-01T12:00:00Z"], description="Now, where left out. The newest wins."
+        None,
+        examples=["2026-06-01T12:00:00Z"],
+        description="Defaults to now; the newest wins.",
     )
 
 
 class RatingOut(Answer):
-    """The rating that stands."""
+    """The stored rating."""
 
     user_id: str = Field(examples=["u42"])
     item_id: str = Field(examples=["book/7"])
@@ -58,14 +61,14 @@ class RatingOut(Answer):
 
     @classmethod
     def from_stored(cls, user_id: str, stored: StoredRating) -> Self:
-        """Show a stored rating."""
+        """Return a stored rating."""
         return cls(
             user_id=user_id, item_id=stored.item_id, value=stored.value, rated_at=stored.rated_at
         )
 
 
 class RefusalOut(Answer):
-    """A line that was not taken, and why."""
+    """A refused line, and the reason."""
 
     line: int = Field(examples=[3], description="Counted from 1.")
     code: str = Field(examples=["not-a-number"], description="See docs/importing.md.")
@@ -78,14 +81,27 @@ class RefusalOut(Answer):
 
 
 class RatingsReport(Answer):
-    """What became of each line: accepted = added + changed + unchanged + outdated."""
+    """The number of lines by outcome: accepted = added + changed + unchanged + outdated."""
 
     accepted: int = Field(examples=[2])
     added: int = Field(examples=[1], description="The pair had no rating.")
     changed: int = Field(examples=[1], description="The value replaced another one.")
-    unchanged: int = Field(examples=[0], description="The pair had this very value.")
-    outdated: int = Field(examples=[0], description="The pair's rating is newer, and stays.")
+    unchanged: int = Field(examples=[0], description="The pair had the same value.")
+    outdated: int = Field(examples=[0], description="The pair has a newer rating, which is kept.")
     refused: list[RefusalOut]
+
+    @classmethod
+    def from_report(cls, report: BulkReport) -> Self:
+        """Return the counts and the refused lines."""
+        written = report.written
+        return cls(
+            accepted=written.total,
+            added=written.added,
+            changed=written.changed,
+            unchanged=written.unchanged,
+            outdated=written.outdated,
+            refused=[RefusalOut.from_refusal(refusal) for refusal in report.refusals],
+        )
 
 
 @router.put(
@@ -103,8 +119,8 @@ def put_rating(
     context: ContextDep,
     now: Now,
 ) -> RatingOut:
-    """The answer is the rating that stands: a newer one is not replaced by an older one."""
-    standing, is_new = ratings.rate(
+    """Store a rating and return the current one, which is the newest by `rated_at`."""
+    current, is_new = ratings.rate(
         session,
         user_id,
         item_id,
@@ -114,18 +130,18 @@ def put_rating(
         scale=context.rating_scale,
     )
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-    return RatingOut.from_stored(user_id, standing)
+    return RatingOut.from_stored(user_id, current)
 
 
 @router.delete(
     ONE_RATING,
     status_code=status.HTTP_204_NO_CONTENT,
-    summary="Forget a rating",
+    summary="Delete a rating",
     responses=problem_responses(RatingNotFound),
 )
 def delete_rating(user_id: UserId, item_id: ItemId, session: SessionDep) -> None:
-    """Only this rating; the user and the item stay."""
-    ratings.forget_rating(session, user_id, item_id)
+    """Delete one rating. The user and the item are kept."""
+    ratings.delete_rating(session, user_id, item_id)
 
 
 @router.get(
@@ -136,7 +152,7 @@ def delete_rating(user_id: UserId, item_id: ItemId, session: SessionDep) -> None
 def list_ratings(
     user_id: UserId, session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RatingOut]:
-    """In an order that stays, whatever is rated meanwhile."""
+    """List ratings in a fixed order, which new ratings do not change."""
     return page(
         f"ratings/{user_id}",
         cursor,
@@ -147,7 +163,7 @@ def list_ratings(
     )
 
 
-RatingsSent = Annotated[BulkBody, Depends(bulk_body("ratings", ratings.AT_ONCE))]
+RatingsBody = Annotated[Bulk, Depends(bulk_body("ratings", ratings.MAX_RATINGS))]
 
 
 @router.post(
@@ -159,19 +175,8 @@ RatingsSent = Annotated[BulkBody, Depends(bulk_body("ratings", ratings.AT_ONCE))
     ),
 )
 def add_ratings(
-    body: RatingsSent, session: SessionDep, context: ContextDep, now: Now
+    body: RatingsBody, session: SessionDep, context: ContextDep, now: Now
 ) -> RatingsReport:
-    """At most 10,000, as JSON or NDJSON. A refused line never stops the others."""
-    if body.entries is None:
-        read = ratings.read_ndjson(body.lines, now=now, scale=context.rating_scale)
-    else:
-        read = ratings.read_entries(body.entries, now=now, scale=context.rating_scale)
-    written = ratings.add_ratings(session, read, now=now)
-    return RatingsReport(
-        accepted=written.total,
-        added=written.added,
-        changed=written.changed,
-        unchanged=written.unchanged,
-        outdated=written.outdated,
-        refused=[RefusalOut.from_refusal(refusal) for refusal in read.refusals],
-    )
+    """Add at most 10,000 ratings, as JSON or NDJSON. A refused line does not affect the others."""
+    report = ratings.add_ratings(session, body, now=now, scale=context.rating_scale)
+    return RatingsReport.from_report(report)

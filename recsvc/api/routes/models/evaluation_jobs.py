@@ -1,4 +1,4 @@
-"""Evaluation jobs: measure a model version again, beside the baselines."""
+"""Evaluation jobs: evaluate a model version again, together with the baselines."""
 
 from typing import Annotated
 
@@ -32,7 +32,7 @@ ADDRESS = "/v1/evaluation-jobs"
 
 
 class EvaluationRequest(Body):
-    """Which lists to measure. Everything has a default."""
+    """Which lists to evaluate. Every member has a default."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"n": 20, "n_users": None}]}
@@ -43,7 +43,7 @@ class EvaluationRequest(Body):
         2000,
         ge=1,
         le=2**31 - 1,
-        description="Users whose lists are measured, an even spread of them; null: everybody.",
+        description="Number of users whose lists are evaluated, evenly spread; null for all users.",
     )
 
 
@@ -54,11 +54,11 @@ class EvaluationJobOut(JobOut):
     n: int = Field(examples=[10])
     n_users: int | None = Field(examples=[2000])
     cancel_requested: bool
-    phase: str | None = Field(None, description="What it is at while it runs.")
+    phase: str | None = Field(None, description="The current phase of a running job.")
 
     @classmethod
     def from_job(cls, job: Job) -> "EvaluationJobOut":
-        """Show an evaluation job."""
+        """Return an evaluation job."""
         fields = job_fields(job)
         fields["links"] |= {
             "model": f"/v1/models/{job.spec['version']}",
@@ -87,7 +87,7 @@ def request_evaluation(
     now: Now,
     body: Annotated[EvaluationRequest, FromBody()] = EvaluationRequest(),  # noqa: B008 - never changed
 ) -> EvaluationJobOut:
-    """On the ratings that its training held out. A worker measures; follow it at the Location."""
+    """Queue an evaluation on the ratings held out from training. Follow the job at the Location."""
     spec = EvaluationSpec(version, body.n, body.n_users)
     job = evaluation_job.request_evaluation(session, spec, now=now)
     response.headers["Location"] = f"{ADDRESS}/{job.id}"
@@ -99,7 +99,7 @@ def request_evaluation(
 def list_evaluation_jobs(
     session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[EvaluationJobOut]:
-    """Newest first."""
+    """List evaluation jobs, newest first."""
     return page(
         "evaluation-jobs",
         cursor,
@@ -114,12 +114,12 @@ def list_evaluation_jobs(
 
 @router.get(
     f"{ADDRESS}/{{job_id}}",
-    summary="Look at an evaluation job",
+    summary="Read an evaluation job",
     response_model=EvaluationJobOut,
     responses=problem_responses(JobNotFound) | NOT_MODIFIED,
 )
 async def get_evaluation_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
-    """With `wait`, the answer comes once its state changes, or after so many seconds."""
+    """Return a job. With `wait`, respond at its next state, or after that many seconds."""
     return await respond_with_job(
         request, job_id, JobKind.EVALUATION, wait=wait, show=EvaluationJobOut.from_job
     )
@@ -128,11 +128,11 @@ async def get_evaluation_job(job_id: JobId, request: Request, wait: Wait = 0) ->
 @router.post(
     f"{ADDRESS}/{{job_id}}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
-    summary="Stop an evaluation job",
+    summary="Cancel an evaluation job",
     responses=problem_responses(JobNotFound, JobFinished),
 )
 def cancel_evaluation(job_id: JobId, session: SessionDep, now: Now) -> EvaluationJobOut:
-    """A running job stops within two seconds."""
+    """Cancel a job. A running job stops within two seconds."""
     return EvaluationJobOut.from_job(
         queries.cancel_job(session, job_id, JobKind.EVALUATION, now=now)
     )

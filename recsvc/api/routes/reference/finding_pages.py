@@ -1,4 +1,4 @@
-"""A page for each finding of a diagnosis, with a curve that shows it: docs/diagnosis."""
+"""Pages about the findings of a diagnosis, each with an example curve: docs/diagnosis."""
 
 from functools import cache
 
@@ -14,14 +14,14 @@ router = Router(prefix="/diagnosis", tags=["training jobs"])
 
 @cache
 def pages() -> dict[str, str]:
-    """Give the pages by the finding's code."""
+    """Return the pages by the code of the finding."""
     folder = markdown_pages.folder() / "diagnosis"
     return {page.stem: page.read_text(encoding="utf-8") for page in folder.glob("*.md")}
 
 
 @router.get("/pictures/{name}", include_in_schema=False)
 async def get_finding_picture(request: Request, name: str) -> Response:
-    """Answer with the picture of a page."""
+    """Respond with the picture of a page."""
     return assets.respond(request, markdown_pages.folder() / "diagnosis" / "pictures", name)
 
 
@@ -35,7 +35,7 @@ async def get_finding_picture(request: Request, name: str) -> Response:
     ),
 )
 async def get_finding_page(request: Request, code: str) -> Response:
-    """What `docs` of a finding opens: what it means, what to try, and a run before and after."""
+    """Return the page that `docs` of a finding links to: its meaning and remedies."""
     if code not in pages():
         raise RouteNotFound(request.url.path)
     return markdown_pages.respond(request, pages()[code])

@@ -1,4 +1,4 @@
-"""The documentation that travels with the package, as Markdown and as pages for browsers."""
+"""The documentation in the package, as Markdown and as HTML pages."""
 
 from functools import cache
 from html import escape
@@ -33,18 +33,18 @@ PAGE = """<!doctype html>
 
 
 def folder() -> Path:
-    """Give docs/ of a checkout, or the part of it that a wheel carries."""
+    """Return docs/ of a checkout, or the part of it in an installed package."""
     package = Path(recsvc.__file__).parent
     installed, checkout = package / "_docs", package.parent / "docs"
     return installed if installed.exists() else checkout
 
 
 def page_responses(example: str) -> dict[int | str, dict[str, Any]]:
-    """Give what OpenAPI says of `answer`."""
+    """Return the OpenAPI description of `respond`."""
     text = {"schema": {"type": "string"}}
     return {
         200: {
-            "description": "What it means and what to do: Markdown, or HTML for browsers.",
+            "description": "The meaning and the remedies: Markdown, or HTML for browsers.",
             "content": {
                 "text/markdown": {**text, "example": example},
                 "text/html": {**text, "example": MARKDOWN.render(example)},
@@ -54,7 +54,7 @@ def page_responses(example: str) -> dict[int | str, dict[str, Any]]:
 
 
 def respond(request: Request, text: str) -> Response:
-    """Answer with Markdown; with a page where a browser asks, which says so in Accept."""
+    """Respond with Markdown, or with an HTML page if the Accept header has text/html."""
     if "text/html" not in request.headers.get("accept", ""):
         return Response(text, media_type="text/markdown; charset=utf-8")
     return Response(

@@ -1,4 +1,4 @@
-"""A training job's error curve: as JSON, as CSV, as a picture of it and of others."""
+"""The error curve of a training job: as JSON, as CSV, or as a plot with other jobs."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
 
 class CurveFormat(StrEnum):
-    """How the curve is wanted."""
+    """Format of the response."""
 
     JSON = "json"
     CSV = "csv"
@@ -31,14 +31,14 @@ class CurveFormat(StrEnum):
 
 
 class Scale(StrEnum):
-    """How a picture's values stand on their axes."""
+    """Scale of the axes of a plot."""
 
     LINEAR = "linear"
     LOG = "log"
 
 
 class Epoch(Answer):
-    """One pass over the ratings: its figures. Null where the job does not compute one."""
+    """The metrics of one epoch. A metric that the job does not compute is null."""
 
     epoch: int = Field(examples=[1])
     validation_nll: float | None = Field(
@@ -47,38 +47,41 @@ class Epoch(Answer):
     validation_rmse: float | None = Field(examples=[0.97], description="In units of the ratings.")
     validation_ndcg: float | None = Field(
         examples=[0.31],
-        description="nDCG@10 of up to 1,024 users, hidden units alone; null of a kind that only "
-        "rates. Where there is one, it says which epoch is the best.",
+        description="nDCG@10 of up to 1,024 users, by hidden units alone. It selects the best "
+        "epoch. Null for kinds that only predict ratings.",
     )
     train_nll: float | None = Field(examples=[1.28])
     reconstruction_error: float | None = Field(examples=[0.41])
     train_free_energy: float | None = Field(examples=[-112.4])
     validation_free_energy: float | None = Field(
-        examples=[-110.9], description="Apart from the training one: overfitting."
+        examples=[-110.9], description="A growing gap to the training one indicates overfitting."
     )
     update_to_weight_ratio: float | None = Field(examples=[0.001])
     prediction_spread: float | None = Field(
-        examples=[0.55], description="Deviation of expected ratings over that of given ones."
+        examples=[0.55],
+        description="Deviation of expected ratings over that of actual ratings.",
     )
     kept_levels: float | None = Field(
-        examples=[0.48], description="Share of ratings that the Gibbs chain gave back unchanged."
+        examples=[0.48], description="Share of ratings that the Gibbs chain reproduces."
     )
     hidden_activity: float | None = Field(examples=[0.31], description="Mean of P(h = 1 | v).")
     hidden_certainty: float | None = Field(
         examples=[0.22], description="Mean of |P(h = 1 | v) − ½|."
     )
     saturated_units: float | None = Field(
-        examples=[0.02], description="Share of hidden units on, or off, for nearly everybody."
+        examples=[0.02],
+        description="Share of hidden units on, or off, for nearly all cases.",
     )
     dead_units: float | None = Field(
-        examples=[0.0], description="Share of hidden units that say the same of everybody."
+        examples=[0.0], description="Share of hidden units with the same activation for all cases."
     )
     unit_similarity: float | None = Field(
         examples=[0.61], description="Greatest |cosine| between the weights of two hidden units."
     )
-    largest_weight: float | None = Field(examples=[1.7], description="Of all, without its sign.")
+    largest_weight: float | None = Field(examples=[1.7], description="Largest absolute weight.")
     rollbacks: int | None = Field(
-        examples=[0], description="Times that training diverged and went on from its best epoch."
+        examples=[0],
+        description="Times that training diverged and resumed from its best epoch.",
     )
     learning_rate: float = Field(examples=[0.01])
     momentum: float = Field(examples=[0.9])
@@ -87,7 +90,7 @@ class Epoch(Answer):
 
 
 class ErrorCurve(Answer):
-    """The figures of every epoch so far."""
+    """The metrics of every epoch so far."""
 
     job_id: int = Field(examples=[7])
     state: JobState
@@ -103,7 +106,7 @@ class ErrorCurve(Answer):
     responses=problem_responses(JobNotFound)
     | {
         200: {
-            "description": "The figures of every epoch so far.",
+            "description": "The metrics of every epoch so far.",
             "content": {
                 "text/csv": {
                     "schema": {"type": "string"},
@@ -121,17 +124,17 @@ def get_error_curve(
     now: Now,
     form: Annotated[CurveFormat, Query(alias="format")] = CurveFormat.JSON,
     metric: Annotated[
-        list[Figure], Query(description="Of a picture: the figures to draw.", max_length=20)
+        list[Figure], Query(description="For svg: the metrics to plot.", max_length=20)
     ] = [],  # noqa: B006 - FastAPI copies it
     beside: Annotated[
         list[Annotated[int, Field(ge=1, le=MAX_BIGINT)]],
-        Query(description="Of a picture: jobs to draw beside this one.", max_length=MOST_JOBS - 1),
+        Query(description="For svg: more jobs to plot.", max_length=MOST_JOBS - 1),
     ] = [],  # noqa: B006 - FastAPI copies it
-    scale: Annotated[Scale, Query(description="Of a picture: its values' axes.")] = Scale.LINEAR,
+    scale: Annotated[Scale, Query(description="For svg: the scale of the axes.")] = Scale.LINEAR,
 ) -> Response:
-    """Empty before the first epoch; kept whatever becomes of the job.
+    """Return the error curve, which is empty before the first epoch and kept after the job ends.
 
-    A picture marks the best epoch and those that the diagnosis speaks of.
+    A plot marks the best epoch and the epochs of the diagnosis findings.
     """
     if form is CurveFormat.SVG:
         curves = reported_jobs.get_plot_curves(session, (job_id, *beside), now=now)

@@ -1,4 +1,4 @@
-"""Training jobs: start one, follow it, stop it."""
+"""Training jobs: queue, follow, cancel and retry."""
 
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
@@ -46,7 +46,7 @@ Publish = Literal["if_better", "never", "always"]
 
 
 class TrainingBase(Body):
-    """What several training jobs of a sweep can have in common."""
+    """Settings that the training jobs of a sweep can share."""
 
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
 
@@ -54,12 +54,16 @@ class TrainingBase(Body):
     model_kind: ModelKind = "joint_rbm"
     seed: int = Field(0, ge=0, le=MAX_BIGINT, description="The same seed gives the same weights.")
     validation_share: float = Field(
-        0.1, gt=0, le=0.5, allow_inf_nan=False, description="Share of the ratings to check against."
+        0.1,
+        gt=0,
+        le=0.5,
+        allow_inf_nan=False,
+        description="Share of ratings held out.",
     )
     warm_start: bool = Field(False, description="Start from the published version's weights.")
 
     def spec(self) -> TrainingSpec:
-        """Return the specification of such a job."""
+        """Return the specification of the job."""
         return TrainingSpec(
             hyperparameters=dict(self.hyperparameters),
             model_kind=self.model_kind,
@@ -70,7 +74,7 @@ class TrainingBase(Body):
 
 
 class TrainingRequest(TrainingBase):
-    """What to learn, and how. Everything has a default."""
+    """What to train, and how. Every member has a default."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -92,18 +96,18 @@ class TrainingRequest(TrainingBase):
 
 
 class Retry(Body):
-    """Which findings of the diagnosis are to be mended."""
+    """Which findings of the diagnosis to fix."""
 
     apply: list[str] | None = Field(
         None,
         examples=[["rate_too_high"]],
         min_length=1,
-        description="Codes of findings that suggest a change; all of them, if left out.",
+        description="Codes of findings that suggest a change; by default all of them.",
     )
 
 
 class ChoiceOut(Answer):
-    """A hyperparameter's value, and why it was chosen."""
+    """The value of a hyperparameter, and why it was chosen."""
 
     value: int = Field(examples=[256])
     because: str = Field(
@@ -124,11 +128,11 @@ class TriedOut(TryOut):
     """A change that autopilot has tried, with a job of its own."""
 
     job_id: int = Field(examples=[8])
-    kept: bool = Field(description="Whether the loss was lower with it.")
+    kept: bool = Field(description="Whether it reduced the loss.")
 
 
 class AutopilotEndOut(Answer):
-    """Why autopilot goes on in no other job."""
+    """Why autopilot queues no further job."""
 
     because: str = Field(examples=["6 changes were tried"])
     best_job_id: int | None = Field(
@@ -137,7 +141,7 @@ class AutopilotEndOut(Answer):
 
 
 class TrainingJobOut(JobOut):
-    """A training job: what was asked, and how far it is."""
+    """A training job: its settings and its progress."""
 
     hyperparameters: dict[str, Any]
     model_kind: ModelKind
@@ -146,15 +150,15 @@ class TrainingJobOut(JobOut):
     publish: Publish
     warm_start: bool
     retry_of: int | None = Field(
-        None, examples=[6], description="The job whose diagnosis suggested what is different."
+        None, examples=[6], description="The job whose diagnosis suggested the changes."
     )
     autopilot: bool
-    trying: TryOut | None = Field(None, description="The change that autopilot tries with it.")
+    trying: TryOut | None = Field(None, description="The change that autopilot tries here.")
     tried: list[TriedOut] = Field(
-        default_factory=list, description="What autopilot has tried before, the oldest first."
+        default_factory=list, description="The changes that autopilot tried before, oldest first."
     )
     next_job_id: int | None = Field(
-        None, examples=[9], description="The job with which autopilot goes on after this one."
+        None, examples=[9], description="The job that autopilot queued after this one."
     )
     autopilot_end: AutopilotEndOut | None = Field(
         None, description="How autopilot's way ended, if it did with this job."
@@ -166,15 +170,15 @@ class TrainingJobOut(JobOut):
     eta_seconds: float | None = Field(None, examples=[8.5])
     best_epoch: int | None = Field(None, examples=[11])
     baselines: dict[str, Any] | None = Field(
-        None, description="Figures of methods that learn little or nothing, to compare with."
+        None, description="Metrics of simple methods, for comparison."
     )
     choices: dict[str, ChoiceOut] | None = Field(
-        None, description="What the data's shape decided where nothing was asked for, and why."
+        None, description="Hyperparameters chosen from the data, with the reasons."
     )
 
     @classmethod
     def from_job(cls, job: Job) -> "TrainingJobOut":
-        """Show a training job."""
+        """Return a training job."""
         note, result = job.progress_note or {}, job.result or {}
         spec = TrainingSpec.from_dict(job.spec)
         fields = job_fields(job)
@@ -231,7 +235,7 @@ def request_training(
     now: Now,
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
-    """Answer at once; a worker does the training. Follow it at the Location."""
+    """Queue a training job. A worker runs it; follow it at the Location."""
     return _accept(training_job.request_training(session, spec=body.spec(), now=now), response)
 
 
@@ -260,12 +264,12 @@ def list_training_jobs(
 
 @router.get(
     "/{job_id}",
-    summary="Look at a training job",
+    summary="Read a training job",
     response_model=TrainingJobOut,
     responses=problem_responses(JobNotFound) | NOT_MODIFIED,
 )
 async def get_training_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
-    """With `wait`, the answer comes once its state or epoch changes, or after so many seconds."""
+    """Return a job. With `wait`, respond at its next state or epoch, or after that many seconds."""
     return await respond_with_job(
         request, job_id, JobKind.TRAINING, wait=wait, show=TrainingJobOut.from_job
     )
@@ -274,18 +278,18 @@ async def get_training_job(job_id: JobId, request: Request, wait: Wait = 0) -> R
 @router.post(
     "/{job_id}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
-    summary="Stop a training job",
+    summary="Cancel a training job",
     responses=problem_responses(JobNotFound, JobFinished),
 )
 def cancel_training(job_id: JobId, session: SessionDep, now: Now) -> TrainingJobOut:
-    """A running job stops within two seconds; its error curve stays."""
+    """Cancel a job. A running job stops within two seconds; its error curve is kept."""
     return TrainingJobOut.from_job(queries.cancel_job(session, job_id, JobKind.TRAINING, now=now))
 
 
 @router.post(
     "/{job_id}/retry",
     status_code=status.HTTP_202_ACCEPTED,
-    summary="Try again, with the changes that the diagnosis suggests",
+    summary="Retry with the changes that the diagnosis suggests",
     responses=problem_responses(
         JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter
     ),
@@ -297,5 +301,5 @@ def retry_training(
     now: Now,
     body: Annotated[Retry, FromBody()] = Retry(apply=None),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
-    """Queue a new job; the old one stays as it is, and goes on if it runs."""
+    """Queue a new job with the changes. The old job is not affected, even if it runs."""
     return _accept(retries.retry(session, job_id, body.apply, now=now), response)

@@ -1,4 +1,4 @@
-"""Looks inside the machine of a training job."""
+"""Inspections of the model of a training job: hidden activity and weights."""
 
 from typing import Annotated, Self
 
@@ -21,22 +21,23 @@ router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
 
 
 class HiddenActivity(Answer):
-    """What hidden units made of some cases: a row for each case, a column for each unit."""
+    """Activations of hidden units: a row for each case, a column for each unit."""
 
     epoch: int = Field(examples=[12])
     cases: list[int] = Field(
         examples=[[0, 1]],
-        description="Users, or items of an item_rbm, chosen by chance and the same in all epochs; "
-        "only numbered, so that nobody who was erased is named.",
+        description="Random users, or items for an item_rbm; the same in all epochs. They have "
+        "numbers only, so that an erased user is not named.",
     )
     units: list[int] = Field(examples=[[0, 1]], description="Up to 64, evenly spread.")
     probabilities: list[list[float]] = Field(
-        examples=[[[0.1, 0.9], [0.8, 0.2]]], description="P(h = 1 | v), to the nearest 255th."
+        examples=[[[0.1, 0.9], [0.8, 0.2]]],
+        description="P(h = 1 | v), to the nearest 255th.",
     )
 
     @classmethod
     def from_activity(cls, activity: Activity) -> "HiddenActivity":
-        """Show one."""
+        """Return the activations of one epoch."""
         return cls(
             epoch=activity.epoch,
             cases=list(range(len(activity.probabilities))),
@@ -46,24 +47,24 @@ class HiddenActivity(Answer):
 
 
 class Histograms(Answer):
-    """How many of up to 8,192 numbers had which order of magnitude, a row for each epoch."""
+    """Histograms of the magnitudes of up to 8,192 numbers, a row for each epoch."""
 
     edges: list[float] = Field(
         examples=[[-8.0, -7.75]],
-        description="log10 of magnitudes; the first and the last bin have what lies beyond, too.",
+        description="log10 of magnitudes; the first and the last bin include all values beyond.",
     )
     zeros: list[int] = Field(examples=[[0]])
     counts: list[list[int]] = Field(examples=[[[3, 14]]])
 
 
 class MonitorsOut(Answer):
-    """The looks that were taken so far."""
+    """The inspections so far."""
 
     job_id: int = Field(examples=[7])
     state: JobState
     epochs: list[int] = Field(
         examples=[[0, 1, 2]],
-        description="Those looked at: all up to 64, every second one up to 128, and so on.",
+        description="Inspected epochs: all up to 64, every second one up to 128, and so on.",
     )
     hidden_activity: HiddenActivity | None = Field(description="Null before the first epoch.")
     weights: Histograms
@@ -92,7 +93,7 @@ class MonitorsOut(Answer):
 
 @router.get(
     "/{job_id}/monitors",
-    summary="Look inside the machine",
+    summary="Inspect the model",
     responses=problem_responses(JobNotFound, EpochNotWatched),
 )
 def get_monitors(
@@ -101,13 +102,17 @@ def get_monitors(
     server: ModelServerDep,
     epoch: Annotated[
         int | None,
-        Query(ge=0, le=MAX_EPOCHS, description="Whose hidden activity; by default the last one."),
+        Query(
+            ge=0,
+            le=MAX_EPOCHS,
+            description="Epoch of the hidden activity; by default the last.",
+        ),
     ] = None,
 ) -> MonitorsOut:
-    """Hidden units' activity, and histograms of weights and their last steps, by epoch.
+    """Return the activity of hidden units, and histograms of weights and steps by epoch.
 
-    Healthy units are neither all on nor all off, and say different things of different users;
-    healthy steps are some thousandth of the weights: three orders of magnitude apart.
+    In healthy training, units are neither all on nor all off and differ between users. Steps are
+    about a thousandth of the weights: three orders of magnitude.
     """
     found = reported_jobs.get_inspections(session, server, job_id, epoch)
     return MonitorsOut.from_inspections(found)
