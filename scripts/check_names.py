@@ -25,8 +25,9 @@ IRREGULAR_PARTICIPLES = {
     "understood", "won", "written",
 }  # fmt: skip
 # Terms of the glossary that begin with a participle: the noun that a pure function returns.
+# `unused_data` is an attribute of the decompressors of zlib and zstandard.
 TERMS = re.compile(
-    r"hidden_(inputs?|probabilit|units?|bias)|expected_ratings?|published_(model|version)"
+    r"hidden_(inputs?|probabilit|units?|bias)|expected_ratings?|published_(model|version)|unused_data"
 )
 
 

@@ -1,4 +1,4 @@
-"""The composition root: settings in, the whole application out."""
+"""The composition root: build the application from its settings."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,12 +7,12 @@ from fastapi import APIRouter, FastAPI
 
 import recsvc
 from recsvc.api import dashboard, problems, telemetry
-from recsvc.api.concurrency.admission import Pacing
-from recsvc.api.concurrency.request_pools import CONNECTIONS, Lanes
+from recsvc.api.concurrency.admission import Admission
+from recsvc.api.concurrency.request_pools import CONNECTIONS, RequestPools
 from recsvc.api.middleware.body_limit import BodyLimits
 from recsvc.api.middleware.raw_path import RawPath
-from recsvc.api.middleware.request_log import Observing
-from recsvc.api.middleware.route_templates import Addresses
+from recsvc.api.middleware.request_log import RequestLog
+from recsvc.api.middleware.route_templates import RouteTemplates
 from recsvc.api.openapi.app import DescribedApp, operation_id
 from recsvc.api.routes import health
 from recsvc.api.routes.catalog import items, users
@@ -37,9 +37,9 @@ from recsvc.runtime.sizes import MEGABYTE
 from recsvc.service.context import open_context
 from recsvc.service.precompilation import precompile
 from recsvc.service.readiness import DatabaseMonitor
-from recsvc.service.recommendations.model_server import Serving
+from recsvc.service.recommendations.model_server import ModelServer
 
-# An address is looked for from the top, so those asked most often come first.
+# A path is matched from the top, so the routers with the most requests come first.
 ROUTERS: tuple[APIRouter, ...] = (
     recommendations.router,
     predictions.router,
@@ -66,7 +66,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def app_from_environment() -> FastAPI:
-    """Build the app of an API process: the factory that uvicorn is given."""
+    """Build the app of an API process. uvicorn calls this factory."""
     settings = Settings()
     logs.configure(settings.log_level)
     logs.configure_libraries(settings.log_level)
@@ -75,19 +75,19 @@ def app_from_environment() -> FastAPI:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Put the application together. Nothing is opened before its lifespan begins."""
+    """Build the application. Its lifespan opens all resources."""
     app = DescribedApp(
         title="recsvc",
         version=recsvc.__version__,
         summary="Ratings and interactions in, recommendations out.",
         lifespan=_lifespan,
-        docs_url=None,  # ours needs no CDN: see dashboard
+        docs_url=None,  # the dashboard serves /docs without a CDN
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
     )
     app.state.settings = settings
-    app.state.addresses = Addresses(app)
+    app.state.route_templates = RouteTemplates(app)
     app.state.metrics = Metrics(settings.home / "metrics" if parent_watch.has_parent() else None)
     for router in ROUTERS:
         app.include_router(router)
@@ -97,15 +97,15 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _wrap(app: FastAPI, settings: Settings) -> None:
-    """Put the middleware around the routes; the last added is the outermost."""
+    """Add the middleware; the last added is the outermost."""
     app.add_middleware(
         BodyLimits,
         max_body=int(settings.max_body_mb * MEGABYTE),
         max_upload=int(settings.max_upload_mb * MEGABYTE),
     )
     app.add_middleware(RawPath)
-    app.add_middleware(Pacing, wait_seconds=settings.request_wait_seconds)
-    app.add_middleware(Observing, addresses=app.state.addresses, metrics=app.state.metrics)
+    app.add_middleware(Admission, wait_seconds=settings.request_wait_seconds)
+    app.add_middleware(RequestLog, templates=app.state.route_templates, metrics=app.state.metrics)
 
 
 @asynccontextmanager
@@ -115,18 +115,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context = open_context(settings, connections=CONNECTIONS, wait_seconds=wait)
     app.state.context = context
     precompile(settings.home)
-    app.state.lanes = Lanes(context.database, wait)
-    app.state.lanes.start()
+    app.state.request_pools = RequestPools(context.database, wait)
+    app.state.request_pools.start()
     app.state.database_monitor = DatabaseMonitor(context.database)
     app.state.database_monitor.start()
     app.state.metrics.start()
-    app.state.serving = Serving(context)
-    app.state.serving.start()
+    app.state.model_server = ModelServer(context)
+    app.state.model_server.start()
     try:
         yield
     finally:
-        app.state.lanes.stop()
+        app.state.request_pools.stop()
         app.state.database_monitor.stop()
-        app.state.serving.stop()
+        app.state.model_server.stop()
         app.state.metrics.stop()
         context.database.close()

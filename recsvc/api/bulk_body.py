@@ -1,53 +1,45 @@
-"""Many things in one request: a JSON document with a list, or NDJSON with one object a line."""
+"""Bodies with many entries: a JSON document with a list, or NDJSON with one object a line."""
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
 
 from recsvc.errors import MalformedRequest, UnsupportedMedia
+from recsvc.service.imports.bulk import Bulk
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 NDJSON_TYPES = (NDJSON, "application/ndjson", "application/jsonl")
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What was sent: `entries` of a JSON list, or else the `lines` of NDJSON."""
+def bulk_body(member: str, limit: int) -> Callable[[Request], Awaitable[Bulk]]:
+    """Return a dependency that reads a body `{member: […]}` or NDJSON of at most `limit` entries.
 
-    entries: list[Any] | None = None
-    lines: bytes = b""
-
-
-def sent(member: str, at_once: int) -> Callable[[Request], Awaitable[Sent]]:
-    """Make a dependency that reads a body `{member: [at most at_once]}` or as many lines.
-
-    It raises UnsupportedMedia, MalformedRequest.
+    The dependency raises UnsupportedMedia, MalformedRequest.
     """
 
-    async def read(request: Request) -> Sent:
+    async def read(request: Request) -> Bulk:
         content_type = request.headers.get("content-type")
         media = (content_type or "").split(";")[0].strip().lower()
         if media in NDJSON_TYPES:
             body = await request.body()
-            _refuse_too_many(body.count(b"\n") + (not body.endswith(b"\n")), "the body", at_once)
-            return Sent(lines=body)
+            _refuse_too_many(body.count(b"\n") + (not body.endswith(b"\n")), "the body", limit)
+            return Bulk(lines=body)
         if media != JSON:
             raise UnsupportedMedia(
-                f"Content-Type is {content_type!r}; this address reads {JSON} and {NDJSON}. "
-                "Send one of them and say so in Content-Type.",
+                f"Content-Type is {content_type!r}; this path accepts {JSON} and {NDJSON}. "
+                "Send one of them with that Content-Type.",
                 sent=content_type,
             )
-        return Sent(entries=_entries(await request.body(), member, at_once))
+        return Bulk(entries=_entries(await request.body(), member, limit))
 
     return read
 
 
-def described(member: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """Describe such a body in the OpenAPI document, by an example of an entry."""
+def bulk_body_schema(member: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI description of such a body, with an example entry."""
     whole = {member: [entry]}
     schema = {
         "type": "object",
@@ -60,7 +52,7 @@ def described(member: str, entry: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _entries(body: bytes, member: str, at_once: int) -> list[Any]:
+def _entries(body: bytes, member: str, limit: int) -> list[Any]:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -72,15 +64,15 @@ def _entries(body: bytes, member: str, at_once: int) -> list[Any]:
         raise MalformedRequest(
             f"The body must be a JSON object with one member, {member}, a list.", field=member
         )
-    _refuse_too_many(len(entries), member, at_once)
+    _refuse_too_many(len(entries), member, limit)
     return entries
 
 
-def _refuse_too_many(n: int, field: str, at_once: int) -> None:
-    if n > at_once:
+def _refuse_too_many(n: int, field: str, limit: int) -> None:
+    if n > limit:
         raise MalformedRequest(
-            f"{field} has {n:,} entries; at most {at_once:,} are taken at once. "
-            "Send it in parts, or upload a file to /v1/import-jobs.",
+            f"{field} has {n:,} entries; at most {limit:,} are accepted at once. "
+            "Send them in parts, or upload a file to /v1/import-jobs.",
             field=field,
-            most=at_once,
+            most=limit,
         )

@@ -1,4 +1,4 @@
-"""What routes ask for: a transaction, the time, the service's context."""
+"""Dependencies and parameters of routes: a transaction, the time, the context, ids, pages."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -7,27 +7,27 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator
 
-from recsvc.api.concurrency.router import LanesDep, ReadingDep, SessionDep
+from recsvc.api.concurrency.router import ReadingDep, RequestPoolsDep, SessionDep
 from recsvc.service.context import Context
-from recsvc.service.imports.fields import checked_id
-from recsvc.service.recommendations.model_server import Serving
+from recsvc.service.imports.fields import check_id
+from recsvc.service.recommendations.model_server import ModelServer
 
 __all__ = [
     "ContextDep",
     "Cursor",
     "ItemId",
     "JobId",
-    "LanesDep",
     "Limit",
+    "ModelServerDep",
     "Now",
     "ReadingDep",
-    "ServingDep",
+    "RequestPoolsDep",
     "SessionDep",
     "UserId",
     "Version",
 ]
 
-LARGEST_INTEGER = 2**63 - 1  # of a BIGINT column
+MAX_BIGINT = 2**63 - 1  # the largest number in a BIGINT column
 
 
 async def _context(request: Request) -> Context:
@@ -38,12 +38,12 @@ async def _context(request: Request) -> Context:
 ContextDep = Annotated[Context, Depends(_context)]
 
 
-async def _serving(request: Request) -> Serving:
-    serving: Serving = request.app.state.serving
-    return serving
+async def _model_server(request: Request) -> ModelServer:
+    server: ModelServer = request.app.state.model_server
+    return server
 
 
-ServingDep = Annotated[Serving, Depends(_serving)]
+ModelServerDep = Annotated[ModelServer, Depends(_model_server)]
 
 
 async def _now() -> datetime:
@@ -54,20 +54,23 @@ Now = Annotated[datetime, Depends(_now)]
 
 UserId = Annotated[
     str,
-    Path(description="The shop's own id of a user.", examples=["u42"]),
-    AfterValidator(partial(checked_id, "user_id")),
+    Path(description="Your id of the user.", examples=["u42"]),
+    AfterValidator(partial(check_id, "user_id")),
 ]
 ItemId = Annotated[
     str,
-    Path(description="The shop's own id of an item.", examples=["book/7"]),
-    AfterValidator(partial(checked_id, "item_id")),
+    Path(description="Your id of the item.", examples=["book/7"]),
+    AfterValidator(partial(check_id, "item_id")),
 ]
-JobId = Annotated[int, Path(ge=1, le=LARGEST_INTEGER, description="A job's number.", examples=[1])]
+JobId = Annotated[int, Path(ge=1, le=MAX_BIGINT, description="Number of the job.", examples=[1])]
 Version = Annotated[
-    int, Path(ge=1, le=LARGEST_INTEGER, description="A model version's number.", examples=[1])
+    int, Path(ge=1, le=MAX_BIGINT, description="Number of the model version.", examples=[1])
 ]
 Cursor = Annotated[
     str | None,
-    Query(max_length=1024, description="`next_cursor` of the page before; leave out to start."),
+    Query(
+        max_length=1024,
+        description="`next_cursor` of the previous page; none for the first page.",
+    ),
 ]
-Limit = Annotated[int, Query(ge=1, le=500, description="Most entries in one page.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Maximum number of entries in the page.")]

@@ -9,7 +9,7 @@ from recsvc.api.app import app_from_environment
 
 
 def text_of(app: FastAPI) -> str:
-    """Give the document, the same bytes every time: indented, one trailing newline."""
+    """Return the document, the same bytes every time: indented, one trailing newline."""
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,6 +1,6 @@
 """Pages of a list, and the cursors between them.
 
-A cursor is where a page ended. It is opaque to the client and valid for one list only.
+A cursor encodes where a page ended. It is opaque to the client and valid for one list only.
 """
 
 import json
@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from recsvc.api.dependencies import LARGEST_INTEGER
+from recsvc.api.dependencies import MAX_BIGINT
 from recsvc.api.schemas import Page
 from recsvc.errors import InvalidCursor
 
@@ -28,53 +28,51 @@ def page(
 ) -> Page[Shown]:
     """Return up to `limit` rows after the cursor, and the cursor of the next page.
 
-    name   of the list; another list refuses the cursor
-    read   (place where the page before ended, most rows) → rows in order
-    place  the number of a row, as `read` expects it
+    name   name of the list; another list refuses the cursor
+    read   (place where the previous page ended, limit) → rows in order
+    show   row → schema
+    place  row → its number, as `read` expects it
 
     Raises InvalidCursor.
     """
-    found = read(after(name, cursor), limit + 1)
-    shown = [show(row) for row in found[:limit]]
-    more = len(found) > limit
-    return Page(items=shown, next_cursor=encode(name, place(found[limit - 1])) if more else None)
+    rows = read(cursor_number(name, cursor), limit + 1)
+    items = [show(row) for row in rows[:limit]]
+    has_more = len(rows) > limit
+    return Page(items=items, next_cursor=encode(name, place(rows[limit - 1])) if has_more else None)
 
 
-def encode(of: str, *place: Place) -> str:
-    """Spell where a page ended.
-
-    `of`  names the list, so that another list refuses the cursor
-    """
-    text = json.dumps([of, *place], separators=(",", ":"))
+def encode(name: str, *place: Place) -> str:
+    """Return the cursor for the place where a page of the named list ended."""
+    text = json.dumps([name, *place], separators=(",", ":"))
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(of: str, cursor: str, *shape: type[Place]) -> Sequence[Place]:
-    """Give back what `encode` was given, of these types. Raises InvalidCursor."""
+def decode(name: str, cursor: str, *types: type[Place]) -> Sequence[Place]:
+    """Return the place that a cursor of the named list encodes. Raises InvalidCursor."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         place: list[Place]
-        name, *place = json.loads(urlsafe_b64decode(padded.encode("ascii")))
+        list_name, *place = json.loads(urlsafe_b64decode(padded.encode("ascii")))
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidCursor(cursor) from error
-    fits = len(place) == len(shape) and all(
-        type(entry) is kind for entry, kind in zip(place, shape, strict=True)
+    fits = len(place) == len(types) and all(
+        type(entry) is kind for entry, kind in zip(place, types, strict=True)
     )
-    if name != of or not fits or not all(map(_can_be_stored, place)):
+    if list_name != name or not fits or not all(map(_is_storable, place)):
         raise InvalidCursor(cursor)
     return place
 
 
-def after(of: str, cursor: str | None) -> int | None:
-    """Give the number at which a page ended; None for the first page. Raises InvalidCursor."""
+def cursor_number(name: str, cursor: str | None) -> int | None:
+    """Return the number where the previous page ended, None without one. Raises InvalidCursor."""
     if cursor is None:
         return None
-    (number,) = decode(of, cursor, int)
+    (number,) = decode(name, cursor, int)
     return int(number)
 
 
-def _can_be_stored(entry: Place) -> bool:
-    """Tell whether a database could be asked for it at all."""
+def _is_storable(entry: Place) -> bool:
+    """Return whether a database can store the entry."""
     if isinstance(entry, int):
-        return 0 <= entry <= LARGEST_INTEGER
+        return 0 <= entry <= MAX_BIGINT
     return "\0" not in entry and not any("\ud800" <= character <= "\udfff" for character in entry)

@@ -1,7 +1,7 @@
-"""Every error leaves as RFC 9457 `application/problem+json`.
+"""Respond to every error with RFC 9457 `application/problem+json`.
 
-One table gives each family of `recsvc.errors` its status. `type` opens `/problems/<code>`, the
-class's section of docs/reference/problems.md.
+STATUS maps each family of `recsvc.errors` to its status. `type` is the path `/problems/<code>`,
+which serves the section of the class in docs/reference/problems.md.
 """
 
 import json
@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from recsvc import errors
 from recsvc.api.remedies import detail_with_remedy
-from recsvc.api.validation_errors import what_is_wrong
+from recsvc.api.validation_errors import validation_problem
 from recsvc.errors import RecsvcError
 
 MEDIA_TYPE = "application/problem+json"
@@ -36,8 +36,8 @@ STATUS: dict[type[RecsvcError], HTTPStatus] = {
     errors.ShelfError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
-# Kept on a job, or said by a process as it ends; one that leaves a route is a fault of ours.
-NEVER_ANSWERED: tuple[type[RecsvcError], ...] = (
+# Stored on a job, or printed by a process that ends; from a route they are internal errors.
+INTERNAL_ERRORS: tuple[type[RecsvcError], ...] = (
     errors.TrainingFailed,
     errors.EvaluationFailed,
     errors.ImportFailed,
@@ -49,7 +49,7 @@ NEVER_ANSWERED: tuple[type[RecsvcError], ...] = (
 
 
 def status_of(kind: type[RecsvcError]) -> HTTPStatus:
-    """Give the status of a class: its nearest family's, or 500."""
+    """Return the status of the nearest family of an error class, or 500."""
     for family in kind.__mro__:
         if family in STATUS:
             return STATUS[family]
@@ -57,7 +57,7 @@ def status_of(kind: type[RecsvcError]) -> HTTPStatus:
 
 
 def problem(scope: Scope, error: RecsvcError) -> Response:
-    """Say an error the way HTTP clients read it."""
+    """Return the response for an error."""
     status = status_of(type(error))
     standard = {
         "type": f"/problems/{error.code()}",
@@ -71,32 +71,32 @@ def problem(scope: Scope, error: RecsvcError) -> Response:
     headers = {"Retry-After": str(RETRY_SECONDS)} if status is STATUS[errors.NotReady] else {}
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = ", ".join(error.facts.get("allowed", ()))  # type: ignore[arg-type]  # ours
-    body = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, default=str)
+    body = json.dumps(_json_safe(document), ensure_ascii=False, allow_nan=False, default=str)
     return Response(body.encode("utf-8", "replace"), status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
-    """Let every error that a route or the framework raises be answered as a problem."""
+    """Add handlers that turn every error of a route or the framework into a problem."""
 
     async def ours(request: Request, error: Exception) -> Response:
-        return problem(request.scope, _of_our_tree(request, error))
+        return problem(request.scope, _to_recsvc_error(request, error))
 
     for kind in (RecsvcError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, ours)
 
 
-def _of_our_tree(request: Request, error: Exception) -> RecsvcError:
+def _to_recsvc_error(request: Request, error: Exception) -> RecsvcError:
     match error:
         case RecsvcError():
             return error
         case RequestValidationError():
-            return what_is_wrong(request, error)
+            return validation_problem(request, error)
         case HTTPException():
-            return _of_the_framework(request, error)
+            return _from_http_exception(request, error)
     raise error
 
 
-def _of_the_framework(request: Request, error: HTTPException) -> RecsvcError:
+def _from_http_exception(request: Request, error: HTTPException) -> RecsvcError:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return errors.RouteNotFound(request.scope["path"])
@@ -107,27 +107,27 @@ def _of_the_framework(request: Request, error: HTTPException) -> RecsvcError:
         case HTTPStatus.BAD_REQUEST:
             return errors.MalformedRequest(
                 f"The body cannot be read: {error.detail}. "
-                "Check that it is UTF-8 and what Content-Type says."
+                "Send UTF-8 that matches the Content-Type."
             )
     raise error
 
 
 def _method_not_allowed(request: Request) -> RecsvcError:
     path = request.scope["path"]
-    allowed = request.app.state.addresses.methods(path)
+    allowed = request.app.state.route_templates.methods(path)
     return errors.MethodNotAllowed(
-        f"{request.method} does not work at {path}; {' and '.join(allowed)} would.",
+        f"{path} does not support {request.method}; use {' or '.join(allowed)}.",
         allowed=allowed,
     )
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value, and what is nearly one
-    """Replace what JSON cannot say (NaN, infinities) by its text."""
+def _json_safe(value: Any) -> Any:  # noqa: ANN401 - any JSON value, and what is nearly one
+    """Replace the numbers that JSON lacks (NaN, infinities) by their text."""
     match value:
         case float() if not math.isfinite(value):
             return str(value)
         case Mapping():
-            return {str(key): _plain(entry) for key, entry in value.items()}
+            return {str(key): _json_safe(entry) for key, entry in value.items()}
         case list() | tuple():
-            return [_plain(entry) for entry in value]
+            return [_json_safe(entry) for entry in value]
     return value

@@ -1,7 +1,7 @@
-"""Counts and durations of requests for Prometheus, whatever the number of API processes.
+"""Counts and durations of requests for Prometheus, for one or several API processes.
 
-Each process counts in plain dictionaries, on its event loop alone. When several share the work,
-each keeps its figures in a file of its own and whoever is asked adds them up.
+Each process counts in plain dictionaries, on its event loop only. Of several processes, each
+writes its counts to its own file, and the process that is scraped adds up all files.
 """
 
 import json
@@ -19,8 +19,8 @@ from prometheus_client.registry import Collector
 
 from recsvc.api.concurrency.router import Router, runs_on
 
-BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
-SHARED_EVERY_SECONDS = 1.0
+BUCKET_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+SHARE_SECONDS = 1.0
 
 Label = tuple[str, str, int]  # method, route template, status
 
@@ -28,24 +28,24 @@ router = Router(tags=["service"])
 
 
 class Durations:
-    """How long the requests of one label took: a histogram."""
+    """Histogram of the durations of the requests with one label."""
 
     __slots__ = ("buckets", "seconds")
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.buckets = [0] * (len(BUCKET_BOUNDS) + 1)
 
     def add(self, seconds: float) -> None:
         """Count one request."""
         self.seconds += seconds
-        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+        self.buckets[bisect_left(BUCKET_BOUNDS, seconds)] += 1
 
 
 class Metrics(Collector):
-    """The figures of this process, and of its siblings where `folder` is given.
+    """The request counts of this process, or of all processes that share a folder.
 
-    `folder`  where processes of one service keep their figures; None when there is only one
+    folder  for the files of the processes; None for a single process
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -55,7 +55,7 @@ class Metrics(Collector):
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+    def add_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
         label = (method, route, status)
         durations = self._own.get(label)
@@ -64,50 +64,50 @@ class Metrics(Collector):
         durations.add(seconds)
 
     def start(self) -> None:
-        """Begin to share figures with the other processes of this service."""
+        """Start to share the counts with the other processes of this service."""
         if self._file is None:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         ours = f"{os.getppid()}-"
         for file in self._file.parent.glob("*.json"):
             if not file.name.startswith(ours):
-                file.unlink(missing_ok=True)  # left by a service that has ended
+                file.unlink(missing_ok=True)  # from a service that has ended
         threading.Thread(target=self._share, name="metrics", daemon=True).start()
 
     def stop(self) -> None:
-        """Share the last figures and no more."""
+        """Share the last counts and stop."""
         self._stop.set()
         self._write()
 
     def collect(self) -> Iterator[Metric]:
-        """Add up the figures of all processes, for the registry."""
+        """Yield the summed counts of all processes, for the registry."""
         family = HistogramMetricFamily(
             "recsvc_http_request_duration_seconds",
-            "Time from a request's arrival to the end of its answer.",
+            "Time from the arrival of a request to the end of its response.",
             labels=("method", "route", "status"),
         )
-        for (method, route, status), durations in sorted(self._added_up().items()):
+        for (method, route, status), durations in sorted(self._sum_processes().items()):
             buckets = _cumulative(durations.buckets)
             family.add_metric([method, route, str(status)], buckets, durations.seconds)
         yield family
 
     def describe(self) -> Iterable[Metric]:
-        """Say nothing ahead: the labels are known once requests have come."""
+        """Return no metrics: the labels are unknown before the first request."""
         return []
 
     def _share(self) -> None:
-        while not self._stop.wait(SHARED_EVERY_SECONDS):
+        while not self._stop.wait(SHARE_SECONDS):
             self._write()
 
     def _write(self) -> None:
         if self._file is None:
             return
         rows = [[*label, d.seconds, *d.buckets] for label, d in list(self._own.items())]
-        beside = self._file.with_suffix(".new")
-        beside.write_text(json.dumps(rows))
-        beside.replace(self._file)
+        temporary = self._file.with_suffix(".new")
+        temporary.write_text(json.dumps(rows))
+        temporary.replace(self._file)
 
-    def _added_up(self) -> dict[Label, Durations]:
+    def _sum_processes(self) -> dict[Label, Durations]:
         if self._file is None:
             return dict(self._own)
         self._write()
@@ -123,7 +123,7 @@ class Metrics(Collector):
 def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
     at_most = 0
     rows = []
-    for bound, count in zip([*map(str, BOUNDS), "+Inf"], buckets, strict=True):
+    for bound, count in zip([*map(str, BUCKET_BOUNDS), "+Inf"], buckets, strict=True):
         at_most += count
         rows.append((bound, float(at_most)))
     return rows
@@ -149,6 +149,6 @@ def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
 )
 @runs_on("service")
 def get_metrics(request: Request) -> Response:
-    """Requests by method, route template and status: how many, and how long they took."""
+    """Return the number and durations of requests by method, route template and status."""
     metrics: Metrics = request.app.state.metrics
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""What is wrong with a request that does not fit its schema, in words that name the remedy."""
+"""Describe a request that violates its schema: each field, its value and the remedy."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,30 +8,30 @@ from fastapi.exceptions import RequestValidationError
 
 from recsvc.errors import MalformedRequest, RecsvcError, UnsupportedMedia
 
-SHORT = 80  # characters of a value that are shown back
-MOST = 20  # fields listed
+MAX_SHOWN_CHARACTERS = 80  # characters of a value in a message
+MAX_LISTED_FIELDS = 20  # fields listed
 
-PLACES = ("body", "query", "path", "header", "cookie")
+LOCATIONS = ("body", "query", "path", "header", "cookie")
 
 
-def what_is_wrong(request: Request, error: RequestValidationError) -> RecsvcError:
-    """Name each field, its value and the remedy; or say that the content type is not read here."""
+def validation_problem(request: Request, error: RequestValidationError) -> RecsvcError:
+    """Return the error for a request that violates its schema, or has another content type."""
     found = error.errors()
-    if _sent_as_something_else(found):
+    if _has_other_content_type(found):
         sent = request.headers.get("content-type")
         return UnsupportedMedia(
-            f"Content-Type is {sent!r}; this address reads application/json. "
-            "Send JSON and say so in Content-Type.",
+            f"Content-Type is {sent!r}; this path accepts application/json. "
+            "Send JSON with that Content-Type.",
             sent=sent,
         )
-    listed = [_field_error(entry) for entry in found[:MOST]]
+    listed = [_field_error(entry) for entry in found[:MAX_LISTED_FIELDS]]
     first = str(listed[0]["detail"])
-    detail = first if len(found) == 1 else f"{len(found)} things are wrong. The first: {first}"
+    detail = first if len(found) == 1 else f"{len(found)} fields are invalid. The first: {first}"
     return MalformedRequest(detail, errors=listed)
 
 
-def _sent_as_something_else(found: Sequence[Any]) -> bool:
-    """FastAPI leaves a body undecoded when its content type is not JSON."""
+def _has_other_content_type(found: Sequence[Any]) -> bool:
+    """Return whether FastAPI left the body undecoded, because its content type is not JSON."""
     return any(
         tuple(entry["loc"]) == ("body",) and isinstance(entry["input"], bytes) for entry in found
     )
@@ -41,7 +41,7 @@ def _field_error(entry: dict[str, Any]) -> dict[str, object]:
     field = _field(entry["loc"])
     value = entry.get("input")
     shown = repr(value) if not isinstance(value, float) else str(value)
-    short = len(shown) <= SHORT
+    short = len(shown) <= MAX_SHOWN_CHARACTERS
     error: dict[str, object] = {"field": field, "detail": _detail(entry, field, shown, short)}
     if short and isinstance(value, str | int | float | bool):
         error["value"] = value
@@ -49,7 +49,7 @@ def _field_error(entry: dict[str, Any]) -> dict[str, object]:
 
 
 def _field(loc: Sequence[str | int]) -> str:
-    inside = loc[1:] if loc and loc[0] in PLACES else loc
+    inside = loc[1:] if loc and loc[0] in LOCATIONS else loc
     return ".".join(map(str, inside)) or "body"
 
 
@@ -63,9 +63,9 @@ def _detail(entry: dict[str, Any], field: str, shown: str, short: bool) -> str:
         case "missing":
             return f"{field} is missing; send it."
         case "extra_forbidden":
-            return f"{field} is not known here; correct its name or leave it out."
-    said = shown if short else shown[:SHORT] + "…"
+            return f"{field} is unknown; correct its name or leave it out."
+    quoted = shown if short else shown[:MAX_SHOWN_CHARACTERS] + "…"
     wanted = entry["msg"].removeprefix("Value error, ")
     if wanted.startswith("Input should "):
-        return f"{field} is {said}; it {wanted.removeprefix('Input ')}."
-    return f"{field} is {said}: {wanted}."
+        return f"{field} is {quoted}; it {wanted.removeprefix('Input ')}."
+    return f"{field} is {quoted}: {wanted}."

@@ -36,7 +36,7 @@ def test_requests_are_counted_by_route_template_with_its_prefix(tmp_path):
 def test_buckets_add_up(tmp_path):
     metrics = Metrics()
     for seconds in (0.0005, 0.001, 0.3, 100.0):
-        metrics.request("GET", "/", 200, seconds)
+        metrics.add_request("GET", "/", 200, seconds)
 
     (family,) = metrics.collect()
     buckets = {s.labels["le"]: s.value for s in family.samples if s.name.endswith("_bucket")}
@@ -50,7 +50,7 @@ from recsvc.api.telemetry import Metrics
 metrics = Metrics(Path(sys.argv[1]))
 metrics.start()
 for _ in range(5):
-    metrics.request("GET", "/livez", 200, 0.01)
+    metrics.add_request("GET", "/livez", 200, 0.01)
 metrics.stop()
 """
 START_TWO_AND_ASK = """
@@ -78,7 +78,7 @@ def test_processes_of_one_service_add_up_their_figures(tmp_path):
         (tmp_path / name).rename(tmp_path / f"{os.getppid()}-{pid}")
 
     ours = Metrics(tmp_path)
-    ours.request("GET", "/livez", 200, 0.01)
+    ours.add_request("GET", "/livez", 200, 0.01)
 
     (family,) = ours.collect()
     assert next(s.value for s in family.samples if s.name.endswith("_count")) == 11

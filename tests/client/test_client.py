@@ -210,7 +210,7 @@ def test_sweeps_of_each_kind_are_listed_newest_first(client: Client, asked: dict
 
 
 def test_a_sweep_of_nothing_is_refused(client: Client):
-    with pytest.raises(ApiError, match="give exactly one of grid, random and rate_range"):
+    with pytest.raises(ApiError, match="send exactly one of grid, random and rate_range"):
         client.request_sweep()
 
 

@@ -9,8 +9,8 @@ from recsvc.rbm.model import Model
 from recsvc.rbm.rating_matrix import RatingMatrix
 from recsvc.rbm.rating_scale import EVENT_TYPES, RatingScale
 from recsvc.rbm.vocabulary import Vocabulary
-from recsvc.service.recommendations.published_model import Answering, Catalogue
-from recsvc.service.recommendations.recommend import Known
+from recsvc.service.recommendations.published_model import Catalogue, PublishedModel
+from recsvc.service.recommendations.user_history import UserHistory
 from tests.factories.machines import random_params
 from tests.factories.shop import NOON
 
@@ -34,7 +34,9 @@ def row(number: int, item_id: str, title: str | None = None, *, is_barred=False)
     return CatalogueRow(FIRST_KEY + number, item_id, title, is_barred, NOON)
 
 
-def answering(kind="user_rbm", *changed: CatalogueRow, scale: RatingScale = SCALE) -> Answering:
+def answering(
+    kind="user_rbm", *changed: CatalogueRow, scale: RatingScale = SCALE
+) -> PublishedModel:
     n_visible = N_USERS if kind == "item_rbm" else N_ITEMS
     params = random_params(
         np.random.default_rng(3), n_items=n_visible, n_levels=scale.n_all_levels, n_hidden=6
@@ -43,19 +45,19 @@ def answering(kind="user_rbm", *changed: CatalogueRow, scale: RatingScale = SCAL
     rated = replace(rated, levels=rated.levels % scale.n_all_levels)
     model = Model.build(kind, params, rated, scale=scale, users=USERS, items=ITEMS)
     rows = [row(number, id_, f"Title of {id_}") for number, id_ in enumerate(ITEMS.ids)]
-    return Answering(1, 1, model, Catalogue(model, [*rows, *changed]))
+    return PublishedModel(1, 1, model, Catalogue(model, [*rows, *changed]))
 
 
-def stored(answers: Answering, **given: float) -> Known:
+def stored(answers: PublishedModel, **given: float) -> UserHistory:
     """Ratings as they are read from the database: item_id=value."""
     return of_rows(answers, [(int(item_id[1:]), value) for item_id, value in given.items()])
 
 
 def of_rows(
-    answers: Answering, ratings: list[tuple[int, float]], *events: tuple[int, str]
-) -> Known:
+    answers: PublishedModel, ratings: list[tuple[int, float]], *events: tuple[int, str]
+) -> UserHistory:
     """Ratings and interactions of items by their numbers, as they are read from the database."""
-    return Known.stored(answers, history_of(ratings, *events))
+    return UserHistory.from_store(answers, history_of(ratings, *events))
 
 
 def history_of(ratings: list[tuple[int, float]], *events: tuple[int, str]) -> StoredHistory:

@@ -14,6 +14,7 @@ from recsvc.rbm.model import Model
 from recsvc.service.catalog import items
 from recsvc.service.context import Context
 from recsvc.service.feedback import interactions, ratings
+from recsvc.service.imports.bulk import Bulk
 from recsvc.service.jobs.runner import carry_out
 from recsvc.service.models import publishing
 from recsvc.service.training import training_job
@@ -101,10 +102,9 @@ class Shop:
         return replace(self.context, shelf=shelf)
 
     def rate(self, entries: Iterable[dict[str, Any]]) -> None:
-        read = ratings.read_entries(list(entries), now=NOON, scale=None)
-        assert not read.refusals
         with unit_of_work(self.database) as session:
-            ratings.add_ratings(session, read, now=NOON)
+            report = ratings.add_ratings(session, Bulk(list(entries)), now=NOON, scale=None)
+            assert not report.refusals
 
     def choose(self, events: Iterable[tuple[str, str, str]], *, hours: int = 0) -> None:
         """Let users do something with items, so many hours after noon: (user, item, type)."""
@@ -113,10 +113,9 @@ class Shop:
             for user_id, item_id, kind in events
         ]
         now = NOON + timedelta(hours=hours)
-        read = interactions.read_entries(entries, now=now)
-        assert not read.refusals
         with unit_of_work(self.database) as session:
-            interactions.add_interactions(session, read, now=now)
+            report = interactions.add_interactions(session, Bulk(entries), now=now)
+            assert not report.refusals
 
     def describe(self, item_id: str, **known: object) -> None:
         description = {

@@ -16,13 +16,14 @@ SERVICE = """
 import sys
 from pathlib import Path
 from recsvc.db.session import Database
-from recsvc.service.recommendations.explain import add_reasons, stored_ratings
-from recsvc.service.recommendations.recommend import Known, predict, recommend
-from recsvc.service.recommendations.model_server import Serving
+from recsvc.service.recommendations.explain import add_reasons, ratings_by_item
+from recsvc.service.recommendations.recommend import predict, recommend
+from recsvc.service.recommendations.user_history import AnonymousHistory, UserHistory
+from recsvc.service.recommendations.model_server import ModelServer
 from tests.factories.shop import Shop, two_camps
 
 shop = Shop(Database(f"sqlite:///{sys.argv[1]}"), Path(sys.argv[2]))
-serving = Serving(shop.context)
+server = ModelServer(shop.context)
 if sys.argv[3] == "train":
     shop.rate(two_camps())
 for version, model_kind in enumerate(("user_rbm", "item_rbm", "joint_rbm"), start=1):
@@ -30,15 +31,16 @@ for version, model_kind in enumerate(("user_rbm", "item_rbm", "joint_rbm"), star
         shop.train(model_kind=model_kind, publish="never")
         shop.train(model_kind=model_kind, publish="never", warm_start=True, seed=1)
     shop.publish(2 * version - (sys.argv[3] == "train"))
-    serving.look()
-    answering = serving.answering()
+    server.refresh()
+    answering = server.require_model()
     for user_id in ("u03", "nobody"):
-        history = serving.histories.read(user_id)
-        known = Known.stored(answering, history)
+        history = server.histories.read(user_id)
+        known = UserHistory.from_store(answering, history)
         ranked = recommend(answering, user_id, known, n=5)
-        add_reasons(answering, known, stored_ratings(answering, history), ranked)
+        add_reasons(answering, known, ratings_by_item(answering, history), ranked)
         predict(answering, user_id, known, ["i03", "i04", "unknown"])
-    recommend(answering, None, Known.given(answering, {"i00": 5.0}), n=5)
+    given = UserHistory.from_request(answering, AnonymousHistory({"i00": 5.0}))
+    recommend(answering, None, given, n=5)
 """
 
 

@@ -1,4 +1,4 @@
-"""A burst of requests is begun a few at a time, so that no other request waits for all of it."""
+"""Start the requests of a burst a few at a time, so that others need not wait for all of them."""
 
 import asyncio
 from collections import deque
@@ -8,35 +8,35 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from recsvc.api import problems
 from recsvc.errors import ServiceBusy
 
-AT_ONCE = 4  # requests begun in one iteration of the event loop: about two milliseconds of work
-UNPACED = frozenset({"/livez", "/readyz", "/metrics"})
+MAX_STARTS_PER_ITERATION = 4  # about two milliseconds of work
+ALWAYS_ADMITTED = frozenset({"/livez", "/readyz", "/metrics"})
 
 
-class Pacing:
-    """ASGI middleware: begin at most AT_ONCE requests in one iteration of the event loop.
+class Admission:
+    """ASGI middleware: start at most MAX_STARTS_PER_ITERATION requests per loop iteration.
 
-    The others wait in their order, each for at most `wait_seconds`. Readiness and metrics do not
-    wait: the loop reads and answers them between two iterations.
+    The others wait in their order, each for at most `wait_seconds`. Health checks and metrics do
+    not wait.
     """
 
     def __init__(self, app: ASGIApp, *, wait_seconds: float) -> None:
         self._app = app
         self._wait_seconds = wait_seconds
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._n_begun = 0
+        self._n_started = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait for a turn, then carry the request through."""
-        if scope["type"] != "http" or scope["path"] in UNPACED:
+        """Wait for admission, then run the request."""
+        if scope["type"] != "http" or scope["path"] in ALWAYS_ADMITTED:
             await self._app(scope, receive, send)
             return
         loop = asyncio.get_running_loop()
-        if self._n_begun >= AT_ONCE or self._waiting:
+        if self._n_started >= MAX_STARTS_PER_ITERATION or self._waiting:
             turn = loop.create_future()
             self._waiting.append(turn)
-            asked = loop.time()
+            arrived_at = loop.time()
             await turn
-            if loop.time() - asked > self._wait_seconds:
+            if loop.time() - arrived_at > self._wait_seconds:
                 await problems.problem(scope, ServiceBusy(self._wait_seconds))(scope, receive, send)
                 return
         else:
@@ -44,14 +44,14 @@ class Pacing:
         await self._app(scope, receive, send)
 
     def _count(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._n_begun == 0:
-            loop.call_soon(self._next_iteration, loop)
-        self._n_begun += 1
+        if self._n_started == 0:
+            loop.call_soon(self._admit_waiting, loop)
+        self._n_started += 1
 
-    def _next_iteration(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._n_begun = 0
-        while self._waiting and self._n_begun < AT_ONCE:
+    def _admit_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._n_started = 0
+        while self._waiting and self._n_started < MAX_STARTS_PER_ITERATION:
             turn = self._waiting.popleft()
-            if not turn.done():  # else its client has gone
+            if not turn.done():  # otherwise its client has disconnected
                 self._count(loop)
                 turn.set_result(None)

@@ -1,11 +1,11 @@
-"""Threads for synchronous work, in lanes that do not wait for each other.
+"""Thread pools for synchronous work, independent of each other.
 
-A lane has a fixed number of threads and one queue: first come, first served. Work that has waited
-longer than the lane allows never begins and raises ServiceBusy, which is answered 503. A request
-uses one thread of its lane, for its transaction and for the rendering of its response, so no
-thread ever waits for another one of the same lane.
+A pool has a fixed number of threads and one first-in, first-out queue. Work that has waited longer
+than the limit does not start and raises ServiceBusy (503). A request uses one thread of its pool
+for its transaction and for the rendering of its response, so no thread waits for another one of
+the same pool.
 
-A lane may run several waiting pieces of work as one group: the writes of SQLite share one commit.
+A pool may run several queued calls as one group: the writes of SQLite share one commit.
 """
 
 import asyncio
@@ -24,27 +24,31 @@ from recsvc.errors import ServiceBusy
 
 T = TypeVar("T")
 Group = Sequence[Callable[..., Any]]
-Outcomes = Sequence[Any]  # for each of a group what it returned, or the exception that it raised
+Outcomes = Sequence[Any]  # of each call of a group: its result, or the exception that it raised
 
 READ_THREADS = 2
 WRITE_THREADS = {"sqlite": 1, "postgresql": 4}  # SQLite has one writer at a time
 LARGEST_GROUP = {"sqlite": 64, "postgresql": 1}  # writes that share a commit
-ANSWER_THREADS = max(2, os.cpu_count() or 1)  # they use no connection of the pool
-OTHER_THREADS = 2  # of each lane of the others
+ANSWER_THREADS = max(2, os.cpu_count() or 1)  # they use no pooled database connection
+THREADS_PER_OTHER_POOL = 2  # in each of the other pools
 STOP_SECONDS = 3.0
-QUEUED = object()  # the outcome of work that is in the queue again
-RESERVE = 4  # connections of the threads that watch publications and the database, and more
-CONNECTIONS = READ_THREADS + max(WRITE_THREADS.values()) + 2 * OTHER_THREADS + RESERVE
+REQUEUED = object()  # the outcome of work that returned to the queue
+RESERVED_CONNECTIONS = (
+    4  # for the threads that follow publications and check the database, and more
+)
+CONNECTIONS = (
+    READ_THREADS + max(WRITE_THREADS.values()) + 2 * THREADS_PER_OTHER_POOL + RESERVED_CONNECTIONS
+)
 
 
 class _Entry:
-    """One piece of work in a queue, and the future that waits for its outcome."""
+    """One call in a queue, and the future for its outcome."""
 
     def __init__(
         self, work: Callable[..., Any], future: "asyncio.Future[Any]", deadline: float
     ) -> None:
         self._work = work
-        self._context = contextvars.copy_context()  # the request's id, for the log
+        self._context = contextvars.copy_context()  # carries the request's id to the log
         self.future = future
         self.deadline = deadline
 
@@ -52,10 +56,10 @@ class _Entry:
         return self._context.run(self._work, *arguments)
 
     def settle(self, outcome: Any) -> None:  # noqa: ANN401 - see Outcomes
-        """Return the outcome to the request that awaits it, unless the request has gone."""
+        """Set the outcome of the future, unless its request was cancelled."""
         if self.future.done():
             return
-        if isinstance(outcome, StopIteration):  # a future refuses it
+        if isinstance(outcome, StopIteration):  # a future does not accept it
             outcome = RuntimeError("The work raised StopIteration.")
         if isinstance(outcome, BaseException):
             self.future.set_exception(outcome)
@@ -63,13 +67,13 @@ class _Entry:
             self.future.set_result(outcome)
 
 
-class Lane:
+class RequestPool:
     """A fixed number of threads with a queue of their own.
 
-    wait_seconds   work that has not begun by then raises ServiceBusy
-    largest_group  how many pieces of work a thread takes at once
-    run_group      runs them in order and returns an outcome for each, or for the first of them:
-                   the others go back to the queue. By default one after the other
+    wait_seconds   longest time in the queue; after it the work raises ServiceBusy
+    largest_group  maximum number of calls that a thread runs as one group
+    run_group      runs a group in order and returns the outcomes of all calls, or of the first
+                   ones; the others return to the queue. By default the calls run one by one
     """
 
     def __init__(
@@ -93,13 +97,13 @@ class Lane:
         ]
 
     def start(self) -> None:
-        """Start the threads. Call it on the event loop that will await `run`."""
+        """Start the threads. Must be called on the event loop that awaits `run`."""
         self._loop = asyncio.get_running_loop()
         for thread in self._threads:
             thread.start()
 
-    def end(self) -> None:
-        """Ask the threads to finish what is queued and to end."""
+    def shut_down(self) -> None:
+        """Signal the threads to finish the queued work and end."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -112,9 +116,9 @@ class Lane:
     async def run(self, work: Callable[..., T], *, is_patient: bool = False) -> T:
         """Run work on a thread and return its result.
 
-        is_patient  wait as long as it takes: the client has sent much, or was promised an answer
+        is_patient  wait without a limit, for an upload that has arrived or a long poll
 
-        Raises what the work raises, and ServiceBusy if it has not begun after `wait_seconds`.
+        Raises the errors of the work, and ServiceBusy if it has not started after `wait_seconds`.
         """
         wait = float("inf") if is_patient else self._wait_seconds
         entry = _Entry(work, self._loop.create_future(), time.monotonic() + wait)
@@ -130,7 +134,7 @@ class Lane:
         return result
 
     def _expire(self, entry: _Entry) -> None:
-        """Remove work that has not begun from the queue."""
+        """Remove work that has not started from the queue."""
         with self._changed:
             if entry not in self._queue:
                 return
@@ -145,15 +149,15 @@ class Lane:
                 outcomes = [error] * len(group)
             if rest := group[len(outcomes) :]:
                 outcomes = [*outcomes, *self._put_back(rest)]
-            with suppress(RuntimeError):  # the loop has closed: nobody awaits the outcomes
+            with suppress(RuntimeError):  # the loop is closed: no request awaits the outcomes
                 self._loop.call_soon_threadsafe(_settle, group, outcomes)
-            del group, outcomes, rest  # they may be large, and the next work may be long in coming
+            del group, outcomes, rest  # they may be large, and the next work may arrive much later
 
     def _take(self) -> list[_Entry]:
-        """Wait for work and remove it from the queue; none means that the lane stops."""
+        """Wait for work and remove it from the queue; return an empty list when the pool stops."""
         with self._changed:
             while True:
-                while self._queue and self._queue[0].future.done():  # the request has gone
+                while self._queue and self._queue[0].future.done():  # the request was cancelled
                     self._queue.popleft()
                 if self._queue or self._stopping:
                     break
@@ -162,17 +166,17 @@ class Lane:
             return [self._queue.popleft() for _ in range(n)]
 
     def _put_back(self, rest: Sequence[_Entry]) -> Outcomes:
-        """Return the outcomes of work that the group left over: none for what is queued again."""
+        """Queue the work that the group left over again; return ServiceBusy for expired work."""
         now = time.monotonic()
         with self._changed:
             self._queue.extendleft(entry for entry in reversed(rest) if entry.deadline > now)
         busy = ServiceBusy(self._wait_seconds)
-        return [busy if entry.deadline <= now else QUEUED for entry in rest]
+        return [busy if entry.deadline <= now else REQUEUED for entry in rest]
 
 
 def _settle(group: Sequence[_Entry], outcomes: Outcomes) -> None:
     for entry, outcome in zip(group, outcomes, strict=True):
-        if outcome is not QUEUED:
+        if outcome is not REQUEUED:
             entry.settle(outcome)
 
 
@@ -180,9 +184,10 @@ def _run_each(group: Group) -> Outcomes:
     return [work() for work in group]
 
 
-class Lanes:
-    """The lanes of an API process. Their threads use at most CONNECTIONS database connections.
+class RequestPools:
+    """The pools of an API process. Their threads use at most CONNECTIONS database connections.
 
+    reads    short transactions that only read
     answers  ranking and prediction
     slow     uploads, and work that reads all data
     service  metrics
@@ -191,47 +196,47 @@ class Lanes:
     def __init__(self, database: Database, wait_seconds: float) -> None:
         self._database = database
         kind = database.dialect
-        self._reads = Lane("reads", READ_THREADS, wait_seconds)
-        self._writes = Lane(
+        self.reads = RequestPool("reads", READ_THREADS, wait_seconds)
+        self._writes = RequestPool(
             "writes",
             WRITE_THREADS[kind],
             wait_seconds,
             largest_group=LARGEST_GROUP[kind],
             run_group=partial(commit_together, database),
         )
-        self._follows = Lane("follows", OTHER_THREADS, wait_seconds)
-        self.answers = Lane("answers", ANSWER_THREADS, wait_seconds)
-        self.slow = Lane("slow", OTHER_THREADS, wait_seconds)
-        self.service = Lane("service", OTHER_THREADS, wait_seconds)
+        self._follows = RequestPool("follows", THREADS_PER_OTHER_POOL, wait_seconds)
+        self.answers = RequestPool("answers", ANSWER_THREADS, wait_seconds)
+        self.slow = RequestPool("slow", THREADS_PER_OTHER_POOL, wait_seconds)
+        self.service = RequestPool("service", THREADS_PER_OTHER_POOL, wait_seconds)
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run work in a transaction that only reads."""
-        return await self._reads.run(partial(_read, self._database, work))
+        return await self.reads.run(partial(_read, self._database, work))
 
     async def follow(self, work: Callable[[Session], T]) -> T:
-        """Do the same for a long poll or an event stream, which asks again and again."""
+        """Run a read of a long poll or an event stream, in a pool of its own."""
         return await self._follows.run(partial(_read, self._database, work), is_patient=True)
 
     async def write(self, work: Callable[[Session], T], *, is_patient: bool = False) -> T:
-        """Run work in a transaction and return its result once that is committed."""
+        """Run work in a transaction and return its result after the commit."""
         return await self._writes.run(work, is_patient=is_patient)
 
     def start(self) -> None:
         """Start all threads, on the running event loop."""
-        for lane in self._all():
-            lane.start()
+        for pool in self._all():
+            pool.start()
 
     def stop(self) -> None:
-        """Finish what is queued, as far as STOP_SECONDS allow, and end all threads."""
-        for lane in self._all():
-            lane.end()
+        """Finish the queued work within STOP_SECONDS and end all threads."""
+        for pool in self._all():
+            pool.shut_down()
         deadline = time.monotonic() + STOP_SECONDS
-        for lane in self._all():
-            lane.join(deadline)
+        for pool in self._all():
+            pool.join(deadline)
 
-    def _all(self) -> tuple[Lane, ...]:
+    def _all(self) -> tuple[RequestPool, ...]:
         others = (self._follows, self.answers, self.slow, self.service)
-        return (self._reads, self._writes, *others)
+        return (self.reads, self._writes, *others)
 
 
 def _read(database: Database, work: Callable[[Session], T]) -> T:

@@ -1,9 +1,9 @@
-"""Routes whose synchronous functions run from first to last on one thread of a lane.
+"""Routes whose synchronous functions run entirely on one thread of a pool.
 
-FastAPI by itself runs a `def` route on one thread and renders its response on a second one of the
-same pool, while the transaction of a dependency stays open. When every thread of the pool waits
-for what such a transaction holds, none is left to end it. Here work, commit and rendering are one
-piece of work of one lane; see docs/decisions/0076-one-thread-a-request.md.
+FastAPI runs a `def` route on one thread and renders its response on a second one of the same pool,
+while the transaction of a dependency stays open. If every thread of the pool waits for a lock of
+such a transaction, no thread is left to end it. Here work, commit and rendering are one call on
+one pool; see docs/decisions/0076-one-thread-a-request.md.
 """
 
 import inspect
@@ -18,18 +18,18 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from recsvc.api.concurrency.request_pools import Lanes
+from recsvc.api.concurrency.request_pools import RequestPools
 from recsvc.db.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 Run = Callable[[Callable[..., Response]], Awaitable[Response]]
-LaneName = Literal["answers", "slow", "service"]
-LANES = "lanes"  # the parameter that is added to each synchronous route
-LANE_OF = "__lane__"
+PoolName = Literal["answers", "slow", "service"]
+POOLS_PARAMETER = "pools"  # a parameter that is added to each synchronous route
+POOL_ATTRIBUTE = "__request_pool__"
 
 
 class Transaction(Enum):
-    """A placeholder for a route's session, which the lane replaces by an open one."""
+    """A placeholder for the session of a route, which the pool replaces by an open one."""
 
     READ = auto()
     WRITE = auto()
@@ -43,21 +43,21 @@ async def _write() -> Transaction:
     return Transaction.WRITE
 
 
-async def _lanes(request: Request) -> Lanes:
-    lanes: Lanes = request.app.state.lanes
-    return lanes
+async def _pools(request: Request) -> RequestPools:
+    pools: RequestPools = request.app.state.request_pools
+    return pools
 
 
 SessionDep = Annotated[Session, Depends(_write)]
 ReadingDep = Annotated[Session, Depends(_read)]
-LanesDep = Annotated[Lanes, Depends(_lanes)]
+RequestPoolsDep = Annotated[RequestPools, Depends(_pools)]
 
 
-def runs_on(lane: LaneName) -> Callable[[F], F]:
-    """Name the lane of a synchronous route that asks for no session."""
+def runs_on(pool: PoolName) -> Callable[[F], F]:
+    """Set the pool of a synchronous route without a session."""
 
     def mark(endpoint: F) -> F:
-        setattr(endpoint, LANE_OF, lane)
+        setattr(endpoint, POOL_ATTRIBUTE, pool)
         return endpoint
 
     return mark
@@ -66,56 +66,56 @@ def runs_on(lane: LaneName) -> Callable[[F], F]:
 class _Route(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         is_async = inspect.iscoroutinefunction(endpoint) or inspect.isasyncgenfunction(endpoint)
-        if is_async and _session_of(endpoint):
-            raise TypeError(f"{endpoint.__name__} is asynchronous: await a lane for a session.")
+        if is_async and _session_kind(endpoint):
+            raise TypeError(f"{endpoint.__name__} is asynchronous: run its session on a pool.")
         if not is_async:
-            endpoint = _on_a_lane(endpoint, options.get("status_code"))
+            endpoint = _run_on_pool(endpoint, options.get("status_code"))
         super().__init__(path, endpoint, **options)
 
 
 class Router(APIRouter):
-    """A router whose synchronous routes run on lanes.
+    """A router whose synchronous routes run on pools.
 
-    A route with a SessionDep runs in the lane of writes, one with a ReadingDep in that of reads.
-    `runs_on` names the lane of any other.
+    A route with a SessionDep runs on the pool of writes, one with a ReadingDep on that of reads.
+    `runs_on` names the pool of every other route.
     """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(route_class=_Route, **options)
 
 
-def _on_a_lane(
+def _run_on_pool(
     endpoint: Callable[..., Any], status_code: int | None
 ) -> Callable[..., Awaitable[Response]]:
-    """Make an asynchronous route of a synchronous one."""
+    """Return an asynchronous route that runs a synchronous one on its pool."""
     signature = inspect.signature(endpoint)
-    run_on = _lane_of(endpoint)
+    run_on = _pool_of(endpoint)
 
     @wraps(endpoint)
     async def route(**arguments: Any) -> Response:  # noqa: ANN401 - whatever the route takes
-        lanes: Lanes = arguments.pop(LANES)
-        return await run_on(lanes)(partial(_respond, endpoint, status_code, arguments))
+        pools: RequestPools = arguments.pop(POOLS_PARAMETER)
+        return await run_on(pools)(partial(_respond, endpoint, status_code, arguments))
 
-    added = Parameter(LANES, Parameter.KEYWORD_ONLY, annotation=LanesDep)
+    added = Parameter(POOLS_PARAMETER, Parameter.KEYWORD_ONLY, annotation=RequestPoolsDep)
     parameters = [*signature.parameters.values(), added]
     route.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return route
 
 
-def _session_of(endpoint: Callable[..., Any]) -> str | None:
-    """Return the transaction that a route asks for: "write", "read" or none."""
+def _session_kind(endpoint: Callable[..., Any]) -> str | None:
+    """Return the kind of transaction of a route: "write", "read" or None."""
     parameters = inspect.signature(endpoint).parameters.values()
     annotations = [parameter.annotation for parameter in parameters]
     return "write" if SessionDep in annotations else "read" if ReadingDep in annotations else None
 
 
-def _lane_of(endpoint: Callable[..., Any]) -> Callable[[Lanes], Run]:
-    """Return how a route finds the lane that it runs on. TypeError where it names none."""
-    if session := _session_of(endpoint):
+def _pool_of(endpoint: Callable[..., Any]) -> Callable[[RequestPools], Run]:
+    """Return a function that selects the pool of a route. Raises TypeError without one."""
+    if session := _session_kind(endpoint):
         return attrgetter(session)
-    if not hasattr(endpoint, LANE_OF):
-        raise TypeError(f"{endpoint.__name__} asks for no session: name its lane by runs_on.")
-    return attrgetter(f"{getattr(endpoint, LANE_OF)}.run")
+    if not hasattr(endpoint, POOL_ATTRIBUTE):
+        raise TypeError(f"{endpoint.__name__} has no session: name its pool by runs_on.")
+    return attrgetter(f"{getattr(endpoint, POOL_ATTRIBUTE)}.run")
 
 
 def _respond(
@@ -124,7 +124,7 @@ def _respond(
     arguments: dict[str, Any],
     session: Session | None = None,
 ) -> Response:
-    """Call a route and render what it returns, as FastAPI would."""
+    """Call a route and render its result, as FastAPI does."""
     opened = {
         name: session if isinstance(value, Transaction) else value
         for name, value in arguments.items()
@@ -132,9 +132,9 @@ def _respond(
     result = endpoint(**opened)
     if isinstance(result, Response):
         return result
-    asked = next((value for value in arguments.values() if isinstance(value, Response)), None)
-    status = (asked and asked.status_code) or status_code or 200
-    headers = dict(asked.headers) if asked else {}
+    template = next((value for value in arguments.values() if isinstance(value, Response)), None)
+    status = (template and template.status_code) or status_code or 200
+    headers = dict(template.headers) if template else {}
     if result is None:
         return Response(status_code=status, headers=headers)
     if not isinstance(result, BaseModel):

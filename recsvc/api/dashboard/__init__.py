@@ -1,4 +1,4 @@
-"""What is seen in a browser: the dashboard at `/`, and the API's documentation at `/docs`."""
+"""Pages for browsers: the dashboard at `/`, and the documentation of the API at `/docs`."""
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dashboard import page, swagger

@@ -1,6 +1,6 @@
-"""Files for browsers: read once from an installed package, answered with a tag and strict headers.
+"""Files for browsers: read once from an installed package, sent with an ETag and strict headers.
 
-Nothing is loaded from anywhere else, so a machine without a way out shows the same pages.
+The pages load no other files, so they work without access to the internet.
 """
 
 import mimetypes
@@ -16,16 +16,16 @@ from fastapi import Request, Response
 from recsvc.errors import RouteNotFound
 
 OWN = Path(__file__).parent / "static"
-SAFE = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",  # keep it, but ask whether it has changed: the tag answers
+    "Cache-Control": "no-cache",  # browsers keep the file and revalidate it by its ETag
 }
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file's bytes, what they are, and a tag that changes with them."""
+    """The bytes of a file, their media type and their ETag."""
 
     content: bytes
     media_type: str
@@ -34,7 +34,7 @@ class Asset:
 
 @cache
 def folder_of(package: str, folder: str) -> Path:
-    """Give a folder of an installed package. The package is not imported."""
+    """Return a folder of an installed package without importing the package."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{package} is not installed", name=package)
@@ -43,7 +43,7 @@ def folder_of(package: str, folder: str) -> Path:
 
 @cache
 def read(file: Path) -> Asset:
-    """Read a file for browsers."""
+    """Read a file with its media type and ETag."""
     return asset_of(file.name, file.read_bytes())
 
 
@@ -58,26 +58,26 @@ def asset_of(name: str, content: bytes) -> Asset:
 
 
 @cache
-def names_in(folder: Path) -> frozenset[str]:
-    """Give the files of a folder and those below it, as paths from it."""
+def file_names(folder: Path) -> frozenset[str]:
+    """Return the files in and below a folder, as paths relative to it."""
     files = (file for file in folder.rglob("*") if file.is_file())
     return frozenset(file.relative_to(folder).as_posix() for file in files)
 
 
-def answer(
+def respond(
     request: Request, folder: Path, name: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Answer with a file of the folder, or 304 where the browser has it. Raises RouteNotFound."""
-    if name not in names_in(folder):
+    """Respond with a file of the folder, or 304 for a matching ETag. Raises RouteNotFound."""
+    if name not in file_names(folder):
         raise RouteNotFound(request.url.path)
-    return answer_asset(request, read(folder / name), headers)
+    return respond_asset(request, read(folder / name), headers)
 
 
-def answer_asset(
+def respond_asset(
     request: Request, asset: Asset, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Answer with an asset, or 304 if the browser has it."""
-    known = {**SAFE, "ETag": asset.tag, **(headers or {})}
+    """Respond with an asset, or 304 for a matching ETag."""
+    known = {**SECURITY_HEADERS, "ETag": asset.tag, **(headers or {})}
     if asset.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=known)
     return Response(asset.content, media_type=asset.media_type, headers=known)

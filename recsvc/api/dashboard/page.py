@@ -1,4 +1,4 @@
-"""The dashboard: one page, its modules and its styles. It reads the public API and nothing else."""
+"""The dashboard: one page with its modules and styles, which reads only the public API."""
 
 import json
 from functools import cache
@@ -15,14 +15,14 @@ router = Router()
 
 @router.get("/")
 async def get_dashboard(request: Request) -> Response:
-    """Answer with the page; which of its views is shown stands behind the address's #."""
-    return assets.answer(request, assets.OWN, "index.html", security_headers.DASHBOARD)
+    """Respond with the page. The fragment of the URL selects its view."""
+    return assets.respond(request, assets.OWN, "index.html", security_headers.DASHBOARD)
 
 
 @router.get("/dashboard/static/js/epoch-metrics.js")
 async def get_epoch_metrics(request: Request) -> Response:
-    """Answer with the module that lists the charts of the register of metrics."""
-    return assets.answer_asset(request, _epoch_metrics())
+    """Respond with the module that lists the charts of the register of metrics."""
+    return assets.respond_asset(request, _epoch_metrics())
 
 
 @cache
@@ -45,5 +45,5 @@ def _picture(chart: Chart) -> dict[str, Any]:
 
 @router.get("/dashboard/static/{name:path}")
 async def get_dashboard_file(request: Request, name: str) -> Response:
-    """Answer with a module, a style sheet or the icon."""
-    return assets.answer(request, assets.OWN, name)
+    """Respond with a module, a style sheet or the icon."""
+    return assets.respond(request, assets.OWN, name)

@@ -1,4 +1,4 @@
-"""What the pages may load and do: Content-Security-Policy."""
+"""Content-Security-Policy of the pages."""
 
 _STRICT = {
     "default-src": "'none'",

@@ -1,4 +1,4 @@
-"""The API's documentation, drawn by Swagger UI as the package `fastapi-offline` carries it."""
+"""The documentation of the API in Swagger UI, from the package `fastapi-offline`."""
 
 from fastapi import Request, Response
 
@@ -13,13 +13,13 @@ SWAGGER = frozenset({"swagger-ui-bundle.js", "swagger-ui.css"})
 
 @router.get("/docs")
 async def get_docs(request: Request) -> Response:
-    """Answer with the page, which reads /openapi.json."""
-    return assets.answer(request, assets.OWN, "docs.html", security_headers.DOCS)
+    """Respond with the page, which reads /openapi.json."""
+    return assets.respond(request, assets.OWN, "docs.html", security_headers.DOCS)
 
 
 @router.get("/docs/assets/{name}")
 async def get_docs_file(request: Request, name: str) -> Response:
-    """Answer with one of Swagger UI's own files."""
+    """Respond with a file of Swagger UI."""
     if name not in SWAGGER:
         raise RouteNotFound(request.url.path)
-    return assets.answer(request, assets.folder_of("fastapi_offline", "static"), name)
+    return assets.respond(request, assets.folder_of("fastapi_offline", "static"), name)

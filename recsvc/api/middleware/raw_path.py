@@ -1,8 +1,8 @@
-"""Addresses that may hold any id: a slash sent as %2F stays part of its segment.
+"""Paths that contain any id: a slash sent as %2F stays part of its segment.
 
-Servers hand over a path already percent-decoded, where `a%2Fb` has become two segments. `RawPath`
-routes on the path as it was sent, in one canonical spelling, and the convertor `id` decodes the
-one segment that a route asked for: `/v1/users/{user_id:id}/ratings`.
+Servers pass on a percent-decoded path, in which `a%2Fb` has become two segments. `RawPath` routes
+on the raw path in one canonical form, and the convertor `id` decodes one segment of it:
+`/v1/users/{user_id:id}/ratings`.
 """
 
 from typing import ClassVar
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recsvc.errors import MalformedRequest
 
-LEFT_AS_THEY_ARE = "!$&'()*+,;=:@"  # RFC 3986: what a segment may hold unescaped
+UNESCAPED = "!$&'()*+,;=:@"  # RFC 3986: a segment may contain these unescaped
 
 
 class IdConvertor(Convertor[str]):
@@ -22,7 +22,7 @@ class IdConvertor(Convertor[str]):
     regex: ClassVar[str] = "[^/]+"
 
     def convert(self, value: str) -> str:
-        """Give the id that the segment spells; MalformedRequest where it is not UTF-8."""
+        """Return the id that a segment encodes. Raises MalformedRequest if it is not UTF-8."""
         try:
             return unquote_to_bytes(value).decode()
         except UnicodeDecodeError as error:
@@ -32,41 +32,40 @@ class IdConvertor(Convertor[str]):
             ) from error
 
     def to_string(self, value: str) -> str:
-        """Give the segment that spells the id."""
+        """Return the segment that encodes an id."""
         return segment(value)
 
 
 def register_id_convertor() -> None:
-    """Let path templates say `{user_id:id}`."""
+    """Register the convertor of `{user_id:id}` in path templates."""
     register_url_convertor("id", IdConvertor())
 
 
 def segment(outside_id: str) -> str:
-    """Spell an id as one path segment, for links and Location headers.
+    """Return an id as one path segment, for links and Location headers.
 
-    Clients take a segment of dots for a folder, so those are escaped too.
+    Dots are escaped in a segment of dots alone, which clients would resolve as a folder.
     """
     return quote(outside_id, safe="") if outside_id.strip(".") else "%2E" * len(outside_id)
 
 
 def canonical(raw_path: bytes) -> str:
-    """Spell a path in the one way that routes are compared with: escapes only where needed."""
+    """Return a path in the form that routes are matched with: with the necessary escapes only."""
     if b"%" not in raw_path and raw_path.isascii():
         return raw_path.decode("ascii")
     return "/".join(
-        quote_from_bytes(unquote_to_bytes(part), safe=LEFT_AS_THEY_ARE)
-        for part in raw_path.split(b"/")
+        quote_from_bytes(unquote_to_bytes(part), safe=UNESCAPED) for part in raw_path.split(b"/")
     )
 
 
 class RawPath:
-    """ASGI middleware: route on the path as it was sent."""
+    """ASGI middleware: route on the raw path."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Replace the decoded path of a request by its canonical spelling."""
+        """Replace the decoded path of a request by its canonical form."""
         if scope["type"] == "http":
             raw = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
             scope["path"] = canonical(raw)

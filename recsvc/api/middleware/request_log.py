@@ -1,6 +1,6 @@
-"""What is seen of each request: its id, one line in the log, its count and duration.
+"""Record each request: its id, one line in the log, its count and duration.
 
-Pure ASGI and written for speed: it runs around every answer.
+Pure ASGI and written for speed: it runs for every request.
 """
 
 import re
@@ -11,34 +11,34 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recsvc.api import problems
-from recsvc.api.middleware.route_templates import Addresses
+from recsvc.api.middleware.route_templates import RouteTemplates
 from recsvc.api.telemetry import Metrics
 from recsvc.errors import RecsvcError
 
 VALID_ID = re.compile(rb"[\w.:\-]{1,128}")
 VALID_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
+UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})  # requested every few seconds by monitoring
 
 log = structlog.get_logger()
 
 
-class Observing:
-    """ASGI middleware: name, time and log each request; answer 500 for what nobody caught."""
+class RequestLog:
+    """ASGI middleware: identify, time and log each request; respond 500 to an uncaught error."""
 
-    def __init__(self, app: ASGIApp, *, addresses: Addresses, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, templates: RouteTemplates, metrics: Metrics) -> None:
         self._app = app
-        self._addresses = addresses
+        self._templates = templates
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Carry one request through, whatever becomes of it."""
+        """Run one request and record its outcome."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request_id = _identify(scope)
         status = 0
 
-        async def named(message: Message) -> None:
+        async def add_request_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
@@ -47,19 +47,19 @@ class Observing:
 
         started = perf_counter()
         try:
-            await self._app(scope, receive, named)
+            await self._app(scope, receive, add_request_id)
         except Exception:
             log.exception("request failed", path=scope["path"])
             if status:
-                raise  # too late for an answer: the server cuts the connection
-            await _failed(scope)(scope, receive, named)
+                raise  # the response has begun: the server closes the connection
+            await _internal_error(scope)(scope, receive, add_request_id)
         finally:
-            self._tell(scope, status, perf_counter() - started)
+            self._record(scope, status, perf_counter() - started)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        template = self._addresses.template(scope)
-        self._metrics.request(scope["method"], template, status, seconds)
-        if template in QUIET and status < 400:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        template = self._templates.template(scope)
+        self._metrics.add_request(scope["method"], template, status, seconds)
+        if template in UNLOGGED and status < 400:
             return
         log.info(
             "request",
@@ -72,7 +72,7 @@ class Observing:
 
 
 def _identify(scope: Scope) -> bytes:
-    """Name the request, by the client's name for it where that is fit to be logged."""
+    """Return the id of the request: the client's own if it is valid, otherwise a new one."""
     sent = traceparent = None
     for name, value in scope["headers"]:
         if name == b"x-request-id" and VALID_ID.fullmatch(value):
@@ -80,22 +80,22 @@ def _identify(scope: Scope) -> bytes:
         elif name == b"traceparent" and VALID_TRACEPARENT.fullmatch(value):
             traceparent = value
     request_id: bytes = sent or secrets.token_hex(8).encode()
-    names = {"request_id": request_id.decode()}
+    context = {"request_id": request_id.decode()}
     if traceparent:
-        names["traceparent"] = traceparent.decode()
-    scope[problems.REQUEST_ID] = names["request_id"]
+        context["traceparent"] = traceparent.decode()
+    scope[problems.REQUEST_ID] = context["request_id"]
     structlog.contextvars.bind_contextvars(
-        **names
+        **context
     )  # each request is a task with a context of its own
     return request_id
 
 
-def _failed(scope: Scope) -> ASGIApp:
+def _internal_error(scope: Scope) -> ASGIApp:
     request_id = scope[problems.REQUEST_ID]
     return problems.problem(
         scope,
         RecsvcError(
-            "The service failed to answer; this is a fault of the service, not of the request. "
-            f"The log has the whole story under request id {request_id}."
+            "The request failed because of an error in the service. "
+            f"Find the cause in the service's log under request id {request_id}."
         ),
     )

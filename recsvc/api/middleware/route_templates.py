@@ -1,4 +1,4 @@
-"""Every address that the app serves, for metric labels and for the Allow header."""
+"""Path templates of all routes, for metric labels and for the Allow header."""
 
 import re
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from starlette.types import Scope
 UNMATCHED = "unmatched"
 
 
-class Addresses:
-    """Route templates with their prefixes, which `scope["route"]` lacks. Read at first use."""
+class RouteTemplates:
+    """Route templates with their prefixes, which `scope["route"]` lacks; read at first use."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
@@ -20,7 +20,7 @@ class Addresses:
         self._methods: list[tuple[re.Pattern[str], set[str]]] = []
 
     def template(self, scope: Scope) -> str:
-        """Give the template that answered a request, such as `/v1/users/{user_id}/ratings`."""
+        """Return the template of a request's route, such as `/v1/users/{user_id}/ratings`."""
         endpoint = scope.get("endpoint")
         if endpoint is None:
             return UNMATCHED
@@ -28,10 +28,10 @@ class Addresses:
         return self._templates.get(endpoint, UNMATCHED)
 
     def methods(self, path: str) -> list[str]:
-        """Give the methods that work at a path, sorted."""
+        """Return the methods that a path supports, sorted."""
         self._read()
-        fitting = [methods for pattern, methods in self._methods if pattern.match(path)]
-        return sorted(set().union(*fitting))
+        supported = [methods for pattern, methods in self._methods if pattern.match(path)]
+        return sorted(set().union(*supported))
 
     def _read(self) -> None:
         if self._methods:

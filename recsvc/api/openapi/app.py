@@ -1,4 +1,4 @@
-"""The app that describes itself: OpenAPI 3.1 with every problem and an example for each body."""
+"""The OpenAPI 3.1 document, with every problem and an example for each body."""
 
 import json
 from typing import Any
@@ -13,42 +13,45 @@ from recsvc.api.openapi.examples import add_examples
 from recsvc.api.schemas import FieldError, Problem
 
 TAGS = [
-    {"name": "ratings", "description": "Who rated what, and how."},
-    {"name": "interactions", "description": "Who viewed, put in a cart or bought what."},
+    {"name": "ratings", "description": "Ratings of items by users."},
+    {"name": "interactions", "description": "Views, carts and purchases of items by users."},
     {"name": "items", "description": "The catalogue: titles, categories, prices."},
-    {"name": "users", "description": "Erase what is known of a user."},
-    {"name": "import jobs", "description": "Ratings and interactions from a file, with a report."},
-    {"name": "training jobs", "description": "Learn a model; watch its error curve."},
-    {"name": "sweeps", "description": "Many training jobs side by side, and the best of them."},
-    {"name": "evaluation jobs", "description": "How good a model version is, measured again."},
-    {"name": "models", "description": "Model versions: cards, publishing, rolling back."},
-    {"name": "recommendations", "description": "What a user would like; how they would rate it."},
-    {"name": "service", "description": "Is it alive, is it ready, how is it doing?"},
+    {"name": "users", "description": "Erase the data of a user."},
+    {
+        "name": "import jobs",
+        "description": "Import ratings and interactions from a file.",
+    },
+    {"name": "training jobs", "description": "Train a model and follow its error curve."},
+    {"name": "sweeps", "description": "Run many training jobs and select the best."},
+    {"name": "evaluation jobs", "description": "Evaluate a model version again."},
+    {"name": "models", "description": "Model versions: read cards, publish, roll back."},
+    {"name": "recommendations", "description": "Recommend items and predict ratings."},
+    {"name": "service", "description": "Health, readiness and metrics."},
 ]
 REFERENCE = "#/components/schemas/{model}"
 
 
 def operation_id(route: APIRoute) -> str:
-    """Name an operation after its function, verb_noun: what client generators call it."""
+    """Return the name of the route's function, verb_noun, which client generators use."""
     return route.name
 
 
 class DescribedApp(FastAPI):
-    """A FastAPI whose document tells of the problems that every operation can answer with."""
+    """A FastAPI whose document lists the problems of every operation."""
 
     def openapi(self) -> dict[str, Any]:
-        """Give the document, put together at first use."""
+        """Return the document, which is built at first use."""
         if self.openapi_schema is None:
-            self.openapi_schema = _described(self)
+            self.openapi_schema = _build_document(self)
         return self.openapi_schema
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
+def _build_document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
-        description="Every error is an RFC 9457 problem; its `type` opens a page about it.",
+        description="Every error is an RFC 9457 problem; its `type` is the path of a page.",
         routes=app.routes,
         tags=TAGS,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -75,16 +78,16 @@ def _add_common_problems(path: str, operation: dict[str, Any]) -> None:
         kinds += [errors.BodyTooLarge, errors.UnsupportedMedia]
     if path.startswith("/v1/"):
         kinds += [errors.DatabaseUnavailable, errors.ServiceBusy]
-    said = operation["responses"]
-    if "HTTPValidationError" in json.dumps(said.get("422", {})):
-        del said["422"]
-    for status, answer in responses.of(*kinds).items():
-        _merge(said.setdefault(str(status), answer), answer)
-    operation["responses"] = dict(sorted(said.items()))
+    described = operation["responses"]
+    if "HTTPValidationError" in json.dumps(described.get("422", {})):
+        del described["422"]
+    for status, answer in responses.problem_responses(*kinds).items():
+        _merge(described.setdefault(str(status), answer), answer)
+    operation["responses"] = dict(sorted(described.items()))
 
 
 def _merge(into: dict[str, Any], answer: dict[str, Any]) -> None:
-    """Add the examples of one answer to another of the same status."""
+    """Add the examples of one response to another of the same status."""
     if into is answer:
         return
     for media_type, content in answer["content"].items():

@@ -1,9 +1,10 @@
-"""What the OpenAPI document says about problems: each with its status and an example.
+"""Problem responses of the OpenAPI document: each with its status and an example.
 
-A route names the problems of its own: `responses=answers.of(UserNotFound, InvalidCursor)`. Those
-that any route can have are added by `recsvc.api.openapi.app`.
+A route names its own problems: `responses=problem_responses(UserNotFound, InvalidCursor)`.
+`recsvc.api.openapi.app` adds the problems that every route can have.
 """
 
+import inspect
 from typing import Any
 
 from recsvc import errors
@@ -13,21 +14,24 @@ from recsvc.errors import RecsvcError
 
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
+# Values of the constructors' parameters in the examples.
+PARAMETER_EXAMPLES: dict[str, Any] = {
+    "user_id": "u42",
+    "item_id": "book/7",
+    "job_id": 7,
+    "sweep_id": 3,
+    "version": 3,
+    "kind": "training",
+    "state": "succeeded",
+    "cursor": "page-2",
+    "path": "/v1/user",
+    "limit_bytes": 64_000_000,
+    "waited_seconds": 2.0,
+    "sha256": "9f86d081884c7d65…",
+}
+# Errors with other parameters, or with a free text.
 EXAMPLES: tuple[RecsvcError, ...] = (
-    errors.UserNotFound("u42"),
-    errors.ItemNotFound("book/7"),
-    errors.RatingNotFound("u42", "book/7"),
-    errors.JobNotFound(7, "training"),
     errors.EpochNotWatched(7, 65, [64, 66]),
-    errors.ModelVersionNotFound(3),
-    errors.SweepNotFound(3),
-    errors.RouteNotFound("/v1/user"),
-    errors.AlreadyPublished(3),
-    errors.NothingToRollBackTo(),
-    errors.VersionRetired(1),
-    errors.JobFinished(7, "succeeded"),
-    errors.SweepFinished(3),
-    errors.NothingToChange(7),
     errors.MalformedRequest(
         "value is missing; send it.",
         errors=[{"field": "value", "detail": "value is missing; send it."}],
@@ -35,47 +39,49 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.InvalidId("user_id", ""),
     errors.InvalidRating("NaN"),
     errors.ValueOffScale(11, "1:5:1"),
-    errors.InvalidCursor("page-2"),
     errors.UnknownFinding(7, "too_high", ["rate_too_high", "overfit"]),
     errors.UnknownHyperparameter("n_hiden", ["n_hidden", "epochs"]),
     errors.InvalidHyperparameter("epochs", 0, "at least 1"),
     errors.InvalidSweep("random.trials", 5000, "a sweep has at most 200 trials. Ask for fewer."),
     errors.InvalidScale("1:5", "it has no step"),
-    errors.BodyTooLarge(64_000_000),
     errors.UnsupportedMedia(
-        "Content-Type is 'text/plain'; this address reads application/json. "
-        "Send JSON and say so in Content-Type.",
+        "Content-Type is 'text/plain'; this path accepts application/json. "
+        "Send JSON with that Content-Type.",
         sent="text/plain",
     ),
-    errors.MethodNotAllowed("PATCH does not work at /livez; GET would.", allowed=["GET"]),
-    errors.NoModelPublished(),
-    errors.ModelLoading(3),
+    errors.MethodNotAllowed("/livez does not support PATCH; use GET.", allowed=["GET"]),
     errors.ModelUnreadable("The shelf has no object 9f86d081884c7d65…."),
     errors.DatabaseUnavailable("The database did not answer: connection refused."),
-    errors.ServiceBusy(2.0),
     errors.ShelfUnavailable("The shelf did not answer: connection refused."),
-    errors.ObjectMissing("9f86d081884c7d65…"),
     errors.ObjectCorrupt("9f86d081884c7d65…", "e3b0c44298fc1c14…"),
 )
 _EXAMPLE_OF = {type(example): example for example in EXAMPLES}
 
 
-def of(*kinds: type[RecsvcError]) -> dict[int | str, dict[str, Any]]:
-    """Describe the problems that a route can answer with, by status."""
-    answers: dict[int | str, dict[str, Any]] = {}
+def problem_responses(*kinds: type[RecsvcError]) -> dict[int | str, dict[str, Any]]:
+    """Return the problem responses of a route, by status."""
+    responses: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         status = status_of(kind)
-        answer = answers.setdefault(
+        response = responses.setdefault(
             status.value, {"description": "", "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
         )
-        answer["description"] = "; ".join(filter(None, (answer["description"], kind.title())))
-        examples = answer["content"][MEDIA_TYPE].setdefault("examples", {})
+        response["description"] = "; ".join(filter(None, (response["description"], kind.title())))
+        examples = response["content"][MEDIA_TYPE].setdefault("examples", {})
         examples[kind.code()] = {"summary": kind.title(), "value": _document(kind)}
-    return answers
+    return responses
+
+
+def error_example(kind: type[RecsvcError]) -> RecsvcError:
+    """Return an example of an error, built from the parameters of its constructor."""
+    if kind in _EXAMPLE_OF:
+        return _EXAMPLE_OF[kind]
+    parameters = [*inspect.signature(kind.__init__).parameters][1:]
+    return kind(**{name: PARAMETER_EXAMPLES[name] for name in parameters})
 
 
 def _document(kind: type[RecsvcError]) -> dict[str, object]:
-    example = _EXAMPLE_OF[kind]
+    example = error_example(kind)
     return {
         "type": f"/problems/{kind.code()}",
         "title": kind.title(),

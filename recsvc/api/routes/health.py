@@ -1,4 +1,4 @@
-"""Whether the process is alive and the service ready."""
+"""Whether the process is alive and the service is ready."""
 
 from typing import Annotated, Literal
 
@@ -7,21 +7,19 @@ from pydantic import Field
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.schemas import Answer
-from recsvc.errors import NotReady
-from recsvc.service.readiness import DatabaseMonitor
-from recsvc.service.recommendations.model_server import Serving
+from recsvc.service import readiness
 
 router = Router(tags=["service"])
 
 
 class Alive(Answer):
-    """The process answers."""
+    """The process responds."""
 
     status: Literal["alive"] = "alive"
 
 
 class Check(Answer):
-    """One thing that the service needs."""
+    """One requirement of the service."""
 
     name: Annotated[str, Field(examples=["database"])]
     ok: Annotated[bool, Field(examples=[True])]
@@ -29,44 +27,31 @@ class Check(Answer):
 
 
 class Readiness(Answer):
-    """Whether requests can be answered, and what that rests on."""
+    """Whether the service can respond to requests, and the checks that decide it."""
 
     status: Literal["ready", "not_ready"]
     checks: list[Check]
 
 
-@router.get("/livez", summary="Is the process alive?")
+@router.get("/livez", summary="Check that the process is alive")
 async def get_liveness() -> Alive:
-    """Nothing is looked at but the process itself."""
+    """Respond without checking anything except the process itself."""
     return Alive()
 
 
 @router.get(
     "/readyz",
-    summary="Can requests be answered?",
-    responses={503: {"model": Readiness, "description": "Not ready; `checks` say why."}},
+    summary="Check that the service is ready",
+    responses={503: {"model": Readiness, "description": "Not ready; `checks` has the reasons."}},
 )
 async def get_readiness(request: Request, response: Response) -> Readiness:
-    """Look at the database, which is checked twice a second, and at the published model.
+    """Report the database, which is checked twice a second, and the published model.
 
-    Without a published model the service is ready all the same: it takes ratings and trains.
+    Without a published model the service is ready: it accepts ratings and trains.
     """
-    monitor: DatabaseMonitor = request.app.state.database_monitor
-    state = monitor.state()
-    database = Check(name="database", ok=state.ok, reason=state.reason)
-    checks = [database, *([_model(request.app.state.serving)] if database.ok else [])]
+    state = request.app.state
+    checks = readiness.check_service(state.database_monitor, state.model_server)
     ready = all(check.ok for check in checks)
     response.status_code = 200 if ready else 503
-    return Readiness(status="ready" if ready else "not_ready", checks=checks)
-
-
-def _model(serving: Serving) -> Check:
-    """A version that still answers is enough, though a newer one could not be loaded."""
-    trouble = serving.trouble
-    try:
-        version = serving.answering().version
-    except NotReady:
-        reason = trouble or "none is published yet; POST /v1/training-jobs trains one"
-        return Check(name="model", ok=trouble is None, reason=reason)
-    besides = f"; a newer one cannot be loaded: {trouble}" if trouble else ""
-    return Check(name="model", ok=True, reason=f"version {version} answers{besides}")
+    shown = [Check.model_validate(check) for check in checks]
+    return Readiness(status="ready" if ready else "not_ready", checks=shown)

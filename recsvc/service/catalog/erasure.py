@@ -1,4 +1,4 @@
-"""A user is erased; the receipt says which models still know them."""
+"""Erase a user; the receipt lists the models that were trained on the user's data."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +13,10 @@ from recsvc.service.context import Context
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What was erased, and when.
+class ErasureReceipt:
+    """The number of erased records, and the time.
 
-    model_versions  those still on the shelf that were trained on what the user did
+    model_versions  versions on the shelf that were trained on the user's data
     """
 
     user_id: str
@@ -26,35 +26,37 @@ class Receipt:
     model_versions: list[int]
 
 
-def erase_user(session: Session, context: Context, user_id: str, *, now: datetime) -> Receipt:
-    """Delete a user and all that is stored of them for good. Raises UserNotFound.
+def erase_user(
+    session: Session, context: Context, user_id: str, *, now: datetime
+) -> ErasureReceipt:
+    """Delete a user with all ratings and interactions. Raises UserNotFound.
 
-    Trials of a sweep that have not begun read the ratings anew: the shared ones have the user.
-    Models learn anew only when they are trained again; train, then let `shelf_keep` retire those
-    of the receipt.
+    The snapshots of unfinished sweeps are dropped, so that later trials read the ratings again.
+    Existing models keep what they learned: train again, and `shelf_keep` retires the versions of
+    the receipt.
     """
     versions = versions_trained_on(session, context, user_id)
     erased = users.erase(session, user_id)
     if erased is None:
         raise UserNotFound(user_id)
     Sweeps(session).clear_snapshots()
-    return Receipt(user_id, erased.n_ratings, erased.n_interactions, now, versions)
+    return ErasureReceipt(user_id, erased.n_ratings, erased.n_interactions, now, versions)
 
 
 def versions_trained_on(session: Session, context: Context, user_id: str) -> list[int]:
-    """Give the versions, not yet retired, whose vocabulary has the user; in order.
+    """Return the versions, not yet retired, whose vocabulary has the user; in order.
 
-    One whose checkpoint cannot be read counts too: nobody can say that it does not know the user.
+    A version with an unreadable checkpoint is included, because it may have the user.
     """
     shelved = ModelVersions(session).select_for_retirement(0, but=())
     return [
         version.version
         for version in shelved
-        if _knows(context, version.checkpoint_sha256, user_id)
+        if _knows_user(context, version.checkpoint_sha256, user_id)
     ]
 
 
-def _knows(context: Context, sha256: str, user_id: str) -> bool:
+def _knows_user(context: Context, sha256: str, user_id: str) -> bool:
     try:
         model = checkpoint.read_model(context.shelf.map(sha256))
     except ObjectMissing:

@@ -1,4 +1,4 @@
-"""Items are described: titles, categories, prices, and whether they may be recommended."""
+"""Items of the catalogue: titles, categories, prices, and whether they may be recommended."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ from recsvc.db.feedback.rating_merge import WriteCounts
 from recsvc.db.session import Session
 from recsvc.db.tables import Item
 from recsvc.errors import ItemNotFound
-from recsvc.service.catalog.merge_patch import Patch, merged_members, same_json
-from recsvc.service.imports.fields import checked_id
+from recsvc.service.catalog.merge_patch import Patch, merge_members, same_json
+from recsvc.service.imports.fields import check_id
 
-AT_ONCE = 10_000  # items in one request
+MAX_ITEMS = 10_000  # items in one request
 
 
 class Description(TypedDict):
-    """All that is known of an item but its id; what is left out goes back to its default."""
+    """The stored fields of an item except its id."""
 
     title: str | None
     categories: list[str]
@@ -40,16 +40,16 @@ DEFAULTS: dict[str, Any] = {
 def put_item(
     session: Session, item_id: str, description: Description, *, now: datetime
 ) -> tuple[Item, bool]:
-    """Replace what is known of an item; give it, and whether it is new. Raises InvalidId."""
+    """Replace an item; return it and whether it is new. Raises InvalidId."""
     n_new = put_items(session, {item_id: description}, now=now)
     return get_item(session, item_id), n_new == 1
 
 
-def put_items(session: Session, described: Mapping[str, Description], *, now: datetime) -> int:
-    """Replace what is known of many items; give how many of them are new. Raises InvalidId."""
-    for item_id in described:
-        checked_id("item_id", item_id)
-    return items.put(session, described, now=now) if described else 0
+def put_items(session: Session, items_by_id: Mapping[str, Description], *, now: datetime) -> int:
+    """Replace many items; return how many of them are new. Raises InvalidId."""
+    for item_id in items_by_id:
+        check_id("item_id", item_id)
+    return items.put(session, items_by_id, now=now) if items_by_id else 0
 
 
 def patch_item(session: Session, item_id: str, patch: Patch, *, now: datetime) -> Item:
@@ -57,7 +57,7 @@ def patch_item(session: Session, item_id: str, patch: Patch, *, now: datetime) -
     known = items.read_for_change(session, [item_id])
     if item_id not in known:
         raise ItemNotFound(item_id)
-    _write_changed(session, known, {item_id: merged(known[item_id], patch)}, now=now)
+    _write_changed(session, known, {item_id: merge_patch(known[item_id], patch)}, now=now)
     return get_item(session, item_id)
 
 
@@ -66,28 +66,28 @@ def merge_items(
 ) -> WriteCounts:
     """Merge patches into items, in their order; a new item starts from `DEFAULTS`.
 
-    Each patch is counted as if it came alone. An item that is unchanged at the end is not written.
+    Each patch is counted as if it were the only one. An item that ends unchanged is not written.
 
-    patches  (item_id, patch); the same item may come several times
+    patches  (item_id, patch); the same item may occur several times
     """
     known = items.read_for_change(session, {item_id for item_id, _ in patches})
-    standing: dict[str, Mapping[str, Any]] = dict(known)
-    fates: Counter[str] = Counter()
+    current: dict[str, Mapping[str, Any]] = dict(known)
+    outcomes: Counter[str] = Counter()
     for item_id, patch in patches:
-        before = standing.get(item_id)
-        after = merged(DEFAULTS if before is None else before, patch)
+        before = current.get(item_id)
+        after = merge_patch(DEFAULTS if before is None else before, patch)
         unchanged = before is not None and same_json(before, after)
-        fates["added" if before is None else "unchanged" if unchanged else "changed"] += 1
+        outcomes["added" if before is None else "unchanged" if unchanged else "changed"] += 1
         if not unchanged:
-            standing[item_id] = after
-    _write_changed(session, known, standing, now=now)
-    return WriteCounts(fates["added"], fates["changed"], fates["unchanged"])
+            current[item_id] = after
+    _write_changed(session, known, current, now=now)
+    return WriteCounts(outcomes["added"], outcomes["changed"], outcomes["unchanged"])
 
 
-def merged(known: Mapping[str, Any], patch: Patch) -> dict[str, Any]:
+def merge_patch(known: Mapping[str, Any], patch: Patch) -> dict[str, Any]:
     """Return a description with a patch merged into it, after RFC 7396.
 
-    An absent field stays, null restores its default. The members of `attributes` are merged one
+    An absent field stays; null restores its default. The members of `attributes` are merged one
     by one.
     """
     fields = dict(known)
@@ -95,7 +95,7 @@ def merged(known: Mapping[str, Any], patch: Patch) -> dict[str, Any]:
         if value is None:
             fields[name] = DEFAULTS[name]
         elif name == "attributes":
-            fields[name] = merged_members(fields[name], value)
+            fields[name] = merge_members(fields[name], value)
         else:
             fields[name] = value
     return fields
@@ -104,14 +104,14 @@ def merged(known: Mapping[str, Any], patch: Patch) -> dict[str, Any]:
 def _write_changed(
     session: Session,
     known: Mapping[str, Mapping[str, Any]],
-    standing: Mapping[str, Mapping[str, Any]],
+    current: Mapping[str, Mapping[str, Any]],
     *,
     now: datetime,
 ) -> None:
-    """Write the items that are new or differ from what is known of them."""
+    """Write the items that are new or differ from their stored state."""
     changed = {
         item_id: fields
-        for item_id, fields in standing.items()
+        for item_id, fields in current.items()
         if not same_json(known.get(item_id), fields)
     }
     if changed:
@@ -119,7 +119,7 @@ def _write_changed(
 
 
 def get_item(session: Session, item_id: str) -> Item:
-    """Give an item. Raises ItemNotFound."""
+    """Return an item. Raises ItemNotFound."""
     found = items.get(session, item_id)
     if found is None:
         raise ItemNotFound(item_id)
@@ -127,5 +127,5 @@ def get_item(session: Session, item_id: str) -> Item:
 
 
 def list_items(session: Session, *, after: int | None = None, limit: int = 50) -> Sequence[Item]:
-    """Give up to `limit` items in the order they came, after the one with key `after`."""
+    """Return up to `limit` items in the order of their creation, after the key `after`."""
     return items.page(session, after=after or 0, limit=limit)

@@ -6,18 +6,18 @@ from typing import Any
 Patch = Mapping[str, Any]
 
 
-def merged_members(known: object, patch: Patch) -> dict[str, Any]:
+def merge_members(known: object, patch: Patch) -> dict[str, Any]:
     """Return the members of a JSON object with a patch merged into them.
 
     A member that the patch does not name stays. Null removes a member, an object is merged into
-    it, and any other value replaces it. What is no object counts as an empty one.
+    it, and any other value replaces it. A value that is not an object counts as an empty object.
     """
     members: dict[str, Any] = dict(known) if isinstance(known, Mapping) else {}
     for name, value in patch.items():
         if value is None:
             members.pop(name, None)
         elif isinstance(value, Mapping):
-            members[name] = merged_members(members.get(name), value)
+            members[name] = merge_members(members.get(name), value)
         else:
             members[name] = value
     return members

@@ -1,4 +1,4 @@
-"""A block of lines → its columns: by numpy where all lines have the same shape. Pure."""
+"""Split a block of lines into columns by numpy, for the lines of the usual shape. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,56 +8,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.rbm.arrays import Bytes, Ints
-from recsvc.service.imports.file_format import Layout, decoded
+from recsvc.service.imports.file_format import Layout, decode
 
-LONGEST_LINE = 1 << 16  # bytes
-LONGEST_FIELD = 64  # bytes; a line with a longer one is read by itself
+MAX_LINE_BYTES = 1 << 16  # bytes
+MAX_FIELD_BYTES = 64  # bytes; a line with a longer field is parsed by itself
 WORD = 8
 LINE_FEED, CARRIAGE_RETURN = 10, 13
 
 
 @dataclass(frozen=True)
 class Column:
-    """One field of many lines: the texts (not all of them distinct), and which each line has."""
+    """One field of many lines.
+
+    texts  not all distinct
+    which  (n_lines,) the place of each line's text
+    """
 
     texts: list[str]
     which: Ints
 
     def plus(self, texts: Sequence[str]) -> "Column":
-        """Add lines with these texts."""
+        """Return the column with more lines, which have these texts."""
         added = len(self.texts) + np.arange(len(texts))
         return Column([*self.texts, *texts], np.concatenate([self.which, added]))
 
 
 class Block(NamedTuple):
-    """A block taken apart; lines are counted from 0.
+    """A block split into lines, counted from 0.
 
-    columns  of the regular lines, as `Layout.places` has them
-    regular  the numbers of those lines
-    odd      the number and the bytes of every other line
+    columns    of the regular lines, in the order of `Layout.places`
+    regular    the numbers of those lines
+    irregular  the number and the bytes of every other line
     """
 
     columns: list[Column]
     regular: Ints
-    odd: list[tuple[int, bytes]]
+    irregular: list[tuple[int, bytes]]
 
 
 class Bounds(NamedTuple):
-    """Where something begins and ends in a block: (n,) each."""
+    """The first byte and the end of each part of a block, (n,) each."""
 
     start: Ints
     end: Ints
 
 
-def take_apart(layout: Layout, block: bytes) -> Block:
-    """Separate the lines that have as many plain fields as the layout says from the others."""
+def split_block(layout: Layout, block: bytes) -> Block:
+    """Split the lines that have as many plain fields as the layout; return the others whole."""
     raw = np.frombuffer(block, dtype=np.uint8)
     lines = _lines(raw)
     separators = _separators(layout.separator, raw)
     first = np.searchsorted(separators, lines.start)
     counts = np.searchsorted(separators, lines.end) - first
-    plain = (counts == layout.n_fields - 1) & (lines.end - lines.start <= LONGEST_LINE)
-    plain &= ~_strange(layout, block, raw, separators, lines) & (not layout.is_json)
+    plain = (counts == layout.n_fields - 1) & (lines.end - lines.start <= MAX_LINE_BYTES)
+    plain &= ~_needs_own_parse(layout, block, raw, separators, lines) & (not layout.is_json)
     rows = np.flatnonzero(plain)
     fields = {
         place: _field(layout, separators, first, lines, place, rows)
@@ -65,20 +69,20 @@ def take_apart(layout: Layout, block: bytes) -> Block:
         if place >= 0
     }
     lengths = [field.end - field.start for field in fields.values()]
-    short = np.all([length <= LONGEST_FIELD for length in lengths], axis=0)
+    short = np.all([length <= MAX_FIELD_BYTES for length in lengths], axis=0)
     columns = [
         _column(raw, Bounds(fields[place].start[short], fields[place].end[short]))
         if place >= 0
-        else _nothing(int(short.sum()))
+        else _empty_column(int(short.sum()))
         for place in layout.places
     ]
     plain[rows[~short]] = False
-    odd = [(n, block[lines.start[n] : lines.end[n]]) for n in np.flatnonzero(~plain).tolist()]
-    return Block(columns, rows[short], odd)
+    irregular = [(n, block[lines.start[n] : lines.end[n]]) for n in np.flatnonzero(~plain).tolist()]
+    return Block(columns, rows[short], irregular)
 
 
 def _lines(raw: Bytes) -> Bounds:
-    """Find the lines, without what ends them."""
+    """Return the bounds of the lines, without their line ends."""
     feeds = np.flatnonzero(raw == LINE_FEED)
     ends = feeds if raw.size and raw[-1] == LINE_FEED else np.append(feeds, raw.size)
     if not raw.size:
@@ -88,23 +92,23 @@ def _lines(raw: Bytes) -> Bounds:
     return Bounds(starts, ends - has_return)
 
 
-def _strange(
+def _needs_own_parse(
     layout: Layout, block: bytes, raw: Bytes, separators: Ints, lines: Bounds
 ) -> NDArray[np.bool_]:
-    """Tell which lines have a quote, a NUL, or two separators that overlap (as in `a:::b`)."""
+    """Return which lines have a quote, a NUL, or separators that overlap (as in `a:::b`)."""
     places = [np.flatnonzero(raw == code) for code in b'"\0' if bytes([code]) in block]
     if not layout.quotes:
         places.append(separators[1:][np.diff(separators) < len(layout.separator)])
-    strange = np.zeros(lines.start.size, dtype=np.bool_)
+    found = np.zeros(lines.start.size, dtype=np.bool_)
     for place in places:
-        strange |= np.searchsorted(place, lines.start) < np.searchsorted(place, lines.end)
-    return strange
+        found |= np.searchsorted(place, lines.start) < np.searchsorted(place, lines.end)
+    return found
 
 
 def _field(
     layout: Layout, separators: Ints, first: Ints, lines: Bounds, place: int, rows: Ints
 ) -> Bounds:
-    """Find one field of these lines."""
+    """Return the bounds of one field in these lines."""
     start, end = lines.start[rows], lines.end[rows]
     if place > 0:
         start = separators[first[rows] + place - 1] + len(layout.separator)
@@ -113,13 +117,13 @@ def _field(
     return Bounds(start, end)
 
 
-def _nothing(n_lines: int) -> Column:
-    """Give a field that the file does not have: it is empty in each line."""
+def _empty_column(n_lines: int) -> Column:
+    """Return a column of empty texts, for a field that the file lacks."""
     return Column([""], np.zeros(n_lines, dtype=np.int64))
 
 
 def _separators(separator: str, raw: Bytes) -> Ints:
-    """Find where separators begin."""
+    """Return the first byte of each separator."""
     if not separator:
         return np.empty(0, dtype=np.int64)
     found = raw == ord(separator[0])
@@ -129,9 +133,9 @@ def _separators(separator: str, raw: Bytes) -> Ints:
 
 
 def _column(raw: Bytes, field: Bounds) -> Column:
-    """Read each distinct text of a field once.
+    """Return a field as a column, with each distinct text decoded once.
 
-    The bytes of each field are laid out side by side, padded by NUL, which no field has.
+    The bytes of the fields become rows of one matrix, padded with NUL, which no field contains.
     """
     lengths = field.end - field.start
     width = WORD * max(1, -(-int(lengths.max(initial=0)) // WORD))
@@ -141,4 +145,4 @@ def _column(raw: Bytes, field: Bounds) -> Column:
     keys = padded.view(np.uint64 if width == WORD else f"S{width}").ravel()
     distinct, which = np.unique(keys, return_inverse=True)
     texts = distinct.view(f"S{width}").tolist()
-    return Column([decoded(text).strip(" ") for text in texts], which)
+    return Column([decode(text).strip(" ") for text in texts], which)

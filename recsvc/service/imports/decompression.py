@@ -1,7 +1,7 @@
-"""Uploaded bytes → blocks of whole lines, without ever holding the file in memory.
+"""Decompress an upload into blocks of whole lines, in constant memory.
 
-A file may be plain, gzip or zstandard, told apart by its first bytes. A compressed file that ends
-early gives every byte that can be had, then says that it was cut.
+A file may be plain, gzip or zstandard, which its first bytes decide. A compressed file that ends
+early yields every readable byte and is then marked as truncated.
 """
 
 import re
@@ -17,11 +17,11 @@ from recsvc.errors import BinaryFile
 PIECE_BYTES = 1 << 19
 HEAD_BYTES = 1 << 16
 READ_BYTES = 1 << 16
-ZSTD_READ_BYTES = 1 << 10  # at most 32 MB come out of so few bytes, whatever they are
+ZSTD_READ_BYTES = 1 << 10  # they decompress to at most 32 MB
 
-GZIP_MAGIC = b"\x1f\x8b"
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-BINARY_MAGIC = {
+GZIP_SIGNATURE = b"\x1f\x8b"
+ZSTD_SIGNATURE = b"\x28\xb5\x2f\xfd"
+BINARY_SIGNATURES = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook",
     b"PAR1": "a Parquet file",
     b"%PDF": "a PDF document",
@@ -37,25 +37,26 @@ UNPRINTABLE = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 class Decompressor(Protocol):
-    """What zlib's and zstandard's decompressors have in common."""
+    """The common interface of the decompressors of zlib and zstandard."""
 
     @property
     def eof(self) -> bool:
-        """Say whether the compressed stream's own end was seen."""
+        """Whether the end of the compressed stream was read."""
 
     @property
     def unused_data(self) -> bytes:
-        """Give what follows that end."""
+        """The bytes after that end."""
 
     def decompress(self, data: bytes, /) -> bytes:
-        """Give the bytes that came out."""
+        """Return the decompressed bytes."""
 
 
 @dataclass
 class Upload:
-    """The bytes of an uploaded file, decompressed as they are read.
+    """The bytes of an uploaded file, decompressed while they are read.
 
-    `cut` is True once a compressed file turned out to end early; `error` says how it broke.
+    cut    whether the compressed file has ended early
+    error  how it ended, in words
     """
 
     raw: BinaryIO
@@ -65,16 +66,16 @@ class Upload:
     def pieces(self) -> Iterator[bytes]:
         """Yield the decompressed bytes in order."""
         first = self.raw.read(READ_BYTES)
-        if first.startswith(GZIP_MAGIC):
-            yield from self._inflated(first)
-        elif first.startswith(ZSTD_MAGIC):
-            yield from self._unzstandardised(first)
+        if first.startswith(GZIP_SIGNATURE):
+            yield from self._read_gzip(first)
+        elif first.startswith(ZSTD_SIGNATURE):
+            yield from self._read_zstd(first)
         else:
             while first:
                 yield first
                 first = self.raw.read(READ_BYTES)
 
-    def _inflated(self, data: bytes) -> Iterator[bytes]:
+    def _read_gzip(self, data: bytes) -> Iterator[bytes]:
         member = zlib.decompressobj(wbits=31)
         while data:
             try:
@@ -93,10 +94,10 @@ class Upload:
         yield member.flush()
         self.cut, self.error = True, "its end is missing"
 
-    def _unzstandardised(self, first: bytes) -> Iterator[bytes]:
+    def _read_zstd(self, first: bytes) -> Iterator[bytes]:
         frame: Decompressor = zstandard.ZstdDecompressor().decompressobj()
         ended = False
-        for data in self._spoonfuls(first):
+        for data in self._small_pieces(first):
             while data:
                 try:
                     yield frame.decompress(data)
@@ -109,7 +110,7 @@ class Upload:
         if not ended:
             self.cut, self.error = True, "its end is missing"
 
-    def _spoonfuls(self, data: bytes) -> Iterator[bytes]:
+    def _small_pieces(self, data: bytes) -> Iterator[bytes]:
         while data:
             for start in range(0, len(data), ZSTD_READ_BYTES):
                 yield data[start : start + ZSTD_READ_BYTES]
@@ -117,15 +118,15 @@ class Upload:
 
 
 def blocks(upload: Upload, block_bytes: int) -> Iterator[bytes]:
-    """Yield blocks of whole lines, each line ended by a line feed but perhaps the very last one.
+    """Yield blocks of whole lines. Only the last line of the file may lack a line feed.
 
-    A line longer than a block comes out cut to about one, still one line.
+    A line longer than a block is cut to about the size of a block and remains one line.
     """
     held: list[bytes] = []
     size = 0
     for piece in _line_feeds(upload.pieces()):
         if size > block_bytes and b"\n" not in piece:
-            continue  # the middle of an endless line: enough is held to refuse it
+            continue  # the middle of an overlong line: the part kept so far suffices to refuse it
         held.append(piece)
         size += len(piece)
         if size < block_bytes:
@@ -141,7 +142,7 @@ def blocks(upload: Upload, block_bytes: int) -> Iterator[bytes]:
 
 
 def _line_feeds(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Turn lone carriage returns into line feeds, where the first piece has nothing else."""
+    """Replace lone carriage returns by line feeds if the first piece has no line feed."""
     is_old = None
     for piece in filter(None, pieces):
         if is_old is None:
@@ -150,14 +151,14 @@ def _line_feeds(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def refuse_binary(head: bytes) -> None:
-    """Raise BinaryFile where the first bytes are not those of a text."""
-    for magic, what in BINARY_MAGIC.items():
+    """Check that a file is text by its first bytes. Raises BinaryFile."""
+    for magic, what in BINARY_SIGNATURES.items():
         if head.startswith(magic):
             raise BinaryFile(f"The file is {what}. {REMEDY}", looks_like=what)
     found = UNPRINTABLE.search(head)
     if found:
         raise BinaryFile(
-            f"Byte {found.start()} of the file is 0x{found[0][0]:02x}, which no text has. {REMEDY}",
+            f"Byte {found.start()} of the file is 0x{found[0][0]:02x}, which is not text. {REMEDY}",
             byte=found.start(),
         )
 

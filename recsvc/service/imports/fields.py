@@ -1,7 +1,7 @@
-"""One field's text → an id, a value, a type or a time. Pure; the same for files and for HTTP.
+"""Parse the text of one field: an id, a value, a type or a time. Pure; for files and for HTTP.
 
-Each reader returns what it read, or raises the error of our tree that names field, value and
-remedy; `Refused` is its shorter sister for the lines of a file.
+The `check_…` functions raise errors of `recsvc.errors`; the `read_…` functions raise `FieldError`,
+which becomes the refusal of a line.
 """
 
 import math
@@ -12,15 +12,15 @@ from recsvc.db.tables import microseconds
 from recsvc.errors import InvalidId, InvalidRating, ValueOffScale
 from recsvc.rbm.rating_scale import EVENT_TYPES, RatingScale
 
-LONGEST_ID = 256
-LATEST_SECOND = 253_402_300_799  # the end of the year 9999
-MILLISECONDS_FROM = 100_000_000_000  # as seconds, the year 5138
+MAX_ID_LENGTH = 256
+MAX_SECONDS = 253_402_300_799  # the end of the year 9999
+FIRST_MILLISECONDS = 100_000_000_000  # as seconds, the year 5138
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-LARGEST_VALUE = 1e308
+MAX_VALUE = 1e308
 
-RATED = len(EVENT_TYPES)  # the number of the type that is no event
+RATING_TYPE = len(EVENT_TYPES)  # the type number of a rating
 _WORDS = {
     "view": ("view", "click"),
     "cart": ("cart", "addtocart"),
@@ -28,12 +28,12 @@ _WORDS = {
 }
 TYPE_NUMBERS = {
     **{word: number for number, name in enumerate(EVENT_TYPES) for word in _WORDS[name]},
-    "rating": RATED,
+    "rating": RATING_TYPE,
 }
 
 
-class Refused(Exception):
-    """A field of a line cannot be taken: why, as a code for programs and a detail for people."""
+class FieldError(Exception):
+    """A field of a line is invalid: the reason as a code for programs and a detail for people."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -41,19 +41,19 @@ class Refused(Exception):
         self.detail = detail
 
 
-def checked_id(field: str, value: str) -> str:
-    """Give the id back where it can be one. Raises InvalidId.
+def check_id(field: str, value: str) -> str:
+    """Return the id if it is valid. Raises InvalidId.
 
-    A surrogate that stands alone is no character, and no database can keep it.
+    A lone surrogate is invalid: it is not a character, and no database can store it.
     """
-    if not 1 <= len(value) <= LONGEST_ID or CONTROL.search(value):
+    if not 1 <= len(value) <= MAX_ID_LENGTH or CONTROL.search(value):
         raise InvalidId(field, value)
     return value
 
 
-def checked_value(value: float, scale: RatingScale | None) -> float:
-    """Give the value back where it is a rating. Raises InvalidRating or ValueOffScale."""
-    if not math.isfinite(value) or abs(value) >= LARGEST_VALUE:
+def check_value(value: float, scale: RatingScale | None) -> float:
+    """Return the value if it is a rating. Raises InvalidRating or ValueOffScale."""
+    if not math.isfinite(value) or abs(value) >= MAX_VALUE:
         raise InvalidRating(value)
     if scale is not None and not scale.contains(value):
         raise ValueOffScale(value, str(scale))
@@ -61,61 +61,67 @@ def checked_value(value: float, scale: RatingScale | None) -> float:
 
 
 def read_id(field: str, text: str) -> str:
-    """Read a user_id or item_id. Raises Refused (empty-user-id, invalid-user-id, …)."""
+    """Read a user_id or item_id. Raises FieldError: empty-… or invalid-…-id."""
     if not text:
-        raise Refused(f"empty-{_dashed(field)}", f"{field} is empty; each line needs one.")
+        raise FieldError(
+            f"empty-{_code_of_field(field)}", f"{field} is empty; each line needs one."
+        )
     try:
-        return checked_id(field, text)
+        return check_id(field, text)
     except InvalidId as error:
-        raise Refused(f"invalid-{_dashed(field)}", error.detail) from error
+        raise FieldError(f"invalid-{_code_of_field(field)}", error.detail) from error
 
 
 def read_value(text: str, scale: RatingScale | None) -> float:
-    """Read a rating. Raises Refused: empty-value, not-a-number or value-off-scale."""
+    """Read a rating. Raises FieldError: empty-value, not-a-number or value-off-scale."""
     if not text:
-        raise Refused("empty-value", "The rating is empty; send a number.")
+        raise FieldError("empty-value", "The rating is empty; send a number.")
     if not NUMBER.fullmatch(text):
         hint = "; write 4.5, not 4,5" if re.fullmatch(r"\d+,\d+", text) else ""
-        raise Refused("not-a-number", f"The rating is {_short(text)}, not a finite number{hint}.")
+        raise FieldError(
+            "not-a-number", f"The rating is {_short(text)}, not a finite number{hint}."
+        )
     try:
-        return checked_value(float(text), scale)
+        return check_value(float(text), scale)
     except InvalidRating as error:
-        raise Refused("not-a-number", error.detail) from error
+        raise FieldError("not-a-number", error.detail) from error
     except ValueOffScale as error:
-        raise Refused("value-off-scale", error.detail) from error
+        raise FieldError("value-off-scale", error.detail) from error
 
 
 def read_type(text: str) -> int:
-    """Read the type of an event as its number among EVENT_TYPES, or RATED for a rating.
+    """Read a type as its number among EVENT_TYPES, or RATING_TYPE for a rating.
 
-    Case, spaces and the like do not matter. Raises Refused: unknown-type.
+    Case and characters other than letters are ignored. Raises FieldError: unknown-type.
     """
     number = TYPE_NUMBERS.get(re.sub(r"[^a-z]", "", text.lower()))
     if number is None:
         known = ", ".join(EVENT_TYPES)
-        raise Refused("unknown-type", f"The type is {_short(text)}; it must be one of {known}.")
+        raise FieldError("unknown-type", f"The type is {_short(text)}; it must be one of {known}.")
     return number
 
 
 def read_quantity(text: str) -> float:
-    """Read how much was viewed or bought, 1 where nothing is said.
+    """Read a quantity, 1 for an empty text.
 
-    Raises Refused: bad-quantity, or cancellation where it is negative.
+    Raises FieldError: bad-quantity, or cancellation for a negative one.
     """
     if not text:
         return 1.0
     quantity = float(text) if NUMBER.fullmatch(text) else 0.0
     if quantity < 0:
-        raise Refused("cancellation", f"The quantity is {_short(text)}: what was taken back.")
-    if not 0 < quantity < LARGEST_VALUE:
-        raise Refused("bad-quantity", f"The quantity is {_short(text)}, not a number above 0.")
+        raise FieldError(
+            "cancellation", f"The quantity is {_short(text)}, a cancellation; remove the line."
+        )
+    if not 0 < quantity < MAX_VALUE:
+        raise FieldError("bad-quantity", f"The quantity is {_short(text)}, not a number above 0.")
     return quantity
 
 
 def read_time(text: str) -> int:
-    """Read a time as microseconds since 1970. Raises Refused: bad-timestamp.
+    """Read a time as microseconds since 1970. Raises FieldError: bad-timestamp.
 
-    Seconds or milliseconds since 1970, or RFC 3339; without a zone it is in UTC.
+    The text has seconds or milliseconds since 1970, or RFC 3339; without a zone it is UTC.
     """
     try:
         if NUMBER.fullmatch(text):
@@ -124,7 +130,7 @@ def read_time(text: str) -> int:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return _not_before_1970(microseconds(aware))
     except (ValueError, OverflowError) as error:
-        raise Refused(
+        raise FieldError(
             "bad-timestamp",
             f"The time is {_short(text)}; write seconds since 1970 or 2026-06-01T12:00:00Z.",
         ) from error
@@ -133,8 +139,8 @@ def read_time(text: str) -> int:
 def _since_1970(text: str) -> int:
     whole = text.isdecimal()
     number = int(text) if whole else float(text)
-    seconds = number / 1000 if abs(number) >= MILLISECONDS_FROM else number
-    if not 0 <= seconds <= LATEST_SECOND:
+    seconds = number / 1000 if abs(number) >= FIRST_MILLISECONDS else number
+    if not 0 <= seconds <= MAX_SECONDS:
         raise ValueError("out of range")
     return round(seconds * 1_000_000)
 
@@ -145,7 +151,7 @@ def _not_before_1970(number: int) -> int:
     return number
 
 
-def _dashed(field: str) -> str:
+def _code_of_field(field: str) -> str:
     return field.replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-"""What a file looks like, told from its first lines. Pure: bytes in, a Layout out."""
+"""Recognise the layout of a file from its first lines. Pure."""
 
 import csv
 import json
@@ -9,16 +9,16 @@ from itertools import chain, takewhile
 from typing import Literal
 
 from recsvc.errors import MalformedRequest, UnrecognisedFormat
-from recsvc.service.imports.fields import NUMBER, Refused, read_time
+from recsvc.service.imports.fields import NUMBER, FieldError, read_time
 
 SEPARATORS = {"csv": ",", "tsv": "\t", "semicolon": ";", "double-colon": "::"}
 NAMES = {separator: name for name, separator in SEPARATORS.items()}
 FORMATS = ("auto", *SEPARATORS, "ndjson")
 BOM = b"\xef\xbb\xbf"
-LOOKED_AT = 20  # lines
-N_NEEDED = 3  # columns: user, item and what the one did with the other
+HEAD_LINES = 20  # lines that the recognition reads
+N_REQUIRED_COLUMNS = 3  # user, item, and one of rating, type or quantity
 
-# Column names as they are once lower-cased and stripped of what is no letter; the first wins.
+# Column names in lower case, letters only (see `canonical`); the first name in the list wins.
 USER_NAMES = ("user", "userid", "customer", "customerid", "visitorid")
 ITEM_NAMES = (
     "item",
@@ -46,24 +46,26 @@ TIME_NAMES = (
 )
 TYPE_NAMES = ("eventtype", "feedbacktype", "type", "event")
 QUANTITY_NAMES = ("quantity", "qty")
-TITLE_NAMES = ("description", "title")  # of lists of purchases alone
+TITLE_NAMES = ("description", "title")  # read in files of purchases only
 FIELD_NAMES = (USER_NAMES, ITEM_NAMES, VALUE_NAMES, TIME_NAMES, TYPE_NAMES, QUANTITY_NAMES)
-ID_NAMES = {name for name in (*USER_NAMES, *ITEM_NAMES) if name.endswith("id")}  # no id is so named
-NOT_IN_A_NAME = re.compile(r":(?:token|float)(?:_seq)?\s*$|[^a-z]")  # RecBole's suffixes, too
+ID_NAMES = {
+    name for name in (*USER_NAMES, *ITEM_NAMES) if name.endswith("id")
+}  # an id never equals one of them
+IGNORED_IN_NAMES = re.compile(r":(?:token|float)(?:_seq)?\s*$|[^a-z]")  # also RecBole's suffixes
 
-NO_VALUE = ("nan", "null", "none", "na", "n/a")
+MISSING_VALUES = ("nan", "null", "none", "na", "n/a")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the lines of a file are to be read.
+    """How the lines of a file are parsed.
 
-    separator   between fields; empty where each line is a JSON object
+    separator   between fields; empty if each line is a JSON object
     user, item, value, time, type, quantity, title
-                columns, counted from 0; −1 where there is none
-    n_fields    fields of every line
-    has_header  the first line that is not blank names the columns
-    untyped     what a line is that tells no type; None where it must tell one
+                columns, counted from 0; −1 for a column that the file lacks
+    n_fields    number of fields of every line
+    has_header  whether the first line that is not blank names the columns
+    untyped     the meaning of a line without a type; None if a type is required
     """
 
     name: str
@@ -81,23 +83,23 @@ class Layout:
 
     @property
     def places(self) -> tuple[int, ...]:
-        """Give the columns in the order of `recsvc.service.file_lines.Fields`."""
+        """The columns in the order of `recsvc.service.imports.parser.Fields`."""
         known = (self.user, self.item, self.value, self.time)
         return (*known, self.type, self.quantity, self.title)
 
     @property
     def has_types(self) -> bool:
-        """Tell whether a line may be an interaction; where none may, types mean nothing."""
+        """Whether a line may be an interaction; if not, types are ignored."""
         return self.type >= 0 or self.untyped != "rating"
 
     @property
     def is_json(self) -> bool:
-        """Tell whether each line is a JSON object."""
+        """Whether each line is a JSON object."""
         return not self.separator
 
     @property
     def quotes(self) -> bool:
-        """Tell whether a field may stand in quotes."""
+        """Whether a field may be quoted."""
         return len(self.separator) == 1
 
 
@@ -107,28 +109,30 @@ INTERACTIONS = Layout("ndjson", type=0, untyped=None)
 
 
 def recognise(head: bytes, file_format: str = "auto") -> Layout:
-    """Tell the layout from the first bytes of a file.
+    """Return the layout of a file, recognised from its first bytes.
 
-    Raises UnrecognisedFormat, saying what was found and what would be understood.
+    file_format  one of FORMATS
+
+    Raises UnrecognisedFormat with the columns that were found and those that are needed.
     """
-    lines = [line.rstrip("\r") for line in decoded(head.removeprefix(BOM)).split("\n")]
-    lines = [line for line in lines if line.strip()][:LOOKED_AT]
+    lines = [line.rstrip("\r") for line in decode(head.removeprefix(BOM)).split("\n")]
+    lines = [line for line in lines if line.strip()][:HEAD_LINES]
     if not lines:
-        raise UnrecognisedFormat(f"The file has no line that is not blank. {REMEDY}")
+        raise UnrecognisedFormat(f"The file has only blank lines. {REMEDY}")
     if file_format == "ndjson" or (file_format == "auto" and lines[0].lstrip()[0] == "{"):
         return RATINGS_AND_INTERACTIONS
     chosen = SEPARATORS if file_format == "auto" else [file_format]
-    separators = sorted((SEPARATORS[name] for name in chosen), key=_clearest_first)
+    separators = sorted((SEPARATORS[name] for name in chosen), key=_separator_rank)
     named = (_with_header(lines[0], separator) for separator in separators)
     unnamed = (_without_header(lines, separator) for separator in separators)
     layout = next((layout for layout in chain(named, unnamed) if layout is not None), None)
     if layout is None:
-        raise _nothing_found(lines[0], separators)
+        raise _first_line_error(lines[0], separators)
     return layout
 
 
-def checked_format(file_format: str) -> str:
-    """Give the format's name back where there is such a one. Raises MalformedRequest."""
+def check_format(file_format: str) -> str:
+    """Return the name of the format if it is known. Raises MalformedRequest."""
     if file_format not in FORMATS:
         raise MalformedRequest(
             f"format is {file_format[:40]!r}; it must be one of {', '.join(FORMATS)}.",
@@ -138,8 +142,8 @@ def checked_format(file_format: str) -> str:
     return file_format
 
 
-def decoded(raw: bytes) -> str:
-    """Read bytes as UTF-8, or else as Windows's superset of latin-1."""
+def decode(raw: bytes) -> str:
+    """Decode bytes as UTF-8, or else as Windows-1252, or else as Latin-1."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -150,24 +154,27 @@ def decoded(raw: bytes) -> str:
 
 
 def split(line: str, separator: str) -> list[str]:
-    """Give the fields of a line. Raises csv.Error where a quote is not closed."""
+    """Return the fields of a line. Raises csv.Error for a quote that is not closed."""
     if '"' not in line or len(separator) > 1:
         return [field.strip(" ") for field in line.split(separator)]
     return next(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True), [])
 
 
 def canonical(name: str) -> str:
-    """Give a column's name without case, underscores and the like: `User-ID` is `userid`."""
-    return NOT_IN_A_NAME.sub("", name.lower())
+    """Return the letters of a column name in lower case: `User-ID` is `userid`."""
+    return IGNORED_IN_NAMES.sub("", name.lower())
 
 
 def column(names: Sequence[str], known: Sequence[str]) -> int:
-    """Give the place of the first known name among these canonical names, −1 for none."""
+    """Return the place of the first known name among these canonical names, −1 for none."""
     return next((names.index(name) for name in known if name in names), -1)
 
 
 def _with_header(line: str, separator: str) -> Layout | None:
-    """Lines with neither rating nor type, but a quantity, are purchases: a shop's invoices."""
+    """Return the layout that the header names, None if it lacks a required column.
+
+    Lines with a quantity and neither rating nor type are purchases, as in invoices.
+    """
     names = [canonical(name) for name in _fields(line, separator)]
     user, item, value, time, kind, quantity = (column(names, known) for known in FIELD_NAMES)
     are_purchases = value < 0 and kind < 0
@@ -190,9 +197,9 @@ def _with_header(line: str, separator: str) -> Layout | None:
 
 
 def _without_header(lines: Sequence[str], separator: str) -> Layout | None:
-    """user, item, value and perhaps a time, as most lines have it.
+    """Return the layout user, item, value and perhaps a time, as most of the lines have it.
 
-    Raises UnrecognisedFormat where a header that names other columns stands above them.
+    Raises UnrecognisedFormat if the lines follow a header that names other columns.
     """
     rows = [_fields(line, separator) or line.split(separator) for line in lines]
     good = [row for row in rows if _is_rating(row)]
@@ -201,7 +208,7 @@ def _without_header(lines: Sequence[str], separator: str) -> Layout | None:
     above = list(takewhile(lambda row: not _is_rating(row), rows))
     headers = [row for row in (*above, good[0]) if _is_header(row, good)]
     if headers:
-        raise _unrecognised("header", headers[-1])
+        raise _format_error("header", headers[-1])
     lengths = [len(row) for row in good]
     n_fields = max(set(lengths), key=lambda n: (lengths.count(n), -n))
     return Layout(NAMES[separator], separator, time=3 if n_fields > 3 else -1, n_fields=n_fields)
@@ -212,12 +219,12 @@ def _is_rating(row: Sequence[str]) -> bool:
 
 
 def _is_header(row: Sequence[str], ratings: Sequence[Sequence[str]]) -> bool:
-    """Check whether a line at the top names columns and is not a rating with a fault.
+    """Return whether a line at the top is a header and not an invalid rating.
 
-    A header has no number, and none of its names comes again in its column. A broken rating may
-    have no number either, but its user or its item often has another rating.
+    A header has no number, and none of its names occurs again in its column. An invalid rating may
+    lack a number too, but its user or its item often occurs in another rating.
 
-    ratings  lines below that are ratings
+    ratings  the lines below that are ratings
     """
     names = [canonical(field) for field in row if not re.search(r"[0-9]", field)]
     if not ID_NAMES.isdisjoint(names):
@@ -236,13 +243,13 @@ def _is_header(row: Sequence[str], ratings: Sequence[Sequence[str]]) -> bool:
 
 
 def _is_value(field: str) -> bool:
-    """Check whether a field is a number, a time, or what stands for a number that is missing."""
+    """Return whether a field is a number, a time, or a marker of a missing number."""
     if re.search(r"[0-9]", field) and not re.search(r"[^\W\d_]", field):
         return True
     try:
         return NUMBER.fullmatch(field) is not None or read_time(field) >= 0
-    except Refused:
-        return field.lower() in NO_VALUE
+    except FieldError:
+        return field.lower() in MISSING_VALUES
 
 
 def _fields(line: str, separator: str) -> list[str]:
@@ -252,22 +259,22 @@ def _fields(line: str, separator: str) -> list[str]:
         return []
 
 
-def _clearest_first(separator: str) -> int:
+def _separator_rank(separator: str) -> int:
     return ("::", "\t", ";", ",").index(separator)
 
 
-def _nothing_found(line: str, separators: Sequence[str]) -> UnrecognisedFormat:
-    """Return the error about a first line that no separator makes a header or a rating of."""
+def _first_line_error(line: str, separators: Sequence[str]) -> UnrecognisedFormat:
+    """Return the error for a first line that no separator splits into a header or a rating."""
     if line.lstrip().startswith("["):
         return UnrecognisedFormat(
             f"The file is one JSON array; send one JSON object a line instead. {REMEDY}"
         )
     most = max((_fields(line, separator) for separator in separators), key=len)
-    return _unrecognised("first line", most)
+    return _format_error("first line", most)
 
 
-def _unrecognised(where: str, fields: Sequence[str]) -> UnrecognisedFormat:
-    """Return the error about a line whose fields are not the columns that are needed."""
+def _format_error(where: str, fields: Sequence[str]) -> UnrecognisedFormat:
+    """Return the error for a line that lacks required columns."""
     names = [canonical(field) for field in fields]
     user, item, value, _, kind, quantity = (column(names, known) for known in FIELD_NAMES)
     missing = [
@@ -281,7 +288,7 @@ def _unrecognised(where: str, fields: Sequence[str]) -> UnrecognisedFormat:
     ]
     shown = json.dumps(list(fields[:12]), ensure_ascii=False)[:300]
     lacks = f"Missing: {'; '.join(missing)}." if missing else "Delete the lines above the header."
-    if where == "header" and len(missing) == N_NEEDED:
+    if where == "header" and len(missing) == N_REQUIRED_COLUMNS:
         lacks += " Correct this line if it is not a header."
     return UnrecognisedFormat(
         f"The {where} has the columns {shown}. {lacks} Nothing was stored. {REMEDY}",
@@ -293,5 +300,5 @@ def _unrecognised(where: str, fields: Sequence[str]) -> UnrecognisedFormat:
 REMEDY = (
     "A file needs a header that names user, item and one of rating, type or quantity (such as "
     "user_id,item_id,rating), or lines of user, item, rating and perhaps a time without a header; "
-    "docs/how-to/import.md has all."
+    "see docs/how-to/import.md."
 )

@@ -1,8 +1,8 @@
-"""Files of ratings and interactions: taken in at the door, imported by a worker.
+"""Import jobs: a request shelves a file of ratings and interactions, a worker imports it.
 
-A file is imported in chunks of whole lines. One transaction holds what a chunk says, its refused
-lines and the account so far, so that a job that was killed goes on after its last chunk and every
-line is counted once. See docs/decisions/0010-how-ratings-are-imported.md.
+A file is imported in chunks of whole lines. One transaction stores the ratings and interactions of
+a chunk, its refused lines and the counts so far. A job that was killed continues after its last
+chunk, and every line is counted once. See docs/decisions/0010-how-ratings-are-imported.md.
 """
 
 import os
@@ -28,22 +28,24 @@ from recsvc.db.tables import Job, JobKind, microseconds
 from recsvc.errors import NothingAccepted, TruncatedFile
 from recsvc.service.context import Context
 from recsvc.service.imports.decompression import HEAD_BYTES, Upload, blocks, refuse_binary
-from recsvc.service.imports.file_format import BOM, Layout, checked_format, recognise
+from recsvc.service.imports.file_format import BOM, Layout, check_format, recognise
 from recsvc.service.imports.parser import header_length, read_lines
-from recsvc.service.imports.records import Lines, Refusal, Undated
+from recsvc.service.imports.records import DefaultTimestamps, Lines, Refusal
 
 CHUNK_BYTES = 1 << 20  # 10,000 to 80,000 lines, a quarter of a second
-LONGEST_NAME = 200
-NO_TIME = 0  # of interactions that tell none: the same at every import, so none counts twice
+MAX_NAME_LENGTH = 200
+DEFAULT_EVENT_TIME = 0  # the same at every import, so that no interaction counts twice
 
 
 @dataclass(frozen=True)
-class Account:
-    """What became of each line so far.
+class ImportCounts:
+    """The number of lines by outcome, so far.
 
-    lines = header + blank + accepted + all refused; accepted = ratings + interactions = added +
-    changed + unchanged + outdated (see `recsvc.db.settling.Written`; a dry run does not tell
-    these four).
+    lines = header + blank + accepted + all refused
+    accepted = ratings + interactions = added + changed + unchanged + outdated
+
+    The last four are those of `recsvc.db.feedback.rating_merge.WriteCounts`; they stay 0 in a dry
+    run.
     """
 
     format: str
@@ -60,12 +62,12 @@ class Account:
     outdated: int = 0
     refused: dict[str, int] = field(default_factory=dict)
 
-    def with_header(self, n_lines: int) -> "Account":
-        """Count the header, and the blank lines before it."""
+    def with_header(self, n_lines: int) -> "ImportCounts":
+        """Return the counts with the header and the blank lines before it."""
         return replace(self, lines=n_lines, header=1, blank=n_lines - 1)
 
-    def plus(self, read: Lines, written: WriteCounts) -> "Account":
-        """Count some more lines."""
+    def plus(self, read: Lines, written: WriteCounts) -> "ImportCounts":
+        """Return the counts with more lines."""
         by_code = Counter(self.refused) + Counter(refusal.code for refusal in read.refusals)
         return replace(
             self,
@@ -82,7 +84,7 @@ class Account:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the form in which a job keeps its account."""
+        """Return the JSON form that a job stores."""
         return asdict(self)
 
 
@@ -97,16 +99,16 @@ class ShelvedUpload(NamedTuple):
 def shelve_upload(
     context: Context, file: BinaryIO, *, filename: str, file_format: str
 ) -> ShelvedUpload:
-    """Copy an upload to the shelf; no transaction is open meanwhile.
+    """Copy an upload to the shelf, outside of any transaction.
 
-    Raises MalformedRequest where there is no such format.
+    Raises MalformedRequest for an unknown format.
     """
-    checked_format(file_format)
-    return ShelvedUpload(_shelved(context, file), filename[:LONGEST_NAME], file_format)
+    check_format(file_format)
+    return ShelvedUpload(_shelve_file(context, file), filename[:MAX_NAME_LENGTH], file_format)
 
 
 def request_import(session: Session, upload: ShelvedUpload, *, dry_run: bool, now: datetime) -> Job:
-    """Queue the import of an upload."""
+    """Queue the import of a shelved upload."""
     spec = {**upload._asdict(), "dry_run": dry_run}
     return JobQueue(session).enqueue(JobKind.IMPORT, spec=spec, now=now)
 
@@ -114,50 +116,50 @@ def request_import(session: Session, upload: ShelvedUpload, *, dry_run: bool, no
 def list_refusals(
     session: Session, job_id: int, *, after: int = 0, limit: int = 50
 ) -> Sequence[RefusedLine]:
-    """Give the refused lines of an import job above line `after`. Raises JobNotFound."""
+    """Return refused lines of an import job with numbers above `after`. Raises JobNotFound."""
     JobQueue(session).get(job_id, JobKind.IMPORT)
     return refusals.page(session, job_id, after=after, limit=limit)
 
 
 def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
-    """Import the job's file from where it was left; give the account of its lines.
+    """Import the rest of the job's file and return the counts of all its lines.
 
-    Raises BinaryFile or UnrecognisedFormat before anything is stored, TruncatedFile where a
-    compressed file ends early: what came before that is stored and counted. Raises
-    NothingAccepted where every line was refused.
+    Raises BinaryFile or UnrecognisedFormat before anything is stored. Raises TruncatedFile for a
+    compressed file that ends early; the lines before its end are stored and counted. Raises
+    NothingAccepted if every line was refused.
     """
     with context.shelf.open(job.spec["upload_sha256"]) as raw:
         upload = Upload(raw)
         chunks = blocks(upload, CHUNK_BYTES)
         first = next(chunks, b"").removeprefix(BOM)
         if not first and upload.cut:
-            raise _truncated(upload, _account(job, Layout("")))
+            raise _early_end_error(upload, _counts_so_far(job, Layout("")))
         refuse_binary(first[:HEAD_BYTES])
         layout = recognise(first[:HEAD_BYTES], job.spec["format"])
-        account = _account(job, layout)
-        if layout.has_header and account.lines == 0:
+        counts = _counts_so_far(job, layout)
+        if layout.has_header and counts.lines == 0:
             n_lines, _ = header_length(first)
-            account = account.with_header(n_lines)
-        left = _after(account.lines, first, chunks)
-        for read in _ahead(_reads(context, job, layout, account.lines, left, upload)):
-            account = _stored(context, lease, job, account, read, share=_share(raw))
+            counts = counts.with_header(n_lines)
+        left = _after(counts.lines, first, chunks)
+        for read in _ahead(_reads(context, job, layout, counts.lines, left, upload)):
+            counts = _store_chunk(context, lease, job, counts, read, share=_share(raw))
             pause_for_other_writers(context.database)
     if upload.cut:
-        raise _truncated(upload, account)
-    if not account.accepted:
-        raise _nothing_accepted(context, job, account)
-    return account.as_dict()
+        raise _early_end_error(upload, counts)
+    if not counts.accepted:
+        raise _no_accepted_line(context, job, counts)
+    return counts.as_dict()
 
 
-def _account(job: Job, layout: Layout) -> Account:
-    """Go on with the account of the last chunk that was stored."""
+def _counts_so_far(job: Job, layout: Layout) -> ImportCounts:
+    """Return the counts after the last stored chunk."""
     if job.progress_note:
-        return Account(**job.progress_note)
-    return Account(format=layout.name, dry_run=job.spec["dry_run"])
+        return ImportCounts(**job.progress_note)
+    return ImportCounts(format=layout.name, dry_run=job.spec["dry_run"])
 
 
 def _after(n_lines: int, first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Leave out the first so many lines, which are dealt with."""
+    """Yield the chunks without their first `n_lines` lines, which are stored."""
     for chunk in chain([first], chunks):
         n_here = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
         if n_here <= n_lines:
@@ -175,7 +177,7 @@ def _reads(
     chunks: Iterator[bytes],
     upload: Upload,
 ) -> Iterator[Lines]:
-    """Read chunk after chunk, the first of which comes after so many lines."""
+    """Parse chunk after chunk; the first one follows `n_lines` lines."""
     for chunk in chunks:
         read = _read(context, job, layout, n_lines + 1, chunk, upload)
         n_lines += read.n_lines
@@ -183,7 +185,7 @@ def _reads(
 
 
 def _ahead(reads: Iterator[Lines]) -> Iterator[Lines]:
-    """Read the next chunk while the last one is being stored."""
+    """Parse the next chunk on a thread while the caller stores the last one."""
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
         coming = pool.submit(next, reads, None)
         while (read := coming.result()) is not None:
@@ -194,13 +196,13 @@ def _ahead(reads: Iterator[Lines]) -> Iterator[Lines]:
 def _read(
     context: Context, job: Job, layout: Layout, first_line: int, chunk: bytes, upload: Upload
 ) -> Lines:
-    """Read a chunk. Where the file was cut, nobody knows how its last line would go on."""
+    """Parse a chunk. The last line of a truncated file is refused: its end is missing."""
     whole = chunk[: chunk.rfind(b"\n") + 1] if upload.cut else chunk
     read = read_lines(
         layout,
         whole,
         first_line=first_line,
-        undated=Undated(microseconds(job.created_at), NO_TIME),
+        defaults=DefaultTimestamps(microseconds(job.created_at), DEFAULT_EVENT_TIME),
         scale=context.rating_scale,
     )
     if whole == chunk:
@@ -210,49 +212,49 @@ def _read(
     return replace(read, n_lines=read.n_lines + 1, refusals=[*read.refusals, torn])
 
 
-def _stored(
-    context: Context, lease: Lease, job: Job, account: Account, read: Lines, *, share: float
-) -> Account:
-    """Store a chunk: what it says, its refusals and the account, all or nothing."""
+def _store_chunk(
+    context: Context, lease: Lease, job: Job, counts: ImportCounts, read: Lines, *, share: float
+) -> ImportCounts:
+    """Store a chunk, its refusals and the counts in one transaction."""
     refused = [RefusedLine._make(refusal) for refusal in read.refusals]
     with unit_of_work(context.database) as session:
         written = WriteCounts()
-        if not account.dry_run:
+        if not counts.dry_run:
             items.add_missing_titles(session, read.titles, now=job.created_at)  # first: see there
             written = ratings.write(session, read.ratings, now=job.created_at)
             written += interactions.write(session, read.interactions, now=job.created_at)
-        account = account.plus(read, written)
+        counts = counts.plus(read, written)
         refusals.add(session, job.id, refused)
         queue = JobQueue(session)
-        queue.update_progress(lease, share, account.as_dict())
-        queue.record_checkpoint(lease, job.spec["upload_sha256"])  # the attempt got somewhere
-    return account
+        queue.update_progress(lease, share, counts.as_dict())
+        queue.record_checkpoint(lease, job.spec["upload_sha256"])  # the attempt made progress
+    return counts
 
 
 def _share(raw: BinaryIO) -> float:
     return raw.tell() / max(1, os.fstat(raw.fileno()).st_size)
 
 
-def _truncated(upload: Upload, account: Account) -> TruncatedFile:
+def _early_end_error(upload: Upload, counts: ImportCounts) -> TruncatedFile:
     return TruncatedFile(
-        f"The compressed file ends early, after line {account.lines}: {upload.error}. "
-        f"{account.accepted:,} lines up to there are kept. Import the whole file again; "
-        "nothing is counted twice.",
-        line=account.lines,
-        **{name: value for name, value in account.as_dict().items() if name != "lines"},
+        f"The compressed file ends early, after line {counts.lines}: {upload.error}. "
+        f"The {counts.accepted:,} accepted lines are stored. Import the whole file again; "
+        "no line counts twice.",
+        line=counts.lines,
+        **{name: value for name, value in counts.as_dict().items() if name != "lines"},
     )
 
 
-def _nothing_accepted(context: Context, job: Job, account: Account) -> NothingAccepted:
+def _no_accepted_line(context: Context, job: Job, counts: ImportCounts) -> NothingAccepted:
     with reading(context.database) as session:
         first = refusals.page(session, job.id, after=0, limit=1)
-    told = " ".join(f"Line {refused.line}: {refused.detail}" for refused in first)
-    counts = account.as_dict()
-    return NothingAccepted(counts.pop("refused"), told, **counts)
+    example = " ".join(f"Line {refused.line}: {refused.detail}" for refused in first)
+    facts = counts.as_dict()
+    return NothingAccepted(facts.pop("refused"), example, **facts)
 
 
-def _shelved(context: Context, file: BinaryIO) -> str:
-    """Copy an upload to the shelf, which takes whole files."""
+def _shelve_file(context: Context, file: BinaryIO) -> str:
+    """Copy an upload to a file, because the shelf stores whole files; return its SHA-256."""
     with tempfile.NamedTemporaryFile(prefix="recsvc-upload-") as copy:
         shutil.copyfileobj(file, copy)
         copy.flush()

@@ -1,6 +1,6 @@
-"""Columns of texts → ratings and interactions, or refused lines. Pure.
+"""Parse columns of texts into ratings, interactions and refused lines. Pure.
 
-Each distinct text is read once. A line is a rating or an interaction, or it is refused with its
+Each distinct text is parsed once. A line is a rating, an interaction, or a refused line with its
 number, a code and a detail.
 """
 
@@ -18,8 +18,8 @@ from recsvc.rbm.rating_scale import EVENT_TYPES, RatingScale
 from recsvc.service.imports.columns import Column
 from recsvc.service.imports.fields import (
     CONTROL,
-    RATED,
-    Refused,
+    RATING_TYPE,
+    FieldError,
     read_id,
     read_quantity,
     read_time,
@@ -30,23 +30,23 @@ from recsvc.service.imports.file_format import Layout
 
 T = TypeVar("T")
 
-LONGEST_TITLE = 1000
+MAX_TITLE_LENGTH = 1000
 
-NO_RATING = "The line has neither a rating nor the type of an interaction."
+NO_RATING = "The line has neither a rating nor an interaction type; send one of them."
 NO_TYPE = f"The line has no type; send one of {', '.join(EVENT_TYPES)}."
-NOT_HERE = "The line is a rating; send it to /v1/ratings."
+NOT_AN_INTERACTION = "The line is a rating; send it to /v1/ratings."
 
 
 class Refusal(NamedTuple):
-    """A line that was not taken, and why."""
+    """A line that was refused, and why."""
 
     line: int
     code: str
     detail: str
 
 
-class Undated(NamedTuple):
-    """The times of ratings and of interactions that tell none, in microseconds since 1970."""
+class DefaultTimestamps(NamedTuple):
+    """Times for lines without a timestamp, in microseconds since 1970."""
 
     rated_at: int
     occurred_at: int
@@ -54,9 +54,9 @@ class Undated(NamedTuple):
 
 @dataclass(frozen=True)
 class Lines:
-    """What some lines say.
+    """The parsed content of some lines.
 
-    titles  what they call items, by item_id
+    titles  item_id → title
     """
 
     n_lines: int
@@ -68,15 +68,16 @@ class Lines:
 
     @property
     def n_accepted(self) -> int:
-        """Count the lines that were taken."""
+        """The number of lines that were accepted."""
         return self.ratings.values.size + self.interactions.types.size
 
 
-class Reading:
-    """Lines that are about to become ratings and interactions.
+class RecordParser:
+    """Parse lines that are split into columns.
 
-    columns  as `Layout.places` has them
-    lines    (n,) their numbers
+    columns   in the order of `Layout.places`
+    lines     (n,) line numbers
+    defaults  times for lines without a timestamp
     """
 
     def __init__(
@@ -84,30 +85,30 @@ class Reading:
         layout: Layout,
         columns: Sequence[Column],
         lines: Ints,
-        undated: Undated,
+        defaults: DefaultTimestamps,
         scale: RatingScale | None,
     ) -> None:
         self._layout, self._lines = layout, lines
-        self._undated, self._scale = undated, scale
+        self._defaults, self._scale = defaults, scale
         self._users, self._items, self._values, self._times = columns[:4]
         self._types, self._quantities, self._titles = columns[4:]
         self._good = np.ones(lines.size, dtype=np.bool_)
         self._refusals: list[Refusal] = []
 
-    def result(self, n_lines: int, n_blank: int, refusals: list[Refusal]) -> Lines:
-        """Read all columns; a line is refused for the first of its fields that is.
+    def parse(self, n_lines: int, n_blank: int, refusals: list[Refusal]) -> Lines:
+        """Parse all columns. The first invalid field of a line decides its refusal.
 
-        n_lines, n_blank, refusals  of the lines that came, with those that are in no column
+        n_lines, n_blank, refusals  counts and refusals that include the lines outside the columns
         """
         users = self._read(self._users, partial(read_id, "user_id"), "")
         items = self._read(self._items, partial(read_id, "item_id"), "")
         types = self._read_types()
-        rated = types == RATED
-        values = self._read(self._values, self._value, 0.0, rated)
-        quantities = self._read(self._quantities, read_quantity, 0.0, ~rated)
+        is_rating = types == RATING_TYPE
+        values = self._read(self._values, self._value, 0.0, is_rating)
+        quantities = self._read(self._quantities, read_quantity, 0.0, ~is_rating)
         times = self._read(self._times, lambda text: read_time(text) if text else -1, 0)
-        told = np.array(times, dtype=np.int64)[self._times.which]
-        ratings, chosen = self._in_order(rated), self._in_order(~rated)
+        given_times = np.array(times, dtype=np.int64)[self._times.which]
+        ratings, events = self._in_order(is_rating), self._in_order(~is_rating)
         user_of, item_of = self._users.which, self._items.which
         return Lines(
             n_lines,
@@ -118,89 +119,89 @@ class Reading:
                 items,
                 item_of[ratings],
                 np.array(values, dtype=np.float64)[self._values.which[ratings]],
-                _dated(told[ratings], self._undated.rated_at),
+                _fill_times(given_times[ratings], self._defaults.rated_at),
             ),
             InteractionBatch(
                 users,
-                user_of[chosen],
+                user_of[events],
                 items,
-                item_of[chosen],
-                types[chosen].astype(np.uint8),
-                np.array(quantities, dtype=np.float64)[self._quantities.which[chosen]],
-                _dated(told[chosen], self._undated.occurred_at),
+                item_of[events],
+                types[events].astype(np.uint8),
+                np.array(quantities, dtype=np.float64)[self._quantities.which[events]],
+                _fill_times(given_times[events], self._defaults.occurred_at),
             ),
-            self._read_titles(items, chosen),
+            self._titles_of_items(items, events),
             sorted([*refusals, *self._refusals]),
         )
 
     def _read(
-        self, column: Column, reader: Callable[[str], T], nothing: T, meant: Flags | None = None
+        self, column: Column, reader: Callable[[str], T], default: T, needed: Flags | None = None
     ) -> list[T]:
-        """Read each text of a column; one that cannot be read is `nothing`.
+        """Parse each text of a column; an invalid text becomes the default.
 
-        meant  (n,) the lines that are refused then: the others do not need this field
+        needed  (n,) the lines that need this field and are refused if it is invalid; None for all
         """
-        found, refused = [], {}
+        found, errors = [], {}
         for n, text in enumerate(column.texts):
             try:
                 found.append(reader(text))
-            except Refused as error:
-                found.append(nothing)
-                refused[n] = error
-        if refused:
-            self._refuse(column, refused, self._good if meant is None else meant)
+            except FieldError as error:
+                found.append(default)
+                errors[n] = error
+        if errors:
+            self._refuse(column, errors, self._good if needed is None else needed)
         return found
 
-    def _refuse(self, column: Column, refused: dict[int, Refused], meant: Flags) -> None:
-        """Refuse the lines that have one of these texts."""
-        hit = self._good & meant & np.isin(column.which, list(refused))
+    def _refuse(self, column: Column, errors: dict[int, FieldError], needed: Flags) -> None:
+        """Refuse the lines that need this field and have one of these texts."""
+        hit = self._good & needed & np.isin(column.which, list(errors))
         self._good[hit] = False
         pairs = zip(self._lines[hit].tolist(), column.which[hit].tolist(), strict=True)
-        self._refusals += [Refusal(n, refused[t].code, refused[t].detail) for n, t in pairs]
+        self._refusals += [Refusal(n, errors[t].code, errors[t].detail) for n, t in pairs]
 
     def _read_types(self) -> Ints:
-        """Give the type of each line, (n,); beside a rating, an unknown one means nothing."""
-        meant = self._good
+        """Return the types, (n,). An unknown type of a line with a rating is ignored."""
+        needed = self._good
         if self._layout.untyped == "rating":
             unrated = np.array([not text for text in self._values.texts], dtype=np.bool_)
-            meant = unrated[self._values.which]
-        numbers = self._read(self._types, self._type, RATED, meant)
+            needed = unrated[self._values.which]
+        numbers = self._read(self._types, self._type, RATING_TYPE, needed)
         return np.array(numbers, dtype=np.int64)[self._types.which]
 
     def _type(self, text: str) -> int:
         untyped = self._layout.untyped
         if text:
             number = read_type(text)
-            if number == RATED and untyped is None:
-                raise Refused("unknown-type", NOT_HERE)
+            if number == RATING_TYPE and untyped is None:
+                raise FieldError("unknown-type", NOT_AN_INTERACTION)
             return number
         if untyped is None:
-            raise Refused("no-type", NO_TYPE)
-        return RATED if untyped == "rating" else EVENT_TYPES.index(untyped)
+            raise FieldError("no-type", NO_TYPE)
+        return RATING_TYPE if untyped == "rating" else EVENT_TYPES.index(untyped)
 
     def _value(self, text: str) -> float:
         if not text and self._layout.has_types:
-            raise Refused("no-rating", NO_RATING)
+            raise FieldError("no-rating", NO_RATING)
         return read_value(text, self._scale)
 
-    def _read_titles(self, items: Sequence[str], chosen: Ints) -> dict[str, str]:
-        """Give the first title of each item that has one fit to be stored."""
+    def _titles_of_items(self, items: Sequence[str], lines: Ints) -> dict[str, str]:
+        """Return the first storable title of each item that has one."""
         if self._layout.title < 0:
             return {}
         texts = self._titles.texts
-        fit = [0 < len(text) <= LONGEST_TITLE and not CONTROL.search(text) for text in texts]
-        titled = chosen[np.array(fit, dtype=np.bool_)[self._titles.which[chosen]]]
+        fit = [0 < len(text) <= MAX_TITLE_LENGTH and not CONTROL.search(text) for text in texts]
+        titled = lines[np.array(fit, dtype=np.bool_)[self._titles.which[lines]]]
         found, first = np.unique(self._items.which[titled], return_index=True)
         which = self._titles.which[titled][first]
         pairs = zip(found.tolist(), which.tolist(), strict=True)
         return {items[item]: texts[title] for item, title in pairs}
 
     def _in_order(self, some: Flags) -> Ints:
-        """Give the places of the good ones among some lines, by line number."""
+        """Return the places of the valid lines among some, by line number."""
         places = np.flatnonzero(self._good & some)
         return places[np.argsort(self._lines[places], kind="stable")]
 
 
-def _dated(told: Ints, undated: int) -> Ints:
-    """Put a time where none was told."""
-    return np.where(told < 0, undated, told)
+def _fill_times(times: Ints, default: int) -> Ints:
+    """Replace missing times, which are −1, by the default."""
+    return np.where(times < 0, default, times)

@@ -54,7 +54,8 @@ def events_after(
 def defer_success(session: Session, job: Job, behind: int | None) -> bool:
     """Show a job as running if this process has not loaded the version that it has published.
 
-    behind   the last loaded publication, None if none is later: see `Serving.behind`
+    behind   the last publication that is loaded, None if none is later: see
+             `ModelServer.publication_behind`
     returns  whether the job was changed; it then no longer belongs to the session
     """
     result = job.result or {}

@@ -1,26 +1,28 @@
-"""Reasons: which of a user's ratings and interactions brought an item into their list."""
+"""Explanations: which ratings and interactions of a user brought an item into the list."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from recsvc.db.recommendations.user_histories import StoredHistory
 from recsvc.rbm.arrays import Doubles
 from recsvc.rbm.inference import explanations
-from recsvc.service.recommendations.published_model import Answering
-from recsvc.service.recommendations.recommend import Known, RankedList, Recommendation
+from recsvc.service.recommendations.published_model import PublishedModel
+from recsvc.service.recommendations.recommend import RankedList, Recommendation
+from recsvc.service.recommendations.user_history import UserHistory
 
-MOST_REASONS = 3
+MAX_REASONS = 3
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Something the user did that speaks for an item.
+    """A rating or an interaction that raises the score of an item.
 
     rating  as the user gave it, None for an interaction
     type    view, cart or purchase, None for a rating
-    effect  what the item's score would lose without it, above 0
+    effect  the part of the item's score that is lost without it, above 0
     """
 
     item_id: str
@@ -30,17 +32,17 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Explained(Recommendation):
-    """One place of a list and the strongest reasons for it, strongest first, at most three.
+class ExplainedRecommendation(Recommendation):
+    """One place of a list with its strongest reasons, strongest first, at most MAX_REASONS.
 
-    There are none for a popular item, from an item_rbm, and where all that the user did speaks
-    against the item.
+    There are no reasons for a popular item, from an item_rbm, and for an item whose score the
+    whole history lowers.
     """
 
     because: list[Reason]
 
     @classmethod
-    def of(cls, place: Recommendation, because: list[Reason]) -> "Explained":
+    def from_recommendation(cls, place: Recommendation, because: list[Reason]) -> Self:
         """Return a place of a list with its reasons."""
         return cls(
             item_id=place.item_id,
@@ -53,50 +55,62 @@ class Explained(Recommendation):
 
 
 def add_reasons(
-    answering: Answering, known: Known, ratings: Mapping[str, float], ranked: RankedList
+    published: PublishedModel,
+    history: UserHistory,
+    ratings: Mapping[str, float],
+    ranked: RankedList,
 ) -> RankedList:
-    """Give the same list with the reasons for each of its places.
+    """Return the same list with the reasons for each of its places.
 
     ratings  item_id → rating, as the user gave them
 
-    An item that is listed though the user has rated it is no reason for itself.
+    A rated item that is listed again is no reason for itself.
     """
     listed = [place.item_id for place in ranked.items if place.source == "model"]
-    numbers = answering.model.items.numbers(listed)
-    effects = explanations.effects(answering.model, known.numbers, known.levels, numbers)
+    numbers = published.model.items.numbers(listed)
+    effects = explanations.effects(published.model, history.numbers, history.levels, numbers)
     because = {
-        item_id: _reasons(answering, known, ratings, number, own)
+        item_id: _strongest_reasons(published, history, ratings, number, own)
         for item_id, number, own in zip(listed, numbers.tolist(), effects.T, strict=True)
     }
     items: list[Recommendation] = [
-        Explained.of(place, because.get(place.item_id, [])) for place in ranked.items
+        ExplainedRecommendation.from_recommendation(place, because.get(place.item_id, []))
+        for place in ranked.items
     ]
     return RankedList(items, ranked.shortfall)
 
 
-def stored_ratings(answering: Answering, history: StoredHistory) -> dict[str, float]:
-    """Give item_id → rating of what is stored of a user, where the model knows the item."""
-    ids = answering.model.items.ids
-    numbers = answering.catalogue.numbers(history.rated_keys).tolist()
-    rated = zip(numbers, history.values.tolist(), strict=True)
+def ratings_by_item(published: PublishedModel, stored: StoredHistory) -> dict[str, float]:
+    """Return item_id → stored rating, for the items that the model knows."""
+    ids = published.model.items.ids
+    numbers = published.catalogue.numbers(stored.rated_keys).tolist()
+    rated = zip(numbers, stored.values.tolist(), strict=True)
     return {ids[number]: value for number, value in rated if number >= 0}
 
 
-def _reasons(
-    answering: Answering, known: Known, ratings: Mapping[str, float], listed: int, effects: Doubles
+def _strongest_reasons(
+    published: PublishedModel,
+    history: UserHistory,
+    ratings: Mapping[str, float],
+    listed: int,
+    effects: Doubles,
 ) -> list[Reason]:
-    """Name what is strongest, by its effects (n,) on a listed item."""
-    itself = np.flatnonzero(known.numbers == listed)
-    best = explanations.strongest(effects, MOST_REASONS, left_out=itself).tolist()
-    return [_reason(answering, known, ratings, place, float(effects[place])) for place in best]
+    """Return the strongest reasons by their effects (n,) on the item with number `listed`."""
+    itself = np.flatnonzero(history.numbers == listed)
+    best = explanations.strongest(effects, MAX_REASONS, left_out=itself).tolist()
+    return [_reason(published, history, ratings, place, float(effects[place])) for place in best]
 
 
 def _reason(
-    answering: Answering, known: Known, ratings: Mapping[str, float], place: int, effect: float
+    published: PublishedModel,
+    history: UserHistory,
+    ratings: Mapping[str, float],
+    place: int,
+    effect: float,
 ) -> Reason:
-    model = answering.model
-    item_id = model.items.ids[known.numbers[place]]
+    model = published.model
+    item_id = model.items.ids[history.numbers[place]]
     if item_id in ratings:
         return Reason(item_id, ratings[item_id], None, effect)
-    event = model.scale.events[known.levels[place] - model.scale.n_levels]
+    event = model.scale.events[history.levels[place] - model.scale.n_levels]
     return Reason(item_id, None, event, effect)

@@ -16,71 +16,76 @@ from recsvc.db.recommendations.user_histories import (
 from recsvc.db.session import Session
 from recsvc.service.recommendations.recommend import RankedList, Recommendation, Source, shortfall
 
-LEAST_SECONDS = 1.0  # between two counts
-SHARE = 0.05  # of the time that may go into counting
-AT_ONCE = 200  # items read by one statement
-NOTHING = Popularity(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+MIN_SECONDS_BETWEEN_COUNTS = 1.0  # from the start of one count to the next
+COUNTING_SHARE = 0.05  # share of the time that is spent on counting
+PAGE_SIZE = 200  # items read by one statement
+NO_COUNTS = Popularity(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
 class PopularItems:
     """All items in the order of a list without a model.
 
-    One thread counts from time to time, any number reads the last count. Hidden, unavailable and
-    new items are read from the database for each list.
+    One thread counts periodically; any number of threads read the last count. Each list reads
+    from the database which items are hidden, unavailable or new.
     """
 
     def __init__(self) -> None:
-        self._counted = NOTHING
+        self._counts = NO_COUNTS
         self._counted_keys: frozenset[int] = frozenset()
-        self._due = 0.0
+        self._next_count_at = 0.0
 
     def count(self, session: Session) -> None:
-        """Count anew if it is time. It takes seconds for millions of ratings."""
+        """Count the ratings and interactions of each item if a count is due.
+
+        A count takes seconds for millions of ratings.
+        """
         started = time.monotonic()
-        if started < self._due:
+        if started < self._next_count_at:
             return
-        counted = popularity(session)
-        self._counted_keys, self._counted = frozenset(counted.keys.tolist()), counted
+        counts = popularity(session)
+        self._counted_keys, self._counts = frozenset(counts.keys.tolist()), counts
         took = time.monotonic() - started
-        self._due = started + max(LEAST_SECONDS, took / SHARE)
+        self._next_count_at = started + max(MIN_SECONDS_BETWEEN_COUNTS, took / COUNTING_SHARE)
 
     def recommend(
         self,
         session: Session,
         *,
         n: int,
-        done_keys: Collection[int] = (),
+        owned_keys: Collection[int] = (),
         exclude: Collection[str] = (),
     ) -> RankedList:
-        """Return the n most popular items, filled up with the newest.
+        """Return the n most popular items, completed with the newest.
 
-        done_keys  keys of items to leave out: the user rated or bought them
-        exclude    item_ids to leave out
+        owned_keys  keys of items that the user rated or bought, which are left out
+        exclude     item_ids to leave out
 
         Hidden and unavailable items are left out, too.
         """
-        left_out, excluded = frozenset(done_keys), frozenset(exclude)
-        candidates = (
+        left_out, excluded = frozenset(owned_keys), frozenset(exclude)
+        listable = (
             _recommendation(item, count)
-            for item, count in self._candidates(session)
+            for item, count in self._listable_items(session)
             if item.key not in left_out and item.item_id not in excluded
         )
-        listed = list(islice(candidates, n))
+        listed = list(islice(listable, n))
         missing = n - len(listed)
         return RankedList(listed, shortfall(missing) if missing else None)
 
-    def _candidates(self, session: Session) -> Iterator[tuple[ListableItem, int]]:
-        """Yield all items that may be listed with their counts, in the order of the list."""
-        counted, counted_keys = self._counted, self._counted_keys
-        for start in range(0, counted.keys.size, AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            keys, counts = counted.keys[some].tolist(), counted.counts[some].tolist()
+    def _listable_items(self, session: Session) -> Iterator[tuple[ListableItem, int]]:
+        """Yield the items that may be listed with their counts, in the order of the list."""
+        counts, counted_keys = self._counts, self._counted_keys
+        for start in range(0, counts.keys.size, PAGE_SIZE):
+            some = slice(start, start + PAGE_SIZE)
+            keys, numbers = counts.keys[some].tolist(), counts.counts[some].tolist()
             items = listable_items(session, keys)
             yield from (
-                (items[key], count) for key, count in zip(keys, counts, strict=True) if key in items
+                (items[key], count)
+                for key, count in zip(keys, numbers, strict=True)
+                if key in items
             )
         below = None
-        while page := newest_items(session, below=below, limit=AT_ONCE):
+        while page := newest_items(session, below=below, limit=PAGE_SIZE):
             yield from ((item, 0) for item in page if item.key not in counted_keys)
             below = page[-1].key
 

@@ -1,4 +1,4 @@
-"""A published version together with the catalogue of now: what every answer is made from."""
+"""A published model version together with the current catalogue."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ UNKNOWN = -1
 
 
 class Catalogue:
-    """The items as a model sees them; kept up to date in place while answers are given.
+    """The items in the numbering of a model, updated in place while requests read it.
 
-    One thread writes, any number read: what a reader may see half-way is an item's old state.
+    One thread writes and any number of threads read. During an update a reader may see the
+    previous state of an item.
 
-    titles   (n_items,) by number, None where an item has none
-    barred   (n_items,) true where an item is hidden or not available
-    others   items that the model does not know: key → (item_id, title), barred ones left out
+    titles         (n_items,) by number, None for an item without a title
+    barred         (n_items,) true for an item that is hidden or unavailable
+    unknown_items  items that the model does not know: key → (item_id, title), without barred ones
     """
 
     def __init__(self, model: Model, rows: Iterable[CatalogueRow]) -> None:
@@ -27,27 +28,27 @@ class Catalogue:
         self._number_of_key = np.full(1024, UNKNOWN, dtype=np.int32)
         self.titles: list[str | None] = [None] * len(model.items)
         self.barred = np.zeros(len(model.items), dtype=np.bool_)
-        self.others: dict[int, tuple[str, str | None]] = {}
+        self.unknown_items: dict[int, tuple[str, str | None]] = {}
         self.update(rows)
 
     def update(self, rows: Iterable[CatalogueRow]) -> None:
-        """Take in items that are new or have changed."""
+        """Write the items that are new or have changed."""
         for row in rows:
             number = self._model.items.number(row.item_id)
             if number is not None:
-                self._know(row.key, number)
+                self._set_number(row.key, number)
                 self.titles[number] = row.title
                 self.barred[number] = row.is_barred
             elif row.is_barred:
-                self.others.pop(row.key, None)
+                self.unknown_items.pop(row.key, None)
             else:
-                self.others[row.key] = (row.item_id, row.title)
+                self.unknown_items[row.key] = (row.item_id, row.title)
 
     def numbers(self, keys: Ints) -> Numbers:
-        """Give the model's numbers of items by their keys, −1 where it does not know one."""
+        """Return the model's numbers of items by their keys, −1 for an unknown item."""
         return self._number_of_key.take(keys, mode="clip")  # the last place stays unknown
 
-    def _know(self, key: int, number: int) -> None:
+    def _set_number(self, key: int, number: int) -> None:
         if key >= self._number_of_key.size - 1:
             larger = np.full(2 * key, UNKNOWN, dtype=np.int32)
             larger[: self._number_of_key.size] = self._number_of_key
@@ -56,8 +57,8 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
-class Answering:
-    """One version and its catalogue; replaced as a whole when another version is published."""
+class PublishedModel:
+    """One version and its catalogue; replaced as a whole by the next publication."""
 
     version: int
     publication_id: int
@@ -66,6 +67,6 @@ class Answering:
 
     @property
     def multiplications(self) -> int:
-        """Work of ranking the whole catalogue once: n_items × n_all_levels × n_hidden."""
+        """The work of ranking the whole catalogue once: n_items × n_all_levels × n_hidden."""
         hidden = self.model.params.hidden_bias.size
         return len(self.model.items) * self.model.scale.n_all_levels * hidden

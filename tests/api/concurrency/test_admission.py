@@ -3,10 +3,10 @@
 import asyncio
 import json
 
-from recsvc.api.concurrency.admission import AT_ONCE, Pacing
+from recsvc.api.concurrency.admission import MAX_STARTS_PER_ITERATION, Admission
 from tests.conftest import PATIENCE_SECONDS
 
-N = 10 * AT_ONCE
+N = 10 * MAX_STARTS_PER_ITERATION
 
 
 class Begun:
@@ -23,7 +23,7 @@ async def nothing_is_read() -> dict:
     raise AssertionError("no body is read here")
 
 
-def request(pacing: Pacing, path: str, sent: list | None = None) -> asyncio.Task:
+def request(pacing: Admission, path: str, sent: list | None = None) -> asyncio.Task:
     async def send(message) -> None:
         if sent is not None:
             sent.append(message)
@@ -34,7 +34,7 @@ def request(pacing: Pacing, path: str, sent: list | None = None) -> asyncio.Task
 def test_each_iteration_of_the_loop_begins_a_few_requests_in_their_order():
     async def burst() -> list[int]:
         app = Begun()
-        pacing = Pacing(app, wait_seconds=PATIENCE_SECONDS)
+        pacing = Admission(app, wait_seconds=PATIENCE_SECONDS)
         tasks = [request(pacing, f"/{n}") for n in range(N)]
         counts = []
         while len(app.paths) < N:
@@ -47,14 +47,15 @@ def test_each_iteration_of_the_loop_begins_a_few_requests_in_their_order():
     counts = asyncio.run(burst())
 
     assert (
-        max(after - before for before, after in zip([0, *counts], counts, strict=False)) <= AT_ONCE
+        max(after - before for before, after in zip([0, *counts], counts, strict=False))
+        <= MAX_STARTS_PER_ITERATION
     )
 
 
 def test_readiness_and_metrics_are_begun_before_a_burst_that_waits():
     async def burst() -> list[str]:
         app = Begun()
-        pacing = Pacing(app, wait_seconds=PATIENCE_SECONDS)
+        pacing = Admission(app, wait_seconds=PATIENCE_SECONDS)
         tasks = [request(pacing, f"/{n}") for n in range(N)]
         tasks += [request(pacing, path) for path in ("/livez", "/readyz", "/metrics")]
         await asyncio.gather(*tasks)
@@ -62,8 +63,8 @@ def test_readiness_and_metrics_are_begun_before_a_burst_that_waits():
 
     order = asyncio.run(burst())
 
-    assert order[: AT_ONCE + 3] == [
-        *(f"/{n}" for n in range(AT_ONCE)),
+    assert order[: MAX_STARTS_PER_ITERATION + 3] == [
+        *(f"/{n}" for n in range(MAX_STARTS_PER_ITERATION)),
         "/livez",
         "/readyz",
         "/metrics",
@@ -73,15 +74,15 @@ def test_readiness_and_metrics_are_begun_before_a_burst_that_waits():
 def test_a_request_that_waits_too_long_is_answered_service_busy_and_never_begun():
     async def burst() -> tuple[list[str], list[list]]:
         app = Begun()
-        pacing = Pacing(app, wait_seconds=0)
+        pacing = Admission(app, wait_seconds=0)
         sent = [[] for _ in range(N)]
         await asyncio.gather(*(request(pacing, f"/{n}", sent[n]) for n in range(N)))
         return app.paths, sent
 
     paths, sent = asyncio.run(burst())
 
-    assert paths == [f"/{n}" for n in range(AT_ONCE)]
-    for start, body in sent[AT_ONCE:]:
+    assert paths == [f"/{n}" for n in range(MAX_STARTS_PER_ITERATION)]
+    for start, body in sent[MAX_STARTS_PER_ITERATION:]:
         assert start["status"] == 503
         assert (b"retry-after", b"1") in start["headers"]
         assert json.loads(body["body"])["type"] == "/problems/service-busy"
@@ -90,11 +91,11 @@ def test_a_request_that_waits_too_long_is_answered_service_busy_and_never_begun(
 def test_a_request_whose_client_has_gone_gives_its_turn_to_the_next():
     async def burst() -> list[str]:
         app = Begun()
-        pacing = Pacing(app, wait_seconds=PATIENCE_SECONDS)
+        pacing = Admission(app, wait_seconds=PATIENCE_SECONDS)
         tasks = [request(pacing, f"/{n}") for n in range(N)]
         await asyncio.sleep(0)
-        tasks[AT_ONCE].cancel()
+        tasks[MAX_STARTS_PER_ITERATION].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         return app.paths
 
-    assert asyncio.run(burst()) == [f"/{n}" for n in range(N) if n != AT_ONCE]
+    assert asyncio.run(burst()) == [f"/{n}" for n in range(N) if n != MAX_STARTS_PER_ITERATION]

@@ -1,4 +1,4 @@
-"""Lanes: each has its own threads and queue, and whoever waits too long is told so."""
+"""RequestPools: each has its own threads and queue, and whoever waits too long is told so."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from recsvc.api.concurrency.request_pools import CONNECTIONS, Lane, Lanes
+from recsvc.api.concurrency.request_pools import CONNECTIONS, RequestPool, RequestPools
 from recsvc.db.feedback.ratings import get_ratings
 from recsvc.db.session import Database, Session, reading
 from recsvc.errors import InvalidId, ServiceBusy
@@ -22,46 +22,46 @@ def rate(session: Session, user_id: str) -> None:
     ratings.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
 
 
-def run_with(lanes: Lanes, body: Callable[[], Awaitable[T]]) -> T:
-    """Run a coroutine between the start and the end of lanes."""
+def run_with(pools: RequestPools, body: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine between the start and the end of pools."""
 
     async def run() -> T:
-        lanes.start()
+        pools.start()
         try:
             return await body()
         finally:
-            await asyncio.to_thread(lanes.stop)
+            await asyncio.to_thread(pools.stop)
 
     return asyncio.run(run())
 
 
-def run_on(lane: Lane, body: Callable[[], Awaitable[T]]) -> T:
-    """Run a coroutine between the start and the end of one lane."""
+def run_on(pool: RequestPool, body: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine between the start and the end of one pool."""
 
     async def run() -> T:
-        lane.start()
+        pool.start()
         try:
             return await body()
         finally:
-            lane.end()
-            await asyncio.to_thread(lane.join, time.monotonic() + PATIENCE_SECONDS)
+            pool.shut_down()
+            await asyncio.to_thread(pool.join, time.monotonic() + PATIENCE_SECONDS)
 
     return asyncio.run(run())
 
 
 def test_work_runs_in_the_order_in_which_it_came():
-    lane, order = Lane("test", 1, PATIENCE_SECONDS), []
+    pool, order = RequestPool("test", 1, PATIENCE_SECONDS), []
 
     async def body() -> None:
-        await asyncio.gather(*(lane.run(lambda n=n: order.append(n)) for n in range(50)))
+        await asyncio.gather(*(pool.run(lambda n=n: order.append(n)) for n in range(50)))
 
-    run_on(lane, body)
+    run_on(pool, body)
 
     assert order == list(range(50))
 
 
 def test_no_more_runs_at_once_than_there_are_threads():
-    lane, running, most = Lane("test", 3, PATIENCE_SECONDS), [], []
+    pool, running, most = RequestPool("test", 3, PATIENCE_SECONDS), [], []
     together = threading.Barrier(3, timeout=PATIENCE_SECONDS)
 
     def work() -> None:
@@ -71,79 +71,79 @@ def test_no_more_runs_at_once_than_there_are_threads():
         running.pop()
 
     async def body() -> None:
-        await asyncio.gather(*(lane.run(work) for _ in range(30)))
+        await asyncio.gather(*(pool.run(work) for _ in range(30)))
 
-    run_on(lane, body)
+    run_on(pool, body)
 
     assert max(most) == 3
 
 
 def test_work_that_waits_too_long_raises_service_busy_and_never_begins():
-    lane, gate, begun = Lane("test", 1, 0.05), threading.Event(), []
+    pool, gate, begun = RequestPool("test", 1, 0.05), threading.Event(), []
 
     async def body() -> None:
-        first = asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))
+        first = asyncio.create_task(pool.run(lambda: gate.wait(PATIENCE_SECONDS)))
         await asyncio.sleep(0)
         with pytest.raises(ServiceBusy, match=r"waited 0\.05 s"):
-            await lane.run(lambda: begun.append("second"))
+            await pool.run(lambda: begun.append("second"))
         gate.set()
         await first
-        await lane.run(lambda: begun.append("third"))
+        await pool.run(lambda: begun.append("third"))
 
-    run_on(lane, body)
+    run_on(pool, body)
 
     assert begun == ["third"]
 
 
 def test_work_that_has_begun_may_take_longer_than_others_may_wait():
-    lane, gate = Lane("test", 1, 0.05), threading.Event()
+    pool, gate = RequestPool("test", 1, 0.05), threading.Event()
 
     async def body() -> bool:
         asyncio.get_running_loop().call_later(0.3, gate.set)
-        return await lane.run(lambda: gate.wait(PATIENCE_SECONDS))
+        return await pool.run(lambda: gate.wait(PATIENCE_SECONDS))
 
-    assert run_on(lane, body)
+    assert run_on(pool, body)
 
 
 def test_an_error_reaches_the_request_whose_work_raised_it():
-    lane = Lane("test", 1, PATIENCE_SECONDS)
+    pool = RequestPool("test", 1, PATIENCE_SECONDS)
 
     def fail() -> None:
         raise InvalidId("user_id", "")
 
     async def body() -> int:
         with pytest.raises(InvalidId):
-            await lane.run(fail)
-        return await lane.run(lambda: 7)
+            await pool.run(fail)
+        return await pool.run(lambda: 7)
 
-    assert run_on(lane, body) == 7
+    assert run_on(pool, body) == 7
 
 
 def test_stopping_finishes_what_is_queued():
-    lane, gate, finished = Lane("test", 1, PATIENCE_SECONDS), threading.Event(), []
+    pool, gate, finished = RequestPool("test", 1, PATIENCE_SECONDS), threading.Event(), []
 
     async def body() -> None:
-        waiting = [asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))]
-        waiting += [asyncio.create_task(lane.run(lambda n=n: finished.append(n))) for n in range(5)]
+        waiting = [asyncio.create_task(pool.run(lambda: gate.wait(PATIENCE_SECONDS)))]
+        waiting += [asyncio.create_task(pool.run(lambda n=n: finished.append(n))) for n in range(5)]
         await asyncio.sleep(0)
-        lane.end()
+        pool.shut_down()
         gate.set()
         await asyncio.gather(*waiting)
 
-    run_on(lane, body)
+    run_on(pool, body)
 
     assert finished == list(range(5))
 
 
 def test_writes_that_fail_leave_the_others_of_their_group_stored(database):
-    lanes = Lanes(database, PATIENCE_SECONDS)
+    pools = RequestPools(database, PATIENCE_SECONDS)
     ids = [f"u{n}" if n % 5 else "" for n in range(100)]
 
     async def body() -> list[object]:
-        writes = [lanes.write(lambda session, user=user: rate(session, user)) for user in ids]
+        writes = [pools.write(lambda session, user=user: rate(session, user)) for user in ids]
         return await asyncio.gather(*writes, return_exceptions=True)
 
-    outcomes = run_with(lanes, body)
+    outcomes = run_with(pools, body)
 
     assert [isinstance(outcome, InvalidId) for outcome in outcomes] == [not user for user in ids]
     with reading(database) as session:
@@ -151,23 +151,23 @@ def test_writes_that_fail_leave_the_others_of_their_group_stored(database):
 
 
 def test_metrics_do_not_wait_for_requests_that_use_every_other_thread(database):
-    lanes, gate, held = Lanes(database, PATIENCE_SECONDS), threading.Event(), []
+    pools, gate, held = RequestPools(database, PATIENCE_SECONDS), threading.Event(), []
 
     def hold(session: Session | None = None) -> None:
         held.append(session)
         gate.wait(PATIENCE_SECONDS)
 
     async def body() -> str:
-        others = [lanes.answers.run, lanes.slow.run, lanes.follow, lanes.read, lanes.write]
+        others = [pools.answers.run, pools.slow.run, pools.follow, pools.read, pools.write]
         waiting = [asyncio.create_task(run(hold)) for run in others for _ in range(20)]
         await asyncio.to_thread(eventually, lambda: len(held) >= 9)
         try:
-            return await lanes.service.run(lambda: "metrics")
+            return await pools.service.run(lambda: "metrics")
         finally:
             gate.set()
             await asyncio.gather(*waiting)
 
-    assert run_with(lanes, body) == "metrics"
+    assert run_with(pools, body) == "metrics"
 
 
 def test_a_group_that_takes_long_leaves_the_rest_to_the_next_one():
@@ -178,15 +178,15 @@ def test_a_group_that_takes_long_leaves_the_rest_to_the_next_one():
         taken.append(len(group))
         return [work() for work in group[:2]]
 
-    lane = Lane("test", 1, PATIENCE_SECONDS, largest_group=5, run_group=run_two)
+    pool = RequestPool("test", 1, PATIENCE_SECONDS, largest_group=5, run_group=run_two)
 
     async def body() -> list[int]:
-        waiting = [asyncio.create_task(lane.run(lambda n=n: n)) for n in range(7)]
+        waiting = [asyncio.create_task(pool.run(lambda n=n: n)) for n in range(7)]
         await asyncio.sleep(0)
         gate.set()
         return await asyncio.gather(*waiting)
 
-    assert run_on(lane, body) == list(range(7))
+    assert run_on(pool, body) == list(range(7))
     assert taken[-3:] == [5, 3, 1] or sum(min(n, 2) for n in taken) == 7
 
 
@@ -197,57 +197,57 @@ def test_what_goes_back_to_the_queue_after_its_time_is_busy_and_never_begins():
         gate.wait(PATIENCE_SECONDS)
         return [work() for work in group[:1]]
 
-    lane = Lane("test", 1, 0.05, largest_group=5, run_group=run_first)
+    pool = RequestPool("test", 1, 0.05, largest_group=5, run_group=run_first)
 
     async def body() -> list[object]:
-        first = asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))
-        others = [asyncio.create_task(lane.run(lambda n=n: begun.append(n))) for n in range(3)]
+        first = asyncio.create_task(pool.run(lambda: gate.wait(PATIENCE_SECONDS)))
+        others = [asyncio.create_task(pool.run(lambda n=n: begun.append(n))) for n in range(3)]
         await asyncio.sleep(0.2)
         gate.set()
         await first
         return await asyncio.gather(*others, return_exceptions=True)
 
-    outcomes = run_on(lane, body)
+    outcomes = run_on(pool, body)
 
     assert sum(isinstance(outcome, ServiceBusy) for outcome in outcomes) == 3 - len(begun)
     assert len(begun) < 3
 
 
 def test_work_whose_request_has_gone_is_not_begun():
-    lane, gate, begun = Lane("test", 1, PATIENCE_SECONDS), threading.Event(), []
+    pool, gate, begun = RequestPool("test", 1, PATIENCE_SECONDS), threading.Event(), []
 
     async def body() -> None:
-        first = asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))
-        gone = asyncio.create_task(lane.run(lambda: begun.append("gone")))
+        first = asyncio.create_task(pool.run(lambda: gate.wait(PATIENCE_SECONDS)))
+        gone = asyncio.create_task(pool.run(lambda: begun.append("gone")))
         await asyncio.sleep(0.05)
         gone.cancel()
         await asyncio.sleep(0)
         gate.set()
         await first
-        await lane.run(lambda: begun.append("last"))
+        await pool.run(lambda: begun.append("last"))
 
-    run_on(lane, body)
+    run_on(pool, body)
 
     assert begun == ["last"]
 
 
 def test_patient_work_waits_longer_than_others_may():
-    lane, gate = Lane("test", 1, 0.05), threading.Event()
+    pool, gate = RequestPool("test", 1, 0.05), threading.Event()
 
     async def body() -> int:
-        first = asyncio.create_task(lane.run(lambda: gate.wait(PATIENCE_SECONDS)))
+        first = asyncio.create_task(pool.run(lambda: gate.wait(PATIENCE_SECONDS)))
         await asyncio.sleep(0)
         asyncio.get_running_loop().call_later(0.2, gate.set)
-        answer = await lane.run(lambda: 7, is_patient=True)
+        answer = await pool.run(lambda: 7, is_patient=True)
         await first
         return answer
 
-    assert run_on(lane, body) == 7
+    assert run_on(pool, body) == 7
 
 
 def test_threads_hold_no_more_connections_than_the_pool_has(database_url):
     database = Database(database_url, connections=CONNECTIONS, wait_seconds=0.1)
-    lanes, gate = Lanes(database, 0.5), threading.Event()
+    pools, gate = RequestPools(database, 0.5), threading.Event()
 
     def hold(session: Session) -> None:
         session.connection()
@@ -255,10 +255,10 @@ def test_threads_hold_no_more_connections_than_the_pool_has(database_url):
 
     async def body() -> int:
         asyncio.get_running_loop().call_later(0.3, gate.set)
-        works = [run(hold) for run in (lanes.read, lanes.write, lanes.follow) for _ in range(20)]
+        works = [run(hold) for run in (pools.read, pools.write, pools.follow) for _ in range(20)]
         outcomes = await asyncio.gather(*works, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} <= {type(None), ServiceBusy}
         return database.engine.pool.checkedout()
 
-    assert run_with(lanes, body) == 0
+    assert run_with(pools, body) == 0
     database.close()

@@ -82,7 +82,7 @@ def test_what_a_route_wrote_before_it_failed_is_undone(routes):
 
 
 def test_a_synchronous_route_without_a_lane_is_refused_when_it_is_defined():
-    with pytest.raises(TypeError, match="forgotten asks for no session"):
+    with pytest.raises(TypeError, match="forgotten has no session"):
 
         @router.get("/forgotten")
         def forgotten() -> Seen:

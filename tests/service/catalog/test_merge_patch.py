@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.service.catalog.merge_patch import merged_members, same_json
+from recsvc.service.catalog.merge_patch import merge_members, same_json
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from recsvc.service.catalog.merge_patch import merged_members, same_json
 def test_a_patch_is_merged_as_the_standard_says(known, patch, expected):
     before = repr((known, patch))
 
-    assert merged_members(known, patch) == expected
+    assert merge_members(known, patch) == expected
     assert repr((known, patch)) == before
 
 

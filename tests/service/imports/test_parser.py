@@ -16,15 +16,15 @@ from recsvc.service.imports.file_format import (
     BOM,
     RATINGS,
     Layout,
-    checked_format,
-    decoded,
+    check_format,
+    decode,
     recognise,
 )
 from recsvc.service.imports.parser import header_length, read_lines, read_objects
-from recsvc.service.imports.records import Lines, Undated
+from recsvc.service.imports.records import DefaultTimestamps, Lines
 
 NOON = 1_780_315_200_000_000
-AT_NOON = Undated(NOON, NOON)
+AT_NOON = DefaultTimestamps(NOON, NOON)
 
 IDS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=40
@@ -39,7 +39,7 @@ def read(content: bytes | str, scale: RatingScale | None = None) -> Lines:
     raw = (content.encode() if isinstance(content, str) else content).removeprefix(BOM)
     layout = recognise(raw)
     n_lines, n_bytes = header_length(raw) if layout.has_header else (0, 0)
-    return read_lines(layout, raw[n_bytes:], first_line=n_lines + 1, undated=AT_NOON, scale=scale)
+    return read_lines(layout, raw[n_bytes:], first_line=n_lines + 1, defaults=AT_NOON, scale=scale)
 
 
 def rows_of(lines: Lines) -> list[tuple[str, str, float, int]]:
@@ -98,7 +98,7 @@ def test_broken_lines_never_stop_the_others_and_every_line_is_accounted_for(garb
         Layout("double-colon", "::", n_fields=3),
         b"\n".join(whole) + b"\n",
         first_line=1,
-        undated=AT_NOON,
+        defaults=AT_NOON,
         scale=None,
     )
 
@@ -207,7 +207,7 @@ def test_a_byte_order_mark_blank_lines_and_spaces_are_no_trouble():
 
 
 def test_ids_in_latin_1_are_read_as_such_line_by_line():
-    assert decoded("café".encode("latin-1")) == "café"
+    assert decode("café".encode("latin-1")) == "café"
     lines = read(b"user;item;rating\n" + "José;Ünder;4\n".encode("latin-1") + "é;i;4\n".encode())
 
     assert [row[:2] for row in rows_of(lines)] == [("José", "Ünder"), ("é", "i")]
@@ -237,13 +237,13 @@ def test_a_file_that_is_none_of_ours_is_said_to_be_so_with_a_remedy(content):
 
 def test_a_format_that_does_not_exist_is_refused_with_those_that_do():
     with pytest.raises(MalformedRequest, match="'xml'; it must be one of auto, csv"):
-        checked_format("xml")
+        check_format("xml")
 
 
 def test_objects_are_numbered_from_one_and_refused_one_by_one():
     good = {"user_id": "u", "item_id": "i", "value": 4.5}
 
-    lines = read_objects(RATINGS, [good, {}, 7, good], undated=AT_NOON, scale=None)
+    lines = read_objects(RATINGS, [good, {}, 7, good], defaults=AT_NOON, scale=None)
 
     assert codes_of(lines) == [(2, "missing-field"), (3, "not-an-object")]
     assert lines.n_accepted == 2

@@ -7,11 +7,11 @@ import pytest
 from recsvc.rbm.rating_scale import EVENT_TYPES
 from recsvc.service.imports.file_format import INTERACTIONS, RATINGS, recognise
 from recsvc.service.imports.parser import header_length, read_lines, read_objects
-from recsvc.service.imports.records import Lines, Undated
+from recsvc.service.imports.records import DefaultTimestamps, Lines
 from tests.service.imports.test_parser import codes_of, rows_of
 
 UPLOADED, NO_TIME = 1_780_315_200_000_000, 0
-UNDATED = Undated(UPLOADED, NO_TIME)
+DEFAULTS = DefaultTimestamps(UPLOADED, NO_TIME)
 
 
 def read(content: str) -> Lines:
@@ -19,7 +19,7 @@ def read(content: str) -> Lines:
     raw = content.encode()
     layout = recognise(raw)
     n_lines, n_bytes = header_length(raw) if layout.has_header else (0, 0)
-    return read_lines(layout, raw[n_bytes:], first_line=n_lines + 1, undated=UNDATED, scale=None)
+    return read_lines(layout, raw[n_bytes:], first_line=n_lines + 1, defaults=DEFAULTS, scale=None)
 
 
 def events_of(lines: Lines) -> list[tuple[str, str, str, float, int]]:
@@ -178,9 +178,9 @@ def test_objects_sent_as_interactions_must_say_which():
         {"user_id": "u", "item_id": "i", "type": "view", "value": "x"},
     ]
 
-    as_objects = read_objects(INTERACTIONS, sent, undated=UNDATED, scale=None)
+    as_objects = read_objects(INTERACTIONS, sent, defaults=DEFAULTS, scale=None)
     written = "".join(json.dumps(entry) + "\n" for entry in sent).encode()
-    as_lines = read_lines(INTERACTIONS, written, first_line=1, undated=UNDATED, scale=None)
+    as_lines = read_lines(INTERACTIONS, written, first_line=1, defaults=DEFAULTS, scale=None)
 
     for lines in (as_objects, as_lines):
         assert codes_of(lines) == [
@@ -200,7 +200,7 @@ def test_objects_sent_as_interactions_must_say_which():
 def test_objects_sent_as_ratings_are_ratings_whatever_their_type():
     sent = [{"user_id": "u", "item_id": "i", "value": 4, "type": kind} for kind in ("view", ["x"])]
 
-    lines = read_objects(RATINGS, sent, undated=UNDATED, scale=None)
+    lines = read_objects(RATINGS, sent, defaults=DEFAULTS, scale=None)
 
     assert lines.refusals == []
     assert len(rows_of(lines)) == 2

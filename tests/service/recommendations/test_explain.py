@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.rating_scale import EVENT_TYPES, RatingScale
-from recsvc.service.recommendations.explain import Reason, add_reasons, stored_ratings
-from recsvc.service.recommendations.published_model import Answering
-from recsvc.service.recommendations.recommend import Known, recommend
+from recsvc.service.recommendations.explain import Reason, add_reasons, ratings_by_item
+from recsvc.service.recommendations.published_model import PublishedModel
+from recsvc.service.recommendations.recommend import recommend
+from recsvc.service.recommendations.user_history import AnonymousHistory, UserHistory
 from tests import naive, naive_joint
 from tests.factories.recommendations import ITEMS, N_ITEMS, answering, history_of, of_rows, row
 
@@ -18,7 +19,7 @@ ROW = [(0, 4), (2, 6), (3, 0), (5, 5), (7, 3), (9, 1)]  # the same, as levels
 NO_COUPLINGS = np.zeros((N_ITEMS, N_ITEMS)), 0.0
 
 
-def explained(answers: Answering, known: Known, **how):
+def explained(answers: PublishedModel, known: UserHistory, **how):
     ranked = recommend(answers, "u", known, n=20, **how)
     return add_reasons(answers, known, GIVEN, ranked).items
 
@@ -79,7 +80,10 @@ def test_an_item_that_comes_back_is_no_reason_for_itself(answers, mine):
 
 def test_popular_items_have_no_reasons():
     answers = answering("joint_rbm", row(100, "new-1"), scale=WITH_EVENTS)
-    mine, nobody = of_rows(answers, RATED, *EVENTS), Known.given(answers, {})
+    mine, nobody = (
+        of_rows(answers, RATED, *EVENTS),
+        UserHistory.from_request(answers, AnonymousHistory({})),
+    )
 
     *known, unknown = explained(answers, mine)
 
@@ -125,4 +129,4 @@ def test_where_nobody_rates_a_rating_that_came_later_is_told_as_it_was_given():
 def test_what_is_stored_is_found_by_item_id_where_the_model_knows_the_item(answers):
     history = history_of([*RATED, (100, 3.0)], *EVENTS)
 
-    assert stored_ratings(answers, history) == GIVEN
+    assert ratings_by_item(answers, history) == GIVEN

@@ -6,99 +6,102 @@ import pytest
 from sqlalchemy import event
 
 from recsvc.errors import ModelUnreadable, NoModelPublished
-from recsvc.service.recommendations.model_server import LOOK_SECONDS, Serving
-from recsvc.service.recommendations.recommend import Known, recommend
+from recsvc.service.recommendations.model_server import REFRESH_SECONDS, ModelServer
+from recsvc.service.recommendations.recommend import recommend
+from recsvc.service.recommendations.user_history import AnonymousHistory, UserHistory
 from tests.conftest import eventually, on_sqlite
 from tests.factories.shop import two_camps
 
 
 @pytest.fixture
-def serving(shop):
-    serving = Serving(shop.context)
-    yield serving
-    serving.stop()
+def server(shop):
+    server = ModelServer(shop.context)
+    yield server
+    server.stop()
 
 
-def listed(serving, user_id="nobody", n=30):
-    answering = serving.answering()
-    known = Known.stored(answering, serving.histories.read(user_id))
+def listed(server, user_id="nobody", n=30):
+    answering = server.require_model()
+    known = UserHistory.from_store(answering, server.histories.read(user_id))
     return recommend(answering, user_id, known, n=n).items
 
 
-def titles(serving):
-    return {place.item_id: place.title for place in listed(serving)}
+def titles(server):
+    return {place.item_id: place.title for place in listed(server)}
 
 
-def test_before_anything_is_published_there_is_no_answer_and_no_trouble(shop, serving):
+def test_before_anything_is_published_there_is_no_answer_and_no_trouble(shop, server):
     shop.train(publish="never")
-    serving.look()
+    server.refresh()
 
-    assert serving.trouble is None
+    assert server.load_error is None
     with pytest.raises(NoModelPublished):
-        serving.answering()
+        server.require_model()
 
 
-def test_what_is_published_answers_after_one_look(shop, serving):
+def test_what_is_published_answers_after_one_look(shop, server):
     shop.train()
-    serving.look()
+    server.refresh()
 
-    answering = serving.answering()
+    answering = server.require_model()
     assert answering.version == 1
     assert answering.model.params.sha256() == shop.card(1).weights_sha256
-    assert len(listed(serving, "u03")) == 2  # ten of twelve are rated
+    assert len(listed(server, "u03")) == 2  # ten of twelve are rated
 
 
-def test_a_newly_published_version_and_then_the_one_before_it_answer(shop, serving):
+def test_a_newly_published_version_and_then_the_one_before_it_answer(shop, server):
     shop.train()
     shop.train(seed=2, publish="always")
-    serving.look()
-    second = serving.answering()
+    server.refresh()
+    second = server.require_model()
     shop.rollback()
-    serving.look()
-    first = serving.answering()
+    server.refresh()
+    first = server.require_model()
     shop.publish(2)
-    serving.look()
+    server.refresh()
 
-    assert [second.version, first.version, serving.answering().version] == [2, 1, 2]
+    assert [second.version, first.version, server.require_model().version] == [2, 1, 2]
     assert first.model.params.sha256() == shop.card(1).weights_sha256
 
 
 @on_sqlite
-def test_what_was_taken_to_answer_from_goes_on_answering_after_the_swap(shop, serving):
+def test_what_was_taken_to_answer_from_goes_on_answering_after_the_swap(shop, server):
     shop.train()
-    serving.look()
-    taken = serving.answering()
-    before = recommend(taken, None, Known.given(taken, {}), n=5)
+    server.refresh()
+    taken = server.require_model()
+    before = recommend(taken, None, UserHistory.from_request(taken, AnonymousHistory({})), n=5)
     shop.rate(two_camps(first_user=12))
     shop.train(publish="always")
-    serving.look()
+    server.refresh()
     shop.context.shelf.remove(shop.card(1).checkpoint_sha256)
 
-    assert recommend(taken, None, Known.given(taken, {}), n=5) == before
+    assert (
+        recommend(taken, None, UserHistory.from_request(taken, AnonymousHistory({})), n=5) == before
+    )
 
 
 @on_sqlite
-def test_looking_again_loads_nothing_again(shop, serving):
+def test_looking_again_loads_nothing_again(shop, server):
     shop.train()
-    serving.look()
-    first = serving.answering()
+    server.refresh()
+    first = server.require_model()
     shop.context.shelf.remove(shop.card(1).checkpoint_sha256)
-    serving.look()
+    server.refresh()
 
-    assert serving.answering() is first
-    assert serving.trouble is None
+    assert server.require_model() is first
+    assert server.load_error is None
 
 
-def test_the_published_version_published_anew_is_not_loaded_anew(shop, serving):
+def test_the_published_version_published_anew_is_not_loaded_anew(shop, server):
     shop.train()
     shop.train(seed=2, publish="never")
-    serving.look()
-    first = serving.answering()
+    server.refresh()
+    first = server.require_model()
     shop.publish(2)
     shop.rollback()  # before anybody looked
-    serving.look()
+    server.refresh()
 
-    again = serving.answering()
+    again = server.require_model()
     assert (again.version, again.model) == (1, first.model)
     assert again.publication_id > first.publication_id
 
@@ -116,75 +119,75 @@ DAMAGES = {
 
 @on_sqlite
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_version_that_cannot_be_read_leaves_the_one_before_it_answering(shop, serving, damage):
+def test_a_version_that_cannot_be_read_leaves_the_one_before_it_answering(shop, server, damage):
     shop.train()
-    serving.look()
+    server.refresh()
     shop.train(seed=2, publish="always")
     sha256 = shop.card(2).checkpoint_sha256
     whole = shop.place(sha256).read_bytes()
     DAMAGES[damage](shop, sha256)
-    serving.look()
+    server.refresh()
 
-    assert serving.answering().version == 1
-    assert sha256 in serving.trouble
+    assert server.require_model().version == 1
+    assert sha256 in server.load_error
 
     shop.place(sha256).write_bytes(whole)
-    serving.look()
-    assert serving.answering().version == 2
-    assert serving.trouble is None
+    server.refresh()
+    assert server.require_model().version == 2
+    assert server.load_error is None
 
 
 @on_sqlite
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_where_there_is_none_before_it_every_answer_says_why(shop, serving, damage):
+def test_where_there_is_none_before_it_every_answer_says_why(shop, server, damage):
     shop.train()
     sha256 = shop.card(1).checkpoint_sha256
     DAMAGES[damage](shop, sha256)
-    serving.look()
+    server.refresh()
 
     with pytest.raises(ModelUnreadable, match=sha256):
-        serving.answering()
+        server.require_model()
 
 
 @on_sqlite
-def test_going_back_ends_the_trouble(shop, serving):
+def test_going_back_ends_the_trouble(shop, server):
     shop.train()
-    serving.look()
+    server.refresh()
     shop.train(seed=2, publish="always")
     shop.spoil(shop.card(2).checkpoint_sha256)
-    serving.look()
+    server.refresh()
     shop.rollback()
-    serving.look()
+    server.refresh()
 
-    assert (serving.answering().version, serving.trouble) == (1, None)
+    assert (server.require_model().version, server.load_error) == (1, None)
 
 
 @on_sqlite
-def test_no_error_ends_the_looking(shop, serving):
+def test_no_error_ends_the_looking(shop, server):
     shop.train()
-    serving.start()
+    server.start()
     shop.train(seed=2, publish="never")
     sha256 = shop.card(2).checkpoint_sha256
     whole = shop.place(sha256).read_bytes()
     to_a_folder(shop, sha256)
     shop.publish(2)
-    eventually(lambda: serving.trouble is not None)
+    eventually(lambda: server.load_error is not None)
 
     shop.place(sha256).rmdir()
     shop.place(sha256).write_bytes(whole)
-    eventually(lambda: serving.answering().version == 2)
+    eventually(lambda: server.require_model().version == 2)
 
 
-def test_a_changed_catalogue_shows_after_one_look(shop, serving):
+def test_a_changed_catalogue_shows_after_one_look(shop, server):
     shop.train()
-    serving.look()
+    server.refresh()
     shop.describe("i03", title="Third")
     shop.describe("i04", hidden=True)
     shop.describe("i05", available=False)
     shop.describe("brand-new", title="New")
-    serving.look()
+    server.refresh()
 
-    shown = titles(serving)
+    shown = titles(server)
     assert shown["i03"] == "Third"
     assert shown["brand-new"] == "New"
     assert shown.keys() == {f"i{n:02}" for n in range(12) if n not in (4, 5)} | {"brand-new"}
@@ -192,82 +195,82 @@ def test_a_changed_catalogue_shows_after_one_look(shop, serving):
     shop.describe("i03")
     shop.describe("i04", title="Back")
     shop.describe("brand-new", hidden=True)
-    serving.look()
-    shown = titles(serving)
+    server.refresh()
+    shown = titles(server)
     assert (shown["i03"], shown["i04"]) == (None, "Back")
     assert not shown.keys() & {"brand-new", "i05"}
 
 
-def test_looking_at_a_catalogue_that_has_not_changed_reads_no_item(shop, serving):
+def test_looking_at_a_catalogue_that_has_not_changed_reads_no_item(shop, server):
     shop.train()
-    serving.look()
+    server.refresh()
     read = []
     event.listen(shop.database.engine, "after_cursor_execute", lambda *told: read.append(told[2]))
 
-    serving.look()
+    server.refresh()
     unchanged = [statement for statement in read if "item.title" in statement]
     shop.describe("i03", title="Third")
     read.clear()
-    serving.look()
+    server.refresh()
 
     assert unchanged == []
     assert len([statement for statement in read if "item.title" in statement]) == 1
 
 
-def test_an_item_made_by_a_rating_shows_after_one_look(shop, serving):
+def test_an_item_made_by_a_rating_shows_after_one_look(shop, server):
     shop.train()
-    serving.look()
+    server.refresh()
     shop.rate([{"user_id": "u00", "item_id": "just-rated", "value": 5}])
-    serving.look()
+    server.refresh()
 
-    assert "just-rated" in titles(serving)
-    assert "just-rated" not in {place.item_id for place in listed(serving, "u00")}
+    assert "just-rated" in titles(server)
+    assert "just-rated" not in {place.item_id for place in listed(server, "u00")}
 
 
-def test_a_version_that_knows_the_new_items_takes_the_whole_catalogue(shop, serving):
+def test_a_version_that_knows_the_new_items_takes_the_whole_catalogue(shop, server):
     shop.describe("i03", title="Third")
     shop.train()
-    serving.look()
+    server.refresh()
     shop.rate({**entry, "item_id": "x" + entry["item_id"]} for entry in two_camps())
     shop.describe("i04", hidden=True)
     shop.train(publish="always")
-    serving.look()
+    server.refresh()
 
-    shown = titles(serving)
-    assert serving.answering().version == 2
+    shown = titles(server)
+    assert server.require_model().version == 2
     assert (shown["i03"], "i04" in shown, len(shown)) == ("Third", False, 23)
 
 
 @on_sqlite
-def test_an_item_oriented_version_is_loaded_like_any_other(shop, serving):
+def test_an_item_oriented_version_is_loaded_like_any_other(shop, server):
     shop.train(model_kind="item_rbm")
-    serving.look()
+    server.refresh()
 
-    assert serving.trouble is None
-    assert {place.source for place in listed(serving, "u03")} == {"model"}
-    assert {place.source for place in listed(serving, "nobody")} == {"popular"}
+    assert server.load_error is None
+    assert {place.source for place in listed(server, "u03")} == {"model"}
+    assert {place.source for place in listed(server, "nobody")} == {"popular"}
 
 
 def test_a_started_process_notices_by_itself_and_stops_when_told(shop):
     shop.train()
     before = set(threading.enumerate())
-    serving = Serving(shop.context)
-    serving.start()
+    server = ModelServer(shop.context)
+    server.start()
     try:
-        assert serving.answering().version == 1
+        assert server.require_model().version == 1
         shop.train(seed=2, publish="always")
-        eventually(lambda: serving.answering().version == 2)
+        eventually(lambda: server.require_model().version == 2)
         started = {thread.name for thread in set(threading.enumerate()) - before}
     finally:
-        serving.stop()
+        server.stop()
 
-    assert "serving" in started
-    assert "serving" not in {thread.name for thread in set(threading.enumerate()) - before}
+    assert "model-server" in started
+    assert "model-server" not in {thread.name for thread in set(threading.enumerate()) - before}
 
 
 def test_a_process_looks_often_enough_to_notice_within_a_second():
-    assert LOOK_SECONDS < 1
+    assert REFRESH_SECONDS < 1
 
 
 def test_a_process_that_was_never_started_can_be_stopped(shop):
-    Serving(shop.context).stop()
+    ModelServer(shop.context).stop()

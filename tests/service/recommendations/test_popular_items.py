@@ -5,6 +5,7 @@ import pytest
 from recsvc.db.session import reading, unit_of_work
 from recsvc.service.catalog import items as cataloguing
 from recsvc.service.feedback import interactions, ratings
+from recsvc.service.imports.bulk import Bulk
 from recsvc.service.recommendations import popular_items
 from recsvc.service.recommendations.popular_items import PopularItems
 from tests.conftest import NOON
@@ -18,8 +19,8 @@ DESCRIBED = {
 @pytest.fixture
 def items(monkeypatch):
     """Popular items that are counted whenever they are asked to."""
-    monkeypatch.setattr(popular_items, "LEAST_SECONDS", 0)
-    monkeypatch.setattr(popular_items, "SHARE", 1e9)
+    monkeypatch.setattr(popular_items, "MIN_SECONDS_BETWEEN_COUNTS", 0)
+    monkeypatch.setattr(popular_items, "COUNTING_SHARE", 1e9)
     return PopularItems()
 
 
@@ -36,7 +37,7 @@ def shop(database):
             for user in range(n_raters):
                 rate(session, f"u{user}", item_id)
         views = [{"user_id": f"u{user}", "item_id": "i2", "type": "view"} for user in range(2)]
-        interactions.add_interactions(session, interactions.read_entries(views, now=NOON), now=NOON)
+        interactions.add_interactions(session, Bulk(views), now=NOON)
         for number in range(5):
             put(session, f"n{number}")
     return database
@@ -76,7 +77,7 @@ def test_exactly_n_come_or_the_list_says_how_many_are_missing(shop, items):
     count(shop, items)
     assert ids(listed(shop, items, n=4)) == ["i0", "i2", "i1", "n4"]
     assert listed(shop, items, n=8).shortfall is None
-    assert listed(shop, items, n=10).shortfall.startswith("2 fewer than asked")
+    assert listed(shop, items, n=10).shortfall.startswith("2 fewer than requested")
 
 
 def test_hidden_unavailable_excluded_and_done_items_do_not_come(shop, items):
@@ -86,7 +87,7 @@ def test_hidden_unavailable_excluded_and_done_items_do_not_come(shop, items):
         put(session, "n4", available=False)
         done = cataloguing.get_item(session, "i1").key
 
-    ranked = listed(shop, items, done_keys=[done], exclude=["n3"], n=3)
+    ranked = listed(shop, items, owned_keys=[done], exclude=["n3"], n=3)
 
     assert ids(ranked) == ["i2", "n2", "n1"]
 
@@ -109,7 +110,7 @@ def test_counts_change_once_it_is_time(shop, items, monkeypatch):
     with unit_of_work(shop) as session:
         for user in range(4):
             rate(session, f"w{user}", "n0")
-    monkeypatch.setattr(popular_items, "LEAST_SECONDS", 1e9)
+    monkeypatch.setattr(popular_items, "MIN_SECONDS_BETWEEN_COUNTS", 1e9)
     count(shop, items)
 
     assert ids(listed(shop, items, n=1)) == ["n0"]
@@ -123,7 +124,7 @@ def test_counts_change_once_it_is_time(shop, items, monkeypatch):
 
 
 def test_many_items_that_came_after_the_count_are_all_listed(shop, items, monkeypatch):
-    monkeypatch.setattr(popular_items, "AT_ONCE", 3)
+    monkeypatch.setattr(popular_items, "PAGE_SIZE", 3)
     count(shop, items)
     with unit_of_work(shop) as session:
         for number in range(20):
@@ -134,7 +135,7 @@ def test_many_items_that_came_after_the_count_are_all_listed(shop, items, monkey
 
 
 def test_a_long_catalogue_is_read_to_its_end(database, items, monkeypatch):
-    monkeypatch.setattr(popular_items, "AT_ONCE", 7)
+    monkeypatch.setattr(popular_items, "PAGE_SIZE", 7)
     with unit_of_work(database) as session:
         rows = {f"i{n:03}": {**DESCRIBED, "hidden": n % 2 == 1} for n in range(100)}
         cataloguing.put_items(session, rows, now=NOON)

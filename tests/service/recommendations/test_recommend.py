@@ -10,8 +10,9 @@ from recsvc.db.recommendations.user_histories import CatalogueRow
 from recsvc.rbm.inference import scoring
 from recsvc.rbm.model import Model
 from recsvc.rbm.rating_ensemble.ensemble import RatingEnsemble
-from recsvc.service.recommendations.published_model import Answering, Catalogue
-from recsvc.service.recommendations.recommend import Known, predict, recommend
+from recsvc.service.recommendations.published_model import Catalogue, PublishedModel
+from recsvc.service.recommendations.recommend import predict, recommend
+from recsvc.service.recommendations.user_history import AnonymousHistory, UserHistory
 from tests import naive, naive_joint
 from tests.factories.machines import random_params
 from tests.factories.recommendations import (
@@ -30,7 +31,7 @@ from tests.factories.recommendations import (
 from tests.factories.shop import NOON
 
 EMPTY = np.empty(0, dtype=np.int32)
-NOTHING = Known(EMPTY, EMPTY.astype(np.uint8), EMPTY)
+NOTHING = UserHistory(EMPTY, EMPTY.astype(np.uint8), EMPTY)
 MINE = {"i00": 5.0, "i03": 1.0, "i07": 4.0}
 
 
@@ -97,7 +98,9 @@ def test_fewer_come_only_where_there_are_no_more_and_it_says_why(answers):
     ranked = recommend(answers, "u", stored(answers, **MINE), n=20, exclude=["i05"])
 
     assert len(ranked.items) == 11
-    assert ranked.shortfall.startswith("9 fewer than asked: all other items are rated or bought")
+    assert ranked.shortfall.startswith(
+        "9 fewer than requested: all other items are rated or bought"
+    )
 
 
 def test_hidden_and_unavailable_rated_and_excluded_items_do_not_come():
@@ -173,14 +176,16 @@ def test_a_user_who_rated_only_new_items_gets_popular_ones(answers):
 
 
 def test_what_is_given_with_the_request_counts_like_what_is_stored(answers):
-    given = Known.given(answers, {"i00": 4.8, "i03": 0.7, "i07": 4.0, "unheard-of": 5.0})
+    given = UserHistory.from_request(
+        answers, AnonymousHistory({"i00": 4.8, "i03": 0.7, "i07": 4.0, "unheard-of": 5.0})
+    )
 
     assert recommend(answers, None, given, n=9) == recommend(
         answers, "u", stored(answers, **MINE), n=9
     )
-    assert recommend(answers, None, Known.given(answers, {}), n=3) == recommend(
-        answers, None, NOTHING, n=3
-    )
+    assert recommend(
+        answers, None, UserHistory.from_request(answers, AnonymousHistory({})), n=3
+    ) == recommend(answers, None, NOTHING, n=3)
 
 
 # ------------------------------------------------------------------------- item-oriented
@@ -235,7 +240,7 @@ def test_an_item_oriented_prediction_is_the_users_own():
         )
 
 
-def joint_with_raters() -> Answering:
+def joint_with_raters() -> PublishedModel:
     answers = answering("joint_rbm")
     rng = np.random.default_rng(8)
     held_out = np.arange(ratings().n_ratings) % 6 == 0

@@ -5,9 +5,10 @@ import pytest
 
 from recsvc.db.session import reading
 from recsvc.rbm.rating_scale import RatingScale
-from recsvc.service.recommendations.model_server import Serving
-from recsvc.service.recommendations.published_model import Answering
-from recsvc.service.recommendations.recommend import Known, predict, recommend
+from recsvc.service.recommendations.model_server import ModelServer
+from recsvc.service.recommendations.published_model import PublishedModel
+from recsvc.service.recommendations.recommend import predict, recommend
+from recsvc.service.recommendations.user_history import AnonymousHistory, UserHistory
 from recsvc.service.training import snapshots
 from tests.conftest import on_sqlite
 from tests.factories.shop import Shop, two_camps
@@ -35,16 +36,16 @@ def no_ratings(database, tmp_path) -> Shop:
 
 
 @pytest.fixture
-def serving(shop):
-    serving = Serving(shop.context)
-    yield serving
-    serving.stop()
+def server(shop):
+    server = ModelServer(shop.context)
+    yield server
+    server.stop()
 
 
-def answering(shop: Shop) -> tuple[Serving, Answering]:
-    serving = Serving(shop.context)
-    serving.look()
-    return serving, serving.answering()
+def answering(shop: Shop) -> tuple[ModelServer, PublishedModel]:
+    server = ModelServer(shop.context)
+    server.refresh()
+    return server, server.require_model()
 
 
 def levels_of(shop: Shop, scale: RatingScale) -> dict[tuple[str, str], int]:
@@ -105,52 +106,54 @@ def test_a_machine_that_only_rates_learns_from_ratings_alone(shop, model_kind):
 @on_sqlite
 def test_a_shop_without_ratings_gets_lists_of_what_each_camp_buys(no_ratings):
     result = no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
-    serving, answers = answering(no_ratings)
+    server, answers = answering(no_ratings)
 
     assert "validation_rmse" not in result["metrics"]
     for user in range(12):
         user_id = f"u{user:02}"
-        known = Known.stored(answers, serving.histories.read(user_id))
+        known = UserHistory.from_store(answers, server.histories.read(user_id))
         first, *_ = recommend(answers, user_id, known, n=3).items
         assert (first.item_id, first.source) == (f"i{user:02}", "model")
         assert first.expected_rating is None
-    serving.stop()
+    server.stop()
 
 
 @on_sqlite
 def test_where_nobody_rates_nobodys_rating_is_foretold(no_ratings):
     no_ratings.train(model_kind="joint_rbm")
-    serving, answers = answering(no_ratings)
-    known = Known.stored(answers, serving.histories.read("u00"))
+    server, answers = answering(no_ratings)
+    known = UserHistory.from_store(answers, server.histories.read("u00"))
 
     for prediction in predict(answers, "u00", known, ["i00", "unheard-of"]):
         assert prediction.expected_rating is None
         assert prediction.distribution == []
-    serving.stop()
+    server.stop()
 
 
 @on_sqlite
 def test_a_rating_tells_of_a_choice_where_only_purchases_were_learned_from(no_ratings):
     no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
-    serving, answers = answering(no_ratings)
+    server, answers = answering(no_ratings)
 
-    rated = Known.given(answers, {"i01": 5.0, "i03": 4.0})
-    bought = Known.given(answers, {}, [("i01", "purchase"), ("i03", "purchase")])
+    rated = UserHistory.from_request(answers, AnonymousHistory({"i01": 5.0, "i03": 4.0}))
+    bought = UserHistory.from_request(
+        answers, AnonymousHistory({}, [("i01", "purchase"), ("i03", "purchase")])
+    )
 
     listed = [recommend(answers, None, known, n=3).items for known in (rated, bought)]
     assert listed[0] == listed[1]
     assert all(int(place.item_id[1:]) % 2 for place in listed[0])
-    serving.stop()
+    server.stop()
 
 
-def test_what_was_bought_does_not_come_back_what_was_viewed_or_in_a_cart_does(shop, serving):
+def test_what_was_bought_does_not_come_back_what_was_viewed_or_in_a_cart_does(shop, server):
     shop.train(model_kind="joint_rbm")
     shop.choose([("u00", "i00", "purchase"), ("u02", "i02", "view"), ("u02", "i03", "cart")])
-    serving.look()
-    answers = serving.answering()
+    server.refresh()
+    answers = server.require_model()
 
     def listed(user_id, **asked):
-        known = Known.stored(answers, serving.histories.read(user_id))
+        known = UserHistory.from_store(answers, server.histories.read(user_id))
         return {place.item_id for place in recommend(answers, user_id, known, n=12, **asked).items}
 
     assert listed("u00") == {"i01"}
@@ -158,14 +161,14 @@ def test_what_was_bought_does_not_come_back_what_was_viewed_or_in_a_cart_does(sh
     assert "i00" in listed("u00", include_rated=True)
 
 
-def test_what_was_bought_and_the_model_does_not_know_does_not_come_back_either(shop, serving):
+def test_what_was_bought_and_the_model_does_not_know_does_not_come_back_either(shop, server):
     shop.train(model_kind="joint_rbm")
     shop.choose([("u00", "new", "purchase"), ("u02", "new", "view")])
-    serving.look()
-    answers = serving.answering()
+    server.refresh()
+    answers = server.require_model()
 
     def listed(user_id):
-        known = Known.stored(answers, serving.histories.read(user_id))
+        known = UserHistory.from_store(answers, server.histories.read(user_id))
         return {place.item_id for place in recommend(answers, user_id, known, n=20).items}
 
     assert "new" not in listed("u00")
@@ -174,15 +177,15 @@ def test_what_was_bought_and_the_model_does_not_know_does_not_come_back_either(s
 
 def test_a_purchase_moves_a_list_as_soon_as_it_is_made(no_ratings):
     no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
-    serving, answers = answering(no_ratings)
+    server, answers = answering(no_ratings)
     no_ratings.choose([("passer-by", "i05", "purchase")])
-    serving.look()
+    server.refresh()
 
-    known = Known.stored(answers, serving.histories.read("passer-by"))
+    known = UserHistory.from_store(answers, server.histories.read("passer-by"))
     listed = recommend(answers, "passer-by", known, n=5).items
 
     assert {int(place.item_id[1:]) % 2 for place in listed} == {1}
-    serving.stop()
+    server.stop()
 
 
 @on_sqlite

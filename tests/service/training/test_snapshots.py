@@ -70,7 +70,7 @@ def test_who_rated_nothing_and_what_nobody_rated_are_left_out(shop):
     shop.describe("a-new-one")  # it sorts before all others
     shop.rate([{"user_id": "a-fickle-one", "item_id": "a-new-one", "value": 3}])
     with unit_of_work(shop.database) as session:
-        ratings.forget_rating(session, "a-fickle-one", "a-new-one")
+        ratings.delete_rating(session, "a-fickle-one", "a-new-one")
 
     snapshot = taken(shop)
 

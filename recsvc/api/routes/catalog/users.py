@@ -1,4 +1,4 @@
-"""Users: made by their first rating or interaction, erased on request."""
+"""Users: created by their first rating or interaction, erased on request."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import ContextDep, Now, SessionDep, UserId
-from recsvc.api.openapi import responses
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer
 from recsvc.errors import UserNotFound
 from recsvc.service.catalog import erasure
@@ -15,7 +15,7 @@ router = Router(prefix="/v1/users", tags=["users"])
 
 
 class ErasureReceipt(Answer):
-    """What was erased, and which models still know the user."""
+    """What was erased, and which model versions were trained on it."""
 
     user_id: str = Field(examples=["u42"])
     ratings_erased: int = Field(examples=[17])
@@ -23,17 +23,18 @@ class ErasureReceipt(Answer):
     erased_at: datetime
     model_versions: list[int] = Field(
         examples=[[3, 4]],
-        description="Versions trained on what the user did whose weights are still kept.",
+        description="Versions trained on the user's data whose weights are still stored.",
     )
 
 
-@router.delete("/{user_id:id}", summary="Erase a user", responses=responses.of(UserNotFound))
+@router.delete("/{user_id:id}", summary="Erase a user", responses=problem_responses(UserNotFound))
 def erase_user(
     user_id: UserId, session: SessionDep, context: ContextDep, now: Now
 ) -> ErasureReceipt:
-    """All ratings and interactions go, for good.
+    """Delete a user with all ratings and interactions.
 
-    Train again, and the versions of the receipt retire in time.
+    The receipt lists the model versions that were trained on them. Train again: later versions do
+    not have the user, and older ones retire.
     """
     receipt = erasure.erase_user(session, context, user_id, now=now)
     return ErasureReceipt.model_validate(receipt)

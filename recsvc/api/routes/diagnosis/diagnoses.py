@@ -1,4 +1,4 @@
-"""Why the loss does not go down: of a training job, or of a curve from elsewhere."""
+"""Diagnosis of a training job, or of an error curve from another source."""
 
 from typing import Annotated, Any
 
@@ -6,8 +6,8 @@ from fastapi import Body as FromBody
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from recsvc.api.concurrency.router import Router, runs_on
-from recsvc.api.dependencies import JobId, Now, ReadingDep, ServingDep
-from recsvc.api.openapi import responses
+from recsvc.api.dependencies import JobId, ModelServerDep, Now, ReadingDep
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer, Body
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
@@ -16,25 +16,25 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.diagnosis.job_diagnosis import Diagnosis, Verdict
 from recsvc.service.diagnosis.run_records import CURVE_COLUMNS
-from recsvc.service.jobs import queries
+from recsvc.service.jobs import reported_jobs
 
-MOST_EPOCHS = 100_000
+MAX_EPOCHS = 100_000
 Value = int | float | str
 
 router = Router(prefix="/v1", tags=["training jobs"])
 
 
 class EvidenceOut(Answer):
-    """A figure, and what it should not pass."""
+    """A metric and the threshold that it exceeds."""
 
     metric: str = Field(examples=["update_to_weight_ratio"])
     value: float = Field(examples=[0.05])
     threshold: float = Field(examples=[0.01])
-    source: str = Field(examples=["H10"], description="Who gives the threshold.")
+    source: str = Field(examples=["H10"], description="Source of the threshold.")
 
     @classmethod
-    def of(cls, evidence: Evidence) -> "EvidenceOut":
-        """Show one."""
+    def from_evidence(cls, evidence: Evidence) -> "EvidenceOut":
+        """Return the evidence of a finding."""
         return cls(
             metric=evidence.metric,
             value=evidence.value,
@@ -44,43 +44,43 @@ class EvidenceOut(Answer):
 
 
 class ChangeOut(Answer):
-    """One hyperparameter to change."""
+    """A suggested change of one hyperparameter."""
 
     hyperparameter: str = Field(examples=["learning_rate"])
     before: Value = Field(examples=[2.0], serialization_alias="from")
     to: Value = Field(examples=[0.03])
 
     @classmethod
-    def of(cls, change: Change) -> "ChangeOut":
-        """Show one."""
+    def from_change(cls, change: Change) -> "ChangeOut":
+        """Return the change."""
         return cls(hyperparameter=change.hyperparameter, before=change.before, to=change.to)
 
     @field_validator("before", "to")
     @classmethod
-    def _typed(cls, value: Value, info: ValidationInfo) -> Value:
-        """Answer a count as a whole number, however it was reckoned."""
+    def _convert_type(cls, value: Value, info: ValidationInfo) -> Value:
+        """Return the value with the type of its hyperparameter: a count is an integer."""
         name = info.data["hyperparameter"]
         typed: Value = Hyperparameters.coerce_counts({name: value})[name]
         return typed
 
 
 class FindingOut(Answer):
-    """What is wrong, how it shows, and what to do about it."""
+    """A problem of a training run, its evidence and a remedy."""
 
     code: str = Field(examples=["rate_too_high"])
     severity: Severity
-    epochs: tuple[int, int] = Field(examples=[[4, 30]], description="The first and the last.")
+    epochs: tuple[int, int] = Field(examples=[[4, 30]], description="First and last epoch.")
     evidence: EvidenceOut
     further_evidence: list[EvidenceOut]
     cause: str
-    change: ChangeOut | None = Field(description="Null where no hyperparameter is to blame.")
+    change: ChangeOut | None = Field(description="Null if no hyperparameter is the cause.")
     confidence: float = Field(ge=0, le=1)
-    docs: str = Field(examples=["/diagnosis/rate_too_high"], description="A page about it.")
+    docs: str = Field(examples=["/diagnosis/rate_too_high"], description="Path of a page about it.")
 
     @classmethod
-    def of(cls, finding: Finding) -> "FindingOut":
-        """Show one."""
-        first, *others = map(EvidenceOut.of, finding.evidence)
+    def from_finding(cls, finding: Finding) -> "FindingOut":
+        """Return the finding."""
+        first, *others = map(EvidenceOut.from_evidence, finding.evidence)
         change = finding.change
         return cls(
             code=finding.code,
@@ -89,18 +89,18 @@ class FindingOut(Answer):
             evidence=first,
             further_evidence=others,
             cause=finding.cause,
-            change=change and ChangeOut.of(change),
+            change=change and ChangeOut.from_change(change),
             confidence=finding.confidence,
             docs=f"/diagnosis/{finding.code}",
         )
 
 
 class DiagnosisOut(Answer):
-    """The findings, first what spoils most: mend them in this order."""
+    """The findings, in the order in which to fix them."""
 
-    verdict: Verdict = Field(description="too_early: a few epochs more would tell.")
+    verdict: Verdict = Field(description="too_early: a diagnosis needs more epochs.")
     findings: list[FindingOut]
-    n_epochs: int = Field(examples=[14], description="That were looked at, epoch 0 among them.")
+    n_epochs: int = Field(examples=[14], description="Examined epochs, including epoch 0.")
 
 
 class JobDiagnosis(DiagnosisOut):
@@ -110,49 +110,50 @@ class JobDiagnosis(DiagnosisOut):
     state: JobState
 
 
-def _measured(row: dict[str, float | None]) -> dict[str, float | None]:
+def _check_row(row: dict[str, float | None]) -> dict[str, float | None]:
     epoch = row.get("epoch")
-    if epoch is None or not 0 <= epoch <= MOST_EPOCHS:
-        raise ValueError(f"a row needs its epoch, a number from 0 to {MOST_EPOCHS}")
+    if epoch is None or not 0 <= epoch <= MAX_EPOCHS:
+        raise ValueError(f"a row needs an epoch, a number from 0 to {MAX_EPOCHS}")
     if unknown := row.keys() - {*CURVE_COLUMNS, "seconds"}:
         known = ", ".join(CURVE_COLUMNS)
-        raise ValueError(f"{min(unknown)!r} is no column of an error curve. There are: {known}")
+        raise ValueError(
+            f"{min(unknown)!r} is not a column of an error curve. The columns are: {known}"
+        )
     return row
 
 
-Row = Annotated[dict[str, float | None], AfterValidator(_measured)]
+Row = Annotated[dict[str, float | None], AfterValidator(_check_row)]
 
 
 class CurveToDiagnose(Body):
-    """An error curve from elsewhere: a row an epoch, the columns that it has."""
+    """An error curve from another source: one row per epoch, with any columns."""
 
     curves: list[Row] = Field(
         min_length=1,
-        max_length=MOST_EPOCHS,
+        max_length=MAX_EPOCHS,
         examples=[[{"epoch": 1, "validation_nll": 1.40}, {"epoch": 2, "validation_nll": 1.41}]],
         description="Rows with `epoch` and any of the columns of an error curve.",
     )
     hyperparameters: dict[str, Any] | None = Field(
         None,
         examples=[{"learning_rate": 2.0}],
-        description="What it was trained with; needed for changes to be suggested.",
+        description="Hyperparameters of the run; without them no change is suggested.",
     )
 
 
 @router.get(
     "/training-jobs/{job_id}/diagnosis",
-    summary="Ask why the loss does not go down",
-    responses=responses.of(JobNotFound),
+    summary="Diagnose a training job",
+    responses=problem_responses(JobNotFound),
 )
 def get_diagnosis(
-    job_id: JobId, session: ReadingDep, serving: ServingDep, now: Now
+    job_id: JobId, session: ReadingDep, server: ModelServerDep, now: Now
 ) -> JobDiagnosis:
-    """Of a job that runs as of one that is over; what is healthy is said to be."""
-    job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
-    queries.defer_success(session, job, serving.behind(session))
+    """Return the findings of a running or finished job; the verdict of a good run is healthy."""
+    job, diagnosis = reported_jobs.diagnose_job(session, server, job_id, now=now)
     return JobDiagnosis(
         verdict=diagnosis.verdict,
-        findings=_shown(diagnosis),
+        findings=_findings(diagnosis),
         n_epochs=diagnosis.n_epochs,
         job_id=job.id,
         state=JobState(job.state),
@@ -161,17 +162,17 @@ def get_diagnosis(
 
 @router.post(
     "/diagnoses",
-    summary="Diagnose a curve from elsewhere",
-    responses=responses.of(UnknownHyperparameter, InvalidHyperparameter),
+    summary="Diagnose an error curve",
+    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter),
 )
 @runs_on("slow")
 def diagnose_curve(body: Annotated[CurveToDiagnose, FromBody()]) -> DiagnosisOut:
-    """Nothing is stored. A check that lacks a column says nothing."""
+    """Diagnose an error curve from any source. A check is skipped if its columns are missing."""
     diagnosis = job_diagnosis.diagnose_curve(body.curves, body.hyperparameters)
     return DiagnosisOut(
-        verdict=diagnosis.verdict, findings=_shown(diagnosis), n_epochs=diagnosis.n_epochs
+        verdict=diagnosis.verdict, findings=_findings(diagnosis), n_epochs=diagnosis.n_epochs
     )
 
 
-def _shown(diagnosis: Diagnosis) -> list[FindingOut]:
-    return [FindingOut.of(finding) for finding in diagnosis.findings]
+def _findings(diagnosis: Diagnosis) -> list[FindingOut]:
+    return [FindingOut.from_finding(finding) for finding in diagnosis.findings]

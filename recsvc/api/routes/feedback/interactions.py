@@ -1,37 +1,52 @@
-"""Interactions: what users view, put in a cart or buy, many at once."""
+"""Interactions: add many views, carts and purchases at once."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Depends
 from pydantic import Field
 
-from recsvc.api.bulk_body import Sent, described, sent
+from recsvc.api.bulk_body import bulk_body, bulk_body_schema
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Now, SessionDep
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer
 from recsvc.service.feedback import interactions
+from recsvc.service.imports.bulk import Bulk, BulkReport
 
 router = Router(prefix="/v1", tags=["interactions"])
 
 
 class InteractionsReport(Answer):
-    """What became of each line: accepted = added + changed + unchanged."""
+    """The number of lines by outcome: accepted = added + changed + unchanged."""
 
     accepted: int = Field(examples=[3])
-    added: int = Field(examples=[2], description="There was no such event.")
+    added: int = Field(examples=[2], description="The event was new.")
     changed: int = Field(examples=[0], description="The event had another quantity.")
-    unchanged: int = Field(examples=[1], description="The event was there already.")
+    unchanged: int = Field(examples=[1], description="The event was stored with this quantity.")
     refused: list[RefusalOut]
 
+    @classmethod
+    def from_report(cls, report: BulkReport) -> Self:
+        """Return the counts and the refused lines."""
+        written = report.written
+        return cls(
+            accepted=written.total,
+            added=written.added,
+            changed=written.changed,
+            unchanged=written.unchanged,
+            refused=[RefusalOut.from_refusal(refusal) for refusal in report.refusals],
+        )
 
-InteractionsSent = Annotated[Sent, Depends(sent("interactions", interactions.AT_ONCE))]
+
+InteractionsBody = Annotated[
+    Bulk, Depends(bulk_body("interactions", interactions.MAX_INTERACTIONS))
+]
 
 
 @router.post(
     "/interactions",
     summary="Add many interactions",
-    openapi_extra=described(
+    openapi_extra=bulk_body_schema(
         "interactions",
         {
             "user_id": "u42",
@@ -42,21 +57,10 @@ InteractionsSent = Annotated[Sent, Depends(sent("interactions", interactions.AT_
         },
     ),
 )
-def add_interactions(body: InteractionsSent, session: SessionDep, now: Now) -> InteractionsReport:
-    """At most 10,000, as JSON or NDJSON; `type` is view, cart or purchase.
+def add_interactions(body: InteractionsBody, session: SessionDep, now: Now) -> InteractionsReport:
+    """Add at most 10,000 interactions, as JSON or NDJSON. `type` is view, cart or purchase.
 
-    A refused line never stops the others. The same user, item, type and `occurred_at` (now, where
-    left out) are the same event: sent again, it counts once.
+    A refused line does not affect the others. `occurred_at` defaults to now. User, item, type and
+    `occurred_at` identify an event, which counts once however often it is sent.
     """
-    if body.entries is None:
-        read = interactions.read_ndjson(body.lines, now=now)
-    else:
-        read = interactions.read_entries(body.entries, now=now)
-    written = interactions.add_interactions(session, read, now=now)
-    return InteractionsReport(
-        accepted=written.total,
-        added=written.added,
-        changed=written.changed,
-        unchanged=written.unchanged,
-        refused=[RefusalOut.of(refusal) for refusal in read.refusals],
-    )
+    return InteractionsReport.from_report(interactions.add_interactions(session, body, now=now))

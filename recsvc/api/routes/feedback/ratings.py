@@ -1,4 +1,4 @@
-"""Ratings: one user's, one by one; or many users' at once, with a report of what was refused."""
+"""Ratings: store, delete and list a user's, or add many at once with a report."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from fastapi import Depends, Response, status
 from pydantic import AwareDatetime, Field
 
-from recsvc.api.bulk_body import Sent, described, sent
+from recsvc.api.bulk_body import bulk_body, bulk_body_schema
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     ContextDep,
@@ -18,7 +18,7 @@ from recsvc.api.dependencies import (
     SessionDep,
     UserId,
 )
-from recsvc.api.openapi import responses
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.db.feedback.ratings import StoredRating
@@ -32,24 +32,27 @@ from recsvc.errors import (
     ValueOffScale,
 )
 from recsvc.service.feedback import ratings
+from recsvc.service.imports.bulk import Bulk, BulkReport
 from recsvc.service.imports.records import Refusal
 
 router = Router(prefix="/v1", tags=["ratings"])
 
-ONE = "/users/{user_id:id}/ratings/{item_id:id}"
+ONE_RATING = "/users/{user_id:id}/ratings/{item_id:id}"
 
 
 class RatingIn(Body):
-    """What a user thinks of an item."""
+    """A user's rating of an item."""
 
     value: float = Field(strict=True, examples=[4.5], description="A value of the rating scale.")
     rated_at: AwareDatetime | None = Field(
-        None, examples=["2026-06-01T12:00:00Z"], description="Now, where left out. The newest wins."
+        None,
+        examples=["2026-06-01T12:00:00Z"],
+        description="Defaults to now; the newest wins.",
     )
 
 
 class RatingOut(Answer):
-    """The rating that stands."""
+    """The stored rating."""
 
     user_id: str = Field(examples=["u42"])
     item_id: str = Field(examples=["book/7"])
@@ -57,41 +60,54 @@ class RatingOut(Answer):
     rated_at: datetime
 
     @classmethod
-    def of(cls, user_id: str, stored: StoredRating) -> Self:
-        """Show a stored rating."""
+    def from_stored(cls, user_id: str, stored: StoredRating) -> Self:
+        """Return a stored rating."""
         return cls(
             user_id=user_id, item_id=stored.item_id, value=stored.value, rated_at=stored.rated_at
         )
 
 
 class RefusalOut(Answer):
-    """A line that was not taken, and why."""
+    """A refused line, and the reason."""
 
     line: int = Field(examples=[3], description="Counted from 1.")
     code: str = Field(examples=["not-a-number"], description="See docs/how-to/import.md.")
     detail: str = Field(examples=["The rating is 'good', not a finite number."])
 
     @classmethod
-    def of(cls, refused: RefusedLine | Refusal) -> Self:
+    def from_refusal(cls, refused: RefusedLine | Refusal) -> Self:
         """Return the line, its code and its detail."""
         return cls(line=refused.line, code=refused.code, detail=refused.detail)
 
 
 class RatingsReport(Answer):
-    """What became of each line: accepted = added + changed + unchanged + outdated."""
+    """The number of lines by outcome: accepted = added + changed + unchanged + outdated."""
 
     accepted: int = Field(examples=[2])
     added: int = Field(examples=[1], description="The pair had no rating.")
     changed: int = Field(examples=[1], description="The value replaced another one.")
-    unchanged: int = Field(examples=[0], description="The pair had this very value.")
-    outdated: int = Field(examples=[0], description="The pair's rating is newer, and stays.")
+    unchanged: int = Field(examples=[0], description="The pair had the same value.")
+    outdated: int = Field(examples=[0], description="The pair has a newer rating, which is kept.")
     refused: list[RefusalOut]
+
+    @classmethod
+    def from_report(cls, report: BulkReport) -> Self:
+        """Return the counts and the refused lines."""
+        written = report.written
+        return cls(
+            accepted=written.total,
+            added=written.added,
+            changed=written.changed,
+            unchanged=written.unchanged,
+            outdated=written.outdated,
+            refused=[RefusalOut.from_refusal(refusal) for refusal in report.refusals],
+        )
 
 
 @router.put(
-    ONE,
+    ONE_RATING,
     summary="Rate an item",
-    responses=responses.of(InvalidId, InvalidRating, ValueOffScale)
+    responses=problem_responses(InvalidId, InvalidRating, ValueOffScale)
     | {201: {"model": RatingOut, "description": "The user's first rating of this item"}},
 )
 def put_rating(
@@ -103,8 +119,8 @@ def put_rating(
     context: ContextDep,
     now: Now,
 ) -> RatingOut:
-    """The answer is the rating that stands: a newer one is not replaced by an older one."""
-    standing, is_new = ratings.rate(
+    """Store a rating and return the current one, which is the newest by `rated_at`."""
+    current, is_new = ratings.rate(
         session,
         user_id,
         item_id,
@@ -114,64 +130,53 @@ def put_rating(
         scale=context.rating_scale,
     )
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-    return RatingOut.of(user_id, standing)
+    return RatingOut.from_stored(user_id, current)
 
 
 @router.delete(
-    ONE,
+    ONE_RATING,
     status_code=status.HTTP_204_NO_CONTENT,
-    summary="Forget a rating",
-    responses=responses.of(RatingNotFound),
+    summary="Delete a rating",
+    responses=problem_responses(RatingNotFound),
 )
 def delete_rating(user_id: UserId, item_id: ItemId, session: SessionDep) -> None:
-    """Only this rating; the user and the item stay."""
-    ratings.forget_rating(session, user_id, item_id)
+    """Delete one rating. The user and the item are kept."""
+    ratings.delete_rating(session, user_id, item_id)
 
 
 @router.get(
     "/users/{user_id:id}/ratings",
     summary="List a user's ratings",
-    responses=responses.of(UserNotFound, InvalidCursor),
+    responses=problem_responses(UserNotFound, InvalidCursor),
 )
 def list_ratings(
     user_id: UserId, session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RatingOut]:
-    """In an order that stays, whatever is rated meanwhile."""
+    """List ratings in a fixed order, which new ratings do not change."""
     return page(
         f"ratings/{user_id}",
         cursor,
         limit,
         read=lambda after, most: ratings.list_ratings(session, user_id, after=after, limit=most),
-        show=lambda stored: RatingOut.of(user_id, stored),
+        show=lambda stored: RatingOut.from_stored(user_id, stored),
         place=lambda stored: stored.item_key,
     )
 
 
-RatingsSent = Annotated[Sent, Depends(sent("ratings", ratings.AT_ONCE))]
+RatingsBody = Annotated[Bulk, Depends(bulk_body("ratings", ratings.MAX_RATINGS))]
 
 
 @router.post(
     "/ratings",
     summary="Add many ratings",
-    openapi_extra=described(
+    openapi_extra=bulk_body_schema(
         "ratings",
         {"user_id": "u42", "item_id": "book/7", "value": 4.5, "rated_at": "2026-06-01T12:00:00Z"},
     ),
 )
 def add_ratings(
-    body: RatingsSent, session: SessionDep, context: ContextDep, now: Now
+    body: RatingsBody, session: SessionDep, context: ContextDep, now: Now
 ) -> RatingsReport:
-    """At most 10,000, as JSON or NDJSON. A refused line never stops the others."""
-    if body.entries is None:
-        read = ratings.read_ndjson(body.lines, now=now, scale=context.rating_scale)
-    else:
-        read = ratings.read_entries(body.entries, now=now, scale=context.rating_scale)
-    written = ratings.add_ratings(session, read, now=now)
-    return RatingsReport(
-        accepted=written.total,
-        added=written.added,
-        changed=written.changed,
-        unchanged=written.unchanged,
-        outdated=written.outdated,
-        refused=[RefusalOut.of(refusal) for refusal in read.refusals],
-    )
+    """Add at most 10,000 ratings, as JSON or NDJSON. A refused line does not affect the others."""
+    report = ratings.add_ratings(session, body, now=now, scale=context.rating_scale)
+    return RatingsReport.from_report(report)

@@ -1,4 +1,4 @@
-"""Import jobs: upload a file, follow it, read which lines were refused and why."""
+"""Import jobs: upload a file, follow its import, list the refused lines."""
 
 from functools import partial
 from typing import Annotated
@@ -11,14 +11,14 @@ from recsvc.api.dependencies import (
     ContextDep,
     Cursor,
     JobId,
-    LanesDep,
     Limit,
     Now,
     ReadingDep,
+    RequestPoolsDep,
     SessionDep,
 )
-from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
-from recsvc.api.openapi import responses
+from recsvc.api.long_polling import NOT_MODIFIED, Wait, respond_with_job
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.routes.feedback.ratings import RefusalOut
@@ -32,7 +32,7 @@ router = Router(prefix="/v1/import-jobs", tags=["import jobs"])
 
 
 class Counts(Answer):
-    """What became of each line so far: lines = header + blank + accepted + all refused."""
+    """The number of lines by outcome so far: lines = header + blank + accepted + all refused."""
 
     lines: int = Field(0, examples=[1000])
     header: int = Field(0, examples=[1])
@@ -40,40 +40,40 @@ class Counts(Answer):
     accepted: int = Field(
         0, examples=[997], description="ratings + interactions = added + … + outdated"
     )
-    ratings: int = Field(0, examples=[900], description="Lines that are ratings.")
-    interactions: int = Field(0, examples=[97], description="Views, carts and purchases.")
+    ratings: int = Field(0, examples=[900], description="Accepted ratings.")
+    interactions: int = Field(0, examples=[97], description="Accepted views, carts and purchases.")
     added: int = Field(0, examples=[990], description="The pair, or the event, was new.")
     changed: int = Field(0, examples=[3], description="Value or quantity replaced another one.")
-    unchanged: int = Field(0, examples=[4], description="The very same was there.")
-    outdated: int = Field(0, examples=[0], description="The pair's rating is newer, and stays.")
+    unchanged: int = Field(0, examples=[4], description="The same was stored.")
+    outdated: int = Field(0, examples=[0], description="The pair has a newer rating.")
     refused: dict[str, int] = Field(
-        default_factory=dict, examples=[{"not-a-number": 2}], description="Lines by code."
+        default_factory=dict, examples=[{"not-a-number": 2}], description="Refused lines by code."
     )
 
 
 class ImportJobOut(JobOut):
-    """An import job: what was sent, and what became of its lines."""
+    """An import job: its file, and the number of lines by outcome."""
 
     filename: str = Field(examples=["ratings.csv"])
-    format: str = Field(examples=["csv"], description="As recognised, once it is.")
+    format: str = Field(examples=["csv"], description="The recognised or requested format.")
     dry_run: bool
     cancel_requested: bool
     counts: Counts
 
     @classmethod
-    def of(cls, job: Job) -> "ImportJobOut":
-        """Show an import job."""
-        told = job.result or job.progress_note or job.error or {}
+    def from_job(cls, job: Job) -> "ImportJobOut":
+        """Return an import job."""
+        note = job.result or job.progress_note or job.error or {}
         fields = job_fields(job)
         address = fields["links"]["self"]
         fields["links"] |= {"refusals": f"{address}/refusals", "cancel": f"{address}/cancel"}
         return cls(
             **fields,
             filename=job.spec["filename"],
-            format=told.get("format") or job.spec["format"],
+            format=note.get("format") or job.spec["format"],
             dry_run=job.spec["dry_run"],
             cancel_requested=job.cancel_requested,
-            counts=Counts.model_validate(told),
+            counts=Counts.model_validate(note),
         )
 
 
@@ -81,15 +81,15 @@ class ImportJobOut(JobOut):
 async def request_import(
     response: Response,
     context: ContextDep,
-    lanes: LanesDep,
+    pools: RequestPoolsDep,
     now: Now,
     file: Annotated[UploadFile, File(description="CSV, TSV, `::` or NDJSON; also .gz or .zst.")],
     format: Annotated[  # noqa: A002 - the field's name
         str, Form(description="auto, csv, tsv, semicolon, double-colon or ndjson.")
     ] = "auto",
-    dry_run: Annotated[bool, Form(description="Read and report, but store nothing.")] = False,
+    dry_run: Annotated[bool, Form(description="Parse and report, but store nothing.")] = False,
 ) -> ImportJobOut:
-    """Answer once the file is safe; a worker reads it. Follow it at the Location."""
+    """Store the file and queue its import. Follow the job at the Location."""
     shelve = partial(
         import_job.shelve_upload,
         context,
@@ -97,19 +97,19 @@ async def request_import(
         filename=file.filename or "upload",
         file_format=format,
     )
-    upload = await lanes.slow.run(shelve, is_patient=True)
+    upload = await pools.slow.run(shelve, is_patient=True)
     request = partial(import_job.request_import, upload=upload, dry_run=dry_run, now=now)
-    job = await lanes.write(request, is_patient=True)
+    job = await pools.write(request, is_patient=True)
     response.headers["Location"] = f"/v1/import-jobs/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return ImportJobOut.of(job)
+    return ImportJobOut.from_job(job)
 
 
-@router.get("", summary="List import jobs", responses=responses.of(InvalidCursor))
+@router.get("", summary="List import jobs", responses=problem_responses(InvalidCursor))
 def list_import_jobs(
     session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[ImportJobOut]:
-    """Newest first."""
+    """List import jobs, newest first."""
     return page(
         "import-jobs",
         cursor,
@@ -117,31 +117,33 @@ def list_import_jobs(
         read=lambda before, most: queries.list_jobs(
             session, JobKind.IMPORT, before=before, limit=most
         ),
-        show=ImportJobOut.of,
+        show=ImportJobOut.from_job,
         place=lambda job: job.id,
     )
 
 
 @router.get(
     "/{job_id}",
-    summary="Look at an import job",
+    summary="Read an import job",
     response_model=ImportJobOut,
-    responses=responses.of(JobNotFound) | NOT_MODIFIED,
+    responses=problem_responses(JobNotFound) | NOT_MODIFIED,
 )
 async def get_import_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
-    """With `wait`, the answer comes once its state changes, or after so many seconds."""
-    return await answer_job(request, job_id, JobKind.IMPORT, wait=wait, show=ImportJobOut.of)
+    """Return a job. With `wait`, respond at its next state, or after that many seconds."""
+    return await respond_with_job(
+        request, job_id, JobKind.IMPORT, wait=wait, show=ImportJobOut.from_job
+    )
 
 
 @router.get(
     "/{job_id}/refusals",
     summary="List refused lines",
-    responses=responses.of(JobNotFound, InvalidCursor),
+    responses=problem_responses(JobNotFound, InvalidCursor),
 )
 def list_import_refusals(
     job_id: JobId, session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RefusalOut]:
-    """Each refused line with its number, code and detail, in order; while the job runs, too."""
+    """List refused lines by number, with code and detail, also while the job runs."""
     return page(
         f"refusals/{job_id}",
         cursor,
@@ -149,7 +151,7 @@ def list_import_refusals(
         read=lambda after, most: import_job.list_refusals(
             session, job_id, after=after or 0, limit=most
         ),
-        show=RefusalOut.of,
+        show=RefusalOut.from_refusal,
         place=lambda refused: refused.line,
     )
 
@@ -157,9 +159,9 @@ def list_import_refusals(
 @router.post(
     "/{job_id}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
-    summary="Stop an import job",
-    responses=responses.of(JobNotFound, JobFinished),
+    summary="Cancel an import job",
+    responses=problem_responses(JobNotFound, JobFinished),
 )
 def cancel_import(job_id: JobId, session: SessionDep, now: Now) -> ImportJobOut:
-    """A running job stops within two seconds; what it has stored by then stays."""
-    return ImportJobOut.of(queries.cancel_job(session, job_id, JobKind.IMPORT, now=now))
+    """Cancel a job. A running job stops within two seconds; the lines stored so far are kept."""
+    return ImportJobOut.from_job(queries.cancel_job(session, job_id, JobKind.IMPORT, now=now))

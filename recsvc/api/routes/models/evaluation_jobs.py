@@ -1,4 +1,4 @@
-"""Evaluation jobs: measure a model version again, beside the baselines."""
+"""Evaluation jobs: evaluate a model version again, together with the baselines."""
 
 from typing import Annotated
 
@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, SessionDep, Version
-from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
-from recsvc.api.openapi import responses
+from recsvc.api.long_polling import NOT_MODIFIED, Wait, respond_with_job
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.schemas import Body, JobOut, Page, job_fields
@@ -27,23 +27,23 @@ from recsvc.service.models.evaluation_job import EvaluationSpec
 
 router = Router(tags=["evaluation jobs"])
 
-LONGEST_LIST = 500
+MAX_LIST_LENGTH = 500
 ADDRESS = "/v1/evaluation-jobs"
 
 
 class EvaluationRequest(Body):
-    """Which lists to measure. Everything has a default."""
+    """Which lists to evaluate. Every member has a default."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"n": 20, "n_users": None}]}
     )
 
-    n: int = Field(10, ge=1, le=LONGEST_LIST, description="Length of the lists.")
+    n: int = Field(10, ge=1, le=MAX_LIST_LENGTH, description="Length of the lists.")
     n_users: int | None = Field(
         2000,
         ge=1,
         le=2**31 - 1,
-        description="Users whose lists are measured, an even spread of them; null: everybody.",
+        description="Number of users whose lists are evaluated, evenly spread; null for all users.",
     )
 
 
@@ -54,11 +54,11 @@ class EvaluationJobOut(JobOut):
     n: int = Field(examples=[10])
     n_users: int | None = Field(examples=[2000])
     cancel_requested: bool
-    phase: str | None = Field(None, description="What it is at while it runs.")
+    phase: str | None = Field(None, description="The current phase of a running job.")
 
     @classmethod
-    def of(cls, job: Job) -> "EvaluationJobOut":
-        """Show an evaluation job."""
+    def from_job(cls, job: Job) -> "EvaluationJobOut":
+        """Return an evaluation job."""
         fields = job_fields(job)
         fields["links"] |= {
             "model": f"/v1/models/{job.spec['version']}",
@@ -78,7 +78,7 @@ class EvaluationJobOut(JobOut):
     "/v1/models/{version}/evaluation",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Evaluate a model version again",
-    responses=responses.of(ModelVersionNotFound, VersionRetired),
+    responses=problem_responses(ModelVersionNotFound, VersionRetired),
 )
 def request_evaluation(
     version: Version,
@@ -87,19 +87,19 @@ def request_evaluation(
     now: Now,
     body: Annotated[EvaluationRequest, FromBody()] = EvaluationRequest(),  # noqa: B008 - never changed
 ) -> EvaluationJobOut:
-    """On the ratings that its training held out. A worker measures; follow it at the Location."""
+    """Queue an evaluation on the ratings held out from training. Follow the job at the Location."""
     spec = EvaluationSpec(version, body.n, body.n_users)
     job = evaluation_job.request_evaluation(session, spec, now=now)
     response.headers["Location"] = f"{ADDRESS}/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return EvaluationJobOut.of(job)
+    return EvaluationJobOut.from_job(job)
 
 
-@router.get(ADDRESS, summary="List evaluation jobs", responses=responses.of(InvalidCursor))
+@router.get(ADDRESS, summary="List evaluation jobs", responses=problem_responses(InvalidCursor))
 def list_evaluation_jobs(
     session: ReadingDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[EvaluationJobOut]:
-    """Newest first."""
+    """List evaluation jobs, newest first."""
     return page(
         "evaluation-jobs",
         cursor,
@@ -107,30 +107,32 @@ def list_evaluation_jobs(
         read=lambda before, most: queries.list_jobs(
             session, JobKind.EVALUATION, before=before, limit=most
         ),
-        show=EvaluationJobOut.of,
+        show=EvaluationJobOut.from_job,
         place=lambda job: job.id,
     )
 
 
 @router.get(
     f"{ADDRESS}/{{job_id}}",
-    summary="Look at an evaluation job",
+    summary="Read an evaluation job",
     response_model=EvaluationJobOut,
-    responses=responses.of(JobNotFound) | NOT_MODIFIED,
+    responses=problem_responses(JobNotFound) | NOT_MODIFIED,
 )
 async def get_evaluation_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
-    """With `wait`, the answer comes once its state changes, or after so many seconds."""
-    return await answer_job(
-        request, job_id, JobKind.EVALUATION, wait=wait, show=EvaluationJobOut.of
+    """Return a job. With `wait`, respond at its next state, or after that many seconds."""
+    return await respond_with_job(
+        request, job_id, JobKind.EVALUATION, wait=wait, show=EvaluationJobOut.from_job
     )
 
 
 @router.post(
     f"{ADDRESS}/{{job_id}}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
-    summary="Stop an evaluation job",
-    responses=responses.of(JobNotFound, JobFinished),
+    summary="Cancel an evaluation job",
+    responses=problem_responses(JobNotFound, JobFinished),
 )
 def cancel_evaluation(job_id: JobId, session: SessionDep, now: Now) -> EvaluationJobOut:
-    """A running job stops within two seconds."""
-    return EvaluationJobOut.of(queries.cancel_job(session, job_id, JobKind.EVALUATION, now=now))
+    """Cancel a job. A running job stops within two seconds."""
+    return EvaluationJobOut.from_job(
+        queries.cancel_job(session, job_id, JobKind.EVALUATION, now=now)
+    )

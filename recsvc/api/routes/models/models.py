@@ -1,4 +1,4 @@
-"""Model versions: their cards, and which one answers."""
+"""Model versions: read cards, publish, roll back."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,10 +8,18 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from recsvc.api.concurrency.request_pools import Lanes
+from recsvc.api.concurrency.request_pools import RequestPools
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import Cursor, LanesDep, Limit, Now, ReadingDep, ServingDep, Version
-from recsvc.api.openapi import responses
+from recsvc.api.dependencies import (
+    Cursor,
+    Limit,
+    ModelServerDep,
+    Now,
+    ReadingDep,
+    RequestPoolsDep,
+    Version,
+)
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.schemas import Answer, Page
 from recsvc.db.session import Session
@@ -25,7 +33,7 @@ from recsvc.errors import (
 )
 from recsvc.rbm.model_kind import ModelKind
 from recsvc.service.models import publishing
-from recsvc.service.recommendations.model_server import Serving
+from recsvc.service.recommendations.model_server import ModelServer
 
 router = Router(prefix="/v1/models", tags=["models"])
 
@@ -33,28 +41,28 @@ SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 class ModelCard(Answer):
-    """What a model version was learned from, how well it does, and whether it answers."""
+    """A model version: its training data, its metrics, and whether it is published."""
 
     version: int = Field(examples=[3])
-    published: bool = Field(examples=[True], description="Whether this process answers with it.")
+    published: bool = Field(examples=[True], description="Whether this process serves it.")
     job_id: int = Field(examples=[7])
     model_kind: ModelKind
     created_at: datetime
-    retired_at: datetime | None = Field(description="Since then its weights are no longer kept.")
+    retired_at: datetime | None = Field(description="When its weights were deleted.")
     best_epoch: int = Field(examples=[12])
     metrics: dict[str, Any] = Field(
         examples=[{"validation_nll": 1.21, "validation_rmse": 0.93, "ndcg_at_10": 0.31}]
     )
     baselines: dict[str, Any] = Field(
-        description="The same figures of methods that learn little or nothing, and of EASE.",
+        description="The same metrics of simple methods, and of EASE.",
         examples=[{"item_mean": {"rmse": 1.02}, "most_rated": {"ndcg_at_10": 0.24}}],
     )
     protocol: dict[str, Any] = Field(
-        description="Which ratings the figures were measured on, in words too.",
+        description="The ratings that the metrics were measured on, also in words.",
         examples=[{"kind": "by_hash", "share": 0.1, "seed": 0, "words": "10 % of the ratings …"}],
     )
     calibration: dict[str, Any] = Field(
-        description="Whether what is given a probability of 30 % happens in 30 % of the cases.",
+        description="How well predicted probabilities match observed frequencies.",
         examples=[{"error": 0.012, "levels": [], "reliability": [], "liked_reliability": []}],
     )
     hyperparameters: dict[str, Any] = Field(examples=[{"n_hidden": 100, "epochs": 30}])
@@ -68,18 +76,18 @@ class ModelCard(Answer):
     checkpoint_bytes: int = Field(examples=[3400000])
     judged_sha256: str | None = Field(
         examples=[SHA256],
-        description="Of the model that was measured: it has not learned from validation ratings. "
-        "Null where it is the one that answers.",
+        description="Checkpoint of the evaluated model, which was not trained on validation "
+        "ratings. Null if it is the published checkpoint.",
     )
     weights_sha256: str = Field(
-        examples=[SHA256], description="Of the parameters: the same seed and data give the same."
+        examples=[SHA256], description="Hash of the parameters: equal for equal seed and data."
     )
-    snapshot_sha256: str = Field(examples=[SHA256], description="Of the ratings it learned from.")
+    snapshot_sha256: str = Field(examples=[SHA256], description="Hash of the training data.")
     links: dict[str, str] = Field(examples=[{"self": "/v1/models/3"}])
 
     @classmethod
-    def of(cls, version: ModelVersion, *, published: int | None) -> Self:
-        """Show a version, where `published` is the number of the one that answers."""
+    def from_version(cls, version: ModelVersion, *, published: int | None) -> Self:
+        """Return a version; `published` is the number of the version that this process serves."""
         address = f"/v1/models/{version.version}"
         columns = {
             name: getattr(version, name) for name in cls.model_fields if hasattr(version, name)
@@ -96,64 +104,69 @@ class ModelCard(Answer):
         )
 
 
-@router.get("", summary="List model versions", responses=responses.of(InvalidCursor))
+@router.get("", summary="List model versions", responses=problem_responses(InvalidCursor))
 def list_models(
-    session: ReadingDep, serving: ServingDep, cursor: Cursor = None, limit: Limit = 50
+    session: ReadingDep, server: ModelServerDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[ModelCard]:
-    """Newest first; `published` says which one answers."""
-    published = serving.version
+    """List model versions, newest first."""
+    published = server.version
     return page(
         "models",
         cursor,
         limit,
         read=lambda before, most: publishing.list_models(session, before=before, limit=most),
-        show=lambda version: ModelCard.of(version, published=published),
+        show=lambda version: ModelCard.from_version(version, published=published),
         place=lambda version: version.version,
     )
 
 
 @router.post(
     "/rollback",
-    summary="Go back to the version published before",
-    responses=responses.of(NothingToRollBackTo, VersionRetired),
+    summary="Publish the previous version again",
+    responses=problem_responses(NothingToRollBackTo, VersionRetired),
 )
-async def rollback_model(serving: ServingDep, lanes: LanesDep, now: Now) -> ModelCard:
-    """Go back, and respond once this process answers with it; all others do within a second.
+async def rollback_model(server: ModelServerDep, pools: RequestPoolsDep, now: Now) -> ModelCard:
+    """Publish the previously published version again, and respond once this process serves it.
 
-    Once more goes one further back.
+    Other processes follow within a second. A second rollback goes one version further back.
     """
-    return await _published(partial(publishing.rollback, now=now), serving, lanes)
+    return await _publish_and_load(partial(publishing.rollback, now=now), server, pools)
 
 
-@router.get("/{version}", summary="Read a model card", responses=responses.of(ModelVersionNotFound))
-def get_model(version: Version, session: ReadingDep, serving: ServingDep) -> ModelCard:
-    """The card outlives the weights."""
+@router.get(
+    "/{version}",
+    summary="Read a model card",
+    responses=problem_responses(ModelVersionNotFound),
+)
+def get_model(version: Version, session: ReadingDep, server: ModelServerDep) -> ModelCard:
+    """Return a model card. It is kept after the weights are deleted."""
     found = publishing.get_model(session, version)
-    return ModelCard.of(found, published=serving.version)
+    return ModelCard.from_version(found, published=server.version)
 
 
 @router.post(
     "/{version}/publish",
-    summary="Let a version answer",
-    responses=responses.of(ModelVersionNotFound, AlreadyPublished, VersionRetired),
+    summary="Publish a version",
+    responses=problem_responses(ModelVersionNotFound, AlreadyPublished, VersionRetired),
 )
 async def publish_model(
-    version: Version, serving: ServingDep, lanes: LanesDep, now: Now
+    version: Version, server: ModelServerDep, pools: RequestPoolsDep, now: Now
 ) -> ModelCard:
-    """Publish, and respond once this process answers with it; all others do within a second.
+    """Publish a version, and respond once this process serves it.
 
-    No request fails meanwhile. A version that cannot be read is not published.
+    Other processes follow within a second; no request fails meanwhile. A version whose weights
+    cannot be read is not published.
     """
-    card = await lanes.read(partial(publishing.get_model, version=version))
-    if card.retired_at is None:
-        await asyncio.to_thread(serving.check, card)
-    return await _published(partial(publishing.publish, version=version, now=now), serving, lanes)
+    await asyncio.to_thread(server.check, version)
+    return await _publish_and_load(
+        partial(publishing.publish, version=version, now=now), server, pools
+    )
 
 
-async def _published(
-    publish: Callable[[Session], ModelVersion], serving: Serving, lanes: Lanes
+async def _publish_and_load(
+    publish: Callable[[Session], ModelVersion], server: ModelServer, pools: RequestPools
 ) -> ModelCard:
-    """Publish a version, and respond once this process answers with it."""
-    chosen = await lanes.write(publish)
-    await asyncio.to_thread(serving.look)  # no lane: a committed change is not refused as busy
-    return ModelCard.of(chosen, published=serving.version)
+    """Publish a version and load it in this process."""
+    version = await pools.write(publish)
+    await asyncio.to_thread(server.refresh)  # no pool: a committed change must not respond 503
+    return ModelCard.from_version(version, published=server.version)

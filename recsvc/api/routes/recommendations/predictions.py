@@ -1,25 +1,23 @@
-"""Predictions: how a user would rate items, as a distribution over the rating scale."""
+"""Predictions: how a user would rate items, as distributions over the rating scale."""
 
 from typing import Annotated, Literal
 
-from fastapi import Query, Request
+from fastapi import Query
 from pydantic import Field
 
 from recsvc.api.concurrency.router import Router, runs_on
-from recsvc.api.dependencies import UserId
-from recsvc.api.openapi import responses
+from recsvc.api.dependencies import ModelServerDep, UserId
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer
 from recsvc.errors import InvalidId, ModelLoading, ModelUnreadable, NoModelPublished
-from recsvc.service.recommendations.model_server import Serving
-from recsvc.service.recommendations.recommend import Known, Prediction, predict
 
 router = Router(tags=["recommendations"])
 
-MOST = 500
+MAX_ITEMS = 500
 
 
 class ProbabilityOut(Answer):
-    """One value of the scale."""
+    """The probability of one value of the rating scale."""
 
     value: float = Field(examples=[4])
     probability: float = Field(ge=0, le=1, examples=[0.41])
@@ -31,34 +29,21 @@ class PredictionOut(Answer):
     item_id: str = Field(examples=["318"])
     expected_rating: float | None = Field(
         examples=[4.1],
-        description="Mean of the distribution; null where the model has learned from "
-        "interactions alone, and then the distribution is empty.",
+        description="Mean of the distribution. Null if the model was trained on interactions "
+        "alone; the distribution is then empty.",
     )
-    entropy: float = Field(examples=[1.2], description="How unsure it is, in nats.")
+    entropy: float = Field(
+        examples=[1.2], description="Entropy of the distribution in nats: the uncertainty."
+    )
     distribution: list[ProbabilityOut]
     source: Literal["model", "baseline"] = Field(
-        description="baseline: the model knows the item or the user too little, so the item's "
-        "other ratings, or everybody's, answer."
+        description="baseline: the model does not know the item or the user; the prediction uses "
+        "the item's other ratings, or all ratings."
     )
-
-    @classmethod
-    def of(cls, prediction: Prediction) -> "PredictionOut":
-        """Show a prediction."""
-        distribution = [
-            ProbabilityOut(value=value, probability=probability)
-            for value, probability in prediction.distribution
-        ]
-        return cls(
-            item_id=prediction.item_id,
-            expected_rating=prediction.expected_rating,
-            entropy=prediction.entropy,
-            distribution=distribution,
-            source=prediction.source,
-        )
 
 
 class PredictionsOut(Answer):
-    """One prediction for each item asked, in that order."""
+    """One prediction for each requested item, in the order of the request."""
 
     user_id: str = Field(examples=["u42"])
     model_version: int = Field(examples=[3])
@@ -68,26 +53,21 @@ class PredictionsOut(Answer):
 @router.get(
     "/v1/users/{user_id:id}/predictions",
     summary="Predict a user's ratings",
-    responses=responses.of(InvalidId, NoModelPublished, ModelLoading, ModelUnreadable),
+    responses=problem_responses(InvalidId, NoModelPublished, ModelLoading, ModelUnreadable),
 )
 @runs_on("answers")
 def get_predictions(
-    request: Request,
+    server: ModelServerDep,
     user_id: UserId,
     item_id: Annotated[
         list[str],
         Query(
-            min_length=1, max_length=MOST, description="Items; repeat for each.", examples=[["318"]]
+            min_length=1,
+            max_length=MAX_ITEMS,
+            description="Items to predict; repeat the parameter for each.",
+            examples=[["318"]],
         ),
     ],
 ) -> PredictionsOut:
-    """An item that the user has rated is predicted as if they had not."""
-    serving: Serving = request.app.state.serving
-    answering = serving.answering()
-    known = Known.stored(answering, serving.histories.read(user_id))
-    predictions = predict(answering, user_id, known, item_id)
-    return PredictionsOut(
-        user_id=user_id,
-        model_version=answering.version,
-        items=[PredictionOut.of(prediction) for prediction in predictions],
-    )
+    """Predict each item as if the user had not rated it."""
+    return PredictionsOut.model_validate(server.predict(user_id, item_id))

@@ -1,4 +1,4 @@
-"""A page for each finding of a diagnosis, with a curve that shows it: docs/reference/findings."""
+"""Pages about the findings of a diagnosis, each with an example curve: docs/reference/findings."""
 
 from functools import cache
 
@@ -14,15 +14,15 @@ router = Router(prefix="/diagnosis", tags=["training jobs"])
 
 @cache
 def pages() -> dict[str, str]:
-    """Give the pages by the finding's code."""
+    """Return the pages by the code of the finding."""
     folder = markdown_pages.folder() / "findings"
     return {page.stem: page.read_text(encoding="utf-8") for page in folder.glob("*.md")}
 
 
 @router.get("/pictures/{name}", include_in_schema=False)
 async def get_finding_picture(request: Request, name: str) -> Response:
-    """Answer with the picture of a page."""
-    return assets.answer(request, markdown_pages.folder() / "findings" / "pictures", name)
+    """Respond with the picture of a page."""
+    return assets.respond(request, markdown_pages.folder() / "findings" / "pictures", name)
 
 
 @router.get(
@@ -30,10 +30,12 @@ async def get_finding_picture(request: Request, name: str) -> Response:
     operation_id="get_finding_page",
     summary="Read about a finding",
     response_class=Response,
-    responses=markdown_pages.described("# twin_units\n\nTwo hidden units have the same weights.\n"),
+    responses=markdown_pages.page_responses(
+        "# twin_units\n\nTwo hidden units have the same weights.\n"
+    ),
 )
 async def get_finding_page(request: Request, code: str) -> Response:
-    """What `docs` of a finding opens: what it means, what to try, and a run before and after."""
+    """Return the page that `docs` of a finding links to: its meaning and remedies."""
     if code not in pages():
         raise RouteNotFound(request.url.path)
-    return markdown_pages.answer(request, pages()[code])
+    return markdown_pages.respond(request, pages()[code])

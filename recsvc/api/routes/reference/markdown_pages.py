@@ -1,4 +1,4 @@
-"""The documentation that travels with the package, as Markdown and as pages for browsers."""
+"""The documentation in the package, as Markdown and as HTML pages."""
 
 from functools import cache
 from html import escape
@@ -33,18 +33,18 @@ PAGE = """<!doctype html>
 
 
 def folder() -> Path:
-    """Return docs/reference of a checkout, or the part of it that a wheel has."""
+    """Return docs/reference of a checkout, or the part of it in an installed package."""
     package = Path(recsvc.__file__).parent
     installed, checkout = package / "_docs", package.parent / "docs" / "reference"
     return installed if installed.exists() else checkout
 
 
-def described(example: str) -> dict[int | str, dict[str, Any]]:
-    """Give what OpenAPI says of `answer`."""
+def page_responses(example: str) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of `respond`."""
     text = {"schema": {"type": "string"}}
     return {
         200: {
-            "description": "What it means and what to do: Markdown, or HTML for browsers.",
+            "description": "The meaning and the remedies: Markdown, or HTML for browsers.",
             "content": {
                 "text/markdown": {**text, "example": example},
                 "text/html": {**text, "example": MARKDOWN.render(example)},
@@ -53,14 +53,14 @@ def described(example: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def answer(request: Request, text: str) -> Response:
-    """Answer with Markdown; with a page where a browser asks, which says so in Accept."""
+def respond(request: Request, text: str) -> Response:
+    """Respond with Markdown, or with an HTML page if the Accept header has text/html."""
     if "text/html" not in request.headers.get("accept", ""):
         return Response(text, media_type="text/markdown; charset=utf-8")
     return Response(
         _page(text),
         media_type="text/html; charset=utf-8",
-        headers={**assets.SAFE, **security_headers.DASHBOARD, "Vary": "Accept"},
+        headers={**assets.SECURITY_HEADERS, **security_headers.DASHBOARD, "Vary": "Accept"},
     )
 
 

@@ -1,4 +1,4 @@
-"""A page for each problem type: what `type` opens is a section of docs/reference/problems.md."""
+"""Pages about the problem types: the sections of docs/reference/problems.md."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ router = Router(tags=["service"])
 
 @cache
 def sections() -> dict[str, str]:
-    """Give docs/reference/problems.md by code, each section with its heading."""
+    """Return the sections of docs/reference/problems.md by code, each with its heading."""
     text = (markdown_pages.folder() / "problems.md").read_text(encoding="utf-8")
     return {part.split("\n", 1)[0].strip(): f"## {part}" for part in text.split("\n## ")[1:]}
 
@@ -23,10 +23,10 @@ def sections() -> dict[str, str]:
     operation_id="get_problem_page",
     summary="Read about a kind of problem",
     response_class=Response,
-    responses=markdown_pages.described("## user-not-found\n\n**No such user**\n"),
+    responses=markdown_pages.page_responses("## user-not-found\n\n**No such user**\n"),
 )
 async def get_problem_page(request: Request, code: str) -> Response:
-    """What `type` in a problem document opens."""
+    """Return the page that `type` of a problem links to."""
     if code not in sections():
         raise RouteNotFound(f"/problems/{code}")
-    return markdown_pages.answer(request, sections()[code])
+    return markdown_pages.respond(request, sections()[code])

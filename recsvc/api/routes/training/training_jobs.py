@@ -1,6 +1,5 @@
-"""Training jobs: start one, follow it, stop it."""
+"""Training jobs: queue, follow, cancel and retry."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -10,17 +9,17 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
-    LARGEST_INTEGER,
+    MAX_BIGINT,
     Cursor,
     JobId,
     Limit,
+    ModelServerDep,
     Now,
     ReadingDep,
-    ServingDep,
     SessionDep,
 )
-from recsvc.api.long_polling import NOT_MODIFIED, Wait, answer_job
-from recsvc.api.openapi import responses
+from recsvc.api.long_polling import NOT_MODIFIED, Wait, respond_with_job
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.routes.diagnosis.diagnoses import ChangeOut
@@ -37,7 +36,7 @@ from recsvc.errors import (
 )
 from recsvc.rbm.auto_hyperparameters import Choice
 from recsvc.rbm.model_kind import ModelKind
-from recsvc.service.jobs import queries
+from recsvc.service.jobs import queries, reported_jobs
 from recsvc.service.training import retries, training_job
 from recsvc.service.training_progress import TrainingProgress
 from recsvc.service.training_spec import TrainingSpec
@@ -49,22 +48,24 @@ Publish = Literal["if_better", "never", "always"]
 
 
 class TrainingBase(Body):
-    """What several training jobs of a sweep can have in common."""
+    """Settings that the training jobs of a sweep can share."""
 
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
 
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     model_kind: ModelKind = "joint_rbm"
-    seed: int = Field(
-        0, ge=0, le=LARGEST_INTEGER, description="The same seed gives the same weights."
-    )
+    seed: int = Field(0, ge=0, le=MAX_BIGINT, description="The same seed gives the same weights.")
     validation_share: float = Field(
-        0.1, gt=0, le=0.5, allow_inf_nan=False, description="Share of the ratings to check against."
+        0.1,
+        gt=0,
+        le=0.5,
+        allow_inf_nan=False,
+        description="Share of ratings held out.",
     )
     warm_start: bool = Field(False, description="Start from the published version's weights.")
 
     def spec(self) -> TrainingSpec:
-        """Return the specification of such a job."""
+        """Return the specification of the job."""
         return TrainingSpec(
             hyperparameters=dict(self.hyperparameters),
             model_kind=self.model_kind,
@@ -75,7 +76,7 @@ class TrainingBase(Body):
 
 
 class TrainingRequest(TrainingBase):
-    """What to learn, and how. Everything has a default."""
+    """What to train, and how. Every member has a default."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -97,18 +98,18 @@ class TrainingRequest(TrainingBase):
 
 
 class Retry(Body):
-    """Which findings of the diagnosis are to be mended."""
+    """Which findings of the diagnosis to fix."""
 
     apply: list[str] | None = Field(
         None,
         examples=[["rate_too_high"]],
         min_length=1,
-        description="Codes of findings that suggest a change; all of them, if left out.",
+        description="Codes of findings that suggest a change; by default all of them.",
     )
 
 
 class ChoiceOut(Answer):
-    """A hyperparameter's value, and why it was chosen."""
+    """The value of a hyperparameter, and why it was chosen."""
 
     value: int = Field(examples=[256])
     because: str = Field(
@@ -116,7 +117,7 @@ class ChoiceOut(Answer):
     )
 
     @classmethod
-    def of(cls, choice: Choice) -> Self:
+    def from_choice(cls, choice: Choice) -> Self:
         """Return the value and the reason."""
         return cls(value=choice.value, because=choice.because)
 
@@ -129,11 +130,11 @@ class TriedOut(TryOut):
     """A change that autopilot has tried, with a job of its own."""
 
     job_id: int = Field(examples=[8])
-    kept: bool = Field(description="Whether the loss was lower with it.")
+    kept: bool = Field(description="Whether it reduced the loss.")
 
 
 class AutopilotEndOut(Answer):
-    """Why autopilot goes on in no other job."""
+    """Why autopilot queues no further job."""
 
     because: str = Field(examples=["6 changes were tried"])
     best_job_id: int | None = Field(
@@ -142,7 +143,7 @@ class AutopilotEndOut(Answer):
 
 
 class TrainingJobOut(JobOut):
-    """A training job: what was asked, and how far it is."""
+    """A training job: its settings and its progress."""
 
     hyperparameters: dict[str, Any]
     model_kind: ModelKind
@@ -151,15 +152,15 @@ class TrainingJobOut(JobOut):
     publish: Publish
     warm_start: bool
     retry_of: int | None = Field(
-        None, examples=[6], description="The job whose diagnosis suggested what is different."
+        None, examples=[6], description="The job whose diagnosis suggested the changes."
     )
     autopilot: bool
-    trying: TryOut | None = Field(None, description="The change that autopilot tries with it.")
+    trying: TryOut | None = Field(None, description="The change that autopilot tries here.")
     tried: list[TriedOut] = Field(
-        default_factory=list, description="What autopilot has tried before, the oldest first."
+        default_factory=list, description="The changes that autopilot tried before, oldest first."
     )
     next_job_id: int | None = Field(
-        None, examples=[9], description="The job with which autopilot goes on after this one."
+        None, examples=[9], description="The job that autopilot queued after this one."
     )
     autopilot_end: AutopilotEndOut | None = Field(
         None, description="How autopilot's way ended, if it did with this job."
@@ -171,15 +172,15 @@ class TrainingJobOut(JobOut):
     eta_seconds: float | None = Field(None, examples=[8.5])
     best_epoch: int | None = Field(None, examples=[11])
     baselines: dict[str, Any] | None = Field(
-        None, description="Figures of methods that learn little or nothing, to compare with."
+        None, description="Metrics of simple methods, for comparison."
     )
     choices: dict[str, ChoiceOut] | None = Field(
-        None, description="What the data's shape decided where nothing was asked for, and why."
+        None, description="Hyperparameters chosen from the data, with the reasons."
     )
 
     @classmethod
-    def of(cls, job: Job) -> "TrainingJobOut":
-        """Show a training job."""
+    def from_job(cls, job: Job) -> "TrainingJobOut":
+        """Return a training job."""
         progress = TrainingProgress.from_job(job)
         spec = TrainingSpec.from_dict(job.spec)
         fields = job_fields(job)
@@ -207,7 +208,7 @@ class TrainingJobOut(JobOut):
             baselines=progress.baselines,
             choices=None
             if progress.choices is None
-            else {name: ChoiceOut.of(choice) for name, choice in progress.choices.items()},
+            else {name: ChoiceOut.from_choice(choice) for name, choice in progress.choices.items()},
             autopilot_end=end and AutopilotEndOut(because=end.because, best_job_id=end.best_job_id),
         )
 
@@ -230,7 +231,7 @@ def _links(job: Job) -> dict[str, str]:
     "",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Queue a training job",
-    responses=responses.of(UnknownHyperparameter, InvalidHyperparameter),
+    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter),
 )
 def request_training(
     response: Response,
@@ -238,61 +239,64 @@ def request_training(
     now: Now,
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
-    """Answer at once; a worker does the training. Follow it at the Location."""
-    return _queued(training_job.request_training(session, spec=body.spec(), now=now), response)
+    """Queue a training job. A worker runs it; follow it at the Location."""
+    return _accept(training_job.request_training(session, spec=body.spec(), now=now), response)
 
 
-def _queued(job: Job, response: Response) -> TrainingJobOut:
+def _accept(job: Job, response: Response) -> TrainingJobOut:
     response.headers["Location"] = f"/v1/training-jobs/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return TrainingJobOut.of(job)
+    return TrainingJobOut.from_job(job)
 
 
-@router.get("", summary="List training jobs", responses=responses.of(InvalidCursor))
+@router.get("", summary="List training jobs", responses=problem_responses(InvalidCursor))
 def list_training_jobs(
-    session: ReadingDep, serving: ServingDep, cursor: Cursor = None, limit: Limit = 50
+    session: ReadingDep, server: ModelServerDep, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[TrainingJobOut]:
-    """Newest first."""
-
-    def read(before: int | None, most: int) -> Sequence[Job]:
-        found = queries.list_jobs(session, JobKind.TRAINING, before=before, limit=most)
-        behind = serving.behind(session)
-        for job in found:
-            queries.defer_success(session, job, behind)
-        return found
-
+    """List training jobs, newest first."""
     return page(
-        "training-jobs", cursor, limit, read=read, show=TrainingJobOut.of, place=lambda job: job.id
+        "training-jobs",
+        cursor,
+        limit,
+        read=lambda before, most: reported_jobs.list_training_jobs(
+            session, server, before=before, limit=most
+        ),
+        show=TrainingJobOut.from_job,
+        place=lambda job: job.id,
     )
 
 
 @router.get(
     "/{job_id}",
-    summary="Look at a training job",
+    summary="Read a training job",
     response_model=TrainingJobOut,
-    responses=responses.of(JobNotFound) | NOT_MODIFIED,
+    responses=problem_responses(JobNotFound) | NOT_MODIFIED,
 )
 async def get_training_job(job_id: JobId, request: Request, wait: Wait = 0) -> Response:
-    """With `wait`, the answer comes once its state or epoch changes, or after so many seconds."""
-    return await answer_job(request, job_id, JobKind.TRAINING, wait=wait, show=TrainingJobOut.of)
+    """Return a job. With `wait`, respond at its next state or epoch, or after that many seconds."""
+    return await respond_with_job(
+        request, job_id, JobKind.TRAINING, wait=wait, show=TrainingJobOut.from_job
+    )
 
 
 @router.post(
     "/{job_id}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
-    summary="Stop a training job",
-    responses=responses.of(JobNotFound, JobFinished),
+    summary="Cancel a training job",
+    responses=problem_responses(JobNotFound, JobFinished),
 )
 def cancel_training(job_id: JobId, session: SessionDep, now: Now) -> TrainingJobOut:
-    """A running job stops within two seconds; its error curve stays."""
-    return TrainingJobOut.of(queries.cancel_job(session, job_id, JobKind.TRAINING, now=now))
+    """Cancel a job. A running job stops within two seconds; its error curve is kept."""
+    return TrainingJobOut.from_job(queries.cancel_job(session, job_id, JobKind.TRAINING, now=now))
 
 
 @router.post(
     "/{job_id}/retry",
     status_code=status.HTTP_202_ACCEPTED,
-    summary="Try again, with the changes that the diagnosis suggests",
-    responses=responses.of(JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter),
+    summary="Retry with the changes that the diagnosis suggests",
+    responses=problem_responses(
+        JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter
+    ),
 )
 def retry_training(
     job_id: JobId,
@@ -301,5 +305,5 @@ def retry_training(
     now: Now,
     body: Annotated[Retry, FromBody()] = Retry(apply=None),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
-    """Queue a new job; the old one stays as it is, and goes on if it runs."""
-    return _queued(retries.retry(session, job_id, body.apply, now=now), response)
+    """Queue a new job with the changes. The old job is not affected, even if it runs."""
+    return _accept(retries.retry(session, job_id, body.apply, now=now), response)

@@ -1,4 +1,4 @@
-"""Sweeps: many training jobs beside each other, the best of them, and what made the difference."""
+"""Sweeps: many training jobs, the best of them, and the effect of each hyperparameter."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -7,8 +7,8 @@ from fastapi import Path, Response, status
 from pydantic import ConfigDict, Field
 
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import LARGEST_INTEGER, Cursor, Limit, Now, ReadingDep, SessionDep
-from recsvc.api.openapi import responses
+from recsvc.api.dependencies import MAX_BIGINT, Cursor, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.routes.training.training_jobs import TrainingBase
@@ -29,7 +29,7 @@ from recsvc.service.tuning.sweeps import SweepKind, SweepSpec
 router = Router(prefix="/v1/sweeps", tags=["sweeps"])
 
 SweepId = Annotated[
-    int, Path(ge=1, le=LARGEST_INTEGER, description="A sweep's number.", examples=[1])
+    int, Path(ge=1, le=MAX_BIGINT, description="The number of a sweep.", examples=[1])
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Value = int | Finite | str
@@ -39,7 +39,7 @@ KINDS: tuple[SweepKind, ...] = ("grid", "random", "rate_range")
 
 
 class Bounds(Body):
-    """Where a number is drawn from."""
+    """A range that values are sampled from."""
 
     model_config = STRICT
 
@@ -49,14 +49,12 @@ class Bounds(Body):
 
 
 class RandomOver(Body):
-    """Trials whose values are drawn."""
+    """Trials with sampled values."""
 
     model_config = STRICT
 
     trials: int = Field(20, examples=[20])
-    seed: int = Field(
-        0, ge=0, le=LARGEST_INTEGER, description="The same seed draws the same values."
-    )
+    seed: int = Field(0, ge=0, le=MAX_BIGINT, description="The same seed samples the same values.")
     over: dict[str, Bounds | Values] = Field(
         min_length=1,
         examples=[{"learning_rate": {"low": 0.001, "high": 1, "scale": "log"}}],
@@ -64,7 +62,7 @@ class RandomOver(Body):
 
 
 class RateRange(Body):
-    """Short trials at learning rates from the low to the high one."""
+    """A learning-rate range test: short trials with rising learning rates."""
 
     model_config = STRICT
 
@@ -74,7 +72,7 @@ class RateRange(Body):
 
 
 class SweepRequest(Body):
-    """What is tried: exactly one of `grid`, `random` and `rate_range`."""
+    """The search space: exactly one of `grid`, `random` and `rate_range`."""
 
     model_config = ConfigDict(
         **STRICT,
@@ -93,21 +91,20 @@ class SweepRequest(Body):
     )
     random: RandomOver | None = None
     rate_range: RateRange | None = None
-    base: TrainingBase = Field(
-        default_factory=TrainingBase, description="What all trials have in common."
-    )
+    base: TrainingBase = Field(default_factory=TrainingBase, description="Settings of all trials.")
     early_stopping: bool = Field(
-        True, description="Stop trials that are worse than the median of the others."
+        True,
+        description="Stop trials that are worse than the median of the others.",
     )
 
     def spec(self) -> SweepSpec:
-        """Give what the service is asked for. Raises InvalidSweep."""
+        """Return the specification of the sweep. Raises InvalidSweep."""
         body = self.model_dump()
-        given: list[SweepKind] = [kind for kind in KINDS if body[kind] is not None]
-        if len(given) != 1:
-            named = " and ".join(given) or "empty"
-            raise InvalidSweep("body", named, "give exactly one of grid, random and rate_range.")
-        return SweepSpec(given[0], body[given[0]], self.base.spec(), self.early_stopping)
+        kinds: list[SweepKind] = [kind for kind in KINDS if body[kind] is not None]
+        if len(kinds) != 1:
+            named = " and ".join(kinds) or "empty"
+            raise InvalidSweep("body", named, "send exactly one of grid, random and rate_range.")
+        return SweepSpec(kinds[0], body[kinds[0]], self.base.spec(), self.early_stopping)
 
 
 class TrialOut(Answer):
@@ -115,17 +112,17 @@ class TrialOut(Answer):
 
     job_id: int = Field(examples=[12])
     hyperparameters: dict[str, Any] = Field(
-        examples=[{"learning_rate": 0.02}], description="Those that are swept."
+        examples=[{"learning_rate": 0.02}], description="The sampled hyperparameters."
     )
     state: JobState
-    epochs: int = Field(examples=[30], description="So far.")
+    epochs: int = Field(examples=[30], description="Number of epochs so far.")
     best_epoch: int | None = Field(examples=[22])
-    best: float | None = Field(examples=[0.31], description="The metric at the best epoch.")
+    best: float | None = Field(examples=[0.31], description="Metric of the best epoch.")
     stopped_early: bool
 
     @classmethod
-    def of(cls, trial: Trial) -> "TrialOut":
-        """Show a trial."""
+    def from_trial(cls, trial: Trial) -> "TrialOut":
+        """Return a trial."""
         return cls(
             job_id=trial.job_id,
             hyperparameters=trial.hyperparameters,
@@ -138,50 +135,51 @@ class TrialOut(Answer):
 
 
 class SensitivityOut(Answer):
-    """How much one hyperparameter matters."""
+    """The effect of one hyperparameter on the metric."""
 
     hyperparameter: str = Field(examples=["learning_rate"])
     share: float = Field(
-        examples=[0.7], description="Of the metric's variance, what it explains by itself."
+        examples=[0.7], description="Share of the metric's variance that it explains by itself."
     )
 
 
 class SuggestionOut(Answer):
-    """What a learning-rate range test says."""
+    """The result of a learning-rate range test."""
 
     learning_rate: float = Field(examples=[0.02])
-    falls_from: float = Field(examples=[0.002], description="The loss falls from this rate on,")
-    falls_to: float = Field(examples=[0.2], description="up to this one.")
+    falls_from: float = Field(examples=[0.002], description="Lowest rate at which the loss falls.")
+    falls_to: float = Field(examples=[0.2], description="Highest rate at which the loss falls.")
     diverges_at: float | None = Field(
-        examples=[2.0], description="The lowest rate above at which the loss rises, if one does."
+        examples=[2.0],
+        description="Lowest rate above it at which the loss rises, if any.",
     )
 
 
 class SweepOut(Answer):
-    """A sweep as it stands."""
+    """A sweep and its trials so far."""
 
     id: int = Field(examples=[3])
     kind: SweepKind
     state: JobState
     created_at: datetime
     metric: sweep_status.Metric = Field(
-        description="What trials are compared by: nDCG is better higher, NLL lower."
+        description="Metric that trials are compared by: a higher nDCG or a lower NLL is better."
     )
     early_stopping: bool
     trials: list[TrialOut]
     best_job_id: int | None = Field(examples=[12])
     best_model_version: int | None = Field(
-        examples=[4], description="Ready for POST /v1/models/{version}/publish."
+        examples=[4], description="Publish it with POST /v1/models/{version}/publish."
     )
     sensitivity: list[SensitivityOut] = Field(
-        description="The most telling first; none of which so few trials tell nothing."
+        description="Sorted by share. Incomplete if there are too few trials to estimate it."
     )
-    suggestion: SuggestionOut | None = Field(description="Of a `rate_range` that is over.")
+    suggestion: SuggestionOut | None = Field(description="Result of a finished `rate_range`.")
     links: dict[str, str] = Field(examples=[{"self": "/v1/sweeps/3"}])
 
     @classmethod
-    def of(cls, standing: SweepStatus) -> "SweepOut":
-        """Show a sweep."""
+    def from_status(cls, standing: SweepStatus) -> "SweepOut":
+        """Return a sweep with its links."""
         sweep, best = standing.sweep, standing.best_model_version
         address = f"/v1/sweeps/{sweep.id}"
         links = {"self": address, "cancel": f"{address}/cancel"}
@@ -195,7 +193,7 @@ class SweepOut(Answer):
             created_at=sweep.created_at,
             metric=standing.metric,
             early_stopping=sweep.spec["early_stopping"],
-            trials=[TrialOut.of(one) for one in standing.trials],
+            trials=[TrialOut.from_trial(one) for one in standing.trials],
             best_job_id=standing.best_job_id,
             best_model_version=best,
             sensitivity=[SensitivityOut(hyperparameter=name, share=of) for name, of in shares],
@@ -207,45 +205,45 @@ class SweepOut(Answer):
 @router.post(
     "",
     status_code=status.HTTP_202_ACCEPTED,
-    summary="Queue the training jobs of a sweep",
-    responses=responses.of(InvalidSweep, UnknownHyperparameter, InvalidHyperparameter),
+    summary="Queue a sweep",
+    responses=problem_responses(InvalidSweep, UnknownHyperparameter, InvalidHyperparameter),
 )
 def request_sweep(
     body: SweepRequest, response: Response, session: SessionDep, now: Now
 ) -> SweepOut:
-    """Any number of workers shares the trials. None is published by itself."""
+    """Queue the training jobs of a sweep. All workers share them; no trial is published."""
     sweep = sweeps.request_sweep(session, body.spec(), now=now)
     response.headers["Location"] = f"/v1/sweeps/{sweep.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return SweepOut.of(sweep_status.build_status(session, sweep))
+    return SweepOut.from_status(sweep_status.build_status(session, sweep))
 
 
-@router.get("", summary="List sweeps", responses=responses.of(InvalidCursor))
+@router.get("", summary="List sweeps", responses=problem_responses(InvalidCursor))
 def list_sweeps(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -> Page[SweepOut]:
-    """Newest first."""
+    """List sweeps, newest first."""
     return page(
         "sweeps",
         cursor,
         limit,
         read=lambda before, most: sweep_status.list_sweeps(session, before=before, limit=most),
-        show=SweepOut.of,
+        show=SweepOut.from_status,
         place=lambda standing: standing.sweep.id,
     )
 
 
-@router.get("/{sweep_id}", summary="Look at a sweep", responses=responses.of(SweepNotFound))
+@router.get("/{sweep_id}", summary="Read a sweep", responses=problem_responses(SweepNotFound))
 def get_sweep(sweep_id: SweepId, session: ReadingDep) -> SweepOut:
-    """Its trials, the best of them, and which hyperparameter made the difference."""
-    return SweepOut.of(sweep_status.get_sweep(session, sweep_id))
+    """Return the trials, the best of them, and the effect of each hyperparameter."""
+    return SweepOut.from_status(sweep_status.get_sweep(session, sweep_id))
 
 
 @router.post(
     "/{sweep_id}/cancel",
     status_code=status.HTTP_202_ACCEPTED,
-    summary="Stop a sweep",
-    responses=responses.of(SweepNotFound, SweepFinished),
+    summary="Cancel a sweep",
+    responses=problem_responses(SweepNotFound, SweepFinished),
 )
 def cancel_sweep(sweep_id: SweepId, session: SessionDep, now: Now) -> SweepOut:
-    """Queued trials end at once, running ones within two seconds; their curves stay."""
+    """Cancel all trials. Running ones stop within two seconds; error curves are kept."""
     sweep = sweeps.cancel_sweep(session, sweep_id, now=now)
-    return SweepOut.of(sweep_status.build_status(session, sweep))
+    return SweepOut.from_status(sweep_status.build_status(session, sweep))

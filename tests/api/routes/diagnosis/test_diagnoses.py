@@ -87,9 +87,9 @@ def test_a_number_that_is_none_may_be_spelt_in_json_and_is_found(client):
     ("body", "field", "said"),
     [
         ({"curves": []}, "curves", "at least 1"),
-        ({"curves": [{"train_nll": 1.0}]}, "curves.0", "needs its epoch"),
-        ({"curves": [{"epoch": "nan", "train_nll": 1.0}]}, "curves.0", "needs its epoch"),
-        ({"curves": [{"epoch": 1, "accuracy": 1.0}]}, "curves.0", "'accuracy' is no column"),
+        ({"curves": [{"train_nll": 1.0}]}, "curves.0", "needs an epoch"),
+        ({"curves": [{"epoch": "nan", "train_nll": 1.0}]}, "curves.0", "needs an epoch"),
+        ({"curves": [{"epoch": 1, "accuracy": 1.0}]}, "curves.0", "'accuracy' is not a column"),
         ({"curves": [{"epoch": 1, "train_nll": "low"}]}, "curves.0.train_nll", "number"),
     ],
 )

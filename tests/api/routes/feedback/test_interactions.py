@@ -91,8 +91,8 @@ def test_ndjson_is_taken_line_by_line(client):
     [
         (b"[]", "application/json", 422, "with one member, interactions, a list"),
         (b'{"ratings": []}', "application/json", 422, "with one member, interactions, a list"),
-        (b'{"interactions": []}', "text/csv", 415, "reads application/json"),
-        (b"{}\n" * 10_001, "application/x-ndjson", 422, "at most 10,000 are taken at once"),
+        (b'{"interactions": []}', "text/csv", 415, "accepts application/json"),
+        (b"{}\n" * 10_001, "application/x-ndjson", 422, "at most 10,000 are accepted at once"),
     ],
 )
 def test_a_body_that_is_no_list_of_interactions_is_refused(

@@ -75,7 +75,7 @@ def test_any_id_can_be_rated_listed_and_forgotten(client, odd):
         ('{"value": true}', "malformed-request", "value is True"),
         ("{}", "malformed-request", "value is missing; send it"),
         ('{"value": 4, "rated_at": "2026-06-01T12:00:00"}', "malformed-request", "rated_at is"),
-        ('{"value": 4, "rating": 5}', "malformed-request", "rating is not known here"),
+        ('{"value": 4, "rating": 5}', "malformed-request", "rating is unknown"),
     ],
 )
 def test_a_bad_rating_is_refused_by_field_value_and_remedy(scaled, body, code, said):
@@ -176,8 +176,8 @@ def test_ndjson_is_taken_line_by_line(client):
         (b"{", "application/json", 422, "The body is not JSON"),
         (b"[" * 100_000, "application/json", 422, "The body is not JSON"),
         (b"\xff\xfe", "application/json", 422, "The body is not JSON"),
-        (b'{"ratings": []}', "text/csv", 415, "reads application/json and application/x-ndjson"),
-        (b"{}\n" * 10_001, "application/x-ndjson", 422, "at most 10,000 are taken at once"),
+        (b'{"ratings": []}', "text/csv", 415, "accepts application/json and application/x-ndjson"),
+        (b"{}\n" * 10_001, "application/x-ndjson", 422, "at most 10,000 are accepted at once"),
     ],
 )
 def test_a_body_that_is_no_list_of_ratings_is_refused(client, content, content_type, status, said):

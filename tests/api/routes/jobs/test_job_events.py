@@ -33,8 +33,12 @@ def test_an_unchanged_job_is_not_sent_twice(client, worker):
 def once_looked_at(monkeypatch):
     """Have something happen after the job was looked at for the first time, and not before."""
     looked = threading.Event()
-    look = long_polling._look
-    monkeypatch.setattr(long_polling, "_look", lambda *which: (look(*which), looked.set())[0])
+    read = long_polling.reported_jobs.get_job_and_event
+    monkeypatch.setattr(
+        long_polling.reported_jobs,
+        "get_job_and_event",
+        lambda *session, **which: (read(*session, **which), looked.set())[0],
+    )
     acts = []
 
     def do(act) -> None:

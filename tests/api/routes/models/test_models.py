@@ -113,7 +113,7 @@ def test_a_card_is_not_published_where_this_process_cannot_answer_with_it(
 ):
     with unit_of_work(context.database) as session:
         publishing.publish(session, a_version(session).version, now=now)
-    app.state.serving.look()
+    app.state.model_server.refresh()
 
     assert published(client) == []
     assert client.get("/readyz").status_code == 503

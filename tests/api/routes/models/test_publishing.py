@@ -20,7 +20,7 @@ def state(client: TestClient) -> tuple[str, str | None]:
 
 
 def test_a_job_runs_until_its_version_answers(client, app, context):
-    with app.state.serving._looking:
+    with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
 
         assert state(client) == ("running", "publishing")
@@ -34,7 +34,7 @@ def test_a_job_runs_until_its_version_answers(client, app, context):
 
 
 def test_a_long_poll_answers_once_the_version_does(client, app, context):
-    with app.state.serving._looking:
+    with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
         assert client.get(JOB, params={"wait": 0.3}).json()["state"] == "running"
     etag = client.get(JOB).headers["etag"]
@@ -46,7 +46,7 @@ def test_a_long_poll_answers_once_the_version_does(client, app, context):
 
 
 def test_a_card_is_published_once_its_version_answers(client, app, context):
-    with app.state.serving._looking:
+    with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
 
         assert client.get("/v1/models/1").json()["published"] is False
@@ -59,10 +59,10 @@ def test_a_card_is_published_once_its_version_answers(client, app, context):
 def test_the_event_stream_ends_with_a_version_that_answers(client, app, context):
     def load_later() -> None:
         gate.wait(0.6)  # two looks of the stream
-        app.state.serving._looking.release()
+        app.state.model_server._refresh_lock.release()
 
     gate = threading.Event()
-    app.state.serving._looking.acquire()
+    app.state.model_server._refresh_lock.acquire()
     publish_a_trained_model(client, context)
     threading.Thread(target=load_later).start()
     told = events(client.get(f"{JOB}/events").text.splitlines())
@@ -73,10 +73,10 @@ def test_the_event_stream_ends_with_a_version_that_answers(client, app, context)
 
 
 def test_predictions_say_that_the_model_is_being_loaded(client, app, context):
-    with app.state.serving._looking:
+    with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
         with reading(context.database) as session:
-            app.state.serving._pending = publishing.publication(session)
+            app.state.model_server._pending = publishing.publication(session)
         answer = client.get("/v1/users/u3/predictions", params={"item_id": "i1"})
 
     assert answer.status_code == 503
@@ -85,30 +85,30 @@ def test_predictions_say_that_the_model_is_being_loaded(client, app, context):
 
 
 def test_a_version_that_cannot_be_loaded_does_not_keep_its_job_running(client, app, context):
-    with app.state.serving._looking:
+    with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
         sha256 = client.get("/v1/models/1").json()["checkpoint_sha256"]
         context.shelf.remove(sha256)
 
     eventually(lambda: state(client)[0] == "succeeded")
-    assert sha256 in app.state.serving.trouble
+    assert sha256 in app.state.model_server.load_error
     assert client.get(LIST).json()["model_version"] is None
 
 
 def test_an_earlier_job_stays_finished_while_its_version_is_loaded_again(client, app, context):
     for _ in range(2):
         publish_a_trained_model(client, context)
-    app.state.serving.look()
+    app.state.model_server.refresh()
     assert state(client)[0] == "succeeded"
 
-    with app.state.serving._looking, unit_of_work(context.database) as session:
+    with app.state.model_server._refresh_lock, unit_of_work(context.database) as session:
         publishing.rollback(session, now=NOON)
-    with app.state.serving._looking:
+    with app.state.model_server._refresh_lock:
         assert state(client)[0] == "succeeded"
 
 
 def test_each_job_runs_until_a_version_as_late_as_its_own_answers(client, app, context):
-    with app.state.serving._looking:
+    with app.state.model_server._refresh_lock:
         for _ in range(2):
             publish_a_trained_model(client, context)
         states = [job["state"] for job in client.get("/v1/training-jobs").json()["items"]]

@@ -19,7 +19,7 @@ def trained(client, app, context):
     ]
     client.post("/v1/interactions", json={"interactions": chosen})
     publish_a_trained_model(client, context, model_kind="joint_rbm")
-    app.state.serving.look()
+    app.state.model_server.refresh()
     return client
 
 

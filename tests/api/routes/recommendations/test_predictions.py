@@ -11,7 +11,7 @@ from tests.conftest import on_sqlite
 @pytest.fixture
 def trained(client, app, context):
     publish_a_trained_model(client, context)
-    app.state.serving.look()
+    app.state.model_server.refresh()
     return client
 
 

@@ -16,7 +16,7 @@ ITEMS = {f"i{number}" for number in range(10)}
 @pytest.fixture
 def trained(client, app, context):
     publish_a_trained_model(client, context)
-    app.state.serving.look()
+    app.state.model_server.refresh()
     return client
 
 
@@ -61,7 +61,7 @@ def test_fewer_than_ten_come_only_with_a_reason(trained):
 
     assert set(ids(answer)) == ITEMS - rated(trained, "u3")
     missing = 10 - len(ids(answer))
-    assert answer.json()["shortfall"].startswith(f"{missing} fewer than asked")
+    assert answer.json()["shortfall"].startswith(f"{missing} fewer than requested")
 
 
 def test_the_newest_rating_counts_at_once(trained):
@@ -135,7 +135,7 @@ def test_rated_items_come_back_where_asked_for(trained):
 def test_titles_come_and_hidden_items_do_not(trained, app):
     trained.put("/v1/items/i1", json={"title": "One"})
     trained.put("/v1/items/i2", json={"hidden": True})
-    app.state.serving.look()
+    app.state.model_server.refresh()
 
     answer = trained.get(LIST.format("nobody"))
 
@@ -219,7 +219,7 @@ def test_an_anonymous_cart_gets_the_list_of_who_did_the_same(client, app, contex
     ]
     client.post("/v1/interactions", json={"interactions": chosen})
     publish_a_trained_model(client, context, model_kind="joint_rbm")
-    app.state.serving.look()
+    app.state.model_server.refresh()
     mine = [{"item_id": "i1", "type": "view"}, {"item_id": "i3", "type": "cart"}]
     stored = [{"user_id": "newcomer"} | event for event in mine]
     client.post("/v1/interactions", json={"interactions": stored})
@@ -287,7 +287,7 @@ def test_a_value_off_the_declared_scale_is_refused(database_url, tmp_path):
     app = create_app(settings)
     with TestClient(app) as client:
         publish_a_trained_model(client, app.state.context)
-        app.state.serving.look()
+        app.state.model_server.refresh()
 
         problem = refused(client.post("/v1/recommendations", json=given(("i1", 5), ("i2", 11))))
 
@@ -320,7 +320,7 @@ def test_without_a_model_popular_and_then_new_items_come(client):
         assert answer.json()["model_version"] is None
     assert [place["source"] for place in unknown.json()["items"]] == ["popular", "popular", "new"]
     assert unknown.json()["items"][2]["title"] == "A pot"
-    assert known.json()["shortfall"].startswith("8 fewer than asked")
+    assert known.json()["shortfall"].startswith("8 fewer than requested")
     assert ids(client.get(LIST.format("c"), params={"include_rated": True}))[0] == "tea"
 
 
@@ -333,11 +333,11 @@ def test_without_a_model_a_prediction_says_what_to_do(client):
 
 
 def test_a_published_model_that_cannot_be_read_is_named_by_its_sha256(client, app, context):
-    with app.state.serving._looking:  # as in a process that starts now
+    with app.state.model_server._refresh_lock:  # as in a process that starts now
         publish_a_trained_model(client, context)
         sha256 = client.get("/v1/models/1").json()["checkpoint_sha256"]
         context.shelf.remove(sha256)
-    app.state.serving.look()
+    app.state.model_server.refresh()
 
     answer = client.get("/v1/users/u3/predictions", params={"item_id": "i1"})
 
