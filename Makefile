@@ -45,6 +45,8 @@ check: $(STAMP) ## Formatting, lint, types, import contracts, and that the docum
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
+	$(BIN)/python scripts/check_names.py
+	$(BIN)/python scripts/check_prose.py
 	$(BIN)/python scripts/check_commit.py
 	$(BIN)/pytest -q tests/test_house.py
 

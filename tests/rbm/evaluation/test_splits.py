@@ -143,7 +143,7 @@ def test_check_leakage_raises_with_number_and_example():
     }  # fmt: skip
     assert "2 of 4 test ratings" in told.value.detail
     assert "'bob'" in told.value.detail
-    with pytest.raises(RatingsLeaked, match="of item '2' by user '1'"):
+    with pytest.raises(RatingsLeaked, match="item '2' of user '1'"):
         evaluation.check_leakage(inputs, test)
 
 

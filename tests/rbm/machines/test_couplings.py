@@ -90,8 +90,8 @@ def test_list_adds_tempered_couplings(params, ratings, rng):
 
 @pytest.mark.parametrize("n", [1, 7, 40])
 def test_list_of_large_catalogue_is_exact(rng, monkeypatch, n):
-    monkeypatch.setattr(scoring, "SCORED_WHOLE", 10)
-    monkeypatch.setattr(scoring, "FIRST_SCORED", 20)
+    monkeypatch.setattr(top_n, "SCORED_WHOLE", 10)
+    monkeypatch.setattr(top_n, "FIRST_SCORED", 20)
     ratings = random_ratings(rng, n_users=40, n_items=300)
     couplings = Neighbourhoods.fit(ratings, 5).couplings(1.0)
     popular = rng.exponential(2.0, (300, 5)).astype(np.float32)
@@ -110,8 +110,8 @@ def test_list_of_large_catalogue_is_exact(rng, monkeypatch, n):
 
 
 def test_list_is_short_when_few_items_are_left(params, ratings, monkeypatch):
-    monkeypatch.setattr(scoring, "SCORED_WHOLE", 1)
-    monkeypatch.setattr(scoring, "FIRST_SCORED", 2)
+    monkeypatch.setattr(top_n, "SCORED_WHOLE", 1)
+    monkeypatch.setattr(top_n, "FIRST_SCORED", 2)
     model = joint_model_of(params, ratings)
     hidden = scoring.fold_in(model, *ratings.row(4))
     for barred, length in ((np.arange(9) > 1, 2), (np.ones(9, bool), 0)):

@@ -32,7 +32,7 @@ def running(queue):
 
 def test_a_job_is_shown_under_its_kind(session, running):
     assert queries.get_job(session, 1, "training").spec == {"seed": 1}
-    with pytest.raises(JobNotFound, match="/v1/import-jobs"):
+    with pytest.raises(JobNotFound, match="There is no import job 1"):
         queries.get_job(session, 1, "import")
 
 
