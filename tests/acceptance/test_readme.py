@@ -1,4 +1,4 @@
-"""Every call of the README is sent to a real service, and its response compared."""
+"""Every call of the README and of the tutorial is sent to a real service, and compared."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from tests.conftest import ROOT, eventually
 
 pytestmark = pytest.mark.acceptance
 
+PAGES = ("README.md", "docs/tutorial/first-shop.md")  # the tutorial continues the README
 REST = "…"  # in a JSON example: more members, or more entries, of whatever content
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -23,7 +24,7 @@ class Call(NamedTuple):
 
 
 def calls() -> list[Call]:
-    blocks = BLOCK.findall((ROOT / "README.md").read_text())
+    blocks = [block for page in PAGES for block in BLOCK.findall((ROOT / page).read_text())]
     return [
         Call(command, example(text))
         for (language, command), (next_language, text) in pairwise(blocks)
@@ -32,15 +33,18 @@ def calls() -> list[Call]:
 
 
 def example(text: str) -> Any:
+    text = text.replace(f"[{REST}]", f'"{REST}"')
     in_objects = re.sub(rf",\s*{REST}\s*}}", f', "{REST}": 0}}', text)
     return json.loads(re.sub(rf",\s*{REST}\s*\]", f', "{REST}"]', in_objects))
 
 
 def differences(expected: Any, found: Any, place: str = "") -> list[str]:
+    if expected == REST:
+        return []
     if isinstance(expected, dict) and isinstance(found, dict):
         names = set(expected) - {REST}
         extra = set() if REST in expected else set(found) - names
-        return [f"{place}.{name} is not in the README" for name in extra] + [
+        return [f"{place}.{name} is not documented" for name in extra] + [
             difference
             for name in names
             for difference in differences(
@@ -53,11 +57,11 @@ def differences(expected: Any, found: Any, place: str = "") -> list[str]:
             for number, pair in enumerate(zip(expected, found, strict=True))
             for difference in differences(*pair, f"{place}[{number}]")
         ]
-    return [] if expected == found else [f"{place}: the README has {expected!r}, not {found!r}"]
+    return [] if expected == found else [f"{place}: documented is {expected!r}, not {found!r}"]
 
 
 def send(command: str, url: str) -> Any:
-    """Run a command of the README against a service; a job that waits is asked until it ends."""
+    """Run a documented command against a service and return the JSON of its response."""
     aimed = command.replace("localhost:8000", url.removeprefix("http://"))
     done = subprocess.run(
         ["bash", "-euc", aimed.replace("curl ", "curl -sS ", 1)],
@@ -70,10 +74,10 @@ def send(command: str, url: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_readme_calls_answer_as_the_readme_says(make_site):
+def test_documented_calls_respond_as_documented(make_site):
     client = make_site().serve()
     sent = calls()
-    assert len(sent) >= 9
+    assert len(sent) >= 15
 
     for call in sent:
         answers: list[Any] = []
@@ -86,7 +90,7 @@ def test_readme_calls_answer_as_the_readme_says(make_site):
         assert differences(call.response, answers[-1]) == [], call.command
 
 
-def test_readme_differences_are_seen():
+def test_differences_reports_each_deviation_from_the_example():
     expected = example('{"a": 1, "b": [{"c": 2, …}], "d": {"e": 3}}')
 
     assert differences(expected, {"a": 1, "b": [{"c": 2, "x": 0}], "d": {"e": 3}}) == []
