@@ -1,6 +1,6 @@
-"""The door: HTTP in, HTTP out."""
+"""The HTTP API."""
 
 from recsvc.api.middleware import raw_path
 
-# Before any route is written: a path template with `{…:id}` is compiled where it is written.
+# Before the import of any route, whose path template with `{…:id}` is compiled there.
 raw_path.register_id_convertor()

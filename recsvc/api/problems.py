@@ -121,7 +121,7 @@ def _method_not_allowed(request: Request) -> RecsvcError:
     )
 
 
-def _json_safe(value: Any) -> Any:  # noqa: ANN401 - any JSON value, and what is nearly one
+def _json_safe(value: Any) -> Any:  # noqa: ANN401 - any JSON value, or a mapping
     """Replace the numbers that JSON lacks (NaN, infinities) by their text."""
     match value:
         case float() if not math.isfinite(value):

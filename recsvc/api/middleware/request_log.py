@@ -73,13 +73,13 @@ class RequestLog:
 
 def _identify(scope: Scope) -> bytes:
     """Return the id of the request: the client's own if it is valid, otherwise a new one."""
-    sent = traceparent = None
+    client_id = traceparent = None
     for name, value in scope["headers"]:
         if name == b"x-request-id" and VALID_ID.fullmatch(value):
-            sent = value
+            client_id = value
         elif name == b"traceparent" and VALID_TRACEPARENT.fullmatch(value):
             traceparent = value
-    request_id: bytes = sent or secrets.token_hex(8).encode()
+    request_id: bytes = client_id or secrets.token_hex(8).encode()
     context = {"request_id": request_id.decode()}
     if traceparent:
         context["traceparent"] = traceparent.decode()

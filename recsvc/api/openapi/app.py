@@ -81,15 +81,15 @@ def _add_common_problems(path: str, operation: dict[str, Any]) -> None:
     described = operation["responses"]
     if "HTTPValidationError" in json.dumps(described.get("422", {})):
         del described["422"]
-    for status, answer in responses.problem_responses(*kinds).items():
-        _merge(described.setdefault(str(status), answer), answer)
+    for status, response in responses.problem_responses(*kinds).items():
+        _merge(described.setdefault(str(status), response), response)
     operation["responses"] = dict(sorted(described.items()))
 
 
-def _merge(into: dict[str, Any], answer: dict[str, Any]) -> None:
+def _merge(into: dict[str, Any], response: dict[str, Any]) -> None:
     """Add the examples of one response to another of the same status."""
-    if into is answer:
+    if into is response:
         return
-    for media_type, content in answer["content"].items():
+    for media_type, content in response["content"].items():
         present = into.setdefault("content", {}).setdefault(media_type, content)
         present.setdefault("examples", {}).update(content["examples"])

@@ -152,9 +152,9 @@ def _line_feeds(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def refuse_binary(head: bytes) -> None:
     """Check that a file is text by its first bytes. Raises BinaryFile."""
-    for magic, what in BINARY_SIGNATURES.items():
-        if head.startswith(magic):
-            raise BinaryFile(f"The file is {what}. {REMEDY}", looks_like=what)
+    for signature, kind in BINARY_SIGNATURES.items():
+        if head.startswith(signature):
+            raise BinaryFile(f"The file is {kind}. {REMEDY}", looks_like=kind)
     found = UNPRINTABLE.search(head)
     if found:
         raise BinaryFile(

@@ -278,8 +278,8 @@ def _format_error(where: str, fields: Sequence[str]) -> UnrecognisedFormat:
     names = [canonical(field) for field in fields]
     user, item, value, _, kind, quantity = (column(names, known) for known in FIELD_NAMES)
     missing = [
-        what
-        for what, place in (
+        role
+        for role, place in (
             ("a user", user),
             ("an item", item),
             ("a rating, an event type or a quantity", max(value, kind, quantity)),

@@ -76,15 +76,15 @@ class MonitorsOut(Answer):
         weights, updates = (
             Histograms(
                 edges=HISTOGRAM_EDGES.tolist(),
-                zeros=[getattr(look, name)["zeros"] for look in found.inspections],
-                counts=[getattr(look, name)["counts"] for look in found.inspections],
+                zeros=[getattr(inspection, name)["zeros"] for inspection in found.inspections],
+                counts=[getattr(inspection, name)["counts"] for inspection in found.inspections],
             )
             for name in ("weights", "updates")
         )
         return cls(
             job_id=found.job.id,
             state=JobState(found.job.state),
-            epochs=[look.epoch for look in found.inspections],
+            epochs=[inspection.epoch for inspection in found.inspections],
             hidden_activity=found.activity and HiddenActivity.from_activity(found.activity),
             weights=weights,
             updates=updates,

@@ -35,7 +35,7 @@ class RemarkOut(Answer):
     examples: tuple[str, ...] = Field(
         examples=[["u17", "u204"]], description="Up to five ids, or rating values."
     )
-    seen: str = Field(examples=["They gave 20 ratings or more, all of one value."])
+    seen: str = Field(examples=["They have at least 20 ratings, all with the same value."])
     training: str = Field(description="How training handles it, and what you can do.")
 
 

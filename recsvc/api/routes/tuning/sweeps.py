@@ -178,26 +178,26 @@ class SweepOut(Answer):
     links: dict[str, str] = Field(examples=[{"self": "/v1/sweeps/3"}])
 
     @classmethod
-    def from_status(cls, standing: SweepStatus) -> "SweepOut":
+    def from_status(cls, current: SweepStatus) -> "SweepOut":
         """Return a sweep with its links."""
-        sweep, best = standing.sweep, standing.best_model_version
+        sweep, best = current.sweep, current.best_model_version
         address = f"/v1/sweeps/{sweep.id}"
         links = {"self": address, "cancel": f"{address}/cancel"}
         if best is not None:
             links |= {"model": f"/v1/models/{best}", "publish": f"/v1/models/{best}/publish"}
-        shares = standing.sensitivity.items()
+        shares = current.sensitivity.items()
         return cls(
             id=sweep.id,
             kind=sweep.kind,
-            state=standing.state,
+            state=current.state,
             created_at=sweep.created_at,
-            metric=standing.metric,
+            metric=current.metric,
             early_stopping=sweep.spec["early_stopping"],
-            trials=[TrialOut.from_trial(one) for one in standing.trials],
-            best_job_id=standing.best_job_id,
+            trials=[TrialOut.from_trial(one) for one in current.trials],
+            best_job_id=current.best_job_id,
             best_model_version=best,
             sensitivity=[SensitivityOut(hyperparameter=name, share=of) for name, of in shares],
-            suggestion=standing.suggestion,
+            suggestion=current.suggestion,
             links=links,
         )
 
@@ -227,7 +227,7 @@ def list_sweeps(session: ReadingDep, cursor: Cursor = None, limit: Limit = 50) -
         limit,
         read=lambda before, most: sweep_status.list_sweeps(session, before=before, limit=most),
         show=SweepOut.from_status,
-        place=lambda standing: standing.sweep.id,
+        place=lambda current: current.sweep.id,
     )
 
 
