@@ -16,7 +16,7 @@ SERVICE = """
 import sys
 from pathlib import Path
 from recsvc.db.session import Database
-from recsvc.service.recommendations.explain import add_reasons, ratings_by_item
+from recsvc.service.recommendations.reasons import add_reasons, ratings_by_item
 from recsvc.service.recommendations.recommend import predict, recommend
 from recsvc.service.recommendations.user_history import AnonymousHistory, UserHistory
 from recsvc.service.recommendations.model_server import ModelServer

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Select, or_, select, text
+from sqlalchemy import or_, select
 
 from recsvc.db.arrays import Doubles, Ints, Types
 from recsvc.db.feedback.interaction_bulk import TYPE_NUMBER
@@ -17,11 +17,6 @@ from recsvc.errors import DatabaseUnavailable
 
 PURCHASE = list(InteractionType).index(InteractionType.PURCHASE)
 
-SELECT_POPULARITY = (
-    "SELECT item_key, COUNT(*) AS n FROM ("
-    "SELECT item_key FROM rating UNION ALL SELECT item_key FROM interaction) AS history "
-    "GROUP BY item_key ORDER BY n DESC, item_key DESC"
-)
 RATING_TYPE = -1  # in the column of interaction types
 SELECT_HISTORY = (
     f"SELECT item_key, value, {RATING_TYPE} FROM rating "
@@ -70,50 +65,6 @@ def catalogue_rows(session: Session, *, since: datetime | None = None) -> Sequen
     if since is not None:
         rows = rows.where(Item.updated_at >= since)
     return [CatalogueRow._make(row) for row in session.execute(rows.order_by(Item.key))]
-
-
-class Popularity(NamedTuple):
-    """The number of ratings and interactions of each item that has any.
-
-    keys    (n_items,) by falling count; newer items first among equals
-    counts  (n_items,)
-    """
-
-    keys: Ints
-    counts: Ints
-
-
-class ListableItem(NamedTuple):
-    """An item that is neither hidden nor unavailable."""
-
-    key: int
-    item_id: str
-    title: str | None
-
-
-def popularity(session: Session) -> Popularity:
-    """Count ratings and interactions by item. Reads all of them."""
-    rows = session.execute(text(SELECT_POPULARITY)).all()
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-    return Popularity(columns[0], columns[1])
-
-
-def listable_items(session: Session, keys: Sequence[int]) -> dict[int, ListableItem]:
-    """Return those of the items that may be listed, by key."""
-    found = _select_listable().where(Item.key.in_(keys))
-    return {row.key: ListableItem._make(row) for row in session.execute(found)}
-
-
-def newest_items(session: Session, *, below: int | None, limit: int) -> list[ListableItem]:
-    """Return up to `limit` items that may be listed, newest first, with keys under `below`."""
-    found = _select_listable().order_by(Item.key.desc()).limit(limit)
-    if below is not None:
-        found = found.where(Item.key < below)
-    return [ListableItem._make(row) for row in session.execute(found)]
-
-
-def _select_listable() -> Select[int, str, str | None]:
-    return select(Item.key, Item.item_id, Item.title).where(Item.available, ~Item.hidden)
 
 
 class UserHistories:

@@ -9,6 +9,15 @@ from itertools import chain, takewhile
 from typing import Literal
 
 from recsvc.errors import MalformedRequest, UnrecognisedFormat
+from recsvc.service.imports.column_names import (
+    FIELD_NAMES,
+    ID_NAMES,
+    ITEM_NAMES,
+    TITLE_NAMES,
+    USER_NAMES,
+    canonical,
+    column,
+)
 from recsvc.service.imports.fields import NUMBER, FieldError, read_time
 
 SEPARATORS = {"csv": ",", "tsv": "\t", "semicolon": ";", "double-colon": "::"}
@@ -18,40 +27,6 @@ BOM = b"\xef\xbb\xbf"
 HEAD_LINES = 20  # lines that the recognition reads
 N_REQUIRED_COLUMNS = 3  # user, item, and one of rating, type or quantity
 
-# Column names in lower case, letters only (see `canonical`); the first name in the list wins.
-USER_NAMES = ("user", "userid", "customer", "customerid", "visitorid")
-ITEM_NAMES = (
-    "item",
-    "itemid",
-    "product",
-    "productid",
-    "book",
-    "bookid",
-    "movie",
-    "movieid",
-    "stockcode",
-    "sku",
-    "isbn",
-)
-VALUE_NAMES = ("rating", "value", "score", "eventvalue", "bookrating")
-TIME_NAMES = (
-    "timestamp",
-    "time",
-    "date",
-    "ratedat",
-    "occurredat",
-    "eventtime",
-    "invoicedate",
-    "orderdate",
-)
-TYPE_NAMES = ("eventtype", "feedbacktype", "type", "event")
-QUANTITY_NAMES = ("quantity", "qty")
-TITLE_NAMES = ("description", "title")  # read in files of purchases only
-FIELD_NAMES = (USER_NAMES, ITEM_NAMES, VALUE_NAMES, TIME_NAMES, TYPE_NAMES, QUANTITY_NAMES)
-ID_NAMES = {
-    name for name in (*USER_NAMES, *ITEM_NAMES) if name.endswith("id")
-}  # an id never equals one of them
-IGNORED_IN_NAMES = re.compile(r":(?:token|float)(?:_seq)?\s*$|[^a-z]")  # also RecBole's suffixes
 
 MISSING_VALUES = ("nan", "null", "none", "na", "n/a")
 
@@ -158,16 +133,6 @@ def split(line: str, separator: str) -> list[str]:
     if '"' not in line or len(separator) > 1:
         return [field.strip(" ") for field in line.split(separator)]
     return next(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True), [])
-
-
-def canonical(name: str) -> str:
-    """Return the letters of a column name in lower case: `User-ID` is `userid`."""
-    return IGNORED_IN_NAMES.sub("", name.lower())
-
-
-def column(names: Sequence[str], known: Sequence[str]) -> int:
-    """Return the place of the first known name among these canonical names, −1 for none."""
-    return next((names.index(name) for name in known if name in names), -1)
 
 
 def _with_header(line: str, separator: str) -> Layout | None:

@@ -12,16 +12,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from recsvc.rbm.rating_scale import RatingScale
+from recsvc.service.imports.column_names import FIELD_NAMES, canonical, column
 from recsvc.service.imports.columns import MAX_LINE_BYTES, Column, split_block
 from recsvc.service.imports.fields import FieldError
-from recsvc.service.imports.file_format import (
-    FIELD_NAMES,
-    Layout,
-    canonical,
-    column,
-    decode,
-    split,
-)
+from recsvc.service.imports.file_format import Layout, decode, split
 from recsvc.service.imports.records import DefaultTimestamps, Lines, RecordParser, Refusal
 
 T = TypeVar("T")

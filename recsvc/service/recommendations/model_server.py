@@ -30,9 +30,9 @@ from recsvc.rbm import checkpoint
 from recsvc.rbm.model import Model
 from recsvc.service.context import Context
 from recsvc.service.models import publishing
-from recsvc.service.recommendations.explain import add_reasons, ratings_by_item
 from recsvc.service.recommendations.popular_items import PopularItems
 from recsvc.service.recommendations.published_model import Catalogue, PublishedModel
+from recsvc.service.recommendations.reasons import add_reasons, ratings_by_item
 from recsvc.service.recommendations.recommend import (
     Prediction,
     RankedList,

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from recsvc.db.recommendations.user_histories import (
+from recsvc.db.recommendations.popularity import (
     ListableItem,
     Popularity,
     listable_items,

@@ -3,7 +3,8 @@
 import pytest
 
 from recsvc.errors import UnrecognisedFormat
-from recsvc.service.imports.file_format import canonical, recognise
+from recsvc.service.imports.column_names import canonical
+from recsvc.service.imports.file_format import recognise
 
 ROWS = [("ann", "tea", "1600000000"), ("ann", "cup", "1600000500"), ("bob", "tea", "1600001000")]
 

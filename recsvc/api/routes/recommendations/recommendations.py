@@ -14,8 +14,8 @@ from recsvc.api.dependencies import UserId
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer, Body
 from recsvc.errors import InvalidId, InvalidRating, ValueOffScale
-from recsvc.service.recommendations.explain import MAX_REASONS
 from recsvc.service.recommendations.model_server import RecommendationList, RecommendationQuery
+from recsvc.service.recommendations.reasons import MAX_REASONS
 from recsvc.service.recommendations.user_history import AnonymousHistory
 
 router = Router(tags=["recommendations"])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from recsvc.rbm.rating_scale import EVENT_TYPES, RatingScale
-from recsvc.service.recommendations.explain import Reason, add_reasons, ratings_by_item
 from recsvc.service.recommendations.published_model import PublishedModel
+from recsvc.service.recommendations.reasons import Reason, add_reasons, ratings_by_item
 from recsvc.service.recommendations.recommend import recommend
 from recsvc.service.recommendations.user_history import AnonymousHistory, UserHistory
 from tests import naive, naive_joint
