@@ -339,7 +339,7 @@ def test_a_sweep_of_which_all_trials_fail_says_why_once_and_has_status_1(played)
     refused = played.run("publish", sweep["id"])
 
     assert told.returncode == 1
-    assert f"Jobs {jobs} failed: Too few ratings. Send [more].\n" in told.stdout
+    assert f"Jobs {jobs} failed: Too few ratings. Send [more]." in told.stdout
     assert f"error: Sweep {sweep['id']} has no model yet." in refused.stderr
 
 

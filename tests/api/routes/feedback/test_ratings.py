@@ -66,7 +66,7 @@ def test_any_id_can_be_rated_listed_and_forgotten(client, odd):
 @pytest.mark.parametrize(
     ("body", "code", "said"),
     [
-        ('{"value": NaN}', "invalid-rating", "value is nan; a rating is a finite number"),
+        ('{"value": NaN}', "invalid-rating", "value is nan; a rating must be a finite number"),
         ('{"value": Infinity}', "invalid-rating", "value is inf"),
         ('{"value": 1e400}', "invalid-rating", "value is inf"),
         ('{"value": 6}', "value-off-scale", "which is not on the rating scale 1, 2, 3, 4, 5"),

@@ -49,7 +49,7 @@ def test_an_epoch_without_a_look_and_a_job_that_is_not_there_are_404(client, dat
     skipped = client.get("/v1/training-jobs/1/monitors", params={"epoch": 65})
 
     assert (skipped.status_code, skipped.json()["nearest"]) == (404, 64)
-    assert "nearest that was is 64" in skipped.json()["detail"]
+    assert "nearest inspected epoch is 64" in skipped.json()["detail"]
     assert client.get("/v1/training-jobs/2/monitors").status_code == 404
     assert client.get("/v1/training-jobs/1/monitors", params={"epoch": -1}).status_code == 422
 
