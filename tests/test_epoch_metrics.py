@@ -61,5 +61,5 @@ def test_validation_metric_is_the_first_of_its_chart():
 def test_dashboard_module_lists_every_chart():
     module = _epoch_metrics().content.decode()
 
-    assert module.startswith("export const PICTURES = [")
+    assert module.startswith("export const CHARTS = [")
     assert all(f'"id": "{chart.id}"' in module for chart in CHARTS)

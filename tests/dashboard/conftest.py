@@ -4,6 +4,7 @@ A page fails its test on any error in the console, any violation of the page's p
 to another origin and any failure of the service.
 """
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ DESKTOP = {"width": 1360, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 1000 * PATIENCE_SECONDS
 expect.set_options(timeout=PATIENCE_MS)
-NOT_FOUND = "Failed to load resource"  # the browser's word for an answer that the page expects
+NOT_FOUND = "Failed to load resource"  # message of the browser for a response that the page expects
 
 
 @pytest.fixture(scope="package")
@@ -140,10 +141,10 @@ class Quiet:
         assert answer.status_code == 202, answer.text
         return int(answer.json()["id"])
 
-    def answers_with(self, version: int) -> None:
-        """Wait until a version answers, which a page that is opened before would not notice."""
-        told = f"version {version} answers"
-        conftest.eventually(lambda: told in self.http.get("/readyz").text)
+    def wait_until_served(self, version: int) -> None:
+        """Wait until the version is served: a page that was opened before would not show it."""
+        served = re.compile(rf"version {version}\b")
+        conftest.eventually(lambda: served.search(self.http.get("/readyz").text))
 
 
 @pytest.fixture

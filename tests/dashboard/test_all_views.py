@@ -22,8 +22,8 @@ VIEWS = [
     pytest.param("#/models?beside=1", "text=Calibration error", id="card"),
     pytest.param("#/data", ".bars", id="data"),
     pytest.param("#/recommendations", "form", id="ask"),
-    pytest.param("#/recommendations?user=196&n=5", "text=What they have rated", id="list"),
-    pytest.param("#/nowhere", "text=No such page", id="nowhere"),
+    pytest.param("#/recommendations?user=196&n=5", "text=Ratings of this user", id="list"),
+    pytest.param("#/nowhere", "text=Page not found", id="nowhere"),
 ]
 
 

@@ -11,7 +11,7 @@ from tests.dashboard.conftest import Open
 # Draws a line through ys at their places onto something that only takes note of the points.
 DRAWN = """
 async ([ys, width]) => {
-  const { line } = await import("/dashboard/static/js/charts/canvas.js");
+  const { drawLine } = await import("/dashboard/static/js/charts/canvas.js");
   const { scale } = await import("/dashboard/static/js/charts/ticks.js");
   const points = [];
   const note = (way) => (x, y) => points.push([way, x, y]);
@@ -19,7 +19,7 @@ async ([ys, width]) => {
   const xs = ys.map((_, n) => n);
   const numbers = ys.map((y) => y ?? NaN);
   const x = scale(0, ys.length - 1, 0, width);
-  line(context, { xs, ys: numbers, first: 0, last: ys.length - 1, x, y: (v) => v, isLog: false });
+  drawLine(context, { xs, ys: numbers, first: 0, last: ys.length - 1, x, y: (v) => v, isLog: false });
   return points;
 }
 """
@@ -34,10 +34,10 @@ async ([name, low, high, count]) => {
 ENDS = """
 async ([ceiling, isLog]) => {
   const { LineChart } = await import("/dashboard/static/js/charts/line-chart.js");
-  const { Shared } = await import("/dashboard/static/js/charts/shared-axis.js");
+  const { SharedAxis } = await import("/dashboard/static/js/charts/shared-axis.js");
   const known = { key: "", name: "", xs: [0, 1], first: 0, last: 1 };
   const lines = [[1, 2], [1, 100]].map((ys) => ({ ...known, ys }));
-  const chart = new LineChart("Loss", new Shared());
+  const chart = new LineChart("Loss", new SharedAxis());
   chart.show({ lines, ceiling: ceiling ?? undefined });
   return chart.range(lines, isLog);
 }

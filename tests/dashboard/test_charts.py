@@ -95,7 +95,7 @@ def test_the_items_own_likelihood_is_a_line_to_compare_with(quiet: Quiet, page_o
 
     page.goto(f"{quiet.url}/#/jobs/1?figures=nll")
 
-    expect(page.locator(".pictures h3")).to_have_text(["Negative log-likelihood"])
+    expect(page.locator(".charts h3")).to_have_text(["Negative log-likelihood"])
     eventually(page, lambda: "item mean 1.41" in page.evaluate("written"))
 
 
@@ -107,15 +107,15 @@ def test_a_line_can_be_hidden(drawn: Page):
 
 def test_figures_and_jobs_beside_are_kept_in_the_address(drawn: Page):
     drawn.get_by_role("button", name="RMSE").click()
-    drawn.get_by_role("button", name="Leave out job 1").click()
-    expect(drawn.locator(".pictures .chart")).to_have_count(2)
+    drawn.get_by_role("button", name="Remove job 1").click()
+    expect(drawn.locator(".charts .chart")).to_have_count(2)
     expect(drawn).not_to_have_url(re.compile("beside"))
 
     drawn.reload()
 
-    expect(drawn.locator(".pictures h3")).to_have_text(["Negative log-likelihood", "RMSE"])
-    drawn.get_by_label("Number of a job to draw beside").fill("1")
-    drawn.get_by_role("button", name="Draw beside").click()
+    expect(drawn.locator(".charts h3")).to_have_text(["Negative log-likelihood", "RMSE"])
+    drawn.get_by_label("Number of the job to compare with").fill("1")
+    drawn.get_by_role("button", name="Compare with job").click()
     expect(drawn.locator(".legend").first).to_contain_text("job 1 validation")
     expect(drawn).to_have_url(re.compile("beside=1"))
 
@@ -141,7 +141,7 @@ def test_a_finding_leads_from_its_pin_to_its_card(drawn: Page):
 
 
 def test_the_curve_stands_in_a_table_too(drawn: Page):
-    drawn.get_by_text("The curve as a table").click()
+    drawn.get_by_text("Error curve as a table").click()
 
     rows = drawn.get_by_role("region", name="Epochs of job 2").locator("tbody tr")
     expect(rows).to_have_count(40)

@@ -18,7 +18,7 @@ def camps(quiet: Quiet) -> Quiet:
     ]
     quiet.http.post("/v1/interactions", json={"interactions": carts})
     publish_a_trained_model(quiet.http, quiet.context, model_kind="joint_rbm")
-    quiet.answers_with(1)
+    quiet.wait_until_served(1)
     for number in range(10):
         quiet.http.put(f"/v1/items/i{number}", json={"title": f"Volume {number}"})
     return quiet
@@ -33,7 +33,7 @@ def test_what_the_user_rated_stands_beside_each_item_that_it_speaks_for(
 ):
     page = page_of("#/recommendations?user=u3&n=3")
 
-    expect(page.get_by_role("columnheader", name="Because of")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Reasons")).to_be_visible()
     listed = camps.http.get("/v1/users/u3/recommendations?n=3&explain=true").json()["items"]
     assert any(place["because"] for place in listed)
     for number, place in enumerate(listed):
@@ -58,4 +58,4 @@ def test_where_nothing_is_explained_there_is_no_column_for_it(camps: Quiet, page
     page = page_of("#/recommendations?user=nobody&n=5")
 
     expect(places(page)).to_have_count(5)
-    expect(page.get_by_role("columnheader", name="Because of")).to_have_count(0)
+    expect(page.get_by_role("columnheader", name="Reasons")).to_have_count(0)

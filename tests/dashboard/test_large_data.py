@@ -83,5 +83,5 @@ def test_a_curve_of_ten_thousand_epochs_is_drawn_whole_and_zoomed_into(
         page.keyboard.press("+")
     expect(plot).to_have_attribute("data-points", str(2 * 626))  # a sixteenth, and an edge
 
-    page.get_by_text("The curve as a table").click()
+    page.get_by_text("Error curve as a table").click()
     expect(page.locator("tbody tr")).to_have_count(50)

@@ -152,7 +152,7 @@ def test_a_failed_job_tells_why_in_the_services_own_words(quiet: Quiet, page_of:
 
     expect(page.get_by_role("alert")).to_contain_text("Too few ratings")
     expect(page.get_by_role("alert")).to_contain_text("There are only 3.")
-    expect(page.get_by_text("It ended before its first epoch")).to_be_visible()
+    expect(page.get_by_text("The job ended before its first epoch")).to_be_visible()
 
 
 def test_a_job_says_how_autopilots_way_ended_and_leads_to_the_best(quiet: Quiet, page_of: Open):
@@ -167,10 +167,10 @@ def test_a_job_says_how_autopilots_way_ended_and_leads_to_the_best(quiet: Quiet,
 
     page = page_of(f"#/jobs/{job_id}")
 
-    expect(page.get_by_text("Autopilot has ended: the diagnosis suggests no other")).to_be_visible()
+    expect(page.get_by_text("Autopilot ended: the diagnosis suggests no other")).to_be_visible()
     expect(page.get_by_text("next_job_id")).to_have_count(0)
     page.locator(".underway").get_by_role("link", name=f"job {first}").click()
-    expect(page.get_by_text("The best of its jobs is this one.")).to_be_visible()
+    expect(page.get_by_text("The best job is this job.")).to_be_visible()
 
 
 def test_a_job_is_cancelled_only_after_a_question(quiet: Quiet, page_of: Open):
@@ -232,12 +232,12 @@ def test_a_restart_of_the_service_is_told_and_nothing_is_missed(chromium: Browse
         expect(plot).to_have_attribute("data-points", "2")
 
         site.served[0].stop()
-        expect(page.get_by_text("The line is down")).to_be_visible()
+        expect(page.get_by_text("Connection lost")).to_be_visible()
         worker.epoch(lease, 2)
         site.serve("--no-worker", "--port", port)
 
         expect(plot).to_have_attribute("data-points", "4")
-        expect(page.get_by_text("The line is down")).to_be_hidden()
+        expect(page.get_by_text("Connection lost")).to_be_hidden()
     database.close()
 
 
@@ -248,7 +248,7 @@ def test_a_line_that_a_proxy_refused_is_asked_for_again(quiet: Quiet, page_of: O
     page.route("**/events", lambda route: route.fulfill(status=502, body="Bad gateway"))
 
     page.goto(f"{quiet.url}/#/jobs/{job}")
-    expect(page.get_by_text("The line is down")).to_be_visible()
+    expect(page.get_by_text("Connection lost")).to_be_visible()
     page.unroute("**/events")
     quiet.worker.epoch(lease, 1)
 

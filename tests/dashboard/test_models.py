@@ -15,7 +15,7 @@ def two(quiet: Quiet) -> Quiet:
     """A service of two model versions, of which the second answers."""
     for seed in (1, 2):
         publish_a_trained_model(quiet.http, quiet.context, model_kind="user_rbm", seed=seed)
-    quiet.answers_with(2)
+    quiet.wait_until_served(2)
     return quiet
 
 
@@ -62,7 +62,7 @@ def test_cards_stand_side_by_side(two: Quiet, page_of: Open):
     for version in (1, 2):
         page.get_by_label(f"Compare version {version}").check()
 
-    figures = page.get_by_role("region", name="Figures")
+    figures = page.get_by_role("region", name="Metrics")
     expect(figures.locator("thead")).to_contain_text("Version 1")
     expect(figures.locator("thead")).to_contain_text("Version 2")
     cards = {card["version"]: card for card in two.http.get("/v1/models").json()["items"]}
@@ -88,7 +88,7 @@ def test_a_users_list_is_the_services(two: Quiet, page_of: Open):
     page = page_of("#/recommendations")
 
     page.get_by_label("User id").fill("u1")
-    page.get_by_label("How many").fill("3")
+    page.get_by_label("Number of items").fill("3")
     page.get_by_role("button", name="Recommend").click()
 
     asked = two.http.get("/v1/users/u1/recommendations?n=3").json()["items"]
@@ -121,12 +121,12 @@ def test_the_data_are_counted_as_training_counts_them(two: Quiet, page_of: Open)
     expect(page.get_by_text("few users").first).to_be_visible()
 
 
-def test_the_look_before_tells_what_would_be_chosen(two: Quiet, page_of: Open):
+def test_preview_shows_chosen_hyperparameters(two: Quiet, page_of: Open):
     page = page_of("#/jobs/new")
     page.get_by_label("model_kind").select_option("user_rbm")
 
-    page.get_by_role("button", name="Look before").click()
+    page.get_by_role("button", name="Preview").click()
 
-    expect(page.get_by_text("What would become of it")).to_be_visible()
+    expect(page.get_by_text("Expected training")).to_be_visible()
     expect(page.get_by_label("learning_rate")).to_have_attribute("placeholder", "0.02")
     assert len(two.http.get("/v1/training-jobs").json()["items"]) == 2  # nothing was queued

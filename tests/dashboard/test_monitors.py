@@ -32,7 +32,7 @@ def test_hidden_units_are_shown_for_each_epoch_that_is_asked_for(shop: Shop, pag
     count = len(activity["cases"]) * len(activity["units"])
     expect(cells).to_have_attribute("data-cells", str(count))
 
-    page.get_by_label("Epoch that is shown").focus()
+    page.get_by_label("Displayed epoch").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("Epoch 1:")).to_be_visible()
@@ -55,4 +55,4 @@ def test_magnitudes_are_shown_over_all_epochs(shop: Shop, page: Page, job: int, 
 
     count = len(told["epochs"]) * (len(told[name]["edges"]) - 1)
     expect(cells).to_have_attribute("data-cells", str(count))
-    expect(cells).to_have_attribute("aria-label", re.compile(rf"Half of the {name} are smaller"))
+    expect(cells).to_have_attribute("aria-label", re.compile(rf"median magnitude of the {name}"))

@@ -12,13 +12,13 @@ from tests.dashboard.conftest import PATIENCE_MS, PHONE, Open, Quiet, Shop
 from tests.dashboard.test_all_views import press_until, serious
 
 RATES = "Compare learning rates"
-SCALINGS = "Compare scaled with unscaled data"
-RANGE = "Find the range of learning rates"
-ANYTHING = "Try anything else"
+SCALINGS = "Compare scaled and unscaled data"
+RANGE = "Learning-rate range test"
+ANYTHING = "Custom sweep"
 PRESSED = {
     RATES: "Compare learning rates",
     SCALINGS: "Compare scalings",
-    RANGE: "Find the range",
+    RANGE: "Start the range test",
     ANYTHING: "Start the sweep",
 }
 
@@ -38,8 +38,8 @@ def press(page: Page, experiment: str) -> None:
 def try_(page: Page, lines: str, *, way: str = "grid") -> None:
     """Fill in the free form."""
     place = panel(page, ANYTHING)
-    place.get_by_label("How values are combined").select_option(way)
-    place.get_by_label("Hyperparameters and their values").fill(lines)
+    place.get_by_label("Search method").select_option(way)
+    place.get_by_label("Search space").fill(lines)
 
 
 def sent(page: Page, experiment: str) -> dict[str, Any]:
@@ -159,8 +159,8 @@ def test_a_range_of_learning_rates_is_tested_by_one_press(
 def test_the_range_and_its_epochs_can_be_chosen(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new?epochs=3")
     place = panel(page, RANGE)
-    place.get_by_label("Lowest rate").fill("0.001")
-    place.get_by_label("Highest rate").fill("0.1")
+    place.get_by_label("Lowest learning rate").fill("0.001")
+    place.get_by_label("Highest learning rate").fill("0.1")
     place.get_by_label("Trials").fill("3")
     says(page, RANGE, "Queues 3 jobs of 3 epochs each.")
 
@@ -219,7 +219,7 @@ def test_random_draws_send_ranges_and_lists(quiet: Quiet, page_of: Open):
     )
     says(page, ANYTHING, "Queues 20 jobs.")
     panel(page, ANYTHING).get_by_label("Trials").fill("4")
-    panel(page, ANYTHING).get_by_label("Seed of draws").fill("9")
+    panel(page, ANYTHING).get_by_label("Random seed").fill("9")
     says(page, ANYTHING, "Queues 4 jobs.")
 
     body = sent(page, ANYTHING)
@@ -275,11 +275,11 @@ def test_what_the_service_refuses_is_told_at_the_form_in_its_words(
 
 # what is typed, how values are combined, and what the page says of it
 MISTYPED = [
-    pytest.param("n_hidden", "grid", "“n_hidden” does not say what to try", id="no-values"),
-    pytest.param("= 5, 6", "grid", "“5, 6” does not say what to try", id="no-name"),
-    pytest.param("n_hidden = 1,,2", "grid", "in which a value is missing", id="gap"),
-    pytest.param("n_hidden = 1,2\nn_hidden = 3", "grid", "n_hidden is there twice", id="twice"),
-    pytest.param("n_hidden = 1..9", "grid", "a range, and a grid has none", id="range"),
+    pytest.param("n_hidden", "grid", "“n_hidden” is not NAME = VALUES", id="no-values"),
+    pytest.param("= 5, 6", "grid", "“5, 6” is not NAME = VALUES", id="no-name"),
+    pytest.param("n_hidden = 1,,2", "grid", "a value is missing", id="gap"),
+    pytest.param("n_hidden = 1,2\nn_hidden = 3", "grid", "n_hidden occurs twice", id="twice"),
+    pytest.param("n_hidden = 1..9", "grid", "a grid needs values, not a range", id="range"),
     pytest.param("n_hidden = 1..many", "random", "A range is two numbers", id="bound"),
     pytest.param("n_hidden = 1..9:cubic", "random", "A range is two numbers", id="scale"),
 ]
@@ -291,12 +291,12 @@ def test_what_cannot_be_read_is_told_and_not_sent(
 ):
     page = page_of("#/sweeps/new")
     try_(page, typed, way=way)
-    says(page, ANYTHING, "Queues no job yet.")
+    says(page, ANYTHING, "No jobs yet.")
 
     press(page, ANYTHING)
 
     alert = panel(page, ANYTHING).get_by_role("alert")
-    expect(alert).to_contain_text("Nothing was sent")
+    expect(alert).to_contain_text("Invalid input")
     expect(alert).to_contain_text(why)
     assert quiet.http.get("/v1/sweeps").json()["items"] == []
 
@@ -319,7 +319,7 @@ def test_a_job_is_the_base_of_a_new_sweep(quiet: Quiet, page_of: Open):
     job = quiet.queue(hyperparameters=own, **asked)
     page = page_of(f"#/jobs/{job}")
 
-    page.get_by_role("link", name="New sweep from this").click()
+    page.get_by_role("link", name="New sweep from this job").click()
     says(page, RATES, "Queues 5 jobs.")
     expect(rates_of(page)).to_have_value(around(0.05))
     body = sent(page, RATES)
@@ -363,7 +363,7 @@ def test_a_sweep_is_started_by_keys_alone(quiet: Quiet, page_of: Open):
 def test_the_whole_form_is_accessible_and_no_wider_than_a_phone(page_of: Open, dark):
     page = page_of("#/sweeps/new", dark=dark, size=PHONE)
     try_(page, "n_hidden = 1.." + "9" * 80, way="random")
-    expect(panel(page, ANYTHING).get_by_label("Seed of draws")).to_be_visible()
+    expect(panel(page, ANYTHING).get_by_label("Random seed")).to_be_visible()
     press(page, ANYTHING)
     expect(page.get_by_role("alert")).to_be_visible()
 

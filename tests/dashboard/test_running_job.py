@@ -90,7 +90,7 @@ def test_that_a_job_tells_nothing_any_more_is_told_on_its_page(quiet: Quiet, pag
     page = page_of("#/jobs")
     page.route("**/events", lambda route: route.fulfill(status=502, body="Bad gateway"))
     opened(page, "#/jobs/1")
-    expect(page.locator(".verdict")).to_contain_text("Too early to tell")
+    expect(page.locator(".verdict")).to_contain_text("Too early for a diagnosis")
 
     told_last(quiet, timedelta(minutes=31))
     page.clock.run_for(A_MINUTE_MS)

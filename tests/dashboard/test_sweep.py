@@ -65,7 +65,7 @@ def test_the_curves_lie_over_each_other_and_those_that_diverge_leave_room(
     n_points = sum(value is not None for value in measured)
     expect(page.locator(".plot")).to_have_attribute("data-points", str(n_points))
     hint = page.locator("p", has_text="Point at a row")
-    expect(hint).to_contain_text("What goes higher is on the log scale.")
+    expect(hint).to_contain_text("Values above the chart appear on the log scale.")
     page.locator(".plot").focus()
     page.keyboard.press("End")
     told = page.locator("p[aria-live=polite]").first
@@ -79,10 +79,10 @@ def test_the_best_trial_stands_out_and_what_mattered_is_told(page_of_shop: Open,
     expect(best).to_have_count(1)
     expect(best.locator("td").first).to_have_text(str(swept["best_job_id"]))
     expect(page.locator("p.about")).to_contain_text(f"model version {swept['best_model_version']}")
-    mattered = page.get_by_role("region", name="What mattered most").locator("li")
+    mattered = page.get_by_role("region", name="Sensitivity").locator("li")
     names = [one["hyperparameter"] for one in swept["sensitivity"]]
     assert [name.inner_text().split("\n")[0] for name in mattered.all()] == names
-    expect(mattered.first).to_contain_text(re.compile(r"[\d.]+ % of the spread"))
+    expect(mattered.first).to_contain_text(re.compile(r"[\d.]+ % of the variance"))
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -103,8 +103,8 @@ def test_the_best_is_published_after_a_question(page_of_shop: Open, shop: Shop, 
     page = opened(page_of_shop, swept)
     version = swept["best_model_version"]
 
-    page.get_by_role("button", name="Publish the best").click()
-    expect(page.get_by_role("dialog")).to_contain_text(f"Let model version {version}")
+    page.get_by_role("button", name="Publish best model").click()
+    expect(page.get_by_role("dialog")).to_contain_text(f"Publish model version {version}")
     assert serious(page) == []
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()
 
@@ -155,7 +155,7 @@ def test_a_range_test_says_which_rate_it_suggests(quiet: Quiet, page_of: Open):
     page = opened(page_of, sweep)
 
     expect(page.locator("p.about")).to_contain_text(
-        "the loss falls at learning rates from 0.01 to 0.1, and rises from 1 on; suggested: 0.1"
+        "the loss decreases at learning rates from 0.01 to 0.1 and increases from 1. Suggested: 0.1"
     )
-    expect(page.get_by_role("button", name="Publish the best")).to_have_count(0)
+    expect(page.get_by_role("button", name="Publish best model")).to_have_count(0)
     expect(page.locator("tr.best")).to_have_count(0)

@@ -27,17 +27,17 @@ async def get_epoch_metrics(request: Request) -> Response:
 
 @cache
 def _epoch_metrics() -> assets.Asset:
-    charts = json.dumps([_picture(chart) for chart in CHARTS], ensure_ascii=False)
-    return assets.asset_of("epoch-metrics.js", f"export const PICTURES = {charts};\n".encode())
+    charts = json.dumps([_chart(chart) for chart in CHARTS], ensure_ascii=False)
+    return assets.asset_of("epoch-metrics.js", f"export const CHARTS = {charts};\n".encode())
 
 
-def _picture(chart: Chart) -> dict[str, Any]:
+def _chart(chart: Chart) -> dict[str, Any]:
     """Return a chart as js/metrics.js reads it; the first metric is drawn solid."""
     metrics = metrics_of(chart)
     return {
         "id": chart.id,
         "title": chart.title,
-        "figures": [metric.name for metric in metrics],
+        "metrics": [metric.name for metric in metrics],
         "lines": [metric.line for metric in metrics],
         "baseline": chart.baseline,
     }

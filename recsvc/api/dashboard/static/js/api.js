@@ -1,39 +1,39 @@
-// The public API: JSON in, JSON out; an error carries what the service said in its own words.
+// Client of the public API: JSON requests and responses.
 
-/** An answer that is no success, as application/problem+json tells it. */
+/** An error response, read from application/problem+json. */
 export class Problem extends Error {
-  constructor(status, said) {
-    super(said.detail || said.title || `The service answered with status ${status}.`);
+  constructor(status, body) {
+    super(body.detail || body.title || `The service returned status ${status}.`);
     this.status = status;
-    this.title = said.title || "The service refused";
-    this.fields = said.errors || [];
-    this.requestId = said.request_id || "";
+    this.title = body.title || "Request failed";
+    this.fields = body.errors || [];
+    this.requestId = body.request_id || "";
   }
 }
 
-/** The address of a path of the service, whatever prefix a proxy has put before it. */
-export function address(path) {
+/** Return the URL of a path of the service, with the prefix of a proxy. */
+export function serviceUrl(path) {
   return new URL(path, document.baseURI.split("#")[0]).href;
 }
 
-/** Read. `signal` gives up on an answer that nobody waits for any more. */
-export function get(path, { signal } = {}) {
-  return ask(path, { signal });
+/** Send a GET request and return the JSON body. `signal` aborts it. */
+export function getJson(path, { signal } = {}) {
+  return request(path, { signal });
 }
 
-/** Read, or give null where there is no such thing. */
-export async function find(path, options) {
+/** Send a GET request and return the JSON body, null for status 404. */
+export async function findJson(path, options) {
   try {
-    return await get(path, options);
+    return await getJson(path, options);
   } catch (error) {
     if (error instanceof Problem && error.status === 404) return null;
     throw error;
   }
 }
 
-/** Ask for something to be done. */
-export function post(path, body = {}, { signal } = {}) {
-  return ask(path, {
+/** Send a POST request and return the JSON body. */
+export function postJson(path, body = {}, { signal } = {}) {
+  return request(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
@@ -41,15 +41,15 @@ export function post(path, body = {}, { signal } = {}) {
   });
 }
 
-async function ask(path, options) {
-  let answer;
+async function request(path, options) {
+  let response;
   try {
-    answer = await fetch(address(path), options);
+    response = await fetch(serviceUrl(path), options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, { title: "No answer", detail: "The service does not answer. Does it run?" });
+    throw new Problem(0, { title: "No response", detail: "The service does not respond. Check that it is running." });
   }
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, said);
-  return said;
+  const result = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, result);
+  return result;
 }

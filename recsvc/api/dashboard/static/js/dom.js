@@ -1,6 +1,6 @@
-// Elements without templates: text never becomes markup, styles go through the CSSOM.
+// DOM helpers. Text is never parsed as markup, and styles are set through the CSSOM.
 
-/** Make an element. `on…` are listeners, `style` and `dataset` objects, the rest attributes. */
+/** Create an element. `on…` are listeners, `style` and `dataset` are objects, the rest are attributes. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -10,59 +10,59 @@ export function h(tag, attributes = {}, ...children) {
     else if (name === "dataset") Object.assign(element.dataset, value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...present(children));
+  element.append(...flattenChildren(children));
   return element;
 }
 
-/** Put other children into an element. */
-export function fill(element, ...children) {
-  element.replaceChildren(...present(children));
+/** Replace the children of an element. */
+export function setChildren(element, ...children) {
+  element.replaceChildren(...flattenChildren(children));
   return element;
 }
 
-/** Put other children into an element; those that are there already stay, pressed or focused as they are. */
-export function arrange(element, ...children) {
-  const wanted = present(children);
+/** Replace the children of an element; children that stay keep their focus and pressed state. */
+export function updateChildren(element, ...children) {
+  const wanted = flattenChildren(children);
   for (const child of [...element.childNodes]) if (!wanted.includes(child)) child.remove();
   wanted.forEach((child, n) => {
     if (element.childNodes[n] !== child) element.insertBefore(child, element.childNodes[n] ?? null);
   });
 }
 
-function present(children) {
+function flattenChildren(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
-/** Add children to an element; those that are null or false are left out. */
-export function add(element, ...children) {
-  element.append(...present(children));
+/** Append children to an element; null, undefined and false are left out. */
+export function appendChildren(element, ...children) {
+  element.append(...flattenChildren(children));
 }
 
-/** Draw anew, and give the focus back to what stands in the place of what had it. */
-export function keepingFocus(place, draw) {
+/** Redraw, then focus the element with the same name as the one that had the focus. */
+export function redrawKeepingFocus(place, draw) {
   const name = (element) => element.getAttribute("aria-label") || element.getAttribute("href");
-  const had = place.contains(document.activeElement) ? name(document.activeElement) : null;
+  const focused = place.contains(document.activeElement) ? name(document.activeElement) : null;
   draw();
-  if (had) [...place.querySelectorAll("[aria-label], a")].find((one) => name(one) === had)?.focus();
+  if (focused) [...place.querySelectorAll("[aria-label], a")].find((one) => name(one) === focused)?.focus();
 }
 
-/** Text that is there for screen readers alone. */
-export function unseen(text) {
-  return h("span", { class: "unseen" }, text);
+/** Create text for screen readers only. */
+export function visuallyHidden(text) {
+  return h("span", { class: "visually-hidden" }, text);
 }
 
-/** Tell screen readers, and show for a few seconds, what has happened. */
-export function say(text) {
-  const place = document.getElementById("said");
-  fill(place, text);
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => fill(place), 6000);
+/** Show a message for six seconds and announce it to screen readers. */
+export function announce(text) {
+  const place = document.getElementById("toast");
+  setChildren(place, text);
+  clearTimeout(announce.timer);
+  announce.timer = setTimeout(() => setChildren(place), 6000);
 }
 
-let numbers = 0;
+let lastId = 0;
 
-/** An id that no other element has. */
-export function freshId(stem) {
-  numbers += 1;
-  return `${stem}-${numbers}`;
+/** Return a unique element id. */
+export function uniqueId(stem) {
+  lastId += 1;
+  return `${stem}-${lastId}`;
 }

@@ -1,15 +1,15 @@
-// Numbers, times and durations as people read them.
+// Formats of numbers, times and durations.
 import { h } from "./dom.js";
 
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-export const NOTHING = "–";
+export const MISSING = "–";
 
-/** A number with as many digits as tell something: 4 of them, unless it is a whole one. */
+/** Format a number with 4 significant digits; integers have all digits. */
 export function number(value, digits = 4) {
-  if (value === null || value === undefined) return NOTHING;
+  if (value === null || value === undefined) return MISSING;
   if (typeof value !== "number") return String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return WHOLE.format(value);
   const size = Math.abs(value);
@@ -17,26 +17,26 @@ export function number(value, digits = 4) {
   return String(Number(value.toPrecision(digits)));
 }
 
-/** A figure of a model, with four decimals, so that a column of them lines up. */
-export function figure(value) {
+/** Format a metric with four decimals, so that the values of a column align. */
+export function metric(value) {
   if (typeof value !== "number" || Number.isInteger(value)) return number(value);
   return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e4 ? value.toFixed(4) : number(value);
 }
 
-/** A share as percent. */
+/** Format a share as percent. */
 export function percent(share) {
-  return share === null || share === undefined ? NOTHING : `${number(share * 100, 3)} %`;
+  return share === null || share === undefined ? MISSING : `${number(share * 100, 3)} %`;
 }
 
-/** Bytes as MB or GB. */
+/** Format bytes as MB or GB. */
 export function bytes(count) {
-  if (count === null || count === undefined) return NOTHING;
+  if (count === null || count === undefined) return MISSING;
   return count >= 1e9 ? `${number(count / 1e9, 3)} GB` : `${number(count / 1e6, 3)} MB`;
 }
 
-/** Seconds as one would say them. */
+/** Format seconds as a duration. */
 export function duration(seconds) {
-  if (seconds === null || seconds === undefined) return NOTHING;
+  if (seconds === null || seconds === undefined) return MISSING;
   if (seconds < 10) return `${number(seconds, 2)} s`;
   const whole = Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
@@ -44,38 +44,38 @@ export function duration(seconds) {
   return minutes ? `${minutes} min ${rest} s` : `${rest} s`;
 }
 
-/** Seconds that a job took, or has taken so far. */
-export function took(job, now = Date.now()) {
+/** Return the duration of a job so far, in seconds. */
+export function elapsedSeconds(job, now = Date.now()) {
   if (!job.started_at) return null;
   const end = job.finished_at ? Date.parse(job.finished_at) : now;
   return Math.max(0, (end - Date.parse(job.started_at)) / 1000);
 }
 
-/** A time of the reader's own zone; the exact one shows on hovering. */
+/** Format a time in the time zone of the browser; the exact time is its tooltip. */
 export function time(iso) {
-  if (!iso) return NOTHING;
+  if (!iso) return MISSING;
   return h("time", { datetime: iso, title: iso }, CLOCK.format(new Date(iso)));
 }
 
-/** A time's day, where the hour says little. */
+/** Format the date of a time. */
 export function day(iso) {
   return h("time", { datetime: iso, title: iso }, DAY.format(new Date(iso)));
 }
 
-/** A name of the API as words: `rate_too_high` is "rate too high". */
-export function words(name) {
+/** Format a name of the API: `rate_too_high` is "rate too high". */
+export function readableName(name) {
   return String(name).replaceAll("_", " ");
 }
 
-/** What was asked of a job beside its kind's defaults, in one line. */
-export function asked(job) {
-  const chosen = Object.entries(job.hyperparameters || {}).map(([name, value]) => `${name}=${plain(value)}`);
+/** Format the parameters of a job that differ from the defaults, on one line. */
+export function parameters(job) {
+  const chosen = Object.entries(job.hyperparameters || {}).map(([name, own]) => `${name}=${value(own)}`);
   if (job.warm_start) chosen.push("warm start");
   if (job.autopilot) chosen.push("autopilot");
   return chosen.join(", ") || "defaults";
 }
 
-/** A hyperparameter as it would be typed. */
-export function plain(value) {
-  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+/** Format the value of a hyperparameter as a form accepts it. */
+export function value(own) {
+  return typeof own === "number" ? String(Number(own.toPrecision(6))) : String(own);
 }

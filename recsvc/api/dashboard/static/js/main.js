@@ -1,8 +1,8 @@
-// The frame: which page is shown, what its title is, and which model answers.
-import { find, get } from "./api.js";
-import { fill, h } from "./dom.js";
-import { empty, heading, problem } from "./components.js";
-import { begin } from "./router.js";
+// Shell of the dashboard: page selection, title and the served model version.
+import { findJson, getJson } from "./api.js";
+import { h, setChildren } from "./dom.js";
+import { emptyState, heading, problem } from "./components.js";
+import { startRouter } from "./router.js";
 
 const PAGES = {
   jobs: () => import("./pages/jobs.js"),
@@ -15,34 +15,34 @@ const PAGES = {
   data: () => import("./pages/data.js"),
   recommendations: () => import("./pages/recommendations.js"),
 };
-const LOOK_AGAIN_MS = 15000;
+const POLL_MS = 15000;
 
 const main = document.getElementById("main");
-let leaving = new AbortController();
+let pageLifetime = new AbortController();
 
-async function show(route, wasAsked) {
-  leaving.abort();
-  leaving = new AbortController();
-  const { signal } = leaving;
+async function show(route, isNavigation) {
+  pageLifetime.abort();
+  pageLifetime = new AbortController();
+  const { signal } = pageLifetime;
   const [name = "jobs", which] = route.parts;
-  mark(name);
+  markCurrentPage(name);
   const page = h("div", { class: "page" });
   try {
     const load = PAGES[pageOf(name, which)];
     if (!load) {
-      fill(page, heading("No such page"), empty("The address names no page of the dashboard."));
-      entitle("No such page");
+      setChildren(page, heading("Page not found"), emptyState("The dashboard has no page at this address. Choose a page above."));
+      setTitle("Page not found");
     } else {
       const { show: draw } = await load();
-      await draw(page, { which, settings: route.settings, signal, entitle, note: changed });
+      await draw(page, { which, settings: route.settings, signal, setTitle, onModelChange: showServedVersion });
     }
   } catch (error) {
     if (signal.aborted) return;
     page.append(problem(error));
   }
   if (signal.aborted) return;
-  fill(main, page);
-  if (wasAsked) (page.querySelector("h1") || main).focus();
+  setChildren(main, page);
+  if (isNavigation) (page.querySelector("h1") || main).focus();
   scrollTo(0, 0);
 }
 
@@ -51,38 +51,39 @@ function pageOf(name, which) {
   return ["jobs", "sweeps", "models", "data", "recommendations"].includes(name) ? name : "";
 }
 
-function entitle(title) {
+function setTitle(title) {
   document.title = `${title} · recsvc`;
 }
 
-function mark(name) {
+function markCurrentPage(name) {
   for (const one of document.querySelectorAll(".bar nav a")) {
     if (one.hash === `#/${name}`) one.setAttribute("aria-current", "page");
     else one.removeAttribute("aria-current");
   }
 }
 
-async function changed() {
-  const place = document.getElementById("answering");
+async function showServedVersion() {
+  const place = document.getElementById("serving");
   try {
-    const ready = await get("readyz");
-    fill(place, ready.checks.find((one) => one.name === "model")?.reason.split(";")[0] || "");
-    place.className = "answering";
+    const ready = await getJson("readyz");
+    const version = ready.checks.find((one) => one.name === "model")?.reason.match(/^(?:serving )?version (\d+)/i)?.[1];
+    setChildren(place, version ? `Serving version ${version}` : "No model published");
+    place.className = "serving";
   } catch (error) {
-    fill(place, error.status ? "not ready" : "no answer");
-    place.className = "answering trouble";
+    setChildren(place, error.status ? "Not ready" : "No response");
+    place.className = "serving trouble";
   }
 }
 
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address behind the # names the page
+  event.preventDefault(); // the fragment of the URL selects the page
   main.focus();
 });
 if (!location.hash) history.replaceState(null, "", "#/jobs");
-begin(show);
-changed();
-setInterval(() => document.hidden || changed(), LOOK_AGAIN_MS);
-find("v1/sweeps?limit=1")
+startRouter(show);
+showServedVersion();
+setInterval(() => document.hidden || showServedVersion(), POLL_MS);
+findJson("v1/sweeps?limit=1")
   .then((sweeps) => {
     document.querySelector('.bar nav a[href="#/sweeps"]').hidden = sweeps === null;
   })

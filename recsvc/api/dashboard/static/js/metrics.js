@@ -1,28 +1,28 @@
-// Error curves and the pictures of them, which the service lists: recsvc/epoch_metrics.py.
-import { placeOf } from "./charts/canvas.js";
-import { PICTURES } from "./epoch-metrics.js";
+// Error curves and their charts. The service lists the charts: recsvc/epoch_metrics.py.
+import { lowerBound } from "./charts/canvas.js";
+import { CHARTS } from "./epoch-metrics.js";
 
-export { PICTURES };
+export { CHARTS };
 
-const NAMES = new Map(PICTURES.flatMap(({ figures, lines }) => figures.map((figure, place) => [figure, lines[place]])));
+const LINE_NAMES = new Map(CHARTS.flatMap(({ metrics, lines }) => metrics.map((metric, place) => [metric, lines[place]])));
 
-/** What a figure's line is called within its picture. */
-export function lineName(figure) {
-  return NAMES.get(figure);
+/** Return the name of the line of a metric within its chart. */
+export function lineName(metric) {
+  return LINE_NAMES.get(metric);
 }
 
-/** An error curve by columns: quick to draw, and grown by an epoch at a time. */
+/** An error curve in columns; epochs can be added one at a time. */
 export class Curve {
   constructor(answer) {
     this.jobId = answer.job_id;
     this.epochs = [];
     this.columns = new Map();
     this.rows = [];
-    this.take(answer);
+    this.replace(answer);
   }
 
-  /** Take over a whole answer: the service's word on all epochs so far. */
-  take(answer) {
+  /** Replace all epochs by a response of the service. */
+  replace(answer) {
     this.baselines = answer.baselines || this.baselines || {};
     this.best = answer.best_epoch ?? this.best ?? null;
     this.epochs.length = 0;
@@ -31,39 +31,39 @@ export class Curve {
     for (const row of answer.epochs) this.add(row);
   }
 
-  /** Add an epoch, or put it in the place of what was told of it before. */
+  /** Add an epoch, or replace it. */
   add(row) {
-    const place = placeOf(this.epochs, row.epoch);
+    const place = lowerBound(this.epochs, row.epoch);
     if (place < this.epochs.length && this.epochs[place] !== row.epoch) return;
     this.epochs[place] = row.epoch;
     this.rows[place] = row;
-    for (const { figures } of PICTURES) {
-      for (const figure of figures) {
-        if (!this.columns.has(figure)) this.columns.set(figure, []);
-        this.columns.get(figure)[place] = row[figure] ?? NaN;
+    for (const { metrics } of CHARTS) {
+      for (const metric of metrics) {
+        if (!this.columns.has(metric)) this.columns.set(metric, []);
+        this.columns.get(metric)[place] = row[metric] ?? NaN;
       }
     }
   }
 
-  /** The values of a figure, NaN where it was not measured. */
-  values(figure) {
-    return this.columns.get(figure) || [];
+  /** Return the values of a metric, NaN if it was not measured. */
+  values(metric) {
+    return this.columns.get(metric) || [];
   }
 
-  /** Whether a figure was ever measured. */
-  has(figure) {
-    return this.values(figure).some((value) => Number.isFinite(value));
+  /** Return whether a metric was measured in any epoch. */
+  has(metric) {
+    return this.values(metric).some((value) => Number.isFinite(value));
   }
 }
 
-/** The pictures that a curve has figures for. */
-export function picturesOf(curves) {
-  return PICTURES.filter(({ figures }) => curves.some((curve) => figures.some((one) => curve.has(one))));
+/** Return the charts for which a curve has metrics. */
+export function availableCharts(curves) {
+  return CHARTS.filter(({ metrics }) => curves.some((curve) => metrics.some((one) => curve.has(one))));
 }
 
-/** The pictures to begin with: how good it is, and the reconstruction error beside. */
-export function usualPictures(curves) {
-  const there = picturesOf(curves).map((one) => one.id);
+/** Return the ids of the default charts: up to two, list quality and likelihood first. */
+export function defaultCharts(curves) {
+  const there = availableCharts(curves).map((one) => one.id);
   const main = ["ndcg", "nll", "reconstruction"].filter((id) => there.includes(id));
   return main.length ? main.slice(0, 2) : ["nll"];
 }

@@ -1,37 +1,37 @@
-// Pages by what stands behind the #: `#/jobs/7?beside=6` is the page `jobs/:id` with its settings.
+// Routes in the fragment of the URL: `#/jobs/7?beside=6` is the page `jobs/:id` with settings.
 
-/** Read the address: its parts, and the settings after the question mark. */
-export function here() {
+/** Parse the fragment into path parts and settings. */
+export function parseAddress() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { parts: path.split("/").filter(Boolean).map(decoded), settings: new URLSearchParams(query) };
+  return { parts: path.split("/").filter(Boolean).map(decodePart), settings: new URLSearchParams(query) };
 }
 
-function decoded(part) {
+function decodePart(part) {
   try {
     return decodeURIComponent(part);
   } catch {
-    return part; // no address of ours: it will be told that there is no such page
+    return part; // invalid encoding: no page has this name
   }
 }
 
-/** The address of a page. Settings that are empty are left out. */
+/** Return the URL of a page. Empty settings are left out. */
 export function link(path, settings = {}) {
   const kept = Object.entries(settings).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   return `#/${path}${kept.length ? `?${new URLSearchParams(kept)}` : ""}`;
 }
 
-/** Go to a page. */
-export function go(path, settings) {
+/** Open a page. */
+export function navigate(path, settings) {
   location.hash = link(path, settings);
 }
 
-/** Note settings in the address, so that it can be sent to somebody; the page stays as it is. */
-export function note(path, settings) {
+/** Replace the settings in the URL without reloading the page. */
+export function replaceSettings(path, settings) {
   history.replaceState(null, "", link(path, settings));
 }
 
-/** Show the page that the address names, now and whenever it changes. */
-export function begin(show) {
-  addEventListener("hashchange", () => show(here(), true));
-  show(here(), false);
+/** Show the page of the URL now and after every change. */
+export function startRouter(show) {
+  addEventListener("hashchange", () => show(parseAddress(), true));
+  show(parseAddress(), false);
 }

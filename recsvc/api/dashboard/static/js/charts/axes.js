@@ -1,8 +1,8 @@
-// What stands around the lines of a chart: axes, levels to compare with, marks, what is looked at.
+// Parts of a line chart: axes, baseline levels, marks and highlights.
 import { number } from "../format.js";
-import { label, logTicks, ticks } from "./ticks.js";
+import { formatTick, logTicks, ticks } from "./ticks.js";
 
-/** What the axes take of a chart's sides, in pixels. */
+/** Margins of a chart for its axes, in pixels. */
 export const EDGE = { top: 10, right: 14, bottom: 24, left: 52 };
 const FONT = "11px system-ui, sans-serif";
 const NAME_HEIGHT = 13;
@@ -22,7 +22,7 @@ export function drawAxes({ context, colour, width, height, x, y }, { from, to, l
     const at = Math.round(y(value)) + 0.5;
     context.moveTo(EDGE.left, at);
     context.lineTo(width - EDGE.right, at);
-    context.fillText(label(value, step), EDGE.left - 7, at);
+    context.fillText(formatTick(value, step), EDGE.left - 7, at);
   }
   context.stroke();
   context.textAlign = "center";
@@ -32,7 +32,7 @@ export function drawAxes({ context, colour, width, height, x, y }, { from, to, l
   }
 }
 
-/** Shade the epochs that are looked at. */
+/** Shade a span of epochs. */
 export function drawHighlight({ context, colour, height, x }, span) {
   if (!span) return;
   const [left, right] = [Math.max(EDGE.left, x(span.from - 0.5)), x(span.to + 0.5)];
@@ -57,14 +57,14 @@ export function drawLevels({ context, colour, width, y }, levels, [low, high]) {
     context.moveTo(EDGE.left, at);
     context.lineTo(width - EDGE.right, at);
     context.stroke();
-    if (above - at < NAME_HEIGHT) continue; // its name would lie on the one below
+    if (above - at < NAME_HEIGHT) continue; // the label would overlap the one below
     context.fillText(`${name} ${number(value, 3)}`, width - EDGE.right - 2, at - 1);
     above = at;
   }
   context.setLineDash([]);
 }
 
-/** Draw a diamond on each marked epoch {x, line, colour} of a line that is seen. */
+/** Draw a diamond on each marked epoch {x, line, colour} of a visible line. */
 export function drawMarks({ context, colour, x, y }, marks, lines) {
   for (const mark of marks) {
     const one = lines.find((candidate) => candidate.key === mark.line);

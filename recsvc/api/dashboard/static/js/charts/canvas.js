@@ -1,23 +1,23 @@
-// Lines on a canvas. Of many points the ends and extremes of each pixel's column are drawn, so that
-// ten thousand epochs cost no more than the picture is wide and a lone spike stays.
+// Lines on a canvas. With many points, only the first, last, least and greatest value of each pixel
+// column are drawn: the cost depends on the width, and single spikes stay visible.
 
 /** Draw one line through (xs, ys) between the places `first` and `last`; NaN is a gap. */
-export function line(context, { xs, ys, first, last, x, y, isLog }) {
+export function drawLine(context, { xs, ys, first, last, x, y, isLog }) {
   context.beginPath();
   const isDense = last - first > 2 * (x(xs[last]) - x(xs[first]));
-  if (isDense) dense(context, { xs, ys, first, last, x, y, isLog });
-  else sparse(context, { xs, ys, first, last, x, y, isLog });
+  if (isDense) drawDense(context, { xs, ys, first, last, x, y, isLog });
+  else drawSparse(context, { xs, ys, first, last, x, y, isLog });
   context.stroke();
 }
 
-function drawable(value, isLog) {
+function isDrawable(value, isLog) {
   return Number.isFinite(value) && (!isLog || value > 0);
 }
 
-function sparse(context, { xs, ys, first, last, x, y, isLog }) {
+function drawSparse(context, { xs, ys, first, last, x, y, isLog }) {
   let isDown = false;
   for (let n = first; n <= last; n += 1) {
-    if (!drawable(ys[n], isLog)) {
+    if (!isDrawable(ys[n], isLog)) {
       isDown = false;
       continue;
     }
@@ -25,13 +25,13 @@ function sparse(context, { xs, ys, first, last, x, y, isLog }) {
     if (isDown) context.lineTo(px, py);
     else {
       context.moveTo(px, py);
-      if (n === last || !drawable(ys[n + 1], isLog)) context.lineTo(px + 0.01, py); // a lone point
+      if (n === last || !isDrawable(ys[n + 1], isLog)) context.lineTo(px + 0.01, py); // a single point
     }
     isDown = true;
   }
 }
 
-function dense(context, { xs, ys, first, last, x, y, isLog }) {
+function drawDense(context, { xs, ys, first, last, x, y, isLog }) {
   let column = null;
   let isDown = false;
   const flush = () => {
@@ -45,7 +45,7 @@ function dense(context, { xs, ys, first, last, x, y, isLog }) {
   };
   for (let n = first; n <= last; n += 1) {
     const value = ys[n];
-    if (!drawable(value, isLog)) {
+    if (!isDrawable(value, isLog)) {
       flush();
       isDown = false;
       continue;
@@ -60,8 +60,8 @@ function dense(context, { xs, ys, first, last, x, y, isLog }) {
   flush();
 }
 
-/** The place of the first entry of a rising list that is not below `value`. */
-export function placeOf(values, value) {
+/** Return the index of the first entry of a sorted list that is at least `value`. */
+export function lowerBound(values, value) {
   let [low, high] = [0, values.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -71,20 +71,20 @@ export function placeOf(values, value) {
   return low;
 }
 
-/** The least and the greatest that can be drawn of `ys` between two places, or null. */
-export function extent(ys, first, last, isLog) {
+/** Return the least and greatest drawable value of `ys[first..last]`, or null. */
+export function valueRange(ys, first, last, isLog) {
   let [low, high] = [Infinity, -Infinity];
   for (let n = first; n <= last; n += 1) {
     const value = ys[n];
-    if (!drawable(value, isLog)) continue;
+    if (!isDrawable(value, isLog)) continue;
     if (value < low) low = value;
     if (value > high) high = value;
   }
   return low <= high ? [low, high] : null;
 }
 
-/** A canvas as sharp as the screen: give its context, in CSS pixels. */
-export function prepared(canvas, width, height) {
+/** Clear a canvas, fit it to the pixel density and return its context, in CSS pixels. */
+export function prepareCanvas(canvas, width, height) {
   const density = globalThis.devicePixelRatio || 1;
   const [w, t] = [Math.round(width * density), Math.round(height * density)];
   if (canvas.width !== w || canvas.height !== t) [canvas.width, canvas.height] = [w, t];
@@ -94,8 +94,8 @@ export function prepared(canvas, width, height) {
   return context;
 }
 
-/** The colours that the style sheet gives, by name, for light or dark as it is now. */
-export function colours(element) {
+/** Return a function that reads colours of the style sheet by name, in the current colour scheme. */
+export function colourReader(element) {
   const style = getComputedStyle(element);
   return (name) => style.getPropertyValue(`--${name}`).trim();
 }

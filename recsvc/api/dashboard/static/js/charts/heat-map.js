@@ -1,43 +1,43 @@
-// Values as shades, a cell each: units that answer cases, magnitudes over epochs.
-import { fill, freshId, h } from "../dom.js";
-import { colours, prepared } from "./canvas.js";
+// Heat maps: hidden units by case, and magnitudes by epoch.
+import { h, setChildren, uniqueId } from "../dom.js";
+import { colourReader, prepareCanvas } from "./canvas.js";
 
 const EDGE = { left: 52, bottom: 22, right: 8 };
 const FONT = "11px system-ui, sans-serif";
 
-/** One picture. `show` takes values[row][column] in 0 … 1 and how to speak of them. */
+/** A heat map. `show` takes values[row][column] in 0 … 1 and their descriptions. */
 export class HeatMap {
   constructor(title, { height, isUpward = false }) {
     this.title = title;
-    this.isUpward = isUpward; // the first row lies at the bottom
+    this.isUpward = isUpward; // the first row is at the bottom
     this.pointer = null;
-    const keysId = freshId("keys");
+    const keysId = uniqueId("keys");
     this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.plot = h("div", { class: "plot heat", tabindex: "0", role: "application", "aria-roledescription": "picture", "aria-describedby": keysId, style: { height } }, this.canvas);
+    this.plot = h("div", { class: "plot heat", tabindex: "0", role: "application", "aria-roledescription": "heat map", "aria-describedby": keysId, style: { height } }, this.canvas);
     this.readout = h("span", { class: "readout" });
-    this.spoken = h("p", { class: "unseen", "aria-live": "polite" });
+    this.liveText = h("p", { class: "visually-hidden", "aria-live": "polite" });
     this.summary = h("p", { class: "quiet" });
-    this.element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, title), this.readout), this.plot, this.summary, h("p", { class: "unseen", id: keysId }, "Arrow keys go from cell to cell."), this.spoken);
+    this.element = h("figure", { class: "chart" }, h("figcaption", {}, h("h3", {}, title), this.readout), this.plot, this.summary, h("p", { class: "visually-hidden", id: keysId }, "Use the arrow keys to move between cells."), this.liveText);
     this.plot.addEventListener("pointermove", (event) => this.point(this.cellAt(event)));
     this.plot.addEventListener("pointerleave", () => this.point(null));
     this.plot.addEventListener("keydown", (event) => this.step(event));
-    this.resized = new ResizeObserver(() => this.draw());
-    this.resized.observe(this.plot);
+    this.resizeObserver = new ResizeObserver(() => this.draw());
+    this.resizeObserver.observe(this.plot);
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.redraw = () => this.draw();
     this.dark.addEventListener("change", this.redraw);
   }
 
-  /** Let go of what it listens to. */
+  /** Remove the listeners. */
   close() {
-    this.resized.disconnect();
+    this.resizeObserver.disconnect();
     this.dark.removeEventListener("change", this.redraw);
   }
 
-  /** Show values; `told(row, column)` says one, `rows` and `columns` are ticks {at, label}. */
-  show({ values, rows, columns, told, summary }) {
-    Object.assign(this, { values, rows, columns, told });
-    fill(this.summary, summary);
+  /** Show values. `describe(row, column)` returns a cell's text; `rows` and `columns` are ticks {at, label}. */
+  show({ values, rows, columns, describe, summary }) {
+    Object.assign(this, { values, rows, columns, describe });
+    setChildren(this.summary, summary);
     this.plot.setAttribute("aria-label", `${this.title}. ${summary}`);
     this.plot.dataset.cells = String(values.length * (values[0]?.length || 0));
     this.draw();
@@ -51,8 +51,8 @@ export class HeatMap {
     const { clientWidth: width, clientHeight: height } = this.plot;
     const [nRows, nColumns] = this.size;
     if (!width || !height || !nRows || !nColumns) return;
-    const context = prepared(this.canvas, width, height);
-    const colour = colours(this.plot);
+    const context = prepareCanvas(this.canvas, width, height);
+    const colour = colourReader(this.plot);
     const [w, t] = [width - EDGE.left - EDGE.right, height - EDGE.bottom];
     context.imageSmoothingEnabled = false;
     context.drawImage(this.image(colour), EDGE.left, 0, w, t);
@@ -107,19 +107,19 @@ export class HeatMap {
   }
 
   step(event) {
-    const ways = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [this.isUpward ? 1 : -1, 0], ArrowDown: [this.isUpward ? -1 : 1, 0] };
-    const way = ways[event.key];
-    if (!way) return;
+    const directions = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [this.isUpward ? 1 : -1, 0], ArrowDown: [this.isUpward ? -1 : 1, 0] };
+    const direction = directions[event.key];
+    if (!direction) return;
     event.preventDefault();
-    const [row, column] = this.pointer || [0, -way[1]];
+    const [row, column] = this.pointer || [0, -direction[1]];
     const [nRows, nColumns] = this.size;
-    this.point([clamp(row + way[0], 0, nRows - 1), clamp(column + way[1], 0, nColumns - 1)]);
-    fill(this.spoken, this.readout.textContent);
+    this.point([clamp(row + direction[0], 0, nRows - 1), clamp(column + direction[1], 0, nColumns - 1)]);
+    setChildren(this.liveText, this.readout.textContent);
   }
 
   point(cell) {
     this.pointer = cell;
-    fill(this.readout, cell ? this.told(...cell) : "");
+    setChildren(this.readout, cell ? this.describe(...cell) : "");
     this.draw();
   }
 }

@@ -1,9 +1,9 @@
-// A chart under a hand: dragging zooms, keys do all that a pointer can.
+// Pointer and keyboard input of a chart; the keyboard can do everything that the pointer can.
 
-const LEAST_DRAG = 6;
+const MIN_DRAG = 6;
 
-/** Let a pointer and the keys handle a plot. `epochAt` tells the epoch at a place of it. */
-export function handle(plot, shared, { epochAt, drawDrag, step, say }) {
+/** Add the listeners of pointer and keyboard to a plot. `epochAt` maps a position to an epoch. */
+export function attachInteraction(plot, shared, { epochAt, drawDrag, step, announce }) {
   let from = null;
   const placeOf = (event) => event.clientX - plot.getBoundingClientRect().left;
 
@@ -14,13 +14,13 @@ export function handle(plot, shared, { epochAt, drawDrag, step, say }) {
   });
   plot.addEventListener("pointermove", (event) => {
     const at = placeOf(event);
-    if (from !== null && Math.abs(at - from) >= LEAST_DRAG) drawDrag(from, at);
+    if (from !== null && Math.abs(at - from) >= MIN_DRAG) drawDrag(from, at);
     shared.point(step(epochAt(at), 0));
   });
   plot.addEventListener("pointerup", (event) => {
     const at = placeOf(event);
     const [low, high] = [Math.min(from ?? at, at), Math.max(from ?? at, at)];
-    const wasDragged = from !== null && high - low >= LEAST_DRAG;
+    const wasDragged = from !== null && high - low >= MIN_DRAG;
     stop();
     if (wasDragged) shared.zoom([epochAt(low), epochAt(high)]);
   });
@@ -30,14 +30,14 @@ export function handle(plot, shared, { epochAt, drawDrag, step, say }) {
 
   plot.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const act = keys[event.key];
-    if (!act) return;
+    const action = keys[event.key];
+    if (!action) return;
     event.preventDefault();
-    act(event);
-    say();
+    action(event);
+    announce();
   });
 
-  const move = (way) => (event) => shared.point(step(shared.pointer ?? shared.shown[0], way * (event.shiftKey ? 10 : 1)), { follow: true });
+  const move = (direction) => (event) => shared.point(step(shared.pointer ?? shared.shown[0], direction * (event.shiftKey ? 10 : 1)), { follow: true });
   const keys = {
     ArrowLeft: move(-1),
     ArrowRight: move(1),

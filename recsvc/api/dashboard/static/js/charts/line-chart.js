@@ -1,18 +1,18 @@
-// Error curves as lines over epochs, with levels to compare with and the best epochs marked.
-import { fill, freshId, h } from "../dom.js";
+// Line charts of error curves over epochs, with baseline levels and marks for best epochs.
+import { h, setChildren, uniqueId } from "../dom.js";
 import { number } from "../format.js";
-import { EDGE, drawAxes, drawHighlight, drawLevels, drawMarks } from "./axes.js";
-import { handle } from "./interaction.js";
-import { colours, extent, line, placeOf, prepared } from "./canvas.js";
+import { drawAxes, drawHighlight, drawLevels, drawMarks, EDGE } from "./axes.js";
+import { attachInteraction } from "./interaction.js";
+import { colourReader, drawLine, lowerBound, prepareCanvas, valueRange } from "./canvas.js";
 import { scale } from "./ticks.js";
 
 const DASHES = [6, 4];
-const ROOM = 0.06;
-const MARK = 7; // half of a mark, which may stand on an edge
+const PADDING = 0.06;
+const MARK = 7; // half the width of a mark, which may overlap an edge
 
 /**
- * One picture. `show` takes lines {key, name, colour, isDashed, xs, ys}, levels {name, value}
- * and marks {x, name, colour}. What goes above `ceiling` leaves the picture, but on a log scale.
+ * A line chart. `show` takes lines {key, name, colour, isDashed, xs, ys}, levels {name, value}
+ * and marks {x, name, colour}. Values above `ceiling` are cut off, except on a log scale.
  */
 export class LineChart {
   constructor(title, shared, { hasLegend = true } = {}) {
@@ -30,62 +30,62 @@ export class LineChart {
   }
 
   build() {
-    const keysId = freshId("keys");
+    const keysId = uniqueId("keys");
     this.base = h("canvas", { "aria-hidden": "true" });
     this.over = h("canvas", { "aria-hidden": "true" });
     this.plot = h("div", { class: "plot", tabindex: "0", role: "application", "aria-roledescription": "chart", "aria-describedby": keysId }, this.base, this.over);
     this.legend = h("ul", { class: "legend" });
     this.readout = h("span", { class: "readout" });
-    this.spoken = h("p", { class: "unseen", "aria-live": "polite" });
+    this.liveText = h("p", { class: "visually-hidden", "aria-live": "polite" });
     this.element = h(
       "figure",
       { class: "chart" },
       h("figcaption", {}, h("h3", {}, this.title), this.hasLegend && this.legend, this.readout),
       this.plot,
-      h("p", { class: "unseen", id: keysId }, "Arrow keys go from epoch to epoch, plus and minus zoom, 0 shows all, L changes the scale."),
-      this.spoken,
+      h("p", { class: "visually-hidden", id: keysId }, "Use the arrow keys to move between epochs, plus and minus to zoom, 0 to show all epochs, L to change the scale."),
+      this.liveText,
     );
-    handle(this.plot, this.shared, {
+    attachInteraction(this.plot, this.shared, {
       epochAt: (at) => this.x?.back(at) ?? 0,
       drawDrag: (from, to) => {
         this.drag = from === null ? null : [from, to];
         this.drawOver();
       },
-      step: (epoch, way) => this.step(epoch, way),
-      say: () => fill(this.spoken, this.told()),
+      step: (epoch, direction) => this.step(epoch, direction),
+      announce: () => setChildren(this.liveText, this.describe()),
     });
-    this.onWindow = () => this.later();
+    this.onWindow = () => this.requestDraw();
     this.onPointer = () => this.drawOver();
     this.shared.addEventListener("window", this.onWindow);
     this.shared.addEventListener("pointer", this.onPointer);
-    this.resized = new ResizeObserver(() => this.later());
-    this.resized.observe(this.plot);
+    this.resizeObserver = new ResizeObserver(() => this.requestDraw());
+    this.resizeObserver.observe(this.plot);
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", this.onWindow);
   }
 
-  /** Let go of what it listens to. */
+  /** Remove the listeners. */
   close() {
     this.shared.removeEventListener("window", this.onWindow);
     this.shared.removeEventListener("pointer", this.onPointer);
-    this.resized.disconnect();
+    this.resizeObserver.disconnect();
     this.dark.removeEventListener("change", this.onWindow);
   }
 
-  /** Show other lines, or the same ones grown. */
+  /** Show new lines, or longer ones. */
   show({ lines, levels = [], marks = [], ceiling = Infinity }) {
     const known = this.lines.map((one) => one.key).join();
     Object.assign(this, { lines, levels, marks, ceiling });
     if (known !== lines.map((one) => one.key).join()) this.drawLegend();
-    this.later();
+    this.requestDraw();
   }
 
-  /** Draw once before the next frame, however often it was asked for. */
-  later() {
-    if (this.isWaiting) return;
-    this.isWaiting = true;
+  /** Schedule one drawing before the next frame. */
+  requestDraw() {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
     requestAnimationFrame(() => {
-      this.isWaiting = false;
+      this.isScheduled = false;
       this.draw();
     });
   }
@@ -103,14 +103,14 @@ export class LineChart {
             onclick: (event) => {
               if (!this.hidden.delete(one.key)) this.hidden.add(one.key);
               event.currentTarget.setAttribute("aria-pressed", String(!this.hidden.has(one.key)));
-              this.later();
+              this.requestDraw();
             },
           },
           h("span", { class: `swatch${one.isDashed ? " dashed" : ""}`, style: { color: `var(--${one.colour})` } }),
           one.name,
         ),
       );
-    fill(this.legend, this.lines.map(entry));
+    setChildren(this.legend, this.lines.map(entry));
   }
 
   get visible() {
@@ -120,8 +120,8 @@ export class LineChart {
   draw() {
     const { clientWidth: width, clientHeight: height } = this.plot;
     if (!width || !height) return;
-    const context = prepared(this.base, width, height);
-    const colour = colours(this.plot);
+    const context = prepareCanvas(this.base, width, height);
+    const colour = colourReader(this.plot);
     const { isLog } = this.shared;
     const [from, to] = this.shared.shown;
     this.x = scale(from, to, EDGE.left, width - EDGE.right);
@@ -147,13 +147,13 @@ export class LineChart {
   }
 
   part(one, from, to) {
-    const first = Math.max(0, placeOf(one.xs, from) - 1);
-    const last = Math.min(one.xs.length - 1, placeOf(one.xs, to));
+    const first = Math.max(0, lowerBound(one.xs, from) - 1);
+    const last = Math.min(one.xs.length - 1, lowerBound(one.xs, to));
     return { ...one, first, last };
   }
 
   range(parts, isLog) {
-    const found = parts.map(({ ys, first, last }) => extent(ys, first, last, isLog)).filter(Boolean);
+    const found = parts.map(({ ys, first, last }) => valueRange(ys, first, last, isLog)).filter(Boolean);
     if (!this.shared.window) {
       for (const { value } of this.levels) if (!isLog || value > 0) found.push([value, value]);
     }
@@ -161,11 +161,11 @@ export class LineChart {
     const low = Math.min(...found.map((one) => one[0]));
     let high = Math.max(...found.map((one) => one[1]));
     if (isLog) {
-      const room = Math.max((high / low) ** ROOM, 1.01);
+      const room = Math.max((high / low) ** PADDING, 1.01);
       return [low / room, high * room];
     }
     high = Math.max(low, Math.min(high, this.ceiling));
-    const room = (high - low) * ROOM || Math.abs(high) * ROOM || 1;
+    const room = (high - low) * PADDING || Math.abs(high) * PADDING || 1;
     return [low - room, high + room];
   }
 
@@ -174,15 +174,15 @@ export class LineChart {
     context.lineWidth = part.isThin ? 1 : 1.75;
     context.lineJoin = "round";
     context.setLineDash(part.isDashed ? DASHES : []);
-    line(context, { ...part, x: this.x, y: this.y, isLog });
+    drawLine(context, { ...part, x: this.x, y: this.y, isLog });
     context.setLineDash([]);
   }
 
   drawOver() {
     if (!this.x) return;
     const { clientWidth: width, clientHeight: height } = this.plot;
-    const context = prepared(this.over, width, height);
-    const colour = colours(this.plot);
+    const context = prepareCanvas(this.over, width, height);
+    const colour = colourReader(this.plot);
     if (this.drag) {
       const [from, to] = this.drag;
       context.globalAlpha = 0.15;
@@ -191,7 +191,7 @@ export class LineChart {
       context.globalAlpha = 1;
     }
     const { pointer } = this.shared;
-    fill(this.readout, pointer === null ? "" : this.told());
+    setChildren(this.readout, pointer === null ? "" : this.describe());
     if (pointer === null) return;
     const at = this.x(pointer);
     if (at < EDGE.left || at > width - EDGE.right + 1) return;
@@ -211,32 +211,32 @@ export class LineChart {
   pointedAt() {
     const found = [];
     for (const one of this.visible) {
-      const place = placeOf(one.xs, this.shared.pointer);
+      const place = lowerBound(one.xs, this.shared.pointer);
       if (one.xs[place] === this.shared.pointer && Number.isFinite(one.ys[place])) found.push({ one, value: one.ys[place] });
     }
     return found;
   }
 
-  /** The epoch that lies `way` epochs from the one nearest to `epoch`. */
-  step(epoch, way) {
+  /** Return the nearest epoch, moved by `direction` epochs and clamped to the range. */
+  step(epoch, direction) {
     const [first, last] = this.shared.all;
-    return Math.min(Math.max(Math.round(epoch) + way, first), last);
+    return Math.min(Math.max(Math.round(epoch) + direction, first), last);
   }
 
-  told() {
+  describe() {
     const [from, to] = this.shared.shown.map(Math.round);
     if (this.shared.pointer === null) return `Epochs ${from} to ${to}.`;
-    const said = this.pointedAt().map(({ one, value }) => `${one.name} ${number(value)}`);
-    return `epoch ${this.shared.pointer}: ${said.join(", ") || "nothing measured"}`;
+    const parts = this.pointedAt().map(({ one, value }) => `${one.name} ${number(value)}`);
+    return `epoch ${this.shared.pointer}: ${parts.join(", ") || "no values"}`;
   }
 
   summary() {
     const isMeasured = Number.isFinite;
-    const said = this.visible.map(({ name, xs, ys }) => {
+    const parts = this.visible.map(({ name, xs, ys }) => {
       const [first, last] = [ys.findIndex(isMeasured), ys.findLastIndex(isMeasured)];
-      if (first < 0) return `${name}: nothing measured`;
+      if (first < 0) return `${name}: no values`;
       return `${name} from ${number(ys[first])} in epoch ${xs[first]} to ${number(ys[last])} in epoch ${xs[last]}`;
     });
-    return `${this.title}${this.shared.isLog ? ", logarithmic" : ""}. ${said.join("; ") || "No epoch yet"}.`;
+    return `${this.title}${this.shared.isLog ? ", logarithmic" : ""}. ${parts.join("; ") || "No epochs yet"}.`;
   }
 }

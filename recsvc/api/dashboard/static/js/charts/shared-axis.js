@@ -1,32 +1,32 @@
-// What pictures beside each other share: the epochs that are shown, the epoch pointed at, the scale.
+// State that charts share: visible epochs, pointer and scale.
 
-const LEAST_EPOCHS = 2;
+const MIN_EPOCHS = 2;
 
-/** The window and the pointer of several charts, which hear of every change. */
-export class Shared extends EventTarget {
+/** Visible epochs, pointer and scale of several charts; it emits an event for every change. */
+export class SharedAxis extends EventTarget {
   constructor() {
     super();
     this.window = null; // [from, to], or null for all epochs
     this.pointer = null;
     this.isLog = false;
-    this.highlight = null; // a span that is looked at: {from, to, colour}
+    this.highlight = null; // a highlighted span: {from, to, colour}
     this.all = [0, 10];
   }
 
-  /** The epochs that are shown. */
+  /** Return the visible epochs. */
   get shown() {
     return this.window || this.all;
   }
 
-  /** Say which epochs there are. */
-  reach(first, last) {
-    this.all = [first, Math.max(last, first + LEAST_EPOCHS)];
+  /** Set the first and last epoch. */
+  setRange(first, last) {
+    this.all = [first, Math.max(last, first + MIN_EPOCHS)];
   }
 
-  /** Show these epochs alone; null shows all. */
+  /** Show only these epochs; null shows all. */
   zoom(window) {
-    this.window = window === null ? null : within(window, this.all);
-    this.tell("window");
+    this.window = window === null ? null : clampWindow(window, this.all);
+    this.emit("window");
   }
 
   /** Show fewer or more epochs around the pointer. */
@@ -36,36 +36,36 @@ export class Shared extends EventTarget {
     this.zoom([centre - (centre - from) * factor, centre + (to - centre) * factor]);
   }
 
-  /** Point at an epoch, and go along if it lies outside of what is shown. */
+  /** Point at an epoch; with `follow` the window moves along. */
   point(epoch, { follow = false } = {}) {
     this.pointer = epoch;
     if (follow && epoch !== null && this.window) {
       const [from, to] = this.window;
-      const way = epoch < from ? epoch - from : epoch > to ? epoch - to : 0;
-      if (way) return this.zoom([from + way, to + way]);
+      const direction = epoch < from ? epoch - from : epoch > to ? epoch - to : 0;
+      if (direction) return this.zoom([from + direction, to + direction]);
     }
-    return this.tell("pointer");
+    return this.emit("pointer");
   }
 
-  /** Values by their magnitude, or as they are. */
+  /** Set a logarithmic or linear scale. */
   setLog(isLog) {
     this.isLog = isLog;
-    this.tell("window");
+    this.emit("window");
   }
 
-  /** Look at a span of epochs; null looks away. */
-  look(span) {
+  /** Highlight a span of epochs; null removes the highlight. */
+  setHighlight(span) {
     this.highlight = span;
-    this.tell("window");
+    this.emit("window");
   }
 
-  tell(type) {
+  emit(type) {
     this.dispatchEvent(new Event(type));
   }
 }
 
-function within([from, to], [first, last]) {
-  const length = Math.max(LEAST_EPOCHS, to - from);
+function clampWindow([from, to], [first, last]) {
+  const length = Math.max(MIN_EPOCHS, to - from);
   if (length >= last - first) return null;
   const start = Math.min(Math.max(from, first), last - length);
   return [start, start + length];

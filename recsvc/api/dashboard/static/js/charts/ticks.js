@@ -1,6 +1,6 @@
-// Where values stand: scales and the round numbers on their axes.
+// Scales and axis ticks.
 
-/** A scale from [low, high] to [from, to]. `isLog` for magnitudes. */
+/** Return a scale from [low, high] to [from, to], logarithmic if `isLog`. */
 export function scale(low, high, from, to, isLog = false) {
   const [a, b] = isLog ? [Math.log10(low), Math.log10(high)] : [low, high];
   const step = (to - from) / (b - a || 1);
@@ -9,7 +9,7 @@ export function scale(low, high, from, to, isLog = false) {
   return place;
 }
 
-/** About `count` round numbers within [low, high]. */
+/** Return about `count` round numbers within [low, high]. */
 export function ticks(low, high, count, { whole = false } = {}) {
   const rough = (high - low) / Math.max(count, 1);
   if (!(rough > 0)) return [low];
@@ -21,7 +21,7 @@ export function ticks(low, high, count, { whole = false } = {}) {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => Number(((first + n) * step).toPrecision(12)));
 }
 
-/** Round numbers on an axis of magnitudes: powers of ten, and between them where there is room. */
+/** Return the ticks of a logarithmic axis: powers of ten, with 2 and 5 between them on short ranges. */
 export function logTicks(low, high, count) {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   if (Math.log10(high / low) < 0.5) return ticks(low, high, count).filter((one) => one > 0);
@@ -34,8 +34,8 @@ export function logTicks(low, high, count) {
   return found.filter((one) => one >= low && one <= high);
 }
 
-/** The label of a tick: short, and the same number of digits along an axis. */
-export function label(value, step = 0) {
+/** Format a tick, with the same number of decimals along an axis. */
+export function formatTick(value, step = 0) {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace(".0e", "e");
   const digits = step ? Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9))) : 0;

@@ -1,36 +1,36 @@
-// Other jobs drawn beside this one: which they are, and adding or leaving out one.
-import { Problem, get } from "../api.js";
-import { fill, h } from "../dom.js";
+// Other jobs in the charts of a job: adding and removing them, and their curves.
+import { getJson, Problem } from "../api.js";
+import { h, setChildren } from "../dom.js";
 import { problem } from "../components.js";
 import { link } from "../router.js";
 import { Curve } from "../metrics.js";
 import { colourOf } from "./metric-charts.js";
 
-const MOST = 8;
-const LOOK_AGAIN_MS = 3000;
-const OVER = ["succeeded", "failed", "cancelled"];
+const MAX_COMPARED = 8;
+const POLL_MS = 3000;
+const FINAL_STATES = ["succeeded", "failed", "cancelled"];
 
 /**
- * The jobs beside the one that the page is about. `changed()` hears that others are drawn,
- * `grown()` that their curves have got longer.
+ * The jobs that the job of the page is compared with. `onChange()` is called when jobs are added or
+ * removed, `onGrow()` when their curves have new epochs.
  */
-export class Beside {
-  constructor(jobId, ids, { changed, grown, signal }) {
+export class ComparedJobs {
+  constructor(jobId, ids, { onChange, onGrow, signal }) {
     this.jobId = jobId;
-    this.ids = ids.filter((id) => id !== jobId).slice(0, MOST - 1);
+    this.ids = ids.filter((id) => id !== jobId).slice(0, MAX_COMPARED - 1);
     this.curves = new Map();
-    this.whole = new Set();
-    this.changed = changed;
-    this.grown = grown;
+    this.complete = new Set();
+    this.onChange = onChange;
+    this.onGrow = onGrow;
     this.signal = signal;
-    this.places = h("ul", { class: "beside" });
-    this.told = h("div");
-    this.element = h("div", { class: "chips" }, this.places, this.form(), this.told);
+    this.list = h("ul", { class: "compared-jobs" });
+    this.messages = h("div");
+    this.element = h("div", { class: "chips" }, this.list, this.form(), this.messages);
     signal.addEventListener("abort", () => clearTimeout(this.timer));
   }
 
   form() {
-    const field = h("input", { type: "number", min: "1", step: "1", required: true, "aria-label": "Number of a job to draw beside", placeholder: "job", class: "short" });
+    const field = h("input", { type: "number", min: "1", step: "1", required: true, "aria-label": "Number of the job to compare with", placeholder: "job", class: "short" });
     return h(
       "form",
       {
@@ -38,66 +38,66 @@ export class Beside {
         onsubmit: async (event) => {
           event.preventDefault();
           const id = Number(field.value);
-          if (id === this.jobId || this.ids.includes(id) || this.ids.length >= MOST - 1) return;
-          fill(this.told);
+          if (id === this.jobId || this.ids.includes(id) || this.ids.length >= MAX_COMPARED - 1) return;
+          setChildren(this.messages);
           try {
             await this.load(id);
             this.ids.push(id);
             field.value = "";
-            this.changed();
+            this.onChange();
           } catch (error) {
-            if (!this.signal.aborted) fill(this.told, problem(error));
+            if (!this.signal.aborted) setChildren(this.messages, problem(error));
           }
         },
       },
       field,
-      h("button", { class: "button plain" }, "Draw beside"),
+      h("button", { class: "button plain" }, "Compare with job"),
     );
   }
 
-  /** Read the curves of all of them; one that is not there is told and left out. */
-  async begin() {
+  /** Read all curves; a job that cannot be read is removed, with an error message. */
+  async start() {
     const ids = this.ids;
     const read = await Promise.allSettled(ids.map((id) => this.load(id)));
     this.ids = ids.filter((_, n) => read[n].status === "fulfilled");
     const failed = read.find((one) => one.status === "rejected" && one.reason instanceof Problem);
-    if (failed) fill(this.told, problem(failed.reason));
-    this.lookAgain();
+    if (failed) setChildren(this.messages, problem(failed.reason));
+    this.poll();
   }
 
   async load(id) {
-    const answer = await get(`v1/training-jobs/${id}/error-curve`, { signal: this.signal });
+    const answer = await getJson(`v1/training-jobs/${id}/error-curve`, { signal: this.signal });
     const known = this.curves.get(id);
-    if (known) known.take(answer);
+    if (known) known.replace(answer);
     else this.curves.set(id, new Curve(answer));
-    if (OVER.includes(answer.state)) this.whole.add(id);
+    if (FINAL_STATES.includes(answer.state)) this.complete.add(id);
   }
 
-  /** Read what still grows, again and again, until the page is left. */
-  lookAgain() {
+  /** Read unfinished curves repeatedly until the page is left. */
+  poll() {
     if (this.signal.aborted) return;
     this.timer = setTimeout(async () => {
-      const growing = this.ids.filter((id) => !this.whole.has(id));
-      await Promise.allSettled(growing.map((id) => this.load(id))); // one that fails is asked for again
+      const growing = this.ids.filter((id) => !this.complete.has(id));
+      await Promise.allSettled(growing.map((id) => this.load(id))); // a failed request is repeated at the next poll
       if (this.signal.aborted) return;
-      if (growing.length) this.grown();
-      this.lookAgain();
-    }, LOOK_AGAIN_MS);
+      if (growing.length) this.onGrow();
+      this.poll();
+    }, POLL_MS);
   }
 
-  /** The curves, in the order in which they were asked for. */
-  all() {
+  /** Return the curves in the order of `ids`. */
+  loadedCurves() {
     return this.ids.map((id) => this.curves.get(id)).filter(Boolean);
   }
 
-  /** Say which jobs are drawn, each with its colour. */
-  drawPlaces() {
-    const leave = (id) => () => {
+  /** Draw the list of jobs with their colours. */
+  drawList() {
+    const remove = (id) => () => {
       this.ids = this.ids.filter((one) => one !== id);
-      this.changed();
+      this.onChange();
     };
-    fill(
-      this.places,
+    setChildren(
+      this.list,
       this.ids.length > 0 && h("li", {}, h("span", { class: "swatch", style: { color: `var(--${colourOf(0)})` } }), `job ${this.jobId}`),
       this.ids.map((id, n) =>
         h(
@@ -105,7 +105,7 @@ export class Beside {
           {},
           h("span", { class: "swatch", style: { color: `var(--${colourOf(n + 1)})` } }),
           h("a", { href: link(`jobs/${id}`, { beside: this.jobId }) }, `job ${id}`),
-          h("button", { type: "button", class: "leave", "aria-label": `Leave out job ${id}`, onclick: leave(id) }, "×"),
+          h("button", { type: "button", class: "remove", "aria-label": `Remove job ${id}`, onclick: remove(id) }, "×"),
         ),
       ),
     );

@@ -1,25 +1,25 @@
-// What the diagnosis says: cards to read and to act on, and pins at the epochs that they speak of.
-import { post } from "../api.js";
+// Findings of the diagnosis: cards with actions, and pins at their epochs.
+import { postJson } from "../api.js";
 import { EDGE } from "../charts/axes.js";
-import { arrange, fill, h, say } from "../dom.js";
-import { number, percent, plain, words } from "../format.js";
+import { announce, h, setChildren, updateChildren } from "../dom.js";
+import { number, percent, readableName, value as formatValue } from "../format.js";
 import { button } from "../components.js";
-import { go } from "../router.js";
+import { navigate } from "../router.js";
 
 const SOURCES = {
   H10: "Hinton's practical guide",
   SM: "SageMaker Debugger's default",
-  own: "chosen on our bank of faults",
+  own: "chosen on our test bank",
   Tukey: "Tukey's fences",
 };
 const VERDICTS = {
-  healthy: "Healthy: no check has found anything.",
-  too_early: "Too early to tell; a few more epochs will.",
+  healthy: "Healthy: no finding.",
+  too_early: "Too early for a diagnosis. It repeats after a few more epochs.",
 };
-const OVER = ["succeeded", "failed", "cancelled"];
-const LEAST_PIN = 22;
+const FINAL_STATES = ["succeeded", "failed", "cancelled"];
+const MIN_PIN_WIDTH = 22;
 
-/** The findings of a job: `cards` for the page, `pins` for the pictures. */
+/** The findings of a job: `cards` for the page, `pins` for the charts. */
 export class Findings {
   constructor(jobId, shared) {
     this.jobId = jobId;
@@ -29,78 +29,78 @@ export class Findings {
     this.all = h("p", {}, button("Apply all and retry", () => this.retry(null)));
     this.cards = h("div", { class: "findings", "aria-live": "polite" });
     this.pins = h("div", { class: "pins", hidden: true, role: "group", "aria-label": "Findings at their epochs" });
-    for (const type of ["window", "reach"]) shared.addEventListener(type, () => this.place());
-    this.resized = new ResizeObserver(() => this.place());
-    this.resized.observe(this.pins);
+    for (const type of ["window", "range"]) shared.addEventListener(type, () => this.place());
+    this.resizeObserver = new ResizeObserver(() => this.place());
+    this.resizeObserver.observe(this.pins);
   }
 
-  /** Show a diagnosis. The same one again changes nothing. */
+  /** Show a diagnosis; an unchanged one is not redrawn. */
   show(diagnosis) {
-    const seen = JSON.stringify(diagnosis);
-    if (seen === this.seen) return;
-    this.seen = seen;
+    const state = JSON.stringify(diagnosis);
+    if (state === this.shownState) return;
+    this.shownState = state;
     this.found = diagnosis.findings;
     const several = diagnosis.findings.filter((one) => one.change).length > 1;
-    const shown = diagnosis.findings.map((one) => this.kept(one));
-    arrange(
+    const shown = diagnosis.findings.map((one) => this.findOrDraw(one));
+    updateChildren(
       this.cards,
-      VERDICTS[diagnosis.verdict] && h("p", { class: `verdict ${diagnosis.verdict}` }, verdictOf(diagnosis)),
+      VERDICTS[diagnosis.verdict] && h("p", { class: `verdict ${diagnosis.verdict}` }, verdictText(diagnosis)),
       shown.map(({ card }) => card),
-      several && h("p", { class: "quiet" }, "Mend the first one first: the others may follow from it."),
+      several && h("p", { class: "quiet" }, "Apply the first change first: later findings can be its consequences."),
       several && this.all,
     );
-    arrange(this.pins, shown.map(({ pin }) => pin));
+    updateChildren(this.pins, shown.map(({ pin }) => pin));
     this.pins.hidden = !diagnosis.findings.length;
     this.place();
   }
 
-  /** The card and the pin of a finding. While it suggests the same they stay: one may just be pressed. */
-  kept(one) {
+  /** Return the card and pin of a finding. They are reused while its change is the same: a press may be in progress. */
+  findOrDraw(one) {
     const key = JSON.stringify([one.code, one.severity, one.change]);
     if (!this.drawn.has(key)) this.drawn.set(key, this.draw(one));
     const drawn = this.drawn.get(key);
-    drawn.tell(one);
+    drawn.update(one);
     return drawn;
   }
 
   draw({ code, severity, change, docs }) {
     let latest = null;
-    const [epochs, sureness] = [h("span", { class: "epochs" }), h("span")];
+    const [epochs, confidence] = [h("span", { class: "epochs" }), h("span")];
     const [cause, evidence] = [h("p"), h("ul", { class: "evidence" })];
-    const look = () => this.shared.look(spanOf(latest));
-    const away = () => this.shared.look(null);
+    const highlight = () => this.shared.setHighlight(spanOf(latest));
+    const clear = () => this.shared.setHighlight(null);
     const card = h(
       "article",
-      { class: `finding ${severity}`, id: this.idOf({ code }), tabindex: "-1", onpointerenter: look, onfocusin: look, onpointerleave: away, onfocusout: away },
-      h("h3", {}, words(code), h("span", { class: "severity" }, severity), epochs),
+      { class: `finding ${severity}`, id: this.idOf({ code }), tabindex: "-1", onpointerenter: highlight, onfocusin: highlight, onpointerleave: clear, onfocusout: clear },
+      h("h3", {}, readableName(code), h("span", { class: "severity" }, severity), epochs),
       cause,
       evidence,
       change &&
         h(
           "p",
           { class: "change" },
-          h("span", {}, change.hyperparameter, " ", h("del", {}, plain(change.from)), " → ", h("ins", {}, plain(change.to))),
+          h("span", {}, change.hyperparameter, " ", h("del", {}, formatValue(change.from)), " → ", h("ins", {}, formatValue(change.to))),
           button("Apply and retry", () => this.retry([code]), { kind: "main" }),
         ),
-      h("p", { class: "quiet" }, sureness, h("a", { href: docs.slice(1), target: "_blank", rel: "noopener" }, `More about ${words(code)}`)),
+      h("p", { class: "quiet" }, confidence, h("a", { href: docs.slice(1), target: "_blank", rel: "noopener" }, `About ${readableName(code)}`)),
     );
     const reveal = () => {
       card.focus();
       card.scrollIntoView({ block: "nearest" });
     };
-    const pin = h("button", { type: "button", class: `pin ${severity}`, onclick: reveal, onpointerenter: look, onpointerleave: away }, words(code));
-    const tell = (one) => {
+    const pin = h("button", { type: "button", class: `pin ${severity}`, onclick: reveal, onpointerenter: highlight, onpointerleave: clear }, readableName(code));
+    const update = (one) => {
       latest = one;
-      fill(epochs, epochsOf(one));
-      fill(cause, one.cause);
-      fill(evidence, [one.evidence, ...one.further_evidence].map((each) => h("li", {}, told(each))));
-      fill(sureness, `Sure to ${percent(one.confidence)}. `);
-      pin.title = `${words(code)}: ${epochsOf(one)}`;
+      setChildren(epochs, epochsText(one));
+      setChildren(cause, one.cause);
+      setChildren(evidence, [one.evidence, ...one.further_evidence].map((each) => h("li", {}, evidenceText(each))));
+      setChildren(confidence, `Confidence ${percent(one.confidence)}. `);
+      pin.title = `${readableName(code)}: ${epochsText(one)}`;
     };
-    return { card, pin, tell };
+    return { card, pin, update };
   }
 
-  /** Put each pin at its epochs, in the first row where it has room. */
+  /** Position each pin at its epochs, in the first row with enough space. */
   place() {
     const width = this.pins.clientWidth - EDGE.left - EDGE.right;
     if (width <= 0 || !this.found.length) return;
@@ -111,8 +111,8 @@ export class Findings {
       const pin = this.pins.children[n];
       const { from: first, to: last } = spanOf(one);
       pin.hidden = last < from || first > to;
-      const left = Math.min(at(first), width - LEAST_PIN);
-      const right = Math.max(at(last), left + LEAST_PIN);
+      const left = Math.min(at(first), width - MIN_PIN_WIDTH);
+      const right = Math.max(at(last), left + MIN_PIN_WIDTH);
       let row = ends.findIndex((end) => end <= left);
       if (row < 0) row = ends.length;
       if (!pin.hidden) ends[row] = right + 2;
@@ -124,35 +124,35 @@ export class Findings {
   }
 
   async retry(apply) {
-    const job = await post(`v1/training-jobs/${this.jobId}/retry`, apply ? { apply } : {});
-    say(`Job ${job.id} is queued.`);
-    go(`jobs/${job.id}`, { beside: this.jobId });
+    const job = await postJson(`v1/training-jobs/${this.jobId}/retry`, apply ? { apply } : {});
+    announce(`Job ${job.id} is queued.`);
+    navigate(`jobs/${job.id}`, { beside: this.jobId });
   }
 
   idOf(one) {
     return `finding-${this.jobId}-${one.code}`;
   }
 
-  /** Let go of what it listens to. */
+  /** Remove the listeners. */
   close() {
-    this.resized.disconnect();
+    this.resizeObserver.disconnect();
   }
 }
 
-function verdictOf({ verdict, state, n_epochs: epochs }) {
-  if (verdict !== "too_early" || !OVER.includes(state)) return VERDICTS[verdict];
-  return epochs ? "It ended before there was enough to tell." : "It ended before its first epoch: there is no curve.";
+function verdictText({ verdict, state, n_epochs: epochs }) {
+  if (verdict !== "too_early" || !FINAL_STATES.includes(state)) return VERDICTS[verdict];
+  return epochs ? "The job ended too early for a diagnosis." : "The job ended before its first epoch.";
 }
 
 function spanOf(one) {
   return { from: one.epochs[0], to: one.epochs[1], colour: one.severity };
 }
 
-function epochsOf({ epochs: [first, last] }) {
+function epochsText({ epochs: [first, last] }) {
   return first === last ? `epoch ${first}` : `epochs ${first} to ${last}`;
 }
 
-function told({ metric, value, threshold, source }) {
-  const way = value >= threshold ? "above" : "below";
-  return [h("b", {}, words(metric)), ` ${number(value, 3)}, ${way} ${number(threshold, 3)} `, h("span", { class: "quiet" }, `(${SOURCES[source] || source})`)];
+function evidenceText({ metric, value, threshold, source }) {
+  const relation = value >= threshold ? "above" : "below";
+  return [h("b", {}, readableName(metric)), ` ${number(value, 3)}, ${relation} ${number(threshold, 3)} `, h("span", { class: "quiet" }, `(${SOURCES[source] || source})`)];
 }

@@ -1,37 +1,37 @@
-// A training job followed by its server-sent events, over every break of the line.
-import { address } from "../api.js";
+// Live updates of a training job from its server-sent events, with reconnection.
+import { serviceUrl } from "../api.js";
 
-const SLACK = 3; // times as long as it took
-const AGAIN_AFTER_MS = [1000, 2000, 5000, 15000];
+const IDLE_FACTOR = 3; // pause after a call, as a multiple of its duration
+const RETRY_DELAYS_MS = [1000, 2000, 5000, 15000];
 
 /**
- * Follow a job to its end. `hear` has `epoch(figures)`, `state()`, `finding()`, `done(job)` and
- * `line(isUp)`. The browser itself comes back after a break with the id of the last event; only a
- * line that was refused has to be asked for again.
+ * Follow a job to its end. `handlers` has `epoch(metrics)`, `state()`, `finding()`, `done(job)` and
+ * `connection(isUp)`. After a lost connection the browser reconnects with the id of the last event;
+ * only a refused connection is opened again here.
  */
-export function follow(jobId, hear, signal) {
-  let tries = 0;
+export function followJob(jobId, handlers, signal) {
+  let attempts = 0;
   let source = null;
   let timer = null;
 
   function open() {
-    source = new EventSource(address(`v1/training-jobs/${jobId}/events`));
+    source = new EventSource(serviceUrl(`v1/training-jobs/${jobId}/events`));
     source.addEventListener("open", () => {
-      tries = 0;
-      hear.line(true);
+      attempts = 0;
+      handlers.connection(true);
     });
-    source.addEventListener("epoch", (event) => hear.epoch(JSON.parse(event.data)));
-    source.addEventListener("state", () => hear.state());
-    source.addEventListener("finding", () => hear.finding());
+    source.addEventListener("epoch", (event) => handlers.epoch(JSON.parse(event.data)));
+    source.addEventListener("state", () => handlers.state());
+    source.addEventListener("finding", () => handlers.finding());
     source.addEventListener("done", (event) => {
       source.close();
-      hear.done(JSON.parse(event.data));
+      handlers.done(JSON.parse(event.data));
     });
     source.addEventListener("error", () => {
-      hear.line(false);
+      handlers.connection(false);
       if (source.readyState !== EventSource.CLOSED) return;
-      timer = setTimeout(open, AGAIN_AFTER_MS[Math.min(tries, AGAIN_AFTER_MS.length - 1)]);
-      tries += 1;
+      timer = setTimeout(open, RETRY_DELAYS_MS[Math.min(attempts, RETRY_DELAYS_MS.length - 1)]);
+      attempts += 1;
     });
   }
 
@@ -42,21 +42,21 @@ export function follow(jobId, hear, signal) {
   open();
 }
 
-/** Run `act` at most once in `ms`, less often where it takes long, and once more after the last call. */
-export function seldom(act, ms, signal) {
+/** Return a function that runs `action` at most once in `ms`, less often if it is slow, and once after the last call. */
+export function throttle(action, ms, signal) {
   let timer = null;
   let last = 0;
   signal.addEventListener("abort", () => clearTimeout(timer));
   return () => {
     if (timer !== null || signal.aborted) return;
     timer = setTimeout(async () => {
-      const began = Date.now();
+      const start = Date.now();
       try {
-        await act();
+        await action();
       } catch (error) {
-        if (!signal.aborted) console.warn(`Not renewed: ${error.message}`);
+        if (!signal.aborted) console.warn(`Update failed: ${error.message}`);
       }
-      last = Date.now() + SLACK * (Date.now() - began);
+      last = Date.now() + IDLE_FACTOR * (Date.now() - start);
       timer = null;
     }, Math.max(0, last + ms - Date.now()));
   };

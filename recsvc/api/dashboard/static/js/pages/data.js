@@ -1,45 +1,45 @@
-// The data as training would read it: how many, how they are spread, what is odd about them.
-import { post } from "../api.js";
-import { add, h } from "../dom.js";
-import * as as from "../format.js";
-import { curl, empty, facts, heading, section } from "../components.js";
+// The training data: counts, distribution of ratings and data issues.
+import { postJson } from "../api.js";
+import { appendChildren, h } from "../dom.js";
+import * as format from "../format.js";
+import { curlCommand, emptyState, facts, heading, section } from "../components.js";
 
 /** Draw the page. */
-export async function show(page, { signal, entitle }) {
-  entitle("Data");
+export async function show(page, { signal, setTitle }) {
+  setTitle("Data");
   page.append(heading("Data"));
-  const seen = await post("v1/training-jobs:validate", {}, { signal });
-  const { data } = seen;
+  const preview = await postJson("v1/training-jobs:validate", {}, { signal });
+  const { data } = preview;
   if (!data.n_ratings && !data.n_interactions) {
-    page.append(empty("There are no ratings yet. Bring some in from a file:", `${curl("v1/import-jobs")} -F file=@ratings.csv`));
+    page.append(emptyState("No ratings. Import a file:", `${curlCommand("v1/import-jobs")} -F file=@ratings.csv`));
     return;
   }
-  add(
+  appendChildren(
     page,
-    seen.problem && h("div", { class: "problem", role: "alert" }, h("strong", {}, `Training would fail: ${seen.problem.title}`), h("p", {}, seen.problem.detail)),
-    h("div", { class: "columns" }, profile(seen), section("Ratings by value", levels(data.levels))),
-    h("div", { class: "columns" }, remarks(data.remarks), imported(seen.imported)),
+    preview.problem && h("div", { class: "problem", role: "alert" }, h("strong", {}, `Training would fail: ${preview.problem.title}`), h("p", {}, preview.problem.detail)),
+    h("div", { class: "columns" }, dataProfile(preview), section("Ratings by value", ratingBars(data.levels))),
+    h("div", { class: "columns" }, dataIssues(data.remarks), importCounts(preview.imported)),
   );
 }
 
-/** The panel of counts, which the form of a new job shows, too. */
-export function profile({ data }) {
+/** Create the panel of counts, also part of the preview of a new job. */
+export function dataProfile({ data }) {
   return section(
-    "What training reads",
+    "Training data",
     facts([
-      ["Users", as.number(data.n_users)],
-      ["Items", as.number(data.n_items)],
-      ["Ratings", as.number(data.n_ratings)],
-      ["Interactions", as.number(data.n_interactions)],
-      ["Ratings of a user, median", as.number(data.ratings_per_user)],
-      ["Ratings of an item, median", as.number(data.ratings_per_item)],
-      ["Pairs that are missing", as.percent(data.missing_share)],
-      ["Odd things", data.remarks.length ? data.remarks.map((one) => as.words(one.code)).join(", ") : "none"],
+      ["Users", format.number(data.n_users)],
+      ["Items", format.number(data.n_items)],
+      ["Ratings", format.number(data.n_ratings)],
+      ["Interactions", format.number(data.n_interactions)],
+      ["Median ratings per user", format.number(data.ratings_per_user)],
+      ["Median ratings per item", format.number(data.ratings_per_item)],
+      ["Missing pairs", format.percent(data.missing_share)],
+      ["Data issues", data.remarks.length ? data.remarks.map((one) => format.readableName(one.code)).join(", ") : "none"],
     ]),
   );
 }
 
-function levels(all) {
+function ratingBars(all) {
   const most = Math.max(1, ...all.map((one) => one.count));
   const total = all.reduce((sum, one) => sum + one.count, 0) || 1;
   return h(
@@ -49,35 +49,35 @@ function levels(all) {
       h(
         "li",
         {},
-        h("span", { class: "bar-name" }, as.number(value)),
+        h("span", { class: "bar-name" }, format.number(value)),
         h("span", { class: "bar-room" }, h("span", { class: "bar-length", style: { width: `${(100 * count) / most}%` } })),
-        h("span", { class: "bar-value" }, `${as.number(count)}, ${as.percent(count / total)}`),
+        h("span", { class: "bar-value" }, `${format.number(count)}, ${format.percent(count / total)}`),
       ),
     ),
   );
 }
 
-function remarks(all) {
-  if (!all.length) return section("What is odd", h("p", { class: "verdict healthy" }, "Nothing is odd about the data."));
+function dataIssues(all) {
+  if (!all.length) return section("Data issues", h("p", { class: "verdict healthy" }, "No data issues."));
   return section(
-    "What is odd",
+    "Data issues",
     all.map((one) =>
       h(
         "article",
         { class: "finding warning" },
-        h("h3", {}, as.words(one.code), h("span", { class: "epochs" }, `${as.number(one.count)} ${one.of}, ${as.percent(one.share)}`)),
+        h("h3", {}, format.readableName(one.code), h("span", { class: "epochs" }, `${format.number(one.count)} ${one.of}, ${format.percent(one.share)}`)),
         h("p", {}, one.seen),
         h("p", { class: "quiet" }, one.training),
-        one.examples.length > 0 && h("p", { class: "quiet" }, "Such as ", h("code", {}, one.examples.join(", ")), "."),
+        one.examples.length > 0 && h("p", { class: "quiet" }, "Examples: ", h("code", {}, one.examples.join(", ")), "."),
       ),
     ),
   );
 }
 
-function imported({ duplicates, conflicts, refused }) {
-  const counts = [["Said what was known", duplicates], ["Changed a rating, or were older", conflicts], ...Object.entries(refused).map(([code, count]) => [`Refused: ${as.words(code)}`, count])];
+function importCounts({ duplicates, conflicts, refused }) {
+  const counts = [["Duplicates", duplicates], ["Conflicts", conflicts], ...Object.entries(refused).map(([code, count]) => [`Refused: ${format.readableName(code)}`, count])];
   return section(
     "Lines of the latest imports",
-    facts(counts.map(([name, count]) => [name, as.number(count)])),
+    facts(counts.map(([name, count]) => [name, format.number(count)])),
   );
 }

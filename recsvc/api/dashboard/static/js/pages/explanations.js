@@ -1,29 +1,29 @@
-// Why an item comes: what speaks for it, and how the user would rate it.
+// Explanations of a recommendation: reasons and the distribution of predicted ratings.
 import { h } from "../dom.js";
-import * as as from "../format.js";
+import * as format from "../format.js";
 
-const DONE = { view: "viewed", cart: "in the cart", purchase: "bought" };
+const ACTIONS = { view: "viewed", cart: "in the cart", purchase: "bought" };
 
-/** What the user did that moved an item up the list, the strongest first, and by how much. */
+/** Create the list of ratings and interactions that raise an item's score, with their effects. */
 export function reasons(because, titles) {
-  if (!because.length) return as.NOTHING;
+  if (!because.length) return format.MISSING;
   return h(
     "ul",
     { class: "reasons" },
     because.map((one) =>
-      h("li", {}, titles.get(one.item_id) || one.item_id, h("span", { class: "quiet" }, ` ${DONE[one.type] || `rated ${as.number(one.rating)}`}, +${as.number(one.effect, 2)}`)),
+      h("li", {}, titles.get(one.item_id) || one.item_id, h("span", { class: "quiet" }, ` ${ACTIONS[one.type] || `rated ${format.number(one.rating)}`}, +${format.number(one.effect, 2)}`)),
     ),
   );
 }
 
-/** How likely each rating is, as small bars with their numbers in words. */
+/** Create small bars of the probability of each rating, with a text alternative. */
 export function distribution(prediction) {
-  if (!prediction?.distribution.length) return as.NOTHING;
-  const said = prediction.distribution.map((one) => `${as.number(one.value)}: ${as.percent(one.probability)}`).join(", ");
+  if (!prediction?.distribution.length) return format.MISSING;
+  const text = prediction.distribution.map((one) => `${format.number(one.value)}: ${format.percent(one.probability)}`).join(", ");
   const most = Math.max(...prediction.distribution.map((one) => one.probability));
   return h(
     "span",
-    { class: "spark", role: "img", "aria-label": said, title: said },
+    { class: "spark", role: "img", "aria-label": text, title: text },
     prediction.distribution.map((one) => h("span", { style: { height: `${Math.max(6, (100 * one.probability) / most)}%` } })),
   );
 }

@@ -1,112 +1,112 @@
-// One training job: its error curves as they grow, what the diagnosis says, what was decided.
-import { get } from "../api.js";
+// One training job: live error curves, diagnosis, and hyperparameters chosen from the data.
+import { getJson } from "../api.js";
 import { h } from "../dom.js";
 import { Curve } from "../metrics.js";
-import { Beside } from "../job/compared-jobs.js";
-import { Facts } from "../job/facts.js";
+import { ComparedJobs } from "../job/compared-jobs.js";
+import { JobTables } from "../job/facts.js";
 import { Findings } from "../job/findings.js";
-import { follow, seldom } from "../job/live-updates.js";
-import { Head } from "../job/header.js";
-import { Monitors } from "../job/inspections.js";
-import { Pictures } from "../job/metric-charts.js";
+import { followJob, throttle } from "../job/live-updates.js";
+import { JobHeader } from "../job/header.js";
+import { InspectionCharts } from "../job/inspections.js";
+import { MetricCharts } from "../job/metric-charts.js";
 import { problem, section } from "../components.js";
-import { note } from "../router.js";
+import { replaceSettings } from "../router.js";
 
-const RENEW_MS = 1000;
-const WATCH_MS = 3000;
+const REFRESH_MS = 1000;
+const INSPECT_MS = 3000;
 const DIAGNOSE_MS = 60_000;
-const OVER = ["succeeded", "failed", "cancelled"];
+const FINAL_STATES = ["succeeded", "failed", "cancelled"];
 
 /** Draw the page of a job and follow the job to its end. */
-export async function show(page, { which, settings, signal, entitle, note: modelChanged }) {
+export async function show(page, { which, settings, signal, setTitle, onModelChange }) {
   const address = `v1/training-jobs/${which}`;
-  const [job, answer] = await Promise.all([get(address, { signal }), get(`${address}/error-curve`, { signal })]);
+  const [job, answer] = await Promise.all([getJson(address, { signal }), getJson(`${address}/error-curve`, { signal })]);
   const curve = new Curve(answer);
-  const asked = settings.get("beside") ?? (job.retry_of ? String(job.retry_of) : "");
-  const seen = { beside: asked, figures: settings.get("figures") || "", log: settings.get("log") || "" };
-  const noted = (changes) => signal.aborted || note(`jobs/${job.id}`, Object.assign(seen, changes));
+  const comparedIds = settings.get("beside") ?? (job.retry_of ? String(job.retry_of) : "");
+  const shown = { beside: comparedIds, figures: settings.get("figures") || "", log: settings.get("log") || "" };
+  const saveSettings = (changes) => signal.aborted || replaceSettings(`jobs/${job.id}`, Object.assign(shown, changes));
 
-  const head = new Head();
-  const facts = new Facts();
-  const beside = new Beside(job.id, asked.split(",").map(Number).filter(Boolean), {
+  const header = new JobHeader();
+  const facts = new JobTables();
+  const compared = new ComparedJobs(job.id, comparedIds.split(",").map(Number).filter(Boolean), {
     signal,
-    changed: () => {
-      noted({ beside: beside.ids.join(",") });
+    onChange: () => {
+      saveSettings({ beside: compared.ids.join(",") });
       draw();
     },
-    grown: () => draw(),
+    onGrow: () => draw(),
   });
   const pins = h("div");
-  const pictures = new Pictures({ chosen: seen.figures ? seen.figures.split(",") : null, isLog: seen.log === "1", noted, pinned: pins });
-  const findings = new Findings(job.id, pictures.shared);
+  const charts = new MetricCharts({ chosen: shown.figures ? shown.figures.split(",") : null, isLog: shown.log === "1", onChange: saveSettings, pins });
+  const findings = new Findings(job.id, charts.shared);
   pins.append(findings.pins);
   signal.addEventListener("abort", () => {
-    pictures.close();
+    charts.close();
     findings.close();
   });
 
   const draw = () => {
     if (signal.aborted) return;
-    beside.drawPlaces();
-    pictures.show([curve, ...beside.all()]);
+    compared.drawList();
+    charts.show([curve, ...compared.loadedCurves()]);
     facts.show(curve);
   };
-  const told = (now) => {
-    entitle(`Job ${now.id}, ${now.state}`);
-    head.show(now);
-    facts.tell(now);
+  const showJob = (now) => {
+    setTitle(`Job ${now.id}, ${now.state}`);
+    header.show(now);
+    facts.update(now);
   };
-  const diagnose = async () => findings.show(await get(`${address}/diagnosis`, { signal }));
-  const renew = seldom(async () => told(await get(address, { signal })), RENEW_MS, signal);
-  const diagnoseSoon = seldom(diagnose, RENEW_MS, signal);
+  const diagnose = async () => findings.show(await getJson(`${address}/diagnosis`, { signal }));
+  const refreshJob = throttle(async () => showJob(await getJson(address, { signal })), REFRESH_MS, signal);
+  const diagnoseSoon = throttle(diagnose, REFRESH_MS, signal);
 
-  const monitors = new Monitors(job.id, signal);
-  const watchSoon = seldom(() => monitors.renew(), WATCH_MS, signal);
+  const inspections = new InspectionCharts(job.id, signal);
+  const inspectSoon = throttle(() => inspections.refresh(), INSPECT_MS, signal);
 
-  const curves = section("Error curve", h("div", { class: "tools" }, beside.element, pictures.tools), pictures.element, facts.element);
+  const curves = section("Error curve", h("div", { class: "tools" }, compared.element, charts.tools), charts.element, facts.element);
   const diagnosis = section("Diagnosis", findings.cards);
-  page.append(head.element, h("div", { class: "job" }, h("div", { class: "stack" }, curves, monitors.element), diagnosis));
-  told(job);
+  page.append(header.element, h("div", { class: "job" }, h("div", { class: "stack" }, curves, inspections.element), diagnosis));
+  showJob(job);
   draw();
-  const troubles = (error) => signal.aborted || page.append(problem(error));
-  beside.begin().then(draw, troubles);
-  diagnose().catch(troubles);
-  monitors.renew().catch(troubles);
-  if (OVER.includes(job.state)) return;
+  const showError = (error) => signal.aborted || page.append(problem(error));
+  compared.start().then(draw, showError);
+  diagnose().catch(showError);
+  inspections.refresh().catch(showError);
+  if (FINAL_STATES.includes(job.state)) return;
 
-  let isWaiting = false;
+  let isScheduled = false;
   const drawSoon = () => {
-    if (isWaiting) return;
-    isWaiting = true;
+    if (isScheduled) return;
+    isScheduled = true;
     requestAnimationFrame(() => {
-      isWaiting = false;
+      isScheduled = false;
       draw();
     });
   };
-  const asking = setInterval(() => document.hidden || diagnoseSoon(), DIAGNOSE_MS); // that nothing comes is a finding, too
-  signal.addEventListener("abort", () => clearInterval(asking));
+  const timer = setInterval(() => document.hidden || diagnoseSoon(), DIAGNOSE_MS); // a job without new epochs is a finding, too
+  signal.addEventListener("abort", () => clearInterval(timer));
   const finish = async (last) => {
-    clearInterval(asking);
-    told(last);
-    curve.take(await get(`${address}/error-curve`, { signal }));
+    clearInterval(timer);
+    showJob(last);
+    curve.replace(await getJson(`${address}/error-curve`, { signal }));
     draw();
-    await Promise.all([diagnose(), monitors.renew()]);
-    modelChanged();
+    await Promise.all([diagnose(), inspections.refresh()]);
+    onModelChange();
   };
-  follow(
+  followJob(
     job.id,
     {
-      line: (isUp) => head.connected(isUp),
+      connection: (isUp) => header.showConnection(isUp),
       epoch: (row) => {
         curve.add(row);
         drawSoon();
-        renew();
+        refreshJob();
         diagnoseSoon();
-        watchSoon();
+        inspectSoon();
       },
-      state: renew,
+      state: refreshJob,
       finding: diagnoseSoon,
-      done: (last) => finish(last).catch(troubles),
+      done: (last) => finish(last).catch(showError),
     },
     signal,
   );

@@ -1,67 +1,67 @@
-// All training jobs, newest first, a page at a time; those that run are looked at again and again.
-import { get } from "../api.js";
-import { fill, h, keepingFocus } from "../dom.js";
-import * as as from "../format.js";
-import { badge, button, curl, empty, heading, problem, table } from "../components.js";
-import { go, link } from "../router.js";
+// The list of training jobs, newest first, with paging; it is refreshed while it is visible.
+import { getJson } from "../api.js";
+import { h, redrawKeepingFocus, setChildren } from "../dom.js";
+import * as format from "../format.js";
+import { badge, button, curlCommand, emptyState, heading, problem, table } from "../components.js";
+import { link, navigate } from "../router.js";
 
-const ON_A_PAGE = 50;
-const LOOK_AGAIN_MS = 2000;
-const MOST_BESIDE = 8;
+const PAGE_SIZE = 50;
+const POLL_MS = 2000;
+const MAX_COMPARED = 8;
 const COLUMNS = [
-  { title: "Compare", unseen: true },
+  { title: "Compare", isHidden: true },
   { title: "Job", numeric: true },
   { title: "State" },
   { title: "Progress" },
   { title: "Kind", minor: true },
-  { title: "Asked", minor: true, rest: true },
+  { title: "Parameters", minor: true, rest: true },
   { title: "Best epoch", numeric: true, minor: true },
   { title: "Model", numeric: true },
-  { title: "Began", minor: true },
-  { title: "Took", numeric: true, minor: true },
+  { title: "Started", minor: true },
+  { title: "Duration", numeric: true, minor: true },
 ];
 
-/** Draw the page; `settings.cursor` says where in the list it is. */
-export async function show(page, { settings, signal, entitle }) {
-  entitle("Jobs");
+/** Draw the page; `settings.cursor` is the position in the list. */
+export async function show(page, { settings, signal, setTitle }) {
+  setTitle("Jobs");
   const cursor = settings.get("cursor") || "";
   const chosen = new Set();
   const list = h("div", { class: "panel" });
   const compare = button("Compare", () => {
     const [first, ...beside] = [...chosen].sort((a, b) => b - a);
-    go(`jobs/${first}`, { beside: beside.join(",") });
+    navigate(`jobs/${first}`, { beside: beside.join(",") });
   });
   compare.disabled = true;
-  compare.title = `Tick two to ${MOST_BESIDE} jobs`;
+  compare.title = `Select two to ${MAX_COMPARED} jobs`;
   page.append(
     heading("Training jobs", compare, h("a", { class: "button main", href: link("jobs/new") }, "New training job")),
     list,
   );
-  const draw = (found) => fill(list, found.items.length ? [tableOf(found.items, chosen, compare), turning(found, cursor)] : nothing());
-  const asking = `v1/training-jobs?limit=${ON_A_PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`;
-  const found = await get(asking, { signal });
+  const draw = (found) => setChildren(list, found.items.length ? [jobTable(found.items, chosen, compare), pageLinks(found, cursor)] : noJobs());
+  const query = `v1/training-jobs?limit=${PAGE_SIZE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`;
+  const found = await getJson(query, { signal });
   draw(found);
-  watch(asking, draw, list, signal, JSON.stringify(found));
+  poll(query, draw, list, signal, JSON.stringify(found));
 }
 
-function watch(asking, draw, list, signal, shown) {
+function poll(query, draw, list, signal, shown) {
   let last = shown;
   const timer = setInterval(async () => {
     if (document.hidden) return;
     try {
-      const found = await get(asking, { signal });
+      const found = await getJson(query, { signal });
       const seen = JSON.stringify(found);
-      if (seen !== last) keepingFocus(list, () => draw(found));
+      if (seen !== last) redrawKeepingFocus(list, () => draw(found));
       last = seen;
     } catch (error) {
-      if (!signal.aborted) fill(list, problem(error));
-      last = ""; // what is shown now is the trouble
+      if (!signal.aborted) setChildren(list, problem(error));
+      last = ""; // redraw after the error
     }
-  }, LOOK_AGAIN_MS);
+  }, POLL_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
 }
 
-function tableOf(jobs, chosen, compare) {
+function jobTable(jobs, chosen, compare) {
   const tick = (job) =>
     h("input", {
       type: "checkbox",
@@ -70,7 +70,7 @@ function tableOf(jobs, chosen, compare) {
       onchange: (event) => {
         if (event.target.checked) chosen.add(job.id);
         else chosen.delete(job.id);
-        compare.disabled = chosen.size < 2 || chosen.size > MOST_BESIDE;
+        compare.disabled = chosen.size < 2 || chosen.size > MAX_COMPARED;
       },
     });
   return table(
@@ -82,18 +82,18 @@ function tableOf(jobs, chosen, compare) {
       badge(job.state),
       progress(job),
       job.model_kind,
-      h("span", { class: "clipped", title: as.asked(job) }, as.asked(job)),
-      as.number(job.best_epoch),
-      job.result?.version ? h("a", { href: link("models", { beside: job.result.version }) }, job.result.version) : as.NOTHING,
-      as.time(job.started_at || job.created_at),
-      as.duration(as.took(job)),
+      h("span", { class: "clipped", title: format.parameters(job) }, format.parameters(job)),
+      format.number(job.best_epoch),
+      job.result?.version ? h("a", { href: link("models", { beside: job.result.version }) }, job.result.version) : format.MISSING,
+      format.time(job.started_at || job.created_at),
+      format.duration(format.elapsedSeconds(job)),
     ]),
   );
 }
 
 function progress(job) {
   if (job.state === "running") {
-    const left = job.eta_seconds === null ? "" : `, ${as.duration(job.eta_seconds)} left`;
+    const left = job.eta_seconds === null ? "" : `, ${format.duration(job.eta_seconds)} left`;
     return h(
       "span",
       { class: "progress" },
@@ -102,21 +102,21 @@ function progress(job) {
     );
   }
   if (job.state === "failed") return h("span", { class: "clipped", title: job.error?.detail }, job.error?.title || "");
-  return h("span", { class: "progress" }, job.epoch === null ? as.NOTHING : `${as.number(job.epoch)} epochs`);
+  return h("span", { class: "progress" }, job.epoch === null ? format.MISSING : `${format.number(job.epoch)} epochs`);
 }
 
-function turning(found, cursor) {
+function pageLinks(found, cursor) {
   return h(
     "nav",
-    { class: "turning", "aria-label": "Pages of the list" },
+    { class: "page-links", "aria-label": "Pages of the list" },
     cursor && h("a", { class: "button plain", href: link("jobs") }, "Newest"),
     found.next_cursor && h("a", { class: "button plain", href: link("jobs", { cursor: found.next_cursor }) }, "Older"),
   );
 }
 
-function nothing() {
-  return empty(
-    "No training job yet. Bring in ratings, then press “New training job” – or, in a terminal:",
-    `${curl("v1/import-jobs")} -F file=@ratings.csv\n${curl("v1/training-jobs", {})}`,
+function noJobs() {
+  return emptyState(
+    "No training jobs. Import ratings, then press “New training job”, or use a terminal:",
+    `${curlCommand("v1/import-jobs")} -F file=@ratings.csv\n${curlCommand("v1/training-jobs", {})}`,
   );
 }

@@ -1,11 +1,11 @@
-// Model cards side by side: a row a figure, a column a version, the best of each row told.
+// Comparison of model cards: one row per metric, one column per version, the best value marked.
 import { h } from "../dom.js";
-import * as as from "../format.js";
-import { opening, table } from "../components.js";
+import * as format from "../format.js";
+import { disclosure, table } from "../components.js";
 
 const METRICS = [
   ["ndcg_at_10", "nDCG@10", "high"],
-  ["liked_ndcg_at_10", "nDCG@10 of liked items", "high"],
+  ["liked_ndcg_at_10", "Liked nDCG@10", "high"],
   ["precision_at_10", "Precision@10", "high"],
   ["recall_at_10", "Recall@10", "high"],
   ["coverage_at_10", "Coverage@10", "high"],
@@ -16,57 +16,57 @@ const METRICS = [
   ["calibration_error", "Calibration error", "low"],
 ];
 
-/** The cards of one or more versions as tables. */
+/** Create tables of the cards of one or more versions. */
 export function comparison(cards) {
   const columns = (first) => [{ title: first }, ...cards.map((card) => ({ title: `Version ${card.version}`, numeric: true }))];
   const known = METRICS.filter(([name]) => cards.some((card) => Number.isFinite(card.metrics[name])));
   return [
-    table("Figures", columns("Figure"), known.map(([name, title, better]) => [title, ...compared(cards.map((card) => card.metrics[name]), better)])),
-    opening("Methods that hardly learn, on the same ratings", baselines(cards, columns)),
-    opening(cards.length > 1 ? "Hyperparameters that differ" : "Hyperparameters", hyperparameters(cards, columns)),
-    opening("Data, packages, hashes", provenance(cards, columns)),
+    table("Metrics", columns("Metric"), known.map(([name, title, better]) => [title, ...metricCells(cards.map((card) => card.metrics[name]), better)])),
+    disclosure("Baselines on the same ratings", baselines(cards, columns)),
+    disclosure(cards.length > 1 ? "Different hyperparameters" : "Hyperparameters", hyperparameters(cards, columns)),
+    disclosure("Data, packages and hashes", provenance(cards, columns)),
     h("div", { class: "quiet" }, cards.map((card) => h("p", {}, `Version ${card.version}: ${card.protocol.words || ""}`))),
   ];
 }
 
-function compared(values, better) {
-  const there = values.filter(Number.isFinite);
-  const best = better === "high" ? Math.max(...there) : Math.min(...there);
+function metricCells(values, better) {
+  const finite = values.filter(Number.isFinite);
+  const best = better === "high" ? Math.max(...finite) : Math.min(...finite);
   return values.map((value) => {
-    const isBest = better && there.length > 1 && value === best;
-    return isBest ? h("b", { class: "good", title: "the best of these" }, as.figure(value)) : as.figure(value);
+    const isBest = better && finite.length > 1 && value === best;
+    return isBest ? h("b", { class: "good", title: "best value" }, format.metric(value)) : format.metric(value);
   });
 }
 
 function baselines(cards, columns) {
   const names = [...new Set(cards.flatMap((card) => Object.keys(card.baselines)))];
-  const told = (one) => (one ? [one.rmse && `RMSE ${as.figure(one.rmse)}`, one.ndcg_at_10 && `nDCG@10 ${as.figure(one.ndcg_at_10)}`].filter(Boolean).join(", ") : as.NOTHING);
-  return table("Baselines", columns("Method"), names.map((name) => [as.words(name), ...cards.map((card) => told(card.baselines[name]))]));
+  const cell = (one) => (one ? [one.rmse && `RMSE ${format.metric(one.rmse)}`, one.ndcg_at_10 && `nDCG@10 ${format.metric(one.ndcg_at_10)}`].filter(Boolean).join(", ") : format.MISSING);
+  return table("Baselines", columns("Method"), names.map((name) => [format.readableName(name), ...cards.map((card) => cell(card.baselines[name]))]));
 }
 
 function hyperparameters(cards, columns) {
   const names = [...new Set(cards.flatMap((card) => Object.keys(card.hyperparameters)))];
-  const said = (card, name) => (card.hyperparameters[name] === undefined ? as.NOTHING : as.plain(card.hyperparameters[name]));
-  const rows = names.map((name) => [name, ...cards.map((card) => said(card, name))]);
+  const cell = (card, name) => (card.hyperparameters[name] === undefined ? format.MISSING : format.value(card.hyperparameters[name]));
+  const rows = names.map((name) => [name, ...cards.map((card) => cell(card, name))]);
   const differing = rows.filter(([, ...values]) => cards.length === 1 || new Set(values).size > 1);
-  if (!differing.length) return h("p", { class: "quiet" }, "None: they were chosen alike.");
+  if (!differing.length) return h("p", { class: "quiet" }, "None.");
   return table("Hyperparameters", columns("Hyperparameter"), differing);
 }
 
 function provenance(cards, columns) {
   const row = (title, of) => [title, ...cards.map(of)];
-  return table("Where they come from", columns("Fact"), [
+  return table("Provenance", columns("Property"), [
     row("Kind", (card) => card.model_kind),
-    row("Made", (card) => as.time(card.created_at)),
+    row("Created", (card) => format.time(card.created_at)),
     row("Best epoch", (card) => card.best_epoch),
     row("Seed", (card) => card.seed),
-    row("Users", (card) => as.number(card.n_users)),
-    row("Items", (card) => as.number(card.n_items)),
-    row("Ratings", (card) => as.number(card.n_ratings)),
-    row("Size", (card) => as.bytes(card.checkpoint_bytes)),
+    row("Users", (card) => format.number(card.n_users)),
+    row("Items", (card) => format.number(card.n_items)),
+    row("Ratings", (card) => format.number(card.n_ratings)),
+    row("Size", (card) => format.bytes(card.checkpoint_bytes)),
     row("Packages", (card) => Object.entries(card.packages).map((pair) => pair.join(" ")).join(", ")),
     row("Weights", (card) => hash(card.weights_sha256)),
-    row("Ratings, hash", (card) => hash(card.snapshot_sha256)),
+    row("Snapshot", (card) => hash(card.snapshot_sha256)),
   ]);
 }
 

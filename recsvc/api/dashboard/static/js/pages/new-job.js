@@ -1,87 +1,87 @@
-// A new training job: what is asked for, looked at before it is queued.
-import { post } from "../api.js";
-import { COMMON, base, choice, field, othersField, sends, settingsOf, tick, usualFields, warmField } from "../forms.js";
-import { fill, h, say } from "../dom.js";
-import * as as from "../format.js";
+// The form of a new training job, with a preview.
+import { postJson } from "../api.js";
+import { checkbox, COMMON, commonFields, field, otherHyperparametersField, readRequest, requestSettings, select, submitOnce, warmStartField } from "../forms.js";
+import { announce, h, setChildren } from "../dom.js";
+import * as format from "../format.js";
 import { button, facts, heading, section } from "../components.js";
-import { go, link } from "../router.js";
-import { profile } from "./data.js";
+import { link, navigate } from "../router.js";
+import { dataProfile } from "./data.js";
 
-const PUBLISH = { if_better: "if its lists are better", never: "never", always: "always" };
+const PUBLISH = { if_better: "if it is better than the published version", never: "never", always: "always" };
 
-/** Draw the form. `settings` may fill it: the name of a hyperparameter, model_kind, seed. */
-export async function show(page, { settings, signal, entitle }) {
-  entitle("New training job");
+/** Draw the form, filled from `settings`: hyperparameters, model_kind, seed. */
+export async function show(page, { settings, signal, setTitle }) {
+  setTitle("New training job");
   const preview = h("div", { "aria-live": "polite" });
-  const told = h("div");
+  const messages = h("div");
   const form = formOf(settings);
-  const look = button("Look before", async () => draw(preview, form, await post("v1/training-jobs:validate", body(form), { signal })), { told });
+  const showPreview = button("Preview", async () => draw(preview, form, await postJson("v1/training-jobs:validate", body(form), { signal })), { messages });
   const start = h("button", { class: "button main" }, "Start training");
-  form.append(h("div", { class: "actions wide" }, start, look));
-  sends(form, start, told, async () => {
-    const job = await post("v1/training-jobs", body(form));
-    say(`Job ${job.id} is queued.`);
-    go(`jobs/${job.id}`);
+  form.append(h("div", { class: "actions wide" }, start, showPreview));
+  submitOnce(form, start, messages, async () => {
+    const job = await postJson("v1/training-jobs", body(form));
+    announce(`Job ${job.id} is queued.`);
+    navigate(`jobs/${job.id}`);
   });
   page.append(
-    heading("New training job", sweeping(form)),
-    h("p", { class: "about" }, "Nothing need be chosen: what is left empty is decided by the shape of your data."),
-    section("What is asked for", form, told),
+    heading("New training job", sweepLink(form)),
+    h("p", { class: "about" }, "All fields are optional. Defaults for empty fields are chosen from the data."),
+    section("Parameters", form, messages),
     preview,
   );
 }
 
-/** The way to a sweep, which what is typed goes along. */
-function sweeping(form) {
-  const way = h("a", { class: "button plain" }, "Compare several: new sweep");
-  const aim = () => way.setAttribute("href", link("sweeps/new", settingsOf(base(form))));
-  form.addEventListener("input", aim);
-  aim();
-  return way;
+/** Create a link to a new sweep with the values of the form. */
+function sweepLink(form) {
+  const element = h("a", { class: "button plain" }, "Compare values: new sweep");
+  const update = () => element.setAttribute("href", link("sweeps/new", requestSettings(readRequest(form))));
+  form.addEventListener("input", update);
+  update();
+  return element;
 }
 
 function formOf(settings) {
   return h(
     "form",
     { class: "asking" },
-    usualFields(settings),
-    field("publish", choice("publish", PUBLISH, "if_better")),
-    othersField(settings),
-    tick("autopilot", "autopilot: follow the diagnosis, keep what helps"),
-    warmField(settings),
+    commonFields(settings),
+    field("publish", select("publish", PUBLISH, "if_better")),
+    otherHyperparametersField(settings),
+    checkbox("autopilot", "autopilot: try the changes that the diagnosis suggests, keep those that help"),
+    warmStartField(settings),
   );
 }
 
-/** The body of the request. */
+/** Return the body of the request. */
 function body(form) {
   const data = new FormData(form);
-  return { ...base(form), publish: data.get("publish"), ...(data.has("autopilot") && { autopilot: true }) };
+  return { ...readRequest(form), publish: data.get("publish"), ...(data.has("autopilot") && { autopilot: true }) };
 }
 
-function draw(place, form, seen) {
+function draw(place, form, result) {
   for (const name of COMMON) {
-    const value = seen.hyperparameters?.[name];
-    form.elements[name].placeholder = value === undefined ? "" : as.plain(value);
+    const value = result.hyperparameters?.[name];
+    form.elements[name].placeholder = value === undefined ? "" : format.value(value);
   }
-  const chosen = Object.entries(seen.choices || {});
-  fill(
+  const chosen = Object.entries(result.choices || {});
+  setChildren(
     place,
-    seen.problem && h("div", { class: "problem", role: "alert" }, h("strong", {}, seen.problem.title), h("p", {}, seen.problem.detail)),
+    result.problem && h("div", { class: "problem", role: "alert" }, h("strong", {}, result.problem.title), h("p", {}, result.problem.detail)),
     h(
       "div",
       { class: "columns" },
       section(
-        "What would become of it",
+        "Expected training",
         facts([
-          ["Verdict", seen.verdict],
-          ["Time, about", as.duration(seen.estimated_seconds)],
-          ["Memory, about", as.bytes(seen.needed_bytes)],
-          ["Memory there is", as.bytes(seen.available_bytes)],
-          ["Ratings a parameter", as.number(seen.ratings_per_parameter, 2)],
+          ["Verdict", result.verdict],
+          ["Estimated time", format.duration(result.estimated_seconds)],
+          ["Estimated memory", format.bytes(result.needed_bytes)],
+          ["Available memory", format.bytes(result.available_bytes)],
+          ["Ratings per parameter", format.number(result.ratings_per_parameter, 2)],
         ]),
-        chosen.length > 0 && h("ul", {}, chosen.map(([name, one]) => h("li", {}, h("b", {}, `${name}=${as.plain(one.value)}`), `: ${one.because}.`))),
+        chosen.length > 0 && h("ul", {}, chosen.map(([name, one]) => h("li", {}, h("b", {}, `${name}=${format.value(one.value)}`), `: ${one.because}.`))),
       ),
-      profile(seen),
+      dataProfile(result),
     ),
   );
 }

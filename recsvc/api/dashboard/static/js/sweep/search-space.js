@@ -1,52 +1,52 @@
-// What a sweep tries, as it is typed: `0.02, 0.2` or, to draw from, `0.001..1:log`.
-import { lines, notSent, typed } from "../forms.js";
+// Parser of search spaces: lists such as `0.02, 0.2` and ranges such as `0.001..1:log`.
+import { inputError, parseAssignments, parseValue } from "../forms.js";
 
-const DRAWN = 20; // trials, where nobody says how many
-const RATES = 8;
+const RANDOM_TRIALS = 20; // defaults of the service
+const RANGE_TRIALS = 8;
 
-/** Values between commas. */
-export function values(name, text) {
+/** Parse values separated by commas. */
+export function parseValues(name, text) {
   const parts = text.split(",").map((part) => part.trim());
-  if (!parts.every(Boolean)) throw notSent(`${name} is “${text}”, in which a value is missing. Put one comma between two values.`);
-  return parts.map(typed);
+  if (!parts.every(Boolean)) throw inputError(`${name} is “${text}”: a value is missing. Separate values by single commas.`);
+  return parts.map(parseValue);
 }
 
-/** A hyperparameter and its values on each line. */
-export function grid(text) {
-  return over(text, (name, given) => {
-    if (given.includes("..")) throw notSent(`${name} is “${given}”, a range, and a grid has none. Name its values (${name} = 1, 2, 5), or draw at random.`);
-    return values(name, given);
+/** Parse lines of a hyperparameter and its values. */
+export function parseGrid(text) {
+  return parseLines(text, (name, entry) => {
+    if (entry.includes("..")) throw inputError(`${name} is “${entry}”: a grid needs values, not a range. List them (${name} = 1, 2, 5), or choose random search.`);
+    return parseValues(name, entry);
   });
 }
 
-/** A hyperparameter and, on each line, its values or the range to draw from. */
-export function drawn(text) {
-  return over(text, (name, given) => (given.includes("..") ? bounds(name, given) : values(name, given)));
+/** Parse lines of a hyperparameter and its values or range. */
+export function parseSearchSpace(text) {
+  return parseLines(text, (name, entry) => (entry.includes("..") ? parseRange(name, entry) : parseValues(name, entry)));
 }
 
-function over(text, read) {
+function parseLines(text, parse) {
   const found = new Map();
-  for (const [name, given] of lines(text)) {
-    if (!name || !given) throw notSent(`“${name || given}” does not say what to try. Write a hyperparameter and its values: n_hidden = 50, 100`);
-    if (found.has(name)) throw notSent(`${name} is there twice. Put all of its values into one line: ${name} = 1, 2, 5`);
-    found.set(name, read(name, given));
+  for (const [name, entry] of parseAssignments(text)) {
+    if (!name || !entry) throw inputError(`“${name || entry}” is not NAME = VALUES. Write a hyperparameter and its values: n_hidden = 50, 100`);
+    if (found.has(name)) throw inputError(`${name} occurs twice. Write all its values on one line: ${name} = 1, 2, 5`);
+    found.set(name, parse(name, entry));
   }
   return Object.fromEntries(found);
 }
 
-function bounds(name, given) {
-  const [, low, high, scale] = given.match(/^(.*?)\.\.(.*?)(?::\s*(log|linear))?$/);
-  const range = { low: typed(low), high: typed(high), ...(scale && { scale }) };
+function parseRange(name, entry) {
+  const [, low, high, scale] = entry.match(/^(.*?)\.\.(.*?)(?::\s*(log|linear))?$/);
+  const range = { low: parseValue(low), high: parseValue(high), ...(scale && { scale }) };
   if (typeof range.low === "number" && typeof range.high === "number") return range;
-  throw notSent(`${name} is “${given}”. A range is two numbers, LOW..HIGH, drawn from evenly, or LOW..HIGH:log for small ones as often as large ones: ${name} = 0.001..1:log`);
+  throw inputError(`${name} is “${entry}”. A range is two numbers, LOW..HIGH, or LOW..HIGH:log for a log scale: ${name} = 0.001..1:log`);
 }
 
-/** How many jobs a sweep queues; 0 where it does not say that yet. */
-export function size(asked) {
-  if (asked.grid) {
-    const each = Object.values(asked.grid);
-    return each.length && each.reduce((product, { length }) => product * length, 1);
+/** Return the number of jobs of a sweep, 0 if it is not known. */
+export function countTrials(space) {
+  if (space.grid) {
+    const lists = Object.values(space.grid);
+    return lists.length && lists.reduce((product, { length }) => product * length, 1);
   }
-  const trials = asked.random ? (asked.random.trials ?? DRAWN) : (asked.rate_range.trials ?? RATES);
+  const trials = space.random ? (space.random.trials ?? RANDOM_TRIALS) : (space.rate_range.trials ?? RANGE_TRIALS);
   return Number.isInteger(trials) && trials > 0 ? trials : 0;
 }
