@@ -88,7 +88,7 @@ def test_a_users_list_is_the_services(two: Quiet, page_of: Open):
     page = page_of("#/recommendations")
 
     page.get_by_label("User id").fill("u1")
-    page.get_by_label("Number of items").fill("3")
+    page.get_by_label("List length").fill("3")
     page.get_by_role("button", name="Recommend").click()
 
     asked = two.http.get("/v1/users/u1/recommendations?n=3").json()["items"]

@@ -62,9 +62,11 @@ export function day(iso) {
   return h("time", { datetime: iso, title: iso }, DAY.format(new Date(iso)));
 }
 
+const NAMES = { ease: "EASE", random: "random search", rate_range: "learning-rate range test" };
+
 /** Format a name of the API: `rate_too_high` is "rate too high". */
 export function readableName(name) {
-  return String(name).replaceAll("_", " ");
+  return NAMES[name] || String(name).replaceAll("_", " ");
 }
 
 /** Format the parameters of a job that differ from the defaults, on one line. */

@@ -6,9 +6,9 @@ import { problem } from "./components.js";
 export const COMMON = ["learning_rate", "epochs", "n_hidden", "batch_size"];
 const NUMBERS = { seed: "0", validation_share: "0.1" };
 const KINDS = {
-  joint_rbm: "ranks items by choices and ratings",
-  user_rbm: "predicts ratings from users",
-  item_rbm: "predicts ratings from items",
+  joint_rbm: "ranks items",
+  user_rbm: "predicts ratings, by user",
+  item_rbm: "predicts ratings, by item",
 };
 
 /** Create the fields of the model kind, common hyperparameters, seed and validation share. */

@@ -7,7 +7,7 @@ import { button, facts, heading, section } from "../components.js";
 import { link, navigate } from "../router.js";
 import { dataProfile } from "./data.js";
 
-const PUBLISH = { if_better: "if it is better than the published version", never: "never", always: "always" };
+const PUBLISH = { if_better: "if it improves", never: "never", always: "always" };
 
 /** Draw the form, filled from `settings`: hyperparameters, model_kind, seed. */
 export async function show(page, { settings, signal, setTitle }) {

@@ -32,7 +32,7 @@ export async function show(page, { settings, signal, setTitle }) {
       "form",
       { class: "asking line panel", onsubmit: (event) => { event.preventDefault(); submit(); } },
       h("label", {}, "User id", user),
-      h("label", {}, "Number of items", n),
+      h("label", {}, "List length", n),
       h("label", { class: "tick" }, rated, "Include rated and bought items"),
       h("button", { class: "button main" }, "Recommend"),
     ),

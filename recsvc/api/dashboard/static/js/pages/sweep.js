@@ -12,7 +12,6 @@ const POLL_MS = 3000;
 const FINAL_STATES = ["succeeded", "failed", "cancelled"];
 const PUBLISHING = "Every API process serves it within a second, without failed requests. Roll back to undo.";
 const MIN_HEADROOM = 0.005; // above the worst trial, as a share of its best value
-const KINDS = { grid: "grid", random: "random search", rate_range: "learning-rate range test" };
 
 /** Draw the page and refresh it until the sweep has finished. */
 export async function show(page, { which, signal, setTitle, onModelChange }) {
@@ -191,7 +190,7 @@ function sensitivityBars(sensitivity) {
 function summary(sweep) {
   const nFinished = sweep.trials.filter((one) => FINAL_STATES.includes(one.state)).length;
   return [
-    `${KINDS[sweep.kind]}, ${nFinished} of ${sweep.trials.length} trials finished`,
+    `${format.readableName(sweep.kind)}, ${nFinished} of ${sweep.trials.length} trials finished`,
     sweep.best_job_id && !isRangeTest(sweep) && [" · best trial: ", h("a", { href: link(`jobs/${sweep.best_job_id}`) }, `job ${sweep.best_job_id}`)],
     sweep.suggestion && suggestionText(sweep.suggestion),
     sweep.best_model_version && [", ", h("a", { href: link("models", { beside: sweep.best_model_version }) }, `model version ${sweep.best_model_version}`)],
