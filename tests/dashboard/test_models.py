@@ -54,7 +54,7 @@ def test_what_somebody_else_has_published_meanwhile_is_told(two: Quiet, page_of:
     row(page, 1).get_by_role("button", name="Publish").click()
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("Model version 1 already answers")
+    expect(page.get_by_role("alert")).to_contain_text("Model version 1 is already published")
 
 
 def test_cards_stand_side_by_side(two: Quiet, page_of: Open):
