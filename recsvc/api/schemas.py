@@ -48,7 +48,7 @@ class Problem(Answer):
     type: str = Field(examples=["/problems/user-not-found"], description="Path of a page about it.")
     title: str = Field(examples=["No such user"])
     status: int = Field(examples=[404])
-    detail: str = Field(examples=["No user 'u42' has ever rated an item."])
+    detail: str = Field(examples=["No data is stored for user 'u42'."])
     instance: str = Field(examples=["/v1/users/u42/ratings"], description="Path of the request.")
     request_id: str = Field(examples=["4f1d2c3b9a8e7f60"], description="Find it in the log.")
     errors: list[FieldError] | None = None

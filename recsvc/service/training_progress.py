@@ -18,7 +18,7 @@ class TrainingProgress:
 
     issues                 share of users, items or ratings by code of the data issue
     epochs                 the most epochs of the first fit
-    baselines              metrics of methods that hardly learn, by name
+    baselines              metrics of the baselines, by name
     choices                hyperparameters that the shape of the data decided
     ratings_per_parameter  number of ratings for each weight
     epoch, best_epoch      the latest and the best epoch of the error curve

@@ -19,7 +19,8 @@ async ([ys, width]) => {
   const xs = ys.map((_, n) => n);
   const numbers = ys.map((y) => y ?? NaN);
   const x = scale(0, ys.length - 1, 0, width);
-  drawLine(context, { xs, ys: numbers, first: 0, last: ys.length - 1, x, y: (v) => v, isLog: false });
+  const last = ys.length - 1;
+  drawLine(context, { xs, ys: numbers, first: 0, last, x, y: (v) => v, isLog: false });
   return points;
 }
 """
