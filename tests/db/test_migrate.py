@@ -203,7 +203,7 @@ def test_a_database_newer_than_the_program_is_refused(database):
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
-    with pytest.raises(ConfigurationError, match=r"revision 9999.*Start that version"):
+    with pytest.raises(ConfigurationError, match=r"revision 9999.*Start the newer recsvc"):
         migrate.upgrade(database)
 
 

@@ -330,7 +330,7 @@ def test_finishing_keeps_the_result_and_completes_the_progress(queue):
 def test_a_job_finishes_only_in_a_final_state(queue):
     enqueue(queue)
 
-    with pytest.raises(ValueError, match="not an end"):
+    with pytest.raises(ValueError, match="is not a final state"):
         queue.finish(claimed(queue), JobState.QUEUED, now=NOON)
 
 
