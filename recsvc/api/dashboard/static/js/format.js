@@ -64,9 +64,10 @@ export function day(iso) {
 
 const NAMES = { ease: "EASE", random: "random search", rate_range: "learning-rate range test" };
 
-/** Format a name of the API: `rate_too_high` is "rate too high". */
+/** Format a name of the API: `rate_too_high` is "rate too high", `train_nll` is "train NLL". */
 export function readableName(name) {
-  return NAMES[name] || String(name).replaceAll("_", " ");
+  if (NAMES[name]) return NAMES[name];
+  return String(name).replaceAll("_", " ").replace(/\b(nll|rmse)\b/g, (word) => word.toUpperCase()).replace(/\bndcg$/, "nDCG@10");
 }
 
 /** Format the parameters of a job that differ from the defaults, on one line. */

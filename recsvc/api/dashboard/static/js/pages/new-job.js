@@ -73,7 +73,7 @@ function draw(place, form, result) {
       section(
         "Expected training",
         facts([
-          ["Verdict", result.verdict],
+          ["Result", result.verdict],
           ["Estimated time", format.duration(result.estimated_seconds)],
           ["Estimated memory", format.bytes(result.needed_bytes)],
           ["Available memory", format.bytes(result.available_bytes)],
