@@ -254,7 +254,9 @@ REFUSALS = [
     pytest.param(ANYTHING, "n_hidden = -1, 2", "n_hidden is -1", id="value"),
     pytest.param(ANYTHING, "n_hidden = 50", "a sweep has 2 to 200 trials", id="one"),
     pytest.param(ANYTHING, "", "grid is {}", id="nothing"),
-    pytest.param(SCALINGS, "", "trials of a user_rbm are compared by their likelihood", id="scaling"),
+    pytest.param(
+        SCALINGS, "", "trials of a user_rbm are compared by their likelihood", id="scaling"
+    ),
 ]
 
 
