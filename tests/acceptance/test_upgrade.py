@@ -51,7 +51,7 @@ def test_published_version_of_an_earlier_build_answers_as_it_did(client, expecte
 def test_training_job_that_an_earlier_build_was_killed_in_goes_on_to_the_same_weights(
     client, expected
 ):
-    job = client.finished(client.job("training", expected["killed_job"]), timeout=PATIENCE_SECONDS)
+    job = client.wait_for(client.job("training", expected["killed_job"]), timeout=PATIENCE_SECONDS)
 
     assert job["state"] == "succeeded", job["error"]
     assert len(client.error_curve(job["id"])) > 60
@@ -60,7 +60,7 @@ def test_training_job_that_an_earlier_build_was_killed_in_goes_on_to_the_same_we
 
 
 def test_training_on_the_ratings_of_an_earlier_build_finds_the_same_weights(client, expected):
-    job = client.finished(client.train(**expected["specs"]["user_rbm"]), timeout=PATIENCE_SECONDS)
+    job = client.wait_for(client.train(**expected["specs"]["user_rbm"]), timeout=PATIENCE_SECONDS)
 
     assert job["state"] == "succeeded", job["error"]
     if expected["cpu"] == llvmlite.binding.get_host_cpu_name():
