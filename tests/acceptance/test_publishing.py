@@ -52,6 +52,7 @@ def first_version_after_success(client: Client, number: int) -> tuple[int, int]:
     return job["result"]["version"], listed["model_version"]
 
 
+@pytest.mark.slow
 def test_the_first_request_after_each_success_is_answered_by_its_version(
     make_site: Callable, database_url: str, tmp_path, monkeypatch
 ):

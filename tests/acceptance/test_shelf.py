@@ -20,6 +20,7 @@ def objects(home: Path) -> set[str]:
     return {path.name for path in (home / "shelf").glob("??/*")}
 
 
+@pytest.mark.slow
 def test_the_last_five_versions_and_the_published_one_stay_and_the_others_go(make_site):
     site = make_site(checkpoint_seconds=0)
     client = site.serve()
