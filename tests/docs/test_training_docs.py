@@ -44,6 +44,6 @@ def test_what_can_be_chosen_there_is_named(name):
 @pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
 def test_the_documented_costs_of_sparsity_are_the_defaults(kind):
     cost = Hyperparameters.defaults(kind).sparsity_cost
-    said = {"user_rbm": "is {} for masked machines", "joint_rbm": "and {} for a\n`joint_rbm`"}
+    said = {"user_rbm": "is {} for masked models", "joint_rbm": "and {} for a\n`joint_rbm`"}
 
     assert said[kind].format(f"{cost:g}") in PAGE

@@ -82,7 +82,7 @@ def real(data_dir):
 
 @pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
 def test_inspect_returns_activity_and_last_steps(real, kind):
-    hyper = Hyperparameters.chosen(kind, {"n_hidden": 12, "epochs": 2})
+    hyper = Hyperparameters.from_changes(kind, {"n_hidden": 12, "epochs": 2})
     nothing = real.select(np.zeros(real.n_ratings, dtype=np.bool_))
     first = machine_functions(kind).initial_params(real, 5, hyper, rng=np.random.default_rng(0))
     watch, looks = Inspector.build(kind, real, seed=0), []
