@@ -48,12 +48,12 @@ check: $(STAMP) ## Formatting, lint, types, import contracts, and that the docum
 	$(BIN)/python scripts/check_names.py
 	$(BIN)/python scripts/check_prose.py
 	$(BIN)/python scripts/check_commit.py
-	$(BIN)/pytest -q tests/test_house.py
+	$(BIN)/pytest -q tests/test_project.py
 
 hooks: $(STAMP) ## Install the git hooks, which run the checks at each commit
 	$(BIN)/pre-commit install
 
-format: $(STAMP) ## Put the source into the house's format
+format: $(STAMP) ## Format the source
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

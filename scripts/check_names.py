@@ -18,12 +18,51 @@ KIND_REGISTER = "recsvc/rbm/model_kind.py"
 # Verbs and nouns that look like participles.
 PLAIN_WORDS = {"embed", "exceed", "feed", "need", "proceed", "seed", "shed", "speed"}
 IRREGULAR_PARTICIPLES = {
-    "begun", "bought", "brought", "built", "chosen", "dealt", "done", "drawn", "driven", "fallen",
-    "found", "frozen", "given", "gone", "grown", "held", "hidden", "kept", "known", "laid", "led",
-    "left", "lost", "made", "meant", "met", "paid", "said", "seen", "sent", "shown", "sold",
-    "spent", "spoilt", "stuck", "taken", "taught", "thought", "thrown", "told", "torn",
-    "understood", "won", "written",
-}  # fmt: skip
+    "begun",
+    "bought",
+    "brought",
+    "built",
+    "chosen",
+    "dealt",
+    "done",
+    "drawn",
+    "driven",
+    "fallen",
+    "found",
+    "frozen",
+    "given",
+    "gone",
+    "grown",
+    "held",
+    "hidden",
+    "kept",
+    "known",
+    "laid",
+    "led",
+    "left",
+    "lost",
+    "made",
+    "meant",
+    "met",
+    "paid",
+    "said",
+    "seen",
+    "sent",
+    "shown",
+    "sold",
+    "spent",
+    "spoilt",
+    "stuck",
+    "taken",
+    "taught",
+    "thought",
+    "thrown",
+    "told",
+    "torn",
+    "understood",
+    "won",
+    "written",
+}
 # Terms of the glossary that begin with a participle: the noun that a pure function returns.
 # `unused_data` is an attribute of the decompressors of zlib and zstandard.
 TERMS = re.compile(
@@ -100,12 +139,15 @@ def folder_issues() -> Iterator[str]:
 def issues() -> Iterator[str]:
     """Yield everything that is reported."""
     for path in sorted(ROOT.glob("recsvc/**/*.py")):
-        file, source = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
-        tree = ast.parse(source)
+        file = path.relative_to(ROOT).as_posix()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         yield from name_issues(file, tree)
         yield from kind_issues(file, tree)
         yield from splat_issues(file, tree)
-        yield from format_issues(file, source)
+    for folder in ("recsvc", "tests", "migrations", "benchmarks", "scripts"):
+        for path in sorted(ROOT.glob(f"{folder}/**/*.py")):
+            file = path.relative_to(ROOT).as_posix()
+            yield from format_issues(file, path.read_text(encoding="utf-8"))
     yield from folder_issues()
 
 

@@ -33,9 +33,23 @@ RATES = {
 HELD_OUT = re.compile(r"\bheld[ -]out\b", re.IGNORECASE)  # the field's term
 # First words that are no instruction: "Tell", "Give" and their like.
 NO_FIRST_WORD = {
-    "Tell", "Give", "Say", "Let", "Hold", "Take", "Put", "Look", "Do", "Go", "Stand", "Spell",
-    "Have", "Keep", "Bring", "Leave",
-}  # fmt: skip
+    "Tell",
+    "Give",
+    "Say",
+    "Let",
+    "Hold",
+    "Take",
+    "Put",
+    "Look",
+    "Do",
+    "Go",
+    "Stand",
+    "Spell",
+    "Have",
+    "Keep",
+    "Bring",
+    "Leave",
+}
 
 
 def docstrings(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:

@@ -23,8 +23,10 @@ def n_draws(row: Row) -> int:
 
 def hidden(params: Params, row: Row, temper: float) -> list[float]:
     """P(h = 1 | the pairs of a row, each counting `temper` times)."""
-    sums = [math.fsum(float(params.weights[i, r, j]) for i, r in row)
-            for j in range(params.hidden_bias.size)]  # fmt: skip
+    sums = [
+        math.fsum(float(params.weights[i, r, j]) for i, r in row)
+        for j in range(params.hidden_bias.size)
+    ]
     return [sigmoid(float(c) + temper * s) for c, s in zip(params.hidden_bias, sums, strict=True)]
 
 
@@ -97,8 +99,10 @@ def everything(params: Params, count: int) -> list[tuple[Row, tuple[int, ...], f
     pairs = list(np.ndindex(params.visible_bias.shape))
     found = []
     for states in states_of(params):
-        fields = {pair: float(params.visible_bias[pair] + params.weights[pair] @ np.array(states))
-                  for pair in pairs}  # fmt: skip
+        fields = {
+            pair: float(params.visible_bias[pair] + params.weights[pair] @ np.array(states))
+            for pair in pairs
+        }
         own = math.fsum(float(c) * h for c, h in zip(params.hidden_bias, states, strict=True))
         found += [
             (list(row), states, math.exp(own + sum(fields[pair] for pair in row)))

@@ -13,9 +13,14 @@ branch_labels = None
 depends_on = None
 
 FIGURES = (
-    "prediction_spread", "kept_levels", "hidden_certainty", "saturated_units", "dead_units",
-    "unit_similarity", "largest_weight",
-)  # fmt: skip
+    "prediction_spread",
+    "kept_levels",
+    "hidden_certainty",
+    "saturated_units",
+    "dead_units",
+    "unit_similarity",
+    "largest_weight",
+)
 
 
 def upgrade() -> None:

@@ -37,8 +37,11 @@ FASTER = {
 def spec_of(model_kind: str) -> dict:
     hyperparameters = QUICK | FASTER[model_kind]
     return {
-        "model_kind": model_kind, "hyperparameters": hyperparameters, "seed": 3, "publish": "never",
-    }  # fmt: skip
+        "model_kind": model_kind,
+        "hyperparameters": hyperparameters,
+        "seed": 3,
+        "publish": "never",
+    }
 
 
 TRIES = 20  # a job may end before the blow falls

@@ -74,8 +74,10 @@ def test_a_corrupt_checkpoint_is_not_published_and_the_published_model_goes_on(m
     assert "Restore it from a backup, or train again" in unreadable.value.detail
     assert client.model(good)["published"]
     assert model_check(client.base_url) == {
-        "name": "model", "ok": True, "reason": f"version {good} answers",
-    }  # fmt: skip
+        "name": "model",
+        "ok": True,
+        "reason": f"version {good} answers",
+    }
     assert client.recommendations("reader-001")["model_version"] == good
 
 

@@ -255,9 +255,14 @@ INTERACTION = {
 }
 ITEM = {"item_id": "'i2'", "created_at": "1", "updated_at": "1"}
 LOOK = {
-    "job_id": "1", "epoch": "0", "n_cases": "1", "n_units": "1", "activity": "'x'",
-    "weights": "'{}'", "updates": "'{}'",
-}  # fmt: skip
+    "job_id": "1",
+    "epoch": "0",
+    "n_cases": "1",
+    "n_units": "1",
+    "activity": "'x'",
+    "weights": "'{}'",
+    "updates": "'{}'",
+}
 REFUSAL = {"job_id": "1", "line": "1", "code": "'c'", "detail": "'d'"}
 PUBLISHED = {"published_at": "1"}
 POSSIBLE = {

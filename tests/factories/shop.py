@@ -119,9 +119,13 @@ class Shop:
 
     def describe(self, item_id: str, **known: object) -> None:
         description = {
-            "title": None, "categories": [], "price": None,
-            "available": True, "hidden": False, "attributes": {},
-        }  # fmt: skip
+            "title": None,
+            "categories": [],
+            "price": None,
+            "available": True,
+            "hidden": False,
+            "attributes": {},
+        }
         with unit_of_work(self.database) as session:
             items.put_item(session, item_id, {**description, **known}, now=NOON)
 

@@ -27,8 +27,11 @@ def test_of_several_jobs_only_validation_is_drawn_unless_both_are_named():
     assert names(*two) == {"negative log-likelihood": ["job 7", "job 9"]}
     both = build_plot(two, ["train_nll", "validation_nll"]).panels[0].lines
     assert [(line.key.mark, line.is_dashed) for line in both] == [
-        ("a", False), ("A", True), ("b", False), ("B", True),
-    ]  # fmt: skip
+        ("a", False),
+        ("A", True),
+        ("b", False),
+        ("B", True),
+    ]
 
 
 def test_what_no_axis_can_show_is_a_gap():

@@ -97,9 +97,15 @@ def trained(kind: str, n_hidden: int, *, objective: str = "conditional") -> Resu
     if kind == "item_rbm":
         train, held_out = train.transpose(), held_out.transpose()
     curve = learn(
-        train, validation=held_out, model_kind=kind, n_hidden=n_hidden, epochs=2, batch_size=8,
-        final_cd_steps=2, **more,
-    )  # fmt: skip
+        train,
+        validation=held_out,
+        model_kind=kind,
+        n_hidden=n_hidden,
+        epochs=2,
+        batch_size=8,
+        final_cd_steps=2,
+        **more,
+    )
     report, state = curve[-1]
     for part in ("params", "velocity", "square"):
         yield f"{name} {part}", list(getattr(state, part).arrays().values())

@@ -169,16 +169,32 @@ READERS = [checkpoint.read_state, checkpoint.read_model, checkpoint.read_snapsho
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\0", b"PK\3\4 a zip", bytes(100), b"\xff" * 100,
-     *(len(text).to_bytes(8, "little") + text for text in (
-         b"5", b"[]", b"{}", b'"x"', b"null", b'{"__metadata__": {}}', b'{"__metadata__": 3}',
-         b'{"__metadata__": {"facts": "{}"}}',
-         b'{"__metadata__": {"facts": "{\\"content\\": \\"trainer\\"}"}}',
-         b'{"__metadata__": {"facts": "{\\"content\\": \\"model\\"}"}}',
-         b'{"__metadata__": {"facts": "{\\"content\\": \\"snapshot\\"}"}}',
-          b'{"__metadata__": {"facts": "[]"}}', b'{"__metadata__": {"facts": "{}"}, "a": 1}',
-     ))],
-)  # fmt: skip
+    [
+        b"",
+        b"\0",
+        b"PK\3\4 a zip",
+        bytes(100),
+        b"\xff" * 100,
+        *(
+            len(text).to_bytes(8, "little") + text
+            for text in (
+                b"5",
+                b"[]",
+                b"{}",
+                b'"x"',
+                b"null",
+                b'{"__metadata__": {}}',
+                b'{"__metadata__": 3}',
+                b'{"__metadata__": {"facts": "{}"}}',
+                b'{"__metadata__": {"facts": "{\\"content\\": \\"trainer\\"}"}}',
+                b'{"__metadata__": {"facts": "{\\"content\\": \\"model\\"}"}}',
+                b'{"__metadata__": {"facts": "{\\"content\\": \\"snapshot\\"}"}}',
+                b'{"__metadata__": {"facts": "[]"}}',
+                b'{"__metadata__": {"facts": "{}"}, "a": 1}',
+            )
+        ),
+    ],
+)
 def test_bytes_that_are_no_checkpoint_are_refused_in_words(read, content):
     with pytest.raises(CheckpointUnreadable, match="cannot be read as a"):
         read(content)

@@ -69,9 +69,27 @@ def test_auto_declares_nothing():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "five", "1:5", "1:2:3:4", "5:1:1", "1:5:0", "1:5:-1", "1:5:0.3", "1:1:1", "2,1", "1,1",
-     "1:inf:1", "nan:5:1", "1:5:nan", "-inf", "0:1000:1", "1:5:inf", "1,,2"],
-)  # fmt: skip
+    [
+        "",
+        "five",
+        "1:5",
+        "1:2:3:4",
+        "5:1:1",
+        "1:5:0",
+        "1:5:-1",
+        "1:5:0.3",
+        "1:1:1",
+        "2,1",
+        "1,1",
+        "1:inf:1",
+        "nan:5:1",
+        "1:5:nan",
+        "-inf",
+        "0:1000:1",
+        "1:5:inf",
+        "1,,2",
+    ],
+)
 def test_a_scale_that_cannot_be_read_says_why(text):
     with pytest.raises(ValueError, match=r"\w+ \w+"):
         RatingScale.parse(text)

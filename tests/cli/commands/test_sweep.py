@@ -168,14 +168,27 @@ def test_without_an_address_a_sweep_starts_its_own_worker(recsvc, ratings_file, 
 
 def test_a_grid_asks_for_every_combination_of_what_is_typed(played):
     sweep = played.ask(
-        "grid", "learning_rate=0.01,0.1", "leave_out=nobody,odd", "--kind", "item_rbm",
-        "--set", "epochs=7", "--seed", 5, "--validation-share", 0.2, "--no-early-stopping",
-    )  # fmt: skip
+        "grid",
+        "learning_rate=0.01,0.1",
+        "leave_out=nobody,odd",
+        "--kind",
+        "item_rbm",
+        "--set",
+        "epochs=7",
+        "--seed",
+        5,
+        "--validation-share",
+        0.2,
+        "--no-early-stopping",
+    )
     job = played.job(sweep["trials"][3]["job_id"])
 
     assert [tuple(one["hyperparameters"].values()) for one in sweep["trials"]] == [
-        (0.01, "nobody"), (0.01, "odd"), (0.1, "nobody"), (0.1, "odd"),
-    ]  # fmt: skip
+        (0.01, "nobody"),
+        (0.01, "odd"),
+        (0.1, "nobody"),
+        (0.1, "odd"),
+    ]
     assert not sweep["early_stopping"]
     assert (job["model_kind"], job["seed"], job["validation_share"]) == ("item_rbm", 5, 0.2)
     assert job["hyperparameters"]["epochs"] == 7
@@ -228,9 +241,13 @@ def test_what_the_service_refuses_is_one_line_and_status_1(played, asked, said):
 
 @pytest.mark.parametrize(
     "asked",
-    [("grid",), ("grid", "n_hidden=1..9"), ("random", "--trials", 1, "n_hidden=1,2"),
-     ("range", "--high", "nan")],
-)  # fmt: skip
+    [
+        ("grid",),
+        ("grid", "n_hidden=1..9"),
+        ("random", "--trials", 1, "n_hidden=1,2"),
+        ("range", "--high", "nan"),
+    ],
+)
 def test_what_cannot_be_read_is_wrong_usage(played, asked):
     assert played.run(*asked).returncode == 2
 
@@ -352,8 +369,15 @@ def test_sweeps_are_listed_newest_first_with_what_they_try(played):
 
     assert rows[0][:7] == [str(newer["id"]), "range", "learning_rate", "queued", "0", "of", "3"]
     assert rows[1][:8] == [
-        str(older["id"]), "grid", "n_hidden", "running", "1", "of", "4", "1.2500",
-    ]  # fmt: skip
+        str(older["id"]),
+        "grid",
+        "n_hidden",
+        "running",
+        "1",
+        "of",
+        "4",
+        "1.2500",
+    ]
     assert [one["id"] for one in json.loads(played.told("list", "-n", 1, "--json"))] == [
         newer["id"]
     ]

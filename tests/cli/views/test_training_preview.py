@@ -3,20 +3,37 @@
 from recsvc.cli.views import training_preview
 
 REMARK = {
-    "code": "no_agreement", "of": "users", "count": 411, "share": 0.5, "examples": [],
-    "seen": "Most users' ratings have nothing to do with others'.", "training": "It goes on.",
-}  # fmt: skip
+    "code": "no_agreement",
+    "of": "users",
+    "count": 411,
+    "share": 0.5,
+    "examples": [],
+    "seen": "Most users' ratings have nothing to do with others'.",
+    "training": "It goes on.",
+}
 DATA = {
-    "n_users": 822, "n_items": 90, "n_ratings": 9000, "n_interactions": 0, "missing_share": 0.9,
-    "ratings_per_user": 11.0, "ratings_per_item": 100.0, "levels": [], "remarks": [],
-}  # fmt: skip
+    "n_users": 822,
+    "n_items": 90,
+    "n_ratings": 9000,
+    "n_interactions": 0,
+    "missing_share": 0.9,
+    "ratings_per_user": 11.0,
+    "ratings_per_item": 100.0,
+    "levels": [],
+    "remarks": [],
+}
 CHOSEN = {"n_hidden": {"value": 256, "because": "99 ratings an item are enough for many units"}}
 PREVIEW = {
-    "verdict": "ready", "problem": None, "data": DATA, "choices": {},
+    "verdict": "ready",
+    "problem": None,
+    "data": DATA,
+    "choices": {},
     "imported": {"duplicates": 0, "conflicts": 0, "refused": {}},
-    "ratings_per_parameter": 0.077, "needed_bytes": 10**8, "available_bytes": 10**9,
+    "ratings_per_parameter": 0.077,
+    "needed_bytes": 10**8,
+    "available_bytes": 10**9,
     "estimated_seconds": 4.0,
-}  # fmt: skip
+}
 
 
 def shown(capsys, **more) -> str:

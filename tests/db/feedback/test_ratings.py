@@ -206,9 +206,14 @@ def test_two_writers_of_the_same_ratings_at_once_both_succeed(database):
 
 def test_ratings_are_added_up_by_the_day_they_were_given(database):
     day = 86_400 * 10**6
-    write(database, [
-        ("u", "i", 3.0, 5 * day), ("u", "j", 1.5, 6 * day - 1), ("v", "i", 2.0, 20_000 * day),
-    ])  # fmt: skip
+    write(
+        database,
+        [
+            ("u", "i", 3.0, 5 * day),
+            ("u", "j", 1.5, 6 * day - 1),
+            ("v", "i", 2.0, 20_000 * day),
+        ],
+    )
 
     with reading(database) as session:
         days, counts, sums, squares = ratings.daily_statistics(session)

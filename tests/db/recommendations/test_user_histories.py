@@ -42,9 +42,13 @@ def do(database, rows):
 
 def describe(database, item_id, now, **known):
     description = {
-        "title": None, "categories": [], "price": None,
-        "available": True, "hidden": False, "attributes": {},
-    }  # fmt: skip
+        "title": None,
+        "categories": [],
+        "price": None,
+        "available": True,
+        "hidden": False,
+        "attributes": {},
+    }
     with unit_of_work(database) as session:
         items.put_item(session, item_id, {**description, **known}, now=now)
 

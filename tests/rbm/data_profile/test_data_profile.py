@@ -316,8 +316,9 @@ def test_drift_is_reported(movies, data_dir):
     stricter = np.where(times > np.quantile(times, 0.9), np.maximum(1, values - 1), values)
 
     as_given = profile(movies, by_day(times, values))
-    (drift,) = [one for one in profile(movies, by_day(times, stricter)).issues
-                if one.code == "drift"]  # fmt: skip
+    (drift,) = [
+        one for one in profile(movies, by_day(times, stricter)).issues if one.code == "drift"
+    ]
 
     assert "drift" not in {one.code for one in as_given.issues}
     assert (drift.count, drift.share) == (9359, 0.09359)

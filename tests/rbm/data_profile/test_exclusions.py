@@ -13,9 +13,14 @@ from recsvc.rbm.vocabulary import Vocabulary
 from tests.factories.machines import STARS
 
 ODD = {
-    "mixed_scales", "outliers", "duplicate_users", "constant_raters", "suspicious_raters",
-    "random_raters", "contrary_raters",
-}  # fmt: skip
+    "mixed_scales",
+    "outliers",
+    "duplicate_users",
+    "constant_raters",
+    "suspicious_raters",
+    "random_raters",
+    "contrary_raters",
+}
 
 
 @pytest.fixture(scope="module")

@@ -106,10 +106,13 @@ def test_parameters_that_explode_raise_diverged_and_nothing_before_it_is_infinit
     chosen = Hyperparameters.from_changes(
         "user_rbm",
         {
-            "learning_rate": rate, "weight_decay": 10.0, "n_hidden": 4, "batch_size": 3,
+            "learning_rate": rate,
+            "weight_decay": 10.0,
+            "n_hidden": 4,
+            "batch_size": 3,
             "rollbacks": 0,
         },
-    )  # fmt: skip
+    )
     start = initial_params(ratings, 5, chosen, rng=np.random.default_rng(0))
     data = TrainingData(ratings, ratings, STARS)
     state = TrainerState.initial(start)
@@ -144,9 +147,11 @@ def test_unrated_items_contribute_nothing_to_anybody_elses_step(rng):
     np.testing.assert_array_equal(wide.weights[9:], before.weights[9:])
     np.testing.assert_array_equal(wide.visible_bias[9:], before.visible_bias[9:])
     np.testing.assert_array_equal(
-        masked.hidden_inputs(wide, many), masked.hidden_inputs(Params(
-            wide.weights[:9], wide.visible_bias[:9], wide.hidden_bias), few)
-    )  # fmt: skip
+        masked.hidden_inputs(wide, many),
+        masked.hidden_inputs(
+            Params(wide.weights[:9], wide.visible_bias[:9], wide.hidden_bias), few
+        ),
+    )
 
 
 def test_the_chain_draws_levels_by_softmax(rng):
@@ -258,9 +263,15 @@ def test_early_stopping_goes_by_the_likelihood_of_validation_ratings_alone(rng):
     ratings = random_ratings(rng, n_users=40, n_items=20)  # noise: there is nothing to learn
     held_out = rng.random(ratings.n_ratings) < 0.3
     curve = learn(
-        ratings.select(~held_out), validation=ratings.select(held_out), epochs=60, n_hidden=30,
-        learning_rate=0.5, weight_decay=0.0, patience=20, warm_up_epochs=0,
-    )  # fmt: skip
+        ratings.select(~held_out),
+        validation=ratings.select(held_out),
+        epochs=60,
+        n_hidden=30,
+        learning_rate=0.5,
+        weight_decay=0.0,
+        patience=20,
+        warm_up_epochs=0,
+    )
     reports = [report for report, _ in curve]
     nll = [report.validation_nll for report in reports]
     last = curve[-1][1]

@@ -180,8 +180,10 @@ def test_rating_metrics_equal_loop(rng):
 
     figures = rating_metrics(shares, levels, FIVE)
 
-    off = [sum(p * s for p, s in zip(row, STARS, strict=True)) - STARS[level]
-           for row, level in zip(shares, levels, strict=True)]  # fmt: skip
+    off = [
+        sum(p * s for p, s in zip(row, STARS, strict=True)) - STARS[level]
+        for row, level in zip(shares, levels, strict=True)
+    ]
     assert figures.rmse == pytest.approx(np.sqrt(sum(x * x for x in off) / 300))
     assert figures.mae == pytest.approx(sum(map(abs, off)) / 300)
     nll = -sum(np.log(row[level]) for row, level in zip(shares, levels, strict=True)) / 300
@@ -237,8 +239,10 @@ def test_calibration_has_certainty_in_last_bin_and_no_empty_bins():
 
 
 def model_of(ratings, params) -> Model:
-    ids = (Vocabulary([f"{prefix}{k:04}" for k in range(n)]) for prefix, n in
-           (("u", ratings.n_users), ("i", ratings.n_items)))  # fmt: skip
+    ids = (
+        Vocabulary([f"{prefix}{k:04}" for k in range(n)])
+        for prefix, n in (("u", ratings.n_users), ("i", ratings.n_items))
+    )
     users, items = ids
     return Model.build("user_rbm", params, ratings, scale=FIVE, users=users, items=items)
 
@@ -281,8 +285,9 @@ def test_baseline_metrics_have_same_names(divided):
     biases = Biases.fit(train, STARS)
     off = biases.predict(test.users(), test.items) - STARS[test.levels]
     assert told["user_item_bias"] == {
-        "rmse": pytest.approx(np.sqrt(np.mean(off**2))), "mae": pytest.approx(np.abs(off).mean()),
-    }  # fmt: skip
+        "rmse": pytest.approx(np.sqrt(np.mean(off**2))),
+        "mae": pytest.approx(np.abs(off).mean()),
+    }
     shares = base_rates(train, 5)[test.items, test.levels]
     assert told["item_mean"]["nll"] == pytest.approx(-np.log(shares).mean())
     most_rated = evaluation.most_rated_metrics(train, test, users, n=5, first_liked=3)

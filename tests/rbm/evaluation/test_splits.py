@@ -139,8 +139,11 @@ def test_check_leakage_raises_with_number_and_example():
         )
 
     assert told.value.facts == {
-        "n_leaked": 2, "n_test": 4, "user_id": "bob", "item_id": "i00002",
-    }  # fmt: skip
+        "n_leaked": 2,
+        "n_test": 4,
+        "user_id": "bob",
+        "item_id": "i00002",
+    }
     assert "2 of 4 test ratings" in told.value.detail
     assert "'bob'" in told.value.detail
     with pytest.raises(RatingsLeaked, match="item '2' of user '1'"):

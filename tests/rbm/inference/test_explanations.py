@@ -177,9 +177,14 @@ def test_a_rating_like_the_other_camps_speaks_against_what_this_camp_likes():
     likes = [{i: 4 if (u + i) % 2 == 0 else 0 for i in range(20) if i != u} for u in range(20)]
     ratings = ratings_of(likes, n_items=20)
     curve = learn(
-        ratings, n_hidden=8, epochs=100, batch_size=4, learning_rate=0.1, momentum=0.5,
+        ratings,
+        n_hidden=8,
+        epochs=100,
+        batch_size=4,
+        learning_rate=0.1,
+        momentum=0.5,
         initial_weight=0.1,
-    )  # fmt: skip
+    )
     model = rating_model("user_rbm", curve[-1][1].best_params, ratings)
     row = [(0, 4), (1, 4), (2, 4), (4, 4)]  # an odd item liked among even ones
 

@@ -250,9 +250,17 @@ def test_three_epochs_equal_twin(rng, cd_steps):
 
     for number, momentum in [(1, 0.3), (2, 0.3), (3, 0.8)]:
         expected, velocity = naive.epoch(
-            expected, velocity, ratings, number=number, seed=9, batch_size=4, cd_steps=cd_steps,
-            rate=0.2, momentum=momentum, decay=0.05,
-        )  # fmt: skip
+            expected,
+            velocity,
+            ratings,
+            number=number,
+            seed=9,
+            batch_size=4,
+            cd_steps=cd_steps,
+            rate=0.2,
+            momentum=momentum,
+            decay=0.05,
+        )
     for name, array in trained.params.arrays().items():
         np.testing.assert_allclose(array, expected.arrays()[name], atol=5e-6, err_msg=name)
     for array, moved in zip(trained.velocity.arrays().values(), velocity, strict=True):
@@ -290,10 +298,19 @@ def test_top_liked_equals_twin(machine, rng, n):
         out, scores = np.empty(min(n, n_items), np.int64), np.empty(min(n, n_items))
 
         found = kernels.top_liked(
-            predictor.expm1_weights, predictor.visible_odds, hidden, predictor.block,
-            np.full(n_items, user), np.arange(n_items), first_liked,
-            most, np.argsort(-most, kind="stable"), left_out, out, scores,
-        )  # fmt: skip
+            predictor.expm1_weights,
+            predictor.visible_odds,
+            hidden,
+            predictor.block,
+            np.full(n_items, user),
+            np.arange(n_items),
+            first_liked,
+            most,
+            np.argsort(-most, kind="stable"),
+            left_out,
+            out,
+            scores,
+        )
 
         row = naive.row_of(ratings, user)
         with_next = naive.top_liked(params, row, first_liked, most, left_out, n + 1)

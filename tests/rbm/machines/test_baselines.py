@@ -46,8 +46,9 @@ def test_biases_equal_loop(ratings):
     np.testing.assert_allclose(biases.user_bias, users, atol=1e-12)
     np.testing.assert_allclose(biases.item_bias, items, atol=1e-12)
     assert biases.user_bias[0] == biases.item_bias[-1] == 0  # who rated nothing, what nobody rated
-    np.testing.assert_allclose(biases.predict(np.array([2]), np.array([5])),
-                               mean + users[2] + items[5])  # fmt: skip
+    np.testing.assert_allclose(
+        biases.predict(np.array([2]), np.array([5])), mean + users[2] + items[5]
+    )
 
 
 def test_item_means_are_global_mean_for_unrated_items(ratings):

@@ -68,9 +68,12 @@ def test_training_activates_and_separates_units(movielens):
     hyper = Hyperparameters(epochs=30, n_hidden=32)
     first = initial_params(data.train, 5, hyper, rng=np.random.default_rng(0))
 
-    reports = [r for r, _ in train(
-        data, hyper, seed=0, state=TrainerState.initial(first), model_kind="user_rbm"
-    )]  # fmt: skip
+    reports = [
+        r
+        for r, _ in train(
+            data, hyper, seed=0, state=TrainerState.initial(first), model_kind="user_rbm"
+        )
+    ]
 
     start, end = reports[0], reports[-1]
     assert start.hidden_certainty < 0.03 < 0.1 < end.hidden_certainty

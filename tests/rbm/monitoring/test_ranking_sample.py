@@ -18,9 +18,14 @@ from recsvc.rbm.training.trainer import TrainerState, TrainingData, train
 from tests.factories.machines import STARS, learn, random_params, random_ratings, ratings_of
 
 HYPER = {
-    "n_hidden": 7, "epochs": 8, "batch_size": 16, "warm_up_epochs": 0, "dropout": 0.1,
-    "learning_rate": 0.05, "learning_rate_schedule": "constant",
-}  # fmt: skip
+    "n_hidden": 7,
+    "epochs": 8,
+    "batch_size": 16,
+    "warm_up_epochs": 0,
+    "dropout": 0.1,
+    "learning_rate": 0.05,
+    "learning_rate_schedule": "constant",
+}
 
 
 def split(ratings: RatingMatrix, share: float = 0.3) -> tuple[RatingMatrix, RatingMatrix]:

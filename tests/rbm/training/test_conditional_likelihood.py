@@ -79,9 +79,13 @@ def test_step_follows_brute_force_slope(params, ratings, monkeypatch, n_chunks):
             mean = getattr(moments.mean, name)[place]
             np.testing.assert_allclose(mean / 0.1, slope, atol=2e-5, rtol=2e-3)
             moved, mean, square = naive_joint.adam(
-                float(array[place]), (0.0, 0.0), float(mean / 0.1), 1,
-                rate=0.01, decay=0.5 if name == "weights" else 0.0,
-            )  # fmt: skip
+                float(array[place]),
+                (0.0, 0.0),
+                float(mean / 0.1),
+                1,
+                rate=0.01,
+                decay=0.5 if name == "weights" else 0.0,
+            )
             np.testing.assert_allclose(getattr(params, name)[place], moved, atol=2e-5)
             np.testing.assert_allclose(getattr(moments.square, name)[place], square, rtol=1e-3)
 
@@ -193,8 +197,10 @@ def test_second_step_uses_moments_of_first(params, ratings):
 def two_camps(n: int) -> list[dict[int, int]]:
     """Users choose items of their own camp alone, and like every other one of them."""
     own = [range(user % 2, n, 2) for user in range(n)]
-    return [{i: 4 if i % 4 < 2 else 1 for i in own[user] if i not in (user, (user + 2) % n)}
-            for user in range(n)]  # fmt: skip
+    return [
+        {i: 4 if i % 4 < 2 else 1 for i in own[user] if i not in (user, (user + 2) % n)}
+        for user in range(n)
+    ]
 
 
 def test_joint_machine_learns_choices_and_ratings_of_camps():

@@ -42,14 +42,24 @@ def camps(request):
     ratings = ratings_of(two_camps(N), n_items=N)
     rows = ratings if request.param == "user_rbm" else ratings.transpose()
     curve = learn(
-        rows, model_kind=request.param, n_hidden=8, epochs=100, batch_size=4, learning_rate=0.1,
-        momentum=0.5, initial_weight=0.1,
-    )  # fmt: skip
+        rows,
+        model_kind=request.param,
+        n_hidden=8,
+        epochs=100,
+        batch_size=4,
+        learning_rate=0.1,
+        momentum=0.5,
+        initial_weight=0.1,
+    )
     names = Vocabulary([f"{number:02}" for number in range(N)])
     model = Model.build(
-        request.param, curve[-1][1].best_params, ratings,
-        scale=RatingScale(tuple(STARS)), users=names, items=names,
-    )  # fmt: skip
+        request.param,
+        curve[-1][1].best_params,
+        ratings,
+        scale=RatingScale(tuple(STARS)),
+        users=names,
+        items=names,
+    )
     return model, ratings, curve
 
 
@@ -109,9 +119,15 @@ def noise(rng):
 def test_early_stopping_waits_for_patience_and_warm_up(noise, patience, warm_up, end):
     """On noise the first epoch is the best, or close to it."""
     curve = learn(
-        noise[0], validation=noise[1], n_hidden=30, epochs=50, learning_rate=0.5,
-        weight_decay=0.0, patience=patience, warm_up_epochs=warm_up,
-    )  # fmt: skip
+        noise[0],
+        validation=noise[1],
+        n_hidden=30,
+        epochs=50,
+        learning_rate=0.5,
+        weight_decay=0.0,
+        patience=patience,
+        warm_up_epochs=warm_up,
+    )
     _, state = curve[-1]
 
     assert state.best_epoch == 0
@@ -165,9 +181,13 @@ def learned(fold, kind):
         parts = [part.transpose() for part in parts]
     curve = learn(parts[0], validation=parts[1], model_kind=kind)
     model = Model.build(
-        kind, curve[-1][1].best_params, base,
-        scale=RatingScale(tuple(STARS)), users=users, items=items,
-    )  # fmt: skip
+        kind,
+        curve[-1][1].best_params,
+        base,
+        scale=RatingScale(tuple(STARS)),
+        users=users,
+        items=items,
+    )
     figures = evaluation.model_metrics(
         FoldedUsers.from_ratings(model, base), base, test, evaluation.sample_users(test, 100)
     )

@@ -15,9 +15,12 @@ def test_objective_cd_steps_and_sparsity_change_parameters(rng):
     ratings = random_ratings(rng, n_users=40, n_items=30)
     hashes = []
     differently = (
-        {}, {"final_cd_steps": 3}, {"cd_steps": 3}, {"sparsity_target": 0.1},
+        {},
+        {"final_cd_steps": 3},
+        {"cd_steps": 3},
+        {"sparsity_target": 0.1},
         {"objective": "conditional"},
-    )  # fmt: skip
+    )
     for changes in differently:
         *_, (_, state) = learn(ratings, epochs=3, batch_size=8, **changes)
         hashes.append(state.params.sha256())

@@ -234,9 +234,13 @@ def test_two_epochs_equal_twin(params, ratings):
             for place in list(np.ndindex(slope.shape))[:: max(1, slope.size // 40)]:
                 was = tuple(float(getattr(one, name)[place]) for one in past)
                 moved, mean, square = naive_joint.adam(
-                    float(getattr(before, name)[place]), was, slope[place], epoch,
-                    rate=0.01, decay=0.5 if name == "weights" else 0.0,
-                )  # fmt: skip
+                    float(getattr(before, name)[place]),
+                    was,
+                    slope[place],
+                    epoch,
+                    rate=0.01,
+                    decay=0.5 if name == "weights" else 0.0,
+                )
                 np.testing.assert_allclose(getattr(moments.mean, name)[place], mean, atol=1e-7)
                 np.testing.assert_allclose(
                     getattr(moments.square, name)[place], square, rtol=1e-3, atol=1e-12
@@ -252,9 +256,15 @@ def test_step_leaves_unsampled_items_in_place(rng):
     moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
 
     replicated_softmax.learn_epoch(
-        params, moments, ratings, hyper_of(candidates=10, batch_size=6),
-        learning_rate=0.01, cd_steps=1, seed=0, epoch=1,
-    )  # fmt: skip
+        params,
+        moments,
+        ratings,
+        hyper_of(candidates=10, batch_size=6),
+        learning_rate=0.01,
+        cd_steps=1,
+        seed=0,
+        epoch=1,
+    )
 
     moved = (params.weights != before.weights).any(axis=(1, 2))
     assert moved[np.unique(ratings.items)].all()

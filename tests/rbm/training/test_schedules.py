@@ -14,9 +14,15 @@ from tests.factories.machines import STARS, random_ratings
 
 RATE = 0.5  # on noise: the first epochs are the best
 HYPER = {
-    "n_hidden": 10, "epochs": 14, "batch_size": 16, "learning_rate": RATE, "weight_decay": 0.0,
-    "learning_rate_schedule": "plateau", "patience": 9, "warm_up_epochs": 0,
-}  # fmt: skip
+    "n_hidden": 10,
+    "epochs": 14,
+    "batch_size": 16,
+    "learning_rate": RATE,
+    "weight_decay": 0.0,
+    "learning_rate_schedule": "plateau",
+    "patience": 9,
+    "warm_up_epochs": 0,
+}
 FIRST = {"user_rbm": initial_params, "joint_rbm": joint.initial_params}
 
 

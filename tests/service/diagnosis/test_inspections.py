@@ -90,8 +90,16 @@ def test_findings_are_recorded_once_at_the_epoch_of_their_discovery(shop):
 
 @on_sqlite
 def test_findings_of_divergence_are_recorded_before_the_job_ends(shop):
-    shop.fail(model_kind="user_rbm", hyperparameters={"learning_rate": 100.0, "weight_decay": 10.0,
-              "epochs": 60, "patience": 60, "rollbacks": 0})  # fmt: skip
+    shop.fail(
+        model_kind="user_rbm",
+        hyperparameters={
+            "learning_rate": 100.0,
+            "weight_decay": 10.0,
+            "epochs": 60,
+            "patience": 60,
+            "rollbacks": 0,
+        },
+    )
 
     told = events(shop)
 

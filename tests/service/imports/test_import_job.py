@@ -315,8 +315,10 @@ def test_what_came_before_the_cut_of_a_truncated_file_is_kept_and_counted(contex
     assert account["refused"] in ({}, {"truncated-line": 1})
     kept = stored(context)
     assert len(kept) == account["accepted"]
-    assert all(b"%s,%s,%d\n" % (u.encode(), i.encode(), v) in whole for (u, i), v in
-               list(kept.items())[:50])  # fmt: skip
+    assert all(
+        b"%s,%s,%d\n" % (u.encode(), i.encode(), v) in whole
+        for (u, i), v in list(kept.items())[:50]
+    )
 
     again = import_bytes(context, packed, now=NOON + timedelta(hours=1))
 

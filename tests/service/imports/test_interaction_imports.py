@@ -84,9 +84,13 @@ def title_of(context: Context, item_id: str) -> str | None:
 @pytest.mark.parametrize("n_bytes", [1 << 20, 60], ids=["one chunk", "a line a chunk"])
 def test_a_description_is_the_title_of_an_item_that_has_none(context, monkeypatch, n_bytes):
     described = {
-        "title": "Given", "categories": [], "price": None,
-        "available": True, "hidden": False, "attributes": {},
-    }  # fmt: skip
+        "title": "Given",
+        "categories": [],
+        "price": None,
+        "available": True,
+        "hidden": False,
+        "attributes": {},
+    }
     with unit_of_work(context.database) as session:
         items.put(session, {"b": described, "a": described | {"title": None}}, now=NOON)
         before = items.catalogue_state(session)

@@ -124,21 +124,30 @@ def test_any_bytes_are_read_or_refused_in_our_own_words(raw):
         ("1\t2\t3\t881250949\n", ("1", "2", 3.0, 881250949 * 10**6)),
         ("1::1193::5\n", ("1", "1193", 5.0, NOON)),
         ("1::1193::5::978300760\n", ("1", "1193", 5.0, 978300760 * 10**6)),
-        ("userId,movieId,rating,timestamp\n1,2,3.5,1112486027\n",
-         ("1", "2", 3.5, 1112486027 * 10**6)),
+        (
+            "userId,movieId,rating,timestamp\n1,2,3.5,1112486027\n",
+            ("1", "2", 3.5, 1112486027 * 10**6),
+        ),
         ("book_id,user_id,rating\n1,314,5\n", ("314", "1", 5.0, NOON)),
-        ("USER_ID,ITEM_ID,EVENT_TYPE,EVENT_VALUE,TIMESTAMP\nu,i,rating,4,1586731606\n",
-         ("u", "i", 4.0, 1586731606 * 10**6)),
+        (
+            "USER_ID,ITEM_ID,EVENT_TYPE,EVENT_VALUE,TIMESTAMP\nu,i,rating,4,1586731606\n",
+            ("u", "i", 4.0, 1586731606 * 10**6),
+        ),
         ("date;user;product_id;score\n2026-06-01T12:00:00Z;u;i;4\n", ("u", "i", 4.0, NOON)),
-        ("user_id,item_id,value,rated_at\nu,i,4,2026-06-01T14:00:00+02:00\n",
-         ("u", "i", 4.0, NOON)),
+        (
+            "user_id,item_id,value,rated_at\nu,i,4,2026-06-01T14:00:00+02:00\n",
+            ("u", "i", 4.0, NOON),
+        ),
         ("user,item,rating,time\nu,i,4,1780315200000\n", ("u", "i", 4.0, NOON)),
-        ('{"FeedbackType":"star","UserId":"u","ItemId":"i","Value":4,'
-         '"Timestamp":"2026-06-01T12:00:00Z"}\n', ("u", "i", 4.0, NOON)),
+        (
+            '{"FeedbackType":"star","UserId":"u","ItemId":"i","Value":4,'
+            '"Timestamp":"2026-06-01T12:00:00Z"}\n',
+            ("u", "i", 4.0, NOON),
+        ),
         ('{"user_id": 17, "item_id": "i", "value": "4"}\n', ("17", "i", 4.0, NOON)),
         ("u,i,4", ("u", "i", 4.0, NOON)),
     ],
-)  # fmt: skip
+)
 def test_the_files_that_shops_have_are_recognised(content, expected):
     assert rows_of(read(content)) == [expected]
 

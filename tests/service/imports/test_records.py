@@ -40,21 +40,31 @@ def events_of(lines: Lines) -> list[tuple[str, str, str, float, int]]:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\nu,i,View,1586731606\n",
-         ("u", "i", "view", 1.0, 1586731606 * 10**6)),
-        ("USER_ID,ITEM_ID,EVENT_TYPE,EVENT_VALUE,TIMESTAMP\nu,i,purchase,12.5,7\n",
-         ("u", "i", "purchase", 1.0, 7 * 10**6)),
+        (
+            "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\nu,i,View,1586731606\n",
+            ("u", "i", "view", 1.0, 1586731606 * 10**6),
+        ),
+        (
+            "USER_ID,ITEM_ID,EVENT_TYPE,EVENT_VALUE,TIMESTAMP\nu,i,purchase,12.5,7\n",
+            ("u", "i", "purchase", 1.0, 7 * 10**6),
+        ),
         ("user;item;type;quantity\nu;i;cart;3\n", ("u", "i", "cart", 3.0, NO_TIME)),
         ("user,item,event_type,qty\nu,i,buy,0.5\n", ("u", "i", "purchase", 0.5, NO_TIME)),
-        ("timestamp,visitorid,event,itemid,transactionid\n1433221332117,u,addtocart,i,\n",
-         ("u", "i", "cart", 1.0, 1433221332117000)),
-        ("Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID\n"
-         "1,i,6,2010-12-01 08:26:00,2.55,u\n",
-         ("u", "i", "purchase", 6.0, 1291191960 * 10**6)),
-        ('{"FeedbackType":"click","UserId":"u","ItemId":"i","Timestamp":"1970-01-01T00:00:01Z"}\n',
-         ("u", "i", "view", 1.0, 10**6)),
+        (
+            "timestamp,visitorid,event,itemid,transactionid\n1433221332117,u,addtocart,i,\n",
+            ("u", "i", "cart", 1.0, 1433221332117000),
+        ),
+        (
+            "Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID\n"
+            "1,i,6,2010-12-01 08:26:00,2.55,u\n",
+            ("u", "i", "purchase", 6.0, 1291191960 * 10**6),
+        ),
+        (
+            '{"FeedbackType":"click","UserId":"u","ItemId":"i","Timestamp":"1970-01-01T00:00:01Z"}\n',
+            ("u", "i", "view", 1.0, 10**6),
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_files_of_events_that_shops_have_are_recognised(content, expected):
     lines = read(content)
 

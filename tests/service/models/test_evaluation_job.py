@@ -51,14 +51,29 @@ def test_the_card_has_all_figures_and_says_how_they_came_about(trained):
     card = trained.card(1)
 
     assert card.metrics.keys() == {
-        "validation_nll", "validation_rmse", "validation_mae", "calibration_error",
-        "ndcg_at_10", "precision_at_10", "recall_at_10", "coverage_at_10", "novelty_at_10",
-        "liked_ndcg_at_10", "liked_precision_at_10", "liked_recall_at_10",
-        "n_ratings", "n_users_ranked", "n_liked_users_ranked",
-    }  # fmt: skip
+        "validation_nll",
+        "validation_rmse",
+        "validation_mae",
+        "calibration_error",
+        "ndcg_at_10",
+        "precision_at_10",
+        "recall_at_10",
+        "coverage_at_10",
+        "novelty_at_10",
+        "liked_ndcg_at_10",
+        "liked_precision_at_10",
+        "liked_recall_at_10",
+        "n_ratings",
+        "n_users_ranked",
+        "n_liked_users_ranked",
+    }
     assert card.baselines.keys() == {
-        "global_mean", "item_mean", "user_item_bias", "most_rated", "ease",
-    }  # fmt: skip
+        "global_mean",
+        "item_mean",
+        "user_item_bias",
+        "most_rated",
+        "ease",
+    }
     assert (card.protocol["share"], card.protocol["seed"]) == (0.3, 0)
     assert "30 % of the ratings are held out" in card.protocol["words"]
     assert card.calibration["error"] == card.metrics["calibration_error"]

@@ -11,9 +11,13 @@ from recsvc.service.recommendations.popular_items import PopularItems
 from tests.conftest import NOON
 
 DESCRIBED = {
-    "title": None, "categories": [], "price": None, "available": True, "hidden": False,
+    "title": None,
+    "categories": [],
+    "price": None,
+    "available": True,
+    "hidden": False,
     "attributes": {},
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -322,8 +322,12 @@ def test_the_prediction_of_a_rated_item_leaves_its_own_rating_out(answers):
 def test_without_another_rating_the_items_own_ratings_answer(answers, mine):
     (prediction,) = predict(answers, "u", stored(answers, **mine), ["i03"])
 
-    levels = [level for user in range(N_USERS) for item, level in naive.row_of(ratings(), user)
-              if item == 3]  # fmt: skip
+    levels = [
+        level
+        for user in range(N_USERS)
+        for item, level in naive.row_of(ratings(), user)
+        if item == 3
+    ]
     assert prediction.source == "baseline"
     assert prediction.expected_rating == pytest.approx(1 + np.mean(levels), abs=0.2)
 

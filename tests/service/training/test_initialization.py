@@ -18,10 +18,14 @@ from tests.factories.shop import SHORT
 NEWCOMERS = [  # they sort before, between and after the others, users not as items do
     {"user_id": user, "item_id": item, "value": value}
     for user, item, value in (
-        ("a-user", "i03", 1), ("b-user", "i04", 5), ("z-user", "i05", 1),
-        ("u01", "a-item", 5), ("u02", "i05x", 1), ("u03", "z-item", 5),
+        ("a-user", "i03", 1),
+        ("b-user", "i04", 5),
+        ("z-user", "i05", 1),
+        ("u01", "a-item", 5),
+        ("u02", "i05x", 1),
+        ("u03", "z-item", 5),
     )
-]  # fmt: skip
+]
 
 
 def begin(shop, *, model_kind="user_rbm", warm_start=True, seed=3, judged=True):

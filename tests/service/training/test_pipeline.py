@@ -170,8 +170,11 @@ def test_both_models_stay_on_the_shelf_and_no_state_does(shop):
     card = shop.card(1)
 
     assert shop.on_the_shelf() == {
-        card.checkpoint_sha256, card.judged_sha256, card.snapshot_sha256, *state_of(shop)
-    }  # fmt: skip
+        card.checkpoint_sha256,
+        card.judged_sha256,
+        card.snapshot_sha256,
+        *state_of(shop),
+    }
 
 
 def state_of(shop) -> set[str]:

@@ -78,8 +78,9 @@ def test_the_first_of_two_changes_counts_and_another_kind_begins_with_its_own_de
     joint = Change("model_kind", "user_rbm", "joint_rbm")
 
     assert spec.with_changes([slower, slowest]).hyperparameters == {
-        "learning_rate": 0.4, "n_hidden": 5,
-    }  # fmt: skip
+        "learning_rate": 0.4,
+        "n_hidden": 5,
+    }
     assert spec.with_changes([slower, joint]) == TrainingSpec({}, "joint_rbm")
 
 

@@ -71,8 +71,12 @@ def test_a_running_job_tells_its_phase_its_epoch_and_what_it_has_to_beat(shop):
     assert last["phase"] == "evaluating"
     for note in (*running, last):
         assert note["baselines"].keys() == {
-            "global_mean", "item_mean", "user_item_bias", "most_rated", "ease",
-        }  # fmt: skip
+            "global_mean",
+            "item_mean",
+            "user_item_bias",
+            "most_rated",
+            "ease",
+        }
         assert note["baselines"]["most_rated"].keys() >= {"ndcg_at_10", "precision_at_10"}
 
 
@@ -115,9 +119,15 @@ def test_the_result_says_what_came_of_it(shop):
     curve, card = shop.curve(1), shop.card(1)
     best = min(curve, key=lambda point: point.validation_nll)
     assert result.keys() == {
-        "version", "published", "reason", "best_epoch", "weights_sha256",
-        "metrics", "baselines", "warnings",
-    }  # fmt: skip
+        "version",
+        "published",
+        "reason",
+        "best_epoch",
+        "weights_sha256",
+        "metrics",
+        "baselines",
+        "warnings",
+    }
     assert (result["version"], result["published"], result["warnings"]) == (1, True, [])
     assert result["reason"] == "the first version"
     assert result["best_epoch"] == best.epoch

@@ -119,9 +119,11 @@ def test_what_an_upsert_hides_is_told_from_the_accounts_of_imports(database, tmp
     lines = [f"u{n},i{n % 4},{1 + n % 5}" for n in range(30)]
     file = "\n".join(["user,item,rating", *lines])
     for content, dry_run in (
-        (file, False), (f"{file}\nu0,i0,4\nu1,i1,lots", False), (f"{file}\nu1,i1,no", True),
+        (file, False),
+        (f"{file}\nu0,i0,4\nu1,i1,lots", False),
+        (f"{file}\nu1,i1,no", True),
         ("user,item,rating,timestamp\nu0,i0,5,1", False),
-    ):  # fmt: skip
+    ):
         upload(shop.context, content.encode(), dry_run=dry_run)
         shop.carry_out(shop.claim())
 

@@ -13,9 +13,13 @@ from tests.conftest import on_sqlite
 from tests.factories.shop import NOON, Shop, fans, two_camps
 
 CALM = {
-    "n_hidden": 8, "epochs": 40, "warm_up_epochs": 5, "patience": 40, "batch_size": 5,
+    "n_hidden": 8,
+    "epochs": 40,
+    "warm_up_epochs": 5,
+    "patience": 40,
+    "batch_size": 5,
     "sparsity_target": 0.0,
-}  # fmt: skip
+}
 TOO_LARGE = {**CALM, "initial_weight": 20.0}
 MORE_DECAY = {"hyperparameter": "weight_decay", "before": 0.01, "to": 10.0}
 
@@ -30,9 +34,12 @@ def shop(database, tmp_path) -> Shop:
 def fly(shop: Shop, hyperparameters, **spec) -> list[TrainingSpec]:
     """Carry out a job and all that autopilot queues after it; give what each was asked for."""
     job_id = shop.ask(
-        hyperparameters=hyperparameters, model_kind="user_rbm", publish="never", autopilot=True,
+        hyperparameters=hyperparameters,
+        model_kind="user_rbm",
+        publish="never",
+        autopilot=True,
         **spec,
-    )  # fmt: skip
+    )
     flown = []
     while job_id is not None:
         shop.carry_out(shop.claim())
@@ -47,9 +54,13 @@ def try_more_decay(shop: Shop, sound, **others) -> int:
     sound_id = shop.ask(hyperparameters=sound, model_kind="user_rbm", publish="never")
     shop.carry_out(shop.claim())
     worse_id = shop.ask(
-        hyperparameters={**sound, "weight_decay": 10.0, **others}, model_kind="user_rbm",
-        publish="never", autopilot=True, retry_of=sound_id, trying=MORE_DECAY,
-    )  # fmt: skip
+        hyperparameters={**sound, "weight_decay": 10.0, **others},
+        model_kind="user_rbm",
+        publish="never",
+        autopilot=True,
+        retry_of=sound_id,
+        trying=MORE_DECAY,
+    )
     shop.carry_out(shop.claim())
     return worse_id
 
@@ -77,8 +88,12 @@ def test_what_was_tried_is_written_down_and_not_tried_again(shop):
     last = flown[-1]
     assert len(flown) >= 3
     assert last.tried[0] == {
-        "hyperparameter": "initial_weight", "before": 20.0, "to": 0.01, "job_id": 2, "kept": True,
-    }  # fmt: skip
+        "hyperparameter": "initial_weight",
+        "before": 20.0,
+        "to": 0.01,
+        "job_id": 2,
+        "kept": True,
+    }
     kept = [(one["hyperparameter"], one["to"]) for one in last.tried if one["kept"]]
     assert len(set(kept)) == len(kept)
     assert (last.trying["hyperparameter"], last.trying["to"]) not in kept
@@ -147,8 +162,10 @@ def test_leaving_raters_out_is_judged_on_the_ratings_that_are_left(shop):
     _, without_them, *_ = fly(shop, CALM)
 
     assert without_them.trying == {
-        "hyperparameter": "leave_out", "before": "nobody", "to": "odd_raters",
-    }  # fmt: skip
+        "hyperparameter": "leave_out",
+        "before": "nobody",
+        "to": "odd_raters",
+    }
     of_all, of_people = (lowest_nll(shop, job_id) for job_id in (1, 2))
     assert of_all < of_people < shop.job(1).progress_note["loss_without"]["odd_raters"]
     assert shop.job(2).state == "succeeded"

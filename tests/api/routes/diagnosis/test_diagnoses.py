@@ -39,8 +39,12 @@ def test_a_young_job_is_too_young_and_a_sound_one_is_said_to_be(client, worker):
     for epoch in range(1, 12):
         worker.epoch(lease, epoch, validation_nll=2.0 / epoch, train_nll=1.9 / epoch)
     assert diagnosis(client) == {
-        "verdict": "healthy", "findings": [], "n_epochs": 11, "job_id": 1, "state": "running",
-    }  # fmt: skip
+        "verdict": "healthy",
+        "findings": [],
+        "n_epochs": 11,
+        "job_id": 1,
+        "state": "running",
+    }
 
 
 def test_a_job_that_is_not_there_is_404(client):
@@ -57,8 +61,10 @@ def test_a_curve_from_elsewhere_is_diagnosed_and_changes_are_suggested_if_asked_
     assert bare["findings"][0]["change"] is None
     assert told["verdict"] == "findings"
     assert told["findings"][0]["change"] == {
-        "hyperparameter": "learning_rate", "from": 0.5, "to": 100.0,
-    }  # fmt: skip
+        "hyperparameter": "learning_rate",
+        "from": 0.5,
+        "to": 100.0,
+    }
 
 
 def test_a_count_is_a_whole_number_in_what_is_suggested_and_in_what_is_then_asked(client, worker):

@@ -8,9 +8,14 @@ from tests.factories.workers import start
 
 COUNTED = {"zeros": 1, "counts": [0, 5, *[0] * 38]}
 FINDING = Finding(
-    "rate_too_high", "problem", (4, 9), (Evidence("a", 2.0, 1.0, "H10"),) * 2, "Too long steps.",
-    Change("learning_rate", 2.0, 0.02), 0.9,
-)  # fmt: skip
+    "rate_too_high",
+    "problem",
+    (4, 9),
+    (Evidence("a", 2.0, 1.0, "H10"),) * 2,
+    "Too long steps.",
+    Change("learning_rate", 2.0, 0.02),
+    0.9,
+)
 
 
 def look(database, epoch, *activity):
@@ -31,9 +36,11 @@ def test_monitors_show_the_activity_of_an_epoch_and_the_histograms_of_all(client
     assert (before["epochs"], before["hidden_activity"]) == ([], None)
     assert (last["epochs"], last["job_id"], last["state"]) == ([0, 1], 1, "queued")
     assert first["hidden_activity"] == {
-        "epoch": 0, "cases": [0, 1], "units": [0, 1],
+        "epoch": 0,
+        "cases": [0, 1],
+        "units": [0, 1],
         "probabilities": [[0.0, 1.0], [0.2, 0.4]],
-    }  # fmt: skip
+    }
     assert last["hidden_activity"]["epoch"] == 1
     for name in ("weights", "updates"):
         assert last[name]["zeros"] == [1, 1]

@@ -1,4 +1,4 @@
-"""The laws of the house bite, and its documents are complete."""
+"""Import contracts forbid what they should, and the documentation is complete."""
 
 import os
 import re
@@ -26,7 +26,7 @@ VIOLATIONS = [
     ("layers", "db/jobs/queue.py", "import recsvc.service.jobs"),
     ("layers", "rbm/machines/masked.py", "import recsvc.compute"),
     ("layers", "errors/base.py", "import recsvc.shelf"),
-    ("layers", "utils.py", ""),  # a room that the plan does not know
+    ("layers", "utils.py", ""),  # a module that the layers do not name
     ("pure-rbm", "rbm/training/trainer.py", "import time"),
     ("pure-rbm", "rbm/params.py", "from pathlib import Path"),
     ("pure-plots", "plots/terminal.py", "from rich.text import Text"),
@@ -75,7 +75,7 @@ def test_a_forbidden_import_breaks_its_contract(copy: Path, contract: str, file:
 
 
 @pytest.mark.parametrize("contract", sorted(CONTRACTS))
-def test_every_contract_holds_as_the_house_stands(contract: str):
+def test_contracts_hold_in_the_source_tree(contract: str):
     told = lint_imports(ROOT, contract)
 
     assert told.returncode == 0, told.stdout
