@@ -12,40 +12,64 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RECSVC_", extra="ignore")
 
-    home: Path = Field(Path("recsvc-data"), description="Folder of the database and the shelf.")
+    home: Path = Field(
+        Path("recsvc-data"),
+        description="Folder of the database, the shelf and files that processes share. Created if "
+        "missing.",
+    )
     database_url: str = Field(
-        "", description="SQLAlchemy URL; empty means SQLite at HOME/recsvc.sqlite3."
+        "",
+        description="`sqlite:///path` or `postgresql://user:password@host/name`. Empty: SQLite at "
+        "`HOME/recsvc.sqlite3`.",
     )
     shelf_url: str = Field(
-        "", description="fsspec URL of checkpoints and snapshots; empty means HOME/shelf."
+        "",
+        description="Storage of checkpoints and snapshots: an fsspec URL, such as "
+        "`file:///srv/shelf`. Workers on other machines need access to it. Empty: the folder "
+        "`HOME/shelf`.",
     )
     host: str = Field("127.0.0.1", description="Address that `recsvc serve` listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port that `recsvc serve` listens on.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        description="Port that `recsvc serve` listens on; 0 selects any free port.",
+    )
     rating_scale: str = Field(
         "auto",
-        description="first:last:step (1:5:1), a list (1,2,3,5) or auto (any finite value).",
+        description="`first:last:step` (`1:5:1`), a list (`1,2,3,5`) or `auto`. With a scale, "
+        "other values are refused. `auto` accepts any finite value and determines the scale at "
+        "training.",
     )
     max_body_mb: float = Field(
         64, gt=0, description="Largest request body in megabytes, except for uploads."
     )
-    max_upload_mb: float = Field(2048, gt=0, description="Largest uploaded file, in megabytes.")
+    max_upload_mb: float = Field(2048, gt=0, description="Largest uploaded file in megabytes.")
     request_wait_seconds: float = Field(
         2.0,
         gt=0,
         le=600,
-        description="Maximum wait for a thread, a connection or SQLite's write lock; after it the "
-        "response is 503 with Retry-After.",
+        description="Maximum wait of a request for a thread; after it the response is 503 "
+        "`service-busy` with `Retry-After`. The same maximum holds for a database lock or a "
+        "connection, with 503 `database-unavailable`. At most 600.",
     )
     training_threads: int = Field(
-        0, ge=0, description="Threads of a training job; 0: one per core."
+        0,
+        ge=0,
+        description="Threads of a training job; 0 is one per core. The weights do not depend on "
+        "it.",
     )
     memory_limit_mb: int = Field(
         0,
         ge=0,
-        description="Memory limit of a training job in megabytes; 0: the memory of the machine.",
+        description="Memory limit of a training job in megabytes; 0 is the memory of the machine. "
+        "A job that needs more fails before it starts.",
     )
     checkpoint_seconds: float = Field(
-        10.0, ge=0, description="Seconds between a training job's checkpoints; 0: every epoch."
+        10.0,
+        ge=0,
+        description="Seconds between the checkpoints of a training job; 0 writes one after each "
+        "epoch.",
     )
     lease_seconds: float = Field(
         15.0,
@@ -58,9 +82,14 @@ class Settings(BaseSettings):
     shelf_keep: int = Field(
         5,
         ge=1,
-        description="Newest model versions whose weights are kept, besides the published one.",
+        description="Number of newest model versions whose weights are kept, besides the "
+        "published one.",
     )
-    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_level: str = Field(
+        "info",
+        description="`debug`, `info`, `warning` or `error`. Logs go to stderr: JSON lines, or "
+        "colours on a terminal.",
+    )
 
     @field_validator("database_url")
     @classmethod
