@@ -31,6 +31,7 @@ DEFAULT_KIND: ModelKind = "joint_rbm"
 class MachineSpec:
     """The facts about one kind of model.
 
+    summary              its use, as forms show it
     learner              the key of its functions and of its learning rule
     best_metric          the metric that chooses the best epoch and compares trials of a sweep
     makes_lists          ranks items by a learned score: it learns from interactions, too, and is
@@ -46,6 +47,7 @@ class MachineSpec:
     defaults             the hyperparameters whose default differs from that of Hyperparameters
     """
 
+    summary: str
     learner: Learner
     best_metric: BestMetric = "validation_nll"
     makes_lists: bool = False
@@ -62,11 +64,13 @@ class MachineSpec:
 
 MACHINES: dict[ModelKind, MachineSpec] = {
     "user_rbm": MachineSpec(
+        summary="predicts ratings, by user",
         learner="masked",
         hyperparameters_from_data=("batch_size",),
         ignored_hyperparameters=JOINT_HYPERPARAMETERS,
     ),
     "item_rbm": MachineSpec(
+        summary="predicts ratings, by item",
         learner="masked",
         cases_are_items=True,
         hyperparameters_from_data=("batch_size",),
@@ -74,6 +78,7 @@ MACHINES: dict[ModelKind, MachineSpec] = {
         defaults={"weight_decay": 0.003},
     ),
     "joint_rbm": MachineSpec(
+        summary="ranks items",
         learner="joint",
         best_metric="validation_ndcg",
         makes_lists=True,

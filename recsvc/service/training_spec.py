@@ -8,7 +8,7 @@ from recsvc.rbm import auto_hyperparameters
 from recsvc.rbm.auto_hyperparameters import Choice, DataShape
 from recsvc.rbm.diagnosis import Change
 from recsvc.rbm.hyperparameters import Hyperparameters
-from recsvc.rbm.model_kind import MACHINES, ModelKind
+from recsvc.rbm.model_kind import DEFAULT_KIND, MACHINES, ModelKind
 
 Publish = Literal["if_better", "never", "always"]
 
@@ -28,7 +28,7 @@ class TrainingSpec:
     """
 
     hyperparameters: dict[str, Any] = field(default_factory=dict)
-    model_kind: ModelKind = "joint_rbm"
+    model_kind: ModelKind = DEFAULT_KIND
     seed: int = 0
     validation_share: float = 0.1
     publish: Publish = "if_better"

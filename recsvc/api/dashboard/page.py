@@ -9,6 +9,9 @@ from fastapi import Request, Response
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dashboard import assets, security_headers
 from recsvc.epoch_metrics import CHARTS, Chart, metrics_of
+from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.rbm.model_kind import DEFAULT_KIND, MACHINES, ModelKind
+from recsvc.service.tuning.sweeps import range_test_hyperparameters
 
 router = Router()
 
@@ -19,16 +22,35 @@ async def get_dashboard(request: Request) -> Response:
     return assets.respond(request, assets.OWN, "index.html", security_headers.DASHBOARD)
 
 
-@router.get("/dashboard/static/js/epoch-metrics.js")
-async def get_epoch_metrics(request: Request) -> Response:
-    """Respond with the module that lists the charts of the register of metrics."""
-    return assets.respond_asset(request, _epoch_metrics())
+@router.get("/dashboard/static/js/registers.js")
+async def get_registers(request: Request) -> Response:
+    """Respond with the module of the charts of epoch metrics and of the model kinds."""
+    return assets.respond_asset(request, _registers())
 
 
 @cache
-def _epoch_metrics() -> assets.Asset:
-    charts = json.dumps([_chart(chart) for chart in CHARTS], ensure_ascii=False)
-    return assets.asset_of("epoch-metrics.js", f"export const CHARTS = {charts};\n".encode())
+def _registers() -> assets.Asset:
+    registers = {
+        "CHARTS": [_chart(chart) for chart in CHARTS],
+        "MODEL_KINDS": {
+            kind: _kind(kind) for kind in sorted(MACHINES, key=lambda kind: kind != DEFAULT_KIND)
+        },
+        "DEFAULT_KIND": DEFAULT_KIND,
+    }
+    lines = (
+        f"export const {name} = {json.dumps(value, ensure_ascii=False)};\n"
+        for name, value in registers.items()
+    )
+    return assets.asset_of("registers.js", "".join(lines).encode())
+
+
+def _kind(kind: ModelKind) -> dict[str, Any]:
+    """Return a model kind as the forms read it."""
+    return {
+        "summary": MACHINES[kind].summary,
+        "learning_rate": Hyperparameters.defaults(kind).learning_rate,
+        "range_test_epochs": range_test_hyperparameters(kind)["epochs"],
+    }
 
 
 def _chart(chart: Chart) -> dict[str, Any]:

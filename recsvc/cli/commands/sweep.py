@@ -13,7 +13,7 @@ from recsvc.cli.options import sweep_arguments
 from recsvc.cli.session import ServiceSession, open_service
 from recsvc.cli.views import console_output, sweep_report, sweep_view
 from recsvc.client import FINAL_STATES, ClientError, Json, Sweep
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import DEFAULT_KIND, ModelKind
 
 POLL_SECONDS = 0.5
 
@@ -62,7 +62,7 @@ def grid(
             metavar="NAME=VALUE,VALUE…", help="A hyperparameter, or model_kind, and its values."
         ),
     ],
-    kind: Kind = "joint_rbm",
+    kind: Kind = DEFAULT_KIND,
     settings: Settings = None,
     seed: Seed = 0,
     validation_share: Share = 0.1,
@@ -103,7 +103,7 @@ def random(
     n_trials: Annotated[
         int, typer.Option("--trials", min=2, max=200, help="Number of trials.")
     ] = 20,
-    kind: Kind = "joint_rbm",
+    kind: Kind = DEFAULT_KIND,
     settings: Settings = None,
     seed: Seed = 0,
     validation_share: Share = 0.1,
@@ -141,7 +141,7 @@ def rate_range(
     n_trials: Annotated[
         int, typer.Option("--trials", min=2, max=200, help="Number of learning rates.")
     ] = 8,
-    kind: Kind = "joint_rbm",
+    kind: Kind = DEFAULT_KIND,
     settings: Settings = None,
     seed: Seed = 0,
     validation_share: Share = 0.1,

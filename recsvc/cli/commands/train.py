@@ -11,7 +11,7 @@ from recsvc.cli.views import console_output, sweep_view, training_preview
 from recsvc.cli.views.metric_tables import print_metrics
 from recsvc.cli.views.training_view import TrainingView
 from recsvc.client import Job
-from recsvc.rbm.model_kind import ModelKind
+from recsvc.rbm.model_kind import DEFAULT_KIND, ModelKind
 
 Publish = Literal["if_better", "never", "always"]
 
@@ -43,7 +43,7 @@ def train(
     kind: Annotated[
         ModelKind,
         typer.Option(help="Model kind: joint_rbm ranks items; the others only predict ratings."),
-    ] = "joint_rbm",
+    ] = DEFAULT_KIND,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     validation_share: Annotated[
         float, typer.Option(min=0.01, max=0.5, help="Share of the ratings held out for validation.")

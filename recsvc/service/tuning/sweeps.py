@@ -73,12 +73,12 @@ class SweepSpec:
         if kind not in MACHINES:
             known = ", ".join(MACHINES)
             raise InvalidSweep(f"{self.kind}.model_kind", kind, f"it must be one of {known}.")
-        short = _range_test_hyperparameters(kind) if self.kind == "rate_range" else {}
+        short = range_test_hyperparameters(kind) if self.kind == "rate_range" else {}
         hyperparameters = {**short, **self.base.hyperparameters, **own}
         return replace(self.base, model_kind=kind, hyperparameters=hyperparameters, publish="never")
 
 
-def _range_test_hyperparameters(model_kind: ModelKind) -> Values:
+def range_test_hyperparameters(model_kind: ModelKind) -> Values:
     """Return the hyperparameters of the trials of a learning-rate range test.
 
     Machines that only predict ratings train for as long as their flat start may last.

@@ -2,19 +2,16 @@
 import { Problem } from "./api.js";
 import { h, setChildren } from "./dom.js";
 import { problem } from "./components.js";
+import { DEFAULT_KIND, MODEL_KINDS } from "./registers.js";
 
 export const COMMON = ["learning_rate", "epochs", "n_hidden", "batch_size"];
 const NUMBERS = { seed: "0", validation_share: "0.1" };
-const KINDS = {
-  joint_rbm: "ranks items",
-  user_rbm: "predicts ratings, by user",
-  item_rbm: "predicts ratings, by item",
-};
+const KINDS = Object.fromEntries(Object.entries(MODEL_KINDS).map(([kind, { summary }]) => [kind, summary]));
 
 /** Create the fields of the model kind, common hyperparameters, seed and validation share. */
 export function commonFields(settings) {
   return [
-    field("model_kind", select("model_kind", KINDS, settings.get("model_kind") || "joint_rbm"), "double"),
+    field("model_kind", select("model_kind", KINDS, settings.get("model_kind") || DEFAULT_KIND), "double"),
     COMMON.map((name) => textField(name, { value: settings.get(name) })),
     Object.entries(NUMBERS).map(([name, placeholder]) => textField(name, { value: settings.get(name), placeholder })),
   ];

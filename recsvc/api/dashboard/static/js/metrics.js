@@ -1,6 +1,6 @@
 // Error curves and their charts. The service lists the charts: recsvc/epoch_metrics.py.
 import { lowerBound } from "./charts/canvas.js";
-import { CHARTS } from "./epoch-metrics.js";
+import { CHARTS } from "./registers.js";
 
 export { CHARTS };
 

@@ -2,11 +2,10 @@
 import { checkbox, field, parseValue, select, textField } from "../forms.js";
 import { h } from "../dom.js";
 import { value as formatValue } from "../format.js";
+import { MODEL_KINDS } from "../registers.js";
 import { parseGrid, parseSearchSpace, parseValues } from "./search-space.js";
 
-const RATES = { joint_rbm: 0.006, user_rbm: 0.02, item_rbm: 0.02 }; // the defaults of the kinds
 const AROUND = [0.1, 0.3, 1, 3, 10];
-const SHORT = { joint_rbm: 5, user_rbm: 35, item_rbm: 35 }; // epochs of a range test
 const SCALINGS = { quantiles: "levels with equal counts", logarithms: "levels on a log scale", widths: "levels of equal width, unscaled" };
 const COMPARED = ["quantiles", "widths"];
 const METHODS = { grid: "every combination of the values", random: "random values from lists and ranges" };
@@ -38,7 +37,7 @@ function learningRateGrid() {
       const { rates } = form.elements;
       const isEdited = rates.value !== suggested;
       const rate = base.hyperparameters?.learning_rate;
-      suggested = ratesAround(typeof rate === "number" ? rate : RATES[base.model_kind]);
+      suggested = ratesAround(typeof rate === "number" ? rate : MODEL_KINDS[base.model_kind].learning_rate);
       if (!isEdited) rates.value = suggested;
     },
   };
@@ -69,7 +68,7 @@ function rangeTest() {
       textField("trials", { label: "Trials", placeholder: "8" }),
     ],
     readSpace: (form) => ({ rate_range: filledValues(form, ["low", "high", "trials"]) }),
-    countSuffix: (base) => ` of ${formatValue(base.hyperparameters?.epochs ?? SHORT[base.model_kind])} epochs each`,
+    countSuffix: (base) => ` of ${formatValue(base.hyperparameters?.epochs ?? MODEL_KINDS[base.model_kind].range_test_epochs)} epochs each`,
     ignoresEarlyStopping: true,
   };
 }
