@@ -40,13 +40,13 @@ CLASSES = [kind for kind in tree() if kind.__module__.startswith("recsvc.errors.
 by_name = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 
 
-def test_the_drawing_at_the_top_is_the_tree():
+def test_error_tree_of_docstring_is_up_to_date():
     drawn = [line for line in errors.__doc__.splitlines() if "──" in line]
 
     assert drawn == drawing()
 
 
-def test_no_two_kinds_share_a_title():
+def test_error_titles_are_unique():
     titles = [kind.title() for kind in CLASSES]
 
     assert len(set(titles)) == len(titles)
@@ -54,7 +54,7 @@ def test_no_two_kinds_share_a_title():
 
 
 @by_name
-def test_every_kind_has_a_status_or_never_leaves_a_route(kind):
+def test_error_class_has_status_or_stays_internal(kind):
     answered = problems.status_of(kind) != 500
     kept_inside = kind is RecsvcError or issubclass(kind, problems.INTERNAL_ERRORS)
 
@@ -62,7 +62,7 @@ def test_every_kind_has_a_status_or_never_leaves_a_route(kind):
 
 
 @by_name
-def test_the_docs_say_what_it_means_and_what_to_do(kind):
+def test_problem_page_has_meaning_and_remedy(kind):
     section = problem_pages.sections()[kind.code()]
 
     assert f"**{kind.title()}**" in section
@@ -71,7 +71,7 @@ def test_the_docs_say_what_it_means_and_what_to_do(kind):
 
 
 @by_name
-def test_the_docs_give_its_status(kind):
+def test_problem_page_has_status(kind):
     said = re.search(r"\*\* \((.*)\)", problem_pages.sections()[kind.code()])[1]
     status = problems.status_of(kind)
 
@@ -81,7 +81,7 @@ def test_the_docs_give_its_status(kind):
         assert said == str(status.value)
 
 
-def test_the_docs_explain_nothing_that_does_not_exist():
+def test_problem_pages_match_error_classes():
     assert set(problem_pages.sections()) == {kind.code() for kind in CLASSES}
 
 
@@ -97,7 +97,7 @@ EXAMPLES = [
 ]
 
 
-def test_error_example_has_the_class_of_the_error():
+def test_error_example_has_class_of_error():
     assert all(type(example) in CLASSES for example in EXAMPLES)
     assert len({type(example) for example in EXAMPLES}) == len(EXAMPLES) > 30
 
@@ -140,7 +140,7 @@ def is_a_problem(answer, status: int, code: str) -> bool:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: type(e).__name__)
-def test_an_error_of_ours_is_answered_with_its_facts(client, example):
+def test_error_response_has_facts_of_error(client, example):
     answer = client.get(f"/raise/{type(example).__name__}")
 
     assert is_a_problem(answer, problems.status_of(type(example)), example.code())
@@ -148,13 +148,13 @@ def test_an_error_of_ours_is_answered_with_its_facts(client, example):
     assert answer.json().items() >= json.loads(json.dumps(example.facts)).items()
 
 
-def test_what_will_work_later_says_when_to_ask_again(client):
+def test_retryable_error_has_retry_after(client):
     answer = client.get("/raise/NoModelPublished")
 
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_a_type_opens_its_page(client):
+def test_problem_type_opens_its_page(client):
     answer = client.get("/problems/value-off-scale")
 
     assert answer.status_code == 200
@@ -162,11 +162,11 @@ def test_a_type_opens_its_page(client):
     assert "RECSVC_RATING_SCALE" in answer.text
 
 
-def test_a_type_that_does_not_exist_is_an_unknown_address(client):
+def test_unknown_problem_type_responds_404(client):
     assert is_a_problem(client.get("/problems/bad-luck"), 404, "route-not-found")
 
 
-def test_a_fault_of_ours_tells_the_log_everything_and_the_client_nothing(client):
+def test_unexpected_error_is_logged_and_hidden_from_client(client):
     with structlog.testing.capture_logs() as logged:
         answer = client.get("/fault", headers={"X-Request-ID": "call-7"})
 
@@ -178,25 +178,25 @@ def test_a_fault_of_ours_tells_the_log_everything_and_the_client_nothing(client)
     assert logged[0]["exc_info"]
 
 
-def test_an_unknown_address_is_named(client):
+def test_unknown_route_is_named_in_problem(client):
     answer = client.get("/v1/nothing")
 
     assert is_a_problem(answer, 404, "route-not-found")
     assert "/v1/nothing" in answer.json()["detail"]
 
 
-def test_an_address_with_a_slash_too_many_is_unknown_rather_than_redirected(client):
+def test_trailing_slash_is_unknown_route_without_redirect(client):
     assert is_a_problem(client.get("/livez/", follow_redirects=False), 404, "route-not-found")
 
 
-def test_a_method_that_does_not_work_there_gets_those_that_do(client):
+def test_wrong_method_responds_405_with_allow_header(client):
     answer = client.delete("/orders")
 
     assert is_a_problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "POST"
 
 
-def test_every_wrong_field_is_listed_with_its_value_and_the_remedy(client):
+def test_validation_problem_lists_every_wrong_field(client):
     answer = client.post("/orders", json={"n": 0})
 
     assert is_a_problem(answer, 422, "malformed-request")
@@ -221,7 +221,7 @@ def test_every_wrong_field_is_listed_with_its_value_and_the_remedy(client):
         (b'{"n": "\\ud800", "price": 1}', "n is '\\ud800'"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_malformed(client, body, says):
+def test_unreadable_body_is_malformed_request(client, body, says):
     headers = {"Content-Type": "application/json"}
     answer = client.post("/orders", content=body, headers=headers)
 
@@ -229,7 +229,7 @@ def test_a_body_that_cannot_be_read_is_malformed(client, body, says):
     assert says in answer.json()["detail"]
 
 
-def test_json_that_is_called_something_else_is_unsupported(client):
+def test_json_with_other_content_type_is_unsupported(client):
     headers = {"Content-Type": "text/csv"}
     answer = client.post("/orders", content=b'{"n": 1, "price": 2}', headers=headers)
 
@@ -237,28 +237,28 @@ def test_json_that_is_called_something_else_is_unsupported(client):
     assert "text/csv" in answer.json()["detail"]
 
 
-def test_a_body_over_the_limit_is_refused_by_its_announced_length(client):
+def test_body_over_limit_is_refused_by_content_length(client):
     answer = client.post("/orders", content=b" " * 101)
 
     assert is_a_problem(answer, 413, "body-too-large")
     assert answer.json()["limit_bytes"] == 100
 
 
-def test_a_body_over_the_limit_is_refused_when_it_comes_in_pieces(client):
+def test_body_over_limit_is_refused_when_chunked(client):
     pieces = (b" " * 60 for _ in range(2))
     answer = client.post("/orders", content=pieces, headers={"Content-Type": "application/json"})
 
     assert is_a_problem(answer, 413, "body-too-large")
 
 
-def test_a_body_at_the_limit_is_taken(client):
+def test_body_at_limit_is_accepted(client):
     body = b'{"n": 1, "price": 2}'.ljust(100)
     answer = client.post("/orders", content=body, headers={"Content-Type": "application/json"})
 
     assert answer.json() == {"n": 1, "price": 2.0}
 
 
-def test_uploads_have_a_limit_of_their_own(tmp_path):
+def test_upload_limit_is_separate(tmp_path):
     app = create_app(Settings(home=tmp_path, max_body_mb=0.0001, max_upload_mb=0.0002))
 
     with TestClient(app) as client:
@@ -270,18 +270,18 @@ def test_uploads_have_a_limit_of_their_own(tmp_path):
 
 
 @pytest.mark.parametrize("sent", ["call-7", "a.b:c_d-e"])
-def test_a_clients_request_id_is_kept(client, sent):
+def test_client_request_id_is_kept(client, sent):
     assert client.get("/livez", headers={"X-Request-ID": sent}).headers["x-request-id"] == sent
 
 
 @pytest.mark.parametrize("sent", ["two words", "x" * 129, "", 'a"b'])
-def test_a_request_id_not_fit_for_a_log_is_replaced(client, sent):
+def test_invalid_request_id_is_replaced(client, sent):
     given = client.get("/livez", headers={"X-Request-ID": sent}).headers["x-request-id"]
 
     assert re.fullmatch("[0-9a-f]{16}", given)
 
 
-def test_a_trace_goes_into_every_log_line_of_its_request(app, client):
+def test_traceparent_is_bound_to_logs_of_request(app, client):
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     seen = {}
 

@@ -51,21 +51,21 @@ DETAILS = [
 
 
 @pytest.mark.parametrize(("error", "detail"), DETAILS)
-def test_detail_has_the_fact_and_the_remedy(error, detail):
+def test_detail_has_fact_and_remedy(error, detail):
     assert detail_with_remedy(error) == detail
 
 
-def test_every_remedy_is_compared():
+def test_detail_examples_cover_every_remedy():
     assert {type(error) for error, _ in DETAILS} == set(REMEDIES)
 
 
-def test_error_without_a_remedy_keeps_its_detail():
+def test_error_without_remedy_keeps_detail():
     error = errors.UserNotFound("u1")
 
     assert detail_with_remedy(error) == error.detail
 
 
-def test_job_error_gets_the_remedy_once():
+def test_job_error_gets_remedy_once():
     error, detail = errors.NotEnoughMemory(2_000_000, 1_000_000), DETAILS[-2][1]
 
     shown = job_error_with_remedy(error.as_dict())

@@ -18,7 +18,7 @@ def count(text: str, method: str, route: str, status: int) -> float:
     return float(found[1]) if found else 0.0
 
 
-def test_requests_are_counted_by_route_template_with_its_prefix(tmp_path):
+def test_requests_are_counted_by_route_template(tmp_path):
     with TestClient(create_app(Settings(home=tmp_path))) as client:
         for version in (1, 2, 3):
             client.get(f"/v1/models/{version}")
@@ -33,7 +33,7 @@ def test_requests_are_counted_by_route_template_with_its_prefix(tmp_path):
     assert count(told, "DELETE", "/v1/models/{version}", 405) == 1
 
 
-def test_buckets_add_up(tmp_path):
+def test_histogram_buckets_are_cumulative(tmp_path):
     metrics = Metrics()
     for seconds in (0.0005, 0.001, 0.3, 100.0):
         metrics.add_request("GET", "/", 200, seconds)
@@ -69,7 +69,7 @@ def run(program: str, *arguments: str) -> str:
     ).stdout
 
 
-def test_processes_of_one_service_add_up_their_figures(tmp_path):
+def test_metrics_sum_counts_of_processes(tmp_path):
     (tmp_path / "1-1.json").write_text("[]")  # left by a service that has ended
     siblings = run(START_TWO_AND_ASK, str(tmp_path), COUNT_FIVE).split()
     assert len(siblings) == 2

@@ -31,7 +31,7 @@ def request(pacing: Admission, path: str, sent: list | None = None) -> asyncio.T
     return asyncio.create_task(pacing({"type": "http", "path": path}, nothing_is_read, send))
 
 
-def test_each_iteration_of_the_loop_begins_a_few_requests_in_their_order():
+def test_admission_starts_few_requests_per_iteration_in_order():
     async def burst() -> list[int]:
         app = Begun()
         pacing = Admission(app, wait_seconds=PATIENCE_SECONDS)
@@ -52,7 +52,7 @@ def test_each_iteration_of_the_loop_begins_a_few_requests_in_their_order():
     )
 
 
-def test_readiness_and_metrics_are_begun_before_a_burst_that_waits():
+def test_admission_starts_readiness_and_metrics_before_waiting_burst():
     async def burst() -> list[str]:
         app = Begun()
         pacing = Admission(app, wait_seconds=PATIENCE_SECONDS)
@@ -71,7 +71,7 @@ def test_readiness_and_metrics_are_begun_before_a_burst_that_waits():
     ]
 
 
-def test_a_request_that_waits_too_long_is_answered_service_busy_and_never_begun():
+def test_admission_refuses_request_that_waits_too_long():
     async def burst() -> tuple[list[str], list[list]]:
         app = Begun()
         pacing = Admission(app, wait_seconds=0)
@@ -88,7 +88,7 @@ def test_a_request_that_waits_too_long_is_answered_service_busy_and_never_begun(
         assert json.loads(body["body"])["type"] == "/problems/service-busy"
 
 
-def test_a_request_whose_client_has_gone_gives_its_turn_to_the_next():
+def test_admission_skips_request_of_disconnected_client():
     async def burst() -> list[str]:
         app = Begun()
         pacing = Admission(app, wait_seconds=PATIENCE_SECONDS)

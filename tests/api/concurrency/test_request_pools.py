@@ -49,7 +49,7 @@ def run_on(pool: RequestPool, body: Callable[[], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def test_work_runs_in_the_order_in_which_it_came():
+def test_request_pool_runs_work_in_order_of_arrival():
     pool, order = RequestPool("test", 1, PATIENCE_SECONDS), []
 
     async def body() -> None:
@@ -60,7 +60,7 @@ def test_work_runs_in_the_order_in_which_it_came():
     assert order == list(range(50))
 
 
-def test_no_more_runs_at_once_than_there_are_threads():
+def test_request_pool_limits_concurrency_to_threads():
     pool, running, most = RequestPool("test", 3, PATIENCE_SECONDS), [], []
     together = threading.Barrier(3, timeout=PATIENCE_SECONDS)
 
@@ -78,7 +78,7 @@ def test_no_more_runs_at_once_than_there_are_threads():
     assert max(most) == 3
 
 
-def test_work_that_waits_too_long_raises_service_busy_and_never_begins():
+def test_request_pool_raises_service_busy_when_work_waits_too_long():
     pool, gate, begun = RequestPool("test", 1, 0.05), threading.Event(), []
 
     async def body() -> None:
@@ -95,7 +95,7 @@ def test_work_that_waits_too_long_raises_service_busy_and_never_begins():
     assert begun == ["third"]
 
 
-def test_work_that_has_begun_may_take_longer_than_others_may_wait():
+def test_request_pool_limits_waiting_time_and_not_running_time():
     pool, gate = RequestPool("test", 1, 0.05), threading.Event()
 
     async def body() -> bool:
@@ -105,7 +105,7 @@ def test_work_that_has_begun_may_take_longer_than_others_may_wait():
     assert run_on(pool, body)
 
 
-def test_an_error_reaches_the_request_whose_work_raised_it():
+def test_request_pool_returns_error_to_its_request():
     pool = RequestPool("test", 1, PATIENCE_SECONDS)
 
     def fail() -> None:
@@ -119,7 +119,7 @@ def test_an_error_reaches_the_request_whose_work_raised_it():
     assert run_on(pool, body) == 7
 
 
-def test_stopping_finishes_what_is_queued():
+def test_shut_down_finishes_queued_work():
     pool, gate, finished = RequestPool("test", 1, PATIENCE_SECONDS), threading.Event(), []
 
     async def body() -> None:
@@ -135,7 +135,7 @@ def test_stopping_finishes_what_is_queued():
     assert finished == list(range(5))
 
 
-def test_writes_that_fail_leave_the_others_of_their_group_stored(database):
+def test_writes_are_stored_when_others_of_their_group_fail(database):
     pools = RequestPools(database, PATIENCE_SECONDS)
     ids = [f"u{n}" if n % 5 else "" for n in range(100)]
 
@@ -150,7 +150,7 @@ def test_writes_that_fail_leave_the_others_of_their_group_stored(database):
         assert all(get_ratings(session, user) for user in ids if user)
 
 
-def test_metrics_do_not_wait_for_requests_that_use_every_other_thread(database):
+def test_metrics_pool_runs_while_all_other_threads_are_busy(database):
     pools, gate, held = RequestPools(database, PATIENCE_SECONDS), threading.Event(), []
 
     def hold(session: Session | None = None) -> None:
@@ -170,7 +170,7 @@ def test_metrics_do_not_wait_for_requests_that_use_every_other_thread(database):
     assert run_with(pools, body) == "metrics"
 
 
-def test_a_group_that_takes_long_leaves_the_rest_to_the_next_one():
+def test_request_pool_requeues_rest_of_unfinished_group():
     taken, gate = [], threading.Event()
 
     def run_two(group):
@@ -190,7 +190,7 @@ def test_a_group_that_takes_long_leaves_the_rest_to_the_next_one():
     assert taken[-3:] == [5, 3, 1] or sum(min(n, 2) for n in taken) == 7
 
 
-def test_what_goes_back_to_the_queue_after_its_time_is_busy_and_never_begins():
+def test_request_pool_raises_service_busy_for_late_requeued_work():
     begun, gate = [], threading.Event()
 
     def run_first(group):
@@ -213,7 +213,7 @@ def test_what_goes_back_to_the_queue_after_its_time_is_busy_and_never_begins():
     assert len(begun) < 3
 
 
-def test_work_whose_request_has_gone_is_not_begun():
+def test_request_pool_skips_work_of_cancelled_request():
     pool, gate, begun = RequestPool("test", 1, PATIENCE_SECONDS), threading.Event(), []
 
     async def body() -> None:
@@ -231,7 +231,7 @@ def test_work_whose_request_has_gone_is_not_begun():
     assert begun == ["last"]
 
 
-def test_patient_work_waits_longer_than_others_may():
+def test_request_pool_waits_longer_for_patient_work():
     pool, gate = RequestPool("test", 1, 0.05), threading.Event()
 
     async def body() -> int:
@@ -245,7 +245,7 @@ def test_patient_work_waits_longer_than_others_may():
     assert run_on(pool, body) == 7
 
 
-def test_threads_hold_no_more_connections_than_the_pool_has(database_url):
+def test_request_pool_threads_use_at_most_all_connections(database_url):
     database = Database(database_url, connections=CONNECTIONS, wait_seconds=0.1)
     pools, gate = RequestPools(database, 0.5), threading.Event()
 

@@ -58,7 +58,7 @@ def routes(app: FastAPI, client: TestClient) -> TestClient:
     return client
 
 
-def test_a_route_runs_on_a_thread_of_the_lane_that_its_session_names(routes):
+def test_route_runs_on_request_pool_of_its_session(routes):
     written = routes.post("/write")
     read_back = routes.get("/read")
 
@@ -69,19 +69,19 @@ def test_a_route_runs_on_a_thread_of_the_lane_that_its_session_names(routes):
     assert routes.get("/slow").json()["on"].startswith("slow-")
 
 
-def test_a_route_without_a_body_has_its_status(routes):
+def test_route_without_body_returns_its_status(routes):
     answer = routes.delete("/nothing")
 
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-def test_what_a_route_wrote_before_it_failed_is_undone(routes):
+def test_route_failure_rolls_back_writes(routes):
     assert routes.post("/fails").status_code == 500
 
     assert routes.get("/v1/users/bob/ratings").status_code == 404
 
 
-def test_a_synchronous_route_without_a_lane_is_refused_when_it_is_defined():
+def test_router_refuses_synchronous_route_without_session():
     with pytest.raises(TypeError, match="forgotten has no session"):
 
         @router.get("/forgotten")

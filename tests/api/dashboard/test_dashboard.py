@@ -26,7 +26,7 @@ def policy(answer) -> dict[str, str]:
     return dict(directive.split(" ", 1) for directive in said)
 
 
-def test_the_dashboard_may_load_nothing_but_its_own(client):
+def test_dashboard_policy_allows_own_origin_only(client):
     answer = client.get("/")
 
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -45,7 +45,7 @@ def test_the_dashboard_may_load_nothing_but_its_own(client):
     }
 
 
-def test_the_documentation_may_style_inline_and_nothing_more(client):
+def test_documentation_policy_adds_inline_styles_only(client):
     strict, docs = policy(client.get("/")), policy(client.get("/docs"))
 
     assert docs.pop("style-src") == "'self' 'unsafe-inline'"
@@ -53,7 +53,7 @@ def test_the_documentation_may_style_inline_and_nothing_more(client):
 
 
 @pytest.mark.parametrize("page", ["/", "/docs"])
-def test_a_page_names_only_files_that_are_there(client, page):
+def test_page_links_existing_files_only(client, page):
     named = re.findall(r'(?:src|href)="([^"#]+)"', client.get(page).text)
 
     assert named
@@ -61,7 +61,7 @@ def test_a_page_names_only_files_that_are_there(client, page):
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_a_file_comes_with_its_type_and_a_tag(client, name):
+def test_static_file_has_content_type_and_etag(client, name):
     answer = client.get(f"/dashboard/static/{name}")
 
     assert answer.content == (STATIC / name).read_bytes()
@@ -81,7 +81,7 @@ def test_a_file_comes_with_its_type_and_a_tag(client, name):
 
 
 @pytest.mark.parametrize("name", SWAGGER)
-def test_the_documentation_is_drawn_from_an_installed_package(client, name):
+def test_documentation_serves_assets_of_installed_package(client, name):
     package = assets.folder_of("fastapi_offline", "static")
 
     assert client.get(f"/docs/assets/{name}").content == (package / name).read_bytes()
@@ -98,21 +98,21 @@ def test_the_documentation_is_drawn_from_an_installed_package(client, name):
         "/docs/assets/../../__init__.py",
     ],
 )
-def test_no_other_file_can_be_read(client, path):
+def test_static_routes_serve_no_other_file(client, path):
     answer = client.get(path)
 
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_pages_are_no_part_of_the_described_api(client):
+def test_pages_are_absent_from_openapi_document(client):
     paths = client.get("/openapi.json").json()["paths"]
 
     assert [path for path in paths if path.startswith(("/docs", "/dashboard")) or path == "/"] == []
 
 
 @pytest.mark.parametrize("name", [name for name in OWN if name.endswith((".html", ".js", ".css"))])
-def test_no_file_names_another_origin_or_grows_crowded(name):
+def test_static_file_is_self_contained_and_has_at_most_400_lines(name):
     text = (STATIC / name).read_text(encoding="utf-8")
 
     assert re.findall(r"(?:https?:)?//(?!www\.w3\.org)[a-z0-9.-]+\.[a-z]{2,}", text) == []
@@ -120,7 +120,7 @@ def test_no_file_names_another_origin_or_grows_crowded(name):
     assert len(text.splitlines()) <= 400
 
 
-def test_a_wheel_carries_every_file(tmp_path):
+def test_wheel_contains_every_file(tmp_path):
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
 

@@ -40,12 +40,12 @@ def app(tmp_path) -> FastAPI:
 
 
 @given(st.text(min_size=1))
-def test_a_segment_spells_its_id(outside_id):
+def test_segment_round_trips_through_id_convertor(outside_id):
     assert IdConvertor().convert(segment(outside_id)) == outside_id
 
 
 @given(st.text(min_size=1))
-def test_however_an_id_is_escaped_the_address_is_the_same(outside_id):
+def test_canonical_path_does_not_depend_on_escaping(outside_id):
     sparing = quote(outside_id, safe="!$&'()*+,;=:@")
     lavish = "".join(f"%{byte:02x}" for byte in outside_id.encode())
 
@@ -54,13 +54,13 @@ def test_however_an_id_is_escaped_the_address_is_the_same(outside_id):
 
 
 @pytest.mark.parametrize("outside_id", IDS)
-def test_any_id_arrives_as_it_was(client, outside_id):
+def test_id_arrives_unchanged(client, outside_id):
     answer = client.get(f"/echo/{segment(outside_id)}/ratings/{segment(outside_id)}")
 
     assert answer.json() == [outside_id, outside_id]
 
 
-def test_any_id_arrives_as_it_was_through_a_real_server(url):
+def test_id_arrives_unchanged_through_real_server(url):
     connection = HTTPConnection(urlsplit(url).netloc)
     for outside_id in [*IDS, ".", ".."]:
         connection.request("GET", f"/echo/{segment(outside_id)}/ratings/x")
@@ -69,15 +69,15 @@ def test_any_id_arrives_as_it_was_through_a_real_server(url):
     connection.close()
 
 
-def test_a_slash_that_is_not_escaped_makes_another_address(client):
+def test_unescaped_slash_separates_segments(client):
     assert client.get("/echo/a/b/ratings/c").status_code == 404
 
 
-def test_an_empty_id_is_no_address(client):
+def test_empty_id_responds_404(client):
     assert client.get("/echo//ratings/c").status_code == 404
 
 
-def test_bytes_that_are_not_utf8_are_a_problem_not_a_fault(url):
+def test_path_that_is_not_utf8_responds_422(url):
     connection = HTTPConnection(urlsplit(url).netloc)
     for path in ("/echo/%FF/ratings/x", "/echo/%C3/ratings/x", "/echo/%ED%A0%80/ratings/x"):
         connection.request("GET", path)
@@ -88,7 +88,7 @@ def test_bytes_that_are_not_utf8_are_a_problem_not_a_fault(url):
     connection.close()
 
 
-def test_an_id_with_nul_is_refused_before_any_database_sees_it(client):
+def test_id_with_nul_is_refused(client):
     for method, path in (
         ("GET", "/v1/users/a%00b/ratings"),
         ("DELETE", "/v1/users/a%00b"),
@@ -101,5 +101,5 @@ def test_an_id_with_nul_is_refused_before_any_database_sees_it(client):
         assert answer.json()["type"] == "/problems/invalid-id"
 
 
-def test_what_is_not_an_id_may_be_escaped_too(client):
+def test_path_outside_ids_may_be_escaped(client):
     assert client.get("/%6Civez").json() == {"status": "alive"}

@@ -44,7 +44,7 @@ def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
                     yield f"{where} {name} {kind}", media.get("schema", {}), example
 
 
-def test_the_document_in_docs_is_the_apps():
+def test_openapi_document_in_docs_is_up_to_date():
     kept = (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
 
     assert kept == openapi_export.text_of(APP), (
@@ -52,14 +52,14 @@ def test_the_document_in_docs_is_the_apps():
     )
 
 
-def test_operations_are_named_verb_noun_each_once():
+def test_operation_ids_are_unique_verb_and_noun():
     names = [operation["operationId"] for _, operation in operations()]
 
     assert len(set(names)) == len(names)
     assert [name for name in names if not re.fullmatch(rf"({VERBS})(_[a-z]+)+", name)] == []
 
 
-def test_every_operation_has_a_summary_and_one_tag_that_is_explained():
+def test_operation_has_summary_and_described_tag():
     explained = {tag["name"] for tag in DOCUMENT["tags"]}
 
     for where, operation in operations():
@@ -71,7 +71,7 @@ def test_every_operation_has_a_summary_and_one_tag_that_is_explained():
 @pytest.mark.parametrize(
     ("where", "schema", "example"), [pytest.param(*e, id=e[0]) for e in examples()]
 )
-def test_every_body_and_answer_has_an_example_that_fits(where, schema, example):
+def test_body_and_response_have_valid_examples(where, schema, example):
     assert example is not None
 
     if "json" in where:
@@ -79,14 +79,14 @@ def test_every_body_and_answer_has_an_example_that_fits(where, schema, example):
         jsonschema_rs.validator_for(whole).validate(example)
 
 
-def test_every_error_is_described_as_a_problem():
+def test_error_responses_are_problem_documents():
     for where, operation in operations():
         for status, answer in operation["responses"].items():
             if status.startswith(("4", "5")) and where != "GET /readyz":
                 assert list(answer["content"]) == ["application/problem+json"], (where, status)
 
 
-def test_every_operation_that_reads_something_can_say_it_is_malformed():
+def test_operation_with_input_documents_422():
     for where, operation in operations():
         if "parameters" in operation or "requestBody" in operation:
             assert "422" in operation["responses"], where
@@ -111,7 +111,7 @@ def send(client, case: Case):
 
 
 @pytest.mark.parametrize("label", labels())
-def test_whatever_is_sent_the_answer_is_a_documented_one(client, label):
+def test_generated_requests_get_documented_responses(client, label):
     for mode in GenerationMode:
         answers_as_documented(client, MADE_UP.find_operation_by_label(label), mode)
 

@@ -34,7 +34,7 @@ def lose_the_database(context, settings, request):
     return lose
 
 
-def test_a_service_without_a_model_is_ready_to_take_ratings(client):
+def test_readyz_responds_200_without_model(client):
     answer = client.get("/readyz")
 
     assert answer.status_code == 200
@@ -43,7 +43,7 @@ def test_a_service_without_a_model_is_ready_to_take_ratings(client):
     assert "none is published" in reasons(answer)["model"][1]
 
 
-def test_a_published_model_is_ready_once_this_process_answers_from_it(client, context):
+def test_readyz_responds_200_when_published_model_is_loaded(client, context):
     publish_a_trained_model(client, context)
     eventually(lambda: "answers" in reasons(client.get("/readyz"))["model"][1])
 
@@ -51,7 +51,7 @@ def test_a_published_model_is_ready_once_this_process_answers_from_it(client, co
     assert reasons(client.get("/readyz"))["model"] == (True, "version 1 answers")
 
 
-def test_a_published_model_that_cannot_be_loaded_is_not_ready(client, context, now):
+def test_readyz_responds_503_when_published_model_cannot_be_loaded(client, context, now):
     with unit_of_work(context.database) as session:
         publishing.publish(session, a_version(session).version, now=now)
     eventually(lambda: client.get("/readyz").status_code == 503)
@@ -62,7 +62,7 @@ def test_a_published_model_that_cannot_be_loaded_is_not_ready(client, context, n
     assert reasons(answer)["model"] == (False, f"The shelf has no object {'c' * 64}.")
 
 
-def test_an_earlier_model_goes_on_answering_when_a_new_one_cannot_be_loaded(client, context, now):
+def test_readyz_responds_200_while_earlier_model_is_served(client, context, now):
     publish_a_trained_model(client, context)
     eventually(lambda: "answers" in reasons(client.get("/readyz"))["model"][1])
     with unit_of_work(context.database) as session:
@@ -73,7 +73,7 @@ def test_an_earlier_model_goes_on_answering_when_a_new_one_cannot_be_loaded(clie
     assert "version 1 answers" in reasons(client.get("/readyz"))["model"][1]
 
 
-def test_a_schema_of_another_age_is_not_ready(client, context):
+def test_readyz_responds_503_for_other_schema(client, context):
     downgrade(context.database, "base")
     eventually(lambda: client.get("/readyz").status_code == 503)
 
@@ -83,7 +83,7 @@ def test_a_schema_of_another_age_is_not_ready(client, context):
     assert "schema is at None" in reasons(answer)["database"][1]
 
 
-def test_without_its_database_the_service_is_alive_but_not_ready(client, lose_the_database):
+def test_service_without_database_is_alive_and_not_ready(client, lose_the_database):
     lose_the_database()
 
     assert client.get("/livez").json() == {"status": "alive"}

@@ -29,7 +29,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("item_id", ["book/7", "ü", "a b", "100%", "x" * 256])
-def test_an_item_is_put_looked_at_and_replaced(client, item_id):
+def test_put_item_creates_and_replaces(client, item_id):
     address = f"/v1/items/{quote(item_id, safe='')}"
 
     made = client.put(address, json=WHOLE)
@@ -48,14 +48,14 @@ def test_an_item_is_put_looked_at_and_replaced(client, item_id):
     assert again.json()["updated_at"] > made.json()["updated_at"]
 
 
-def test_an_item_that_was_only_rated_is_there_without_a_title(client):
+def test_item_created_by_rating_has_no_title(client):
     client.put("/v1/users/u/ratings/i", json={"value": 3})
 
     assert client.get("/v1/items/i").json()["title"] is None
     assert client.put("/v1/items/i", json={"title": "I"}).status_code == 200
 
 
-def test_an_item_nobody_knows_is_not_found(client):
+def test_get_item_responds_404_for_unknown_id(client):
     answer = client.get("/v1/items/a%2Fb")
 
     assert (answer.status_code, answer.json()["item_id"]) == (404, "a/b")
@@ -101,21 +101,21 @@ UNACCEPTABLE = pytest.mark.parametrize(
 
 @on_sqlite
 @UNACCEPTABLE
-def test_a_description_that_cannot_be_kept_is_refused(client, body):
+def test_put_item_refuses_invalid_body(client, body):
     answer = client.put("/v1/items/i", content=body, headers={"content-type": "application/json"})
 
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/malformed-request")
     assert client.get("/v1/items/i").status_code == 404
 
 
-def test_an_id_that_cannot_be_one_is_refused(client):
+def test_put_item_refuses_overlong_id(client):
     answer = client.put("/v1/items/" + "x" * 257, json={})
 
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-id")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/merge-patch+json"])
-def test_a_patch_changes_what_it_names_and_nothing_else(client, content_type):
+def test_patch_changes_named_fields_only(client, content_type):
     made = client.put("/v1/items/i", json=WHOLE).json()
     patch = {"available": True, "attributes": {"author": {"born": 1950, "name": None}, "new": 1}}
 
@@ -132,7 +132,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(client, content_type):
 
 
 @pytest.mark.parametrize("method", ["PATCH", "POST"])
-def test_null_restores_the_default_of_each_field(client, method):
+def test_null_restores_default_of_each_field(client, method):
     client.put("/v1/items/i", json=WHOLE)
     nulls = dict.fromkeys(DEFAULTS)
 
@@ -144,7 +144,7 @@ def test_null_restores_the_default_of_each_field(client, method):
     assert fields_of(client) == DEFAULTS
 
 
-def test_a_patch_of_an_unknown_item_is_not_found_and_creates_none(client):
+def test_patch_of_unknown_item_responds_404(client):
     answer = client.patch("/v1/items/a%2Fb", json={"title": "A"})
 
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/item-not-found")
@@ -153,7 +153,7 @@ def test_a_patch_of_an_unknown_item_is_not_found_and_creates_none(client):
 
 @on_sqlite
 @UNACCEPTABLE
-def test_a_patch_that_cannot_be_kept_is_refused_and_changes_nothing(client, body):
+def test_patch_refuses_invalid_body_without_change(client, body):
     made = client.put("/v1/items/i", json=WHOLE).json()
 
     answer = client.patch("/v1/items/i", content=body, headers={"content-type": "application/json"})
@@ -163,14 +163,14 @@ def test_a_patch_that_cannot_be_kept_is_refused_and_changes_nothing(client, body
     assert client.get("/v1/items/i").json() == made
 
 
-def test_an_empty_patch_and_an_equal_one_do_not_touch_the_item(client):
+def test_patch_without_effect_leaves_item_unchanged(client):
     made = client.put("/v1/items/i", json=WHOLE).json()
 
     for patch in ({}, {"price": 12.5, "attributes": {"gone": None}}, WHOLE):
         assert client.patch("/v1/items/i", json=patch).json() == made
 
 
-def test_patches_of_different_fields_at_once_all_survive(url):
+def test_concurrent_patches_of_different_fields_all_apply(url):
     """Each reads the whole item and writes the whole item back."""
     with Client(url) as shop:
         shop.put_item("i")
@@ -201,7 +201,7 @@ as_json_and_as_lines = pytest.mark.parametrize("as_lines", [False, True], ids=["
 
 
 @as_json_and_as_lines
-def test_many_items_are_described_at_once_and_refusals_told_by_line(client, as_lines):
+def test_post_items_stores_many_and_reports_refusals_by_line(client, as_lines):
     entries = [
         {"item_id": "a", "title": "A"},
         {"item_id": "", "title": "?"},
@@ -223,7 +223,7 @@ def test_many_items_are_described_at_once_and_refusals_told_by_line(client, as_l
 
 
 @as_json_and_as_lines
-def test_a_stock_feed_changes_the_stock_and_nothing_else(client, as_lines):
+def test_stock_feed_changes_availability_only(client, as_lines):
     client.put("/v1/items/9998", json=WHOLE | {"available": True})
     client.put("/v1/users/u/ratings/rated", json={"value": 3})
     feed = [{"item_id": item_id, "available": False} for item_id in ("9998", "rated", "new")]
@@ -238,7 +238,7 @@ def test_a_stock_feed_changes_the_stock_and_nothing_else(client, as_lines):
     assert fields_of(client, "new") == DEFAULTS | {"available": False}
 
 
-def test_lines_of_one_item_are_merged_in_their_order(client):
+def test_post_items_merges_lines_of_one_item_in_order(client):
     entries = [
         {"item_id": "i", "title": "A", "attributes": {"a": {"x": 1}}},
         {"item_id": "i", "price": 2, "attributes": {"a": {"y": 2}}},
@@ -252,7 +252,7 @@ def test_lines_of_one_item_are_merged_in_their_order(client):
     assert fields_of(client) == DEFAULTS | {"price": 2, "attributes": {"a": {"y": 2}}}
 
 
-def test_an_item_that_does_not_change_is_not_written(client):
+def test_post_items_does_not_write_unchanged_item(client):
     client.put("/v1/items/same", json=WHOLE)
     client.put("/v1/items/other", json=WHOLE)
     same, other = (client.get(f"/v1/items/{name}").json() for name in ("same", "other"))
@@ -272,7 +272,7 @@ def test_an_item_that_does_not_change_is_not_written(client):
 
 
 @as_json_and_as_lines
-def test_nothing_of_a_line_with_an_ill_typed_field_is_stored(client, as_lines):
+def test_post_items_stores_no_part_of_line_with_wrong_type(client, as_lines):
     made = client.put("/v1/items/i", json=WHOLE).json()
     entries = [
         {"item_id": "i", "title": "New", "price": "12"},
@@ -289,7 +289,7 @@ def test_nothing_of_a_line_with_an_ill_typed_field_is_stored(client, as_lines):
     assert client.get("/v1/items/j").status_code == 404
 
 
-def test_items_are_listed_page_by_page_in_the_order_they_came(client):
+def test_item_pages_list_each_item_once(client):
     client.post("/v1/items", json={"items": [{"item_id": name} for name in "zyxwv"]})
 
     first = client.get("/v1/items", params={"limit": 3}).json()

@@ -28,7 +28,7 @@ def a_model(users: list[str]) -> bytes:
     return checkpoint.write_model(model)
 
 
-def test_erasing_a_user_takes_all_that_is_stored_of_them_and_gives_a_receipt(client):
+def test_delete_user_erases_rows_and_returns_receipt(client):
     for user_id, item_id in (("a/b", "i"), ("a/b", "j"), ("v", "i")):
         rating = {"user_id": user_id, "item_id": item_id, "value": 3}
         client.post("/v1/ratings", json={"ratings": [rating]})
@@ -52,7 +52,7 @@ def test_erasing_a_user_takes_all_that_is_stored_of_them_and_gives_a_receipt(cli
     assert client.delete("/v1/users/a%2Fb").json()["type"] == "/problems/user-not-found"
 
 
-def test_the_receipt_names_the_kept_versions_that_know_the_user(client, context, now):
+def test_erasure_receipt_names_kept_versions_with_user(client, context, now):
     knows = context.shelf.put(a_model(["u", "v"]))
     does_not = context.shelf.put(a_model(["v", "w"]))
     damaged = context.shelf.put(b"no model at all")

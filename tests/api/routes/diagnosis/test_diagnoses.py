@@ -13,7 +13,7 @@ def diagnosis(client, job_id: int = 1) -> dict:
     return answer.json()
 
 
-def test_a_jobs_finding_says_what_since_when_why_and_what_to_change(client, worker):
+def test_diagnosis_of_job_has_finding_with_evidence_and_change(client, worker):
     job = start(client, model_kind="user_rbm", hyperparameters={"learning_rate": 1e-6})
     lease = worker.claim()
     for epoch in range(1, 9):
@@ -32,7 +32,7 @@ def test_a_jobs_finding_says_what_since_when_why_and_what_to_change(client, work
     assert job["links"]["diagnosis"] == "/v1/training-jobs/1/diagnosis"
 
 
-def test_a_young_job_is_too_young_and_a_sound_one_is_said_to_be(client, worker):
+def test_diagnosis_verdict_is_too_early_then_healthy(client, worker):
     start(client)
     lease = worker.claim()
     assert diagnosis(client)["verdict"] == "too_early"
@@ -47,11 +47,11 @@ def test_a_young_job_is_too_young_and_a_sound_one_is_said_to_be(client, worker):
     }
 
 
-def test_a_job_that_is_not_there_is_404(client):
+def test_diagnosis_of_unknown_job_responds_404(client):
     assert client.get("/v1/training-jobs/7/diagnosis").status_code == 404
 
 
-def test_a_curve_from_elsewhere_is_diagnosed_and_changes_are_suggested_if_asked_how(client):
+def test_external_curve_diagnosis_needs_hyperparameters_for_change(client):
     curve = [{"epoch": n, **SICK} for n in range(10)]
     asked = {"curves": curve, "hyperparameters": {"learning_rate": 0.5}}
 
@@ -67,7 +67,7 @@ def test_a_curve_from_elsewhere_is_diagnosed_and_changes_are_suggested_if_asked_
     }
 
 
-def test_a_count_is_a_whole_number_in_what_is_suggested_and_in_what_is_then_asked(client, worker):
+def test_suggested_n_hidden_is_integer_in_diagnosis_and_retry(client, worker):
     start(client, model_kind="user_rbm", hyperparameters={"n_hidden": 64})
     lease = worker.claim()
     for epoch in range(1, 40):
@@ -81,7 +81,7 @@ def test_a_count_is_a_whole_number_in_what_is_suggested_and_in_what_is_then_aske
     assert {type(one) for one in asked} == {int}
 
 
-def test_a_number_that_is_none_may_be_spelt_in_json_and_is_found(client):
+def test_external_curve_accepts_nan_as_text(client):
     curve = [{"epoch": 0, "train_nll": 2.0}, {"epoch": 1, "train_nll": "nan"}]
 
     (found,) = client.post("/v1/diagnoses", json={"curves": curve}).json()["findings"]
@@ -99,7 +99,7 @@ def test_a_number_that_is_none_may_be_spelt_in_json_and_is_found(client):
         ({"curves": [{"epoch": 1, "train_nll": "low"}]}, "curves.0.train_nll", "number"),
     ],
 )
-def test_a_curve_that_cannot_be_read_is_refused_by_its_place(client, body, field, said):
+def test_external_curve_error_names_field(client, body, field, said):
     answer = client.post("/v1/diagnoses", json=body)
 
     assert answer.status_code == 422
@@ -108,13 +108,13 @@ def test_a_curve_that_cannot_be_read_is_refused_by_its_place(client, body, field
     assert said in error["detail"]
 
 
-def test_a_hyperparameter_that_is_none_is_refused(client):
+def test_external_curve_refuses_unknown_hyperparameter(client):
     body = {"curves": [{"epoch": 1}], "hyperparameters": {"rate": 1}}
 
     assert client.post("/v1/diagnoses", json=body).status_code == 422
 
 
-def test_a_retry_is_a_new_job_with_the_suggested_changes(client, worker):
+def test_retry_creates_job_with_suggested_changes(client, worker):
     start(client, model_kind="user_rbm", seed=3, hyperparameters={"learning_rate": 1e-6})
     lease = worker.claim()
     for epoch in range(1, 9):
@@ -133,7 +133,7 @@ def test_a_retry_is_a_new_job_with_the_suggested_changes(client, worker):
     assert (unknown["field"], unknown["known"]) == ("apply", ["not_moving"])
 
 
-def test_without_a_finding_there_is_nothing_to_retry_with(client):
+def test_retry_responds_409_without_finding(client):
     start(client)
 
     refused = client.post("/v1/training-jobs/1/retry")

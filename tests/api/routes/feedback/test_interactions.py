@@ -26,7 +26,7 @@ def stored(context) -> list[Interaction]:
         return list(session.scalars(by_time))
 
 
-def test_views_carts_and_purchases_are_taken_and_each_refusal_is_told_by_line(client, context):
+def test_post_interactions_stores_events_and_reports_refusals_by_line(client, context):
     answer = send(
         client,
         event("view", occurred_at=AT_NOON),
@@ -58,7 +58,7 @@ def test_views_carts_and_purchases_are_taken_and_each_refusal_is_told_by_line(cl
     ]
 
 
-def test_what_tells_no_time_happened_when_it_came(client, context):
+def test_interaction_without_time_has_time_of_arrival(client, context):
     send(client, event("view"))
     send(client, event("view"))
 
@@ -66,7 +66,7 @@ def test_what_tells_no_time_happened_when_it_came(client, context):
     assert first.occurred_at == first.updated_at < second.occurred_at == second.updated_at
 
 
-def test_what_is_sent_again_with_its_time_counts_once(client, context):
+def test_repeated_interaction_with_time_counts_once(client, context):
     once = send(client, event("purchase", occurred_at=AT_NOON)).json()
     again = send(client, event("purchase", occurred_at=AT_NOON)).json()
     corrected = send(client, event("purchase", occurred_at=AT_NOON, quantity=3)).json()
@@ -75,7 +75,7 @@ def test_what_is_sent_again_with_its_time_counts_once(client, context):
     assert [row.quantity for row in stored(context)] == [3]
 
 
-def test_ndjson_is_taken_line_by_line(client):
+def test_post_interactions_reads_ndjson_by_line(client):
     good = json.dumps(event("cart", occurred_at=AT_NOON))
 
     answer = client.post("/v1/interactions", content=f"{good}\n\n{{broken\n{good}", headers=NDJSON)
@@ -95,9 +95,7 @@ def test_ndjson_is_taken_line_by_line(client):
         (b"{}\n" * 10_001, "application/x-ndjson", 422, "at most 10,000 are accepted at once"),
     ],
 )
-def test_a_body_that_is_no_list_of_interactions_is_refused(
-    client, content, content_type, status, said
-):
+def test_post_interactions_refuses_invalid_body(client, content, content_type, status, said):
     headers = {"content-type": content_type}
 
     answer = client.post("/v1/interactions", content=content, headers=headers)
@@ -106,7 +104,7 @@ def test_a_body_that_is_no_list_of_interactions_is_refused(
     assert said in answer.json()["detail"]
 
 
-def test_ten_thousand_interactions_at_once_are_the_most(client):
+def test_post_interactions_accepts_at_most_10000_entries(client):
     entries = [event("view", item_id=f"i{n}", occurred_at=AT_NOON) for n in range(10_000)]
 
     assert send(client, *entries).json()["added"] == 10_000
@@ -114,7 +112,7 @@ def test_ten_thousand_interactions_at_once_are_the_most(client):
     assert refused.json()["detail"].startswith("interactions has 10,001 entries; at most 10,000")
 
 
-def test_somebody_who_only_chose_is_a_user_without_ratings_and_what_they_chose_an_item(client):
+def test_interaction_creates_item_and_user_without_ratings(client):
     send(client, event("purchase"))
 
     assert client.get("/v1/users/u/ratings").json() == {"items": [], "next_cursor": None}

@@ -25,7 +25,7 @@ def address(user_id: str, item_id: str) -> str:
     return f"/v1/users/{quote(user_id, safe='')}/ratings/{quote(item_id, safe='')}"
 
 
-def test_a_first_rating_is_created_and_a_second_one_replaces_it(client):
+def test_put_rating_creates_then_replaces(client):
     first = client.put(address("u", "i"), json={"value": 4})
     second = client.put(address("u", "i"), json={"value": 2.5})
 
@@ -40,7 +40,7 @@ def test_a_first_rating_is_created_and_a_second_one_replaces_it(client):
     assert second.json()["rated_at"] > first.json()["rated_at"]
 
 
-def test_an_older_rating_does_not_replace_a_newer_one_and_the_answer_says_which_stands(client):
+def test_put_rating_keeps_newer_rating(client):
     client.put(address("u", "i"), json={"value": 4, "rated_at": "2026-06-01T14:00:00+02:00"})
 
     answer = client.put(address("u", "i"), json={"value": 1, "rated_at": "2025-01-01T00:00:00Z"})
@@ -51,7 +51,7 @@ def test_an_older_rating_does_not_replace_a_newer_one_and_the_answer_says_which_
 
 
 @pytest.mark.parametrize("odd", ["a/b", "ü ß", "100%", "?#&", "日本語", "a\\b", "+"])
-def test_any_id_can_be_rated_listed_and_forgotten(client, odd):
+def test_rating_of_any_id_can_be_created_listed_and_deleted(client, odd):
     assert client.put(address(odd, odd), json={"value": 3}).status_code == 201
 
     listed = client.get(f"/v1/users/{quote(odd, safe='')}/ratings").json()["items"]
@@ -78,7 +78,7 @@ def test_any_id_can_be_rated_listed_and_forgotten(client, odd):
         ('{"value": 4, "rating": 5}', "malformed-request", "rating is unknown"),
     ],
 )
-def test_a_bad_rating_is_refused_by_field_value_and_remedy(scaled, body, code, said):
+def test_put_rating_refuses_invalid_value_with_remedy(scaled, body, code, said):
     answer = scaled.put(
         address("u", "i"), content=body, headers={"content-type": "application/json"}
     )
@@ -91,7 +91,7 @@ def test_a_bad_rating_is_refused_by_field_value_and_remedy(scaled, body, code, s
 @on_sqlite
 @pytest.mark.parametrize("bad", ["x" * 257, "a\tb", "a\x00b", "\x7f", "\x85"])
 @pytest.mark.parametrize("field", ["user_id", "item_id"])
-def test_an_id_that_cannot_be_one_is_refused_by_name(client, bad, field):
+def test_put_rating_names_invalid_id(client, bad, field):
     ids = {"user_id": "u", "item_id": "i", field: bad}
 
     answer = client.put(address(**ids), json={"value": 3})
@@ -100,7 +100,7 @@ def test_an_id_that_cannot_be_one_is_refused_by_name(client, bad, field):
     assert answer.json()["field"] == field
 
 
-def test_a_user_who_never_rated_is_not_found_but_one_who_forgot_all_has_an_empty_list(client):
+def test_ratings_list_is_empty_for_known_and_404_for_unknown_user(client):
     client.put(address("u", "i"), json={"value": 3})
     client.delete(address("u", "i"))
 
@@ -108,7 +108,7 @@ def test_a_user_who_never_rated_is_not_found_but_one_who_forgot_all_has_an_empty
     assert client.get("/v1/users/nobody/ratings").json()["type"] == "/problems/user-not-found"
 
 
-def test_ratings_are_listed_page_by_page_each_once(client):
+def test_rating_pages_list_each_rating_once(client):
     entries = [{"user_id": "u", "item_id": f"i{n}", "value": n} for n in range(7)]
     client.post("/v1/ratings", json={"ratings": entries})
     seen, cursor = [], None
@@ -123,7 +123,7 @@ def test_ratings_are_listed_page_by_page_each_once(client):
     assert sorted(seen) == [f"i{n}" for n in range(7)]
 
 
-def test_a_cursor_from_elsewhere_is_refused(client):
+def test_cursor_of_other_list_is_refused(client):
     entries = [{"user_id": user, "item_id": i, "value": 1} for user in "uv" for i in "abc"]
     client.post("/v1/ratings", json={"ratings": entries})
     cursor = client.get("/v1/users/u/ratings", params={"limit": 1}).json()["next_cursor"]
@@ -133,7 +133,7 @@ def test_a_cursor_from_elsewhere_is_refused(client):
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-cursor")
 
 
-def test_many_ratings_are_taken_and_each_refusal_is_told_by_line(scaled):
+def test_post_ratings_stores_many_and_reports_refusals_by_line(scaled):
     entries = [
         {"user_id": "u", "item_id": "i", "value": 4},
         {"user_id": "", "item_id": "i", "value": 4},
@@ -154,7 +154,7 @@ def test_many_ratings_are_taken_and_each_refusal_is_told_by_line(scaled):
     ]
 
 
-def test_ndjson_is_taken_line_by_line(client):
+def test_post_ratings_reads_ndjson_by_line(client):
     good = json.dumps({"user_id": "u", "item_id": "i", "value": 4})
 
     answer = client.post("/v1/ratings", content=f"{good}\n\n{{broken\n{good}", headers=NDJSON)
@@ -180,14 +180,14 @@ def test_ndjson_is_taken_line_by_line(client):
         (b"{}\n" * 10_001, "application/x-ndjson", 422, "at most 10,000 are accepted at once"),
     ],
 )
-def test_a_body_that_is_no_list_of_ratings_is_refused(client, content, content_type, status, said):
+def test_post_ratings_refuses_invalid_body(client, content, content_type, status, said):
     answer = client.post("/v1/ratings", content=content, headers={"content-type": content_type})
 
     assert answer.status_code == status
     assert said in answer.json()["detail"]
 
 
-def test_ten_thousand_ratings_at_once_are_the_most(client):
+def test_post_ratings_accepts_at_most_10000_entries(client):
     entry = {"user_id": "u", "item_id": "i", "value": 4}
 
     assert client.post("/v1/ratings", json={"ratings": [entry] * 10_000}).json()["added"] == 1

@@ -28,7 +28,7 @@ def work(context: Context) -> None:
     carry_out(context, job.id, lease)
 
 
-def test_a_file_is_taken_at_once_and_imported_by_a_worker(client, context):
+def test_import_job_is_queued_and_run_by_worker(client, context):
     taken = upload(client, b"user,item,rating\nu,i,4\nu,j,bad\n\nv,i,5\n")
 
     assert taken.status_code == 202
@@ -67,7 +67,7 @@ def test_a_file_is_taken_at_once_and_imported_by_a_worker(client, context):
     assert [entry["value"] for entry in client.get("/v1/users/u/ratings").json()["items"]] == [4]
 
 
-def test_ratings_and_interactions_of_a_file_are_told_apart(client, context):
+def test_import_job_counts_ratings_and_interactions(client, context):
     content = b"user,item,type,rating\nu,i,rating,4\nu,i,view,\nu,j,purchase,\n"
     location = upload(client, content).headers["location"]
     work(context)
@@ -77,7 +77,7 @@ def test_ratings_and_interactions_of_a_file_are_told_apart(client, context):
     assert (counts["ratings"], counts["interactions"], counts["accepted"]) == (1, 2, 3)
 
 
-def test_a_dry_run_stores_nothing(client, context):
+def test_import_dry_run_stores_no_rating(client, context):
     location = upload(client, b"u,i,4\n", dry_run="true").headers["location"]
     work(context)
 
@@ -94,9 +94,7 @@ def test_a_dry_run_stores_nothing(client, context):
         (gzip.compress(b"u,i,4\n" * 9999)[:-20], "truncated-file", "ends early, after line"),
     ],
 )
-def test_a_file_that_cannot_be_imported_fails_the_job_and_says_why(
-    client, context, content, code, said
-):
+def test_import_job_fails_with_reason_for_unreadable_file(client, context, content, code, said):
     location = upload(client, content).headers["location"]
     work(context)
 
@@ -105,7 +103,7 @@ def test_a_file_that_cannot_be_imported_fails_the_job_and_says_why(
     assert said in job["error"]["detail"]
 
 
-def test_the_ratings_before_the_cut_are_counted_on_the_failed_job(client, context):
+def test_import_job_counts_ratings_before_truncation(client, context):
     rows = b"".join(b"u%d,i%d,4\n" % (n % 100, n) for n in range(50_000))
     location = upload(client, gzip.compress(rows)[:-5000]).headers["location"]
     work(context)
@@ -115,7 +113,7 @@ def test_the_ratings_before_the_cut_are_counted_on_the_failed_job(client, contex
     assert job["counts"]["added"] == job["counts"]["accepted"] > 1000
 
 
-def test_refusals_come_page_by_page_and_only_with_their_own_cursor(client, context):
+def test_refusals_are_paged_with_cursor_of_their_job(client, context):
     location = upload(client, b"u,i,4\n" + b"u,i,bad\n" * 5 + b"u,i,4\n" * 9).headers["location"]
     other = upload(client, b"u,i,4\n").headers["location"]
     work(context)
@@ -129,7 +127,7 @@ def test_refusals_come_page_by_page_and_only_with_their_own_cursor(client, conte
     assert wrong.json()["type"] == "/problems/invalid-cursor"
 
 
-def test_a_format_that_does_not_exist_is_refused_at_the_door(client):
+def test_post_import_job_refuses_unknown_format(client):
     answer = upload(client, b"u,i,4\n", format="xml")
 
     assert answer.status_code == 422
@@ -137,14 +135,14 @@ def test_a_format_that_does_not_exist_is_refused_at_the_door(client):
     assert client.get("/v1/import-jobs").json()["items"] == []
 
 
-def test_a_request_without_a_file_is_refused(client):
+def test_post_import_job_refuses_request_without_file(client):
     answer = client.post("/v1/import-jobs", data={"format": "auto"})
 
     assert answer.status_code == 422
     assert "file is missing" in answer.json()["detail"]
 
 
-def test_an_upload_over_the_limit_is_refused(database_url, tmp_path):
+def test_post_import_job_refuses_upload_over_limit(database_url, tmp_path):
     settings = settings_for(database_url, tmp_path / "home", max_upload_mb=0.1)
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         answer = upload(client, b"u,i,4\n" * 100_000)
@@ -153,7 +151,7 @@ def test_an_upload_over_the_limit_is_refused(database_url, tmp_path):
         assert client.get("/v1/import-jobs").json()["items"] == []
 
 
-def test_a_queued_import_can_be_cancelled_once(client):
+def test_queued_import_job_is_cancelled_once(client):
     location = upload(client, b"u,i,4\n").headers["location"]
 
     assert client.post(f"{location}/cancel").json()["state"] == "cancelled"
@@ -171,6 +169,6 @@ def test_import_jobs_are_listed_newest_first(client):
     assert len(ids) == 3
 
 
-def test_a_job_of_another_kind_is_no_import_job(client):
+def test_unknown_import_job_responds_404(client):
     assert client.get("/v1/import-jobs/999").json()["type"] == "/problems/job-not-found"
     assert client.get("/v1/import-jobs/999/refusals").status_code == 404

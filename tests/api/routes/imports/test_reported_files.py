@@ -49,7 +49,7 @@ NO_EVENT = "a rating, an event type or a quantity"
         ("10-price-third.csv", [NO_EVENT]),
     ],
 )
-def test_a_reported_file_without_a_rating_is_refused(
+def test_reported_file_without_rating_is_refused(
     client, context, reported_dir: Path, file, missing
 ):
     content = (reported_dir / file).read_bytes()
@@ -75,7 +75,7 @@ def test_a_reported_file_without_a_rating_is_refused(
         ("04-isbn-first.csv", {("ann", "0345417623"): (8, None), ("bob", "0440234743"): (9, None)}),
     ],
 )
-def test_a_reported_file_with_known_names_is_read(
+def test_reported_file_with_known_columns_is_imported(
     client, context, reported_dir: Path, file, expected
 ):
     job = imported(client, context, (reported_dir / file).read_bytes())
@@ -97,7 +97,7 @@ def test_a_reported_file_with_known_names_is_read(
         ("item_id,price,stock", "i{n},{n}.5,{n}", ["a user", NO_EVENT]),
     ],
 )
-def test_a_file_of_something_else_is_refused_with_nothing_stored(
+def test_file_with_unrelated_columns_is_refused_without_storing(
     client, context, header, row, missing, dry_run
 ):
     rows = [row.format(n=n) for n in range(9)]
@@ -111,7 +111,7 @@ def test_a_file_of_something_else_is_refused_with_nothing_stored(
 
 
 @pytest.mark.parametrize("dry_run", ["false", "true"])
-def test_an_import_that_accepts_no_line_fails_and_lists_each(client, context, dry_run):
+def test_import_without_accepted_line_fails_and_lists_refusals(client, context, dry_run):
     content = b"user_id,item_id,rating\nann,tea,lots\n\nbob,cup,\n,pot,5\ncyd,jug,many\n"
 
     job = imported(client, context, content, dry_run=dry_run)
@@ -127,7 +127,7 @@ def test_an_import_that_accepts_no_line_fails_and_lists_each(client, context, dr
     assert [entry["line"] for entry in listed] == [2, 4, 5, 6]
 
 
-def test_a_header_with_nothing_below_fails_and_is_counted(client, context):
+def test_import_of_header_only_fails_with_counts(client, context):
     job = imported(client, context, b"\nuser_id,item_id,rating\n")
 
     error = refused(job, context, "nothing-accepted")
@@ -136,7 +136,7 @@ def test_a_header_with_nothing_below_fails_and_is_counted(client, context):
     assert (counts["lines"], counts["header"], counts["blank"]) == (2, 1, 1)
 
 
-def test_one_accepted_line_is_enough(client, context):
+def test_import_with_single_accepted_line_succeeds(client, context):
     job = imported(client, context, b"user_id,item_id,rating\nann,tea,lots\nbob,cup,5\n")
 
     assert (job["state"], job["counts"]["accepted"]) == ("succeeded", 1)

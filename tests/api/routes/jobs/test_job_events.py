@@ -16,7 +16,7 @@ from tests.factories.workers import Worker, start
 LONGEST = {"wait": 60}
 
 
-def test_an_unchanged_job_is_not_sent_twice(client, worker):
+def test_unchanged_job_responds_304(client, worker):
     start(client)
     first = client.get("/v1/training-jobs/1")
     again = client.get("/v1/training-jobs/1", headers={"If-None-Match": first.headers["etag"]})
@@ -59,7 +59,7 @@ def ends_early() -> Iterator[None]:
     assert time.monotonic() - started < LONGEST["wait"]
 
 
-def test_waiting_ends_when_the_state_changes(client, worker, once_looked_at):
+def test_long_poll_ends_at_state_change(client, worker, once_looked_at):
     start(client)
     once_looked_at(worker.claim)
 
@@ -69,7 +69,7 @@ def test_waiting_ends_when_the_state_changes(client, worker, once_looked_at):
     assert job["state"] == "running"
 
 
-def test_waiting_ends_with_the_next_epoch(client, worker, once_looked_at):
+def test_long_poll_ends_at_next_epoch(client, worker, once_looked_at):
     start(client)
     lease = worker.claim()
     once_looked_at(lambda: worker.epoch(lease, 1))
@@ -81,7 +81,7 @@ def test_waiting_ends_with_the_next_epoch(client, worker, once_looked_at):
     assert [told["epoch"] for told in epochs] == [1]
 
 
-def test_waiting_ends_when_the_time_is_over(client):
+def test_long_poll_ends_at_timeout(client):
     start(client)
     etag = client.get("/v1/training-jobs/1").headers["etag"]
     started = time.monotonic()
@@ -94,7 +94,7 @@ def test_waiting_ends_when_the_time_is_over(client):
     assert time.monotonic() - started > 0.5
 
 
-def test_nobody_waits_for_a_job_that_has_finished(client, worker):
+def test_long_poll_of_finished_job_responds_at_once(client, worker):
     start(client)
     worker.train(epochs=1)
 
@@ -104,7 +104,7 @@ def test_nobody_waits_for_a_job_that_has_finished(client, worker):
     assert job["state"] == "succeeded"
 
 
-def test_nobody_waits_whose_view_is_old(client):
+def test_long_poll_with_old_etag_responds_at_once(client):
     start(client)
 
     with ends_early():
@@ -112,7 +112,7 @@ def test_nobody_waits_whose_view_is_old(client):
 
 
 @pytest.mark.parametrize("wait", [-1, 61, "nan", "long"])
-def test_a_wait_out_of_bounds_is_malformed(client, wait):
+def test_long_poll_refuses_wait_out_of_bounds(client, wait):
     assert client.get("/v1/training-jobs/1", params={"wait": wait}).status_code == 422
 
 
@@ -134,7 +134,7 @@ def events(text: Iterator[str]) -> list[tuple[str, str, dict]]:
     return found
 
 
-def test_the_events_of_a_finished_job_are_told_from_the_beginning(client, worker):
+def test_event_stream_of_finished_job_starts_at_first_event(client, worker):
     start(client)
     worker.train(epochs=2)
 
@@ -152,7 +152,7 @@ def test_the_events_of_a_finished_job_are_told_from_the_beginning(client, worker
     assert told[-1][2]["result"]["version"] == 1
 
 
-def test_a_listener_who_comes_back_misses_nothing_and_hears_nothing_twice(client, worker):
+def test_event_stream_resumes_after_last_event_id(client, worker):
     start(client)
     worker.train(epochs=2)
     everything = events(client.get("/v1/training-jobs/1/events").text.splitlines())
@@ -164,14 +164,14 @@ def test_a_listener_who_comes_back_misses_nothing_and_hears_nothing_twice(client
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "²", "1.5"])
-def test_an_event_id_that_is_none_is_refused(client, last):
+def test_event_stream_refuses_invalid_last_event_id(client, last):
     start(client)
     headers = {"Last-Event-ID": last.encode()}
 
     assert client.get("/v1/training-jobs/1/events", headers=headers).status_code == 422
 
 
-def test_events_come_as_they_happen_over_a_real_server(url, app):
+def test_event_stream_follows_running_job_over_real_server(url, app):
     worker = Worker(app.state.context.database)
     with httpx2.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
         start(client)
@@ -185,7 +185,7 @@ def test_events_come_as_they_happen_over_a_real_server(url, app):
     assert [int(number) for number, _, _ in told] == sorted(int(number) for number, _, _ in told)
 
 
-def test_a_listener_who_goes_away_leaves_nothing_behind(url, app):
+def test_event_stream_releases_connections_after_disconnect(url, app):
     with httpx2.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
         start(client)
         for _ in range(3):

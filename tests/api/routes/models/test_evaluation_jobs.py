@@ -31,7 +31,7 @@ def version(context) -> int:
         return a_version(session).version
 
 
-def test_a_request_is_accepted_at_once_and_says_where_to_look(client, version):
+def test_evaluation_request_is_accepted_with_location(client, version):
     answer = evaluate(client, version)
 
     assert answer.status_code == 202
@@ -44,11 +44,11 @@ def test_a_request_is_accepted_at_once_and_says_where_to_look(client, version):
     assert job["links"]["model"] == f"/v1/models/{version}"
 
 
-def test_everything_has_a_default_even_the_body(client, version):
+def test_evaluation_body_is_optional(client, version):
     assert client.post(f"/v1/models/{version}/evaluation").status_code == 202
 
 
-def test_everybodys_lists_can_be_asked_for(client, version):
+def test_evaluation_accepts_all_users(client, version):
     job = evaluate(client, version, n=20, n_users=None).json()
 
     assert (job["n"], job["n_users"]) == (20, None)
@@ -64,7 +64,7 @@ def test_everybodys_lists_can_be_asked_for(client, version):
         ({"users": 10}, "users"),
     ],
 )
-def test_a_field_that_cannot_be_is_named_and_nothing_is_queued(client, version, body, field):
+def test_evaluation_names_invalid_field_and_queues_no_job(client, version, body, field):
     answer = evaluate(client, version, **body)
 
     assert answer.status_code == 422
@@ -72,14 +72,14 @@ def test_a_field_that_cannot_be_is_named_and_nothing_is_queued(client, version, 
     assert client.get("/v1/evaluation-jobs").json()["items"] == []
 
 
-def test_a_version_that_is_not_there_is_a_problem(client):
+def test_evaluation_of_unknown_version_responds_404(client):
     answer = evaluate(client, 99)
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "/problems/model-version-not-found"
 
 
-def test_a_version_whose_weights_are_gone_is_a_conflict(client, context, version, now):
+def test_evaluation_of_retired_version_responds_409(client, context, version, now):
     with unit_of_work(context.database) as session:
         publishing.get_model(session, version).retired_at = now
 
@@ -89,7 +89,7 @@ def test_a_version_whose_weights_are_gone_is_a_conflict(client, context, version
     assert answer.json()["type"] == "/problems/version-retired"
 
 
-def test_jobs_are_listed_newest_first_page_by_page(client, version):
+def test_evaluation_jobs_are_listed_newest_first_by_page(client, version):
     numbers = [evaluate(client, version).json()["id"] for _ in range(3)]
 
     first = client.get("/v1/evaluation-jobs", params={"limit": 2}).json()
@@ -101,14 +101,14 @@ def test_jobs_are_listed_newest_first_page_by_page(client, version):
     assert second["next_cursor"] is None
 
 
-def test_a_job_is_shown_under_its_kind_alone(client, version):
+def test_evaluation_job_is_found_under_its_kind_only(client, version):
     number = evaluate(client, version).json()["id"]
 
     assert client.get(f"/v1/training-jobs/{number}").status_code == 404
     assert client.get("/v1/evaluation-jobs/1").status_code == 404
 
 
-def test_a_queued_evaluation_is_cancelled_at_once_and_only_once(client, version):
+def test_queued_evaluation_job_is_cancelled_once(client, version):
     number = evaluate(client, version).json()["id"]
 
     answers = [client.post(f"/v1/evaluation-jobs/{number}/cancel") for _ in range(2)]
@@ -117,7 +117,7 @@ def test_a_queued_evaluation_is_cancelled_at_once_and_only_once(client, version)
     assert answers[0].json()["state"] == "cancelled"
 
 
-def test_a_failed_evaluation_tells_why(client, context, version):
+def test_evaluation_job_has_error_when_failed(client, context, version):
     number = evaluate(client, version).json()["id"]
     carry_out_the_next_job(context)  # a training without a spec, which the version came from
     carry_out_the_next_job(context)
@@ -127,7 +127,7 @@ def test_a_failed_evaluation_tells_why(client, context, version):
     assert error["code"] == "object-missing"
 
 
-def test_a_card_tells_how_it_was_measured_and_a_worker_measures_it_again(client, context):
+def test_evaluation_reproduces_protocol_and_metrics_of_card(client, context):
     publish_a_trained_model(client, context)
     card = client.get("/v1/models/1").json()
     job = client.post(card["links"]["evaluation"], json={"n": 5}).json()

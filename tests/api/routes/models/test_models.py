@@ -31,11 +31,11 @@ def publish(client, version: int):
     return client.post(f"/v1/models/{version}/publish")
 
 
-def test_before_the_first_training_there_are_no_models(client):
+def test_models_list_is_empty_before_first_training(client):
     assert client.get("/v1/models").json() == {"items": [], "next_cursor": None}
 
 
-def test_models_are_listed_newest_first_page_by_page(client, versions):
+def test_models_are_listed_newest_first_by_page(client, versions):
     first = client.get("/v1/models", params={"limit": 3}).json()
     second = client.get("/v1/models", params={"limit": 3, "cursor": first["next_cursor"]}).json()
 
@@ -47,14 +47,14 @@ def test_models_are_listed_newest_first_page_by_page(client, versions):
 @pytest.mark.parametrize(
     "cursor", ["x", "WyJtb2RlbHMi", "é", "W10", "WyJ0cmFpbmluZy1qb2JzIiwzXQ", ""]
 )
-def test_a_cursor_from_elsewhere_is_refused(client, versions, cursor):
+def test_models_list_refuses_invalid_cursor(client, versions, cursor):
     answer = client.get("/v1/models", params={"cursor": cursor})
 
     assert answer.status_code == 422
     assert answer.json()["type"] == "/problems/invalid-cursor"
 
 
-def test_a_card_says_what_the_model_was_learned_from(client, versions):
+def test_model_card_has_metrics_and_snapshot(client, versions):
     card = client.get(f"/v1/models/{versions[0]}").json()
 
     assert card["published"] is False
@@ -65,18 +65,18 @@ def test_a_card_says_what_the_model_was_learned_from(client, versions):
 
 
 @pytest.mark.parametrize(("version", "status"), [("99", 404), ("0", 422), ("x", 422), (2**63, 422)])
-def test_a_version_that_is_not_there_is_a_problem(client, version, status):
+def test_model_endpoints_refuse_unknown_version(client, version, status):
     for answer in (client.get(f"/v1/models/{version}"), publish(client, version)):
         assert answer.status_code == status
 
 
-def test_publishing_switches_what_answers(client, versions):
+def test_publish_replaces_published_version(client, versions):
     assert publish(client, 1).json()["published"] is True
     assert publish(client, 3).json()["published"] is True
     assert published(client) == [3]
 
 
-def test_publishing_the_published_version_again_is_a_conflict(client, versions):
+def test_publish_of_published_version_responds_409(client, versions):
     publish(client, 2)
     answer = publish(client, 2)
 
@@ -85,7 +85,7 @@ def test_publishing_the_published_version_again_is_a_conflict(client, versions):
     assert published(client) == [2]
 
 
-def test_a_version_whose_weights_are_gone_cannot_be_published(client, context, versions, now):
+def test_publish_of_retired_version_responds_409(client, context, versions, now):
     with unit_of_work(context.database) as session:
         publishing.get_model(session, 2).retired_at = now
 
@@ -95,7 +95,7 @@ def test_a_version_whose_weights_are_gone_cannot_be_published(client, context, v
     assert answer.json()["type"] == "/problems/version-retired"
 
 
-def test_a_version_that_cannot_be_read_is_not_published(client, context, versions):
+def test_publish_of_unreadable_version_responds_503(client, context, versions):
     publish(client, 1)
     with unit_of_work(context.database) as session:
         lost = a_version(session).version
@@ -108,9 +108,7 @@ def test_a_version_that_cannot_be_read_is_not_published(client, context, version
     assert client.get("/readyz").status_code == 200
 
 
-def test_a_card_is_not_published_where_this_process_cannot_answer_with_it(
-    client, app, context, now
-):
+def test_model_is_unpublished_when_process_cannot_load_its_version(client, app, context, now):
     with unit_of_work(context.database) as session:
         publishing.publish(session, a_version(session).version, now=now)
     app.state.model_server.refresh()
@@ -119,7 +117,7 @@ def test_a_card_is_not_published_where_this_process_cannot_answer_with_it(
     assert client.get("/readyz").status_code == 503
 
 
-def test_rolling_back_again_and_again_goes_further_back(client, versions):
+def test_rollback_returns_to_previous_publication_each_time(client, versions):
     for version in (1, 2, 3):
         publish(client, version)
 
@@ -132,7 +130,7 @@ def test_rolling_back_again_and_again_goes_further_back(client, versions):
     assert published(client) == [1]
 
 
-def test_after_a_rollback_a_new_publication_comes_back_to_where_it_was_made(client, versions):
+def test_rollback_after_new_publication_returns_to_version_before(client, versions):
     for version in (1, 2):
         publish(client, version)
     client.post("/v1/models/rollback")
@@ -156,9 +154,7 @@ def together(*acts):
         return list(pool.map(at_once, acts))
 
 
-def test_of_two_who_publish_the_same_version_at_once_one_is_told_it_was_there(
-    context, versions, now
-):
+def test_concurrent_publish_raises_already_published_once(context, versions, now):
     def publish_it():
         with unit_of_work(context.database) as session:
             return publishing.publish(session, 1, now=now)
@@ -170,7 +166,7 @@ def test_of_two_who_publish_the_same_version_at_once_one_is_told_it_was_there(
             publishing.publish(session, 2, now=now)
 
 
-def test_publications_made_at_once_still_form_one_chain(context, versions, now):
+def test_concurrent_publications_form_one_chain(context, versions, now):
     def publishes(version: int):
         def act():
             with unit_of_work(context.database) as session:
@@ -186,7 +182,7 @@ def test_publications_made_at_once_still_form_one_chain(context, versions, now):
     assert sorted(p.version for p in chain) == versions
 
 
-def test_the_newest_versions_and_the_published_one_are_kept(context, versions, now):
+def test_retirement_keeps_newest_and_published_versions(context, versions, now):
     with unit_of_work(context.database) as session:
         publishing.publish(session, 1, now=now)
         going = publishing.select_for_retirement(session, 2)
@@ -199,7 +195,7 @@ def test_the_newest_versions_and_the_published_one_are_kept(context, versions, n
 
 
 @pytest.mark.parametrize(("model_kind", "is_another"), [("joint_rbm", True), ("user_rbm", False)])
-def test_the_card_names_the_model_that_was_measured_where_another_one_answers(
+def test_model_card_has_judged_sha256_when_evaluated_model_differs(
     client, context, model_kind, is_another
 ):
     publish_a_trained_model(client, context, model_kind=model_kind)

@@ -19,7 +19,7 @@ def state(client: TestClient) -> tuple[str, str | None]:
     return job["state"], job["phase"]
 
 
-def test_a_job_runs_until_its_version_answers(client, app, context):
+def test_training_job_runs_until_its_version_is_served(client, app, context):
     with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
 
@@ -33,7 +33,7 @@ def test_a_job_runs_until_its_version_answers(client, app, context):
     assert client.get(LIST).json()["model_version"] == 1
 
 
-def test_a_long_poll_answers_once_the_version_does(client, app, context):
+def test_long_poll_ends_when_version_is_served(client, app, context):
     with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
         assert client.get(JOB, params={"wait": 0.3}).json()["state"] == "running"
@@ -45,7 +45,7 @@ def test_a_long_poll_answers_once_the_version_does(client, app, context):
     assert client.get(JOB).json()["result"]["published"] is True
 
 
-def test_a_card_is_published_once_its_version_answers(client, app, context):
+def test_model_card_is_published_when_version_is_served(client, app, context):
     with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
 
@@ -56,7 +56,7 @@ def test_a_card_is_published_once_its_version_answers(client, app, context):
     assert client.get(LIST).json()["model_version"] == 1
 
 
-def test_the_event_stream_ends_with_a_version_that_answers(client, app, context):
+def test_event_stream_ends_when_version_is_served(client, app, context):
     def load_later() -> None:
         gate.wait(0.6)  # two looks of the stream
         app.state.model_server._refresh_lock.release()
@@ -72,7 +72,7 @@ def test_the_event_stream_ends_with_a_version_that_answers(client, app, context)
     assert client.get(LIST).json()["model_version"] == 1
 
 
-def test_predictions_say_that_the_model_is_being_loaded(client, app, context):
+def test_predictions_respond_503_while_model_loads(client, app, context):
     with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
         with reading(context.database) as session:
@@ -84,7 +84,7 @@ def test_predictions_say_that_the_model_is_being_loaded(client, app, context):
     assert answer.headers["retry-after"] == "1"
 
 
-def test_a_version_that_cannot_be_loaded_does_not_keep_its_job_running(client, app, context):
+def test_training_job_succeeds_when_version_cannot_be_loaded(client, app, context):
     with app.state.model_server._refresh_lock:
         publish_a_trained_model(client, context)
         sha256 = client.get("/v1/models/1").json()["checkpoint_sha256"]
@@ -95,7 +95,7 @@ def test_a_version_that_cannot_be_loaded_does_not_keep_its_job_running(client, a
     assert client.get(LIST).json()["model_version"] is None
 
 
-def test_an_earlier_job_stays_finished_while_its_version_is_loaded_again(client, app, context):
+def test_training_job_stays_succeeded_while_version_is_reloaded(client, app, context):
     for _ in range(2):
         publish_a_trained_model(client, context)
     app.state.model_server.refresh()
@@ -107,7 +107,7 @@ def test_an_earlier_job_stays_finished_while_its_version_is_loaded_again(client,
         assert state(client)[0] == "succeeded"
 
 
-def test_each_job_runs_until_a_version_as_late_as_its_own_answers(client, app, context):
+def test_training_jobs_run_until_their_or_later_version_is_served(client, app, context):
     with app.state.model_server._refresh_lock:
         for _ in range(2):
             publish_a_trained_model(client, context)
@@ -117,7 +117,7 @@ def test_each_job_runs_until_a_version_as_late_as_its_own_answers(client, app, c
     eventually(lambda: state(client)[0] == "succeeded")
 
 
-def test_publishing_and_rolling_back_respond_once_the_version_answers(client, context):
+def test_publish_and_rollback_respond_when_version_is_served(client, context):
     for _ in range(2):
         publish_a_trained_model(client, context)
     for address, version in (

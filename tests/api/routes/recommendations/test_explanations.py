@@ -35,7 +35,7 @@ def reasons_of(answer) -> dict[str, list]:
 
 
 @pytest.mark.parametrize("include_rated", ["false", "true"])
-def test_a_list_that_says_why_is_the_same_list(trained, include_rated):
+def test_explain_adds_reasons_and_keeps_list(trained, include_rated):
     asked = {"include_rated": include_rated}
     plain = trained.get(LIST, params=asked)
     told = trained.get(LIST, params=asked | ASKED)
@@ -46,7 +46,7 @@ def test_a_list_that_says_why_is_the_same_list(trained, include_rated):
     assert told.headers["etag"] != plain.headers["etag"]
 
 
-def test_who_does_not_ask_why_gets_the_very_same_bytes_as_ever(trained):
+def test_recommendations_have_no_reasons_without_explain(trained):
     plain = trained.get(LIST)
 
     assert b"because" not in plain.content
@@ -58,7 +58,7 @@ def test_who_does_not_ask_why_gets_the_very_same_bytes_as_ever(trained):
     assert one.content == other.content
 
 
-def test_reasons_are_what_the_user_rated_or_did_strongest_first(trained):
+def test_reasons_are_ratings_or_interactions_of_user_by_effect(trained):
     mine = rated(trained)
     for because in reasons_of(trained.get(LIST, params=ASKED)).values():
         assert len(because) <= 3
@@ -70,7 +70,7 @@ def test_reasons_are_what_the_user_rated_or_did_strongest_first(trained):
             assert reason["type"] == (None if reason["item_id"] in mine else "cart")
 
 
-def test_an_effect_is_what_the_score_loses_when_the_rating_is_deleted(trained):
+def test_effect_equals_loss_of_score_after_rating_is_deleted(trained):
     mine = rated(trained)
     before = trained.get(LIST, params=ASKED).json()["items"]
     place, reason = next(
@@ -87,7 +87,7 @@ def test_an_effect_is_what_the_score_loses_when_the_rating_is_deleted(trained):
     assert place["score"] - score == pytest.approx(reason["effect"], abs=1e-4)
 
 
-def test_an_anonymous_cart_is_told_what_a_stored_user_who_did_the_same_would(trained):
+def test_anonymous_user_gets_reasons_of_equal_stored_user(trained):
     ratings = [{"item_id": "i1", "value": 5}, {"item_id": "i2", "value": 1}]
     cart = [{"item_id": "i3", "type": "cart"}]
     trained.post("/v1/ratings", json={"ratings": [{"user_id": "new"} | one for one in ratings]})
@@ -102,13 +102,13 @@ def test_an_anonymous_cart_is_told_what_a_stored_user_who_did_the_same_would(tra
     assert set(told) <= {("i1", 5, None), ("i2", 1, None), ("i3", None, "cart")}
 
 
-def test_what_is_popular_has_no_reasons(trained):
+def test_popular_items_have_no_reasons(trained):
     answer = trained.get("/v1/users/nobody/recommendations", params=ASKED)
 
     assert list(reasons_of(answer).values()) == [[]] * 10
 
 
-def test_whether_to_say_why_is_yes_or_no(trained):
+def test_explain_refuses_values_that_are_not_boolean(trained):
     for answer in (
         trained.get(LIST, params={"explain": "perhaps"}),
         trained.post("/v1/recommendations", json={"explain": "perhaps"}),

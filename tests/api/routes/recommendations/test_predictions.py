@@ -22,7 +22,7 @@ def predictions(client, user_id="u3", *, item_id):
 
 
 @on_sqlite
-def test_each_item_asked_gets_its_distribution_in_the_order_asked(trained):
+def test_predictions_have_distributions_in_requested_order(trained):
     body = predictions(trained, item_id=["i7", "i2", "i7"])
 
     assert (body["user_id"], body["model_version"]) == ("u3", 1)
@@ -38,7 +38,7 @@ def test_each_item_asked_gets_its_distribution_in_the_order_asked(trained):
         assert item["source"] == "model"
 
 
-def test_the_expected_rating_is_the_one_that_recommendations_show(trained):
+def test_expected_rating_equals_that_of_recommendations(trained):
     listed = trained.get("/v1/users/u3/recommendations").json()["items"]
 
     body = predictions(trained, item_id=[place["item_id"] for place in listed])
@@ -47,14 +47,14 @@ def test_the_expected_rating_is_the_one_that_recommendations_show(trained):
         assert place["expected_rating"] == pytest.approx(item["expected_rating"], rel=1e-6)
 
 
-def test_how_an_item_was_rated_does_not_enter_into_its_own_prediction(trained):
+def test_prediction_ignores_own_rating_of_item(trained):
     (before,) = predictions(trained, item_id="i2")["items"]
     for value in (1, 5):
         trained.put("/v1/users/u3/ratings/i2", json={"value": value})
         assert predictions(trained, item_id="i2")["items"] == [before]
 
 
-def test_other_ratings_do_at_once(trained):
+def test_prediction_uses_new_ratings_of_other_items(trained):
     (before,) = predictions(trained, item_id="i2")["items"]
     trained.put("/v1/users/u3/ratings/i4", json={"value": 1})
     trained.put("/v1/users/u3/ratings/i6", json={"value": 5})
@@ -63,9 +63,7 @@ def test_other_ratings_do_at_once(trained):
 
 
 @pytest.mark.parametrize(("user_id", "item_id"), [("u3", "unheard-of"), ("nobody", "i2")])
-def test_what_the_model_cannot_know_is_answered_from_the_baselines_and_said_so(
-    trained, user_id, item_id
-):
+def test_prediction_uses_baseline_for_unknown_user_or_item(trained, user_id, item_id):
     (item,) = predictions(trained, user_id, item_id=item_id)["items"]
 
     assert item["item_id"] == item_id
@@ -74,7 +72,7 @@ def test_what_the_model_cannot_know_is_answered_from_the_baselines_and_said_so(
     assert sum(share["probability"] for share in item["distribution"]) == pytest.approx(1)
 
 
-def test_ids_with_slashes_are_asked_for_like_others(trained):
+def test_predictions_accept_ids_with_slashes(trained):
     rating = {"user_id": "a/b", "item_id": "i/1", "value": 5}
     trained.post("/v1/ratings", json={"ratings": [rating]})
 
@@ -86,14 +84,14 @@ def test_ids_with_slashes_are_asked_for_like_others(trained):
 
 @on_sqlite
 @pytest.mark.parametrize("asked", [{}, {"item_id": [f"i{number}" for number in range(501)]}])
-def test_no_item_or_more_than_five_hundred_are_refused(trained, asked):
+def test_predictions_refuse_zero_or_over_500_items(trained, asked):
     answer = trained.get("/v1/users/u3/predictions", params=asked)
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "item_id"
 
 
-def test_five_hundred_items_are_answered(trained):
+def test_predictions_accept_500_items(trained):
     items = [f"i{number}" for number in range(500)]
 
     assert [item["item_id"] for item in predictions(trained, item_id=items)["items"]] == items

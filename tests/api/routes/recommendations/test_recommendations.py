@@ -42,7 +42,7 @@ def field_of(problem) -> str:
 # ------------------------------------------------------------------------- a stored user
 
 
-def test_a_stored_user_gets_all_that_they_have_not_rated_best_first(trained):
+def test_recommendations_are_unrated_items_by_score(trained):
     answer = trained.get(LIST.format("u3"), params={"n": 3})
 
     body = answer.json()
@@ -56,7 +56,7 @@ def test_a_stored_user_gets_all_that_they_have_not_rated_best_first(trained):
     assert answer.headers["content-type"] == "application/json"
 
 
-def test_fewer_than_ten_come_only_with_a_reason(trained):
+def test_recommendations_explain_shortfall(trained):
     answer = trained.get(LIST.format("u3"))
 
     assert set(ids(answer)) == ITEMS - rated(trained, "u3")
@@ -64,14 +64,14 @@ def test_fewer_than_ten_come_only_with_a_reason(trained):
     assert answer.json()["shortfall"].startswith(f"{missing} fewer than requested")
 
 
-def test_the_newest_rating_counts_at_once(trained):
+def test_recommendations_exclude_newly_rated_item(trained):
     before = ids(trained.get(LIST.format("u3")))
     trained.put(f"/v1/users/u3/ratings/{before[0]}", json={"value": 1})
 
     assert set(ids(trained.get(LIST.format("u3")))) == set(before[1:])
 
 
-def test_nobody_has_heard_of_the_user_and_popular_items_come(trained):
+def test_unknown_user_gets_popular_items(trained):
     answer = trained.get(LIST.format("somebody%20new%2F7"), params={"n": 10})
 
     assert answer.json()["user_id"] == "somebody new/7"
@@ -79,7 +79,7 @@ def test_nobody_has_heard_of_the_user_and_popular_items_come(trained):
     assert {place["source"] for place in answer.json()["items"]} == {"popular"}
 
 
-def test_ids_with_slashes_and_letters_of_any_script_are_users_like_others(trained):
+def test_recommendations_accept_user_ids_with_slash_or_any_script(trained):
     for user_id, address in (("a/b", "a%2Fb"), ("é😀", "%C3%A9%F0%9F%98%80")):
         rating = {"user_id": user_id, "item_id": "i1", "value": 5}
         assert trained.post("/v1/ratings", json={"ratings": [rating]}).json()["accepted"] == 1
@@ -92,7 +92,7 @@ def test_ids_with_slashes_and_letters_of_any_script_are_users_like_others(traine
 
 @on_sqlite
 @pytest.mark.parametrize("address", ["a%00b", "%01", "x" * 257])
-def test_an_id_that_cannot_be_one_is_refused(trained, address):
+def test_recommendations_and_predictions_refuse_invalid_user_id(trained, address):
     for kind in ("recommendations", "predictions?item_id=i1"):
         problem = refused(trained.get(f"/v1/users/{address}/{kind}"))
         assert problem["type"] == "/problems/invalid-id"
@@ -100,17 +100,17 @@ def test_an_id_that_cannot_be_one_is_refused(trained, address):
 
 @on_sqlite
 @pytest.mark.parametrize("n", [1, 500])
-def test_the_shortest_and_the_longest_list_can_be_asked_for(trained, n):
+def test_recommendations_accept_shortest_and_longest_n(trained, n):
     assert len(ids(trained.get(LIST.format("nobody"), params={"n": n}))) == min(n, 10)
 
 
 @on_sqlite
 @pytest.mark.parametrize("n", ["0", "-1", "501", "x", "1.5", ""])
-def test_a_list_of_another_length_is_refused(trained, n):
+def test_recommendations_refuse_n_out_of_range(trained, n):
     assert field_of(refused(trained.get(LIST.format("u3"), params={"n": n}))) == "n"
 
 
-def test_each_item_to_be_excluded_is_named_by_itself(trained):
+def test_exclude_removes_each_named_item(trained):
     before = ids(trained.get(LIST.format("nobody")))
     excluded = {"exclude": [before[0], before[2], "unheard-of"]}
 
@@ -120,19 +120,19 @@ def test_each_item_to_be_excluded_is_named_by_itself(trained):
 
 
 @on_sqlite
-def test_more_than_five_hundred_exclusions_are_refused(trained):
+def test_exclude_refuses_over_500_items(trained):
     many = {"exclude": [f"x{number}" for number in range(501)]}
 
     assert field_of(refused(trained.get(LIST.format("u3"), params=many))) == "exclude"
 
 
-def test_rated_items_come_back_where_asked_for(trained):
+def test_include_rated_returns_rated_items(trained):
     answer = trained.get(LIST.format("u3"), params={"include_rated": "true"})
 
     assert set(ids(answer)) == ITEMS
 
 
-def test_titles_come_and_hidden_items_do_not(trained, app):
+def test_recommendations_have_titles_and_omit_hidden_items(trained, app):
     trained.put("/v1/items/i1", json={"title": "One"})
     trained.put("/v1/items/i2", json={"hidden": True})
     app.state.model_server.refresh()
@@ -148,7 +148,7 @@ def test_titles_come_and_hidden_items_do_not(trained, app):
 
 
 @on_sqlite
-def test_the_same_list_is_not_sent_twice_to_who_names_its_tag(trained):
+def test_recommendations_respond_304_for_same_etag(trained):
     first = trained.get(LIST.format("u3"))
     tag = first.headers["etag"]
 
@@ -158,7 +158,7 @@ def test_the_same_list_is_not_sent_twice_to_who_names_its_tag(trained):
 
 
 @on_sqlite
-def test_another_list_has_another_tag(trained):
+def test_etag_differs_between_lists(trained):
     tag = trained.get(LIST.format("u3")).headers["etag"]
     trained.put("/v1/users/u3/ratings/i3", json={"value": 1})
 
@@ -176,7 +176,7 @@ def given(*ratings) -> dict:
     return {"ratings": [{"item_id": item_id, "value": value} for item_id, value in ratings]}
 
 
-def test_somebody_not_stored_gets_what_a_stored_user_with_these_ratings_would(trained):
+def test_anonymous_user_gets_list_of_stored_user_with_same_ratings(trained):
     mine = [("i1", 5), ("i2", 1), ("i4", 1)]
     for item_id, value in mine:
         trained.put(f"/v1/users/newcomer/ratings/{item_id}", json={"value": value})
@@ -187,13 +187,13 @@ def test_somebody_not_stored_gets_what_a_stored_user_with_these_ratings_would(tr
     assert answer.json() == stored | {"user_id": None}
 
 
-def test_nothing_of_it_is_kept(trained):
+def test_anonymous_ratings_are_not_stored(trained):
     trained.post("/v1/recommendations", json=given(("i1", 5), ("unheard-of", 5)))
 
     assert trained.get("/v1/items/unheard-of").status_code == 404
 
 
-def test_what_was_given_and_what_is_excluded_does_not_come(trained):
+def test_anonymous_list_omits_rated_and_excluded_items(trained):
     body = given(("i1", 5)) | {"exclude": ["i2"]}
     with_rated = body | {"include_rated": True}
 
@@ -201,7 +201,7 @@ def test_what_was_given_and_what_is_excluded_does_not_come(trained):
     assert set(ids(trained.post("/v1/recommendations", json=with_rated))) == ITEMS - {"i2"}
 
 
-def test_what_is_in_a_cart_comes_back_what_was_bought_does_not(trained):
+def test_anonymous_list_omits_purchases_and_keeps_cart_items(trained):
     done = [{"item_id": "i1", "type": "purchase"}, {"item_id": "i2", "type": "cart"}]
     body = {"interactions": done} | given(("i4", 5))
 
@@ -210,7 +210,7 @@ def test_what_is_in_a_cart_comes_back_what_was_bought_does_not(trained):
     assert set(ids(trained.post("/v1/recommendations", json=again))) == ITEMS
 
 
-def test_an_anonymous_cart_gets_the_list_of_who_did_the_same(client, app, context):
+def test_anonymous_user_gets_list_of_stored_user_with_same_interactions(client, app, context):
     chosen = [
         {"user_id": f"u{user}", "item_id": f"i{item}", "type": "cart"}
         for user in range(20)
@@ -231,14 +231,14 @@ def test_an_anonymous_cart_gets_the_list_of_who_did_the_same(client, app, contex
     assert {place["source"] for place in same["items"]} == {"model"}
 
 
-def test_without_ratings_popular_items_come(trained):
+def test_anonymous_list_without_ratings_has_popular_items(trained):
     answer = trained.post("/v1/recommendations", json={})
 
     assert {place["source"] for place in answer.json()["items"]} == {"popular"}
 
 
 @on_sqlite
-def test_of_two_ratings_of_one_item_the_last_counts(trained):
+def test_anonymous_list_uses_last_of_duplicate_ratings(trained):
     twice = trained.post("/v1/recommendations", json=given(("i1", 1), ("i1", 5)))
     once = trained.post("/v1/recommendations", json=given(("i1", 5)))
 
@@ -247,7 +247,7 @@ def test_of_two_ratings_of_one_item_the_last_counts(trained):
 
 @on_sqlite
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e308"])
-def test_a_value_that_is_no_finite_number_is_refused(trained, value):
+def test_anonymous_ratings_refuse_non_finite_or_huge_value(trained, value):
     body = f'{{"ratings": [{{"item_id": "i1", "value": {value}}}]}}'
     answer = trained.post(
         "/v1/recommendations", content=body, headers={"Content-Type": "application/json"}
@@ -277,12 +277,12 @@ def test_a_value_that_is_no_finite_number_is_refused(trained, value):
         ({"interactions": [{"item_id": "i1"}]}, "interactions.0.type"),
     ],
 )
-def test_a_body_that_cannot_be_taken_is_refused_with_the_field(trained, body, field):
+def test_post_recommendations_names_invalid_field(trained, body, field):
     assert field_of(refused(trained.post("/v1/recommendations", json=body))) == field
 
 
 @on_sqlite
-def test_a_value_off_the_declared_scale_is_refused(database_url, tmp_path):
+def test_post_recommendations_refuses_value_off_scale(database_url, tmp_path):
     settings = settings_for(database_url, tmp_path / "home", rating_scale="1:5:1")
     app = create_app(settings)
     with TestClient(app) as client:
@@ -298,7 +298,7 @@ def test_a_value_off_the_declared_scale_is_refused(database_url, tmp_path):
 # ------------------------------------------------------------------------- no model
 
 
-def test_without_a_model_popular_and_then_new_items_come(client):
+def test_recommendations_are_popular_then_new_items_without_model(client):
     for user, item in (("a", "tea"), ("b", "tea"), ("c", "tea"), ("a", "cup"), ("b", "cup")):
         client.put(f"/v1/users/{user}/ratings/{item}", json={"value": 5})
     client.put("/v1/items/pot", json={"title": "A pot"})
@@ -324,7 +324,7 @@ def test_without_a_model_popular_and_then_new_items_come(client):
     assert ids(client.get(LIST.format("c"), params={"include_rated": True}))[0] == "tea"
 
 
-def test_without_a_model_a_prediction_says_what_to_do(client):
+def test_predictions_respond_503_without_model(client):
     answer = client.get("/v1/users/u3/predictions", params={"item_id": "i1"})
 
     assert answer.status_code == 503
@@ -332,7 +332,7 @@ def test_without_a_model_a_prediction_says_what_to_do(client):
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_a_published_model_that_cannot_be_read_is_named_by_its_sha256(client, app, context):
+def test_predictions_name_sha256_of_unreadable_model(client, app, context):
     with app.state.model_server._refresh_lock:  # as in a process that starts now
         publish_a_trained_model(client, context)
         sha256 = client.get("/v1/models/1").json()["checkpoint_sha256"]

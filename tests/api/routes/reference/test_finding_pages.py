@@ -18,7 +18,7 @@ def client(stateless_client: TestClient) -> TestClient:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_program_gets_the_page_as_it_is_kept(client, page):
+def test_finding_page_is_markdown_for_programs(client, page):
     answer = client.get(f"/diagnosis/{page.stem}")
 
     assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
@@ -26,7 +26,7 @@ def test_a_program_gets_the_page_as_it_is_kept(client, page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_browser_gets_html_that_names_only_what_is_there(client, page):
+def test_finding_page_is_html_with_valid_links_for_browsers(client, page):
     address = f"/diagnosis/{page.stem}"
     answer = client.get(address, headers=BROWSER)
 
@@ -38,21 +38,21 @@ def test_a_browser_gets_html_that_names_only_what_is_there(client, page):
     assert [one for one in joined if client.get(one).status_code != 200] == []
 
 
-def test_every_finding_has_a_page(client):
+def test_finding_pages_cover_every_finding(client):
     assert [
         code for code in finding_codes() if client.get(f"/diagnosis/{code}").status_code != 200
     ] == []
 
 
 @pytest.mark.parametrize("name", ["bad_luck", "pictures/bad_luck.svg", "..%2Fproblems"])
-def test_what_is_no_finding_is_an_unknown_address(client, name):
+def test_finding_page_responds_404_for_unknown_finding(client, name):
     answer = client.get(f"/diagnosis/{name}")
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "/problems/route-not-found"
 
 
-def test_a_problem_is_explained_to_a_browser_in_html(client):
+def test_problem_page_is_html_for_browsers(client):
     answer = client.get("/problems/value-off-scale", headers=BROWSER)
 
     assert "<h2>value-off-scale</h2>" in answer.text

@@ -12,7 +12,7 @@ from tests.conftest import on_sqlite
 from tests.factories.workers import BASELINES, SPEC, start
 
 
-def test_a_request_is_accepted_at_once_and_says_where_to_look(client):
+def test_training_request_is_accepted_with_location(client):
     answer = client.post("/v1/training-jobs", json=SPEC)
 
     assert answer.status_code == 202
@@ -21,7 +21,7 @@ def test_a_request_is_accepted_at_once_and_says_where_to_look(client):
     assert client.get(answer.headers["location"]).json() == answer.json()
 
 
-def test_a_job_says_what_was_asked_and_where_it_stands(client):
+def test_training_job_returns_spec_state_and_links(client):
     job = start(client)
 
     assert job["kind"] == "training"
@@ -31,7 +31,7 @@ def test_a_job_says_what_was_asked_and_where_it_stands(client):
     assert job["links"]["events"] == "/v1/training-jobs/1/events"
 
 
-def test_everything_has_a_default_even_the_body(client):
+def test_training_body_is_optional(client):
     job = client.post("/v1/training-jobs").json()
 
     assert (job["seed"], job["validation_share"], job["publish"]) == (0, 0.1, "if_better")
@@ -55,7 +55,7 @@ def test_everything_has_a_default_even_the_body(client):
         ({"hyperparameters": []}, "hyperparameters"),
     ],
 )
-def test_a_field_that_cannot_be_is_named_and_nothing_is_queued(client, body, field):
+def test_post_training_job_names_invalid_field_and_queues_no_job(client, body, field):
     answer = client.post("/v1/training-jobs", json=body)
 
     assert answer.status_code == 422
@@ -63,7 +63,7 @@ def test_a_field_that_cannot_be_is_named_and_nothing_is_queued(client, body, fie
     assert client.get("/v1/training-jobs").json()["items"] == []
 
 
-def test_an_unknown_hyperparameter_is_named_beside_those_that_exist(client):
+def test_post_training_job_lists_hyperparameters_for_unknown_name(client):
     answer = client.post("/v1/training-jobs", json={"hyperparameters": {"n_hiden": 8}})
 
     assert answer.status_code == 422
@@ -71,7 +71,7 @@ def test_an_unknown_hyperparameter_is_named_beside_those_that_exist(client):
     assert "n_hidden" in answer.json()["known"]
 
 
-def test_jobs_are_listed_newest_first_page_by_page(client):
+def test_training_jobs_are_listed_newest_first_by_page(client):
     for seed in range(3):
         start(client, seed=seed)
 
@@ -83,14 +83,14 @@ def test_jobs_are_listed_newest_first_page_by_page(client):
 
 
 @pytest.mark.parametrize("rest", ["", "/error-curve", "/events"])
-def test_an_unknown_job_is_a_problem(client, rest):
+def test_unknown_training_job_responds_404(client, rest):
     answer = client.get(f"/v1/training-jobs/99{rest}")
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "/problems/job-not-found"
 
 
-def test_a_job_of_another_kind_is_not_a_training_job(client, context, now):
+def test_training_job_of_other_kind_responds_404(client, context, now):
     with unit_of_work(context.database) as session:
         job = JobQueue(session).enqueue("import", spec={}, now=now)
 
@@ -98,7 +98,7 @@ def test_a_job_of_another_kind_is_not_a_training_job(client, context, now):
         assert client.get(f"/v1/training-jobs/{job.id}{rest}").status_code == 404
 
 
-def test_a_running_job_tells_how_far_it_is(client, worker):
+def test_training_job_returns_progress_while_running(client, worker):
     start(client)
     worker.epoch(worker.claim(), 1)
 
@@ -109,7 +109,7 @@ def test_a_running_job_tells_how_far_it_is(client, worker):
     assert job["baselines"] == BASELINES
 
 
-def test_a_finished_job_tells_its_result(client, worker):
+def test_training_job_returns_result_when_finished(client, worker):
     start(client)
     worker.train(epochs=3)
 
@@ -120,7 +120,7 @@ def test_a_finished_job_tells_its_result(client, worker):
     assert job["links"]["model"] == "/v1/models/1"
 
 
-def test_a_failed_job_tells_why(client, worker):
+def test_training_job_returns_error_when_failed(client, worker):
     start(client)
     why = {"code": "diverged", "title": "Training diverged", "detail": "…"}
     worker.finish(worker.claim(), JobState.FAILED, error=why)
@@ -131,14 +131,14 @@ def test_a_failed_job_tells_why(client, worker):
 # Cancelling
 
 
-def test_a_queued_job_is_cancelled_at_once(client):
+def test_queued_training_job_is_cancelled_at_once(client):
     start(client)
     answer = client.post("/v1/training-jobs/1/cancel")
 
     assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
 
 
-def test_a_running_job_is_asked_to_stop(client, worker):
+def test_running_training_job_is_requested_to_stop(client, worker):
     start(client)
     worker.claim()
     job = client.post("/v1/training-jobs/1/cancel").json()
@@ -146,7 +146,7 @@ def test_a_running_job_is_asked_to_stop(client, worker):
     assert (job["state"], job["cancel_requested"]) == ("running", True)
 
 
-def test_a_finished_job_cannot_be_cancelled(client, worker):
+def test_finished_training_job_cannot_be_cancelled(client, worker):
     start(client)
     worker.train(epochs=1)
     answer = client.post("/v1/training-jobs/1/cancel")
@@ -162,7 +162,7 @@ def curve(client, form: str):
     return client.get("/v1/training-jobs/1/error-curve", params={"format": form})
 
 
-def test_before_the_first_epoch_the_curve_is_empty(client):
+def test_error_curve_is_empty_before_first_epoch(client):
     start(client)
 
     assert curve(client, "json").json()["epochs"] == []
@@ -170,7 +170,7 @@ def test_before_the_first_epoch_the_curve_is_empty(client):
     assert "No figures to draw." in curve(client, "svg").text
 
 
-def test_the_curve_has_the_figures_of_every_epoch(client, worker):
+def test_error_curve_has_metrics_of_every_epoch(client, worker):
     start(client)
     worker.train(epochs=3)
 
@@ -183,7 +183,7 @@ def test_the_curve_has_the_figures_of_every_epoch(client, worker):
     assert told["epochs"][0]["hidden_activity"] is None
 
 
-def test_while_it_runs_the_best_epoch_is_the_one_of_the_least_nll(client, worker):
+def test_best_epoch_has_lowest_nll_while_job_runs(client, worker):
     start(client)
     lease = worker.claim()
     for epoch in (1, 2, 3):
@@ -195,7 +195,7 @@ def test_while_it_runs_the_best_epoch_is_the_one_of_the_least_nll(client, worker
 @pytest.mark.parametrize(
     ("lists", "best"), [((0.1, 0.2, 0.3), 3), ((0.1, 0.3, 0.3), 2), ((0.3, 0.3, 0.3), 2)]
 )
-def test_of_a_kind_that_makes_lists_the_best_epoch_is_that_of_the_best(client, worker, lists, best):
+def test_best_epoch_of_joint_kind_has_highest_ndcg(client, worker, lists, best):
     """On ties it is that of the least NLL, which is epoch 2's."""
     start(client)
     lease = worker.claim()
@@ -208,7 +208,7 @@ def test_of_a_kind_that_makes_lists_the_best_epoch_is_that_of_the_best(client, w
     assert [epoch["validation_ndcg"] for epoch in told["epochs"]] == list(lists)
 
 
-def test_lists_can_be_measured_where_nothing_is_rated(client, worker):
+def test_error_curve_has_ndcg_without_ratings(client, worker):
     start(client)
     lease = worker.claim()
     for epoch, ndcg in enumerate((0.2, 0.3, 0.1), 1):
@@ -222,7 +222,7 @@ def test_lists_can_be_measured_where_nothing_is_rated(client, worker):
     assert "best: epoch 2, 0.3000" in curve(client, "svg").text
 
 
-def test_the_picture_shows_lists_where_they_are_measured(client, worker):
+def test_svg_curve_shows_ndcg_when_measured(client, worker):
     start(client)
     lease = worker.claim()
     worker.epoch(lease, 1)
@@ -236,7 +236,7 @@ def test_the_picture_shows_lists_where_they_are_measured(client, worker):
     assert "best: epoch 2, 0.2500" in shown
 
 
-def test_the_curve_is_a_table_for_a_spreadsheet(client, worker):
+def test_csv_curve_has_header_and_row_per_epoch(client, worker):
     start(client)
     worker.train(epochs=2)
     answer = curve(client, "csv")
@@ -247,7 +247,7 @@ def test_the_curve_is_a_table_for_a_spreadsheet(client, worker):
     assert first.startswith("1,1.3,1.0,,1.5,,")
 
 
-def test_the_curve_is_a_picture_that_names_what_it_shows(client, worker):
+def test_svg_curve_names_job_best_epoch_and_baselines(client, worker):
     start(client)
     worker.train(epochs=3)
     answer = curve(client, "svg")
@@ -261,9 +261,7 @@ def test_the_curve_is_a_picture_that_names_what_it_shows(client, worker):
     assert answer.text.count('class="level"') == 2
 
 
-def test_a_picture_shows_the_figures_that_are_named_and_what_the_diagnosis_speaks_of(
-    client, worker
-):
+def test_svg_curve_shows_requested_metrics_and_findings(client, worker):
     start(client, model_kind="user_rbm")
     lease = worker.claim()
     for epoch in range(1, 9):
@@ -277,7 +275,7 @@ def test_a_picture_shows_the_figures_that_are_named_and_what_the_diagnosis_speak
     assert ">RMSE<" not in answer
 
 
-def test_jobs_are_drawn_beside_each_other_if_they_are_there(client, worker):
+def test_svg_curve_compares_several_jobs(client, worker):
     for seed in (7, 8):
         start(client, seed=seed)
         worker.train(epochs=3)
@@ -292,7 +290,7 @@ def test_jobs_are_drawn_beside_each_other_if_they_are_there(client, worker):
     assert client.get(path + "1&beside=".join(["1"] * 9)).status_code == 422
 
 
-def test_a_form_that_is_not_offered_is_refused(client):
+def test_error_curve_refuses_unknown_format(client):
     start(client)
 
     assert curve(client, "png").status_code == 422

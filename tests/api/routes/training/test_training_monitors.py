@@ -24,7 +24,7 @@ def look(database, epoch, *activity):
         Inspections(session).add(1, epoch, seen | {"weights": COUNTED, "updates": COUNTED})
 
 
-def test_monitors_show_the_activity_of_an_epoch_and_the_histograms_of_all(client, database):
+def test_monitors_return_activity_of_epoch_and_histograms_of_all(client, database):
     job = start(client, hyperparameters={"n_hidden": 2})
     address = job["links"]["monitors"]
     before = client.get(address).json()
@@ -49,7 +49,7 @@ def test_monitors_show_the_activity_of_an_epoch_and_the_histograms_of_all(client
         assert (last[name]["edges"][0], last[name]["edges"][-1]) == (-8, 2)
 
 
-def test_an_epoch_without_a_look_and_a_job_that_is_not_there_are_404(client, database):
+def test_monitors_respond_404_without_inspection_or_job(client, database):
     start(client)
     look(database, 64, 0, 0, 0, 0)
 
@@ -61,7 +61,7 @@ def test_an_epoch_without_a_look_and_a_job_that_is_not_there_are_404(client, dat
     assert client.get("/v1/training-jobs/1/monitors", params={"epoch": -1}).status_code == 422
 
 
-def test_a_finding_is_an_event_as_the_diagnosis_shows_it(client, worker):
+def test_event_stream_has_finding_event_once(client, worker):
     start(client)
     lease = worker.claim()
     worker.epoch(lease, 1)

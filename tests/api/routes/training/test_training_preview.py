@@ -3,7 +3,7 @@
 from tests.factories.workers import start
 
 
-def test_a_preview_has_the_data_the_choices_and_what_it_takes(client):
+def test_training_preview_has_data_choices_and_estimates(client):
     ratings = [
         {"user_id": f"u{user}", "item_id": f"i{item}", "value": 1 + (user * item) % 5}
         for user in range(12)
@@ -26,7 +26,7 @@ def test_a_preview_has_the_data_the_choices_and_what_it_takes(client):
     assert client.get("/v1/training-jobs").json()["items"] == [], "nothing was queued"
 
 
-def test_a_shop_without_data_is_told_what_training_needs(client):
+def test_training_preview_reports_problem_without_data(client):
     told = client.post("/v1/training-jobs:validate").json()
 
     assert (told["verdict"], told["problem"]["code"]) == ("refused", "too-few-ratings")
@@ -34,7 +34,7 @@ def test_a_shop_without_data_is_told_what_training_needs(client):
     assert told["data"]["remarks"] == []
 
 
-def test_what_cannot_be_asked_for_cannot_be_looked_at_either(client):
+def test_training_preview_refuses_same_body_as_training(client):
     wrong = {"hyperparameters": {"n_hiden": 3}}
 
     looked = client.post("/v1/training-jobs:validate", json=wrong)

@@ -6,7 +6,7 @@ GRID = {"grid": {"learning_rate": [0.002, 0.02], "n_hidden": [2, 4]}}
 BASE = {"base": {"model_kind": "user_rbm", "seed": 7}}
 
 
-def test_a_sweep_is_accepted_and_says_where_to_look(client):
+def test_post_sweep_is_accepted_with_location(client):
     answer = client.post("/v1/sweeps", json=GRID | BASE)
 
     assert answer.status_code == 202
@@ -27,7 +27,7 @@ def test_a_sweep_is_accepted_and_says_where_to_look(client):
     assert (job["publish"], job["seed"], job["hyperparameters"]["n_hidden"]) == ("never", 7, 4)
 
 
-def test_the_best_trial_is_the_one_with_the_least_loss(client, worker):
+def test_sweep_best_trial_has_least_loss(client, worker):
     client.post("/v1/sweeps", json={"grid": {"n_hidden": [2, 4]}} | BASE)
     for loss in (1.3, 1.1):
         lease = worker.claim()
@@ -52,7 +52,7 @@ def test_the_best_trial_is_the_one_with_the_least_loss(client, worker):
         ({"grid": {"model_kind": ["user_rbm", "rbm"]}}, "grid.model_kind"),
     ],
 )
-def test_what_cannot_be_swept_is_named_and_nothing_is_queued(client, body, field):
+def test_post_sweep_names_invalid_field_and_queues_no_job(client, body, field):
     answer = client.post("/v1/sweeps", json=body)
 
     assert answer.status_code == 422
@@ -60,7 +60,7 @@ def test_what_cannot_be_swept_is_named_and_nothing_is_queued(client, body, field
     assert client.get("/v1/training-jobs").json()["items"] == []
 
 
-def test_sweeps_are_listed_page_by_page(client):
+def test_sweeps_are_listed_by_page(client):
     for _ in range(3):
         client.post("/v1/sweeps", json={"rate_range": {}} | BASE)
 
@@ -71,7 +71,7 @@ def test_sweeps_are_listed_page_by_page(client):
     assert len(page["items"][0]["trials"]) == 8
 
 
-def test_a_sweep_can_be_cancelled_and_a_finished_one_cannot(client, worker):
+def test_sweep_is_cancelled_unless_finished(client, worker):
     client.post("/v1/sweeps", json=GRID | BASE)
 
     answer = client.post("/v1/sweeps/1/cancel")
@@ -84,6 +84,6 @@ def test_a_sweep_can_be_cancelled_and_a_finished_one_cannot(client, worker):
     assert client.post("/v1/sweeps/2/cancel").status_code == 409
 
 
-def test_a_sweep_that_does_not_exist_is_404(client):
+def test_unknown_sweep_responds_404(client):
     assert client.get("/v1/sweeps/7").status_code == 404
     assert client.post("/v1/sweeps/7/cancel").status_code == 404
