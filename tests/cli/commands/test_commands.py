@@ -35,13 +35,11 @@ def test_help_lists_every_command(recsvc):
     assert sorted(listed) == sorted(COMMANDS)
 
 
-def test_the_version_is_said(recsvc):
+def test_version_option_prints_version(recsvc):
     assert re.fullmatch(r"recsvc \d+\.\d+\.\d+\n", recsvc("--version").stdout)
 
 
-def test_an_import_says_how_many_ratings_were_taken_and_why_lines_were_refused(
-    recsvc, trained, ratings_file
-):
+def test_import_prints_count_of_ratings_and_refused_lines(recsvc, trained, ratings_file):
     told = recsvc("import", ratings_file, "--url", trained.url)
 
     assert told.returncode == 0
@@ -49,7 +47,7 @@ def test_an_import_says_how_many_ratings_were_taken_and_why_lines_were_refused(
     assert "lots" in told.stdout
 
 
-def test_an_import_tells_ratings_and_interactions_apart(recsvc, trained, tmp_path):
+def test_import_dry_run_counts_ratings_and_interactions(recsvc, trained, tmp_path):
     file = tmp_path / "events.csv"
     file.write_text("user,item,type,rating\nnew,i1,rating,4\nnew,i1,view,\nnew,i2,cart,\n")
 
@@ -58,7 +56,7 @@ def test_an_import_tells_ratings_and_interactions_apart(recsvc, trained, tmp_pat
     assert "1 rating and 2 interactions can be imported; nothing was stored." in told.stdout
 
 
-def test_every_refused_line_can_be_read(recsvc, trained, ratings_file):
+def test_jobs_refusals_prints_every_refused_line(recsvc, trained, ratings_file):
     jobs = data(recsvc("import", ratings_file, "--url", trained.url, "--json"))
 
     refused = data(recsvc("jobs", "refusals", jobs[0]["id"], "--url", trained.url, "--json"))
@@ -67,7 +65,7 @@ def test_every_refused_line_can_be_read(recsvc, trained, ratings_file):
     assert [refusal["line"] for refusal in refused] == [lines - 1, lines]
 
 
-def test_training_prints_a_line_an_epoch_on_stderr_and_its_figures_on_stdout(recsvc, trained):
+def test_train_prints_epochs_on_stderr_and_result_on_stdout(recsvc, trained):
     told = recsvc("train", "--set", "epochs=2", "--set", "n_hidden=4", "--url", trained.url)
 
     assert told.returncode == 0
@@ -76,7 +74,7 @@ def test_training_prints_a_line_an_epoch_on_stderr_and_its_figures_on_stdout(rec
     assert "user item bias" in told.stdout
 
 
-def test_a_kind_that_makes_lists_says_how_good_they_are(recsvc, trained):
+def test_train_and_curve_print_ndcg_of_joint_machine(recsvc, trained):
     changes = ("--set", "epochs=1", "--set", "n_hidden=4", "--set", "rating_epochs=0")
     told = recsvc("train", "--kind", "joint_rbm", *changes, "--url", trained.url)
     number = data(recsvc("jobs", "list", "--kind", "training", "--url", trained.url, "--json"))[0]
@@ -87,7 +85,7 @@ def test_a_kind_that_makes_lists_says_how_good_they_are(recsvc, trained):
     assert re.search(r"^validation nDCG@10  \S+$", table, re.MULTILINE)
 
 
-def test_a_dry_run_shows_the_data_and_what_training_would_take(recsvc, trained):
+def test_train_dry_run_prints_data_and_estimate(recsvc, trained):
     asked = ("train", "--dry-run", "--url", trained.url)
     n_jobs = recsvc("jobs", "list", "--url", trained.url).stdout.count("\n")
 
@@ -102,7 +100,7 @@ def test_a_dry_run_shows_the_data_and_what_training_would_take(recsvc, trained):
     assert recsvc("jobs", "list", "--url", trained.url).stdout.count("\n") == n_jobs
 
 
-def test_a_dry_run_of_a_job_that_would_fail_says_why_and_has_status_1(recsvc, tmp_path):
+def test_train_dry_run_exits_with_1_when_training_would_fail(recsvc, tmp_path):
     refused = recsvc("train", "--dry-run", home=tmp_path / "empty")
 
     assert refused.returncode == 1
@@ -110,7 +108,7 @@ def test_a_dry_run_of_a_job_that_would_fail_says_why_and_has_status_1(recsvc, tm
     assert "0 ratings and 0 interactions" in " ".join(refused.stdout.split())
 
 
-def test_a_hyperparameter_that_does_not_exist_is_one_line_and_status_1(recsvc, trained):
+def test_train_prints_error_line_for_unknown_hyperparameter(recsvc, trained):
     told = recsvc("train", "--set", "n_hiden=4", "--url", trained.url)
 
     assert told.returncode == 1
@@ -119,22 +117,22 @@ def test_a_hyperparameter_that_does_not_exist_is_one_line_and_status_1(recsvc, t
     assert told.stderr.count("\n") == 1
 
 
-def test_what_is_no_number_for_json_is_refused_as_a_word(recsvc, trained):
+def test_train_refuses_nan_as_text(recsvc, trained):
     told = recsvc("train", "--set", "learning_rate=NaN", "--url", trained.url)
 
     assert (told.returncode, told.stderr.count("\n")) == (1, 1)
     assert "learning_rate is 'NaN'; it must be a number" in told.stderr
 
 
-def test_a_setting_without_a_value_is_wrong_usage(recsvc):
+def test_train_exits_with_2_for_setting_without_value(recsvc):
     assert recsvc("train", "--set", "n_hidden").returncode == 2
 
 
-def test_a_file_that_does_not_exist_is_wrong_usage(recsvc):
+def test_import_exits_with_2_for_missing_file(recsvc):
     assert recsvc("import", "/no/such/file").returncode == 2
 
 
-def test_a_binary_file_fails_with_its_reason(recsvc, trained, tmp_path):
+def test_import_exits_with_1_for_binary_file(recsvc, trained, tmp_path):
     file = tmp_path / "picture.png"
     file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
 
@@ -146,9 +144,7 @@ def test_a_binary_file_fails_with_its_reason(recsvc, trained, tmp_path):
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["import", "dry run"])
-def test_a_file_of_which_no_line_is_accepted_fails_with_the_reasons(
-    recsvc, trained, tmp_path, options
-):
+def test_import_prints_reasons_when_every_line_is_refused(recsvc, trained, tmp_path, options):
     file = tmp_path / "none.csv"
     file.write_text("user_id,item_id,rating\nann,tea,lots\nbob,cup,\n")
 
@@ -162,7 +158,7 @@ def test_a_file_of_which_no_line_is_accepted_fails_with_the_reasons(
     assert "line 2: The rating is 'lots'" in told.stdout
 
 
-def test_an_unknown_header_fails_with_its_columns_and_what_is_missing(recsvc, trained, tmp_path):
+def test_import_prints_columns_and_missing_fields_of_unknown_header(recsvc, trained, tmp_path):
     file = tmp_path / "times.csv"
     file.write_text("USER_ID,ITEM_ID,TIMESTAMP\nu,i,1586731606\n")
 
@@ -173,7 +169,7 @@ def test_an_unknown_header_fails_with_its_columns_and_what_is_missing(recsvc, tr
     assert "Missing: a rating, an event type or a quantity." in " ".join(told.stderr.split())
 
 
-def test_nobody_at_the_address_is_one_line_and_status_1(recsvc):
+def test_command_prints_error_line_when_service_does_not_answer(recsvc):
     told = recsvc("models", "list", "--url", "http://127.0.0.1:9")
 
     assert told.returncode == 1
@@ -181,14 +177,14 @@ def test_nobody_at_the_address_is_one_line_and_status_1(recsvc):
     assert told.stderr.count("\n") == 1
 
 
-def test_jobs_are_listed_newest_first(recsvc, trained):
+def test_jobs_list_prints_newest_first(recsvc, trained):
     jobs = data(recsvc("jobs", "list", "--url", trained.url, "--json"))
 
     assert {job["kind"] for job in jobs} >= {"training", "import"}
     assert [job["id"] for job in jobs] == sorted((job["id"] for job in jobs), reverse=True)
 
 
-def test_jobs_of_both_kinds_are_shown_by_their_number(recsvc, trained):
+def test_jobs_show_prints_jobs_of_each_kind(recsvc, trained):
     jobs = data(recsvc("jobs", "list", "--url", trained.url, "--json"))
     for kind in ("training", "import"):
         number = next(job["id"] for job in jobs if job["kind"] == kind)
@@ -198,7 +194,7 @@ def test_jobs_of_both_kinds_are_shown_by_their_number(recsvc, trained):
         assert told.stdout.startswith(f"{kind.capitalize()} job {number} ")
 
 
-def test_a_curve_has_a_line_for_every_epoch(recsvc, trained):
+def test_jobs_curve_has_line_per_epoch(recsvc, trained):
     jobs = data(recsvc("jobs", "list", "--kind", "training", "--url", trained.url, "--json"))
     number = jobs[-1]["id"]
 
@@ -209,7 +205,7 @@ def test_a_curve_has_a_line_for_every_epoch(recsvc, trained):
     assert "validation RMSE" in table.splitlines()[0]
 
 
-def test_a_jobs_diagnosis_is_told_with_the_change_to_try(recsvc, trained):
+def test_jobs_diagnose_prints_change_that_retry_applies(recsvc, trained):
     changes = ("--set", "initial_weight=20", "--set", "epochs=6", "--set", "n_hidden=8")
     recsvc("train", "--kind", "user_rbm", *changes, "--publish", "never", "--url", trained.url)
     number = data(recsvc("jobs", "list", "--kind", "training", "--url", trained.url, "--json"))[0]
@@ -232,7 +228,7 @@ def test_a_jobs_diagnosis_is_told_with_the_change_to_try(recsvc, trained):
     assert "bad start" not in cured.stdout
 
 
-def test_a_curve_from_a_file_is_diagnosed(recsvc, trained, tmp_path):
+def test_diagnose_reads_curve_from_file(recsvc, trained, tmp_path):
     sick, sound = tmp_path / "sick.csv", tmp_path / "sound.csv"
     sick.write_text("epoch,loss,val_loss\n0,2.0,2.0\n1,1.9,\n2,nan,1.9\n")
     sound.write_text("epoch,val_loss\n" + "".join(f"{n},{2 / (n + 1)}\n" for n in range(20)))
@@ -252,7 +248,7 @@ def test_a_curve_from_a_file_is_diagnosed(recsvc, trained, tmp_path):
     )
 
 
-def test_cancelling_a_finished_job_is_refused(recsvc, trained):
+def test_jobs_cancel_refuses_finished_job(recsvc, trained):
     jobs = data(recsvc("jobs", "list", "--kind", "training", "--url", trained.url, "--json"))
 
     told = recsvc("jobs", "cancel", jobs[-1]["id"], "--url", trained.url)
@@ -261,14 +257,14 @@ def test_cancelling_a_finished_job_is_refused(recsvc, trained):
     assert told.stderr.startswith("error: Job already finished: ")
 
 
-def test_an_unknown_job_is_one_line_and_status_1(recsvc, trained):
+def test_jobs_show_exits_with_1_for_unknown_job(recsvc, trained):
     told = recsvc("jobs", "show", 987654, "--url", trained.url)
 
     assert told.returncode == 1
     assert told.stderr.startswith("error: Job not found: ")
 
 
-def test_recommendations_are_a_table_or_json(recsvc, trained):
+def test_recommend_prints_table_or_json(recsvc, trained):
     table = recsvc("recommend", "reader-001", "-n", 3, "--url", trained.url)
     answer = data(recsvc("recommend", "reader-001", "-n", 3, "--url", trained.url, "--json"))
 
@@ -277,7 +273,7 @@ def test_recommendations_are_a_table_or_json(recsvc, trained):
     assert "Model version" in table.stdout
 
 
-def test_reasons_stand_beside_each_recommendation_with_titles(recsvc, trained, client):
+def test_recommend_explain_prints_reasons_with_titles(recsvc, trained, client):
     asked = ("recommend", "reader-001", "-n", 3, "--explain", "--url", trained.url)
     answer = data(recsvc(*asked, "--json"))
     best = answer["items"][0]["because"][0]
@@ -292,14 +288,14 @@ def test_reasons_stand_beside_each_recommendation_with_titles(recsvc, trained, c
     assert "because" not in recsvc(*asked[:4], "--url", trained.url).stdout
 
 
-def test_who_is_unknown_gets_no_reasons(recsvc, trained):
+def test_recommend_explain_prints_no_reasons_for_unknown_user(recsvc, trained):
     asked = ("recommend", "nobody", "--explain", "--url", trained.url)
 
     assert {len(item["because"]) for item in data(recsvc(*asked, "--json"))["items"]} == {0}
     assert "because" not in recsvc(*asked).stdout
 
 
-def test_the_published_model_is_marked_and_cannot_be_published_twice(recsvc, trained):
+def test_published_version_is_marked_and_cannot_be_published_again(recsvc, trained):
     models = data(recsvc("models", "list", "--url", trained.url, "--json"))
     (published,) = (model["version"] for model in models if model["published"])
 
@@ -310,14 +306,14 @@ def test_the_published_model_is_marked_and_cannot_be_published_twice(recsvc, tra
     assert told.stderr.startswith("error: Model version already published: ")
 
 
-def test_a_model_card_names_what_it_was_learned_from(recsvc, trained):
+def test_models_show_prints_ratings_and_users(recsvc, trained):
     told = recsvc("models", "show", 1, "--url", trained.url)
 
     assert told.stdout.startswith("Model version 1")
     assert "ratings by 150 users" in told.stdout
 
 
-def test_the_published_version_is_evaluated_beside_the_baselines(recsvc, trained):
+def test_evaluate_prints_published_version_with_baselines(recsvc, trained):
     told = recsvc("evaluate", "-n", 5, "--all-users", "--url", trained.url)
 
     assert told.returncode == 0, told.stderr
@@ -334,7 +330,7 @@ def test_the_published_version_is_evaluated_beside_the_baselines(recsvc, trained
     assert re.search(r"Calibration error 0\.\d+\. Probability that an item is liked:", told.stdout)
 
 
-def test_an_evaluation_is_data_for_programs_and_has_the_figures_of_the_card(recsvc, trained):
+def test_evaluate_json_equals_model_card(recsvc, trained):
     job = data(recsvc("evaluate", 1, "--url", trained.url, "--json"))
     card = data(recsvc("models", "show", 1, "--url", trained.url, "--json"))
 
@@ -346,7 +342,7 @@ def test_an_evaluation_is_data_for_programs_and_has_the_figures_of_the_card(recs
     assert "Probability that an item is liked:" in shown
 
 
-def test_evaluating_a_version_that_does_not_exist_is_one_line_and_status_1(recsvc, trained):
+def test_evaluate_exits_with_1_for_unknown_version(recsvc, trained):
     told = recsvc("evaluate", 987, "--url", trained.url)
 
     assert told.returncode == 1
@@ -354,7 +350,7 @@ def test_evaluating_a_version_that_does_not_exist_is_one_line_and_status_1(recsv
     assert told.stderr.startswith("error: Model version not found: ")
 
 
-def test_with_nothing_published_evaluating_says_what_to_do(recsvc, tmp_path):
+def test_evaluate_prints_remedy_when_no_version_is_published(recsvc, tmp_path):
     told = recsvc("evaluate", home=tmp_path / "empty")
 
     assert told.returncode == 1
@@ -363,7 +359,7 @@ def test_with_nothing_published_evaluating_says_what_to_do(recsvc, tmp_path):
     )
 
 
-def test_another_version_is_published_and_rolled_back(recsvc, trained):
+def test_models_publish_and_rollback_change_published_version(recsvc, trained):
     spec = ("--set", "epochs=1", "--set", "n_hidden=4", "--publish", "never", "--url", trained.url)
     version = data(recsvc("train", *spec, "--json"))["result"]["version"]
 
@@ -375,7 +371,7 @@ def test_another_version_is_published_and_rolled_back(recsvc, trained):
     assert before["published"]
 
 
-def test_without_an_address_commands_work_on_the_home_they_find(recsvc, ratings_file, tmp_path):
+def test_commands_without_url_use_home(recsvc, ratings_file, tmp_path):
     home = tmp_path / "home"
 
     imported = data(recsvc("import", ratings_file, "--json", home=home))
@@ -399,7 +395,7 @@ def test_without_an_address_commands_work_on_the_home_they_find(recsvc, ratings_
     assert (home / "recsvc.sqlite3").is_file()
 
 
-def test_a_command_leaves_the_database_url_where_it_is_pointed(recsvc, tmp_path):
+def test_database_url_setting_overrides_home(recsvc, tmp_path):
     told = recsvc(
         "models", "list", home=tmp_path, RECSVC_DATABASE_URL=f"sqlite:///{tmp_path}/mine.sqlite3"
     )

@@ -9,7 +9,7 @@ from recsvc.service.demo_data import generate_shop
 
 
 @pytest.mark.acceptance
-def test_the_demo_ends_with_ten_recommendations_and_where_to_find_the_api(recsvc, tmp_path):
+def test_demo_prints_ten_recommendations_and_api_address(recsvc, tmp_path):
     told = recsvc("demo", "--once", "--port", 0, "--home", tmp_path / "demo")
 
     assert told.returncode == 0, told.stderr
@@ -24,7 +24,7 @@ def test_the_demo_ends_with_ten_recommendations_and_where_to_find_the_api(recsvc
 
 
 @pytest.mark.acceptance
-def test_the_demo_never_touches_a_folder_that_it_has_not_made(recsvc, tmp_path):
+def test_demo_refuses_folder_with_foreign_files(recsvc, tmp_path):
     (tmp_path / "precious.txt").write_text("mine")
 
     told = recsvc("demo", "--once", "--port", 0, "--home", tmp_path)
@@ -34,12 +34,12 @@ def test_the_demo_never_touches_a_folder_that_it_has_not_made(recsvc, tmp_path):
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
-def test_the_generated_shop_is_the_same_for_the_same_seed():
+def test_generate_shop_is_deterministic_per_seed():
     assert generate_shop(20, seed=3) == generate_shop(20, seed=3)
     assert generate_shop(20, seed=3) != generate_shop(20, seed=4)
 
 
-def test_users_of_the_generated_shop_rate_what_they_like_higher():
+def test_generate_shop_users_rate_liked_genres_higher():
     shop = generate_shop(100)
     users = {user.user_id: user for user in shop.users}
     genres = {item.item_id: item.genre for item in shop.items}
@@ -52,7 +52,7 @@ def test_users_of_the_generated_shop_rate_what_they_like_higher():
     assert mean(lambda u, g: g == u.dislikes) < 2.2
 
 
-def test_every_pair_of_the_generated_shop_is_rated_once():
+def test_generate_shop_rates_each_pair_at_most_once():
     pairs = [(user, item) for user, item, _ in generate_shop(100).ratings]
 
     assert len(pairs) == len(set(pairs))
@@ -67,7 +67,7 @@ def test_every_pair_of_the_generated_shop_is_rated_once():
         ("books.csv", b'id,book_id,title\n1,99,"Emma, a novel"\n', "Emma, a novel"),
     ],
 )
-def test_titles_are_read_from_what_lies_beside_the_ratings(tmp_path, name, content, title):
+def test_find_titles_reads_file_next_to_ratings(tmp_path, name, content, title):
     (tmp_path / name).write_bytes(content)
 
     titles = title_files.find_titles(tmp_path / "ratings")
@@ -75,7 +75,7 @@ def test_titles_are_read_from_what_lies_beside_the_ratings(tmp_path, name, conte
     assert titles[0] == {"item_id": "1", "title": title}
 
 
-def test_without_a_catalogue_there_are_no_titles(tmp_path):
+def test_find_titles_returns_none_without_catalogue(tmp_path):
     assert title_files.find_titles(tmp_path / "u.data") == []
 
 
@@ -89,13 +89,13 @@ def test_without_a_catalogue_there_are_no_titles(tmp_path):
         ("ratings.ndjson", '{"user_id": "196", "item_id": "1"}\n{"UserId": 186}\n'),
     ],
 )
-def test_the_first_users_of_a_file_are_found_whatever_its_shape(tmp_path, name, content):
+def test_first_user_ids_reads_any_format(tmp_path, name, content):
     (tmp_path / name).write_text(content)
 
     assert title_files.first_user_ids(tmp_path / name) == ["196", "186"]
 
 
-def test_a_compressed_file_is_looked_into(tmp_path):
+def test_first_user_ids_reads_compressed_file(tmp_path):
     with gzip.open(tmp_path / "u.data.gz", "wt") as stream:
         stream.write("196\t242\t3\t881250949\n")
 

@@ -16,7 +16,7 @@ def file(tmp_path):
     return tmp_path / "curves.csv"
 
 
-def test_what_a_column_means_is_known_by_several_names(file):
+def test_read_curve_accepts_several_names_per_column(file):
     file.write_text("epoch,train_loss,val_loss,learning_rate\n0,2.0,nan,0.1\n\n1,1.5,,0.1\n")
 
     assert _read_curve(file) == [
@@ -25,7 +25,7 @@ def test_what_a_column_means_is_known_by_several_names(file):
     ]
 
 
-def test_columns_that_are_not_known_are_left_and_named(file, capsys):
+def test_read_curve_ignores_unknown_columns_with_warning(file, capsys):
     file.write_text(",epoch,loss,accuracy\n0,0,2.0,good\n1,1,1.5,better\n")
 
     assert _read_curve(file) == [{"epoch": 0, "train_nll": 2.0}, {"epoch": 1, "train_nll": 1.5}]
@@ -53,7 +53,7 @@ def test_columns_that_are_not_known_are_left_and_named(file, capsys):
         (b'epoch,loss\n0,"' + b"1" * 200_000, "cannot be read as CSV: field larger than"),
     ],
 )
-def test_a_file_that_cannot_be_diagnosed_is_refused_in_one_sentence(file, data, said):
+def test_read_curve_raises_client_error_for_invalid_file(file, data, said):
     file.write_bytes(data)
 
     with pytest.raises(ClientError, match=re.escape(said)) as refused:
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_diagnosed_is_refused_in_one_sentence(file, data, 
         ("cancelled", 2, "The job ended too early for a diagnosis."),
     ],
 )
-def test_of_a_job_that_is_over_no_further_epoch_is_promised(capsys, state, n_epochs, said):
+def test_print_diagnosis_promises_epochs_for_running_job_only(capsys, state, n_epochs, said):
     found = {"job_id": 7, "state": state, "n_epochs": n_epochs, "verdict": "too_early"}
 
     diagnose.print_diagnosis(found | {"findings": []}, as_json=False)

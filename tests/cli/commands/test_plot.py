@@ -55,7 +55,7 @@ def words(svg: str) -> list[str]:
     return ["".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_a_curve_is_drawn_with_its_baselines_its_best_epoch_and_its_findings(plotted, overfit):
+def test_plot_shows_curves_baselines_best_epoch_and_findings(plotted, overfit):
     shown = plotted(overfit)
 
     assert "negative log-likelihood   v validation 1.2722   t training 1.0003" in shown
@@ -66,7 +66,7 @@ def test_a_curve_is_drawn_with_its_baselines_its_best_epoch_and_its_findings(plo
     assert len(BRAILLE.findall(shown)) > 100
 
 
-def test_a_finding_and_the_best_epoch_stand_under_their_epochs(plotted, overfit):
+def test_plot_places_finding_and_best_epoch_below_their_epochs(plotted, overfit):
     rows = plotted(overfit, *NLL).splitlines()
     curve = next(row for row in rows if "◆" in row)
     best = next(row for row in rows if "best: epoch 12" in row)
@@ -77,19 +77,19 @@ def test_a_finding_and_the_best_epoch_stand_under_their_epochs(plotted, overfit)
     assert len(finding.rstrip()) == 80
 
 
-def test_there_are_no_escape_codes_where_there_is_no_terminal(plotted, overfit, diverged):
+def test_plot_has_no_escape_codes_without_terminal(plotted, overfit, diverged):
     assert "\x1b" not in plotted(overfit, diverged)
 
 
 @pytest.mark.parametrize("width", [10, 24, 40, 80, 200])
-def test_no_row_is_wider_than_the_terminal(plotted, overfit, diverged, width):
+def test_plot_rows_fit_terminal_width(plotted, overfit, diverged, width):
     rows = plotted(overfit, diverged, width=width).splitlines()
 
     assert max(map(len, rows)) <= width
     assert width < 20 or max(map(len, rows)) == width
 
 
-def test_several_jobs_are_told_apart_by_what_was_asked_of_them(plotted, overfit, diverged):
+def test_plot_names_jobs_by_differing_hyperparameters(plotted, overfit, diverged):
     shown = plotted(overfit, diverged, *NLL)
 
     assert f"a job {overfit}: learning_rate by default\n" in shown
@@ -98,7 +98,7 @@ def test_several_jobs_are_told_apart_by_what_was_asked_of_them(plotted, overfit,
     assert "b not_finite" in shown
 
 
-def test_a_diverged_job_is_drawn_as_far_as_it_has_figures(plotted, diverged):
+def test_plot_of_diverged_job_ends_at_last_finite_epoch(plotted, diverged):
     linear, log = plotted(diverged, *NLL), plotted(diverged, *NLL, "--log")
 
     assert "not_finite" in linear
@@ -108,7 +108,7 @@ def test_a_diverged_job_is_drawn_as_far_as_it_has_figures(plotted, diverged):
     assert log.splitlines()[2].startswith("negative log-likelihood (logarithmic)")
 
 
-def test_a_single_epoch_is_a_mark_and_none_is_said_to_be_none(plotted, past):
+def test_plot_marks_single_epoch_and_reports_missing_figures(plotted, past):
     one, none = past.job([figures(0, 9)], best=0), past.job([])
 
     assert "┤◆" in plotted(one, *NLL)
@@ -116,7 +116,7 @@ def test_a_single_epoch_is_a_mark_and_none_is_said_to_be_none(plotted, past):
     assert "best" not in plotted(none)
 
 
-def test_of_ten_thousand_epochs_a_lone_spike_is_seen(plotted, past, tmp_path):
+def test_plot_keeps_single_spike_among_10000_epochs(plotted, past, tmp_path):
     spike = {7000: 5.0}
     long = past.job(figures(n, 9, validation_nll=spike.get(n, 1.0)) for n in range(10_000))
 
@@ -131,7 +131,7 @@ def test_of_ten_thousand_epochs_a_lone_spike_is_seen(plotted, past, tmp_path):
     assert min(float(y) for y in re.findall(r" ([\d.]+)", line)) == 68.0
 
 
-def test_an_svg_has_the_curves_the_baselines_and_the_findings(plotted, overfit, tmp_path):
+def test_plot_svg_has_curves_baselines_and_findings(plotted, overfit, tmp_path):
     file = tmp_path / "curve.svg"
     assert plotted(overfit, "--output", file).startswith("Plot written to ")
     svg = file.read_text()
@@ -142,7 +142,7 @@ def test_an_svg_has_the_curves_the_baselines_and_the_findings(plotted, overfit, 
     assert "prefers-color-scheme:dark" in svg
 
 
-def test_an_svg_of_several_jobs_has_a_line_for_each(plotted, overfit, diverged, tmp_path):
+def test_plot_svg_has_line_per_job(plotted, overfit, diverged, tmp_path):
     file = tmp_path / "curve.svg"
     plotted(overfit, diverged, *NLL, "--log", "--output", file)
     svg = file.read_text()
@@ -165,7 +165,7 @@ def pixels(png: bytes) -> tuple[int, int, bytes]:
     return width, height, zlib.decompress(data)
 
 
-def test_a_png_is_a_picture_that_shows_something(plotted, overfit, tmp_path):
+def test_plot_png_is_image_with_content(plotted, overfit, tmp_path):
     file = tmp_path / "curve.PNG"
     plotted(overfit, *NLL, "--output", file)
     width, height, data = pixels(file.read_bytes())
@@ -176,29 +176,29 @@ def test_a_png_is_a_picture_that_shows_something(plotted, overfit, tmp_path):
     assert len(set(rows)) > height / 3
 
 
-def test_another_form_is_wrong_usage(recsvc, tmp_path):
+def test_plot_exits_with_2_for_unknown_file_format(recsvc, tmp_path):
     told = recsvc("jobs", "plot", 1, "--output", tmp_path / "curve.pdf")
 
     assert told.returncode == 2
     assert "must end in .svg or .png" in " ".join(told.stderr.split())
 
 
-def test_a_figure_that_does_not_exist_is_wrong_usage(recsvc):
+def test_plot_exits_with_2_for_unknown_metric(recsvc):
     assert recsvc("jobs", "plot", 1, "--metric", "loss").returncode == 2
 
 
-def test_more_jobs_than_can_be_told_apart_are_wrong_usage(recsvc):
+def test_plot_exits_with_2_for_too_many_jobs(recsvc):
     assert recsvc("jobs", "plot", *range(1, 10)).returncode == 2
 
 
-def test_a_job_that_is_not_there_is_one_line(recsvc, past):
+def test_plot_exits_with_1_for_unknown_job(recsvc, past):
     told = recsvc("jobs", "plot", 987654, "--url", past.url)
 
     assert told.returncode == 1
     assert told.stderr.startswith("error: Job not found: ")
 
 
-def test_png_without_its_library_says_what_to_install(monkeypatch, tmp_path):
+def test_check_png_support_names_missing_package(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
 
     with pytest.raises(ClientError, match=r"pip install 'recsvc\[plot\]'"):

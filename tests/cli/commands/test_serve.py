@@ -14,13 +14,13 @@ from tests.worker.conftest import assert_gone, descendants
 pytestmark = pytest.mark.acceptance
 
 
-def test_it_says_where_it_answers_and_answers_there(shared):
+def test_serve_prints_address_that_responds(shared):
     with Client(shared.url) as client:
         assert client.live()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_with_status_0_and_nothing_stays_behind(serve, number):
+def test_serve_exits_with_0_on_signal_without_remaining_processes(serve, number):
     served = serve()
     family = descendants(served.process.pid)
 
@@ -28,7 +28,7 @@ def test_a_signal_ends_it_with_status_0_and_nothing_stays_behind(serve, number):
     assert_gone(family)
 
 
-def test_kill_9_of_the_parent_ends_everything(serve):
+def test_serve_children_end_when_parent_is_killed(serve):
     served = serve("--workers", "2")
     family = descendants(served.process.pid)
 
@@ -38,7 +38,7 @@ def test_kill_9_of_the_parent_ends_everything(serve):
     assert_gone(family)
 
 
-def test_a_process_that_dies_is_started_again(serve):
+def test_serve_restarts_killed_api_process(serve):
     served = serve("--no-worker")
     with Client(served.url) as client:
         (api,) = (pid for pid in descendants(served.process.pid) if b"spawn_main" in _command(pid))
@@ -53,7 +53,7 @@ def _command(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def test_while_one_api_process_hangs_the_other_answers(serve):
+def test_serve_responds_while_one_api_process_hangs(serve):
     served = serve("--workers", "2", "--no-worker")
     family = descendants(served.process.pid)
     hanging = next(pid for pid in family if b"spawn_main" in _command(pid))
@@ -66,7 +66,7 @@ def test_while_one_api_process_hangs_the_other_answers(serve):
         os.kill(hanging, signal.SIGCONT)
 
 
-def test_a_port_that_is_taken_is_one_line_on_stderr(recsvc):
+def test_serve_prints_error_line_when_port_is_in_use(recsvc):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -87,7 +87,7 @@ def test_a_port_that_is_taken_is_one_line_on_stderr(recsvc):
         ("RECSVC_HOME", "/proc/nowhere", "error: RECSVC_HOME is '/proc/nowhere'"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_one_line_on_stderr(recsvc, setting, value, told):
+def test_serve_prints_error_line_for_invalid_setting(recsvc, setting, value, told):
     ended = recsvc("serve", "--port", 0, **{setting: value})
 
     assert ended.returncode == 1

@@ -110,14 +110,14 @@ def first_columns(table: str, heading: str) -> list[list[str]]:
 # What a real worker makes of it
 
 
-def test_a_trial_that_has_ended_is_a_line_on_stderr(grid):
+def test_sweep_prints_finished_trials_on_stderr(grid):
     for number, rate in ((1, "0.002"), (2, "0.2")):
         ended = rf"trial {number} of 2, job \d+, learning_rate {rate}: succeeded"
         figures = r"validation NLL 1\.\d{4} in epoch"
         assert re.search(rf"^{ended}, {figures}", grid.stderr, re.MULTILINE)
 
 
-def test_in_the_end_the_trials_are_a_table_with_the_best_first(grid, trained):
+def test_sweep_ends_with_table_of_trials_best_first(grid, trained):
     with Client(trained.url) as client:
         sweep = next(client.sweeps())
     rows = first_columns(grid.stdout, "best epoch")
@@ -129,7 +129,7 @@ def test_in_the_end_the_trials_are_a_table_with_the_best_first(grid, trained):
     assert re.search(r"^learning_rate +100% +█+", grid.stdout, re.MULTILINE)
 
 
-def test_the_curves_lie_over_each_other_the_best_one_marked_a(grid):
+def test_sweep_plots_curves_with_best_trial_first(grid):
     best = first_columns(grid.stdout, "best epoch")[0]
 
     assert re.search(rf"^a job {best[0]}: learning_rate {best[1]}$", grid.stdout, re.MULTILINE)
@@ -137,7 +137,7 @@ def test_the_curves_lie_over_each_other_the_best_one_marked_a(grid):
     assert re.search("[\u2801-\u28ff].*\n.*[\u2801-\u28ff]", grid.stdout)
 
 
-def test_the_best_is_published_by_the_command_that_is_told(grid, recsvc, trained):
+def test_sweep_publish_publishes_best_trial_once(grid, recsvc, trained):
     command = re.search(r"Publish it: recsvc sweep publish (\d+)$", grid.stdout, re.MULTILINE)
     version = re.search(r"^Best trial: job \d+, model version (\d+)\.", grid.stdout, re.MULTILINE)[
         1
@@ -151,7 +151,7 @@ def test_the_best_is_published_by_the_command_that_is_told(grid, recsvc, trained
     assert again.stderr.startswith("error: Model version already published: ")
 
 
-def test_without_an_address_a_sweep_starts_its_own_worker(recsvc, ratings_file, tmp_path):
+def test_sweep_without_url_starts_worker(recsvc, ratings_file, tmp_path):
     home = tmp_path / "home"
     assert recsvc("import", ratings_file, home=home).returncode == 0
 
@@ -166,7 +166,7 @@ def test_without_an_address_a_sweep_starts_its_own_worker(recsvc, ratings_file, 
 # What is asked for
 
 
-def test_a_grid_asks_for_every_combination_of_what_is_typed(played):
+def test_sweep_grid_queues_every_combination(played):
     sweep = played.ask(
         "grid",
         "learning_rate=0.01,0.1",
@@ -195,7 +195,7 @@ def test_a_grid_asks_for_every_combination_of_what_is_typed(played):
     assert job["publish"] == "never"
 
 
-def test_random_draws_as_often_as_it_is_told_and_the_same_for_a_seed(played):
+def test_sweep_random_draws_requested_trials_by_seed(played):
     asked = ("random", "--trials", 5, "learning_rate=0.001..1:log", "n_hidden=50,100")
     sweeps = [played.ask(*asked, "--seed", seed) for seed in (1, 1, 2)]
     drawn = [[one["hyperparameters"] for one in sweep["trials"]] for sweep in sweeps]
@@ -206,7 +206,7 @@ def test_random_draws_as_often_as_it_is_told_and_the_same_for_a_seed(played):
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_a_detached_sweep_is_queued_and_says_how_to_follow_it(played):
+def test_sweep_detach_queues_trials_and_prints_follow_command(played):
     told = played.told("grid", "n_hidden=2,4,8", "--detach")
 
     number = re.match(r"Sweep (\d+) of 3 trials is queued\. ", told)[1]
@@ -231,7 +231,7 @@ def test_a_detached_sweep_is_queued_and_says_how_to_follow_it(played):
         (("publish", 987), "Sweep not found: "),
     ],
 )
-def test_what_the_service_refuses_is_one_line_and_status_1(played, asked, said):
+def test_sweep_prints_error_line_when_service_refuses(played, asked, said):
     told = played.run(*asked)
 
     assert (told.returncode, told.stdout) == (1, "")
@@ -248,14 +248,14 @@ def test_what_the_service_refuses_is_one_line_and_status_1(played, asked, said):
         ("range", "--high", "nan"),
     ],
 )
-def test_what_cannot_be_read_is_wrong_usage(played, asked):
+def test_sweep_exits_with_2_for_invalid_arguments(played, asked):
     assert played.run(*asked).returncode == 2
 
 
 # How a sweep is told
 
 
-def test_trials_whose_values_are_words_stand_in_the_order_of_their_figures(played):
+def test_sweep_show_sorts_trials_of_text_values_by_metric(played):
     sweep = played.ask("grid", "leave_out=nobody,odd", "initialisation=normal,glorot", *QUICK)
     for loss in (1.4, 1.2, 1.3):
         played.learn(1.5, loss)
@@ -275,7 +275,7 @@ def test_trials_whose_values_are_words_stand_in_the_order_of_their_figures(playe
     assert max(map(len, told.splitlines()[:6])) <= 80
 
 
-def test_machines_that_make_lists_are_compared_by_their_lists(played):
+def test_sweep_show_compares_joint_machines_by_ndcg(played):
     sweep = played.ask("grid", "n_hidden=2,4")
     for ndcg in (0.3, 0.2):
         played.learn(0.1, ndcg, figure="validation_ndcg")
@@ -286,7 +286,7 @@ def test_machines_that_make_lists_are_compared_by_their_lists(played):
     assert re.search(r"^nDCG@10   a job", told, re.MULTILINE)
 
 
-def test_a_curve_that_diverges_leaves_room_for_the_others(played):
+def test_sweep_show_cuts_off_diverged_curves(played):
     sweep = played.ask("grid", "learning_rate=0.01,0.1,10", *QUICK)
     for losses in ((1.4, 1.3, 1.2), (1.4, 1.35, 1.3), (1.4, 30, 40)):
         played.learn(*losses)
@@ -298,7 +298,7 @@ def test_a_curve_that_diverges_leaves_room_for_the_others(played):
     assert not re.search(r"^[ \d]*[2-9]\d?┤", told, re.MULTILINE)
 
 
-def test_of_many_trials_the_best_eight_are_drawn(played):
+def test_sweep_show_plots_best_eight_trials(played):
     sweep = played.ask("random", "--trials", 10, "momentum=0..0.9", *QUICK)
     for n in range(10):
         played.learn(1.5, 1.4 - n / 100)
@@ -309,7 +309,7 @@ def test_of_many_trials_the_best_eight_are_drawn(played):
     assert "The best 8 of 10 trials are drawn." in told
 
 
-def test_a_range_test_suggests_a_rate_and_the_command_that_trains_with_it(played):
+def test_sweep_show_suggests_rate_of_range_test(played):
     sweep = played.ask("range", "--low", 0.01, "--high", 10, "--trials", 4, "--kind", "user_rbm")
     for losses in ((1.5, 1.45), (1.5, 1.2), (1.5, 1.8), (1.5, 9)):
         played.learn(*losses)
@@ -327,7 +327,7 @@ def test_a_range_test_suggests_a_rate_and_the_command_that_trains_with_it(played
     assert "trials are too short to publish" in refused.stderr
 
 
-def test_a_range_in_which_no_loss_falls_suggests_nothing(played):
+def test_sweep_show_suggests_no_rate_when_loss_never_decreases(played):
     sweep = played.ask("range", "--trials", 2, "--kind", "user_rbm")
     for _ in range(2):
         played.learn(1.5, 1.8)
@@ -335,7 +335,7 @@ def test_a_range_in_which_no_loss_falls_suggests_nothing(played):
     assert "The loss decreases in none of these learning rates." in played.told("show", sweep["id"])
 
 
-def test_of_a_cancelled_range_only_the_rates_that_were_tried_are_spoken_of(played):
+def test_sweep_show_of_cancelled_range_test_uses_finished_trials(played):
     sweep = played.ask("range", "--trials", 3, "--kind", "user_rbm")
     untried = played.ask("range", "--trials", 3, "--kind", "user_rbm")
     played.learn(1.5, 1.8)
@@ -346,7 +346,7 @@ def test_of_a_cancelled_range_only_the_rates_that_were_tried_are_spoken_of(playe
     assert "No learning rate can be suggested: no trial" in played.told("show", untried["id"])
 
 
-def test_a_sweep_of_which_all_trials_fail_says_why_once_and_has_status_1(played):
+def test_sweep_show_exits_with_1_and_prints_shared_error_once(played):
     sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
     for _ in range(2):
         played.fail(FEW)
@@ -360,7 +360,7 @@ def test_a_sweep_of_which_all_trials_fail_says_why_once_and_has_status_1(played)
     assert f"error: Sweep {sweep['id']} has no model yet." in refused.stderr
 
 
-def test_sweeps_are_listed_newest_first_with_what_they_try(played):
+def test_sweep_list_prints_newest_first_with_search_space(played):
     older = played.ask("grid", "n_hidden=2,4,8,16", *QUICK)
     played.learn(1.5, 1.25)
     newer = played.ask("range", "--trials", 3)
@@ -383,7 +383,7 @@ def test_sweeps_are_listed_newest_first_with_what_they_try(played):
     ]
 
 
-def test_no_sweep_yet_says_how_to_begin(recsvc, tmp_path):
+def test_sweep_list_prints_first_command_when_empty(recsvc, tmp_path):
     told = recsvc("sweep", "list", home=tmp_path / "empty")
 
     assert told.stdout.startswith("No sweeps. Start one: recsvc sweep grid ")
@@ -401,7 +401,7 @@ def followed(played: Played, sweep: dict) -> Iterator[subprocess.Popen[str]]:
             following.kill()
 
 
-def test_a_trial_that_begins_is_a_line_on_stderr_and_one_that_ends_another(played):
+def test_sweep_follow_prints_start_and_end_of_trial_on_stderr(played):
     sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
     lease = played.claim()
     with followed(played, sweep) as following:
@@ -422,7 +422,7 @@ def hears_ctrl_c():
 
 
 @pytest.mark.usefixtures("hears_ctrl_c")
-def test_ctrl_c_leaves_the_sweep_as_it_is_and_says_how_to_look_and_to_stop_it(played):
+def test_sweep_follow_stops_on_ctrl_c_without_cancelling(played):
     sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
     played.learn(1.5, 1.4)
     with followed(played, sweep) as following:

@@ -27,11 +27,11 @@ WHY = "6 changes were tried"
         ({}, None),
     ],
 )
-def test_where_it_goes_on_is_said_or_why_it_has_ended(job, said):
+def test_format_autopilot_outcome_names_next_job_or_end(job, said):
     assert format_autopilot_outcome({"id": 7, **job}) == said
 
 
-def test_what_is_tried_is_said_as_one_would_type_it():
+def test_format_try_prints_change_and_job():
     trying = {"hyperparameter": "n_hidden", "from": 100.0, "to": 25.0}
 
     assert (

@@ -6,7 +6,7 @@ import typer
 from recsvc.cli.options import sweep_arguments
 
 
-def test_a_grid_has_numbers_where_they_read_as_such_and_words_elsewhere():
+def test_parse_grid_reads_numbers_and_text():
     asked = ("learning_rate=0.002,2", "n_hidden=50, 1e2", "leave_out=nobody,odd")
 
     assert sweep_arguments.parse_grid(asked) == {
@@ -16,7 +16,7 @@ def test_a_grid_has_numbers_where_they_read_as_such_and_words_elsewhere():
     }
 
 
-def test_draws_are_from_ranges_or_from_values():
+def test_parse_search_space_reads_ranges_and_values():
     asked = ("learning_rate=0.001..1:log", "momentum=0..0.9", "n_hidden=50,100", "dropout=.5...7")
 
     assert sweep_arguments.parse_search_space(asked) == {
@@ -28,7 +28,7 @@ def test_draws_are_from_ranges_or_from_values():
 
 
 @pytest.mark.parametrize("word", ["nan", "inf", "-Infinity", "true"])
-def test_what_is_no_finite_number_is_a_word(word):
+def test_parse_grid_keeps_non_finite_number_as_text(word):
     assert sweep_arguments.parse_grid([f"learning_rate={word},1"]) == {"learning_rate": [word, 1]}
 
 
@@ -66,7 +66,7 @@ def test_what_is_no_finite_number_is_a_word(word):
         (sweep_arguments.parse_search_space, ["momentum=0..1,2"], "Write a range as LOW..HIGH"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_a_remedy(read, asked, said):
+def test_parsers_raise_bad_parameter_with_remedy(read, asked, said):
     with pytest.raises(typer.BadParameter) as refused:
         read(asked)
 

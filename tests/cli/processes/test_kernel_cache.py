@@ -17,7 +17,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(VARIABLE, NOWHERE)
 
 
-def test_a_folder_that_can_be_written_is_used_as_it_is(monkeypatch, tmp_path):
+def test_kernel_cache_keeps_writable_folder(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
 
     kernel_cache.configure(tmp_path / "home")
@@ -26,19 +26,19 @@ def test_a_folder_that_can_be_written_is_used_as_it_is(monkeypatch, tmp_path):
     assert not (tmp_path / "home").exists()
 
 
-def test_home_takes_the_place_of_a_folder_that_cannot_be_written(tmp_path):
+def test_kernel_cache_uses_home_when_folder_is_not_writable(tmp_path):
     kernel_cache.configure(tmp_path)
 
     assert os.environ[VARIABLE] == str(tmp_path / "kernels")
 
 
-def test_a_temporary_folder_takes_the_place_of_a_home_that_cannot_be_written():
+def test_kernel_cache_uses_temporary_folder_when_home_is_not_writable():
     kernel_cache.configure(Path(NOWHERE) / "home")
 
     assert os.environ[VARIABLE].startswith(tempfile.gettempdir())
 
 
-def test_what_was_built_in_is_where_the_copy_starts(monkeypatch, tmp_path):
+def test_kernel_cache_in_home_starts_as_copy_of_built_in_kernels(monkeypatch, tmp_path):
     built_in = tmp_path / "built-in"
     (built_in / "rbm").mkdir(parents=True)
     (built_in / "rbm" / "kernel.nbi").write_bytes(b"compiled")

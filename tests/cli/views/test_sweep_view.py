@@ -41,7 +41,7 @@ def lines(seen: str) -> list[str]:
     return seen.rpartition("Sweep 3")[2].splitlines()
 
 
-def test_every_trial_has_a_line_with_its_state_its_epochs_and_its_best(seen):
+def test_sweep_view_has_line_per_trial_with_state_epochs_and_best(seen):
     shown = seen(sweep(trial(1, "succeeded", 1.25), trial(2, "running", 1.5), trial(3)))
 
     assert lines(shown)[0] == ", grid: running, 1 of 3 finished"
@@ -52,7 +52,7 @@ def test_every_trial_has_a_line_with_its_state_its_epochs_and_its_best(seen):
     ]
 
 
-def test_where_there_is_no_room_those_that_learn_are_seen_and_then_the_best(seen):
+def test_sweep_view_keeps_running_then_best_trials_in_small_terminal(seen):
     over = [trial(n, "succeeded", 1 + n / 100) for n in range(1, 30)]
 
     shown = lines(seen(sweep(*reversed(over), trial(40, "running", 2.0), trial(41)), height=9))
@@ -61,17 +61,17 @@ def test_where_there_is_no_room_those_that_learn_are_seen_and_then_the_best(seen
     assert shown[6] == "and 27 more"
 
 
-def test_a_trial_that_was_stopped_early_is_said_to_be(seen):
+def test_sweep_view_marks_trial_stopped_early(seen):
     assert "stopped early" in seen(sweep(trial(1, "failed", 1.4, stopped_early=True)))
 
 
-def test_words_stand_where_numbers_would(seen):
+def test_sweep_view_shows_text_values(seen):
     word = trial(1, hyperparameters={"leave_out": "odd", "learning_rate": 1e-05})
 
     assert lines(seen(sweep(word)))[2].split()[:3] == ["1", "odd", "1e-05"]
 
 
-def test_those_that_made_a_model_come_first_and_the_better_before_the_worse():
+def test_rank_trials_puts_succeeded_first_by_metric():
     trials = (
         trial(1, "failed", 1.1),
         trial(2, "succeeded", 1.4),
@@ -84,7 +84,7 @@ def test_those_that_made_a_model_come_first_and_the_better_before_the_worse():
     assert [one["job_id"] for one in by_lists] == [2, 4, 1, 3]
 
 
-def test_a_range_test_stays_in_the_order_of_its_rates():
+def test_rank_trials_keeps_order_of_range_test():
     trials = trial(1, "succeeded", 1.4), trial(2, "succeeded", 1.3)
 
     assert [one["job_id"] for one in rank_trials(sweep(*trials, kind="rate_range"))] == [1, 2]

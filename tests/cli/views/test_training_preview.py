@@ -41,7 +41,7 @@ def shown(capsys, **more) -> str:
     return capsys.readouterr().out
 
 
-def test_a_remark_without_examples_names_none(capsys):
+def test_training_preview_lists_examples_of_remark_when_present(capsys):
     alone = shown(capsys, data=DATA | {"remarks": [REMARK]})
     among = shown(capsys, data=DATA | {"remarks": [REMARK | {"examples": ["u[1]", "u2"]}]})
 
@@ -49,7 +49,7 @@ def test_a_remark_without_examples_names_none(capsys):
     assert "no_agreement: 411 users (50.00%), such as u[1], u2. Most users' ratings" in among
 
 
-def test_of_a_size_that_was_asked_for_fewer_hidden_units_are_advised(capsys):
+def test_training_preview_advises_fewer_hidden_units_for_requested_size(capsys):
     told = shown(capsys, verdict="scarce")
 
     assert (
@@ -58,7 +58,7 @@ def test_of_a_size_that_was_asked_for_fewer_hidden_units_are_advised(capsys):
     )
 
 
-def test_of_a_size_that_was_chosen_no_other_is_advised_unseen(capsys):
+def test_training_preview_advises_sweep_for_automatic_size(capsys):
     told = shown(capsys, verdict="scarce", choices=CHOSEN)
 
     assert "n_hidden = 256: 99 ratings an item are enough for many units." in told

@@ -27,7 +27,7 @@ def drawn(*epochs: dict) -> str:
     return console.file.getvalue()
 
 
-def test_a_kind_that_only_rates_shows_its_likelihood():
+def test_training_view_shows_likelihood_of_masked_kind():
     shown = drawn({}, {"epoch": 2, "validation_nll": 1.2})
 
     assert "nDCG" not in shown
@@ -35,14 +35,14 @@ def test_a_kind_that_only_rates_shows_its_likelihood():
     assert "item mean 1.0200" in shown
 
 
-def test_a_kind_that_makes_lists_shows_how_good_they_are():
+def test_training_view_shows_ndcg_of_joint_kind():
     shown = drawn({"validation_ndcg": 0.21}, {"epoch": 2, "validation_ndcg": 0.34})
 
     assert "0.2100" in shown
     assert "validation nDCG@10  ▁█" in shown
 
 
-def test_lists_are_shown_where_nothing_is_rated():
+def test_training_view_shows_ndcg_without_ratings():
     nothing = {"validation_nll": None, "validation_rmse": None, "train_nll": None}
 
     shown = drawn({"validation_ndcg": 0.21, **nothing})
@@ -60,7 +60,7 @@ def left_behind(monkeypatch, *epochs: dict) -> str:
     return console.file.getvalue()
 
 
-def test_a_curve_stays_in_the_terminal_when_the_training_is_over(monkeypatch):
+def test_training_view_leaves_curve_after_training(monkeypatch):
     shown = left_behind(monkeypatch, {}, {"epoch": 2, "validation_nll": 1.5})
     _, _, plot = shown.rpartition("Training job 7 · succeeded")
 
@@ -69,11 +69,11 @@ def test_a_curve_stays_in_the_terminal_when_the_training_is_over(monkeypatch):
     assert len(plot.splitlines()) == 1 + 2 + 6 + 2 + 1
 
 
-def test_a_kind_that_makes_lists_leaves_the_curve_of_its_lists(monkeypatch):
+def test_training_view_leaves_ndcg_curve_of_joint_kind(monkeypatch):
     ranked = ({"validation_ndcg": 0.2}, {"epoch": 2, "validation_ndcg": 0.3})
 
     assert "nDCG@10   v validation 0.3" in left_behind(monkeypatch, *ranked)
 
 
-def test_one_epoch_leaves_no_curve(monkeypatch):
+def test_training_view_leaves_no_curve_after_single_epoch(monkeypatch):
     assert "·" not in left_behind(monkeypatch, {})
