@@ -70,7 +70,7 @@ def reply(request: BaseHTTPRequestHandler, status: int, body: bytes = b"{}", **h
 
 
 @pytest.mark.parametrize("item_id", ["book/7", "..", ".", "a b?c#d", "émilie%2F", "100%", "猫"])
-def test_any_id_comes_back_as_it_was_sent(client: Client, item_id: str):
+def test_client_round_trips_any_id(client: Client, item_id: str):
     client.rate(f"user {item_id}", item_id, 4)
 
     (rating,) = client.ratings(f"user {item_id}")
@@ -78,7 +78,7 @@ def test_any_id_comes_back_as_it_was_sent(client: Client, item_id: str):
     assert (rating["item_id"], rating["value"]) == (item_id, 4)
 
 
-def test_the_newest_rating_wins(client: Client):
+def test_client_ratings_return_newest_rating(client: Client):
     client.rate("ada", "solaris", 2, rated_at="2024-01-02T00:00:00Z")
     client.rate("ada", "solaris", 5, rated_at="2024-01-01T00:00:00Z")
 
@@ -87,7 +87,7 @@ def test_the_newest_rating_wins(client: Client):
     assert rating["value"] == 2
 
 
-def test_a_rating_can_be_forgotten(client: Client):
+def test_unrate_deletes_rating(client: Client):
     client.rate("bob", "solaris", 2)
 
     client.unrate("bob", "solaris")
@@ -95,7 +95,7 @@ def test_a_rating_can_be_forgotten(client: Client):
     assert list(client.ratings("bob")) == []
 
 
-def test_many_ratings_are_reported_line_by_line(client: Client):
+def test_send_ratings_reports_refusals_by_line(client: Client):
     report = client.send_ratings(
         [
             {"user_id": "carl", "item_id": "a", "value": 1},
@@ -107,7 +107,7 @@ def test_many_ratings_are_reported_line_by_line(client: Client):
     assert [refusal["line"] for refusal in report["refused"]] == [2]
 
 
-def test_many_interactions_are_reported_line_by_line(client: Client):
+def test_send_interactions_reports_refusals_by_line(client: Client):
     bought = {"user_id": "cleo", "item_id": "a", "type": "purchase", "quantity": 2}
     report = client.send_interactions([bought, bought | {"type": "like"}])
 
@@ -116,7 +116,7 @@ def test_many_interactions_are_reported_line_by_line(client: Client):
     assert client.erase("cleo")["interactions_erased"] == 1
 
 
-def test_a_list_is_given_whole_whatever_the_size_of_its_pages(client: Client):
+def test_client_ratings_return_all_pages(client: Client):
     client.send_ratings(
         {"user_id": "dora", "item_id": f"item-{n:03}", "value": 3} for n in range(120)
     )
@@ -126,14 +126,14 @@ def test_a_list_is_given_whole_whatever_the_size_of_its_pages(client: Client):
     assert rated == {f"item-{n:03}" for n in range(120)}
 
 
-def test_items_carry_titles(client: Client):
+def test_client_items_have_titles(client: Client):
     client.put_item("solaris", title="Solaris", categories=["Science fiction"])
 
     assert client.item("solaris")["title"] == "Solaris"
     assert "solaris" in {item["item_id"] for item in client.items()}
 
 
-def test_patches_and_feeds_leave_the_other_fields(client: Client):
+def test_patch_item_and_send_items_keep_other_fields(client: Client):
     client.put_item("stalker", title="Stalker", price=9.5, categories=["Science fiction"])
 
     patched = client.patch_item("stalker", price=None)
@@ -146,7 +146,7 @@ def test_patches_and_feeds_leave_the_other_fields(client: Client):
     assert stalker["categories"] == ["Science fiction"]
 
 
-def test_a_refusal_carries_the_problem_document(client: Client):
+def test_api_error_has_fields_of_problem(client: Client):
     with pytest.raises(ApiError) as refused:
         client.model(4711)
 
@@ -157,7 +157,7 @@ def test_a_refusal_carries_the_problem_document(client: Client):
     assert str(refused.value).startswith("Model version not found: There is no model version 4711.")
 
 
-def test_a_malformed_body_names_its_fields(client: Client):
+def test_api_error_of_malformed_body_names_fields(client: Client):
     with pytest.raises(ApiError) as refused:
         client.train(sede=7)
 
@@ -165,7 +165,7 @@ def test_a_malformed_body_names_its_fields(client: Client):
     assert "sede" in refused.value.errors[0]["field"]
 
 
-def test_a_file_is_imported_and_its_job_waited_for(client: Client, tmp_path: Path):
+def test_import_file_waits_for_job(client: Client, tmp_path: Path):
     file = tmp_path / "ratings.csv"
     file.write_text("user_id,item_id,rating\nerna,solaris,5\nerna,stalker,oops\n")
     with file.open("rb") as stream:
@@ -178,7 +178,7 @@ def test_a_file_is_imported_and_its_job_waited_for(client: Client, tmp_path: Pat
     assert [rating["item_id"] for rating in client.ratings("erna")] == ["solaris"]
 
 
-def test_a_sweep_is_requested_looked_at_and_cancelled(client: Client):
+def test_client_requests_reads_and_cancels_sweep(client: Client):
     base = {"model_kind": "user_rbm", "seed": 7}
     many = [2, 4, *range(5, 99)]  # more than a worker is through with before they are cancelled
     sweep = client.request_sweep(grid={"n_hidden": many}, base=base, early_stopping=False)
@@ -200,7 +200,7 @@ def test_a_sweep_is_requested_looked_at_and_cancelled(client: Client):
     ],
     ids=["random", "rate_range"],
 )
-def test_sweeps_of_each_kind_are_listed_newest_first(client: Client, asked: dict, n_trials: int):
+def test_client_sweeps_are_listed_newest_first(client: Client, asked: dict, n_trials: int):
     sweep = client.request_sweep(**asked)
 
     newest = next(client.sweeps())
@@ -209,12 +209,12 @@ def test_sweeps_of_each_kind_are_listed_newest_first(client: Client, asked: dict
     assert len(newest["trials"]) == n_trials
 
 
-def test_a_sweep_of_nothing_is_refused(client: Client):
+def test_request_sweep_raises_api_error_without_search_space(client: Client):
     with pytest.raises(ApiError, match="send exactly one of grid, random and rate_range"):
         client.request_sweep()
 
 
-def test_an_erased_user_has_no_ratings_left(client: Client):
+def test_client_erase_deletes_ratings(client: Client):
     client.rate("fritz", "solaris", 5)
 
     client.erase("fritz")
@@ -226,7 +226,7 @@ def test_an_erased_user_has_no_ratings_left(client: Client):
 # Servers that fail
 
 
-def test_a_service_that_asks_to_wait_is_asked_again():
+def test_client_retries_after_retry_after():
     def busy_once(request: BaseHTTPRequestHandler, before: int) -> None:
         reply(request, *((200, b'{"ready": true}') if before else (503,)), Retry_After="0.05")
 
@@ -234,7 +234,7 @@ def test_a_service_that_asks_to_wait_is_asked_again():
         assert client.ready() == {"ready": True}
 
 
-def test_a_patch_is_sent_again_as_a_merge_repeated_is_the_same():
+def test_client_retries_patch():
     def busy_once(request: BaseHTTPRequestHandler, before: int) -> None:
         reply(request, 200 if before else 503, Retry_After="0.05")
 
@@ -242,7 +242,7 @@ def test_a_patch_is_sent_again_as_a_merge_repeated_is_the_same():
         assert client.patch_item("solaris", price=3) == {}
 
 
-def test_what_may_not_be_repeated_is_not():
+def test_client_does_not_retry_rollback():
     asked = []
 
     def busy(request: BaseHTTPRequestHandler, before: int) -> None:
@@ -255,7 +255,7 @@ def test_what_may_not_be_repeated_is_not():
     assert asked == [0]
 
 
-def test_patience_ends():
+def test_client_retries_end_after_patience():
     asked = []
 
     def busy(request: BaseHTTPRequestHandler, before: int) -> None:
@@ -268,7 +268,7 @@ def test_patience_ends():
     assert len(asked) <= 1 + 0.5 / 0.1
 
 
-def test_an_answer_that_is_no_problem_document_is_still_an_error():
+def test_api_error_accepts_body_that_is_no_problem():
     def broken(request: BaseHTTPRequestHandler, before: int) -> None:
         reply(request, 502, b"<html>Bad gateway</html>")
 
@@ -276,14 +276,14 @@ def test_an_answer_that_is_no_problem_document_is_still_an_error():
         client.ready()
 
 
-def test_nobody_at_the_address_is_unreachable():
+def test_client_raises_unreachable_without_service():
     with Client("http://127.0.0.1:9", patience=0.2) as client:
         assert not client.live()
         with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:9 does not answer"):
             client.ready()
 
 
-def test_a_broken_stream_is_taken_up_where_it_broke():
+def test_client_events_resume_after_broken_stream():
     told = []
 
     def breaking(request: BaseHTTPRequestHandler, before: int) -> None:
@@ -299,7 +299,7 @@ def test_a_broken_stream_is_taken_up_where_it_broke():
     assert told == [None, "7"]
 
 
-def test_the_error_of_a_stream_is_an_api_error():
+def test_client_events_raise_api_error():
     def missing(request: BaseHTTPRequestHandler, before: int) -> None:
         reply(request, 404, b'{"title": "No such job", "status": 404}')
 
