@@ -54,7 +54,7 @@ def job(shop: Shop) -> int:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(("path", "drawn"), VIEWS)
-def test_a_view_has_no_serious_fault_of_accessibility(page_of_shop: Open, job, path, drawn, dark):
+def test_view_has_no_serious_accessibility_issue(page_of_shop: Open, job, path, drawn, dark):
     page = page_of_shop(path.format(job=job), dark=dark)
     page.locator(drawn).first.wait_for()
 
@@ -65,7 +65,7 @@ def test_a_view_has_no_serious_fault_of_accessibility(page_of_shop: Open, job, p
 
 
 @pytest.mark.parametrize(("path", "drawn"), VIEWS)
-def test_a_view_is_no_wider_than_a_phone(page_of_shop: Open, job, path, drawn):
+def test_view_fits_phone_width(page_of_shop: Open, job, path, drawn):
     page = page_of_shop(path.format(job=job), size=PHONE)
     page.locator(drawn).first.wait_for()
 
@@ -75,14 +75,14 @@ def test_a_view_is_no_wider_than_a_phone(page_of_shop: Open, job, path, drawn):
 @pytest.mark.parametrize(
     "path", ["#/jobs", "#/sweeps", "#/models", "#/data", "#/recommendations?user=ada"]
 )
-def test_a_view_of_nothing_says_what_to_do_next(page_of: Open, path):
+def test_empty_view_shows_next_step_and_is_accessible(page_of: Open, path):
     page = page_of(path)
 
     expect(page.locator(".empty, .problem").first).to_be_visible()
     assert serious(page) == []
 
 
-def test_the_question_before_publishing_is_accessible_too(page_of: Open, quiet: Quiet):
+def test_confirmation_dialog_is_accessible(page_of: Open, quiet: Quiet):
     quiet.queue()
     page = page_of("#/jobs/1", dark=True)
 
@@ -93,13 +93,13 @@ def test_the_question_before_publishing_is_accessible_too(page_of: Open, quiet: 
 
 
 @pytest.mark.parametrize("path", ["#/nowhere", "#/%", "#/constructor", "#/job", "#/jobs/x"])
-def test_an_address_of_nothing_is_told(page_of: Open, path):
+def test_unknown_address_shows_problem(page_of: Open, path):
     page = page_of(path)
 
     expect(page.locator(".empty, .problem")).to_be_visible()
 
 
-def test_dark_is_dark_and_light_is_light(page_of: Open):
+def test_theme_follows_preferred_color_scheme(page_of: Open):
     def ground(*, dark: bool) -> str:
         return page_of("#/jobs", dark=dark).evaluate("getComputedStyle(document.body).background")
 
@@ -107,7 +107,7 @@ def test_dark_is_dark_and_light_is_light(page_of: Open):
     assert "rgb(246, 246, 244)" in ground(dark=False)
 
 
-def test_a_job_is_started_by_keys_alone(quiet: Quiet, page_of: Open):
+def test_training_job_can_be_started_by_keyboard(quiet: Quiet, page_of: Open):
     page = page_of("#/jobs")
     page.get_by_role("link", name="New training job").wait_for()
 
@@ -125,7 +125,7 @@ def test_a_job_is_started_by_keys_alone(quiet: Quiet, page_of: Open):
     expect(page.get_by_role("heading", level=1)).to_be_focused()
 
 
-def test_the_first_key_leads_past_the_bar(page_of: Open):
+def test_skip_link_moves_focus_to_main_content(page_of: Open):
     page = page_of("#/jobs")
     page.get_by_role("heading", level=1).wait_for()
 

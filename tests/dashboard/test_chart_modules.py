@@ -50,7 +50,7 @@ def page(page_of: Open) -> Page:
     return page_of("#/jobs")
 
 
-def test_of_many_points_each_column_keeps_its_ends_and_extremes(page: Page):
+def test_path_thins_many_points_to_ends_and_extremes_per_column(page: Page):
     ys = [n % 7 + (100 if n == 4321 else 0) for n in range(10_000)]
 
     drawn = page.evaluate(DRAWN, [ys, 300])
@@ -63,14 +63,14 @@ def test_of_many_points_each_column_keeps_its_ends_and_extremes(page: Page):
         assert (min(seen), max(seen)) == (min(values), max(values)), column
 
 
-def test_few_points_are_drawn_as_they_are(page: Page):
+def test_path_draws_few_points_unchanged(page: Page):
     drawn = page.evaluate(DRAWN, [[3, 1, 2], 100])
 
     assert drawn == [["move", 0, 3], ["line", 50, 1], ["line", 100, 2]]
 
 
 @pytest.mark.parametrize("count", [9, 9000])
-def test_what_was_not_measured_is_a_gap(page: Page, count: int):
+def test_path_breaks_at_missing_values(page: Page, count: int):
     ys = [None if count // 3 <= n < 2 * count // 3 else 1.0 for n in range(count)]
 
     drawn = page.evaluate(DRAWN, [ys, 600])
@@ -84,7 +84,7 @@ def test_what_was_not_measured_is_a_gap(page: Page, count: int):
 @pytest.mark.parametrize(
     ("low", "high"), [(0, 1), (1.2, 1.23), (-5, 1e6), (1e-7, 3e-7), (3, 3), (0, 9999)]
 )
-def test_ticks_are_round_and_within(page: Page, low: float, high: float):
+def test_ticks_are_sorted_rounded_and_within_range(page: Page, low: float, high: float):
     found = page.evaluate(TICKS, ["ticks", low, high, 5])
 
     assert found == sorted(found)
@@ -95,7 +95,7 @@ def test_ticks_are_round_and_within(page: Page, low: float, high: float):
 
 
 @pytest.mark.parametrize(("low", "high"), [(1e-6, 10), (0.9, 5), (1, 1.1), (1e-3, 2e4)])
-def test_ticks_of_magnitudes_are_above_zero_and_within(page: Page, low: float, high: float):
+def test_log_ticks_are_sorted_and_within_range(page: Page, low: float, high: float):
     found = page.evaluate(TICKS, ["logTicks", low, high, 6])
 
     assert found == sorted(found)
@@ -103,7 +103,7 @@ def test_ticks_of_magnitudes_are_above_zero_and_within(page: Page, low: float, h
     assert all(low <= tick <= high for tick in found)
 
 
-def test_a_ceiling_cuts_off_what_goes_higher_but_on_a_log_scale(page: Page):
+def test_axis_ends_apply_ceiling_to_linear_scale_only(page: Page):
     assert page.evaluate(ENDS, [3, False]) == pytest.approx([0.88, 3.12])
     assert page.evaluate(ENDS, [None, False])[1] > 100
     assert page.evaluate(ENDS, [3, True])[1] > 100

@@ -44,7 +44,7 @@ def drag(page: Page, place: Locator, start: float, end: float) -> None:
     page.mouse.up()
 
 
-def test_dragging_shows_some_epochs_and_a_double_click_all(drawn: Page):
+def test_chart_zooms_by_dragging_and_resets_by_double_click(drawn: Page):
     reset = drawn.get_by_role("button", name="Show all epochs")
     expect(reset).to_be_disabled()
 
@@ -57,7 +57,7 @@ def test_dragging_shows_some_epochs_and_a_double_click_all(drawn: Page):
     expect(reset).to_be_disabled()
 
 
-def test_keys_do_all_that_a_pointer_can(drawn: Page):
+def test_chart_can_be_read_and_zoomed_by_keyboard(drawn: Page):
     plot(drawn).focus()
     for key in ("End", "Home", "ArrowRight", "ArrowRight"):
         drawn.keyboard.press(key)
@@ -76,14 +76,14 @@ def test_keys_do_all_that_a_pointer_can(drawn: Page):
     expect(drawn).to_have_url(re.compile("log=1"))
 
 
-def test_a_picture_is_told_in_words(drawn: Page):
+def test_chart_has_text_description(drawn: Page):
     said = plot(drawn).get_attribute("aria-label")
 
     assert said.startswith("Negative log-likelihood. job 2 validation from 1.3 in epoch 1 to 5")
     assert "job 1 training from 1.5 in epoch 1 to 0.15 in epoch 10" in said
 
 
-def test_the_items_own_likelihood_is_a_line_to_compare_with(quiet: Quiet, page_of: Open):
+def test_chart_shows_item_mean_nll_as_baseline(quiet: Quiet, page_of: Open):
     quiet.queue(model_kind="user_rbm")
     lease = quiet.worker.claim()
     quiet.worker.epoch(lease, 1)
@@ -99,13 +99,13 @@ def test_the_items_own_likelihood_is_a_line_to_compare_with(quiet: Quiet, page_o
     eventually(page, lambda: "item mean 1.41" in page.evaluate("written"))
 
 
-def test_a_line_can_be_hidden(drawn: Page):
+def test_chart_legend_hides_line(drawn: Page):
     drawn.get_by_role("button", name="job 1 validation").click()
 
     expect(plot(drawn)).to_have_attribute("data-points", "90")
 
 
-def test_figures_and_jobs_beside_are_kept_in_the_address(drawn: Page):
+def test_chart_metrics_and_compared_jobs_are_kept_in_url(drawn: Page):
     drawn.get_by_role("button", name="RMSE").click()
     drawn.get_by_role("button", name="Remove job 1").click()
     expect(drawn.locator(".charts .chart")).to_have_count(2)
@@ -120,7 +120,7 @@ def test_figures_and_jobs_beside_are_kept_in_the_address(drawn: Page):
     expect(drawn).to_have_url(re.compile("beside=1"))
 
 
-def test_jobs_are_compared_from_the_list(drawn: Page):
+def test_job_list_compares_selected_jobs(drawn: Page):
     drawn.goto(drawn.url.split("#")[0] + "#/jobs")
     for job in (1, 2):
         drawn.get_by_label(f"Compare job {job}").check()
@@ -130,7 +130,7 @@ def test_jobs_are_compared_from_the_list(drawn: Page):
     expect(drawn.locator(".legend").first).to_contain_text("job 1 validation")
 
 
-def test_a_finding_leads_from_its_pin_to_its_card(drawn: Page):
+def test_finding_pin_moves_focus_to_its_card(drawn: Page):
     card = drawn.locator("article.finding").first
     name = drawn.locator(".pin").first.inner_text()
 
@@ -140,7 +140,7 @@ def test_a_finding_leads_from_its_pin_to_its_card(drawn: Page):
     assert card.inner_text().lower().startswith(name.lower())
 
 
-def test_the_curve_stands_in_a_table_too(drawn: Page):
+def test_error_curve_is_also_shown_as_table(drawn: Page):
     drawn.get_by_text("Error curve as a table").click()
 
     rows = drawn.get_by_role("region", name="Epochs of job 2").locator("tbody tr")

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 from tests.dashboard.conftest import Open, Quiet
 
 
-def test_every_operation_is_drawn(quiet: Quiet, page_of: Open):
+def test_documentation_shows_every_operation(quiet: Quiet, page_of: Open):
     paths = quiet.http.get("/openapi.json").json()["paths"]
 
     page = page_of("docs")
@@ -14,7 +14,7 @@ def test_every_operation_is_drawn(quiet: Quiet, page_of: Open):
     expect(page).to_have_title("API documentation · recsvc")
 
 
-def test_an_operation_can_be_tried(page_of: Open):
+def test_documentation_can_execute_operation(page_of: Open):
     page = page_of("docs#/service/get_liveness")
 
     page.get_by_role("button", name="Try it out").click()
@@ -24,7 +24,7 @@ def test_an_operation_can_be_tried(page_of: Open):
     expect(answer).to_contain_text('"status": "alive"')
 
 
-def test_the_dashboard_leads_to_it(page_of: Open):
+def test_dashboard_links_to_documentation(page_of: Open):
     page = page_of("#/jobs")
 
     page.get_by_role("link", name="API", exact=True).click()

@@ -28,9 +28,7 @@ def places(page: Page) -> Locator:
     return page.get_by_role("region", name="Recommendations, best first").locator("tbody tr")
 
 
-def test_what_the_user_rated_stands_beside_each_item_that_it_speaks_for(
-    camps: Quiet, page_of: Open
-):
+def test_recommendations_view_shows_reasons_of_each_item(camps: Quiet, page_of: Open):
     page = page_of("#/recommendations?user=u3&n=3")
 
     expect(page.get_by_role("columnheader", name="Reasons")).to_be_visible()
@@ -45,7 +43,7 @@ def test_what_the_user_rated_stands_beside_each_item_that_it_speaks_for(
             expect(reasons.nth(at)).to_contain_text(f"{title} {done}, +{reason['effect']:.2g}")
 
 
-def test_what_lies_in_the_cart_is_a_reason_too(camps: Quiet, page_of: Open):
+def test_recommendations_view_shows_cart_item_as_reason(camps: Quiet, page_of: Open):
     mine = [{"user_id": "new", "item_id": "i1", "type": "cart"}]
     camps.http.post("/v1/interactions", json={"interactions": mine})
 
@@ -54,7 +52,7 @@ def test_what_lies_in_the_cart_is_a_reason_too(camps: Quiet, page_of: Open):
     expect(places(page).locator(".reasons li").first).to_contain_text("Volume 1 in the cart, +")
 
 
-def test_where_nothing_is_explained_there_is_no_column_for_it(camps: Quiet, page_of: Open):
+def test_recommendations_view_has_no_reasons_column_for_unknown_user(camps: Quiet, page_of: Open):
     page = page_of("#/recommendations?user=nobody&n=5")
 
     expect(places(page)).to_have_count(5)

@@ -51,7 +51,7 @@ SIZES = [{"width": width, "height": 800} for width in (1280, 1366, 1920)]
 
 
 @pytest.mark.parametrize("size", [*SIZES, PHONE], ids=lambda size: str(size["width"]))
-def test_every_column_is_in_sight(talkative: Quiet, page_of: Open, size: dict[str, int]):
+def test_job_list_columns_fit_viewport(talkative: Quiet, page_of: Open, size: dict[str, int]):
     page = page_of("#/jobs", size=size)
     expect(page.locator("tbody tr")).to_have_count(5)
 

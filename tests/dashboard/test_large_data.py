@@ -49,7 +49,7 @@ def fill_with_epochs(quiet: Quiet, count: int) -> int:
     return job
 
 
-def test_of_a_thousand_jobs_a_page_is_shown(quiet: Quiet, page_of: Open):
+def test_job_list_shows_one_page_of_1000_jobs(quiet: Quiet, page_of: Open):
     fill_with_jobs(quiet, JOBS)
     page = page_of("#/jobs")
     rows = page.locator("tbody tr")
@@ -69,9 +69,7 @@ def long_job(quiet: Quiet) -> int:
     return fill_with_epochs(quiet, EPOCHS)
 
 
-def test_a_curve_of_ten_thousand_epochs_is_drawn_whole_and_zoomed_into(
-    quiet: Quiet, page_of: Open, long_job: int
-):
+def test_chart_shows_and_zooms_curve_of_10000_epochs(quiet: Quiet, page_of: Open, long_job: int):
     page = page_of(f"#/jobs/{long_job}")
     plot = page.locator(".plot").first
     expect(plot).to_have_attribute("data-points", str(2 * EPOCHS))

@@ -44,7 +44,7 @@ def loss(shop: Shop, job: int) -> float:
     return float(shop.client.error_curve(job)[COMPARED_EPOCHS]["validation_nll"])
 
 
-def test_a_stranger_sees_why_the_loss_does_not_go_down_and_cures_it(shop: Shop, page_of_shop: Open):
+def test_new_user_finds_cause_of_high_loss_and_retries_with_change(shop: Shop, page_of_shop: Open):
     page = page_of_shop()
     page.get_by_role("link", name="New training job").click()
     page.get_by_label("model_kind").select_option("user_rbm")
@@ -84,7 +84,7 @@ def test_a_stranger_sees_why_the_loss_does_not_go_down_and_cures_it(shop: Shop, 
     assert loss(shop, cured) < loss(shop, sick)
 
 
-def test_a_curve_grows_by_every_epoch_that_is_told(quiet: Quiet, page_of: Open):
+def test_error_curve_grows_with_every_epoch_event(quiet: Quiet, page_of: Open):
     job = quiet.queue(model_kind="user_rbm")
     lease = quiet.worker.claim()
     quiet.worker.epoch(lease, 1)
@@ -102,7 +102,7 @@ def test_a_curve_grows_by_every_epoch_that_is_told(quiet: Quiet, page_of: Open):
     expect(page).to_have_title(f"Job {job}, succeeded · recsvc")
 
 
-def test_what_is_pressed_stays_while_a_finding_goes_on(quiet: Quiet, page_of: Open):
+def test_finding_button_stays_pressed_during_update(quiet: Quiet, page_of: Open):
     sick = quiet.queue(model_kind="user_rbm", hyperparameters={"learning_rate": 2.0})
     lease = quiet.worker.claim()
     for epoch in range(1, 7):
@@ -122,7 +122,7 @@ def test_what_is_pressed_stays_while_a_finding_goes_on(quiet: Quiet, page_of: Op
     assert asked["hyperparameters"]["learning_rate"] == 0.02
 
 
-def test_the_list_goes_on_while_something_in_it_has_the_focus(quiet: Quiet, page_of: Open):
+def test_job_list_updates_while_checkbox_has_focus(quiet: Quiet, page_of: Open):
     quiet.queue()
     page = page_of("#/jobs")
     page.get_by_label("Compare job 1").hover()
@@ -143,7 +143,7 @@ def test_the_list_goes_on_while_something_in_it_has_the_focus(quiet: Quiet, page
     expect(page.get_by_role("button", name="Compare")).to_be_enabled()
 
 
-def test_a_failed_job_tells_why_in_the_services_own_words(quiet: Quiet, page_of: Open):
+def test_failed_job_shows_error_of_service(quiet: Quiet, page_of: Open):
     job = quiet.queue(model_kind="user_rbm")
     error = {"code": "too-few-ratings", "title": "Too few ratings", "detail": "There are only 3."}
     quiet.worker.finish(quiet.worker.claim(), JobState.FAILED, error=error)
@@ -155,7 +155,7 @@ def test_a_failed_job_tells_why_in_the_services_own_words(quiet: Quiet, page_of:
     expect(page.get_by_text("The job ended before its first epoch")).to_be_visible()
 
 
-def test_a_job_says_how_autopilots_way_ended_and_leads_to_the_best(quiet: Quiet, page_of: Open):
+def test_autopilot_job_shows_end_reason_and_links_best_job(quiet: Quiet, page_of: Open):
     first = quiet.queue(model_kind="user_rbm", autopilot=True)
     change = {"hyperparameter": "learning_rate", "before": 0.02, "to": 0.01}
     last = TrainingSpec(model_kind="user_rbm", autopilot=True, retry_of=first, trying=change)
@@ -173,7 +173,7 @@ def test_a_job_says_how_autopilots_way_ended_and_leads_to_the_best(quiet: Quiet,
     expect(page.get_by_text("The best job is this job.")).to_be_visible()
 
 
-def test_a_job_is_cancelled_only_after_a_question(quiet: Quiet, page_of: Open):
+def test_job_is_cancelled_after_confirmation_only(quiet: Quiet, page_of: Open):
     job = quiet.queue()
     page = page_of(f"#/jobs/{job}")
 
@@ -186,7 +186,7 @@ def test_a_job_is_cancelled_only_after_a_question(quiet: Quiet, page_of: Open):
     expect(page.locator(".badge")).to_have_text("cancelled")
 
 
-def test_what_the_service_refuses_is_told_in_its_words(quiet: Quiet, page_of: Open):
+def test_job_form_shows_problem_of_service(quiet: Quiet, page_of: Open):
     page = page_of("#/jobs/new")
     page.get_by_label("learning_rate").fill("-1")
 
@@ -196,7 +196,7 @@ def test_what_the_service_refuses_is_told_in_its_words(quiet: Quiet, page_of: Op
     assert quiet.http.get("/v1/training-jobs").json()["items"] == []
 
 
-def test_a_job_that_is_not_there_is_told(page_of: Open):
+def test_unknown_job_shows_problem(page_of: Open):
     page = page_of("#/jobs/77")
 
     expect(page.get_by_role("alert")).to_contain_text("77")
@@ -218,7 +218,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     site.close()
 
 
-def test_a_restart_of_the_service_is_told_and_nothing_is_missed(chromium: Browser, site: Site):
+def test_event_stream_reconnects_after_restart_without_loss(chromium: Browser, site: Site):
     port = str(unasked_port())
     client = site.serve("--no-worker", "--port", port)
     database = Database(f"sqlite:///{site.home}/recsvc.sqlite3")
@@ -241,7 +241,7 @@ def test_a_restart_of_the_service_is_told_and_nothing_is_missed(chromium: Browse
     database.close()
 
 
-def test_a_line_that_a_proxy_refused_is_asked_for_again(quiet: Quiet, page_of: Open):
+def test_event_stream_reconnects_after_proxy_error(quiet: Quiet, page_of: Open):
     job = quiet.queue(model_kind="user_rbm")
     lease = quiet.worker.claim()
     page = page_of("#/jobs")

@@ -27,7 +27,7 @@ def published(quiet: Quiet) -> list[int]:
     return [m["version"] for m in quiet.http.get("/v1/models").json()["items"] if m["published"]]
 
 
-def test_a_version_is_published_and_rolled_back_after_a_question(two: Quiet, page_of: Open):
+def test_version_is_published_and_rolled_back_after_confirmation(two: Quiet, page_of: Open):
     page = page_of("#/models")
     expect(row(page, 2)).to_contain_text("published")
 
@@ -46,7 +46,7 @@ def test_a_version_is_published_and_rolled_back_after_a_question(two: Quiet, pag
     assert published(two) == [2]
 
 
-def test_what_somebody_else_has_published_meanwhile_is_told(two: Quiet, page_of: Open):
+def test_publish_shows_problem_when_version_is_published_already(two: Quiet, page_of: Open):
     page = page_of("#/models")
     expect(row(page, 1)).to_contain_text("Publish")
     two.http.post("/v1/models/1/publish")
@@ -57,7 +57,7 @@ def test_what_somebody_else_has_published_meanwhile_is_told(two: Quiet, page_of:
     expect(page.get_by_role("alert")).to_contain_text("Model version 1 is already published")
 
 
-def test_cards_stand_side_by_side(two: Quiet, page_of: Open):
+def test_model_cards_are_compared_side_by_side(two: Quiet, page_of: Open):
     page = page_of("#/models")
     for version in (1, 2):
         page.get_by_label(f"Compare version {version}").check()
@@ -72,7 +72,7 @@ def test_cards_stand_side_by_side(two: Quiet, page_of: Open):
     expect(page).to_have_url(re.compile("beside=1%2C2"))
 
 
-def test_nothing_to_roll_back_to_is_told(page_of: Open):
+def test_rollback_shows_problem_without_previous_version(page_of: Open):
     page = page_of("#/models")
 
     page.get_by_role("button", name="Roll back").click()
@@ -81,7 +81,7 @@ def test_nothing_to_roll_back_to_is_told(page_of: Open):
     expect(page.get_by_role("alert")).to_contain_text("No version was published before")
 
 
-def test_a_users_list_is_the_services(two: Quiet, page_of: Open):
+def test_recommendations_view_shows_list_and_ratings_of_service(two: Quiet, page_of: Open):
     two.http.put("/v1/items/i3", json={"title": "The <b>Quiet</b> Harbour"})
     all_of_them = "/v1/users/u1/recommendations?n=10&include_rated=true"
     eventually(lambda: "Harbour" in two.http.get(all_of_them).text)
@@ -103,7 +103,7 @@ def test_a_users_list_is_the_services(two: Quiet, page_of: Open):
     expect(rated.locator("tbody tr")).to_have_count(len(stored))
 
 
-def test_markup_in_a_title_is_text(two: Quiet, page_of: Open):
+def test_markup_in_title_is_shown_as_text(two: Quiet, page_of: Open):
     two.http.put("/v1/items/i3", json={"title": "<b>Quiet</b> <script>alert(1)</script>"})
 
     page = page_of("#/recommendations?user=u1&n=10&rated=1")
@@ -111,7 +111,7 @@ def test_markup_in_a_title_is_text(two: Quiet, page_of: Open):
     expect(page.get_by_text("<b>Quiet</b> <script>alert(1)</script>").first).to_be_visible()
 
 
-def test_the_data_are_counted_as_training_counts_them(two: Quiet, page_of: Open):
+def test_data_view_shows_counts_of_training(two: Quiet, page_of: Open):
     page = page_of("#/data")
 
     counts = two.http.post("/v1/training-jobs:validate", json={}).json()["data"]

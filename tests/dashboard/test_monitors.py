@@ -25,7 +25,7 @@ def page(job: int, page_of_shop: Open) -> Page:
     return page_of_shop(f"#/jobs/{job}")
 
 
-def test_hidden_units_are_shown_for_each_epoch_that_is_asked_for(shop: Shop, page: Page, job: int):
+def test_hidden_activity_is_shown_for_selected_epoch(shop: Shop, page: Page, job: int):
     told = asked(shop, f"/v1/training-jobs/{job}/monitors?epoch=1")
     cells = page.locator(".plot.heat").first
     activity = told["hidden_activity"]
@@ -48,7 +48,9 @@ def test_hidden_units_are_shown_for_each_epoch_that_is_asked_for(shop: Shop, pag
 
 
 @pytest.mark.parametrize(("place", "name"), [(1, "weights"), (2, "updates")])
-def test_magnitudes_are_shown_over_all_epochs(shop: Shop, page: Page, job: int, place, name):
+def test_magnitude_histograms_are_shown_over_all_epochs(
+    shop: Shop, page: Page, job: int, place, name
+):
     told = asked(shop, f"/v1/training-jobs/{job}/monitors")
 
     cells = page.locator(".plot.heat").nth(place)

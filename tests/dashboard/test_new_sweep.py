@@ -66,7 +66,7 @@ def says(page: Page, experiment: str, told: str) -> None:
     expect(panel(page, experiment).locator("output")).to_have_text(told)
 
 
-def test_learning_rates_are_compared_by_one_press(quiet: Quiet, page_of: Open):
+def test_learning_rates_are_queued_by_one_press(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     says(page, RATES, "Queues 5 jobs.")
 
@@ -81,7 +81,7 @@ def test_learning_rates_are_compared_by_one_press(quiet: Quiet, page_of: Open):
     expect(page.get_by_role("heading", level=1)).to_contain_text("Sweep 1")
 
 
-def test_the_list_of_learning_rates_can_be_edited(quiet: Quiet, page_of: Open):
+def test_learning_rates_can_be_edited(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     rates_of(page).fill("0.002, 0.02,2e-1")
     says(page, RATES, "Queues 3 jobs.")
@@ -94,7 +94,7 @@ def test_the_list_of_learning_rates_can_be_edited(quiet: Quiet, page_of: Open):
 
 
 @pytest.mark.parametrize("kind", get_args(ModelKind))
-def test_learning_rates_lie_around_the_default_of_the_kind(page_of: Open, kind: ModelKind):
+def test_learning_rates_surround_default_of_kind(page_of: Open, kind: ModelKind):
     page = page_of("#/sweeps/new")
 
     page.get_by_label("model_kind").select_option(kind)
@@ -103,7 +103,7 @@ def test_learning_rates_lie_around_the_default_of_the_kind(page_of: Open, kind: 
     expect(rates_of(page)).to_have_value(around(default))
 
 
-def test_learning_rates_lie_around_the_one_that_was_given(page_of: Open):
+def test_learning_rates_surround_entered_rate(page_of: Open):
     page = page_of("#/sweeps/new")
     rates = rates_of(page)
 
@@ -118,7 +118,7 @@ def around(rate: float) -> str:
     return ", ".join(f"{rate * factor:g}" for factor in (0.1, 0.3, 1, 3, 10))
 
 
-def test_scaled_data_are_compared_with_unscaled_by_one_press(quiet: Quiet, page_of: Open):
+def test_scalings_are_queued_by_one_press(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     says(page, SCALINGS, "Queues 2 jobs.")
 
@@ -131,7 +131,7 @@ def test_scaled_data_are_compared_with_unscaled_by_one_press(quiet: Quiet, page_
     assert queued(quiet) == [{"scaling": "quantiles"}, {"scaling": "widths"}]
 
 
-def test_scalings_can_be_ticked(quiet: Quiet, page_of: Open):
+def test_scalings_can_be_selected(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     panel(page, SCALINGS).get_by_label("logarithms").check()
     says(page, SCALINGS, "Queues 3 jobs.")
@@ -142,9 +142,7 @@ def test_scalings_can_be_ticked(quiet: Quiet, page_of: Open):
 
 
 @pytest.mark.parametrize(("kind", "epochs"), [("joint_rbm", 5), ("user_rbm", 35), ("item_rbm", 35)])
-def test_a_range_of_learning_rates_is_tested_by_one_press(
-    quiet: Quiet, page_of: Open, kind: str, epochs: int
-):
+def test_range_test_is_queued_by_one_press(quiet: Quiet, page_of: Open, kind: str, epochs: int):
     page = page_of("#/sweeps/new")
     page.get_by_label("model_kind").select_option(kind)
     says(page, RANGE, f"Queues 8 jobs of {epochs} epochs each.")
@@ -156,7 +154,7 @@ def test_a_range_of_learning_rates_is_tested_by_one_press(
     assert {job["hyperparameters"]["epochs"] for job in jobs(quiet)} == {epochs}
 
 
-def test_the_range_and_its_epochs_can_be_chosen(quiet: Quiet, page_of: Open):
+def test_range_test_bounds_and_epochs_can_be_chosen(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new?epochs=3")
     place = panel(page, RANGE)
     place.get_by_label("Lowest learning rate").fill("0.001")
@@ -170,7 +168,7 @@ def test_the_range_and_its_epochs_can_be_chosen(quiet: Quiet, page_of: Open):
     assert {job["hyperparameters"]["epochs"] for job in jobs(quiet)} == {3}
 
 
-def test_a_grid_of_anything_sends_what_was_typed(quiet: Quiet, page_of: Open):
+def test_grid_form_sends_entered_values(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     page.get_by_label("epochs").fill("7")
     page.get_by_label("seed", exact=True).fill("11")
@@ -201,7 +199,7 @@ def test_a_grid_of_anything_sends_what_was_typed(quiet: Quiet, page_of: Open):
         assert (job["seed"], job["validation_share"], job["warm_start"]) == (11, 0.2, True)
 
 
-def test_kinds_of_model_are_compared_like_anything_else(quiet: Quiet, page_of: Open):
+def test_grid_form_accepts_model_kinds(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     try_(page, "model_kind = user_rbm, item_rbm")
 
@@ -210,7 +208,7 @@ def test_kinds_of_model_are_compared_like_anything_else(quiet: Quiet, page_of: O
     assert [job["model_kind"] for job in jobs(quiet)] == ["user_rbm", "item_rbm"]
 
 
-def test_random_draws_send_ranges_and_lists(quiet: Quiet, page_of: Open):
+def test_random_form_sends_ranges_and_lists(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     try_(
         page,
@@ -237,7 +235,7 @@ def test_random_draws_send_ranges_and_lists(quiet: Quiet, page_of: Open):
     assert all(0.001 <= own["learning_rate"] <= 1 for own in queued(quiet))
 
 
-def test_random_draws_are_as_many_as_it_says_where_nothing_is_said(quiet: Quiet, page_of: Open):
+def test_random_form_queues_20_trials_by_default(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     try_(page, "n_hidden = 5..50", way="random")
     says(page, ANYTHING, "Queues 20 jobs.")
@@ -261,7 +259,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("experiment", "typed", "why"), REFUSALS)
-def test_what_the_service_refuses_is_told_at_the_form_in_its_words(
+def test_sweep_form_shows_problem_of_service(
     quiet: Quiet, page_of: Open, experiment: str, typed: str, why: str
 ):
     page = page_of("#/sweeps/new?model_kind=user_rbm")
@@ -288,7 +286,7 @@ MISTYPED = [
 
 
 @pytest.mark.parametrize(("typed", "way", "why"), MISTYPED)
-def test_what_cannot_be_read_is_told_and_not_sent(
+def test_sweep_form_shows_input_error_without_sending(
     quiet: Quiet, page_of: Open, typed: str, way: str, why: str
 ):
     page = page_of("#/sweeps/new")
@@ -303,7 +301,7 @@ def test_what_cannot_be_read_is_told_and_not_sent(
     assert quiet.http.get("/v1/sweeps").json()["items"] == []
 
 
-def test_what_was_refused_can_be_mended_and_sent_again(quiet: Quiet, page_of: Open):
+def test_sweep_form_can_be_corrected_and_sent_again(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     try_(page, "n_hidden = none, 2")
     press(page, ANYTHING)
@@ -315,7 +313,7 @@ def test_what_was_refused_can_be_mended_and_sent_again(quiet: Quiet, page_of: Op
     assert queued(quiet) == [{"n_hidden": 1}, {"n_hidden": 2}]
 
 
-def test_a_job_is_the_base_of_a_new_sweep(quiet: Quiet, page_of: Open):
+def test_sweep_form_starts_from_job(quiet: Quiet, page_of: Open):
     own = {"learning_rate": 0.05, "n_hidden": 9, "objective": "contrastive", "momentum": 0.25}
     asked = {"model_kind": "item_rbm", "seed": 4, "validation_share": 0.3, "warm_start": True}
     job = quiet.queue(hyperparameters=own, **asked)
@@ -329,7 +327,7 @@ def test_a_job_is_the_base_of_a_new_sweep(quiet: Quiet, page_of: Open):
     assert body["base"] == asked | {"hyperparameters": own}
 
 
-def test_what_was_typed_for_a_job_goes_along_to_a_new_sweep(page_of: Open):
+def test_sweep_form_takes_values_of_job_form(page_of: Open):
     page = page_of("#/jobs/new")
     page.get_by_label("model_kind").select_option("user_rbm")
     page.get_by_label("epochs").fill("9")
@@ -344,7 +342,7 @@ def test_what_was_typed_for_a_job_goes_along_to_a_new_sweep(page_of: Open):
     expect(others).to_have_value("momentum = 0.3\npatience = 4\n")
 
 
-def test_a_sweep_is_started_by_keys_alone(quiet: Quiet, page_of: Open):
+def test_sweep_can_be_started_by_keyboard(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps")
     page.get_by_role("link", name="New sweep").wait_for()
 
@@ -362,7 +360,7 @@ def test_a_sweep_is_started_by_keys_alone(quiet: Quiet, page_of: Open):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_whole_form_is_accessible_and_no_wider_than_a_phone(page_of: Open, dark):
+def test_sweep_form_is_accessible_and_fits_phone_width(page_of: Open, dark):
     page = page_of("#/sweeps/new", dark=dark, size=PHONE)
     try_(page, "n_hidden = 1.." + "9" * 80, way="random")
     expect(panel(page, ANYTHING).get_by_label("Random seed")).to_be_visible()
@@ -373,7 +371,7 @@ def test_the_whole_form_is_accessible_and_no_wider_than_a_phone(page_of: Open, d
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
-def test_a_sweep_from_the_form_comes_to_its_end(page_of_shop: Open, shop: Shop):
+def test_sweep_of_form_succeeds(page_of_shop: Open, shop: Shop):
     page = page_of_shop("#/sweeps/new?model_kind=user_rbm&n_hidden=4&epochs=2")
     rates_of(page).fill("0.01, 0.02")
 

@@ -32,7 +32,7 @@ def opened(page: Page, path: str) -> Page:
     return page
 
 
-def test_the_curves_of_jobs_beside_grow_until_each_is_over(quiet: Quiet, page_of: Open):
+def test_curves_of_compared_jobs_grow_until_jobs_end(quiet: Quiet, page_of: Open):
     leases = three_running(quiet)
     page = opened(page_of("#/jobs"), "#/jobs/1?beside=2,3")
     plot = page.locator(".plot").first
@@ -49,9 +49,7 @@ def test_the_curves_of_jobs_beside_grow_until_each_is_over(quiet: Quiet, page_of
     expect(plot).to_have_attribute("data-points", "12")
 
 
-def test_the_address_stays_where_one_has_gone_from_a_job_with_others_beside(
-    quiet: Quiet, page_of: Open
-):
+def test_url_stays_after_leaving_job_with_compared_jobs(quiet: Quiet, page_of: Open):
     three_running(quiet)
     page = opened(page_of("#/jobs"), "#/jobs/1?beside=2,3")
     expect(page.locator(".plot").first).to_have_attribute("data-points", "6")
@@ -85,7 +83,7 @@ def let_minutes_pass(page: Page) -> None:
     page.evaluate("fetch('healthz').then((answer) => answer.status)")
 
 
-def test_that_a_job_tells_nothing_any_more_is_told_on_its_page(quiet: Quiet, page_of: Open):
+def test_stalled_job_shows_finding(quiet: Quiet, page_of: Open):
     three_running(quiet)
     page = page_of("#/jobs")
     page.route("**/events", lambda route: route.fulfill(status=502, body="Bad gateway"))
@@ -99,7 +97,7 @@ def test_that_a_job_tells_nothing_any_more_is_told_on_its_page(quiet: Quiet, pag
     expect(card).to_contain_text("seconds since the last epoch")
 
 
-def test_no_diagnosis_is_asked_for_once_the_job_is_over(quiet: Quiet, page_of: Open):
+def test_diagnosis_is_not_requested_after_job_ends(quiet: Quiet, page_of: Open):
     quiet.queue(model_kind="user_rbm")
     lease = quiet.worker.claim()  # without an epoch, which would be a reason to ask
     page = opened(page_of("#/jobs"), "#/jobs/1")
@@ -116,7 +114,7 @@ def test_no_diagnosis_is_asked_for_once_the_job_is_over(quiet: Quiet, page_of: O
     assert len(asked) == 2
 
 
-def test_no_diagnosis_is_asked_for_after_the_page_was_left(quiet: Quiet, page_of: Open):
+def test_diagnosis_is_not_requested_after_page_is_left(quiet: Quiet, page_of: Open):
     three_running(quiet)
     page = opened(page_of("#/jobs"), "#/jobs/1")
     expect(page.locator(".verdict")).to_be_visible()

@@ -40,9 +40,7 @@ def rows(page: Page):
     return page.get_by_role("region", name="Trials").locator("tbody tr")
 
 
-def test_every_trial_has_a_row_with_what_it_tried_and_what_came_of_it(
-    page_of_shop: Open, swept: dict
-):
+def test_sweep_view_has_row_per_trial_with_values_and_result(page_of_shop: Open, swept: dict):
     page = opened(page_of_shop, swept)
 
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"Sweep {swept['id']} succeeded")
@@ -55,7 +53,7 @@ def test_every_trial_has_a_row_with_what_it_tried_and_what_came_of_it(
         assert cells[:5] == [*said, f"{trial['best']:.4f}", state]
 
 
-def test_the_curves_lie_over_each_other_and_those_that_diverge_leave_room(
+def test_sweep_view_overlays_curves_and_cuts_off_diverged_values(
     page_of_shop: Open, shop: Shop, swept: dict
 ):
     page = opened(page_of_shop, swept)
@@ -72,7 +70,7 @@ def test_the_curves_lie_over_each_other_and_those_that_diverge_leave_room(
     expect(told).to_contain_text(f"job {swept['best_job_id']} (")
 
 
-def test_the_best_trial_stands_out_and_what_mattered_is_told(page_of_shop: Open, swept: dict):
+def test_sweep_view_marks_best_trial_and_shows_sensitivity(page_of_shop: Open, swept: dict):
     page = opened(page_of_shop, swept)
 
     best = page.locator("tr.best")
@@ -86,20 +84,22 @@ def test_the_best_trial_stands_out_and_what_mattered_is_told(page_of_shop: Open,
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_page_has_no_serious_fault_of_accessibility(page_of_shop: Open, swept: dict, dark):
+def test_sweep_view_has_no_serious_accessibility_issue(page_of_shop: Open, swept: dict, dark):
     page = opened(page_of_shop, swept, dark=dark)
     expect(rows(page)).to_have_count(len(swept["trials"]))
 
     assert serious(page) == []
 
 
-def test_the_page_is_no_wider_than_a_phone(page_of_shop: Open, swept: dict):
+def test_sweep_view_fits_phone_width(page_of_shop: Open, swept: dict):
     page = opened(page_of_shop, swept, size=PHONE)
 
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
-def test_the_best_is_published_after_a_question(page_of_shop: Open, shop: Shop, swept: dict):
+def test_sweep_view_publishes_best_model_after_confirmation(
+    page_of_shop: Open, shop: Shop, swept: dict
+):
     page = opened(page_of_shop, swept)
     version = swept["best_model_version"]
 
@@ -115,9 +115,7 @@ def test_the_best_is_published_after_a_question(page_of_shop: Open, shop: Shop, 
     shop.client.rollback()
 
 
-def test_curves_grow_while_trials_learn_and_a_queued_sweep_can_be_cancelled(
-    quiet: Quiet, page_of: Open
-):
+def test_sweep_view_updates_curves_and_cancels_queued_sweep(quiet: Quiet, page_of: Open):
     grid = {"grid": {"learning_rate": [0.02, 2], "n_hidden": [2, 4]}}
     sweep = quiet.http.post("/v1/sweeps", json=grid | {"base": {"model_kind": "user_rbm"}}).json()
     page = page_of(f"#/sweeps/{sweep['id']}")
@@ -143,7 +141,7 @@ def test_curves_grow_while_trials_learn_and_a_queued_sweep_can_be_cancelled(
     assert "best" not in page.locator("p.about").inner_text()
 
 
-def test_a_range_test_says_which_rate_it_suggests(quiet: Quiet, page_of: Open):
+def test_sweep_view_shows_suggested_rate_of_range_test(quiet: Quiet, page_of: Open):
     asked = {"rate_range": {"low": 0.01, "high": 1, "trials": 3}}
     sweep = quiet.http.post("/v1/sweeps", json=asked | {"base": {"model_kind": "user_rbm"}}).json()
     for loss in (1.4, 1.2, 9):
