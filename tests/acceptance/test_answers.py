@@ -9,7 +9,7 @@ from tests.factories.http_shop import N_PROCESSES
 pytestmark = pytest.mark.acceptance
 
 
-def test_recommendations_come_from_the_model_with_titles_and_without_what_was_rated(shop):
+def test_recommendations_have_titles_and_exclude_rated_items(shop):
     answer = shop.client.recommendations("196", 20)
 
     assert len(answer["items"]) == 20
@@ -20,13 +20,13 @@ def test_recommendations_come_from_the_model_with_titles_and_without_what_was_ra
     assert scores == sorted(scores, reverse=True)
 
 
-def test_rated_items_come_back_where_they_are_asked_for(shop):
+def test_include_rated_returns_rated_items(shop):
     answer = shop.client.recommendations("405", 50, include_rated="true")
 
     assert set(ids(answer)) & shop.rated("405")
 
 
-def test_each_item_says_which_of_the_users_ratings_brought_it_here(shop):
+def test_explain_returns_up_to_three_ratings_as_reasons(shop):
     rated = {rating["item_id"]: rating["value"] for rating in shop.client.ratings("196")}
 
     answer = shop.client.recommendations("196", 20, explain="true")
@@ -37,7 +37,7 @@ def test_each_item_says_which_of_the_users_ratings_brought_it_here(shop):
     assert all(rated[reason["item_id"]] == reason["rating"] for reason in reasons)
 
 
-def test_a_new_rating_changes_the_next_answer_without_training(shop):
+def test_new_rating_changes_recommendations_without_training(shop):
     before = shop.client.recommendations("22", 10)
     loved = before["items"][0]["item_id"]
 
@@ -51,7 +51,7 @@ def test_a_new_rating_changes_the_next_answer_without_training(shop):
     assert any(kept[item_id] != was[item_id] for item_id in kept.keys() & was.keys())
 
 
-def test_a_user_nobody_knew_a_minute_ago_gets_answers_of_the_model(shop):
+def test_new_user_gets_recommendations_of_model(shop):
     for item_id in ("50", "181", "172"):  # Star Wars, three times
         shop.client.rate("newcomer", item_id, 5)
 
@@ -62,7 +62,7 @@ def test_a_user_nobody_knew_a_minute_ago_gets_answers_of_the_model(shop):
     assert ids(answer) != ids(shop.client.recommendations("nobody", 10))
 
 
-def test_somebody_who_is_not_stored_gets_the_answer_a_stored_user_would(shop):
+def test_anonymous_ratings_get_list_of_equal_stored_user(shop):
     ratings = [{"item_id": item_id, "value": 4} for item_id in ("100", "258", "313")]
     for rating in ratings:
         shop.client.rate("stored", rating["item_id"], rating["value"])
@@ -73,14 +73,14 @@ def test_somebody_who_is_not_stored_gets_the_answer_a_stored_user_would(shop):
     assert given["items"] == shop.client.recommendations("stored", 10)["items"]
 
 
-def test_an_unknown_user_gets_popular_items_said_to_be_so(shop):
+def test_unknown_user_gets_popular_items(shop):
     answer = shop.client.recommendations("nobody-at-all", 10)
 
     assert sources(answer) == {"popular"}
     assert ids(answer)[0] == "50"  # nothing has more ratings in ml-100k
 
 
-def test_a_prediction_is_a_distribution_over_the_scale_and_its_mean(shop):
+def test_prediction_has_distribution_and_its_mean(shop):
     asked = ["50", "1", "1682", "never-heard-of"]
 
     answer = shop.client.predictions("196", asked)
@@ -96,7 +96,7 @@ def test_a_prediction_is_a_distribution_over_the_scale_and_its_mean(shop):
 
 
 @pytest.mark.parametrize("barred", [{"hidden": True}, {"available": False}])
-def test_a_barred_item_stops_coming_in_every_process(shop, barred):
+def test_hidden_or_unavailable_item_is_omitted_by_every_process(shop, barred):
     best = shop.client.recommendations("276", 5)["items"][2]["item_id"]
 
     def comes() -> bool:
@@ -113,7 +113,7 @@ def test_a_barred_item_stops_coming_in_every_process(shop, barred):
     shop.site.in_every_process(comes, n_processes=N_PROCESSES)
 
 
-def test_an_erased_user_is_gone_and_the_receipt_names_the_versions_that_knew_them(shop):
+def test_erasure_deletes_user_and_names_versions_with_user(shop):
     n_ratings = len(shop.rated("13"))
     shop.client.rate("gone-soon", "50", 5)
 
@@ -129,7 +129,7 @@ def test_an_erased_user_is_gone_and_the_receipt_names_the_versions_that_knew_the
     assert sources(shop.client.recommendations("13")) == {"popular"}
 
 
-def test_a_catalogue_that_is_too_small_says_why_fewer_came(make_site):
+def test_small_catalogue_has_shortfall(make_site):
     client = make_site().serve()
     client.send_ratings(
         {"user_id": f"u{user}", "item_id": f"i{item}", "value": 1 + (user * item) % 5}

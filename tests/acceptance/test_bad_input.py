@@ -78,7 +78,7 @@ def refused(answer: httpx2.Response, status: int, code: str) -> dict:
         ("{", "malformed-request", ["not JSON"]),
     ],
 )
-def test_a_value_that_is_no_rating_is_refused(client, body, code, told):
+def test_invalid_rating_value_is_refused_with_remedy(client, body, code, told):
     answer = send(client, "PUT", ONE, content=body, headers={"Content-Type": "application/json"})
 
     problem = refused(answer, 422, code or answer.json()["type"].removeprefix("/problems/"))
@@ -89,7 +89,7 @@ def test_a_value_that_is_no_rating_is_refused(client, body, code, told):
 @pytest.mark.parametrize(
     "user_id", ["x" * 257, "tab%09inside", "nul%00inside"], ids=["over-long", "control", "NUL"]
 )
-def test_an_id_that_cannot_be_kept_is_refused(client, user_id):
+def test_invalid_id_is_refused(client, user_id):
     answer = send(client, "PUT", f"/v1/users/{user_id}/ratings/book-001", json={"value": 4})
 
     problem = refused(answer, 422, "invalid-id")
@@ -97,7 +97,7 @@ def test_an_id_that_cannot_be_kept_is_refused(client, user_id):
     assert "1 to 256 characters" in problem["detail"]
 
 
-def test_bad_lines_among_many_are_refused_one_by_one_and_the_others_taken(client):
+def test_bulk_ratings_refuse_bad_lines_and_store_good_line(client):
     lines = [
         {"user_id": "ben", "item_id": "book-001", "value": 4},
         {"user_id": "", "item_id": "book-001", "value": 4},
@@ -121,9 +121,7 @@ def test_bad_lines_among_many_are_refused_one_by_one_and_the_others_taken(client
         ({"learning_rate": "fast"}, "invalid-hyperparameter", "hyperparameters.learning_rate"),
     ],
 )
-def test_hyperparameters_that_cannot_be_are_refused_before_a_job_is_made(
-    client, asked, code, field
-):
+def test_invalid_hyperparameters_are_refused_without_job(client, asked, code, field):
     jobs = len(list(client.jobs("training")))
 
     answer = send(client, "POST", "/v1/training-jobs", json={"hyperparameters": asked})
@@ -166,7 +164,7 @@ def test_hyperparameters_that_cannot_be_are_refused_before_a_job_is_made(
     ],
     ids=["binary", "truncated gz", "picture", "times", "catalogue", "words"],
 )
-def test_a_file_that_is_no_list_of_ratings_fails_its_import(client, name, content, code, told):
+def test_unsuitable_file_fails_its_import(client, name, content, code, told):
     job = client.wait_for(client.import_file(io.BytesIO(content), name), timeout=PATIENCE_SECONDS)
 
     assert job["state"] == "failed"
@@ -175,7 +173,7 @@ def test_a_file_that_is_no_list_of_ratings_fails_its_import(client, name, conten
     assert told in job["error"]["detail"]
 
 
-def test_a_body_over_the_limit_is_refused_announced_or_not(client):
+def test_body_over_limit_is_refused_with_or_without_length(client):
     body = b'{"ratings": [' + b" " * 600_000 + b"]}"
     headers = {"Content-Type": "application/json"}
 
@@ -188,7 +186,7 @@ def test_a_body_over_the_limit_is_refused_announced_or_not(client):
         assert "/v1/import-jobs" in problem["detail"]
 
 
-def test_a_cursor_from_elsewhere_is_refused(client):
+def test_cursor_of_other_list_is_refused(client):
     page = send(client, "GET", "/v1/items?limit=2").json()
 
     for cursor in (page["next_cursor"], "abc", "💥"):
@@ -208,7 +206,7 @@ def test_a_cursor_from_elsewhere_is_refused(client):
         ("GET", "/v2/anything", "route-not-found"),
     ],
 )
-def test_what_does_not_exist_is_404_and_says_where_to_look(client, method, path, code):
+def test_unknown_resource_responds_404_with_detail(client, method, path, code):
     problem = refused(send(client, method, path), 404, code)
 
     assert (
@@ -216,7 +214,7 @@ def test_what_does_not_exist_is_404_and_says_where_to_look(client, method, path,
     )
 
 
-def test_publishing_what_is_published_is_a_conflict(client):
+def test_publish_of_published_version_responds_409(client):
     version = client.recommendations("ann", 1)["model_version"]
 
     problem = refused(
@@ -239,7 +237,7 @@ def test_publishing_what_is_published_is_a_conflict(client):
     ],
     ids=["none", "too few", "all the same"],
 )
-def test_ratings_that_teach_nothing_fail_the_job_for_good(site, ratings, code, told):
+def test_training_on_unusable_ratings_fails_without_retry(site, ratings, code, told):
     client = site.serve()
     if ratings:
         client.send_ratings({"user_id": u, "item_id": i, "value": v} for u, i, v in ratings)
@@ -252,7 +250,7 @@ def test_ratings_that_teach_nothing_fail_the_job_for_good(site, ratings, code, t
     assert "Send" in job["error"]["detail"]
 
 
-def test_a_job_too_large_for_memory_is_refused_before_it_starts_with_the_estimate(make_site):
+def test_training_beyond_memory_limit_fails_with_estimate(make_site):
     site = make_site(memory_limit_mb=400)
     client = site.serve()
     fill(client)

@@ -35,7 +35,7 @@ def filled(make_site: Make, database_url: str, data_dir: Path) -> Client:
     return client
 
 
-def test_a_burst_is_answered_and_stored_while_the_service_stays_ready(filled):
+def test_burst_is_answered_and_stored_while_service_stays_ready(filled):
     for kind in KINDS:
         for size in SIZES:
             found = asyncio.run(burst(filled, kind, size))
@@ -47,7 +47,7 @@ def test_a_burst_is_answered_and_stored_while_the_service_stays_ready(filled):
     assert [stored_value(filled, n) for n in range(500)] == [1 + n % 5 for n in range(500)]
 
 
-def test_what_had_to_wait_too_long_succeeds_when_it_is_sent_again(make_site, database_url):
+def test_requests_refused_as_busy_succeed_when_sent_again(make_site, database_url):
     url = make_site(database_url, request_wait_seconds=0.05).serve().base_url
 
     with Client(url, timeout=PATIENCE_SECONDS, patience=PATIENCE_SECONDS) as client:

@@ -142,7 +142,7 @@ def moments(
 
 
 @pytest.mark.parametrize("model_kind", FASTER)
-def test_jobs_killed_at_any_moment_come_to_the_weights_of_the_undisturbed_one(site, model_kind):
+def test_training_killed_at_any_moment_has_weights_of_undisturbed_job(site, model_kind):
     spec = spec_of(model_kind)
     client = site.serve("--no-worker")
     site.work()

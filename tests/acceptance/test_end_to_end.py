@@ -21,18 +21,18 @@ def get(shop, path: str, **options) -> httpx2.Response:
     return httpx2.get(f"{shop.client.base_url}{path}", timeout=PATIENCE_SECONDS, **options)
 
 
-def test_an_uploaded_file_is_counted_line_by_line(shop):
+def test_import_counts_every_line(shop):
     counts = shop.importing["counts"]
 
     assert (counts["lines"], counts["accepted"], counts["added"]) == (100_000,) * 3
     assert counts["refused"] == {}
 
 
-def test_items_keep_the_titles_they_were_given(shop):
+def test_imported_items_have_titles(shop):
     assert shop.client.item("50")["title"] == "Star Wars (1977)"
 
 
-def test_a_first_model_is_published_and_better_than_items_means(shop):
+def test_first_model_is_published_and_beats_item_means(shop):
     result = shop.training["result"]
 
     assert result["published"]
@@ -40,7 +40,7 @@ def test_a_first_model_is_published_and_better_than_items_means(shop):
     assert result["metrics"]["validation_rmse"] < result["baselines"]["item_mean"]["rmse"]
 
 
-def test_a_job_is_polled_with_wait_and_moves_on_epoch_by_epoch(shop):
+def test_long_poll_returns_job_epoch_by_epoch(shop):
     job = shop.client.train(**ENDLESS | {"seed": 6})
     assert job["state"] == "queued"
     epochs = []
@@ -55,7 +55,7 @@ def test_a_job_is_polled_with_wait_and_moves_on_epoch_by_epoch(shop):
     assert set(job["baselines"]) >= {"global_mean", "item_mean", "user_item_bias", "most_rated"}
 
 
-def test_the_error_curve_comes_as_json_csv_and_a_picture(shop):
+def test_error_curve_is_json_csv_and_svg(shop):
     path = f"/v1/training-jobs/{shop.training['id']}/error-curve"
 
     epochs = get(shop, path).json()["epochs"]
@@ -70,7 +70,7 @@ def test_the_error_curve_comes_as_json_csv_and_a_picture(shop):
     assert picture.tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_events_are_told_from_the_first_and_resume_after_the_last_that_came(shop):
+def test_event_stream_starts_at_first_event_and_resumes_after_last(shop):
     events = list(shop.client.events(shop.training["id"]))
     middle = len(events) // 2
 
@@ -82,7 +82,7 @@ def test_events_are_told_from_the_first_and_resume_after_the_last_that_came(shop
     assert rest == events[middle + 1 :]
 
 
-def test_events_of_a_running_job_come_while_it_runs(shop):
+def test_event_stream_follows_running_job(shop):
     job = shop.client.train(**ENDLESS | {"seed": 7})
     told = []
     for event in shop.client.events(job["id"]):
@@ -95,7 +95,7 @@ def test_events_of_a_running_job_come_while_it_runs(shop):
     assert shop.client.job("training", job["id"])["state"] == "cancelled"
 
 
-def test_a_worse_model_is_not_published_if_better_is_asked_for(shop):
+def test_worse_model_is_not_published_by_default(shop):
     (before,) = [card for card in shop.client.models() if card["published"]]
     hopeless = {"n_hidden": 50, "epochs": 1, "learning_rate": 1e-9, "initial_weight": 3.0}
 
@@ -106,7 +106,7 @@ def test_a_worse_model_is_not_published_if_better_is_asked_for(shop):
     assert shop.client.model(before["version"])["published"]
 
 
-def test_a_model_card_says_what_it_was_made_of(shop):
+def test_model_card_has_counts_hyperparameters_seed_and_snapshot(shop):
     card = shop.client.model(shop.training["result"]["version"])
 
     assert (card["n_users"], card["n_items"], card["n_ratings"]) == (943, 1682, 100_000)
@@ -115,7 +115,7 @@ def test_a_model_card_says_what_it_was_made_of(shop):
     assert len(card["snapshot_sha256"]) == 64
 
 
-def test_it_says_that_it_lives_is_ready_and_what_was_asked_of_it(shop):
+def test_service_reports_liveness_readiness_and_metrics(shop):
     assert get(shop, "/livez").json() == {"status": "alive"}
     ready = shop.client.ready()
     assert {check["name"]: check["ok"] for check in ready["checks"]} == {
@@ -127,9 +127,7 @@ def test_it_says_that_it_lives_is_ready_and_what_was_asked_of_it(shop):
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_a_warm_start_takes_over_what_was_learned_though_users_and_items_are_new(
-    make_site, model_kind
-):
+def test_warm_start_reuses_weights_with_new_users_and_items(make_site, model_kind):
     client = make_site().serve()
     fill(client)
     hyperparameters = {"n_hidden": 30, "epochs": 30, "batch_size": 10}
@@ -153,7 +151,7 @@ def test_a_warm_start_takes_over_what_was_learned_though_users_and_items_are_new
     assert sources(client.recommendations("new-1")) == {"model"}
 
 
-def test_an_item_oriented_model_answers_those_it_was_trained_on(make_site):
+def test_item_rbm_answers_trained_users_only(make_site):
     client = make_site().serve()
     fill(client)
     trained(client, model_kind="item_rbm")

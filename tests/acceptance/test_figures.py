@@ -66,9 +66,7 @@ def figures(scores: Scores, data: DataSet, train, test, every: int = 1) -> ListF
     return list_figures(scores, train, test, first_liked=data.scale.first_liked, users=users)
 
 
-def test_lists_of_movielens_1m_are_as_good_as_eases_and_better_on_what_is_liked(
-    make_site, data_dir, tmp_path
-):
+def test_lists_reach_ease_on_movielens_1m_and_exceed_bar_on_liked(make_site, data_dir, tmp_path):
     data = data_set("ml-1m")
     train, test = random_split(data.ratings, seed=SEED)
     client, job = learned(make_site, data, train, tmp_path / "ml-1m.csv")
@@ -90,7 +88,7 @@ def test_lists_of_movielens_1m_are_as_good_as_eases_and_better_on_what_is_liked(
     ("name", "every", "least"),
     [("online-retail", 1, 0.259), ("goodbooks", 8, 0.2379)],
 )
-def test_lists_of_other_shops_are_better_than_neighbours_and_factors(
+def test_lists_beat_neighbours_and_factors_on_two_shops(
     make_site, data_dir, tmp_path, name, every, least
 ):
     """`least` is the better one of item-kNN and implicit ALS, tuned, on the same split."""
@@ -101,7 +99,7 @@ def test_lists_of_other_shops_are_better_than_neighbours_and_factors(
     assert figures(listed(client, data.ratings.n_items), data, train, test, every).ndcg >= least
 
 
-def test_ratings_of_movielens_1m_are_predicted_as_well_as_it_is_said(make_site, data_dir, tmp_path):
+def test_predictions_reach_documented_rmse_on_movielens_1m(make_site, data_dir, tmp_path):
     data = data_set("ml-1m")
     train, test = random_split(data.ratings, seed=SEED, test_share=0.1)
     client, _ = learned(make_site, data, train, tmp_path / "ml-1m.csv")
@@ -113,9 +111,7 @@ def test_ratings_of_movielens_1m_are_predicted_as_well_as_it_is_said(make_site, 
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-def test_ratings_of_the_official_folds_are_predicted_within_their_bands(
-    make_site, data_dir, number
-):
+def test_predictions_reach_rmse_bands_on_official_folds(make_site, data_dir, number):
     """Their mean is at most .900; the folds differ by as much as this."""
     client = make_site().serve()
     base, test = fold(number)
@@ -126,7 +122,7 @@ def test_ratings_of_the_official_folds_are_predicted_within_their_bands(
     assert least < rmse_of_predictions(client, test) <= most
 
 
-def test_who_was_held_out_gets_lists_as_good_as_who_was_trained_on(make_site, data_dir, tmp_path):
+def test_lists_of_unseen_users_are_as_good_as_of_trained_users(make_site, data_dir, tmp_path):
     data = data_set("ml-100k")
     train, test = random_split(data.ratings, seed=SEED)
     is_held_out = np.arange(train.n_users) % 5 == 0

@@ -59,7 +59,7 @@ class Load:
         ]
 
 
-def test_publishing_and_rolling_back_swap_every_process_without_a_failed_request(site):
+def test_publish_and_rollback_switch_every_process_without_failed_request(site):
     client = site.serve("--workers", str(N_PROCESSES))
     fill(client)
     older, newer = (trained(client, seed=seed)["result"]["version"] for seed in (1, 2))

@@ -53,7 +53,7 @@ def first_version_after_success(client: Client, number: int) -> tuple[int, int]:
 
 
 @pytest.mark.slow
-def test_the_first_request_after_each_success_is_answered_by_its_version(
+def test_succeeded_training_serves_its_version_from_first_request(
     make_site: Callable, database_url: str, tmp_path, monkeypatch
 ):
     """On SQLite in a home where no kernel was ever compiled."""

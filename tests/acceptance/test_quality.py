@@ -16,7 +16,7 @@ pytestmark = pytest.mark.acceptance
     ("model_kind", "least", "most"),
     [("user_rbm", 0.94, 1.0), ("item_rbm", 0.9, 0.95)],
 )
-def test_fold_u1_is_predicted_within_its_band(make_site, data_dir, model_kind, least, most):
+def test_predictions_of_fold_u1_are_within_rmse_band(make_site, data_dir, model_kind, least, most):
     client = make_site().serve()
     base, test = fold(1)
     imported(client, base)
@@ -26,5 +26,5 @@ def test_fold_u1_is_predicted_within_its_band(make_site, data_dir, model_kind, l
     assert least < rmse_of_predictions(client, test) < most
 
 
-def test_the_simple_way_beside_it_is_as_good_as_it_is_known_to_be(data_dir):
+def test_bias_baseline_of_fold_u1_has_known_rmse(data_dir):
     assert 0.95 < bias_rmse(*fold(1)) < 0.97

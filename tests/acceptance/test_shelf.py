@@ -21,7 +21,7 @@ def objects(home: Path) -> set[str]:
 
 
 @pytest.mark.slow
-def test_the_last_five_versions_and_the_published_one_stay_and_the_others_go(make_site):
+def test_retention_keeps_last_five_and_published_versions(make_site):
     site = make_site(checkpoint_seconds=0)
     client = site.serve()
     fill(client)
@@ -58,7 +58,7 @@ def test_the_last_five_versions_and_the_published_one_stay_and_the_others_go(mak
     eventually(lambda: client.recommendations("one-more")["model_version"] == 3)
 
 
-def test_a_corrupt_checkpoint_is_not_published_and_the_published_model_goes_on(make_site):
+def test_corrupt_checkpoint_is_not_published_and_published_model_stays(make_site):
     site = make_site()
     client = site.serve()
     fill(client)
@@ -81,7 +81,7 @@ def test_a_corrupt_checkpoint_is_not_published_and_the_published_model_goes_on(m
     assert client.recommendations("reader-001")["model_version"] == good
 
 
-def test_a_published_checkpoint_that_was_damaged_is_told_by_its_sha256(make_site):
+def test_damaged_published_checkpoint_is_named_by_sha256(make_site):
     site = make_site()
     client = site.serve()
     fill(client)

@@ -33,7 +33,7 @@ def training(client: Client, **spec: object) -> int:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_kill_9_of_the_service_in_mid_training_leaves_no_process_behind(make_site, workers):
+def test_service_killed_during_training_leaves_no_process(make_site, workers):
     site = make_site()
     client = site.serve("--workers", workers)
     fill(client)
@@ -57,7 +57,7 @@ def follow(url: str, job_id: int, hears: threading.Event) -> None:
             hears.set()
 
 
-def test_kill_9_of_a_worker_in_mid_training_leaves_no_process_behind(make_site):
+def test_worker_killed_during_training_leaves_no_process(make_site):
     site = make_site()
     client = site.serve("--no-worker")
     worker = site.work()
@@ -73,7 +73,7 @@ def test_kill_9_of_a_worker_in_mid_training_leaves_no_process_behind(make_site):
     eventually(lambda: not set(site.processes()) - api)
 
 
-def test_sigterm_hands_the_job_back_and_another_worker_finishes_it_to_the_same_weights(site):
+def test_worker_returns_job_on_sigterm_and_next_worker_finishes(site):
     client = site.serve("--no-worker")
     site.work()
     fill(client)
@@ -105,7 +105,7 @@ def stopped_in_training(site: Site, client: Client, spec: dict[str, object]) -> 
     raise AssertionError("every job had learned it all before its worker was told to stop")
 
 
-def test_a_job_cancelled_over_http_stops_soon_and_its_curve_stays(site):
+def test_cancel_stops_training_soon_and_keeps_error_curve(site):
     client = site.serve("--no-worker")
     site.work()
     fill(client)
@@ -128,7 +128,7 @@ def test_a_job_cancelled_over_http_stops_soon_and_its_curve_stays(site):
     assert (refused.value.status, refused.value.problem["type"]) == (409, "/problems/job-finished")
 
 
-def test_a_worker_stopped_while_it_waits_ends_at_once(make_site):
+def test_idle_worker_ends_on_sigterm(make_site):
     site = make_site()
     site.serve("--no-worker")
     worker = site.work()

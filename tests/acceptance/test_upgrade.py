@@ -34,7 +34,7 @@ def client(folder):
     site.close()
 
 
-def test_published_version_of_an_earlier_build_answers_as_it_did(client, expected):
+def test_published_version_of_earlier_build_has_same_recommendations(client, expected):
     eventually(lambda: answers_with(client, 1))
 
     for user_id, listed in expected["recommendations"].items():
@@ -48,9 +48,7 @@ def test_published_version_of_an_earlier_build_answers_as_it_did(client, expecte
         assert found["items"][0]["title"] == listed["items"][0]["title"]
 
 
-def test_training_job_that_an_earlier_build_was_killed_in_goes_on_to_the_same_weights(
-    client, expected
-):
+def test_killed_training_of_earlier_build_resumes_to_same_weights(client, expected):
     job = client.wait_for(client.job("training", expected["killed_job"]), timeout=PATIENCE_SECONDS)
 
     assert job["state"] == "succeeded", job["error"]
@@ -59,7 +57,7 @@ def test_training_job_that_an_earlier_build_was_killed_in_goes_on_to_the_same_we
         assert job["result"]["weights_sha256"] == expected["weights_sha256"]["joint_rbm"]
 
 
-def test_training_on_the_ratings_of_an_earlier_build_finds_the_same_weights(client, expected):
+def test_training_on_ratings_of_earlier_build_has_same_weights(client, expected):
     job = client.wait_for(client.train(**expected["specs"]["user_rbm"]), timeout=PATIENCE_SECONDS)
 
     assert job["state"] == "succeeded", job["error"]
