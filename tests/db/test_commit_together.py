@@ -50,7 +50,7 @@ def stored(database):
         return set(session.scalars(text("SELECT user_id FROM user_account")))
 
 
-def test_outcomes_come_in_order_after_one_commit(database):
+def test_commit_together_returns_outcomes_in_order_after_one_commit(database):
     outcomes = []
     works = [rating_by(f"u{n}") for n in range(10)]
 
@@ -60,14 +60,14 @@ def test_outcomes_come_in_order_after_one_commit(database):
     assert stored(database) == set(outcomes)
 
 
-def test_works_that_would_begin_too_late_are_left_to_the_next_transaction(database, monkeypatch):
+def test_commit_together_leaves_late_works_to_next_transaction(database, monkeypatch):
     monkeypatch.setattr(session, "GROUP_SECONDS", -1)
 
     assert commit_together(database, [rating_by("a"), rating_by("b")]) == ["a"]
     assert stored(database) == {"a"}
 
 
-def test_what_a_failed_work_wrote_is_undone_and_the_rest_stays(database):
+def test_commit_together_rolls_back_failed_work_only(database):
     error = ValueError("no")
 
     outcomes = commit_together(database, [rating_by("a"), failing(error), rating_by("b")])
@@ -76,14 +76,14 @@ def test_what_a_failed_work_wrote_is_undone_and_the_rest_stays(database):
     assert stored(database) == {"a", "b"}
 
 
-def test_a_single_failed_work_stores_nothing(database):
+def test_commit_together_stores_no_rating_of_single_failed_work(database):
     error = ValueError("no")
 
     assert commit_together(database, [failing(error)]) == [error]
     assert stored(database) == set()
 
 
-def test_a_broken_constraint_is_the_fault_of_one_work(database):
+def test_commit_together_returns_database_error_of_one_work(database):
     def breaks(session):
         session.execute(text("INSERT INTO rating (user_key, item_key) VALUES (1, 1)"))
 
@@ -94,15 +94,13 @@ def test_a_broken_constraint_is_the_fault_of_one_work(database):
     assert stored(database) == {"a", "b"}
 
 
-def test_later_works_see_what_earlier_ones_wrote(database):
+def test_commit_together_shows_earlier_writes_to_later_works(database):
     works = [rating_by("a"), lambda session: ratings.list_ratings(session, "a")[0].value]
 
     assert commit_together(database, works) == ["a", 5.0]
 
 
-def test_a_work_that_ends_the_transaction_does_not_take_the_others_with_it(
-    tmp_path, migrated_sqlite
-):
+def test_commit_together_repeats_works_after_aborted_transaction(tmp_path, migrated_sqlite):
     """SQLite rolls all back when its file may not grow; then each work runs again by itself."""
     path = tmp_path / "full.sqlite3"
     path.write_bytes(migrated_sqlite.read_bytes())
@@ -124,7 +122,7 @@ def test_a_work_that_ends_the_transaction_does_not_take_the_others_with_it(
     database.close()
 
 
-def test_nothing_is_acknowledged_where_the_transaction_cannot_begin(tmp_path, migrated_sqlite):
+def test_commit_together_raises_database_unavailable_when_locked(tmp_path, migrated_sqlite):
     path = tmp_path / "locked.sqlite3"
     path.write_bytes(migrated_sqlite.read_bytes())
     ours = Database(f"sqlite:///{path}", wait_seconds=0.05)
@@ -138,7 +136,7 @@ def test_nothing_is_acknowledged_where_the_transaction_cannot_begin(tmp_path, mi
         database.close()
 
 
-def test_a_full_pool_is_an_unavailable_database(database_url):
+def test_commit_together_raises_database_unavailable_when_pool_is_full(database_url):
     database = Database(database_url, connections=1, wait_seconds=0.05)
 
     with reading(database) as first:
@@ -149,9 +147,7 @@ def test_a_full_pool_is_an_unavailable_database(database_url):
     database.close()
 
 
-def test_another_process_writes_between_the_transactions_of_one_that_writes_much(
-    tmp_path, migrated_sqlite
-):
+def test_commit_together_allows_other_process_write_between_transactions(tmp_path, migrated_sqlite):
     path = tmp_path / "busy.sqlite3"
     path.write_bytes(migrated_sqlite.read_bytes())
     busy, other = Database(f"sqlite:///{path}"), Database(f"sqlite:///{path}")

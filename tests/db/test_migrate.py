@@ -21,7 +21,7 @@ def empty_database(empty_database_url):
     database.close()
 
 
-def test_migrations_go_up_down_and_up_again(empty_database):
+def test_migrations_upgrade_downgrade_and_upgrade_again(empty_database):
     migrate.upgrade(empty_database)
     migrate.downgrade(empty_database, "base")
     left = inspect(empty_database.engine).get_table_names()
@@ -31,7 +31,7 @@ def test_migrations_go_up_down_and_up_again(empty_database):
     assert migrate.current_revision(empty_database) == migrate.head_revision()
 
 
-def test_an_upgrade_that_is_not_needed_writes_nothing(database):
+def test_upgrade_of_current_schema_writes_no_row(database):
     with reading(database) as session:  # a writer would wait for this one, if it were one
         session.execute(text("SELECT 1"))
         migrate.upgrade(database)
@@ -39,7 +39,7 @@ def test_an_upgrade_that_is_not_needed_writes_nothing(database):
     assert migrate.current_revision(database) == migrate.head_revision()
 
 
-def test_the_migrated_schema_is_the_one_that_the_code_expects(database):
+def test_migrated_schema_equals_models(database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         differences = compare_metadata(context, Base.metadata)
@@ -60,7 +60,7 @@ def test_the_migrated_schema_is_the_one_that_the_code_expects(database):
         ("interaction", "(1, 1, 'view', 0, 1, 0), (2, 1, 'cart', 0, 1, 0)"),
     ],
 )
-def test_a_user_takes_their_rows_along_but_an_item_that_has_some_stays(database, table, rows):
+def test_user_deletion_cascades_and_item_deletion_is_refused(database, table, rows):
     with database.engine.begin() as connection:
         for statement in (
             "INSERT INTO user_account (key, user_id, created_at) VALUES (1, 'u', 0), (2, 'v', 0)",
@@ -76,7 +76,7 @@ def test_a_user_takes_their_rows_along_but_an_item_that_has_some_stays(database,
         connection.execute(text("DELETE FROM item"))
 
 
-def test_constraints_and_keys_are_those_of_the_tables(database):
+def test_migrated_constraints_and_keys_equal_those_of_models(database):
     migrated = shape(database.engine)
     migrate.downgrade(database, "base")
     Base.metadata.create_all(database.engine)
@@ -104,7 +104,7 @@ def shape(engine: Engine) -> dict[str, list[str]]:
     }
 
 
-def test_what_was_there_before_evaluation_stays_and_no_number_is_given_again(empty_database):
+def test_migration_to_evaluation_jobs_keeps_rows_and_reuses_no_number(empty_database):
     migrate.upgrade_to(empty_database, "0003")
     with empty_database.engine.begin() as connection:
         for table in ("job", "job", "job_event", "training_epoch", "model_version", "publication"):
@@ -131,7 +131,7 @@ def test_what_was_there_before_evaluation_stays_and_no_number_is_given_again(emp
             insert(connection, "job", JOB | {"kind": "'evaluation'"})
 
 
-def test_a_version_from_before_two_fits_was_judged_as_it_answers(empty_database):
+def test_migration_to_judged_model_keeps_versions_and_jobs(empty_database):
     migrate.upgrade_to(empty_database, "0005")
     with empty_database.engine.begin() as connection:
         insert(connection, "job", POSSIBLE["job"])
@@ -154,7 +154,7 @@ def test_a_version_from_before_two_fits_was_judged_as_it_answers(empty_database)
         assert numbers(connection, "job") == numbers(connection, "model_version") == [1]
 
 
-def test_jobs_stay_as_they_are_when_sweeps_come_and_go(empty_database):
+def test_migration_to_sweeps_keeps_jobs(empty_database):
     migrate.upgrade_to(empty_database, "0008")
     with empty_database.engine.begin() as connection:
         for table in ("job", "job_event", "training_epoch"):
@@ -177,7 +177,7 @@ def numbers(connection, table: str) -> list[int]:
     return sorted(connection.execute(text(f"SELECT * FROM {table}")).scalars())
 
 
-def test_two_processes_that_start_at_once_migrate_once(empty_database_url):
+def test_concurrent_upgrades_all_succeed(empty_database_url):
     spawning = multiprocessing.get_context("spawn")
     start = spawning.Barrier(4)
     processes = [
@@ -199,7 +199,7 @@ def upgrade_at_once(url: str, start) -> None:
     database.close()
 
 
-def test_a_database_newer_than_the_program_is_refused(database):
+def test_upgrade_refuses_newer_database(database):
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
@@ -207,7 +207,7 @@ def test_a_database_newer_than_the_program_is_refused(database):
         migrate.upgrade(database)
 
 
-def test_a_migration_that_fails_leaves_nothing_half_done(empty_database):
+def test_failed_migration_is_rolled_back(empty_database):
     with empty_database.engine.begin() as connection:
         connection.execute(text("CREATE TABLE publication (id integer)"))  # in the way
 
@@ -217,7 +217,7 @@ def test_a_migration_that_fails_leaves_nothing_half_done(empty_database):
     assert inspect(empty_database.engine).get_table_names() == ["publication"]
 
 
-def test_a_server_that_is_not_there_is_said_in_one_line(tmp_path):
+def test_upgrade_raises_database_unavailable_without_server(tmp_path):
     nowhere = Database(f"postgresql://postgres@/none?host={tmp_path}")
 
     with pytest.raises(DatabaseUnavailable, match="did not answer"):
@@ -336,19 +336,19 @@ def furnished(database):
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_the_tables_refuse(furnished, name):
+def test_tables_refuse_impossible_rows(furnished, name):
     table, row = IMPOSSIBLE[name]
     with pytest.raises(IntegrityError), furnished.engine.begin() as connection:
         insert(connection, table, row)
 
 
-def test_the_tables_take_what_is_possible(furnished):
+def test_tables_accept_possible_rows(furnished):
     with furnished.engine.begin() as connection:
         for table, row in POSSIBLE.items():
             insert(connection, table, row)
 
 
-def test_an_epoch_is_told_once_a_job(furnished):
+def test_epoch_event_is_unique_per_job(furnished):
     epoch = EVENT | {"name": "'epoch'", "epoch": "3"}
     with furnished.engine.begin() as connection:
         insert(connection, "job_event", epoch)
@@ -356,7 +356,7 @@ def test_an_epoch_is_told_once_a_job(furnished):
         insert(connection, "job_event", epoch)
 
 
-def test_a_number_is_never_given_twice(furnished):
+def test_job_number_is_never_reused(furnished):
     with furnished.engine.begin() as connection:
         connection.execute(text("DELETE FROM job"))
         insert(connection, "job", JOB)
@@ -368,7 +368,7 @@ def insert(connection, table: str, row: dict[str, str]) -> None:
     connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"))
 
 
-def test_current_logs_nothing_however_often_it_is_called(database, caplog):
+def test_current_revision_logs_no_record(database, caplog):
     with caplog.at_level("DEBUG", logger="alembic"):
         assert migrate.current_revision(database) == migrate.head_revision()
         assert migrate.current_revision(database) == migrate.head_revision()

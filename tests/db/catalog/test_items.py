@@ -22,7 +22,7 @@ def describing(**known: object) -> dict[str, object]:
     return nothing | known
 
 
-def test_putting_items_replaces_what_was_known_and_counts_the_new_ones(database):
+def test_put_replaces_fields_and_counts_new_items(database):
     with unit_of_work(database) as session:
         first = items.put(session, {"a": describing(title="A", price=2.5)}, now=NOON)
         both = {"b": describing(categories=["x", "y"]), "a": describing(attributes={"n": [1]})}
@@ -34,7 +34,7 @@ def test_putting_items_replaces_what_was_known_and_counts_the_new_ones(database)
     assert (b.categories, b.available, b.hidden) == (["x", "y"], True, False)
 
 
-def test_the_catalogues_state_changes_with_every_change_whatever_the_clock_says(database):
+def test_catalogue_state_changes_with_every_write_at_any_clock_time(database):
     seen = []
     with unit_of_work(database) as session:
         seen.append(items.catalogue_state(session))
@@ -49,7 +49,7 @@ def test_the_catalogues_state_changes_with_every_change_whatever_the_clock_says(
     assert items.CatalogueState(None, 0) == seen[0]
 
 
-def test_items_come_page_by_page_in_the_order_they_came(database):
+def test_item_pages_are_in_order_of_creation(database):
     with unit_of_work(database) as session:
         for name in ("z", "m", "a"):
             items.put(session, {name: describing()}, now=NOON)

@@ -7,7 +7,7 @@ from recsvc.db.session import reading, unit_of_work
 from tests.db.feedback import test_interactions, test_ratings
 
 
-def test_erasing_a_user_takes_their_rows_and_no_others(database):
+def test_erase_deletes_rows_of_user_only(database):
     test_ratings.write(database, [("u", "i", 3.0, 1), ("u", "j", 4.0, 1), ("v", "i", 5.0, 1)])
     test_interactions.write(database, [("u", "i", "view", 1, 1), ("v", "i", "cart", 1, 1)])
 
@@ -20,7 +20,7 @@ def test_erasing_a_user_takes_their_rows_and_no_others(database):
     assert test_interactions.all_of(database) == {("v", "i", "cart", 1): 1}
 
 
-def test_a_user_who_never_rated_is_a_user(database):
+def test_user_exists_without_ratings(database):
     test_interactions.write(database, [("u", "i", "purchase", 1, 3)])
 
     with reading(database) as session:

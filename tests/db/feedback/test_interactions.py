@@ -80,7 +80,7 @@ def gamble(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("gamble")
-def test_an_event_that_comes_again_counts_once(database):
+def test_repeated_event_counts_once(database):
     first = write(database, [("u", "i", "view", 10, 1)])
     again = write(database, [("u", "i", "view", 10, 1)])
     later = write(database, [("u", "i", "view", 11, 1)])
@@ -92,7 +92,7 @@ def test_an_event_that_comes_again_counts_once(database):
 
 
 @pytest.mark.usefixtures("gamble")
-def test_the_last_quantity_of_an_event_stands(database):
+def test_write_keeps_last_quantity_of_event(database):
     write(database, [("u", "i", "purchase", 10, 2)])
     more = write(database, [("u", "i", "purchase", 10, 6)], now=NOON + timedelta(days=1))
     same = write(database, [("u", "i", "purchase", 10, 6)], now=NOON + timedelta(days=2))
@@ -135,7 +135,7 @@ def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str, str, int], float
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_wherever_a_stream_is_cut_into_batches_the_account_is_the_same(database, given_, cut):
+def test_write_counts_do_not_depend_on_batches(database, given_, cut):
     with unit_of_work(database) as session:
         for user in "ab":
             users.erase(session, user)
@@ -148,7 +148,7 @@ def test_wherever_a_stream_is_cut_into_batches_the_account_is_the_same(database,
         assert sum(getattr(part, fate) for part in parts) == getattr(account, fate)
 
 
-def test_all_interactions_stream_out_in_bounded_blocks_by_user_and_item(database, monkeypatch):
+def test_interactions_are_read_in_bounded_blocks_by_user_and_item(database, monkeypatch):
     monkeypatch.setattr(bulk_copy, "READ_ROWS", 100)
     row_bytes = bulk_copy.copy_dtype(interaction_bulk.ROW).itemsize
     monkeypatch.setattr(bulk_copy, "READ_BYTES", 100 * row_bytes)
@@ -167,7 +167,7 @@ def test_all_interactions_stream_out_in_bounded_blocks_by_user_and_item(database
     assert (types.dtype, counts.dtype) == (np.uint8, np.int64)
 
 
-def test_an_empty_batch_and_an_empty_database_are_nothing(database):
+def test_empty_batch_and_database_have_no_interactions(database):
     with unit_of_work(database) as session:
         assert interactions.write(session, batch_of([]), now=NOON) == WriteCounts()
         assert interactions.count_interactions(session) == 0
@@ -175,7 +175,7 @@ def test_an_empty_batch_and_an_empty_database_are_nothing(database):
     assert streamed(database) == {}
 
 
-def test_an_interaction_of_nobody_or_with_nothing_is_refused_by_the_table_itself(database):
+def test_interaction_table_refuses_unknown_user_or_item(database):
     write(database, [("u", "i", "view", 1, 1)])
     for user_key, item_key in ((999, 1), (1, 999)):
         stray = Events(*(np.array([n]) for n in (user_key, item_key, 0, 1)), np.array([1.0]))
@@ -183,7 +183,7 @@ def test_an_interaction_of_nobody_or_with_nothing_is_refused_by_the_table_itself
             interaction_bulk.insert(session, stray, NOON)
 
 
-def test_two_writers_of_the_same_interactions_at_once_both_succeed(database):
+def test_concurrent_writers_of_same_interactions_all_succeed(database):
     def rows(quantity: float) -> list[Given]:
         return [(f"u{n % 50}", f"i{n % 97}", TYPES[n % 3], n % 7, quantity) for n in range(3000)]
 

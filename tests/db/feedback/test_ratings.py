@@ -54,7 +54,7 @@ def gamble(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("gamble")
-def test_the_newest_rating_stands_and_the_last_received_among_equals(database):
+def test_write_keeps_newest_rating_and_last_received_of_equal_time(database):
     first = write(database, [("u", "i", 3.0, 20)])
     older = write(database, [("u", "i", 1.0, 10)])
     equal = write(database, [("u", "i", 4.0, 20)])
@@ -72,7 +72,7 @@ def test_the_newest_rating_stands_and_the_last_received_among_equals(database):
 
 
 @pytest.mark.usefixtures("gamble")
-def test_one_batch_counts_as_if_each_rating_came_alone(database):
+def test_write_counts_of_batch_equal_those_of_single_ratings(database):
     rows = [
         ("u", "i", 3.0, 20),
         ("u", "j", 5.0, 20),
@@ -113,7 +113,7 @@ def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str], tuple[float, in
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_wherever_a_stream_is_cut_into_batches_the_account_is_the_same(database, given_, cut):
+def test_write_counts_do_not_depend_on_batches(database, given_, cut):
     rows = [(user, item, value, time) for (user, item), value, time in given_]
     with unit_of_work(database) as session:
         for user in "abc":
@@ -127,7 +127,7 @@ def test_wherever_a_stream_is_cut_into_batches_the_account_is_the_same(database,
         assert sum(getattr(part, name) for part in parts) == getattr(account, name)
 
 
-def test_a_rating_can_be_forgotten_once(database):
+def test_delete_rating_deletes_once(database):
     write(database, [("u", "i", 3.0, 1), ("u", "j", 4.0, 1), ("v", "i", 5.0, 1)])
 
     with unit_of_work(database) as session:
@@ -138,7 +138,7 @@ def test_a_rating_can_be_forgotten_once(database):
     assert all_of(database) == {("u", "j"): 4.0, ("v", "i"): 5.0}
 
 
-def test_a_users_ratings_come_page_by_page_in_an_order_that_stays(database):
+def test_get_ratings_pages_keep_order_during_writes(database):
     write(database, [("u", f"i{n:02}", float(n), 1) for n in range(7)])
     with reading(database) as session:
         first = ratings.get_ratings(session, "u", limit=3)
@@ -155,13 +155,13 @@ def test_a_users_ratings_come_page_by_page_in_an_order_that_stays(database):
 @pytest.mark.parametrize(
     "odd", ["ü/ß", "日本", "'; DROP TABLE rating; --", "a\u2028b", "\U0001f3ac"]
 )
-def test_any_text_is_an_id(database, odd):
+def test_ids_accept_any_text(database, odd):
     write(database, [(odd, odd, 3.0, 1)])
 
     assert all_of(database) == {(odd, odd): 3.0}
 
 
-def test_all_ratings_stream_out_in_bounded_blocks_sorted_by_user_and_item(database, monkeypatch):
+def test_ratings_are_read_in_bounded_blocks_by_user_and_item(database, monkeypatch):
     monkeypatch.setattr(bulk_copy, "READ_ROWS", 100)
     monkeypatch.setattr(
         bulk_copy, "READ_BYTES", 100 * bulk_copy.copy_dtype(rating_bulk.RATING).itemsize
@@ -179,11 +179,11 @@ def test_all_ratings_stream_out_in_bounded_blocks_sorted_by_user_and_item(databa
     assert (users.dtype, items.dtype, values.dtype) == (np.int64, np.int64, np.float64)
 
 
-def test_an_empty_database_streams_nothing(database):
+def test_ratings_of_empty_database_are_none(database):
     assert all_of(database) == {}
 
 
-def test_a_rating_of_nobody_or_of_nothing_is_refused_by_the_table_itself(database):
+def test_rating_table_refuses_unknown_user_or_item(database):
     write(database, [("u", "i", 3.0, 1)])
     for user_key, item_key in ((999, 1), (1, 999)):
         stray = Rows(*(np.array([n]) for n in (user_key, item_key)), np.array([3.0]), np.array([1]))
@@ -192,7 +192,7 @@ def test_a_rating_of_nobody_or_of_nothing_is_refused_by_the_table_itself(databas
             rating_bulk.upsert(session, stray)
 
 
-def test_two_writers_of_the_same_ratings_at_once_both_succeed(database):
+def test_concurrent_writers_of_same_ratings_all_succeed(database):
     from concurrent.futures import ThreadPoolExecutor
 
     rows = [(f"u{n % 50}", f"i{n % 97}", float(n % 5), 1) for n in range(3000)]
@@ -204,7 +204,7 @@ def test_two_writers_of_the_same_ratings_at_once_both_succeed(database):
     assert len(all_of(database)) == len({row[:2] for row in rows})
 
 
-def test_ratings_are_added_up_by_the_day_they_were_given(database):
+def test_daily_statistics_sum_ratings_by_day(database):
     day = 86_400 * 10**6
     write(
         database,
@@ -223,6 +223,6 @@ def test_ratings_are_added_up_by_the_day_they_were_given(database):
     assert (sums.tolist(), squares.tolist()) == ([4.5, 2.0], [11.25, 4.0])
 
 
-def test_without_ratings_there_is_no_day(database):
+def test_daily_statistics_are_empty_without_ratings(database):
     with reading(database) as session:
         assert [column.size for column in ratings.daily_statistics(session)] == [0, 0, 0, 0]

@@ -168,7 +168,7 @@ class Jobs(RuleBasedStateMachine):
             assert n_done == (expected.state in FINAL_STATES)
 
 
-def test_jobs_move_only_as_drawn(database):
+def test_job_states_follow_transition_diagram(database):
     with Session(database.engine) as session, session.begin():
         run_state_machine_as_test(
             lambda: Jobs(session),

@@ -59,7 +59,7 @@ def events(session, job_id):
     return JobEvents(session).list_after(job_id, 0, limit=100)
 
 
-def test_a_claimed_job_runs_under_a_lease(session, queue):
+def test_claim_starts_job_with_lease(session, queue):
     enqueue(queue)
 
     before = clock_of(session)
@@ -72,7 +72,7 @@ def test_a_claimed_job_runs_under_a_lease(session, queue):
     assert before <= job.lease_expires_at - timedelta(seconds=60) <= after
 
 
-def test_the_oldest_job_of_the_best_priority_is_claimed_first(queue):
+def test_claim_takes_oldest_job_of_best_priority(queue):
     late = enqueue(queue, now=NOON)
     early = enqueue(queue, now=NOON - timedelta(hours=1))
     urgent = enqueue(queue, now=NOON, priority=0)
@@ -81,13 +81,13 @@ def test_the_oldest_job_of_the_best_priority_is_claimed_first(queue):
     assert claim(queue) is None
 
 
-def test_a_job_is_not_claimed_before_it_is_due(queue):
+def test_claim_skips_job_that_is_not_due(queue):
     enqueue(queue, now=NOON + timedelta(seconds=1))
 
     assert claim(queue, now=NOON) is None
 
 
-def test_the_databases_clock_is_the_time_in_utc(session):
+def test_database_clock_is_utc_time(session):
     before = time.time()
     clock = session.scalar(select(database_now())) / 1e6
     after = time.time()
@@ -95,7 +95,7 @@ def test_the_databases_clock_is_the_time_in_utc(session):
     assert before - TICK <= clock <= after + TICK
 
 
-def test_the_clock_adds_seconds(session):
+def test_database_clock_adds_seconds(session):
     began = time.monotonic()
     earlier, later = session.execute(select(from_now(-1.5), from_now(2.5))).one()
     took = time.monotonic() - began  # the clock may be read twice
@@ -103,7 +103,7 @@ def test_the_clock_adds_seconds(session):
     assert 4.0 - TICK <= (later - earlier) / 1e6 <= 4.0 + took + TICK
 
 
-def test_the_clock_runs_on_within_a_transaction(session):
+def test_database_clock_advances_within_transaction(session):
     first = session.scalar(select(database_now()))
     time.sleep(0.02)
 
@@ -111,7 +111,7 @@ def test_the_clock_runs_on_within_a_transaction(session):
 
 
 @pytest.mark.parametrize("n_jobs", [60])
-def test_four_workers_claim_each_job_once(database, n_jobs):
+def test_concurrent_workers_claim_each_job_once(database, n_jobs):
     with unit_of_work(database) as session:
         for _ in range(n_jobs):
             enqueue(JobQueue(session))
@@ -134,7 +134,7 @@ def test_four_workers_claim_each_job_once(database, n_jobs):
     assert sorted(taken) == list(range(1, n_jobs + 1))
 
 
-def test_a_job_whose_worker_fell_silent_is_claimed_again(session, queue):
+def test_claim_takes_job_with_expired_lease(session, queue):
     enqueue(queue)
     first = claimed(queue, "w1")
     assert claim(queue, "w2") is None
@@ -146,7 +146,7 @@ def test_a_job_whose_worker_fell_silent_is_claimed_again(session, queue):
     assert again.started_at == NOON
 
 
-def test_a_heartbeat_lengthens_the_lease(session, queue):
+def test_heartbeat_extends_lease(session, queue):
     enqueue(queue)
     job = claim(queue, lease_seconds=1)
 
@@ -174,7 +174,7 @@ FENCED_WRITES = {
 
 
 @pytest.mark.parametrize("write", FENCED_WRITES)
-def test_a_frozen_worker_that_thaws_is_refused(database, write):
+def test_outdated_lease_cannot_write(database, write):
     with unit_of_work(database) as session:
         enqueue(JobQueue(session))
         frozen = claimed(JobQueue(session), "w1")
@@ -191,7 +191,7 @@ def test_a_frozen_worker_that_thaws_is_refused(database, write):
 
 
 @pytest.mark.parametrize("write", FENCED_WRITES)
-def test_a_finished_job_is_not_written_to(queue, write):
+def test_finished_job_cannot_be_written(queue, write):
     enqueue(queue)
     lease = claimed(queue)
     queue.finish(lease, JobState.CANCELLED, now=NOON)
@@ -200,7 +200,7 @@ def test_a_finished_job_is_not_written_to(queue, write):
         FENCED_WRITES[write](queue, lease)
 
 
-def test_a_silent_worker_may_go_on_while_nobody_has_taken_its_job(session, queue):
+def test_heartbeat_renews_expired_lease_when_job_is_unclaimed(session, queue):
     enqueue(queue)
     lease = claimed(queue)
     fall_silent(session, lease.job_id)
@@ -209,7 +209,7 @@ def test_a_silent_worker_may_go_on_while_nobody_has_taken_its_job(session, queue
     assert claim(queue, "w2") is None
 
 
-def test_a_job_handed_back_has_spent_no_attempt(queue):
+def test_return_to_queue_spends_no_attempt(queue):
     enqueue(queue)
     queue.return_to_queue(claimed(queue), now=NOON)
 
@@ -218,7 +218,7 @@ def test_a_job_handed_back_has_spent_no_attempt(queue):
     assert (job.attempt, job.fence) == (1, 2)
 
 
-def test_a_failed_attempt_is_spent_until_none_is_left(session, queue):
+def test_fail_attempt_fails_job_after_last_attempt(session, queue):
     enqueue(queue)
     for _ in range(2):
         queue.fail_attempt(claimed(queue), now=NOON, last="it fell over", max_attempts=2)
@@ -232,7 +232,7 @@ def test_a_failed_attempt_is_spent_until_none_is_left(session, queue):
     assert claim(queue) is None
 
 
-def test_a_job_that_falls_silent_too_often_is_given_up(session, queue):
+def test_claim_fails_job_after_too_many_expired_leases(session, queue):
     enqueue(queue)
     for _ in range(2):
         fall_silent(session, claimed(queue, max_attempts=2).job_id)
@@ -243,7 +243,7 @@ def test_a_job_that_falls_silent_too_often_is_given_up(session, queue):
     assert LEASE_EXPIRED in job.error["detail"]
 
 
-def test_a_checkpoint_counts_the_attempts_afresh(session, queue):
+def test_checkpoint_resets_attempts(session, queue):
     enqueue(queue)
     for number in range(5):
         lease = claimed(queue, max_attempts=2)
@@ -254,7 +254,7 @@ def test_a_checkpoint_counts_the_attempts_afresh(session, queue):
     assert (job.attempt, job.fence, job.checkpoint_sha256) == (2, 6, "4")
 
 
-def test_a_queued_job_is_cancelled_at_once(session, queue):
+def test_queued_job_is_cancelled_at_once(session, queue):
     enqueue(queue)
 
     job = queue.request_cancel(1, "training", now=NOON)
@@ -264,7 +264,7 @@ def test_a_queued_job_is_cancelled_at_once(session, queue):
     assert told(session, 1) == [("state", "queued"), ("state", "cancelled"), ("done", "cancelled")]
 
 
-def test_a_running_job_is_asked_to_stop(queue):
+def test_running_job_is_requested_to_stop(queue):
     enqueue(queue)
     lease = claimed(queue)
 
@@ -285,7 +285,7 @@ def test_a_running_job_is_asked_to_stop(queue):
     ],
     ids=["silent", "handed back", "fallen over"],
 )
-def test_a_job_asked_to_stop_is_never_taken_up_again(session, queue, leave):
+def test_job_with_requested_cancel_is_never_claimed_again(session, queue, leave):
     enqueue(queue)
     lease = claimed(queue)
     queue.request_cancel(1, "training", now=NOON)
@@ -296,7 +296,7 @@ def test_a_job_asked_to_stop_is_never_taken_up_again(session, queue, leave):
     assert queue.get(1, "training").state == "cancelled"
 
 
-def test_a_finished_job_cannot_be_cancelled(queue):
+def test_finished_job_cannot_be_cancelled(queue):
     enqueue(queue)
     queue.finish(claimed(queue), JobState.SUCCEEDED, now=NOON, result={"version": 1})
 
@@ -304,7 +304,7 @@ def test_a_finished_job_cannot_be_cancelled(queue):
         queue.request_cancel(1, "training", now=NOON)
 
 
-def test_a_job_is_found_only_under_its_own_kind(queue):
+def test_job_is_found_under_its_kind_only(queue):
     enqueue(queue, "import")
 
     assert queue.get(1, "import").kind == "import"
@@ -315,7 +315,7 @@ def test_a_job_is_found_only_under_its_own_kind(queue):
             queue.request_cancel(job_id, kind, now=NOON)
 
 
-def test_finishing_keeps_the_result_and_completes_the_progress(queue):
+def test_finish_stores_result_and_completes_progress(queue):
     enqueue(queue)
     lease = claimed(queue)
     queue.update_progress(lease, 0.4, {"epoch": 2})
@@ -327,14 +327,14 @@ def test_finishing_keeps_the_result_and_completes_the_progress(queue):
     assert job.progress_note == {"epoch": 2}
 
 
-def test_a_job_finishes_only_in_a_final_state(queue):
+def test_finish_refuses_state_that_is_not_final(queue):
     enqueue(queue)
 
     with pytest.raises(ValueError, match="is not a final state"):
         queue.finish(claimed(queue), JobState.QUEUED, now=NOON)
 
 
-def test_an_epoch_written_again_after_a_resume_is_told_once(session, queue):
+def test_epoch_event_is_recorded_once_when_epoch_is_repeated(session, queue):
     enqueue(queue)
     lease = claimed(queue)
     for nll in (1.5, 1.4):
@@ -347,7 +347,7 @@ def test_an_epoch_written_again_after_a_resume_is_told_once(session, queue):
     assert told(session, 1)[2:] == [("epoch", 1), ("epoch", 2)]
 
 
-def test_a_listener_who_comes_back_misses_nothing(session, queue):
+def test_events_after_last_id_are_complete(session, queue):
     enqueue(queue)
     enqueue(queue, "import")
     queue.finish(claimed(queue), JobState.SUCCEEDED, now=NOON, result={})
@@ -366,7 +366,7 @@ def test_a_listener_who_comes_back_misses_nothing(session, queue):
     assert JobEvents(session).last_id(99) == 0
 
 
-def test_what_is_undone_is_not_told(database):
+def test_events_of_rolled_back_transaction_are_absent(database):
     with unit_of_work(database) as session:
         enqueue(JobQueue(session))
 

@@ -71,7 +71,7 @@ def ratings_of(user_id, histories):
     return dict(zip(history.rated_keys.tolist(), history.values.tolist(), strict=True))
 
 
-def test_a_users_ratings_are_read_with_their_items(database, histories):
+def test_user_history_has_ratings_by_item(database, histories):
     rate(database, "u", b=2, a=5, c=3.5)
     rate(database, "v", a=1)
 
@@ -79,7 +79,7 @@ def test_a_users_ratings_are_read_with_their_items(database, histories):
     assert ratings_of("v", histories) == {2: 1}
 
 
-def test_the_newest_rating_is_read_at_once(database, histories):
+def test_user_history_has_newest_rating_at_once(database, histories):
     rate(database, "u", a=1)
     before = ratings_of("u", histories)
     rate(database, "u", a=4, b=2)
@@ -87,7 +87,7 @@ def test_the_newest_rating_is_read_at_once(database, histories):
     assert (before, ratings_of("u", histories)) == ({1: 1}, {1: 4, 2: 2})
 
 
-def test_what_a_user_did_is_read_at_once_each_kind_of_event_once(database, histories):
+def test_user_history_has_each_type_of_interaction_once(database, histories):
     rate(database, "u", a=2, b=5)
     rate(database, "v", a=1)
     do(database, [("u", "a", "view", 1, 1), ("u", "a", "view", 2, 1), ("u", "c", "view", 1, 1)])
@@ -103,7 +103,7 @@ def test_what_a_user_did_is_read_at_once_each_kind_of_event_once(database, histo
 
 
 @pytest.mark.parametrize("user_id", ["nobody", "only-rated", "only-bought"])
-def test_somebody_may_have_done_nothing_or_one_thing_alone(database, histories, user_id):
+def test_user_history_may_have_ratings_or_interactions_only(database, histories, user_id):
     rate(database, "only-rated", a=1)
     do(database, [("only-bought", "b", "purchase", 1, 1)])
 
@@ -113,18 +113,18 @@ def test_somebody_may_have_done_nothing_or_one_thing_alone(database, histories, 
     assert history.event_keys.size == history.event_types.size == (user_id == "only-bought")
 
 
-def test_the_types_are_numbered_as_the_model_numbers_them():
+def test_interaction_types_equal_those_of_model():
     assert [kind.value for kind in InteractionType] == list(EVENT_TYPES)
 
 
 @pytest.mark.parametrize("user_id", ["nobody", "' OR 1=1 --", "%s", "?", "é/😀"])
-def test_somebody_unknown_has_no_ratings(database, histories, user_id):
+def test_user_history_of_unknown_user_is_empty(database, histories, user_id):
     rate(database, "u", a=1)
 
     assert histories.read(user_id).rated_keys.size == 0
 
 
-def test_reading_again_opens_no_further_connection(database, histories):
+def test_user_histories_reuse_connection(database, histories):
     for _ in range(20):
         histories.read("u")
 
@@ -133,7 +133,7 @@ def test_reading_again_opens_no_further_connection(database, histories):
         assert connections(histories) == 1
 
 
-def test_threads_that_come_and_go_leave_no_connection_behind(database, histories):
+def test_user_histories_reuse_connection_across_threads(database, histories):
     """A web server's threads end when idle; each new one must not cost a connection."""
     for _ in range(12):
         thread = threading.Thread(target=histories.read, args=("u",))
@@ -145,7 +145,7 @@ def test_threads_that_come_and_go_leave_no_connection_behind(database, histories
         assert connections(histories) == 1
 
 
-def test_many_threads_read_at_once(database, histories):
+def test_user_histories_can_be_read_by_many_threads(database, histories):
     for user in range(8):
         rate(database, f"u{user}", **{f"i{item}": user + item for item in range(1, 6)})
     wrong = []
@@ -165,7 +165,7 @@ def test_many_threads_read_at_once(database, histories):
     assert len(histories._idle) <= 8
 
 
-def test_a_connection_that_has_died_is_replaced(database, histories):
+def test_user_histories_replace_closed_connections(database, histories):
     rate(database, "u", a=1)
     threads = [threading.Thread(target=histories.read, args=("u",)) for _ in range(4)]
     for thread in threads:
@@ -184,7 +184,7 @@ def test_a_connection_that_has_died_is_replaced(database, histories):
     assert [ratings_of("u", histories) for _ in range(5)] == [{1: 1}] * 5
 
 
-def test_a_database_that_is_gone_is_said_to_be_so(database_url):
+def test_user_histories_raise_database_unavailable_without_table(database_url):
     database = Database(database_url)
     histories = UserHistories(database)
     histories.read("u")
@@ -201,7 +201,7 @@ def test_a_database_that_is_gone_is_said_to_be_so(database_url):
     database.close()
 
 
-def test_a_server_that_cannot_be_reached_is_said_to_be_so(tmp_path):
+def test_user_histories_raise_database_unavailable_without_server(tmp_path):
     database = Database(f"postgresql:///nothing?host={tmp_path}")
 
     with pytest.raises(DatabaseUnavailable):
@@ -209,7 +209,7 @@ def test_a_server_that_cannot_be_reached_is_said_to_be_so(tmp_path):
     database.close()
 
 
-def test_closing_leaves_no_connection_and_reading_on_opens_another(database_url):
+def test_user_histories_reconnect_after_close(database_url):
     database = Database(database_url)
     histories = UserHistories(database)
     histories.read("u")
@@ -230,7 +230,7 @@ def test_closing_leaves_no_connection_and_reading_on_opens_another(database_url)
     histories.close()
 
 
-def test_the_catalogue_says_of_each_item_what_it_is_and_whether_it_may_come(database):
+def test_catalogue_rows_have_title_and_availability_of_each_item(database):
     rate(database, "u", rated=3)
     describe(database, "titled", NOON, title="A title")
     describe(database, "hidden", NOON, hidden=True)
@@ -247,7 +247,7 @@ def test_the_catalogue_says_of_each_item_what_it_is_and_whether_it_may_come(data
     ]
 
 
-def test_what_changed_since_a_time_is_read_alone(database):
+def test_catalogue_rows_since_time_are_changed_items(database):
     for minute, item_id in enumerate(("early", "middle", "late")):
         describe(database, item_id, NOON + timedelta(minutes=minute))
 
