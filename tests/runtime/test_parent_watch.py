@@ -23,7 +23,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_child_ends_when_its_parent_is_killed(tmp_path):
+def test_child_ends_when_parent_is_killed(tmp_path):
     program = tmp_path / "parent.py"
     program.write_text(PARENT)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -22,7 +22,7 @@ from tests.worker.conftest import (
 
 
 @pytest.mark.parametrize("do", ["count", "spin"])
-def test_a_killed_worker_leaves_no_process_behind(house, do):
+def test_killed_worker_leaves_no_process(house, do):
     house.enqueue(**FOREVER | {"do": do})
     worker = house.start()
     house.wait(lambda job: job.progress_note is not None)
@@ -34,7 +34,7 @@ def test_a_killed_worker_leaves_no_process_behind(house, do):
     assert_gone(family)
 
 
-def test_another_worker_takes_over_from_a_killed_one(house):
+def test_worker_takes_over_job_of_killed_worker(house):
     house.enqueue_halting(halt=5, to=25)
     first = house.start()
     house.wait_for_count(5)
@@ -48,7 +48,7 @@ def test_another_worker_takes_over_from_a_killed_one(house):
         assert [point.epoch for point in queries.error_curve(session, 1)] == list(range(1, 26))
 
 
-def test_a_killed_job_is_resumed_at_once(house):
+def test_killed_job_resumes_at_once(house):
     house.lease_seconds = 2 * PATIENCE_SECONDS  # nobody waits until it runs out
     house.enqueue_halting(halt=5, to=25)
     house.start()
@@ -61,7 +61,7 @@ def test_a_killed_job_is_resumed_at_once(house):
     assert job.result["started_from"] == 5
 
 
-def test_a_job_killed_before_any_checkpoint_is_given_up_after_its_attempts(house):
+def test_job_killed_before_checkpoint_fails_after_last_attempt(house):
     house.enqueue(do="spin")
     house.start()
     killed = set()
@@ -75,7 +75,7 @@ def test_a_job_killed_before_any_checkpoint_is_given_up_after_its_attempts(house
     assert "killed by SIGKILL" in job.error["detail"]
 
 
-def test_a_frozen_worker_that_thaws_is_refused(house):
+def test_suspended_worker_cannot_write_after_lease_expired(house):
     house.lease_seconds = 6 * PATIENCE_SECONDS  # frozen, neither process is within a transaction
     house.enqueue_halting(halt=2, to=40)
     frozen = house.start()
@@ -107,7 +107,7 @@ def postgresql_house(new_postgresql_database, tmp_path) -> Iterator[House]:
     database.close()
 
 
-def test_a_worker_goes_on_after_its_database_was_away(postgresql_house, postgresql_server):
+def test_worker_continues_after_database_outage(postgresql_house, postgresql_server):
     house = postgresql_house
     house.enqueue_halting(halt=3, to=25)
     worker = house.start()

@@ -19,7 +19,7 @@ from tests.worker.conftest import (
 )
 
 
-def test_a_job_is_carried_out_and_its_result_kept(house):
+def test_worker_runs_job_in_child_process_and_stores_result(house):
     job_id = house.enqueue(do="count", to=3)
     house.run()
 
@@ -35,7 +35,7 @@ def test_a_job_is_carried_out_and_its_result_kept(house):
     ]
 
 
-def test_an_import_is_carried_out_by_what_the_service_has_for_it(house):
+def test_worker_runs_import_of_service(house):
     context = open_context(Settings(home=house.home, database_url=house.database.url))
     lines = b"user_id,item_id,rating\nann,book,4\nbob,book,5\nbob,,5\n"
     upload = import_job.shelve_upload(
@@ -53,7 +53,7 @@ def test_an_import_is_carried_out_by_what_the_service_has_for_it(house):
     assert (job.result["accepted"], sum(job.result["refused"].values())) == (2, 1)
 
 
-def test_a_job_steps_back_for_those_who_wait_and_finds_the_kernels_that_are_compiled(house):
+def test_job_process_has_low_priority_and_shared_kernel_cache(house):
     house.enqueue(do="count", to=1)
     house.run()
 
@@ -63,7 +63,7 @@ def test_a_job_steps_back_for_those_who_wait_and_finds_the_kernels_that_are_comp
     assert result["kernel_cache"] is None  # the package's own, not one that is empty at first
 
 
-def test_jobs_are_carried_out_one_after_the_other(house):
+def test_worker_runs_jobs_one_after_another(house):
     for _ in range(3):
         house.enqueue(do="count", to=1)
     house.run()
@@ -71,7 +71,7 @@ def test_jobs_are_carried_out_one_after_the_other(house):
     assert [house.job(number).state for number in (1, 2, 3)] == ["succeeded"] * 3
 
 
-def test_an_error_of_ours_fails_the_job_for_good(house):
+def test_project_error_fails_job_without_retry(house):
     house.enqueue(do="refuse")
     house.run()
 
@@ -85,7 +85,7 @@ def test_an_error_of_ours_fails_the_job_for_good(house):
     ("do", "last"),
     [("fall_over", "IndexError: list index out of range"), ("exit", "exit status 0")],
 )
-def test_any_other_ending_is_tried_again_until_no_attempt_is_left(house, do, last):
+def test_unexpected_end_is_retried_until_last_attempt(house, do, last):
     house.enqueue(do=do)
     house.run()
 
@@ -95,7 +95,7 @@ def test_any_other_ending_is_tried_again_until_no_attempt_is_left(house, do, las
     assert last in job.error["detail"]
 
 
-def test_a_worker_that_finds_no_database_says_so_in_one_line(tmp_path):
+def test_worker_prints_error_line_without_database(tmp_path):
     nowhere = {"RECSVC_DATABASE_URL": f"postgresql://postgres@/none?host={tmp_path}"}
     worker = subprocess.run(
         [sys.executable, "-m", "recsvc.worker"],

@@ -23,7 +23,7 @@ from tests.worker.conftest import (
 
 
 @pytest.mark.parametrize("do", ["count", "spin"])
-def test_a_cancelled_job_stops_and_its_curve_stays(house, do):
+def test_cancelled_job_stops_and_keeps_its_curve(house, do):
     house.enqueue(**FOREVER | {"do": do})
     house.start()
     pid = house.wait(lambda job: job.progress_note is not None).progress_note["pid"]
@@ -39,7 +39,7 @@ def test_a_cancelled_job_stops_and_its_curve_stays(house, do):
     assert len(curve) > 0 or do == "spin"
 
 
-def test_a_cancelled_job_goes_no_further_than_it_can_in_two_seconds(house):
+def test_cancelled_job_stops_within_two_seconds_of_work(house):
     """By the job's own work, which stands still with the machine; and the watch is close enough."""
     house.enqueue(**FOREVER)
     house.start()
@@ -53,7 +53,7 @@ def test_a_cancelled_job_goes_no_further_than_it_can_in_two_seconds(house):
     assert loop.TICK_SECONDS < 1
 
 
-def test_the_worker_goes_on_after_a_cancelled_job(house):
+def test_worker_continues_after_cancelled_job(house):
     house.enqueue(**FOREVER)
     house.enqueue(do="count", to=1)
     house.start()
@@ -68,7 +68,7 @@ def test_the_worker_goes_on_after_a_cancelled_job(house):
     [(os.kill, signal.SIGTERM), (os.killpg, signal.SIGTERM), (os.killpg, signal.SIGINT)],
     ids=["SIGTERM", "SIGTERM to the group", "Ctrl-C"],
 )
-def test_a_worker_told_to_stop_hands_its_job_back(house, tell, number):
+def test_worker_returns_job_to_queue_on_signal(house, tell, number):
     house.enqueue_halting(halt=3, to=30)
     worker = house.start()
     house.wait_for_count()
@@ -87,7 +87,7 @@ def test_a_worker_told_to_stop_hands_its_job_back(house, tell, number):
     assert job.result["started_from"] >= 1
 
 
-def test_an_idle_worker_stops_at_once(house):
+def test_idle_worker_stops_on_signal(house):
     worker = house.start()
     house.enqueue(do="count", to=1)
     house.wait(state_is("succeeded"))
@@ -97,7 +97,7 @@ def test_an_idle_worker_stops_at_once(house):
     assert worker.wait(PATIENCE_SECONDS) == 0
 
 
-def test_a_worker_ends_with_the_process_that_started_it(house, tmp_path):
+def test_worker_ends_with_its_parent(house, tmp_path):
     house.enqueue(**FOREVER)
     spawning = multiprocessing.get_context("spawn")
     parent = spawning.Process(target=start_worker, args=(house.environment(), str(tmp_path / "p")))
