@@ -17,7 +17,7 @@ COUNTS = {
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_a_data_set_has_the_documented_counts(data_dir, name):
+def test_data_set_has_documented_counts(data_dir, name):
     if not (data_dir / name).is_dir():
         go_without(f"no {name} in {data_dir}: name the folder in RECSVC_TEST_DATA")
 
@@ -31,11 +31,11 @@ def test_a_data_set_has_the_documented_counts(data_dir, name):
     assert _distinct(ratings) == ratings.n_ratings
 
 
-def test_every_data_set_that_can_be_read_is_counted():
+def test_documented_counts_cover_every_reader():
     assert set(COUNTS) == set(READERS)
 
 
-def test_of_a_pair_given_twice_the_last_line_counts():
+def test_matrix_keeps_last_line_of_duplicate_pair():
     rows = np.array([[7, 30, 5], [7, 20, 4], [9, 30, 1], [7, 30, 2]])
 
     ratings = matrix(rows, STARS)

@@ -15,13 +15,13 @@ FIRST_CELLS = re.findall(r"^\| (`.+?) \|", PAGE, re.MULTILINE)
 IN_TABLES = set(re.findall(r"`(\w+)`", " ".join(FIRST_CELLS)))
 
 
-def test_every_schedule_of_the_learning_rate_has_a_line():
+def test_training_page_lists_learning_rate_schedules():
     [schedule] = [f for f in fields(Hyperparameters) if f.name == "learning_rate_schedule"]
 
     assert set(schedule.metadata["choices"]) - IN_TABLES == set()
 
 
-def test_every_scaling_has_a_line():
+def test_training_page_lists_scalings():
     assert set(get_args(Scaling)) - IN_TABLES == set()
 
 
@@ -37,12 +37,12 @@ def test_every_scaling_has_a_line():
         "leave_out",
     ],
 )
-def test_what_can_be_chosen_there_is_named(name):
+def test_training_page_names_hyperparameter(name):
     assert f"`{name}`" in PAGE
 
 
 @pytest.mark.parametrize("kind", ["user_rbm", "joint_rbm"])
-def test_the_documented_costs_of_sparsity_are_the_defaults(kind):
+def test_training_page_has_default_sparsity_costs(kind):
     cost = Hyperparameters.defaults(kind).sparsity_cost
     said = {"user_rbm": "is {} for masked models", "joint_rbm": "and {} for a\n`joint_rbm`"}
 

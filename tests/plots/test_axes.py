@@ -9,7 +9,7 @@ RANGES = [(1.0, 2.0), (0.93, 0.9301), (5.0, 5.0), (1e-9, 3e-9), (3.0, 1e30), (1e
 
 @pytest.mark.parametrize("is_log", [False, True])
 @pytest.mark.parametrize(("low", "high"), [*RANGES, (1e-100, 1e100)])
-def test_the_ticks_enclose_the_range_and_have_different_labels(low, high, is_log):
+def test_axis_ticks_enclose_range_and_have_distinct_labels(low, high, is_log):
     axis = Axis.enclosing([low, high], is_log=is_log)
 
     assert axis.ticks[0] <= low * (1 + 1e-9)
@@ -19,7 +19,7 @@ def test_the_ticks_enclose_the_range_and_have_different_labels(low, high, is_log
 
 
 @pytest.mark.parametrize("values", [[0.0, 0.0], [-3.0, -1.0], [-1e100, 1e100]])
-def test_values_below_zero_have_their_place_on_a_linear_axis(values):
+def test_linear_axis_accepts_values_below_zero(values):
     axis = Axis.enclosing(values)
 
     assert 0 <= axis.share(values[0]) <= axis.share(values[1]) <= 1
@@ -27,14 +27,14 @@ def test_values_below_zero_have_their_place_on_a_linear_axis(values):
     assert axis.share(axis.ticks[-1]) == 1
 
 
-def test_a_tenfold_is_the_same_way_everywhere_on_a_logarithmic_axis():
+def test_log_axis_spaces_factors_of_ten_equally():
     axis = Axis.enclosing([1, 10_000], is_log=True)
 
     assert [axis.share(v) for v in (1, 10, 100, 10_000)] == pytest.approx([0, 0.25, 0.5, 1])
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (1, 2), (0, 30), (5, 10_000)])
-def test_few_epochs_are_named_the_first_among_them(first, last):
+def test_epoch_ticks_are_few_and_start_at_first_epoch(first, last):
     ticks = epoch_ticks(first, last, most=5)
 
     assert ticks[0] == first

@@ -13,7 +13,7 @@ def names(*curves: Curve, figures=()) -> dict[str, list[str]]:
     return {panel.name: [line.key.name for line in panel.lines] for panel in panels}
 
 
-def test_what_has_no_figures_is_left_out_unless_it_is_named():
+def test_plot_omits_empty_metrics_unless_requested():
     curve = Curve(7, "succeeded", NLL)
 
     assert names(curve) == {"negative log-likelihood": ["validation", "training"]}
@@ -21,7 +21,7 @@ def test_what_has_no_figures_is_left_out_unless_it_is_named():
     assert names(Curve(7, "queued", [])) == {"negative log-likelihood": ["validation", "training"]}
 
 
-def test_of_several_jobs_only_validation_is_drawn_unless_both_are_named():
+def test_plot_of_several_jobs_has_validation_only_by_default():
     two = Curve(7, "succeeded", NLL), Curve(9, "succeeded", NLL)
 
     assert names(*two) == {"negative log-likelihood": ["job 7", "job 9"]}
@@ -34,7 +34,7 @@ def test_of_several_jobs_only_validation_is_drawn_unless_both_are_named():
     ]
 
 
-def test_what_no_axis_can_show_is_a_gap():
+def test_plot_has_gap_at_value_that_axis_cannot_show():
     values = [1.0, math.nan, math.inf, 1e200, 0.0, None]
     rows = [{"epoch": n, "seconds": value} for n, value in enumerate(values)]
 
@@ -46,13 +46,13 @@ def test_what_no_axis_can_show_is_a_gap():
     assert drawn(is_log=True) == [1.0, None, None, None, None, None]
 
 
-def test_an_epoch_that_only_a_finding_speaks_of_is_seen_too():
+def test_plot_epochs_include_those_of_findings():
     found = Span("not_finite", "problem", (8, 8))
 
     assert build_plot([Curve(7, "failed", NLL, findings=[found])]).epochs() == (0, 8)
 
 
-def test_a_line_that_goes_above_the_ceiling_is_cut_off_and_levels_there_are_left_out():
+def test_plot_ceiling_cuts_off_lines_and_omits_levels_above():
     diverging = [{"epoch": n, "validation_nll": 2.0 * 10**n} for n in range(3)]
     baselines = {"global_mean": {"nll": 2.5}, "item_mean": {"nll": 9.0}}
     curves = Curve(7, "succeeded", NLL, baselines=baselines), Curve(9, "succeeded", diverging)
@@ -65,7 +65,7 @@ def test_a_line_that_goes_above_the_ceiling_is_cut_off_and_levels_there_are_left
     assert (max(whole.values()), whole.is_cut()) == (200.0, False)
 
 
-def test_jobs_are_told_apart_by_what_differs_alone():
+def test_plot_legend_names_differing_hyperparameters_only():
     asked = [{"n_hidden": 8, "learning_rate": rate} for rate in (0.1, 0.2)]
     jobs = [Curve(n, "succeeded", NLL, hyperparameters=one) for n, one in enumerate(asked, start=7)]
 

@@ -13,13 +13,13 @@ def curve(*values: float | None) -> Curve:
     return Curve(7, "succeeded", rows)
 
 
-def test_a_line_is_broken_at_a_gap_and_a_lone_point_is_a_dot():
+def test_svg_line_breaks_at_gap_and_draws_single_point():
     path = Y.search(svg.draw(build_plot([curve(1.0, 2.0, None, 1.5)])))[1]
 
     assert [part.count("L") for part in path.split("M")[1:]] == [2, 1]
 
 
-def test_thinning_keeps_ends_extremes_and_gaps():
+def test_thin_points_keeps_ends_extremes_and_gaps():
     values: list[float | None] = [1.0] * 10_000
     values[3333], values[4444] = 9.0, -9.0
     values[5000:7000] = [None] * 2000
@@ -33,7 +33,7 @@ def test_thinning_keeps_ends_extremes_and_gaps():
     assert svg.thin_points(points[:300], 100) == points[:300]
 
 
-def test_names_cannot_break_the_picture():
+def test_svg_escapes_names():
     baselines = {"<b>&": {"rmse": 1.0}}
     rows = [{"epoch": 0, "validation_rmse": 0.9}]
 
