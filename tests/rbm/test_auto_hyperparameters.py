@@ -20,7 +20,7 @@ def chosen(kind, shape, **asked):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_any_shape_gets_hyperparameters_that_are_allowed_and_a_reason_for_each(kind, shape):
+def test_resolve_hyperparameters_returns_valid_values_with_reasons(kind, shape):
     hyper, made = resolve_hyperparameters(kind, shape, {})
 
     assert isinstance(hyper, Hyperparameters)
@@ -30,42 +30,42 @@ def test_any_shape_gets_hyperparameters_that_are_allowed_and_a_reason_for_each(k
 
 
 @pytest.mark.parametrize("shape", [SPARSE, GOODBOOKS])
-def test_few_ratings_an_item_or_a_user_get_fewer_hidden_units(shape):
+def test_n_hidden_is_smaller_for_few_ratings_per_item_or_user(shape):
     assert chosen("joint_rbm", shape).n_hidden < chosen("joint_rbm", ML_1M).n_hidden
 
 
-def test_few_users_get_more_epochs_and_many_fewer():
+def test_epochs_decrease_with_number_of_users():
     epochs = [chosen("joint_rbm", shape).epochs for shape in (TINY, ML_1M, HUGE)]
 
     assert epochs == sorted(set(epochs), reverse=True)
 
 
 @pytest.mark.parametrize(("kind", "cases"), [("user_rbm", "users"), ("item_rbm", "items")])
-def test_many_cases_are_taken_in_larger_batches(kind, cases):
+def test_batch_size_grows_with_number_of_cases(kind, cases):
     hyper, made = resolve_hyperparameters(kind, HUGE, {})
 
     assert hyper.batch_size * 100 >= 1_000_000
     assert f"1,000,000 {cases}" in made["batch_size"].because
 
 
-def test_what_a_batch_is_told_from_does_not_grow_with_levels_or_catalogue():
+def test_candidates_are_bounded_for_any_levels_and_catalogue():
     for shape in SHAPES:
         hyper = chosen("joint_rbm", shape)
         assert hyper.candidates * max(1, shape.n_levels) <= 30_000 or hyper.candidates <= 1_000
 
 
-def test_a_machine_that_only_rates_has_its_own_size_and_length():
+def test_masked_kind_chooses_batch_size_only():
     assert choices_from_data("user_rbm", ML_1M).keys() == {"batch_size"}
 
 
-def test_what_is_asked_for_stands_and_is_no_choice():
+def test_requested_hyperparameters_are_kept_and_no_choices():
     hyper, made = resolve_hyperparameters("joint_rbm", ML_1M, {"n_hidden": 7.0, "epochs": 3})
 
     assert (hyper.n_hidden, hyper.epochs) == (7, 3)
     assert made.keys() == {"candidates"}
 
 
-def test_what_is_not_known_or_allowed_is_refused_by_name():
+def test_resolve_hyperparameters_refuses_unknown_name_and_invalid_value():
     with pytest.raises(UnknownHyperparameter, match="n_hiden"):
         resolve_hyperparameters("joint_rbm", ML_1M, {"n_hiden": 3})
     with pytest.raises(InvalidHyperparameter, match="epochs"):

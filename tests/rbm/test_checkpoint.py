@@ -52,7 +52,7 @@ def arrays_of(model: Model) -> dict[str, np.ndarray]:
     }
 
 
-def test_a_trainers_state_comes_back_bit_for_bit(state):
+def test_state_round_trips_bit_for_bit(state):
     found = checkpoint.read_state(checkpoint.write_state(state))
 
     for part in ("params", "velocity", "square", "best_params"):
@@ -61,13 +61,13 @@ def test_a_trainers_state_comes_back_bit_for_bit(state):
 
 
 @pytest.mark.parametrize("nll", [float("inf"), 0.1 + 0.2, 5e-324, 1e308])
-def test_the_best_likelihood_comes_back_exactly_infinity_too(state, nll):
+def test_best_nll_round_trips_exactly(state, nll):
     state = TrainerState(**{**vars(state), "best_nll": nll})
 
     assert checkpoint.read_state(checkpoint.write_state(state)).best_nll == nll
 
 
-def test_a_state_read_back_can_be_trained_on_and_touches_no_other_array(state):
+def test_state_arrays_are_writable_and_share_no_memory(state):
     found = checkpoint.read_state(memoryview(checkpoint.write_state(state)))
     arrays = [
         array
@@ -81,7 +81,7 @@ def test_a_state_read_back_can_be_trained_on_and_touches_no_other_array(state):
 
 
 @pytest.mark.parametrize("stop", [0, 1, 3])
-def test_training_goes_on_from_a_checkpoint_to_the_same_bits(ratings, stop):
+def test_training_resumes_from_checkpoint_to_same_bits(ratings, stop):
     hyper = {"n_hidden": 6, "epochs": 5, "batch_size": 4}
     whole = learn(ratings, validation=ratings, **hyper)
     data = TrainingData(ratings, ratings, STARS)
@@ -99,7 +99,7 @@ def test_training_goes_on_from_a_checkpoint_to_the_same_bits(ratings, stop):
     assert report == whole[-1][0]
 
 
-def test_a_model_comes_back_bit_for_bit(model):
+def test_model_round_trips_bit_for_bit(model):
     found = checkpoint.read_model(checkpoint.write_model(model))
 
     for name, array in arrays_of(model).items():
@@ -112,7 +112,7 @@ def test_a_model_comes_back_bit_for_bit(model):
     assert found.params.sha256() == model.params.sha256()
 
 
-def test_a_mapped_model_is_a_view_of_the_bytes_and_cannot_be_written(model):
+def test_mapped_model_is_read_only_view_of_bytes(model):
     """Several processes that map one file share its pages."""
     buffer = memoryview(checkpoint.write_model(model))
 
@@ -125,7 +125,7 @@ def test_a_mapped_model_is_a_view_of_the_bytes_and_cannot_be_written(model):
         assert array.flags.aligned
 
 
-def test_a_mapped_model_answers_as_the_one_that_was_written(model, ratings):
+def test_mapped_model_predicts_as_original(model, ratings):
     found = checkpoint.read_model(memoryview(checkpoint.write_model(model)))
     answers = []
     for either in (model, found):
@@ -139,7 +139,7 @@ def test_a_mapped_model_answers_as_the_one_that_was_written(model, ratings):
     assert answers[0] == answers[1]
 
 
-def test_the_same_model_gives_the_same_bytes(model, state):
+def test_checkpoint_bytes_are_deterministic(model, state):
     models = {checkpoint.write_model(model) for _ in range(8)}
     states = {checkpoint.write_state(state) for _ in range(8)}
 
@@ -148,7 +148,7 @@ def test_the_same_model_gives_the_same_bytes(model, state):
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(ids), st.lists(ids))
-def test_a_snapshot_keeps_any_ids_and_values(user_ids, item_ids):
+def test_snapshot_round_trips_any_ids_and_values(user_ids, item_ids):
     users, items = Vocabulary.from_ids(user_ids), Vocabulary.from_ids(item_ids)
     pairs = min(len(users), len(items))
     numbers = np.arange(pairs, dtype=np.int32)
@@ -195,12 +195,12 @@ READERS = [checkpoint.read_state, checkpoint.read_model, checkpoint.read_snapsho
         ),
     ],
 )
-def test_bytes_that_are_no_checkpoint_are_refused_in_words(read, content):
+def test_invalid_bytes_raise_checkpoint_unreadable(read, content):
     with pytest.raises(CheckpointUnreadable, match="cannot be read as a"):
         read(content)
 
 
-def test_one_content_is_not_read_as_another(model, state):
+def test_checkpoint_of_other_content_is_refused(model, state):
     for read, content in [
         (checkpoint.read_model, checkpoint.write_state(state)),
         (checkpoint.read_state, checkpoint.write_model(model)),
@@ -210,7 +210,7 @@ def test_one_content_is_not_read_as_another(model, state):
             read(content)
 
 
-def test_bytes_cut_off_anywhere_are_refused(state):
+def test_truncated_checkpoint_is_refused(state):
     whole = checkpoint.write_state(state)
 
     for length in [*range(0, len(whole), 97), len(whole) - 1]:
@@ -220,7 +220,7 @@ def test_bytes_cut_off_anywhere_are_refused(state):
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_a_damaged_header_is_refused_or_harmless_but_never_another_error(data):
+def test_damaged_header_raises_no_other_error(data):
     """The shelf's SHA-256 catches damage first; this is the second line."""
     numbers = np.arange(3, dtype=np.int32)
     names = Vocabulary(["a", "b", "c"])
@@ -235,7 +235,7 @@ def test_a_damaged_header_is_refused_or_harmless_but_never_another_error(data):
         checkpoint.read_snapshot(bytes(whole))
 
 
-def test_a_header_that_claims_more_than_there_is_is_refused(state):
+def test_header_beyond_bounds_is_refused(state):
     whole = checkpoint.write_state(state)
     length = int.from_bytes(whole[:8], "little")
     header = json.loads(whole[8 : 8 + length])

@@ -30,7 +30,7 @@ def test_register_has_an_entry_for_every_kind():
     assert MACHINES[DEFAULT_KIND].makes_lists
 
 
-def test_every_learner_has_functions_and_a_learning_rule():
+def test_learners_have_functions_and_learning_rule():
     assert set(FUNCTIONS) == set(LEARNERS) == set(get_args(Learner))
 
 
@@ -43,7 +43,7 @@ def test_register_names_only_hyperparameters(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_ignored_hyperparameters_do_not_change_the_weights(kind, rng):
+def test_ignored_hyperparameters_do_not_change_weights(kind, rng):
     ratings = random_ratings(rng, n_users=12, n_items=9)
     hyper = replace(Hyperparameters.defaults(kind), n_hidden=3, epochs=2)
     expected = _trained_sha256(kind, ratings, hyper)

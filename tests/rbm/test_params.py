@@ -10,7 +10,7 @@ from recsvc.rbm.params import Params, base_rates, initial_params, initial_weight
 from tests.factories.machines import random_params, random_ratings, ratings_of
 
 
-def test_an_unknown_hyperparameter_is_refused_by_name_with_the_known_ones():
+def test_unknown_hyperparameter_is_refused_with_known_names():
     with pytest.raises(UnknownHyperparameter, match="'n_hiden'") as caught:
         Hyperparameters.from_changes("user_rbm", {"n_hidden": 8, "n_hiden": 8})
 
@@ -41,7 +41,7 @@ def test_an_unknown_hyperparameter_is_refused_by_name_with_the_known_ones():
         ("initialisation", ["normal"], "one of normal, glorot"),
     ],
 )
-def test_a_hyperparameter_out_of_bounds_names_field_value_and_what_is_allowed(name, value, allowed):
+def test_hyperparameter_out_of_bounds_names_field_and_bounds(name, value, allowed):
     with pytest.raises(InvalidHyperparameter) as caught:
         Hyperparameters.from_changes("item_rbm", {name: value})
 
@@ -50,7 +50,7 @@ def test_a_hyperparameter_out_of_bounds_names_field_value_and_what_is_allowed(na
     assert caught.value.facts["field"] == f"hyperparameters.{name}"
 
 
-def test_whole_floats_are_taken_for_whole_numbers_as_json_may_send_them():
+def test_whole_floats_are_accepted_as_integers():
     hyper = Hyperparameters.from_changes("user_rbm", {"n_hidden": 50.0, "learning_rate": 1})
 
     assert hyper.n_hidden == 50
@@ -58,7 +58,7 @@ def test_whole_floats_are_taken_for_whole_numbers_as_json_may_send_them():
     assert hyper.learning_rate == 1
 
 
-def test_what_is_not_chosen_keeps_the_default_of_the_kind():
+def test_unset_hyperparameters_keep_defaults_of_kind():
     user, item = (
         Hyperparameters.from_changes(kind, {"epochs": 3}) for kind in ("user_rbm", "item_rbm")
     )
@@ -69,13 +69,13 @@ def test_what_is_not_chosen_keeps_the_default_of_the_kind():
     assert user.weight_decay != item.weight_decay
 
 
-def test_hyperparameters_come_back_from_their_dictionary():
+def test_hyperparameters_round_trip_through_dictionary():
     hyper = Hyperparameters.from_changes("item_rbm", {"initialisation": "glorot", "patience": 4})
 
     assert Hyperparameters.from_changes("user_rbm", hyper.as_dict()) == hyper
 
 
-def test_normal_weights_have_the_deviation_asked_for(rng):
+def test_normal_weights_have_requested_deviation(rng):
     ratings = random_ratings(rng, n_items=200)
     weights = initial_weights(ratings, 5, Hyperparameters(initial_weight=0.03), rng=rng)
 
@@ -85,7 +85,7 @@ def test_normal_weights_have_the_deviation_asked_for(rng):
     assert abs(weights.mean()) < 1e-3
 
 
-def test_constant_weights_are_all_the_initial_one(rng):
+def test_constant_weights_equal_initial_weight(rng):
     hyper = Hyperparameters(initialisation="constant", initial_weight=0.3, n_hidden=3)
 
     weights = initial_weights(random_ratings(rng), 5, hyper, rng=rng)
@@ -93,7 +93,7 @@ def test_constant_weights_are_all_the_initial_one(rng):
     assert set(weights.ravel().tolist()) == {np.float32(0.3)}
 
 
-def test_glorot_weights_are_scaled_to_the_ratings_of_a_user(rng):
+def test_glorot_weights_are_scaled_by_ratings_per_user(rng):
     ratings = random_ratings(rng, n_users=50, n_items=200)
     hyper = Hyperparameters(initialisation="glorot", n_hidden=60)
 
@@ -102,7 +102,7 @@ def test_glorot_weights_are_scaled_to_the_ratings_of_a_user(rng):
     assert weights.std() == pytest.approx(math.sqrt(2 / (ratings.n_ratings / 50 + 60)), rel=0.02)
 
 
-def test_the_first_weights_are_the_seeds_own(rng):
+def test_initial_weights_depend_on_seed(rng):
     ratings = random_ratings(rng)
     one, two, other = (
         initial_params(ratings, 5, Hyperparameters(), rng=np.random.default_rng(seed))
@@ -112,7 +112,7 @@ def test_the_first_weights_are_the_seeds_own(rng):
     assert one.sha256() == two.sha256() != other.sha256()
 
 
-def test_biases_start_at_the_log_base_rates_smoothed_towards_everybodys():
+def test_visible_biases_start_at_smoothed_log_base_rates():
     ratings = ratings_of([{0: 1, 1: 1}, {0: 0}, {0: 1}], n_items=3)
     everywhere = np.array([1 + 1, 3 + 1, 0 + 1]) / 7
 
@@ -123,7 +123,7 @@ def test_biases_start_at_the_log_base_rates_smoothed_towards_everybodys():
     assert (params.hidden_bias == 0).all()
 
 
-def test_the_hash_tells_any_change_of_any_array(params):
+def test_params_hash_changes_with_any_array(params):
     hashes = {params.sha256()}
     for name in params.arrays():
         changed = params.copy()
@@ -137,7 +137,7 @@ def test_the_hash_tells_any_change_of_any_array(params):
     assert backwards.sha256() == params.sha256()
 
 
-def test_parameters_are_finite_until_one_number_is_not(rng):
+def test_params_with_non_finite_number_are_not_finite(rng):
     for name in ("weights", "visible_bias", "hidden_bias"):
         for bad in (np.nan, np.inf, -np.inf):
             params = random_params(rng)
@@ -155,7 +155,7 @@ def test_copies_and_zeros_share_no_memory(params):
 
 
 @pytest.mark.parametrize("n_weights", [1, 63, 64, 65, 5_000])
-def test_the_largest_weight_is_the_one_farthest_from_zero(n_weights):
+def test_largest_weight_is_greatest_magnitude(n_weights):
     params = random_params(
         np.random.default_rng(n_weights), n_items=n_weights, n_levels=1, n_hidden=1
     )
@@ -165,7 +165,7 @@ def test_the_largest_weight_is_the_one_farthest_from_zero(n_weights):
 
 @pytest.mark.parametrize("name", ["weights", "visible_bias", "hidden_bias"])
 @pytest.mark.parametrize("number", [np.nan, -np.nan, np.inf, -np.inf])
-def test_one_number_that_is_none_makes_parameters_unusable(name, number):
+def test_is_finite_detects_nan_and_infinity_of_either_sign(name, number):
     params = random_params(np.random.default_rng(0))
     assert params.is_finite()
 

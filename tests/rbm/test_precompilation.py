@@ -83,7 +83,7 @@ def runs(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("other", ["cold, reversed", "warm", "warm, reversed"])
-def test_compiled_and_cached_kernels_give_the_same_bits_in_any_order(runs, other):
+def test_kernels_have_same_bits_when_compiled_or_cached_in_any_order(runs, other):
     digests, _ = runs
     expected, found = digests["cold"]["digests"], digests[other]["digests"]
 
@@ -93,14 +93,14 @@ def test_compiled_and_cached_kernels_give_the_same_bits_in_any_order(runs, other
 
 @pytest.mark.slow
 @pytest.mark.parametrize("run", ["cold", "warm", "warm, reversed"])
-def test_kernels_compiled_ahead_are_all_that_a_model_uses(runs, run):
+def test_precompiled_kernels_cover_models(runs, run):
     digests, _ = runs
 
     assert set(digests[run]["compiled"]) <= {"stream", "uniform"}  # only tests call them
 
 
 @pytest.mark.slow
-def test_kernels_compiled_ahead_are_all_that_the_service_uses(runs, migrated_sqlite, tmp_path):
+def test_precompiled_kernels_cover_service(runs, migrated_sqlite, tmp_path):
     _, cache = runs
     before = written(cache)
     place, home = tmp_path / "recsvc.sqlite3", tmp_path / "home"
@@ -126,7 +126,7 @@ def test_kernels_compiled_ahead_are_all_that_the_service_uses(runs, migrated_sql
     assert written(answers) == before
 
 
-def test_a_change_in_another_file_of_the_kernels_compiles_them_again(tmp_path):
+def test_kernel_cache_key_changes_with_other_kernel_file(tmp_path):
     shutil.copytree(
         ROOT / "recsvc", tmp_path / "recsvc", ignore=shutil.ignore_patterns("__pycache__")
     )

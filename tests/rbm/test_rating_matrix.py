@@ -13,7 +13,7 @@ ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_si
 
 
 @given(st.lists(ids))
-def test_ids_are_numbered_by_code_point(given_ids):
+def test_vocabulary_numbers_ids_by_code_point(given_ids):
     vocabulary = Vocabulary.from_ids(given_ids)
 
     assert list(vocabulary.ids) == sorted(set(given_ids))
@@ -22,13 +22,13 @@ def test_ids_are_numbered_by_code_point(given_ids):
     assert vocabulary == Vocabulary.from_ids(reversed(given_ids))
 
 
-def test_code_points_order_ids_as_no_collation_would():
+def test_vocabulary_order_ignores_collation():
     vocabulary = Vocabulary.from_ids(["é", "z", "a", "Z", "10", "9", "ß", "ſ", "🜁", "￿"])
 
     assert vocabulary.ids == ("10", "9", "Z", "a", "z", "ß", "é", "ſ", "￿", "🜁")
 
 
-def test_an_unknown_id_has_no_number():
+def test_vocabulary_has_no_number_for_unknown_id():
     vocabulary = Vocabulary.from_ids(["a", "c"])
 
     assert vocabulary.number("c") == 1
@@ -38,7 +38,7 @@ def test_an_unknown_id_has_no_number():
 
 
 @pytest.mark.parametrize("bad", [["b", "a"], ["a", "a"]])
-def test_a_vocabulary_refuses_ids_out_of_order(bad):
+def test_vocabulary_refuses_unordered_ids(bad):
     with pytest.raises(ValueError, match="sorted by code point"):
         Vocabulary(bad)
 
@@ -58,11 +58,11 @@ def test_a_vocabulary_refuses_ids_out_of_order(bad):
         (" 1 , 2.5 ", (1, 2.5)),
     ],
 )
-def test_a_declared_scale_is_read(text, values):
+def test_rating_scale_parses_text(text, values):
     assert RatingScale.parse(text).values == values
 
 
-def test_auto_declares_nothing():
+def test_rating_scale_parses_auto_as_none():
     assert RatingScale.parse("auto") is None
     assert RatingScale.parse(" Auto ") is None
 
@@ -90,7 +90,7 @@ def test_auto_declares_nothing():
         "1,,2",
     ],
 )
-def test_a_scale_that_cannot_be_read_says_why(text):
+def test_rating_scale_raises_for_invalid_text(text):
     with pytest.raises(ValueError, match=r"\w+ \w+"):
         RatingScale.parse(text)
 
@@ -99,13 +99,13 @@ def test_a_scale_that_cannot_be_read_says_why(text):
     ("text", "n_liked"),
     [("1:5:1", 2), ("0.5:5:0.5", 4), ("0:10:1", 4), ("0,1", 1), ("1,2,3", 1), ("3", 1)],
 )
-def test_the_top_two_fifths_of_the_levels_are_liked_and_at_least_one(text, n_liked):
+def test_liked_levels_are_top_two_fifths_and_at_least_one(text, n_liked):
     scale = RatingScale.parse(text)
 
     assert scale.n_levels - scale.first_liked == n_liked
 
 
-def test_half_stars_and_decimals_fall_on_their_level():
+def test_rating_scale_accepts_half_stars_and_decimals():
     scale = RatingScale.parse("0:1:0.1")
 
     assert scale.levels(np.array([0.1 * 3, 0.7, 1.0, 0.0])).tolist() == [3, 7, 10, 0]
@@ -113,20 +113,20 @@ def test_half_stars_and_decimals_fall_on_their_level():
     assert not any(scale.contains(v) for v in (0.05, 1.1, -0.1, 0.10001, np.nan, np.inf))
 
 
-def test_a_value_off_the_scale_counts_as_the_nearest_level():
+def test_level_of_value_off_scale_is_nearest():
     scale = RatingScale.parse("1,2,5")
 
     assert scale.levels(np.array([-9, 1.4, 1.6, 3.4, 3.6, 99])).tolist() == [0, 0, 1, 1, 2, 2]
 
 
-def test_few_distinct_values_are_the_scale_as_they_are():
+def test_infer_keeps_few_distinct_values():
     values = np.array([3.0, 1.0, 3.0, 4.5] * 3)
 
     assert RatingScale.infer(values) == RatingScale((1.0, 3.0, 4.5))
     assert RatingScale.infer(np.arange(20.0)).edges == ()
 
 
-def test_more_than_twenty_distinct_values_become_ten_bins_of_about_equal_counts(rng):
+def test_infer_bins_many_values_into_equal_counts(rng):
     values = np.concatenate([np.arange(21.0), rng.normal(10, 30, 10_000)])
 
     scale = RatingScale.infer(values)
@@ -141,12 +141,12 @@ def test_more_than_twenty_distinct_values_become_ten_bins_of_about_equal_counts(
     assert str(scale).startswith("10 bins from ")
 
 
-def test_twenty_one_whole_numbers_are_binned_and_twenty_are_not():
+def test_infer_bins_more_than_twenty_values():
     assert RatingScale.infer(np.arange(21.0)).n_levels == 10
     assert RatingScale.infer(np.arange(20.0)).n_levels == 20
 
 
-def test_ties_at_the_least_value_leave_no_bin_empty(rng):
+def test_infer_leaves_no_bin_empty_with_ties_at_minimum(rng):
     values = np.concatenate([np.zeros(9_900), rng.random(100) + 1])
 
     scale = RatingScale.infer(values)
@@ -158,7 +158,7 @@ def test_ties_at_the_least_value_leave_no_bin_empty(rng):
     assert scale.values[0] == 0
 
 
-def test_ties_at_the_greatest_value_leave_no_bin_empty(rng):
+def test_infer_leaves_no_bin_empty_with_ties_at_maximum(rng):
     values = np.concatenate([rng.random(100), np.full(9_900, 7.0)])
 
     scale = RatingScale.infer(values)
@@ -172,7 +172,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(st.lists(finite, min_size=1, max_size=60), st.sampled_from(get_args(Scaling)))
-def test_any_finite_ratings_have_a_scale_with_no_empty_level_below_the_bins(values, scaling):
+def test_infer_accepts_any_finite_values(values, scaling):
     """However large, however close together."""
     given_values = np.array(values)
     scale = RatingScale.infer(given_values, scaling)
@@ -185,12 +185,12 @@ def test_any_finite_ratings_have_a_scale_with_no_empty_level_below_the_bins(valu
         assert np.bincount(levels, minlength=scale.n_levels).min() > 0
 
 
-def test_unscaled_values_are_cut_into_ten_stretches_of_the_same_width():
+def test_infer_by_widths_has_bins_of_equal_width():
     assert RatingScale.infer(np.arange(101.0), "widths").edges == tuple(range(10, 100, 10))
     assert RatingScale.infer(np.append(np.arange(30.0), 1000.0), "widths").edges == (1000.0,)
 
 
-def test_logarithms_are_cut_into_stretches_of_the_same_factor():
+def test_infer_by_logarithms_has_bins_of_equal_factor():
     values = np.expm1(np.linspace(0, 10, 101))
 
     scale = RatingScale.infer(values, "logarithms")
@@ -199,7 +199,7 @@ def test_logarithms_are_cut_into_stretches_of_the_same_factor():
     assert np.ptp(np.bincount(scale.levels(values))) <= 2
 
 
-def test_logarithms_know_numbers_below_zero():
+def test_infer_by_logarithms_accepts_negative_values():
     scale = RatingScale.infer(np.arange(-1000.0, 1001.0), "logarithms")
 
     assert [edge for edge in scale.edges if edge < 0] == [-250, -62, -14, -2]
@@ -207,12 +207,12 @@ def test_logarithms_know_numbers_below_zero():
 
 
 @pytest.mark.parametrize("scaling", get_args(Scaling))
-def test_few_values_are_levels_of_their_own_however_they_are_scaled(scaling):
+def test_infer_keeps_few_values_for_any_scaling(scaling):
     assert RatingScale.infer(np.array([1.0, 5.0, 500.0]), scaling).values == (1.0, 5.0, 500.0)
 
 
 @given(st.sets(st.integers(-1000, 1000), min_size=1, max_size=20))
-def test_levels_stand_for_the_values_they_came_from(hundredths):
+def test_levels_round_trip_to_values(hundredths):
     values = np.array(sorted(hundredths)) / 100
     scale = RatingScale.infer(values)
 
@@ -249,7 +249,7 @@ def dense(ratings: RatingMatrix) -> np.ndarray:
 
 
 @given(dense_ratings(), st.randoms())
-def test_a_matrix_holds_the_ratings_it_was_built_from_in_any_order(cells, random):
+def test_rating_matrix_does_not_depend_on_order_of_ratings(cells, random):
     order = list(range(int((cells >= 0).sum())))
     random.shuffle(order)
 
@@ -262,7 +262,7 @@ def test_a_matrix_holds_the_ratings_it_was_built_from_in_any_order(cells, random
 
 
 @given(dense_ratings(), st.data())
-def test_rows_are_taken_in_the_order_asked_and_as_often(cells, data):
+def test_rows_are_returned_in_requested_order(cells, data):
     asked = data.draw(st.lists(st.integers(0, len(cells) - 1), max_size=8))
 
     taken = matrix(cells).rows(np.array(asked, dtype=np.int64))
@@ -271,7 +271,7 @@ def test_rows_are_taken_in_the_order_asked_and_as_often(cells, data):
 
 
 @given(dense_ratings(), st.data())
-def test_selected_ratings_stay_where_they_were(cells, data):
+def test_select_keeps_positions_of_ratings(cells, data):
     ratings = matrix(cells)
     size = ratings.n_ratings
     kept = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)), dtype=bool)
@@ -282,7 +282,7 @@ def test_selected_ratings_stay_where_they_were(cells, data):
 
 
 @given(dense_ratings())
-def test_transposing_swaps_users_and_items(cells):
+def test_transpose_swaps_users_and_items(cells):
     ratings = matrix(cells).transpose()
 
     np.testing.assert_array_equal(dense(ratings), cells.T)
@@ -290,7 +290,7 @@ def test_transposing_swaps_users_and_items(cells):
 
 
 @given(dense_ratings())
-def test_counts_are_those_of_the_dense_matrix(cells):
+def test_counts_equal_those_of_dense_matrix(cells):
     ratings = matrix(cells)
 
     assert ratings.item_counts().tolist() == (cells >= 0).sum(axis=0).tolist()

@@ -109,5 +109,5 @@ def test_exclusion_removes_bot(movies):
     assert bot in left_out(with_bot, exclude_suspect_ratings(with_bot, "odd_raters"))
 
 
-def test_exclusion_removes_nothing_by_default(movies):
+def test_exclusion_is_empty_by_default(movies):
     assert exclude_suspect_ratings(movies, "nobody") is movies

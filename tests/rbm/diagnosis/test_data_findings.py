@@ -25,7 +25,7 @@ def found(remarks=None, rows=CURVE, **hyper):
     return diagnose(RunRecord.from_rows(rows, hyper=Hyperparameters(**hyper), remarks=remarks))
 
 
-def test_what_sound_data_sets_have_is_no_finding():
+def test_usual_data_issues_are_no_findings():
     movielens = {"random_raters": 0.0018, "contrary_raters": 0.0032, "cold_items": 0.2}
     goodbooks = {"constant_raters": 0.0034, "contrary_raters": 0.0011, "cold_users": 0.33}
 
@@ -33,7 +33,7 @@ def test_what_sound_data_sets_have_is_no_finding():
 
 
 @pytest.mark.parametrize("code", data.CAUSES)
-def test_more_than_that_is_one(code):
+def test_data_issue_above_threshold_is_a_finding(code):
     (one,) = found({code: 0.9}, learning_rate_schedule="cosine", epochs=39)
 
     assert (one.code, one.epochs) == (code, (0, 39))
@@ -41,7 +41,7 @@ def test_more_than_that_is_one(code):
     assert one.change in (None, *(Change("leave_out", "nobody", to) for to in LEAVE_OUT))
 
 
-def test_counts_that_were_left_unscaled_are_to_be_scaled():
+def test_unscaled_counts_finding_suggests_scaling():
     usual = {"learning_rate_schedule": "cosine", "epochs": 39}
     (unscaled,) = found({"unscaled_counts": 0.1}, scaling="widths", **usual)
     (scaled,) = found({"unscaled_counts": 0.1}, **usual)
@@ -50,7 +50,7 @@ def test_counts_that_were_left_unscaled_are_to_be_scaled():
     assert scaled.change is None
 
 
-def test_raters_and_values_are_left_out_one_after_the_other():
+def test_data_finding_adds_raters_or_values_to_leave_out():
     assert suggested("contrary_raters", "nobody") == Change("leave_out", "nobody", "odd_raters")
     assert suggested("contrary_raters", "odd_values") == Change("leave_out", "odd_values", "odd")
     assert suggested("outliers", "nobody") == Change("leave_out", "nobody", "odd_values")
@@ -58,7 +58,7 @@ def test_raters_and_values_are_left_out_one_after_the_other():
 
 
 @pytest.mark.parametrize("leave_out", ["odd_raters", "odd"])
-def test_what_is_left_out_already_is_not_suggested_again(leave_out):
+def test_data_finding_suggests_no_repeated_leave_out(leave_out):
     assert suggested("contrary_raters", leave_out) is None
 
 
@@ -68,28 +68,28 @@ def suggested(code: str, leave_out: str) -> Change | None:
     return one.change
 
 
-def test_where_nearly_all_ratings_are_the_same_nobody_is_blamed_for_it():
+def test_level_imbalance_suppresses_constant_raters():
     assert codes({"level_imbalance": 0.95, "constant_raters": 0.4}) == ["level_imbalance"]
 
 
-def test_data_come_before_what_follows_from_them_and_after_what_is_no_number():
+def test_data_findings_follow_non_finite_finding():
     spoilt = [*CURVE, {"epoch": 40, "validation_nll": np.nan}]
 
     assert codes({"mixed_scales": 0.05}, spoilt)[:2] == ["not_finite", "mixed_scales"]
 
 
-def test_opposite_tastes_agree_on_no_item_and_are_learned_all_the_same():
+def test_finding_no_agreement_is_absent_when_loss_decreases():
     learned = [row | {"validation_nll": 1.4 - 0.003 * row["epoch"]} for row in CURVE]
 
     assert "no_agreement" not in codes({"no_agreement": 0.9}, learned)
 
 
-def test_a_handful_of_hidden_units_is_too_few():
+def test_too_few_units_is_found_below_eight_units():
     assert codes(None, n_hidden=7) == ["too_few_units"]
     assert codes(None, n_hidden=8) == []
 
 
-def test_patience_that_ends_in_the_flat_start_ended_too_soon():
+def test_stopped_too_soon_is_found_when_patience_ends_in_flat_start():
     flat = [{"epoch": n, "validation_nll": 1.4} for n in range(7)]
     impatient = {"warm_up_epochs": 0, "patience": 5}
 

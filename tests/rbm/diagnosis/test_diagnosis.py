@@ -56,7 +56,7 @@ def codes(run: RunRecord, severity: str | None = None) -> list[str]:
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("kind", "epochs"), [("user_rbm", 60), ("joint_rbm", 24)])
-def test_healthy_training_has_no_problem_at_any_time(ratings, kind, epochs, seed):
+def test_healthy_training_has_no_findings_at_any_epoch(ratings, kind, epochs, seed):
     whole = run_of(ratings, kind, seed=seed, epochs=epochs)
 
     assert codes(whole) == []
@@ -83,7 +83,7 @@ def test_healthy_training_has_no_problem_at_any_time(ratings, kind, epochs, seed
         ({"patience": 1, "warm_up_epochs": 0}, "stopped_too_soon", "warm_up_epochs"),
     ],
 )
-def test_a_fault_is_named_first_and_its_cure_with_it(ratings, fault, code, cure):
+def test_fault_is_first_finding_with_its_change(ratings, fault, code, cure):
     first, *_ = diagnose(run_of(ratings, **fault))
 
     assert (first.code, first.severity) == (code, "problem")
@@ -102,7 +102,7 @@ def test_a_fault_is_named_first_and_its_cure_with_it(ratings, fault, code, cure)
 
 
 @pytest.mark.parametrize("learning_rate", [0.06, 0.6])
-def test_a_joint_machine_taught_ten_times_too_fast_or_more_is_found(ratings, learning_rate):
+def test_rate_too_high_is_found_for_joint_machine(ratings, learning_rate):
     first, *_ = diagnose(run_of(ratings, "joint_rbm", epochs=24, learning_rate=learning_rate))
 
     assert (first.code, first.change.hyperparameter) == ("rate_too_high", "learning_rate")
@@ -110,7 +110,7 @@ def test_a_joint_machine_taught_ten_times_too_fast_or_more_is_found(ratings, lea
     assert first.change.to < 0.02
 
 
-def test_weights_that_nothing_pulls_back_explode(ratings):
+def test_exploding_weights_are_found_without_decay_and_dropout(ratings):
     faults = {"learning_rate": 1.0, "weight_decay": 0.0, "dropout": 0.0}
     found = {one.code: one for one in diagnose(run_of(ratings, "joint_rbm", epochs=16, **faults))}
 
@@ -118,7 +118,7 @@ def test_weights_that_nothing_pulls_back_explode(ratings):
     assert found["exploding_weights"].evidence[0].value > 10
 
 
-def test_training_that_left_the_numbers_is_told_with_its_epoch(ratings):
+def test_diverged_run_has_not_finite_as_only_finding(ratings):
     run = run_of(ratings, learning_rate=100.0, weight_decay=10.0, rollbacks=0)
     first = diagnose(run)[0]
 
@@ -128,7 +128,7 @@ def test_training_that_left_the_numbers_is_told_with_its_epoch(ratings):
     assert first.change == Change("learning_rate", 100.0, 10.0)
 
 
-def test_training_that_went_back_is_told_to_begin_where_it_went_on():
+def test_rollbacks_are_a_not_finite_warning_with_lower_rate():
     curve = rows(validation_nll=falling(30), rollbacks=[*[0] * 4, *[1] * 6, *[2] * 20])
 
     (found,) = diagnose(RunRecord.from_rows(curve, hyper=Hyperparameters(learning_rate=50.0)))
@@ -138,7 +138,7 @@ def test_training_that_went_back_is_told_to_begin_where_it_went_on():
 
 
 @pytest.mark.parametrize(("spread", "told"), [(0.09, True), (0.11, False)])
-def test_predictions_that_are_all_alike_after_the_flat_start_are_told(spread, told):
+def test_constant_predictions_are_found_after_flat_start(spread, told):
     curve = rows(validation_nll=falling(30), prediction_spread=[0.5] * 25 + [spread] * 5)
 
     assert ("constant_predictions" in codes(RunRecord.from_rows(curve))) is told
@@ -147,7 +147,7 @@ def test_predictions_that_are_all_alike_after_the_flat_start_are_told(spread, to
     )
 
 
-def test_a_machine_far_bigger_than_its_data_is_told_a_size():
+def test_too_little_data_suggests_smaller_n_hidden():
     run = RunRecord.from_rows(
         rows(validation_nll=falling(30)), hyper=Hyperparameters(n_hidden=1000)
     )
@@ -158,7 +158,7 @@ def test_a_machine_far_bigger_than_its_data_is_told_a_size():
     assert diagnose(replace(run, ratings_per_parameter=0.021)) == []
 
 
-def test_a_run_that_has_gone_quiet_has_stalled_unless_it_is_over():
+def test_stalled_is_found_when_running_job_is_idle():
     quiet = replace(
         RunRecord.from_rows(rows(validation_nll=falling(5)), is_over=False), idle_seconds=1801.0
     )
@@ -183,7 +183,7 @@ def falling(n: int, by: float = 0.01) -> list[float]:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_figure_that_is_no_finite_number_spoils_all_that_follows(number):
+def test_non_finite_metric_is_only_finding(number):
     curve = rows(validation_nll=[2.0, 1.9, number, 1.0])
 
     (found,) = diagnose(RunRecord.from_rows(curve))
@@ -192,7 +192,7 @@ def test_a_figure_that_is_no_finite_number_spoils_all_that_follows(number):
     assert found.change is None, "nothing is known of how it was trained"
 
 
-def test_figures_that_are_missing_or_out_of_order_are_no_fault():
+def test_diagnosis_accepts_missing_or_unordered_metrics():
     curve = rows(validation_nll=[None, *falling(29)], train_nll=falling(30))
 
     assert diagnose(RunRecord.from_rows(curve[::-1])) == []
@@ -200,7 +200,7 @@ def test_figures_that_are_missing_or_out_of_order_are_no_fault():
     assert diagnose(RunRecord.from_rows([{"epoch": 0}])) == []
 
 
-def test_units_that_are_jammed_asleep_or_alike_are_told_each_by_its_name():
+def test_unit_findings_distinguish_saturated_dead_and_twin_units():
     jammed = rows(saturated_units=[0.0, *[0.8] * 9], hidden_activity=[0.5] * 10)
     asleep = rows(dead_units=[1.0] * 40)
     alike = rows(unit_similarity=[1.0] * 40)
@@ -212,7 +212,7 @@ def test_units_that_are_jammed_asleep_or_alike_are_told_each_by_its_name():
     )
 
 
-def test_units_may_be_alike_or_asleep_while_small_weights_grow_apart():
+def test_unit_findings_wait_while_small_weights_grow():
     begun = rows(dead_units=[1.0] * 20 + [0.0] * 20)
     grown = rows(unit_similarity=[1.0] * 6 + [0.9] * 34)
 
@@ -224,7 +224,7 @@ def test_units_may_be_alike_or_asleep_while_small_weights_grow_apart():
     assert codes(RunRecord.from_rows(grown)) == []
 
 
-def test_a_chain_that_gives_ratings_back_as_they_were_mixes_poorly():
+def test_poor_mixing_is_found_when_chain_keeps_levels():
     curve = rows(validation_nll=falling(30), kept_levels=[None, *[0.97] * 29])
 
     (found,) = diagnose(RunRecord.from_rows(curve, hyper=Hyperparameters()))
@@ -232,7 +232,7 @@ def test_a_chain_that_gives_ratings_back_as_they_were_mixes_poorly():
     assert (found.code, found.change) == ("poor_mixing", Change("cd_steps", 1.0, 3.0))
 
 
-def test_no_change_leaves_what_a_hyperparameter_may_be():
+def test_scale_change_stays_within_bounds():
     hyper = Hyperparameters(weight_decay=10.0, cd_steps=100)
     run = RunRecord.from_rows([], hyper=hyper)
 
@@ -241,7 +241,7 @@ def test_no_change_leaves_what_a_hyperparameter_may_be():
     assert run.scale_change("n_hidden", 0.001) == Change("n_hidden", 100.0, 1.0)
 
 
-def test_weights_that_stand_still_are_told_apart_from_slow_ones():
+def test_finding_not_moving_differs_from_rate_too_low():
     still = rows(validation_nll=[2.0] * 12, update_to_weight_ratio=[None, *[0.0] * 11])
     slow = rows(validation_nll=[2.0] * 12, update_to_weight_ratio=[None, *[1e-5] * 11])
 
@@ -249,7 +249,7 @@ def test_weights_that_stand_still_are_told_apart_from_slow_ones():
     assert codes(RunRecord.from_rows(slow)) == ["rate_too_low"]
 
 
-def test_weights_that_something_puts_back_are_told_though_steps_are_made():
+def test_finding_not_moving_covers_constant_largest_weight():
     steps = {"validation_nll": falling(12), "update_to_weight_ratio": [None, *[0.02] * 11]}
     frozen = rows(**steps, largest_weight=[0.05] * 12)
     free = rows(**steps, largest_weight=[0.05 + 1e-6 * n for n in range(12)])
@@ -260,7 +260,7 @@ def test_weights_that_something_puts_back_are_told_though_steps_are_made():
     assert codes(RunRecord.from_rows(free)) == []
 
 
-def test_a_spoilt_version_to_begin_at_is_blamed_on_the_warm_start():
+def test_bad_warm_start_suggests_cold_start():
     jammed = rows(validation_nll=falling(12), saturated_units=[0.4, *[0.0] * 11])
     spoilt = rows(validation_nll=[math.nan])
 
@@ -274,7 +274,7 @@ def test_a_spoilt_version_to_begin_at_is_blamed_on_the_warm_start():
 
 
 @pytest.mark.parametrize("name", ["rmse", "nll"])
-def test_a_start_that_is_worse_than_the_items_own_ratings_is_a_bad_one(name):
+def test_bad_start_is_found_when_initial_loss_exceeds_item_mean(name):
     baselines = {"item_mean": {"rmse": 2.0, "nll": 2.0} | {name: 1.9}}
     as_good = rows(**{f"validation_{name}": falling(12)})
 
@@ -286,7 +286,7 @@ def test_a_start_that_is_worse_than_the_items_own_ratings_is_a_bad_one(name):
     assert "bad_start" not in codes(RunRecord.from_rows(as_good, baselines=baselines))
 
 
-def test_validation_that_gains_more_than_training_has_leaked():
+def test_too_good_is_found_when_validation_gains_more_than_training():
     train = falling(30, 0.01)
     leaked = [1.05 * nll * (1 - 0.001 * at) for at, nll in enumerate(train)]
     better = [1.05 * nll * (1 - 0.002 * at) for at, nll in enumerate(train)]
@@ -306,7 +306,7 @@ def test_validation_that_gains_more_than_training_has_leaked():
     assert told == [[("too_good", "warning")], [("too_good", "problem")], [], []]
 
 
-def test_a_jump_when_the_momentum_rises_is_a_shock():
+def test_momentum_shock_is_found_when_loss_jumps_with_momentum():
     hyper = Hyperparameters(momentum_epoch=5)
     nll = [*falling(6), 2.2, 2.0, *falling(20, 0.02)]
 
@@ -316,7 +316,7 @@ def test_a_jump_when_the_momentum_rises_is_a_shock():
     assert found.change == Change("learning_rate", 0.02, 0.01)
 
 
-def test_validation_that_rises_while_training_falls_is_overfitting():
+def test_overfit_is_found_when_validation_alone_rises():
     validation = [*falling(20, 0.02), *[1.36 + 0.01 * n for n in range(20)]]
     curve = rows(validation_nll=validation, train_nll=falling(40, 0.03))
 
@@ -327,7 +327,7 @@ def test_validation_that_rises_while_training_falls_is_overfitting():
     assert found.change == Change("weight_decay", 0.01, 0.03)
 
 
-def test_the_wrong_curve_is_said_to_be_the_wrong_one():
+def test_wrong_curve_is_found_when_curves_disagree():
     flat, worse = [0.5] * 30, [*falling(15, 0.02), *[1.5 + 0.01 * n for n in range(15)]]
 
     watched = diagnose(
@@ -341,7 +341,7 @@ def test_the_wrong_curve_is_said_to_be_the_wrong_one():
     assert "wrong_curve" in [one.code for one in misled]
 
 
-def test_a_loss_that_still_falls_when_the_epochs_run_out_wants_more():
+def test_too_short_is_found_when_loss_still_decreases_at_end():
     hyper = Hyperparameters(epochs=30)
     curve = rows(validation_nll=falling(31, 0.02))
 
@@ -351,7 +351,7 @@ def test_a_loss_that_still_falls_when_the_epochs_run_out_wants_more():
     assert diagnose(RunRecord.from_rows(curve, hyper=hyper, is_over=False)) == []
 
 
-def test_lists_below_the_most_rated_want_a_kind_that_makes_lists():
+def test_lists_below_baseline_suggest_joint_machine():
     facts = {"baselines": {"most_rated": {"ndcg_at_10": 0.2}}, "metrics": {"ndcg_at_10": 0.1}}
     curve = rows(validation_nll=falling(30))
 
@@ -363,7 +363,7 @@ def test_lists_below_the_most_rated_want_a_kind_that_makes_lists():
 
 @pytest.mark.parametrize("n", [1, 2, 4, 5, 40])
 @pytest.mark.parametrize("name", COLUMNS)
-def test_a_curve_of_one_column_is_looked_at_as_far_as_it_goes(name, n):
+def test_diagnosis_accepts_curve_of_single_column(name, n):
     curve = rows(**{name: falling(n)})
 
     for used in (None, Hyperparameters(epochs=20)):
@@ -374,7 +374,7 @@ def test_a_curve_of_one_column_is_looked_at_as_far_as_it_goes(name, n):
 
 @pytest.mark.parametrize("figure", [0.0, -1.0, 1e308, -1e308, 5e-324])
 @pytest.mark.parametrize("other", [0.0, 1.0, -1e308, 1e308])
-def test_no_curve_makes_evidence_that_is_no_number(figure, other):
+def test_diagnosis_evidence_is_finite_for_extreme_curves(figure, other):
     names = (
         "validation_nll",
         "train_nll",

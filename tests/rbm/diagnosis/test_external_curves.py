@@ -25,7 +25,7 @@ FALLING = [2.0 * 0.99**at for at in range(40)]
 
 
 @pytest.mark.parametrize("n", [5, 20])
-def test_a_loss_that_only_rises_is_told_of_a_rate_that_is_too_high(n):
+def test_rate_too_high_is_found_for_rising_loss(n):
     rising = curve(*RISING[:n], train_nll=RISING[:n])
 
     (found,) = diagnose(RunRecord.from_rows(rising))
@@ -41,19 +41,19 @@ def test_a_loss_that_only_rises_is_told_of_a_rate_that_is_too_high(n):
     [RISING[:4], [1.0, *RISING[:18], 0.99], [1.0] * 19 + [1.049]],
     ids=["too short to tell", "below its start in the end", "risen by less than a twentieth"],
 )
-def test_other_losses_are_not(losses):
+def test_rate_too_high_is_not_found_for_other_losses(losses):
     assert "rate_too_high" not in [
         one.code for one in diagnose(RunRecord.from_rows(curve(*losses)))
     ]
 
 
-def test_a_loss_that_rises_while_the_train_ratings_are_learned_is_not_blamed_on_the_rate():
+def test_rate_too_high_is_not_found_when_training_improves():
     overfitting = curve(*RISING, train_nll=FALLING[:20])
 
     assert "rate_too_high" not in [one.code for one in diagnose(RunRecord.from_rows(overfitting))]
 
 
-def test_hyperparameters_that_were_not_told_explain_nothing():
+def test_momentum_shock_needs_known_momentum():
     jump = [2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.9, 1.9, 1.5, 1.4, 1.3]
     momentum = {"momentum": 0.9, "initial_momentum": 0.5, "momentum_epoch": 5}
 
@@ -61,14 +61,14 @@ def test_hyperparameters_that_were_not_told_explain_nothing():
     assert "momentum_shock" in codes(run_of(curve(*jump), learning_rate=0.02, **momentum))
 
 
-def test_a_longer_curve_than_epochs_by_default_is_not_too_short():
+def test_too_short_ignores_default_epochs():
     long = curve(*[2.0 * 0.995**at for at in range(200)])
 
     assert codes(run_of(long, learning_rate=0.02)) == []
     assert codes(run_of(long, epochs=199)) == ["too_short"]
 
 
-def test_train_figures_that_may_be_measured_in_another_way_tell_of_no_leak():
+def test_too_good_needs_known_hyperparameters():
     better = curve(
         *FALLING, train_nll=[loss * (0.9 + 0.01 * at) for at, loss in enumerate(FALLING)]
     )
@@ -87,7 +87,7 @@ def test_train_figures_that_may_be_measured_in_another_way_tell_of_no_leak():
     ],
     ids=["falling", "four epochs", "flat so far", "no loss"],
 )
-def test_healthy_is_not_said_too_soon(rows, tells):
+def test_run_is_too_early_until_loss_decreases(rows, tells):
     run = RunRecord.from_rows(rows)
 
     assert diagnose(run) == []

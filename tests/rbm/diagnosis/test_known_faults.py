@@ -22,7 +22,7 @@ from tests.factories.machines import (
 )
 
 
-def test_uniforms_are_fresh_in_every_epoch_for_every_user_and_for_every_seed():
+def test_uniforms_differ_between_epochs_users_and_seeds():
     """Not drawn once at start-up."""
     params = Params(
         np.zeros((64, 5, 1), np.float32), np.zeros((64, 5), np.float32), np.zeros(1, np.float32)
@@ -40,7 +40,7 @@ def test_uniforms_are_fresh_in_every_epoch_for_every_user_and_for_every_seed():
             assert 0.05 < (samples[one] == samples[other]).mean() < 0.45
 
 
-def test_the_same_chance_comes_back_for_the_same_seed_epoch_and_user(params, ratings):
+def test_gibbs_chain_repeats_for_same_seed_epoch_and_user(params, ratings):
     one = run_chain(params, ratings, np.array([1, 2, 3]))
     alone = run_chain(params, ratings, np.array([3]))
 
@@ -48,7 +48,7 @@ def test_the_same_chance_comes_back_for_the_same_seed_epoch_and_user(params, rat
     np.testing.assert_array_equal(one[1][2], alone[1][0])
 
 
-def test_a_longer_chain_is_another_chain(params, ratings):
+def test_gibbs_chain_depends_on_its_length(params, ratings):
     users = np.arange(ratings.n_users)
     samples = [run_chain(params, ratings, users, cd_steps=k)[2] for k in (1, 2, 3)]
 
@@ -56,7 +56,7 @@ def test_a_longer_chain_is_another_chain(params, ratings):
     assert (samples[1] != samples[2]).any()
 
 
-def test_raising_cd_steps_late_changes_the_weights_from_that_epoch_on(ratings):
+def test_final_cd_steps_change_weights_from_late_epoch_on(ratings):
     hyper = {"n_hidden": 4, "epochs": 6, "batch_size": 4, "learning_rate": 0.5}
     hashes = [
         [
@@ -81,7 +81,7 @@ def states_of(ratings: RatingMatrix, **hyper: object) -> list:
 
 
 @pytest.mark.parametrize("size", [1e2, 1e4, 1e20, 1e37])
-def test_huge_weights_never_become_not_a_number(ratings, rng, size):
+def test_huge_weights_stay_finite(ratings, rng, size):
     """No raw exp overflows: chain, step, prediction and report stay finite."""
     start = random_params(rng, spread=1)
     huge = Params(*(np.sign(a) * np.float32(size) for a in start.arrays().values()))
@@ -101,7 +101,7 @@ def test_huge_weights_never_become_not_a_number(ratings, rng, size):
 
 
 @pytest.mark.parametrize("rate", [1.0, 10.0, 100.0])
-def test_parameters_that_explode_raise_diverged_and_nothing_before_it_is_infinite(ratings, rate):
+def test_exploding_parameters_raise_diverged_after_finite_reports(ratings, rate):
     epochs = []
     chosen = Hyperparameters.from_changes(
         "user_rbm",
@@ -124,14 +124,14 @@ def test_parameters_that_explode_raise_diverged_and_nothing_before_it_is_infinit
     assert all(np.isfinite(v) for report in epochs for v in vars(report).values() if v is not None)
 
 
-def test_a_parameter_that_is_not_a_number_raises_diverged(ratings, params):
+def test_nan_parameter_raises_diverged(ratings, params):
     params.weights[0, 0, 0] = np.nan
 
     with pytest.raises(Diverged):
         learn(ratings, state=TrainerState.initial(params), epochs=2, n_hidden=7)
 
 
-def test_unrated_items_contribute_nothing_to_anybody_elses_step(rng):
+def test_unrated_items_do_not_change_step(rng):
     """Not entering as 0 or −1: items nobody in the batch rated change no bit of the others."""
     few = random_ratings(rng)
     many = RatingMatrix(few.indptr, few.items, few.levels, n_items=40)
@@ -154,7 +154,7 @@ def test_unrated_items_contribute_nothing_to_anybody_elses_step(rng):
     )
 
 
-def test_the_chain_draws_levels_by_softmax(rng):
+def test_gibbs_chain_draws_levels_by_softmax(rng):
     bias = np.array([[0.0, 1.0, 3.0]], np.float32)
     params = Params(np.zeros((1, 3, 2), np.float32), bias, np.zeros(2, np.float32))
     ratings = ratings_of([{0: 0}] * 20_000, n_items=1)
@@ -165,7 +165,7 @@ def test_the_chain_draws_levels_by_softmax(rng):
     np.testing.assert_allclose(shares, (np.exp(bias) / np.exp(bias).sum())[0], atol=0.01)
 
 
-def test_items_and_levels_never_seen_have_finite_biases():
+def test_unseen_items_and_levels_have_finite_biases():
     """No log 0."""
     ratings = ratings_of([{0: 4, 1: 4}, {0: 3}], n_items=4)
 
@@ -176,7 +176,7 @@ def test_items_and_levels_never_seen_have_finite_biases():
     np.testing.assert_allclose(base_rates(ratings, 5)[2], np.array([1, 1, 1, 2, 3]) / 8)
 
 
-def test_biases_accumulate_over_steps(ratings, params):
+def test_visible_biases_accumulate_over_steps(ratings, params):
     """+=, not =: two steps that each move go twice as far as their sum says."""
     start, velocity = params.copy(), params.zeros_like()
     moves = []
@@ -203,7 +203,7 @@ def test_hidden_biases_accumulate_over_epochs(rng):
     assert 0 < moved.max() < 0.01  # a small step away from where it was, not in its place
 
 
-def test_the_reconstruction_does_not_overwrite_the_data(params, ratings):
+def test_reconstruction_does_not_overwrite_data(params, ratings):
     """v_k is no alias of v_0."""
     levels, items = ratings.levels.copy(), ratings.items.copy()
     users = np.arange(ratings.n_users)
@@ -218,7 +218,7 @@ def test_the_reconstruction_does_not_overwrite_the_data(params, ratings):
 
 
 @pytest.mark.parametrize("batch_size", [3, 7, 9, 10, 100])
-def test_every_user_takes_part_once_an_epoch_whatever_the_batch_size(rng, batch_size):
+def test_epoch_includes_every_user_at_any_batch_size(rng, batch_size):
     """The last, smaller batch is not dropped: each user alone rates an item that must move."""
     n = 10
     ratings = ratings_of([{user: 0} for user in range(n)], n_items=n)
@@ -245,7 +245,7 @@ def run_one_by_one(params: Params, ratings: RatingMatrix) -> np.ndarray:
     return levels != ratings.levels
 
 
-def test_a_gradient_is_a_mean_over_the_batch(params, ratings):
+def test_gradient_is_mean_over_batch(params, ratings):
     """Twice the same users make the same step, not twice the step."""
     users, twice = np.arange(12), np.tile(np.arange(12), 2)
     one, two = params.copy(), params.copy()
@@ -258,7 +258,7 @@ def test_a_gradient_is_a_mean_over_the_batch(params, ratings):
     np.testing.assert_allclose(one.visible_bias, two.visible_bias, atol=1e-6)
 
 
-def test_early_stopping_goes_by_the_likelihood_of_validation_ratings_alone(rng):
+def test_early_stopping_follows_validation_nll(rng):
     """Not by reconstruction error, which falls while the likelihood does too."""
     ratings = random_ratings(rng, n_users=40, n_items=20)  # noise: there is nothing to learn
     held_out = rng.random(ratings.n_ratings) < 0.3
@@ -283,7 +283,7 @@ def test_early_stopping_goes_by_the_likelihood_of_validation_ratings_alone(rng):
     assert min(errors[-5:]) < min(errors[: last.best_epoch + 1])
 
 
-def test_hidden_units_start_undecided_with_sparse_input(rng):
+def test_hidden_units_start_near_half_with_sparse_input(rng):
     """Not all on."""
     ratings = random_ratings(rng, n_users=200, n_items=300)
     for initialisation in ("normal", "glorot"):

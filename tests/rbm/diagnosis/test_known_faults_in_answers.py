@@ -27,7 +27,7 @@ def model_of(params: Params, ratings: RatingMatrix, kind: str = "user_rbm") -> M
     return Model.build(kind, params, ratings, scale=SCALE, **names)
 
 
-def test_test_ratings_are_never_among_the_inputs(rng):
+def test_predictions_ignore_levels_of_test_ratings(rng):
     """What a user is predicted from does not change with the values of their test ratings."""
     ratings = random_ratings(rng, n_users=40, n_items=30)
     held_out = rng.random(ratings.n_ratings) < 0.2
@@ -64,7 +64,7 @@ def predicted_one_by_one(model: Model, train_: RatingMatrix, test: RatingMatrix)
 
 
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm"])
-def test_a_model_that_saw_the_answers_is_not_rewarded_while_they_are_held_out(rng, kind):
+def test_validation_nll_of_random_levels_stays_near_chance(rng, kind):
     """Training figures use train ratings alone: planted answers in validation stay unknown."""
     ratings = random_ratings(rng, n_users=60, n_items=30)
     rows = ratings if kind == "user_rbm" else ratings.transpose()
@@ -76,7 +76,7 @@ def test_a_model_that_saw_the_answers_is_not_rewarded_while_they_are_held_out(rn
     assert lowest > 0.95 * np.log(5)  # levels are random, so nobody can know them
 
 
-def test_the_evaluation_leaves_out_exactly_the_users_own_train_items():
+def test_ranking_metrics_exclude_train_items_of_each_user():
     train_ = ratings_of([{0: 4, 1: 4}, {2: 4}, {}], n_items=5)
     test = ratings_of([{2: 4}, {0: 4}, {1: 4}], n_items=5)
     all_others = ratings_of(
@@ -94,7 +94,7 @@ def test_the_evaluation_leaves_out_exactly_the_users_own_train_items():
     assert whole.precision_at_n == pytest.approx((3 + 4 + 5) / 15)
 
 
-def test_test_ratings_fed_as_input_are_refused_rather_than_flattering(rng):
+def test_model_metrics_raise_when_test_ratings_are_inputs(rng):
     """Elsewhere they made P@10 .592 of an honest .014."""
     ratings = random_ratings(rng, n_users=40, n_items=30)
     test = ratings.select(rng.random(ratings.n_ratings) < 0.2)
@@ -106,7 +106,7 @@ def test_test_ratings_fed_as_input_are_refused_rather_than_flattering(rng):
         )
 
 
-def test_folding_in_twice_gives_the_same_bits(params, ratings):
+def test_fold_in_is_deterministic(params, ratings):
     """No chance and no dropout at inference."""
     model = model_of(params, ratings)
     one, two = (scoring.fold_in(model, *ratings.row(3)) for _ in range(2))
@@ -116,7 +116,7 @@ def test_folding_in_twice_gives_the_same_bits(params, ratings):
     assert shares[0].tobytes() == shares[1].tobytes()
 
 
-def test_levels_compete_by_softmax_rather_than_by_a_sigmoid_each():
+def test_level_probabilities_are_softmax_of_fields():
     bias = np.array([[0.0, 1.0, 3.0]], np.float32)
     params = Params(np.zeros((1, 3, 2), np.float32), bias, np.zeros(2, np.float32))
     sigmoids = masked.sigmoid(bias) / masked.sigmoid(bias).sum()
@@ -128,7 +128,7 @@ def test_levels_compete_by_softmax_rather_than_by_a_sigmoid_each():
     assert np.abs(shares - sigmoids).max() > 0.2
 
 
-def test_seen_items_are_masked_by_the_users_own_list_and_not_by_the_training_matrix():
+def test_top_n_excludes_items_of_current_history():
     """A rating made after training leaves its item out; a deleted one lets it come again."""
     ratings = ratings_of([{0: 4, 1: 4}], n_items=4)
     params = random_params(np.random.default_rng(0), n_items=4)

@@ -15,7 +15,7 @@ def test_rules_have_distinct_orders():
     assert [order for order, times in orders.items() if times > 1] == []
 
 
-def test_every_finding_has_a_page():
+def test_finding_pages_match_finding_codes():
     pages = {page.stem for page in (ROOT / "docs" / "reference" / "findings").glob("*.md")}
 
     assert pages == set(finding_codes())

@@ -59,7 +59,7 @@ def ratings_at_once(request, monkeypatch):
 
 @pytest.mark.usefixtures("ratings_at_once")
 @pytest.mark.parametrize("row", ROWS)
-def test_an_effect_is_what_the_score_loses_when_the_rating_is_taken_back(params, ratings, rng, row):
+def test_effect_equals_loss_of_joint_score_without_rating(params, ratings, rng, row):
     strengths = rng.normal(size=(9, 9)).astype(np.float32) * (rng.random((9, 9)) < 0.5)
     model = joint_model_of(params, ratings, couplings=couplings_of(strengths), coupling_scale=0.4)
 
@@ -74,7 +74,7 @@ def test_an_effect_is_what_the_score_loses_when_the_rating_is_taken_back(params,
 
 @pytest.mark.usefixtures("ratings_at_once")
 @pytest.mark.parametrize("row", ROWS)
-def test_of_a_machine_that_rates_it_is_what_log_p_liked_loses(params, ratings, row):
+def test_effect_equals_loss_of_log_p_liked_for_user_rbm(params, ratings, row):
     model = rating_model("user_rbm", params, ratings)
 
     found = explanations.effects(model, *taken_apart(row), LISTED)
@@ -84,28 +84,28 @@ def test_of_a_machine_that_rates_it_is_what_log_p_liked_loses(params, ratings, r
         assert found[place, column] == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
-def test_large_weights_overflow_nothing(ratings, rng):
+def test_effects_are_finite_under_large_weights(ratings, rng):
     params = random_params(rng, spread=300.0)
     params.visible_bias[LISTED[0], FIRST_LIKED:] = -2000.0  # as good as never liked
     for model in (joint_model_of(params, ratings), rating_model("user_rbm", params, ratings)):
         assert np.isfinite(explanations.effects(model, *ratings.row(4), LISTED)).all()
 
 
-def test_an_item_oriented_machine_hears_no_rating_of_another_item(ratings, rng):
+def test_effects_are_zero_for_item_rbm(ratings, rng):
     params = random_params(rng, n_items=ratings.n_users)
     model = rating_model("item_rbm", params, ratings)
 
     assert not explanations.effects(model, *ratings.row(4), LISTED).any()
 
 
-def test_who_has_rated_nothing_has_no_effects(params, ratings):
+def test_effects_are_empty_without_ratings(params, ratings):
     couplings = Neighbourhoods.fit(ratings, 3).couplings(1.0)
     joint = joint_model_of(params, ratings, couplings=couplings, coupling_scale=0.4)
     for model in (joint, rating_model("user_rbm", params, ratings)):
         assert explanations.effects(model, *ratings.row(0), LISTED).shape == (0, 3)
 
 
-def test_couplings_are_read_between_the_items_asked(ratings):
+def test_couplings_between_items_equal_fields(ratings):
     couplings = Neighbourhoods.fit(ratings, 3).couplings(1.0)
     items, others = np.array([7, 2, 0], np.int32), np.array([5, 0, 8, 2])
 
@@ -126,7 +126,7 @@ def test_couplings_are_read_between_the_items_asked(ratings):
         ([-0.2, 0.9], [1], []),
     ],
 )
-def test_the_strongest_are_the_greatest_above_nothing_but_those_left_out(effects, left_out, best):
+def test_strongest_returns_greatest_positive_effects(effects, left_out, best):
     found = explanations.strongest(np.array(effects), 3, left_out=np.array(left_out, np.int64))
 
     assert found.tolist() == best
@@ -160,7 +160,7 @@ def library(request):
 
 
 @pytest.mark.parametrize("genres", [(0, 1), (1, 2), (2, 0)])
-def test_somebody_who_reads_two_genres_is_told_of_the_books_of_the_same_one(library, genres):
+def test_effects_are_positive_within_genre_only(library, genres):
     books = np.sort(np.concatenate([genre * A_SHELF + np.arange(5) for genre in genres]))
     levels = np.full(books.size, 4, np.uint8)
     unread = np.concatenate([genre * A_SHELF + np.arange(5, A_SHELF) for genre in genres])
@@ -172,7 +172,7 @@ def test_somebody_who_reads_two_genres_is_told_of_the_books_of_the_same_one(libr
     assert (effects[~same] < 0).all()
 
 
-def test_a_rating_like_the_other_camps_speaks_against_what_this_camp_likes():
+def test_opposing_rating_has_negative_effect():
     """Even users like even items and dislike odd ones; odd users the reverse."""
     likes = [{i: 4 if (u + i) % 2 == 0 else 0 for i in range(20) if i != u} for u in range(20)]
     ratings = ratings_of(likes, n_items=20)
@@ -225,7 +225,7 @@ def cinema(movielens, data_dir):
         ("Pinocchio (1940)", CARTOONS),
     ],
 )
-def test_a_film_is_explained_by_films_of_its_kind(cinema, asked, kind):
+def test_strongest_effects_belong_to_films_of_same_genre(cinema, asked, kind):
     model, _, numbers = cinema
     rated = HORROR + CARTOONS
     items = np.array([numbers[title] for title in rated], np.int32)
@@ -239,7 +239,7 @@ def test_a_film_is_explained_by_films_of_its_kind(cinema, asked, kind):
 
 
 @pytest.mark.parametrize("user", [195, 404, 12])  # 39, 737 and 636 ratings
-def test_a_real_list_scores_less_by_each_effect_when_the_rating_is_taken_back(cinema, user):
+def test_effects_equal_losses_of_score_on_real_list(cinema, user):
     model, ratings, _ = cinema
     items, levels = ratings.row(user)
     hidden = scoring.fold_in(model, items, levels)

@@ -34,9 +34,7 @@ def shares(model, ratings):
     return scoring.level_probabilities(model, np.arange(9), hidden=hidden, user=3)
 
 
-def test_a_stored_user_is_predicted_from_their_row_by_either_kind_of_machine(
-    model, ratings, shares
-):
+def test_level_probabilities_equal_twin_for_masked_kinds(model, ratings, shares):
     if model.model_kind == "user_rbm":
         row = naive.row_of(ratings, 3)
         expected = [naive.level_probabilities(model.params, row, item) for item in range(9)]
@@ -51,7 +49,7 @@ def test_a_stored_user_is_predicted_from_their_row_by_either_kind_of_machine(
 
 
 @pytest.mark.parametrize("model", ["user_rbm"], indirect=True)
-def test_somebody_without_ratings_is_predicted_from_the_biases_of_the_machine(model):
+def test_fold_in_without_ratings_predicts_from_biases(model):
     hidden = scoring.fold_in(model, np.empty(0, np.int32), np.empty(0, np.uint8))
 
     shares = scoring.level_probabilities(model, np.array([2]), hidden=hidden)
@@ -59,19 +57,19 @@ def test_somebody_without_ratings_is_predicted_from_the_biases_of_the_machine(mo
     np.testing.assert_allclose(shares[0], naive.level_probabilities(model.params, [], 2), rtol=1e-5)
 
 
-def test_the_expected_rating_is_the_mean_of_the_distribution_and_not_its_peak(model):
+def test_expected_rating_is_mean_of_distribution(model):
     shares = np.array([[0.4, 0, 0, 0.3, 0.3], [0, 0, 0, 0, 1.0]])
 
     np.testing.assert_allclose(scoring.expected_ratings(model, shares), [3.1, 5])
 
 
-def test_entropy_is_nothing_for_certainty_and_log_n_levels_for_no_idea():
+def test_entropy_is_zero_for_certainty_and_greatest_for_uniform():
     shares = np.array([[0, 0, 1.0, 0, 0], [0.2] * 5, [0.5, 0.5, 0, 0, 0]])
 
     np.testing.assert_allclose(scoring.entropies(shares), [0, np.log(5), np.log(2)], atol=1e-12)
 
 
-def test_items_rank_by_log_p_liked_and_half_log_popularity(model, ratings, shares):
+def test_ranking_scores_are_log_p_liked_plus_half_log_popularity(model, ratings, shares):
     counts = ratings.item_counts()
     rated = np.flatnonzero(counts)
     expected = np.log(shares[rated, 3:].sum(axis=1)) + 0.5 * np.log(counts[rated])
@@ -83,7 +81,7 @@ def test_items_rank_by_log_p_liked_and_half_log_popularity(model, ratings, share
 
 
 @pytest.mark.parametrize("n", [1, 4, 9, 50])
-def test_the_quick_list_is_the_one_that_all_scores_make(model, ratings, shares, n):
+def test_top_liked_equals_sorted_scores(model, ratings, shares, n):
     hidden = scoring.fold_in(model, *ratings.row(3)) if model.model_kind == "user_rbm" else None
     left_out = np.arange(9) % 4 == 1
     scores = scoring.ranking_scores(model, shares[:, 3:].sum(axis=1))
@@ -95,7 +93,7 @@ def test_the_quick_list_is_the_one_that_all_scores_make(model, ratings, shares, 
     np.testing.assert_allclose(np.exp(found), scores[expected], atol=1e-300)
 
 
-def test_a_list_holds_the_best_but_for_what_is_left_out_and_may_be_short():
+def test_top_n_excludes_left_out_items_and_may_be_short():
     scores = np.array([3.0, 9.0, 7.0, 9.0, -np.inf])
 
     assert top_n.top_n(scores.copy(), 2, left_out=np.array([1])).tolist() == [3, 2]
@@ -103,7 +101,7 @@ def test_a_list_holds_the_best_but_for_what_is_left_out_and_may_be_short():
     assert top_n.top_n(scores.copy(), 3, left_out=np.arange(5)).tolist() == []
 
 
-def test_base_probabilities_are_the_smoothed_shares_of_an_item(model, ratings):
+def test_base_probabilities_are_smoothed_shares(model, ratings):
     shares = scoring.base_probabilities(model, np.array([4, -1, 8]))
 
     everywhere = ratings.level_counts(5).sum(axis=0) + 1.0
@@ -113,7 +111,7 @@ def test_base_probabilities_are_the_smoothed_shares_of_an_item(model, ratings):
 
 
 @pytest.mark.parametrize("n_hidden", [1, 16, 64, 65, 100])
-def test_filling_vector_registers_adds_only_units_that_change_nothing(rng, ratings, n_hidden):
+def test_padding_units_do_not_change_predictions(rng, ratings, n_hidden):
     params = random_params(rng, n_hidden=n_hidden)
     names = {
         "users": Vocabulary([f"{n:02}" for n in range(12)]),

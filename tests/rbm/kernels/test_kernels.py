@@ -238,7 +238,7 @@ def test_step_hidden_bias_keeps_momentum(rng):
 
 
 @pytest.mark.parametrize("cd_steps", [1, 2])
-def test_three_epochs_equal_twin(rng, cd_steps):
+def test_train_equals_twin_over_three_epochs(rng, cd_steps):
     """Batches, hidden biases, momentum's schedule and a smaller last batch included."""
     ratings = random_ratings(rng)
     hyper = {"n_hidden": 6, "batch_size": 4, "learning_rate": 0.2, "weight_decay": 0.05}

@@ -109,7 +109,7 @@ def test_ensemble_predicts_same_for_one_and_all_users(made, ratings, rng):
     np.testing.assert_allclose(folded, alone, rtol=1e-4)
 
 
-def test_with_item_ratings_replaces_items(made, parts, ratings):
+def test_ensemble_with_item_ratings_replaces_items(made, parts, ratings):
     other = made.with_item_ratings(ratings)
 
     np.testing.assert_array_equal(other.item_counts, ratings.item_counts())

@@ -66,7 +66,7 @@ def test_same_seed_has_same_bits_and_curve(data, undisturbed):
     assert [report for report, _ in again] == [report for report, _ in undisturbed]
 
 
-def test_other_seed_has_other_weights_from_first_epoch(data, undisturbed):
+def test_seed_changes_weights_from_first_epoch_on(data, undisturbed):
     other = run(data, start(data), seed=1)
 
     assert hashes(other)[0][0] == hashes(undisturbed)[0][0]  # both start from the same weights
@@ -88,11 +88,11 @@ def test_resumed_run_has_same_bits_after_any_epoch(data, undisturbed, stop):
     assert rest[-1][1].best_nll == undisturbed[-1][1].best_nll
 
 
-def test_train_yields_nothing_after_last_epoch(data, undisturbed):
+def test_train_yields_no_epoch_after_last(data, undisturbed):
     assert run(data, copied(undisturbed[-1][1])) == []
 
 
-def test_one_thread_has_bits_of_two(data, undisturbed):
+def test_train_has_same_bits_with_one_and_two_threads(data, undisturbed):
     kernels.use_threads(1)
     try:
         alone = run(data, start(data))

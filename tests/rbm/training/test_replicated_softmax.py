@@ -218,7 +218,7 @@ def test_gibbs_chain_equals_twin(params, ratings, pool, cd_steps):
         np.testing.assert_allclose(chain.model_hidden[n], hidden, atol=1e-5)
 
 
-def test_two_epochs_equal_twin(params, ratings):
+def test_learn_epoch_equals_twin_over_two_epochs(params, ratings):
     hyper = hyper_of(batch_size=12, weight_decay=0.5)
     moments = optimizer.Moments(params.zeros_like(), params.zeros_like())
     users = range(1, 11)  # the others rated nothing

@@ -62,7 +62,7 @@ def test_plateau_schedule_keeps_rate_in_warm_up(data):
     assert rates(curve)[:10] == [RATE] * 7 + [RATE / 2] * 3
 
 
-def test_plateau_schedule_waits_anew_after_better_epoch():
+def test_plateau_schedule_waits_again_after_better_epoch():
     """The rate is halved by so many epochs after the best one, or after the last halving."""
     rng = np.random.default_rng(5)
     users, items = np.nonzero(rng.random((60, 40)) < 0.5)
@@ -119,7 +119,7 @@ def test_resumed_run_has_same_bits_within_plateau(data, kind, stop):
     assert checkpoint.write_state(rest[-1][1]) == checkpoint.write_state(whole[-1][1])
 
 
-def test_other_schedules_ignore_plateaus(data):
+def test_schedules_without_plateau_ignore_halvings(data):
     curve = learned(data, learning_rate_schedule="constant")
 
     assert curve[-1][1].halvings == 0

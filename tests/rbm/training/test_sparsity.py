@@ -86,7 +86,7 @@ def test_sparsity_brings_activity_closer_to_target(data, kind, target):
 
 
 @KINDS
-def test_sparsity_target_above_activity_raises_it(data, kind):
+def test_sparsity_target_above_activity_raises_activity(data, kind):
     changes = {"epochs": 30, "batch_size": 10}
     free, _ = learned(data, kind, **changes)
     woken, _ = learned(data, kind, **changes, sparsity_target=0.8)

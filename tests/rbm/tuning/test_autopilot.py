@@ -24,7 +24,7 @@ def run(*nlls: float, **hyper) -> RunRecord:
     return RunRecord.from_rows(rows, hyper=Hyperparameters(**hyper))
 
 
-def test_the_first_change_that_was_not_tried_is_next():
+def test_next_change_is_first_untried_change():
     found = [finding(SLOWER), finding(WIDER, "warning")]
 
     assert autopilot.next_change(found, []) == SLOWER
@@ -32,7 +32,7 @@ def test_the_first_change_that_was_not_tried_is_next():
     assert autopilot.next_change(found, [("learning_rate", 0.02), ("n_hidden", 100.0)]) is None
 
 
-def test_what_failed_may_be_tried_again_once_something_else_was_kept():
+def test_changes_to_skip_restart_at_kept_change():
     one, two, three = ("n_hidden", 100), ("momentum", 0.9), ("epochs", 40)
 
     assert autopilot.changes_to_skip([(one, False), (two, False)]) == [one, two]
@@ -40,7 +40,7 @@ def test_what_failed_may_be_tried_again_once_something_else_was_kept():
     assert autopilot.changes_to_skip([]) == []
 
 
-def test_the_same_hyperparameter_may_be_changed_further():
+def test_next_change_allows_further_change_of_hyperparameter():
     assert autopilot.next_change([finding(SLOWER)], [("learning_rate", 0.2)]) == SLOWER
 
 
@@ -52,11 +52,11 @@ def test_the_same_hyperparameter_may_be_changed_further():
         finding(Change("model_kind", "user_rbm", "joint_rbm")),
     ],
 )
-def test_what_suggests_nothing_or_another_question_is_passed_over(of):
+def test_next_change_ignores_findings_without_usable_change(of):
     assert autopilot.next_change([of], []) is None
 
 
-def test_runs_are_compared_once_the_flat_start_and_the_best_epoch_before_are_over():
+def test_comparison_epoch_follows_flat_start_and_best_epoch():
     hyper = Hyperparameters(epochs=100, warm_up_epochs=20, patience=15)
 
     assert autopilot.comparison_epoch(hyper, run(2, 1)) == 35
@@ -64,7 +64,7 @@ def test_runs_are_compared_once_the_flat_start_and_the_best_epoch_before_are_ove
     assert autopilot.comparison_epoch(Hyperparameters(epochs=12), run(2, 1)) == 12
 
 
-def test_lists_have_no_flat_start():
+def test_comparison_epoch_of_joint_machine_ignores_flat_start():
     rows = [{"epoch": 0, "validation_ndcg": 0.1}, {"epoch": 1, "validation_ndcg": 0.2}]
 
     before = RunRecord.from_rows(rows, hyper=Hyperparameters(), model_kind="joint_rbm")
@@ -72,7 +72,7 @@ def test_lists_have_no_flat_start():
     assert autopilot.comparison_epoch(Hyperparameters(), before) == 11
 
 
-def test_a_change_is_kept_if_the_best_so_far_is_better_at_the_same_epoch():
+def test_is_better_compares_best_loss_up_to_epoch():
     before = run(2.0, 1.5, 1.9, 1.0)
 
     assert autopilot.is_better(run(2.0, 1.4), before, epoch=1)
@@ -81,7 +81,7 @@ def test_a_change_is_kept_if_the_best_so_far_is_better_at_the_same_epoch():
     assert not autopilot.is_better(run(2.0, 1.4, 1.4, 1.4), before, epoch=3)
 
 
-def test_likelihoods_of_other_levels_are_compared_by_what_is_left_of_their_first():
+def test_is_better_compares_relative_loss_across_scalings():
     crude, fine = run(0.2, 0.19, scaling="widths"), run(2.0, 1.8)
 
     assert autopilot.is_better(fine, crude, epoch=1)
@@ -89,7 +89,7 @@ def test_likelihoods_of_other_levels_are_compared_by_what_is_left_of_their_first
     assert not autopilot.is_better(fine, run(0.2, 0.19), epoch=1), "of the same levels they do"
 
 
-def test_where_ratings_were_left_out_the_run_before_is_measured_on_what_is_left():
+def test_is_better_uses_loss_without_ratings_left_out():
     before = replace(run(1.0, 0.8), loss_without={"odd_raters": 1.2, "odd": 1.1})
 
     assert autopilot.is_better(run(1.3, 1.15, leave_out="odd_raters"), before, epoch=1)
@@ -100,7 +100,7 @@ def test_where_ratings_were_left_out_the_run_before_is_measured_on_what_is_left(
 
 
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_the_loss_that_runs_are_compared_by_is_that_of_the_curve(kind, data_dir):
+def test_loss_of_params_equals_loss_of_curve(kind, data_dir):
     parts = [movielens_100k(data_dir, name) for name in ("u1.base", "u1.test")]
     if kind == "item_rbm":
         parts = [part.transpose() for part in parts]
@@ -118,7 +118,7 @@ def test_the_loss_that_runs_are_compared_by_is_that_of_the_curve(kind, data_dir)
         assert curve.values.tolist() == [loss]
 
 
-def test_parameters_that_are_no_numbers_have_no_loss(data_dir):
+def test_loss_of_non_finite_params_is_none(data_dir):
     ratings = movielens_100k(data_dir, "u1.base")
     params = random_params(np.random.default_rng(0), n_items=ratings.n_items)
     params.weights[...] = np.nan
@@ -127,14 +127,14 @@ def test_parameters_that_are_no_numbers_have_no_loss(data_dir):
     assert autopilot.loss_of(params, data, "user_rbm", seed=0) is None
 
 
-def test_whatever_can_be_measured_is_better_than_what_never_was():
+def test_is_better_prefers_finite_to_missing_loss():
     spoilt = RunRecord.from_rows([{"epoch": 0, "validation_nll": float("nan")}])
 
     assert autopilot.is_better(run(9.0), spoilt, epoch=0)
     assert not autopilot.is_better(spoilt, run(9.0), epoch=0)
 
 
-def test_a_run_is_hopeless_when_the_same_curable_problem_has_stood_for_five_epochs():
+def test_is_hopeless_after_five_epochs_with_same_problem():
     sick, other = [finding(SLOWER)], [finding(WIDER, code="too_few_units")]
 
     assert autopilot.is_hopeless([[]] * 5 + [sick] * 5)

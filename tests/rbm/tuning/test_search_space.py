@@ -7,7 +7,7 @@ from recsvc.rbm.tuning import lr_range_test, median_pruning, search_space, sensi
 from recsvc.rbm.tuning.search_space import Range
 
 
-def test_a_grid_is_every_combination():
+def test_grid_has_every_combination():
     over = {"learning_rate": [0.1, 0.2], "n_hidden": [5, 10, 20]}
 
     made = search_space.grid(over)
@@ -19,7 +19,7 @@ def test_a_grid_is_every_combination():
     ]
 
 
-def test_draws_lie_between_and_the_same_seed_draws_the_same():
+def test_sample_trials_draws_within_ranges_by_seed():
     over = {"learning_rate": Range(0.001, 1, True, False), "n_hidden": Range(5, 9, False, True)}
 
     made = search_space.sample_trials(over, trials=400, seed=3)
@@ -33,7 +33,7 @@ def test_draws_lie_between_and_the_same_seed_draws_the_same():
     assert {trial["n_hidden"] for trial in made} == {5, 6, 7, 8, 9}
 
 
-def test_a_list_is_drawn_from():
+def test_sample_trials_draws_from_lists():
     made = search_space.sample_trials({"model_kind": ["user_rbm", "item_rbm"]}, trials=20, seed=0)
 
     assert {trial["model_kind"] for trial in made} == {"user_rbm", "item_rbm"}
@@ -50,13 +50,13 @@ def test_a_list_is_drawn_from():
         (1.0, [1.1, 1.2, 1.3], 6, False, False),
     ],
 )
-def test_worse_than_the_median_of_the_others_is_hopeless(own, others, epoch, higher, hopeless):
+def test_should_prune_trial_worse_than_median(own, others, epoch, higher, hopeless):
     told = median_pruning.should_prune(own, others, epoch=epoch, grace=5, higher_is_better=higher)
 
     assert told is hopeless
 
 
-def test_in_a_grid_the_planted_effect_takes_its_share():
+def test_sensitivity_of_grid_is_share_of_variance():
     trials = search_space.grid(
         {"learning_rate": [0.1, 0.2, 0.3], "n_hidden": [5, 10], "seed": [0, 1]}
     )
@@ -73,7 +73,7 @@ def test_in_a_grid_the_planted_effect_takes_its_share():
     assert list(shares) == ["learning_rate", "n_hidden", "seed"]
 
 
-def test_in_random_trials_the_planted_effect_is_found_and_the_idle_one_has_next_to_none():
+def test_sensitivity_of_random_trials_finds_planted_effect():
     between = Range(0, 1, False, False)
     trials = search_space.sample_trials({"works": between, "idle": between}, trials=60, seed=1)
 
@@ -83,7 +83,7 @@ def test_in_random_trials_the_planted_effect_is_found_and_the_idle_one_has_next_
     assert shares["idle"] < 0.1
 
 
-def test_of_a_few_random_trials_none_is_said_to_explain_everything():
+def test_sensitivity_does_not_overfit_few_random_trials():
     """Eight different values of each would be eight groups of one, in which nothing varies."""
     between = Range(0, 1, False, False)
     trials = search_space.sample_trials({"works": between, "idle": between}, trials=8, seed=1)
@@ -97,7 +97,7 @@ def test_of_a_few_random_trials_none_is_said_to_explain_everything():
     assert "objective" not in sensitivity.sensitivity(named, figures)
 
 
-def test_what_alone_was_swept_explains_everything():
+def test_sensitivity_is_one_for_only_varied_hyperparameter():
     for beside in ({}, {"n_hidden": [50]}):
         trials = search_space.grid({"learning_rate": [0.1, 0.2, 0.3], **beside})
 
@@ -107,17 +107,17 @@ def test_what_alone_was_swept_explains_everything():
 
 
 @pytest.mark.parametrize("figures", [[], [1.0], [1.0, 1.0]])
-def test_where_nothing_differs_nothing_is_explained(figures):
+def test_sensitivity_is_empty_without_variation(figures):
     assert (
         sensitivity.sensitivity([{"n_hidden": 5}, {"n_hidden": 6}][: len(figures)], figures) == {}
     )
 
 
-def test_rates_rise_by_the_same_factor():
+def test_learning_rates_increase_by_constant_factor():
     assert lr_range_test.learning_rates(0.001, 1, 4) == pytest.approx([0.001, 0.01, 0.1, 1])
 
 
-def test_a_range_test_suggests_the_steepest_rate_well_below_divergence():
+def test_range_test_suggests_steepest_rate_below_divergence():
     found = lr_range_test.find_rate_range(
         [0.001, 0.01, 0.1, 0.2, 1, 10],
         [[2, 1.999], [2, 1.8], [2, 1.4], [2, 1.2], [2, 2.5], [2, float("nan")]],
@@ -129,5 +129,5 @@ def test_a_range_test_suggests_the_steepest_rate_well_below_divergence():
     assert near.learning_rate == pytest.approx(0.333)
 
 
-def test_where_the_loss_falls_at_no_rate_none_is_suggested():
+def test_range_test_suggests_no_rate_when_loss_never_decreases():
     assert lr_range_test.find_rate_range([0.1, 1], [[2, 2.1], [2]]) is None
