@@ -41,7 +41,7 @@ def test_api_describes_every_metric_in_the_order_of_the_register():
     assert next(csv.reader(io.StringIO(_as_csv([])))) == ["epoch", *NAMES]
 
 
-def test_every_metric_can_be_plotted_with_the_usual_ones_first():
+def test_metric_names_start_with_usual_metrics():
     assert sorted(MetricName) == sorted(NAMES)
     assert tuple(MetricName)[: len(USUAL)] == USUAL
 

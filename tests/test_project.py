@@ -65,7 +65,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("contract", "file", "line"), VIOLATIONS)
-def test_a_forbidden_import_breaks_its_contract(copy: Path, contract: str, file: str, line: str):
+def test_forbidden_import_breaks_contract(copy: Path, contract: str, file: str, line: str):
     with (copy / "recsvc" / file).open("a") as source:
         source.write(f"\n{line}\n")
 
@@ -76,13 +76,13 @@ def test_a_forbidden_import_breaks_its_contract(copy: Path, contract: str, file:
 
 
 @pytest.mark.parametrize("contract", sorted(CONTRACTS))
-def test_contracts_hold_in_the_source_tree(contract: str):
+def test_import_contracts_hold_in_source_tree(contract: str):
     told = lint_imports(ROOT, contract)
 
     assert told.returncode == 0, told.stdout
 
 
-def test_every_contract_is_seen_to_break():
+def test_violations_cover_every_contract():
     assert {contract for contract, _, _ in VIOLATIONS} == CONTRACTS
 
 
@@ -91,7 +91,7 @@ def _name(contract: str) -> str:
     return next(entry["name"] for entry in contracts if entry["id"] == contract)
 
 
-def test_files_have_at_most_400_lines_and_only_kernels_a_layout_of_their_own():
+def test_source_files_are_short_and_only_kernels_skip_formatter():
     sources = {file: file.read_text() for file in (ROOT / "recsvc").rglob("*.py")}
     kernels = ROOT / "recsvc" / "rbm" / "kernels"
 
@@ -102,14 +102,14 @@ def test_files_have_at_most_400_lines_and_only_kernels_a_layout_of_their_own():
     assert long <= {"errors.py", "tables.py"}
 
 
-def test_every_setting_has_a_description():
+def test_settings_have_descriptions():
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
 @pytest.mark.parametrize(
     "lock", ["requirements.lock", "requirements-runtime.lock", "requirements-bench.lock"]
 )
-def test_a_lock_holds_names_versions_and_hashes_but_no_address(lock: str):
+def test_lock_has_names_versions_and_hashes_only(lock: str):
     lines = (ROOT / lock).read_text().splitlines()
 
     stray = [
@@ -122,7 +122,7 @@ def test_a_lock_holds_names_versions_and_hashes_but_no_address(lock: str):
     assert stray == []
 
 
-def test_the_image_is_made_of_what_the_tests_ran_with():
+def test_runtime_lock_is_part_of_tested_lock():
     tested = _pinned("requirements.lock")
 
     assert _pinned("requirements-runtime.lock").items() <= tested.items()
@@ -132,7 +132,7 @@ def _pinned(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE))
 
 
-def test_every_direct_dependency_has_a_line_in_the_decisions():
+def test_direct_dependencies_are_listed_in_decisions():
     project = PROJECT["project"]
     groups = PROJECT["dependency-groups"]
     extras = project["optional-dependencies"]
@@ -147,7 +147,7 @@ def _bare(requirement: str) -> str:
     return re.split(r"[\[><=~! ]", requirement, maxsplit=1)[0]
 
 
-def test_every_command_and_option_has_a_help_text():
+def test_commands_and_options_have_help():
     assert [path for path, text in _help_texts(get_command(app)) if not text] == []
 
 
@@ -159,21 +159,21 @@ def _help_texts(command: Any, path: str = "") -> Iterator[tuple[str, str | None]
         yield from _help_texts(child, f"{path} {name}")
 
 
-def test_every_verb_of_the_makefile_says_what_it_does():
+def test_makefile_targets_have_descriptions():
     makefile = (ROOT / "Makefile").read_text()
     verbs = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
 
     assert set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE)) == verbs
 
 
-def test_the_changelog_has_a_section_for_this_version():
+def test_changelog_has_section_of_current_version():
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize(
     "document", sorted(ROOT.glob("docs/**/*.md")) + sorted(ROOT.glob("*.md")), ids=str
 )
-def test_every_link_between_documents_leads_somewhere(document: Path):
+def test_document_links_resolve(document: Path):
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text())
 
     assert [link for link in links if not (document.parent / link).exists()] == []
@@ -182,7 +182,7 @@ def test_every_link_between_documents_leads_somewhere(document: Path):
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 
 
-def test_decisions_are_all_in_the_index_with_title_and_status():
+def test_decisions_index_lists_title_and_status():
     index = (ROOT / "docs" / "decisions" / "README.md").read_text()
     rows = re.findall(r"^\| \[(\d{4})\]\((.+?)\) \| (.+) \| (.+) \|$", index, re.MULTILINE)
 

@@ -31,7 +31,7 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def test_what_is_put_is_given_back(shelf):
+def test_shelf_returns_stored_bytes(shelf):
     sha256 = shelf.put(HELLO)
 
     assert sha256 == HELLO_SHA256
@@ -44,7 +44,7 @@ def test_what_is_put_is_given_back(shelf):
         assert file.read() == HELLO
 
 
-def test_a_file_is_put_like_its_bytes(shelf, tmp_path):
+def test_put_file_stores_bytes_of_file(shelf, tmp_path):
     path = tmp_path / "upload.csv"
     path.write_bytes(HELLO)
 
@@ -52,30 +52,30 @@ def test_a_file_is_put_like_its_bytes(shelf, tmp_path):
     assert shelf.get(HELLO_SHA256) == HELLO
 
 
-def test_nothing_is_an_object_too(shelf):
+def test_shelf_accepts_empty_object(shelf):
     assert shelf.get(shelf.put(b"")) == b""
 
 
-def test_the_same_bytes_are_kept_once(shelf):
+def test_shelf_stores_equal_bytes_once(shelf):
     shelf.put(HELLO)
     shelf.put(HELLO)
 
     assert [(o.sha256, o.n_bytes) for o in shelf.objects()] == [(HELLO_SHA256, len(HELLO))]
 
 
-def test_objects_say_when_they_came(shelf):
+def test_objects_have_modification_time(shelf):
     shelf.put(HELLO)
 
     (found,) = shelf.objects()
     assert abs(found.modified_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_an_empty_shelf_has_no_objects(shelf):
+def test_empty_shelf_has_no_objects(shelf):
     assert list(shelf.objects()) == []
     assert not shelf.contains(HELLO_SHA256)
 
 
-def test_what_is_removed_is_missing(shelf):
+def test_removed_object_is_missing(shelf):
     shelf.put(HELLO)
     shelf.get(HELLO_SHA256)
     shelf.remove(HELLO_SHA256)
@@ -87,20 +87,20 @@ def test_what_is_removed_is_missing(shelf):
             read(HELLO_SHA256)
 
 
-def test_what_is_mapped_stays_readable_after_its_removal(shelf):
+def test_mapped_object_stays_readable_after_removal(shelf):
     mapped = shelf.map(shelf.put(HELLO))
     shelf.remove(HELLO_SHA256)
 
     assert bytes(mapped) == HELLO
 
 
-def test_a_mapped_object_cannot_be_written_to(shelf):
+def test_mapped_object_is_read_only(shelf):
     mapped = shelf.map(shelf.put(HELLO))
 
     assert mapped.readonly
 
 
-def test_changed_bytes_are_noticed_at_every_reading(folder_shelf, tmp_path):
+def test_changed_object_raises_object_corrupt_in_every_read(folder_shelf, tmp_path):
     folder_shelf.put(HELLO)
     folder_shelf.get(HELLO_SHA256)
     place = tmp_path / "shelf" / HELLO_SHA256[:2] / HELLO_SHA256
@@ -111,7 +111,7 @@ def test_changed_bytes_are_noticed_at_every_reading(folder_shelf, tmp_path):
             read(HELLO_SHA256)
 
 
-def test_putting_an_object_again_heals_it(folder_shelf, tmp_path):
+def test_put_repairs_damaged_object(folder_shelf, tmp_path):
     folder_shelf.put(HELLO)
     (tmp_path / "shelf" / HELLO_SHA256[:2] / HELLO_SHA256).write_bytes(b"")
 
@@ -120,7 +120,7 @@ def test_putting_an_object_again_heals_it(folder_shelf, tmp_path):
     assert folder_shelf.get(HELLO_SHA256) == HELLO
 
 
-def test_changed_bytes_in_the_cache_are_noticed(tmp_path):
+def test_changed_cache_file_raises_object_corrupt(tmp_path):
     shelf = Shelf(f"memory://{uuid.uuid4().hex}", tmp_path / "cache")
     shelf.get(shelf.put(HELLO))
     (tmp_path / "cache" / HELLO_SHA256[:2] / HELLO_SHA256).write_bytes(b"other")
@@ -129,7 +129,7 @@ def test_changed_bytes_in_the_cache_are_noticed(tmp_path):
         shelf.get(HELLO_SHA256)
 
 
-def test_the_cache_does_not_grow_without_bound(tmp_path):
+def test_cache_is_bounded(tmp_path):
     shelf = Shelf(f"memory://{uuid.uuid4().hex}", tmp_path / "cache")
     for number in range(CACHED_OBJECTS + 4):
         shelf.get(shelf.put(b"%d" % number))
@@ -138,7 +138,7 @@ def test_the_cache_does_not_grow_without_bound(tmp_path):
     assert shelf.get(hashlib.sha256(b"0").hexdigest()) == b"0"  # fetched again
 
 
-def test_an_interrupted_writer_leaves_nothing_that_counts(folder_shelf, tmp_path):
+def test_interrupted_write_leaves_no_file(folder_shelf, tmp_path):
     def half():
         yield b"the first half"
         raise OSError("disk full")
@@ -149,7 +149,7 @@ def test_an_interrupted_writer_leaves_nothing_that_counts(folder_shelf, tmp_path
     assert files(tmp_path / "shelf") == []
 
 
-def test_a_killed_writer_leaves_an_abandoned_file_that_is_removed_later(folder_shelf, tmp_path):
+def test_killed_writer_leaves_file_for_remove_abandoned(folder_shelf, tmp_path):
     spawning = multiprocessing.get_context("spawn")
     arrived = spawning.Event()
     writer = spawning.Process(target=write_for_ever, args=(folder_shelf.url, tmp_path, arrived))
@@ -176,7 +176,7 @@ def write_for_ever(url, tmp_path, arrived) -> None:
     Shelf(url, tmp_path)._folder.write("ab" * 32, chunks())
 
 
-def test_processes_that_put_the_same_object_at_once_do_not_disturb_each_other(folder_shelf):
+def test_concurrent_puts_of_same_object_all_succeed(folder_shelf):
     spawning = multiprocessing.get_context("spawn")
     writers = [spawning.Process(target=put_often, args=(folder_shelf.url, HELLO)) for _ in range(2)]
     for writer in writers:
@@ -197,12 +197,12 @@ def put_often(url, data) -> None:
 
 
 @pytest.mark.parametrize("url", ["nowhere://bucket/prefix", "s3://bucket/prefix"])
-def test_a_url_that_cannot_be_opened_says_what_to_do(url, tmp_path):
+def test_unsupported_shelf_url_raises_configuration_error(url, tmp_path):
     with pytest.raises(ConfigurationError, match=r"RECSVC_SHELF_URL.*install"):
         Shelf(url, tmp_path)
 
 
-def test_a_shelf_that_does_not_answer_says_so_but_not_its_password(tmp_path):
+def test_unavailable_shelf_error_hides_password(tmp_path):
     with pytest.raises(ShelfUnavailable, match="did not answer") as caught:
         Shelf("ftp://shop:secret@127.0.0.1:1/shelf", tmp_path)
 
@@ -210,7 +210,7 @@ def test_a_shelf_that_does_not_answer_says_so_but_not_its_password(tmp_path):
     assert "secret" not in caught.value.detail
 
 
-def test_objects_are_files_named_by_their_hash(folder_shelf, tmp_path):
+def test_folder_shelf_names_files_by_hash(folder_shelf, tmp_path):
     folder_shelf.put(HELLO)
 
     assert files(tmp_path / "shelf") == [f"{HELLO_SHA256[:2]}/{HELLO_SHA256}"]
