@@ -18,14 +18,14 @@ def monitor(database, monkeypatch):
     monitor.stop()
 
 
-def test_a_database_with_the_current_schema_is_ready_from_the_start(monitor):
+def test_monitor_is_ready_with_current_schema_after_start(monitor):
     assert not monitor.state().ok
     monitor.start()
 
     assert monitor.state() == (True, f"schema {migrate.head_revision()}, current")
 
 
-def test_any_error_is_a_reason_and_the_next_check_may_succeed(monitor, monkeypatch):
+def test_monitor_reports_error_until_next_check_succeeds(monitor, monkeypatch):
     def fail(database: Database) -> str:
         raise ProgrammingError("SELECT version_num", None, Exception("no such table"))
 
@@ -38,7 +38,7 @@ def test_any_error_is_a_reason_and_the_next_check_may_succeed(monitor, monkeypat
     eventually(lambda: monitor.state().ok)
 
 
-def test_a_check_that_takes_too_long_counts_as_no_answer(monitor, monkeypatch):
+def test_monitor_is_not_ready_when_last_check_is_old(monitor, monkeypatch):
     monitor.check()
     assert monitor.state().ok
     monkeypatch.setattr(readiness, "STALE_SECONDS", -1)

@@ -91,7 +91,7 @@ def test_clear_shelf_keeps_the_newest_versions_and_the_published_one(context):
         assert on_the_shelf(context, *objects) == [n in (1, 4, 5)] * 3
 
 
-def test_clear_shelf_removes_nothing_when_called_again(context):
+def test_clear_shelf_removes_no_object_when_called_again(context):
     for number in range(4):
         trained(context, number)
     retention.clear_shelf(context, now=LATER)

@@ -21,7 +21,7 @@ from recsvc.service.catalog.merge_patch import merge_members, same_json
         ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
     ],
 )
-def test_a_patch_is_merged_as_the_standard_says(known, patch, expected):
+def test_merge_members_follows_rfc_7396(known, patch, expected):
     before = repr((known, patch))
 
     assert merge_members(known, patch) == expected
@@ -42,6 +42,6 @@ def test_a_patch_is_merged_as_the_standard_says(known, patch, expected):
         ("1", 1, False),
     ],
 )
-def test_the_same_json_is_told_from_what_python_takes_for_equal(one, other, same):
+def test_same_json_distinguishes_types_that_python_equates(one, other, same):
     assert same_json(one, other) is same
     assert same_json(other, one) is same

@@ -30,7 +30,7 @@ def written(header: tuple[str, ...], separator: str, n_rows: int, quote: str = "
     ],
     ids="-".join,
 )
-def test_an_unknown_header_above_numbers_is_refused(header, separator, n_rows):
+def test_unknown_header_above_numbers_is_refused(header, separator, n_rows):
     with pytest.raises(UnrecognisedFormat) as refused:
         recognise(written(header, separator, n_rows).encode())
 
@@ -49,7 +49,7 @@ def test_an_unknown_header_above_numbers_is_refused(header, separator, n_rows):
     ],
     ids=["quoted", "mark", "mark and quotes", "blank lines", "empty fields", "title"],
 )
-def test_an_unknown_header_is_seen_behind_quotes_marks_and_other_lines(content):
+def test_unknown_header_is_found_behind_quotes_marks_and_other_lines(content):
     with pytest.raises(UnrecognisedFormat, match="Missing: a rating, an event type or") as refused:
         recognise(content.encode())
 
@@ -67,7 +67,7 @@ def test_an_unknown_header_is_seen_behind_quotes_marks_and_other_lines(content):
         ("customer,total,quantity\nann,7,2\nbob,8,3\n", ["an item"]),
     ],
 )
-def test_what_a_header_lacks_is_named(content, missing):
+def test_missing_fields_of_header_are_named(content, missing):
     with pytest.raises(UnrecognisedFormat) as refused:
         recognise(content.encode())
 
@@ -76,14 +76,14 @@ def test_what_a_header_lacks_is_named(content, missing):
     assert "A file needs a header that names user, item and one of" in refused.value.detail
 
 
-def test_a_header_whose_quote_is_not_closed_is_not_a_rating():
+def test_header_with_unclosed_quote_is_no_rating():
     with pytest.raises(UnrecognisedFormat) as refused:
         recognise(b'"user_id,item_id,timestamp\nann,tea,7\nbob,cup,8\n')
 
     assert refused.value.facts["columns"] == ['"user_id', "item_id", "timestamp"]
 
 
-def test_a_known_header_below_other_lines_is_said_to_belong_at_the_top():
+def test_header_below_other_lines_is_refused_with_remedy():
     with pytest.raises(UnrecognisedFormat, match="Delete the lines above the header"):
         recognise(b"sep=;\nrating;user_id;item_id\n5;ann;101\n4;bob;102\n")
 
@@ -104,26 +104,26 @@ def test_a_known_header_below_other_lines_is_said_to_belong_at_the_top():
         '"ann,tea,4',
     ],
 )
-def test_a_broken_rating_on_the_first_line_does_not_make_a_header(first):
+def test_broken_first_rating_is_no_header(first):
     layout = recognise(f"{first}\nann,tea,4\nbob,cup,5\nann,pot,3\n".encode())
 
     assert (layout.has_header, layout.name, layout.n_fields) == (False, "csv", 3)
 
 
-def test_ids_that_are_numbered_names_do_not_make_a_header():
+def test_numbered_ids_are_no_header():
     layout = recognise(b"user1,item1,bad\nuser1,item2,4\nuser2,item1,5\n")
 
     assert not layout.has_header
 
 
 @pytest.mark.parametrize("first", ["ann,tea,4", "user,item,4", "ann,book,4", "user1,item1,4"])
-def test_a_file_without_a_header_is_read_by_position(first):
+def test_file_without_header_is_read_by_position(first):
     layout = recognise(f"{first}\nbob,cup,5\n".encode())
 
     assert (layout.has_header, layout.user, layout.item, layout.value) == (False, 0, 1, 2)
 
 
-def test_a_header_is_looked_for_with_every_separator_before_lines_without_one():
+def test_header_is_tried_with_every_separator():
     layout = recognise(b"user,item,rating,tags\n1,2,3,a;b;4\n1,3,4,a;b;5\n")
 
     assert (layout.has_header, layout.separator) == (True, ",")
@@ -141,7 +141,7 @@ def test_a_header_is_looked_for_with_every_separator_before_lines_without_one():
         ("User-ID", "userid"),
     ],
 )
-def test_the_suffixes_of_recbole_are_no_part_of_a_name(name, expected):
+def test_recbole_suffixes_are_removed_from_names(name, expected):
     assert canonical(name) == expected
 
 
@@ -153,7 +153,7 @@ def test_the_suffixes_of_recbole_are_no_part_of_a_name(name, expected):
         ("bookRating,isbn,user", (2, 1, 0, -1)),
     ],
 )
-def test_the_names_of_recbole_and_of_book_crossing_are_known(header, columns):
+def test_recbole_and_book_crossing_names_are_recognised(header, columns):
     layout = recognise(f"{header}\n".encode())
 
     assert (layout.user, layout.item, layout.value, layout.time) == columns

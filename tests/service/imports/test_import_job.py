@@ -120,7 +120,7 @@ DIRTY = (
 )
 
 
-def test_every_line_of_a_dirty_file_is_accounted_for_by_reason(database, shelf):
+def test_import_counts_every_line_of_dirty_file_by_reason(database, shelf):
     context = a_context(database, shelf, "1:5:1")
     job_id = upload(context, DIRTY)
 
@@ -157,7 +157,7 @@ def test_every_line_of_a_dirty_file_is_accounted_for_by_reason(database, shelf):
     ]
 
 
-def test_ratings_without_a_time_are_as_old_as_the_upload(context):
+def test_rating_without_time_has_time_of_upload(context):
     import_bytes(context, b"u,i,4\n")
 
     with reading(context.database) as session:
@@ -166,7 +166,7 @@ def test_ratings_without_a_time_are_as_old_as_the_upload(context):
     assert standing.rated_at == NOON
 
 
-def test_importing_a_file_again_counts_nothing_twice(context):
+def test_repeated_import_adds_no_rating(context):
     content = b"user,item,rating\n" + b"".join(b"u%d,i%d,3\n" % (n % 7, n) for n in range(2000))
 
     first = import_bytes(context, content)
@@ -176,7 +176,7 @@ def test_importing_a_file_again_counts_nothing_twice(context):
     assert len(stored(context)) == 2000
 
 
-def test_a_dry_run_reports_but_stores_no_rating(context):
+def test_dry_run_counts_lines_and_stores_no_rating(context):
     job_id = upload(context, b"u,i,4\nu,i,bad\n", dry_run=True)
 
     account = checked(carry_out(context))
@@ -208,7 +208,7 @@ class Killed(BaseException):
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("chunk", [1, 2, 9])
 @pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
-def test_a_killed_import_goes_on_after_its_last_chunk_with_exact_counts(
+def test_killed_import_resumes_after_last_chunk_with_exact_counts(
     context, monkeypatch, chunk, moment
 ):
     undisturbed = import_bytes(context, BROKEN)
@@ -251,7 +251,7 @@ def the_lease_runs_out(context: Context, job_id: int) -> None:
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_a_job_killed_after_its_last_chunk_is_not_imported_again(context):
+def test_import_killed_after_last_chunk_is_not_repeated(context):
     job_id = upload(context, LINES)
     first = carry_out(context)
     the_lease_runs_out(context, job_id)
@@ -260,7 +260,7 @@ def test_a_job_killed_after_its_last_chunk_is_not_imported_again(context):
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_a_worker_that_lost_its_lease_writes_nothing_more(context):
+def test_import_without_lease_stores_no_rating(context):
     job_id = upload(context, LINES)
     stale = claim(context)
     the_lease_runs_out(context, job_id)
@@ -273,7 +273,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(context):
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_progress_and_counts_are_told_while_the_job_runs(context, monkeypatch):
+def test_import_records_progress_and_counts_while_running(context, monkeypatch):
     job_id = upload(context, LINES)
     kill_at(monkeypatch, JobQueue, "record_checkpoint", iter(range(1, 100)), 5)
 
@@ -289,18 +289,18 @@ def test_progress_and_counts_are_told_while_the_job_runs(context, monkeypatch):
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-def test_compressed_files_are_known_by_their_first_bytes(context, pack):
+def test_compressed_files_are_recognised_by_first_bytes(context, pack):
     assert import_bytes(context, pack(LINES))["lines"] == 3000
 
 
-def test_a_gz_of_several_members_is_read_to_its_end(context):
+def test_gzip_with_several_members_is_read_completely(context):
     content = gzip.compress(LINES[: len(LINES) // 2]) + gzip.compress(LINES[len(LINES) // 2 :])
 
     assert import_bytes(context, content + b"\0" * 100)["lines"] == 3000
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-def test_what_came_before_the_cut_of_a_truncated_file_is_kept_and_counted(context, pack):
+def test_truncated_file_keeps_and_counts_ratings_before_its_end(context, pack):
     rows = [b"user%d,item%d,%d\n" % (n * 7919 % 10007, n, n % 5) for n in range(20_000)]
     whole = b"".join(rows)
     packed = pack(whole)
@@ -336,7 +336,7 @@ def test_what_came_before_the_cut_of_a_truncated_file_is_kept_and_counted(contex
         (gzip.compress(b"\x00\x01\x02", mtime=0), "0x00"),
     ],
 )
-def test_a_binary_file_is_refused_as_what_it_is(context, content, said):
+def test_binary_file_is_refused_by_name_of_its_kind(context, content, said):
     upload(context, content)
 
     with pytest.raises(BinaryFile, match=said):
@@ -346,14 +346,14 @@ def test_a_binary_file_is_refused_as_what_it_is(context, content, said):
 @pytest.mark.parametrize(
     "content", [b"", b"\n\n", b"title,price\na,1\n", gzip.compress(b"", mtime=0)]
 )
-def test_a_file_that_has_no_ratings_is_refused_with_a_remedy(context, content):
+def test_file_without_ratings_is_refused_with_remedy(context, content):
     upload(context, content)
 
     with pytest.raises(UnrecognisedFormat, match="A file needs a header"):
         carry_out(context)
 
 
-def test_a_line_without_end_is_refused_without_being_held_in_memory(context, monkeypatch):
+def test_overlong_line_is_refused_and_others_are_added(context, monkeypatch):
     chunks_of(monkeypatch, 1 << 16)
     content = b"u,i,4\n" + b"x" * (1 << 22) + b"\nu,j,4\n"
 
@@ -363,7 +363,7 @@ def test_a_line_without_end_is_refused_without_being_held_in_memory(context, mon
     assert account["refused"] == {"line-too-long": 1}
 
 
-def test_a_bomb_comes_out_in_small_pieces():
+def test_decompression_yields_small_pieces():
     bomb = gzip.compress(b"\n" * (1 << 26))
 
     pieces = decompression.Upload(io.BytesIO(bomb)).pieces()
@@ -371,11 +371,11 @@ def test_a_bomb_comes_out_in_small_pieces():
     assert max(map(len, pieces)) <= decompression.PIECE_BYTES
 
 
-def test_lone_carriage_returns_end_lines_where_there_is_no_line_feed(context):
+def test_carriage_returns_end_lines_without_line_feeds(context):
     assert import_bytes(context, b"user,item,rating\ru,i,4\ru,j,5\r")["added"] == 2
 
 
-def test_json_lines_are_imported_and_refused_line_by_line(context):
+def test_json_lines_are_imported_and_refused_by_line(context):
     rows = [{"user_id": "u", "item_id": f"i{n}", "value": n} for n in range(5)]
     content = "\n".join(map(json.dumps, rows)) + '\n{"user_id": "u"}\n{\n'
 
@@ -394,7 +394,7 @@ def test_json_lines_are_imported_and_refused_line_by_line(context):
         ("goodbooks/ratings.csv", 981_757, 979_478, 637, 1_641),
     ],
 )
-def test_public_data_sets_are_imported_whole(
+def test_public_data_sets_are_imported_completely(
     context, data_dir: Path, file, n_lines, n_added, n_changed, n_unchanged
 ):
     """goodbooks repeats 2,278 pairs: 1,641 times with the value before, 637 with another."""

@@ -38,7 +38,7 @@ v,j,wish,,
 """
 
 
-def test_ratings_and_interactions_of_one_file_are_stored_and_told_apart(context):
+def test_import_stores_ratings_and_interactions_of_one_file(context):
     account = import_bytes(context, MIXED)
     again = import_bytes(context, MIXED, now=NOON + timedelta(days=1))
 
@@ -58,7 +58,7 @@ def interactions_stored(context: Context) -> dict[tuple[str, str, str], int]:
     return test_interactions.streamed(context.database)
 
 
-def test_a_dry_run_of_interactions_stores_neither_them_nor_titles(context):
+def test_dry_run_stores_no_interactions_and_titles(context):
     account = import_bytes(context, INVOICES, dry_run=True)
 
     assert (account["accepted"], account["added"]) == (3, 0)
@@ -82,7 +82,7 @@ def title_of(context: Context, item_id: str) -> str | None:
 
 
 @pytest.mark.parametrize("n_bytes", [1 << 20, 60], ids=["one chunk", "a line a chunk"])
-def test_a_description_is_the_title_of_an_item_that_has_none(context, monkeypatch, n_bytes):
+def test_description_becomes_title_of_item_without_title(context, monkeypatch, n_bytes):
     described = {
         "title": "Given",
         "categories": [],
@@ -103,7 +103,7 @@ def test_a_description_is_the_title_of_an_item_that_has_none(context, monkeypatc
         assert items.catalogue_state(session) != before  # so that what serves sees the title
 
 
-def test_importing_titles_and_putting_items_at_once_both_succeed(context):
+def test_concurrent_import_of_titles_and_put_of_items_succeed(context):
     """Each makes the other's items; neither may wait for the other for ever."""
     names = [f"i{n:04}" for n in range(500)]
     rows = [f"{name},named,1,2010-12-01 08:26:00,u" for name in reversed(names)]
@@ -124,7 +124,7 @@ def test_importing_titles_and_putting_items_at_once_both_succeed(context):
     assert len(interactions_stored(context)) == 500
 
 
-def test_a_real_shops_invoices_are_imported_whole_and_twice_as_once(context, data_dir: Path):
+def test_online_retail_invoices_are_imported_once(context, data_dir: Path):
     """Of 541,909 lines 135,080 name no customer and 8,905 of the others are cancellations.
 
     10,127 lines repeat a customer, item and time: some with another quantity.

@@ -62,7 +62,7 @@ def codes_of(lines: Lines) -> list[tuple[int, str]]:
 
 @given(rows=ROWS, delimiter=st.sampled_from(",;\t"), end=st.sampled_from(["\n", "\r\n"]))
 @settings(max_examples=200, deadline=None)
-def test_a_written_csv_is_read_back_whatever_its_ids_and_separator(rows, delimiter, end):
+def test_csv_round_trips_with_any_ids_and_separator(rows, delimiter, end):
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
     writer.writerow(("user_id", "item_id", "rating", "timestamp"))
@@ -76,7 +76,7 @@ def test_a_written_csv_is_read_back_whatever_its_ids_and_separator(rows, delimit
 
 @given(rows=ROWS)
 @settings(max_examples=100, deadline=None)
-def test_written_json_lines_are_read_back(rows):
+def test_json_lines_round_trip(rows):
     written = "".join(
         json.dumps({"user_id": u, "item_id": i, "value": value, "rated_at": time}) + "\n"
         for u, i, value, time in rows
@@ -89,7 +89,7 @@ def test_written_json_lines_are_read_back(rows):
 
 @given(garbage=st.lists(st.tuples(st.integers(0, 20), st.binary(max_size=60)), max_size=10))
 @settings(max_examples=300, deadline=None)
-def test_broken_lines_never_stop_the_others_and_every_line_is_accounted_for(garbage):
+def test_broken_lines_do_not_affect_other_lines(garbage):
     whole = [b"u%d::i%d::%d" % (n, n, n % 5) for n in range(20)]
     for place, line in garbage:
         whole.insert(place, line.replace(b"\n", b" "))
@@ -110,7 +110,7 @@ def test_broken_lines_never_stop_the_others_and_every_line_is_accounted_for(garb
 
 @given(raw=st.binary(max_size=400))
 @settings(max_examples=300, deadline=None)
-def test_any_bytes_are_read_or_refused_in_our_own_words(raw):
+def test_parser_reads_any_bytes_or_raises_unrecognised_format(raw):
     try:
         lines = read(raw)
     except UnrecognisedFormat:
@@ -148,7 +148,7 @@ def test_any_bytes_are_read_or_refused_in_our_own_words(raw):
         ("u,i,4", ("u", "i", 4.0, NOON)),
     ],
 )
-def test_the_files_that_shops_have_are_recognised(content, expected):
+def test_rating_files_of_known_formats_are_recognised(content, expected):
     assert rows_of(read(content)) == [expected]
 
 
@@ -177,7 +177,7 @@ def test_the_files_that_shops_have_are_recognised(content, expected):
         ("u" * 70_000 + ",i,4,1", "line-too-long"),
     ],
 )
-def test_a_line_is_refused_for_its_reason_with_its_number(line, code):
+def test_csv_line_is_refused_with_number_and_code(line, code):
     lines = read(f"user,item,rating,time\na,b,5,1\n{line}\nc,d,3,1\n", RatingScale.parse("1:5:1"))
 
     assert codes_of(lines) == [(3, code)]
@@ -199,7 +199,7 @@ def test_a_line_is_refused_for_its_reason_with_its_number(line, code):
         ("[" * 60_000, "not-json"),
     ],
 )
-def test_a_line_of_json_is_refused_for_its_reason(line, code):
+def test_json_line_is_refused_with_number_and_code(line, code):
     good = '{"user_id": "a", "item_id": "b", "value": 5}'
 
     lines = read(f"{good}\n{line}\n{good}\n")
@@ -208,21 +208,21 @@ def test_a_line_of_json_is_refused_for_its_reason(line, code):
     assert lines.n_accepted == 2
 
 
-def test_a_byte_order_mark_blank_lines_and_spaces_are_no_trouble():
+def test_byte_order_mark_blank_lines_and_spaces_are_ignored():
     lines = read(b"\xef\xbb\xbf\r\n user_id , item_id , rating \r\n\r\n 1 , 2 , 3 \r\n   \r\n")
 
     assert rows_of(lines) == [("1", "2", 3.0, NOON)]
     assert (lines.n_lines, lines.n_blank) == (3, 2)
 
 
-def test_ids_in_latin_1_are_read_as_such_line_by_line():
+def test_latin_1_ids_are_decoded_by_line():
     assert decode("café".encode("latin-1")) == "café"
     lines = read(b"user;item;rating\n" + "José;Ünder;4\n".encode("latin-1") + "é;i;4\n".encode())
 
     assert [row[:2] for row in rows_of(lines)] == [("José", "Ünder"), ("é", "i")]
 
 
-def test_separators_that_overlap_are_taken_from_the_left_everywhere():
+def test_overlapping_separators_are_split_from_the_left():
     rows = rows_of(read("a::b::5\na:::b::5\nc::d::4\n"))
 
     assert [row[:3] for row in rows] == [("a", "b", 5.0), ("a", ":b", 5.0), ("c", "d", 4.0)]
@@ -239,17 +239,17 @@ def test_separators_that_overlap_are_taken_from_the_left_everywhere():
         '[{"user_id": "u"}]\n',
     ],
 )
-def test_a_file_that_is_none_of_ours_is_said_to_be_so_with_a_remedy(content):
+def test_unknown_file_is_refused_with_remedy(content):
     with pytest.raises(UnrecognisedFormat, match="A file needs a header that names"):
         recognise(content.encode())
 
 
-def test_a_format_that_does_not_exist_is_refused_with_those_that_do():
+def test_unknown_format_is_refused_with_known_formats():
     with pytest.raises(MalformedRequest, match="'xml'; it must be one of auto, csv"):
         check_format("xml")
 
 
-def test_objects_are_numbered_from_one_and_refused_one_by_one():
+def test_json_objects_are_numbered_and_refused_individually():
     good = {"user_id": "u", "item_id": "i", "value": 4.5}
 
     lines = read_objects(RATINGS, [good, {}, 7, good], defaults=AT_NOON, scale=None)
@@ -267,7 +267,7 @@ def test_objects_are_numbered_from_one_and_refused_one_by_one():
         ("movietweetings/ratings.dat", 100_000, 16_554, 10_506),
     ],
 )
-def test_public_data_sets_are_read_whole(data_dir: Path, file, n_ratings, n_users, n_items):
+def test_public_data_sets_are_read_completely(data_dir: Path, file, n_ratings, n_users, n_items):
     lines = read((data_dir / file).read_bytes())
 
     assert lines.refusals == []

@@ -65,7 +65,7 @@ def events_of(lines: Lines) -> list[tuple[str, str, str, float, int]]:
         ),
     ],
 )
-def test_the_files_of_events_that_shops_have_are_recognised(content, expected):
+def test_interaction_files_of_known_formats_are_recognised(content, expected):
     lines = read(content)
 
     assert lines.refusals == []
@@ -81,11 +81,11 @@ def test_the_files_of_events_that_shops_have_are_recognised(content, expected):
         *(("purchase", "purchase"), ("order", "purchase"), ("buy", "purchase")),
     ],
 )
-def test_a_type_is_known_by_its_usual_words(word, meaning):
+def test_interaction_type_has_synonyms(word, meaning):
     assert events_of(read(f"user,item,type\nu,i,{word}\n"))[0][2] == meaning
 
 
-def test_ratings_and_events_of_one_file_are_told_apart_line_by_line():
+def test_ratings_and_interactions_are_separated_by_line():
     lines = read(
         "user,item,event_type,event_value,timestamp\n"
         "u,rated,rating,4,1\n"
@@ -125,7 +125,7 @@ def test_ratings_and_events_of_one_file_are_told_apart_line_by_line():
         ("u,i,view,1,never", "bad-timestamp"),
     ],
 )
-def test_a_line_is_refused_for_the_first_field_that_cannot_be(line, code):
+def test_interaction_line_is_refused_for_its_first_invalid_field(line, code):
     header = "user,item,type,quantity,time\n"
     lines = read(f"{header}a,b,view,,\n{line}\nc,d,cart,1,1\n")
 
@@ -133,7 +133,7 @@ def test_a_line_is_refused_for_the_first_field_that_cannot_be(line, code):
     assert [event[:2] for event in events_of(lines)] == [("a", "b"), ("c", "d")]
 
 
-def test_what_a_line_does_not_need_does_not_refuse_it():
+def test_unused_invalid_fields_do_not_refuse_line():
     content = "user,item,type,value,quantity\nu,i,view,good,1\nu,i,rating,4,none\n"
 
     lines = read(content)
@@ -152,7 +152,7 @@ C3,71053,WHITE LANTERN,-6,2010-12-03 08:26:00,3.39,17850,France
 """
 
 
-def test_invoices_are_purchases_and_cancellations_and_nobodys_lines_are_refused():
+def test_invoice_lines_are_purchases_and_cancellations_are_refused():
     lines = read(INVOICES)
 
     assert codes_of(lines) == [(5, "cancellation"), (6, "empty-user-id")]
@@ -164,19 +164,19 @@ def test_invoices_are_purchases_and_cancellations_and_nobodys_lines_are_refused(
     ]
 
 
-def test_the_first_description_of_an_item_that_was_taken_is_its_title():
+def test_first_accepted_description_is_title():
     assert read(INVOICES).titles == {"85123A": "WHITE HOLDER", "22": "LANTERN, RED"}
 
 
 @pytest.mark.parametrize("unfit", ["x" * 1001, "a\x07b", ""])
-def test_a_description_unfit_for_a_title_leaves_the_item_without_one(unfit):
+def test_invalid_description_is_no_title(unfit):
     lines = read(f"user,item,quantity,description\nu,i,1,{unfit}\nu,j,1,fit\n")
 
     assert lines.refusals == []
     assert lines.titles == {"j": "fit"}
 
 
-def test_objects_sent_as_interactions_must_say_which():
+def test_interaction_objects_need_valid_type():
     sent = [
         {"user_id": "u", "item_id": "i", "type": "cart", "quantity": 2, "occurred_at": 1},
         {"user_id": "u", "item_id": "i"},
@@ -207,7 +207,7 @@ def test_objects_sent_as_interactions_must_say_which():
         ]
 
 
-def test_objects_sent_as_ratings_are_ratings_whatever_their_type():
+def test_rating_objects_ignore_type():
     sent = [{"user_id": "u", "item_id": "i", "value": 4, "type": kind} for kind in ("view", ["x"])]
 
     lines = read_objects(RATINGS, sent, defaults=DEFAULTS, scale=None)

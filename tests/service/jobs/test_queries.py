@@ -30,7 +30,7 @@ def running(queue):
     return job_lease(queue.claim(worker="w", now=NOON, lease_seconds=60, max_attempts=3))
 
 
-def test_a_job_is_shown_under_its_kind(session, running):
+def test_get_job_finds_job_under_its_kind_only(session, running):
     assert queries.get_job(session, 1, "training").spec == {"seed": 1}
     with pytest.raises(JobNotFound, match="There is no import job 1"):
         queries.get_job(session, 1, "import")
@@ -47,7 +47,7 @@ def test_jobs_are_listed_newest_first(session, queue):
     assert [job.id for job in [*first, *rest]] == [3, 2, 1]
 
 
-def test_cancelling_says_where_the_job_stands(session, queue, running):
+def test_cancel_job_returns_state_or_raises_job_finished(session, queue, running):
     assert queries.cancel_job(session, 1, "training", now=NOON).state == "running"
 
     queue.finish(running, JobState.CANCELLED, now=NOON)
@@ -56,7 +56,7 @@ def test_cancelling_says_where_the_job_stands(session, queue, running):
         queries.cancel_job(session, 1, "training", now=NOON)
 
 
-def test_the_error_curve_is_in_the_order_of_epochs(session, queue, running):
+def test_error_curve_is_ordered_by_epoch(session, queue, running):
     for epoch in (2, 1, 0):
         figures = {"learning_rate": 0.1, "momentum": 0.5, "cd_steps": 1, "seconds": 1.0}
         queue.add_epoch(running, {"epoch": epoch, **figures}, now=NOON)
@@ -65,7 +65,7 @@ def test_the_error_curve_is_in_the_order_of_epochs(session, queue, running):
     assert queries.error_curve(session, 2) == []
 
 
-def test_events_go_on_after_the_last_one_seen(session, queue, running):
+def test_events_after_returns_events_following_last_id(session, queue, running):
     seen = queries.events_after(session, 1)
     queue.finish(running, JobState.SUCCEEDED, now=NOON, result={})
 
@@ -89,7 +89,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_fingerprint_changes_with(session, queue, running, change):
+def test_fingerprint_changes_with_job(session, queue, running, change):
     before = queries.fingerprint(queries.get_job(session, 1, "training"))
 
     CHANGES[change](queue, running)
@@ -97,7 +97,7 @@ def test_the_fingerprint_changes_with(session, queue, running, change):
     assert queries.fingerprint(queries.get_job(session, 1, "training")) != before
 
 
-def test_the_fingerprint_stays_while_nothing_changes(session, queue, running):
+def test_fingerprint_stays_with_heartbeat(session, queue, running):
     before = queries.fingerprint(queries.get_job(session, 1, "training"))
     queue.heartbeat(running, 600)
     session.expire_all()

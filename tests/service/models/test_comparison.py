@@ -138,7 +138,7 @@ def mean_ndcg(model: Model, split, users: list[str]) -> float:
 # ------------------------------------------------------------------------- the split
 
 
-def test_train_and_validation_share_no_rating_and_together_have_them_all(split):
+def test_split_partitions_ratings(split):
     train, validation = (ratings_of(split, part) for part in (split.train, split.validation))
 
     assert train.keys().isdisjoint(validation)
@@ -146,7 +146,7 @@ def test_train_and_validation_share_no_rating_and_together_have_them_all(split):
     assert 0.15 < len(validation) / len(train | validation) < 0.45
 
 
-def test_what_was_held_out_is_held_out_again_after_more_ratings_have_come():
+def test_split_keeps_held_out_ratings_when_snapshot_grows():
     earlier = some_ratings()
     newer = {("a-new-user", "i03"): 5.0, ("u03", "a-new-item"): 1.0} | {
         (f"v{user}", item): 5.0 for (user, item) in earlier
@@ -160,7 +160,7 @@ def test_what_was_held_out_is_held_out_again_after_more_ratings_have_come():
     assert still == ratings_of(before, before.validation).keys()
 
 
-def test_a_larger_share_holds_out_more_of_the_same():
+def test_split_with_larger_share_contains_smaller_one():
     few, many = (
         split_snapshot(snapshot_of(some_ratings()), HALF_STARS, share=share) for share in (0.1, 0.4)
     )
@@ -171,7 +171,7 @@ def test_a_larger_share_holds_out_more_of_the_same():
 # ------------------------------------------------------------------------- baselines
 
 
-def test_baselines_are_what_plain_loops_say(split):
+def test_baseline_metrics_equal_loops(split):
     train, validation = (ratings_of(split, part) for part in (split.train, split.validation))
     mean = sum(train.values()) / len(train)
     counts = {item: sum(i == item for _, i in train) for item in split.items.ids}
@@ -203,7 +203,7 @@ def test_baselines_are_what_plain_loops_say(split):
     assert figures["ease"].keys() == most_rated.keys()
 
 
-def test_ease_stands_beside_only_where_the_catalogue_is_small_enough(split):
+def test_ease_is_evaluated_for_small_catalogues_only(split):
     n_items = len(split.items)
 
     assert "ease" in comparison.evaluate_baselines(split, ease_up_to=n_items)
@@ -211,7 +211,7 @@ def test_ease_stands_beside_only_where_the_catalogue_is_small_enough(split):
     assert comparison.EASE_IN_TRAINING < comparison.EASE_AT_MOST == 20_000
 
 
-def test_without_validation_ratings_nothing_is_measured():
+def test_evaluation_without_validation_ratings_is_empty():
     split = split_snapshot(snapshot_of(some_ratings()), HALF_STARS, share=0)
 
     assert comparison.evaluate_baselines(split) == {}
@@ -222,7 +222,7 @@ def test_without_validation_ratings_nothing_is_measured():
 
 
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_the_figures_of_lists_are_what_plain_loops_say(split, kind):
+def test_model_ndcg_equals_loop(split, kind):
     model = machine(split, kind)
 
     figures = comparison.evaluate_model(model, split).as_dict()
@@ -231,7 +231,7 @@ def test_the_figures_of_lists_are_what_plain_loops_say(split, kind):
     assert figures["n_ratings"] == split.validation.n_ratings
 
 
-def test_the_figures_are_of_lists_of_any_length_for_as_many_users_as_one_likes(split):
+def test_evaluation_accepts_any_list_length_and_number_of_users(split):
     whole, some = (
         comparison.evaluate_model(machine(split), split, n=3, most_users=most).as_dict()
         for most in (None, 4)
@@ -244,7 +244,7 @@ def test_the_figures_are_of_lists_of_any_length_for_as_many_users_as_one_likes(s
     assert whole["validation_rmse"] == some["validation_rmse"]
 
 
-def test_a_split_whose_parts_overlap_is_refused_by_the_ids_of_an_example(split):
+def test_overlapping_split_raises_ratings_leaked_with_example(split):
     leaking = replace(split, train=split.everything)
 
     with pytest.raises(RatingsLeaked) as told:
@@ -257,7 +257,7 @@ def test_a_split_whose_parts_overlap_is_refused_by_the_ids_of_an_example(split):
         comparison.evaluate_baselines(leaking)
 
 
-def test_a_split_says_how_it_was_made(split):
+def test_split_has_protocol(split):
     assert split.protocol.as_dict() == {
         "kind": "by_hash",
         "share": 0.3,
@@ -266,7 +266,7 @@ def test_a_split_says_how_it_was_made(split):
     }
 
 
-def test_a_model_is_not_flattered_by_the_popularity_of_what_it_is_measured_on(split):
+def test_evaluation_ignores_popularity_stored_in_model(split):
     model = machine(split)
     tempted = replace(model, level_counts=1000 * split.validation.level_counts(3))
 
@@ -277,7 +277,7 @@ def test_a_model_is_not_flattered_by_the_popularity_of_what_it_is_measured_on(sp
 
 
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_the_same_model_beside_itself_is_no_better(split, kind):
+def test_compare_ndcg_of_model_with_itself_is_equal(split, kind):
     model = machine(split, kind)
 
     ours, theirs = comparison.compare_ndcg(model, model, split)
@@ -286,9 +286,7 @@ def test_the_same_model_beside_itself_is_no_better(split, kind):
 
 
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_an_older_model_misses_new_items_and_is_measured_on_all_others_as_it_would_answer(
-    split, kind
-):
+def test_compare_ndcg_includes_items_unknown_to_older_model(split, kind):
     candidate = machine(split, "user_rbm")
     older = machine(split, kind, seed=6, but_items=("i00", "i05"))
 
@@ -298,7 +296,7 @@ def test_an_older_model_misses_new_items_and_is_measured_on_all_others_as_it_wou
     assert theirs == pytest.approx(mean_ndcg(older, split, list(split.users.ids)))
 
 
-def test_a_user_oriented_model_answers_for_users_who_came_after_it(split):
+def test_compare_ndcg_includes_users_unknown_to_older_user_rbm(split):
     older = machine(split, seed=6, but_users=("u00", "u07"))
 
     _, theirs = comparison.compare_ndcg(machine(split), older, split)
@@ -306,7 +304,7 @@ def test_a_user_oriented_model_answers_for_users_who_came_after_it(split):
     assert theirs == pytest.approx(mean_ndcg(older, split, list(split.users.ids)))
 
 
-def test_users_whom_an_item_oriented_model_does_not_know_are_left_out_for_both(split):
+def test_compare_ndcg_excludes_users_unknown_to_older_item_rbm(split):
     candidate = machine(split)
     older = machine(split, "item_rbm", seed=6, but_users=("u00", "u07", "u08"))
 
@@ -317,7 +315,7 @@ def test_users_whom_an_item_oriented_model_does_not_know_are_left_out_for_both(s
     assert theirs == pytest.approx(mean_ndcg(older, split, known))
 
 
-def test_a_model_that_can_answer_nobody_is_not_compared(split):
+def test_compare_ndcg_is_none_without_common_users(split):
     strangers = split_snapshot(
         snapshot_of({("x" + user, item): value for (user, item), value in some_ratings().items()}),
         HALF_STARS,
@@ -329,7 +327,7 @@ def test_a_model_that_can_answer_nobody_is_not_compared(split):
     assert comparison.compare_ndcg(machine(split), older, split) is None
 
 
-def test_a_model_of_another_scale_is_asked_in_its_own_levels(split):
+def test_compare_ndcg_uses_levels_of_each_scale(split):
     stars = RatingScale((1.0, 2.0, 3.0, 4.0, 5.0))
     older = machine(split, seed=6, scale=stars)
 

@@ -36,7 +36,7 @@ def result(shop, job_id: int) -> dict:
     return job.error or job.result
 
 
-def test_measured_again_in_the_same_way_a_version_has_the_figures_of_its_card(trained):
+def test_evaluation_reproduces_metrics_of_card(trained):
     told = result(trained, ask(trained))
 
     card = trained.card(1)
@@ -47,7 +47,7 @@ def test_measured_again_in_the_same_way_a_version_has_the_figures_of_its_card(tr
     assert (told["version"], told["n"]) == (1, 10)
 
 
-def test_the_card_has_all_figures_and_says_how_they_came_about(trained):
+def test_model_card_has_metrics_baselines_protocol_and_calibration(trained):
     card = trained.card(1)
 
     assert card.metrics.keys() == {
@@ -80,14 +80,14 @@ def test_the_card_has_all_figures_and_says_how_they_came_about(trained):
     assert [level["value"] for level in card.calibration["levels"]] == [1.0, 5.0]
 
 
-def test_ratings_that_came_later_change_nothing(trained):
+def test_evaluation_ignores_later_ratings(trained):
     trained.rate(two_camps(12, first_user=20))
 
     assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
 
 
 @on_sqlite
-def test_lists_of_another_length_are_measured_for_as_many_users_as_asked(trained):
+def test_evaluation_uses_requested_list_length_and_number_of_users(trained):
     told = result(trained, ask(trained, n=3, n_users=4))
 
     assert told["metrics"]["n_users_ranked"] == 4
@@ -97,7 +97,7 @@ def test_lists_of_another_length_are_measured_for_as_many_users_as_asked(trained
 
 
 @on_sqlite
-def test_ease_is_left_out_where_it_would_take_more_than_half_of_the_memory(trained):
+def test_ease_is_omitted_above_half_of_memory_limit(trained):
     trained.configure(memory_limit_bytes=2 * 4 * 11**2)  # for 11 items; there are 12
 
     assert "ease" not in result(trained, ask(trained))["baselines"]
@@ -105,7 +105,7 @@ def test_ease_is_left_out_where_it_would_take_more_than_half_of_the_memory(train
 
 @on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_every_kind_of_model_can_be_evaluated(shop, model_kind):
+def test_evaluation_accepts_every_model_kind(shop, model_kind):
     shop.train(model_kind=model_kind, validation_share=0.3)
 
     told, card = result(shop, ask(shop)), shop.card(1)
@@ -114,14 +114,14 @@ def test_every_kind_of_model_can_be_evaluated(shop, model_kind):
 
 
 @on_sqlite
-def test_what_is_measured_has_not_learned_from_what_it_is_asked(trained):
+def test_evaluation_uses_model_that_has_not_seen_validation_ratings(trained):
     """The model that answers has: the shelf need not have it."""
     trained.spoil(trained.card(1).checkpoint_sha256)
 
     assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
 
 
-def test_a_card_from_before_protocols_is_split_as_its_job_says(trained):
+def test_evaluation_of_card_without_protocol_uses_split_of_its_job(trained):
     with unit_of_work(trained.database) as session:
         session.get_one(ModelVersion, 1).protocol = {}
 
@@ -129,7 +129,7 @@ def test_a_card_from_before_protocols_is_split_as_its_job_says(trained):
 
 
 @on_sqlite
-def test_a_version_that_held_nothing_out_fails_with_what_to_do(shop):
+def test_evaluation_without_held_out_ratings_fails_with_remedy(shop):
     shop.train(validation_share=1e-9)
     assert shop.card(1).metrics == shop.card(1).calibration == {}
 
@@ -139,7 +139,7 @@ def test_a_version_that_held_nothing_out_fails_with_what_to_do(shop):
     assert "validation_share" in told["detail"]
 
 
-def test_what_an_evaluation_needs_stays_on_the_shelf_until_it_is_done(trained):
+def test_retention_keeps_objects_of_queued_evaluation(trained):
     trained.train(publish="always", seed=1)
     trained.configure(shelf_keep=1)
     job_id = ask(trained)
@@ -160,7 +160,7 @@ def clear_the_shelf(shop) -> None:
     retention.clear_shelf(shop.context, now=datetime.now(UTC), grace=-timedelta(hours=1))
 
 
-def test_a_version_that_is_not_there_or_has_no_weights_cannot_be_evaluated(trained):
+def test_evaluation_of_unknown_or_retired_version_is_refused(trained):
     with pytest.raises(ModelVersionNotFound):
         ask(trained, 7)
     with unit_of_work(trained.database) as session:
@@ -171,7 +171,7 @@ def test_a_version_that_is_not_there_or_has_no_weights_cannot_be_evaluated(train
 
 
 @on_sqlite
-def test_a_snapshot_that_has_gone_bad_fails_the_job_and_names_it(trained):
+def test_evaluation_fails_when_snapshot_is_corrupt(trained):
     trained.spoil(trained.card(1).snapshot_sha256)
     shelf = trained.folder / "cache"
     for copy in shelf.rglob(trained.card(1).snapshot_sha256):

@@ -30,7 +30,7 @@ def titles(server):
     return {place.item_id: place.title for place in listed(server)}
 
 
-def test_before_anything_is_published_there_is_no_answer_and_no_trouble(shop, server):
+def test_model_server_raises_no_model_published_before_publication(shop, server):
     shop.train(publish="never")
     server.refresh()
 
@@ -39,7 +39,7 @@ def test_before_anything_is_published_there_is_no_answer_and_no_trouble(shop, se
         server.require_model()
 
 
-def test_what_is_published_answers_after_one_look(shop, server):
+def test_refresh_loads_published_version(shop, server):
     shop.train()
     server.refresh()
 
@@ -49,7 +49,7 @@ def test_what_is_published_answers_after_one_look(shop, server):
     assert len(listed(server, "u03")) == 2  # ten of twelve are rated
 
 
-def test_a_newly_published_version_and_then_the_one_before_it_answer(shop, server):
+def test_refresh_follows_publication_and_rollback(shop, server):
     shop.train()
     shop.train(seed=2, publish="always")
     server.refresh()
@@ -65,7 +65,7 @@ def test_a_newly_published_version_and_then_the_one_before_it_answer(shop, serve
 
 
 @on_sqlite
-def test_what_was_taken_to_answer_from_goes_on_answering_after_the_swap(shop, server):
+def test_replaced_model_continues_to_recommend(shop, server):
     shop.train()
     server.refresh()
     taken = server.require_model()
@@ -81,7 +81,7 @@ def test_what_was_taken_to_answer_from_goes_on_answering_after_the_swap(shop, se
 
 
 @on_sqlite
-def test_looking_again_loads_nothing_again(shop, server):
+def test_refresh_keeps_loaded_model(shop, server):
     shop.train()
     server.refresh()
     first = server.require_model()
@@ -92,7 +92,7 @@ def test_looking_again_loads_nothing_again(shop, server):
     assert server.load_error is None
 
 
-def test_the_published_version_published_anew_is_not_loaded_anew(shop, server):
+def test_refresh_keeps_model_when_same_version_is_published_again(shop, server):
     shop.train()
     shop.train(seed=2, publish="never")
     server.refresh()
@@ -119,7 +119,7 @@ DAMAGES = {
 
 @on_sqlite
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_version_that_cannot_be_read_leaves_the_one_before_it_answering(shop, server, damage):
+def test_unreadable_version_leaves_previous_model_loaded(shop, server, damage):
     shop.train()
     server.refresh()
     shop.train(seed=2, publish="always")
@@ -139,7 +139,7 @@ def test_a_version_that_cannot_be_read_leaves_the_one_before_it_answering(shop, 
 
 @on_sqlite
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_where_there_is_none_before_it_every_answer_says_why(shop, server, damage):
+def test_unreadable_version_raises_model_unreadable_without_previous_model(shop, server, damage):
     shop.train()
     sha256 = shop.card(1).checkpoint_sha256
     DAMAGES[damage](shop, sha256)
@@ -150,7 +150,7 @@ def test_where_there_is_none_before_it_every_answer_says_why(shop, server, damag
 
 
 @on_sqlite
-def test_going_back_ends_the_trouble(shop, server):
+def test_rollback_clears_load_error(shop, server):
     shop.train()
     server.refresh()
     shop.train(seed=2, publish="always")
@@ -163,7 +163,7 @@ def test_going_back_ends_the_trouble(shop, server):
 
 
 @on_sqlite
-def test_no_error_ends_the_looking(shop, server):
+def test_refresh_thread_survives_load_errors(shop, server):
     shop.train()
     server.start()
     shop.train(seed=2, publish="never")
@@ -178,7 +178,7 @@ def test_no_error_ends_the_looking(shop, server):
     eventually(lambda: server.require_model().version == 2)
 
 
-def test_a_changed_catalogue_shows_after_one_look(shop, server):
+def test_refresh_reads_changed_catalogue(shop, server):
     shop.train()
     server.refresh()
     shop.describe("i03", title="Third")
@@ -201,7 +201,7 @@ def test_a_changed_catalogue_shows_after_one_look(shop, server):
     assert not shown.keys() & {"brand-new", "i05"}
 
 
-def test_looking_at_a_catalogue_that_has_not_changed_reads_no_item(shop, server):
+def test_refresh_reads_no_item_of_unchanged_catalogue(shop, server):
     shop.train()
     server.refresh()
     read = []
@@ -217,7 +217,7 @@ def test_looking_at_a_catalogue_that_has_not_changed_reads_no_item(shop, server)
     assert len([statement for statement in read if "item.title" in statement]) == 1
 
 
-def test_an_item_made_by_a_rating_shows_after_one_look(shop, server):
+def test_refresh_reads_item_created_by_rating(shop, server):
     shop.train()
     server.refresh()
     shop.rate([{"user_id": "u00", "item_id": "just-rated", "value": 5}])
@@ -227,7 +227,7 @@ def test_an_item_made_by_a_rating_shows_after_one_look(shop, server):
     assert "just-rated" not in {place.item_id for place in listed(server, "u00")}
 
 
-def test_a_version_that_knows_the_new_items_takes_the_whole_catalogue(shop, server):
+def test_refresh_reads_whole_catalogue_for_new_version(shop, server):
     shop.describe("i03", title="Third")
     shop.train()
     server.refresh()
@@ -242,7 +242,7 @@ def test_a_version_that_knows_the_new_items_takes_the_whole_catalogue(shop, serv
 
 
 @on_sqlite
-def test_an_item_oriented_version_is_loaded_like_any_other(shop, server):
+def test_refresh_loads_item_rbm(shop, server):
     shop.train(model_kind="item_rbm")
     server.refresh()
 
@@ -251,7 +251,7 @@ def test_an_item_oriented_version_is_loaded_like_any_other(shop, server):
     assert {place.source for place in listed(server, "nobody")} == {"popular"}
 
 
-def test_a_started_process_notices_by_itself_and_stops_when_told(shop):
+def test_model_server_thread_follows_publications_and_stops(shop):
     shop.train()
     before = set(threading.enumerate())
     server = ModelServer(shop.context)
@@ -268,9 +268,9 @@ def test_a_started_process_notices_by_itself_and_stops_when_told(shop):
     assert "model-server" not in {thread.name for thread in set(threading.enumerate()) - before}
 
 
-def test_a_process_looks_often_enough_to_notice_within_a_second():
+def test_refresh_interval_is_below_a_second():
     assert REFRESH_SECONDS < 1
 
 
-def test_a_process_that_was_never_started_can_be_stopped(shop):
+def test_model_server_can_be_stopped_before_start(shop):
     ModelServer(shop.context).stop()

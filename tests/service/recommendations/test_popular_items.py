@@ -64,11 +64,11 @@ def ids(ranked):
     return [place.item_id for place in ranked.items]
 
 
-def test_before_the_first_count_the_newest_items_come(shop, items):
+def test_popular_items_are_newest_before_first_count(shop, items):
     assert ids(listed(shop, items)) == ["n4", "n3", "n2", "n1", "n0", "i2", "i1", "i0"]
 
 
-def test_popular_items_come_first_then_the_newest(shop, items):
+def test_popular_items_precede_new_items(shop, items):
     count(shop, items)
     ranked = listed(shop, items)
 
@@ -77,14 +77,14 @@ def test_popular_items_come_first_then_the_newest(shop, items):
     assert [place.score for place in ranked.items] == [3, 2, 2, 0, 0, 0, 0, 0]
 
 
-def test_exactly_n_come_or_the_list_says_how_many_are_missing(shop, items):
+def test_popular_items_return_n_or_shortfall(shop, items):
     count(shop, items)
     assert ids(listed(shop, items, n=4)) == ["i0", "i2", "i1", "n4"]
     assert listed(shop, items, n=8).shortfall is None
     assert listed(shop, items, n=10).shortfall.startswith("2 fewer than requested")
 
 
-def test_hidden_unavailable_excluded_and_done_items_do_not_come(shop, items):
+def test_popular_items_omit_barred_excluded_and_owned_items(shop, items):
     count(shop, items)
     with unit_of_work(shop) as session:
         put(session, "i0", hidden=True)
@@ -96,7 +96,7 @@ def test_hidden_unavailable_excluded_and_done_items_do_not_come(shop, items):
     assert ids(ranked) == ["i2", "n2", "n1"]
 
 
-def test_changes_count_in_the_next_list_though_nothing_is_counted_anew(shop, items):
+def test_popular_items_follow_catalogue_between_counts(shop, items):
     count(shop, items)
     assert ids(listed(shop, items, n=2)) == ["i0", "i2"]
     with unit_of_work(shop) as session:
@@ -109,7 +109,7 @@ def test_changes_count_in_the_next_list_though_nothing_is_counted_anew(shop, ite
     assert ranked.items[2].title == "Just in"
 
 
-def test_counts_change_once_it_is_time(shop, items, monkeypatch):
+def test_counts_are_renewed_after_minimum_interval(shop, items, monkeypatch):
     count(shop, items)
     with unit_of_work(shop) as session:
         for user in range(4):
@@ -127,7 +127,7 @@ def test_counts_change_once_it_is_time(shop, items, monkeypatch):
     assert ids(listed(shop, items, n=1)) == ["n0"]
 
 
-def test_many_items_that_came_after_the_count_are_all_listed(shop, items, monkeypatch):
+def test_popular_items_include_all_items_newer_than_count(shop, items, monkeypatch):
     monkeypatch.setattr(popular_items, "PAGE_SIZE", 3)
     count(shop, items)
     with unit_of_work(shop) as session:
@@ -138,7 +138,7 @@ def test_many_items_that_came_after_the_count_are_all_listed(shop, items, monkey
     assert listed(shop, items, n=21).shortfall is None
 
 
-def test_a_long_catalogue_is_read_to_its_end(database, items, monkeypatch):
+def test_popular_items_read_every_page_of_catalogue(database, items, monkeypatch):
     monkeypatch.setattr(popular_items, "PAGE_SIZE", 7)
     with unit_of_work(database) as session:
         rows = {f"i{n:03}": {**DESCRIBED, "hidden": n % 2 == 1} for n in range(100)}
@@ -151,7 +151,7 @@ def test_a_long_catalogue_is_read_to_its_end(database, items, monkeypatch):
     assert ranked.shortfall.startswith("10 fewer")
 
 
-def test_an_empty_shop_has_an_empty_list(database, items):
+def test_popular_items_of_empty_database_have_shortfall(database, items):
     ranked = listed(database, items, n=10)
 
     assert ranked.items == []

@@ -39,7 +39,7 @@ def told(item: int) -> tuple[float | None, str | None]:
     return dict(RATED).get(item), dict(EVENTS).get(item)
 
 
-def test_the_reasons_are_the_three_strongest_each_as_the_user_gave_it(answers, mine):
+def test_reasons_are_three_strongest_with_original_values(answers, mine):
     for place in explained(answers, mine):
         item = ITEMS.number(place.item_id)
         effects = {
@@ -53,14 +53,14 @@ def test_the_reasons_are_the_three_strongest_each_as_the_user_gave_it(answers, m
         ]
 
 
-def test_ratings_views_and_carts_are_all_heard(answers, mine):
+def test_reasons_include_ratings_views_and_carts(answers, mine):
     reasons = [reason for place in explained(answers, mine) for reason in place.because]
 
     assert {reason.type for reason in reasons} == {None, "view", "cart"}
     assert {reason.rating for reason in reasons} >= {None, 4.8, 4.0}
 
 
-def test_the_list_is_the_same_but_for_its_reasons(answers, mine):
+def test_add_reasons_keeps_list(answers, mine):
     plain = recommend(answers, "u", mine, n=20)
 
     with_reasons = add_reasons(answers, mine, GIVEN, plain)
@@ -70,7 +70,7 @@ def test_the_list_is_the_same_but_for_its_reasons(answers, mine):
         assert vars(before) == {k: v for k, v in vars(after).items() if k != "because"}
 
 
-def test_an_item_that_comes_back_is_no_reason_for_itself(answers, mine):
+def test_reasons_exclude_listed_item_itself(answers, mine):
     places = explained(answers, mine, include_rated=True)
 
     assert {place.item_id for place in places} >= GIVEN.keys()
@@ -92,7 +92,7 @@ def test_popular_items_have_no_reasons():
     assert [place.because for place in explained(answers, nobody)] == [[]] * 16
 
 
-def test_a_machine_that_rates_gives_reasons_of_liking():
+def test_reasons_of_user_rbm_have_effects_on_liking():
     answers = answering("user_rbm")
     mine = of_rows(answers, RATED)
     row_ = [(0, 4), (3, 0), (7, 3), (9, 1)]
@@ -106,7 +106,7 @@ def test_a_machine_that_rates_gives_reasons_of_liking():
         assert reason.effect == pytest.approx(effect, rel=1e-3)
 
 
-def test_an_item_oriented_machine_gives_no_reasons():
+def test_reasons_of_item_rbm_are_empty():
     answers = answering("item_rbm")
     mine = of_rows(answers, RATED)
     ranked = recommend(answers, "u05", mine, n=20)
@@ -117,7 +117,7 @@ def test_an_item_oriented_machine_gives_no_reasons():
     assert [place.because for place in places] == [[]] * len(places)
 
 
-def test_where_nobody_rates_a_rating_that_came_later_is_told_as_it_was_given():
+def test_reasons_of_model_without_ratings_keep_value_of_rating():
     answers = answering("joint_rbm", scale=RatingScale((), events=EVENT_TYPES))
     mine = of_rows(answers, RATED, *EVENTS)
 
@@ -126,7 +126,7 @@ def test_where_nobody_rates_a_rating_that_came_later_is_told_as_it_was_given():
     assert {(reason.rating, reason.type) for reason in reasons} >= {(4.8, None), (None, "view")}
 
 
-def test_what_is_stored_is_found_by_item_id_where_the_model_knows_the_item(answers):
+def test_ratings_by_item_include_known_items_only(answers):
     history = history_of([*RATED, (100, 3.0)], *EVENTS)
 
     assert ratings_by_item(answers, history) == GIVEN

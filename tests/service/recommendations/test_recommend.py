@@ -66,7 +66,7 @@ def expected_order(model: Model, given: dict[str, float]) -> dict[str, float]:
 # ------------------------------------------------------------------------- lists
 
 
-def test_the_list_is_ordered_by_the_chance_of_liking_and_the_root_of_popularity(answers):
+def test_recommend_orders_by_liking_and_root_of_popularity(answers):
     ranked = recommend(answers, "u", stored(answers, **MINE), n=12)
 
     expected = expected_order(answers.model, MINE)
@@ -77,7 +77,7 @@ def test_the_list_is_ordered_by_the_chance_of_liking_and_the_root_of_popularity(
     assert ranked.shortfall is None
 
 
-def test_each_place_has_its_title_and_the_mean_of_its_distribution(answers):
+def test_recommend_returns_title_and_expected_rating(answers):
     for place in recommend(answers, "u", stored(answers, **MINE), n=12).items:
         distribution = shares(answers.model, MINE, place.item_id)
         mean = sum(value * share for value, share in zip(SCALE.values, distribution, strict=True))
@@ -87,14 +87,14 @@ def test_each_place_has_its_title_and_the_mean_of_its_distribution(answers):
 
 
 @pytest.mark.parametrize("n", [1, 4, 12])
-def test_exactly_n_items_come_and_they_are_the_best(answers, n):
+def test_recommend_returns_best_n_items(answers, n):
     ranked = recommend(answers, "u", stored(answers, **MINE), n=n)
 
     assert ids(ranked) == list(expected_order(answers.model, MINE))[:n]
     assert ranked.shortfall is None
 
 
-def test_fewer_come_only_where_there_are_no_more_and_it_says_why(answers):
+def test_recommend_explains_shortfall(answers):
     ranked = recommend(answers, "u", stored(answers, **MINE), n=20, exclude=["i05"])
 
     assert len(ranked.items) == 11
@@ -103,7 +103,7 @@ def test_fewer_come_only_where_there_are_no_more_and_it_says_why(answers):
     )
 
 
-def test_hidden_and_unavailable_rated_and_excluded_items_do_not_come():
+def test_recommend_excludes_barred_rated_and_excluded_items():
     answers = answering("user_rbm", row(4, "i04", is_barred=True), row(0, "i00", is_barred=True))
     mine = {"i03": 1.0, "i04": 4.0}
 
@@ -112,7 +112,7 @@ def test_hidden_and_unavailable_rated_and_excluded_items_do_not_come():
     assert set(ids(ranked)) == set(ITEMS.ids) - {"i00", "i03", "i04", "i09"}
 
 
-def test_rated_items_come_back_where_asked_for_but_barred_and_excluded_ones_never():
+def test_include_rated_returns_rated_items_except_barred_and_excluded():
     answers = answering("user_rbm", row(0, "i00", is_barred=True))
 
     ranked = recommend(
@@ -122,7 +122,7 @@ def test_rated_items_come_back_where_asked_for_but_barred_and_excluded_ones_neve
     assert set(ids(ranked)) == set(ITEMS.ids) - {"i00", "i07"}
 
 
-def test_a_user_without_ratings_gets_the_most_rated_items_said_to_be_so(answers):
+def test_recommend_returns_most_rated_items_without_history(answers):
     ranked = recommend(answers, "nobody", NOTHING, n=15)
 
     counts = ratings().item_counts()
@@ -135,7 +135,7 @@ def test_a_user_without_ratings_gets_the_most_rated_items_said_to_be_so(answers)
 NEW = (row(100, "new-1", "First"), row(101, "new-2"), row(102, "new-3", is_barred=True))
 
 
-def test_items_that_the_model_does_not_know_fill_up_the_list_in_the_order_they_came():
+def test_recommend_appends_unknown_items_in_order_of_creation():
     answers = answering("user_rbm", *reversed(NEW))
 
     ranked = recommend(answers, "u", stored(answers, **MINE), n=20)
@@ -157,7 +157,7 @@ def test_items_that_the_model_does_not_know_fill_up_the_list_in_the_order_they_c
         ({"exclude": ["new-2"]}, set()),
     ],
 )
-def test_the_filter_holds_for_items_that_the_model_does_not_know_too(how, come):
+def test_recommend_filters_items_unknown_to_model(how, come):
     answers = answering("user_rbm", *NEW)
     rated = of_rows(answers, [(1, 5.0), (100, 5.0)])
 
@@ -166,7 +166,7 @@ def test_the_filter_holds_for_items_that_the_model_does_not_know_too(how, come):
     assert {item_id for item_id in ids(ranked) if item_id.startswith("new")} == come
 
 
-def test_a_user_who_rated_only_new_items_gets_popular_ones(answers):
+def test_recommend_returns_popular_items_for_history_of_unknown_items(answers):
     rated = of_rows(answers, [(99_999 - FIRST_KEY, 5.0), (3 - FIRST_KEY, 1.0)])
 
     ranked = recommend(answers, "u", rated, n=3)
@@ -175,7 +175,7 @@ def test_a_user_who_rated_only_new_items_gets_popular_ones(answers):
     assert {place.source for place in ranked.items} == {"popular"}
 
 
-def test_what_is_given_with_the_request_counts_like_what_is_stored(answers):
+def test_history_from_request_equals_stored_history(answers):
     given = UserHistory.from_request(
         answers, AnonymousHistory({"i00": 4.8, "i03": 0.7, "i07": 4.0, "unheard-of": 5.0})
     )
@@ -197,7 +197,7 @@ def naive_item_oriented(model: Model, user: str, item_id: str) -> list[float]:
     return naive.level_probabilities(model.params, case, USERS.number(user))
 
 
-def test_an_item_oriented_model_answers_users_it_was_trained_on():
+def test_recommend_uses_item_rbm_for_trained_user():
     answers = answering("item_rbm")
     counts = ratings().item_counts()
     scores = {
@@ -217,7 +217,7 @@ def test_an_item_oriented_model_answers_users_it_was_trained_on():
 
 
 @pytest.mark.parametrize("user_id", ["somebody-new", None])
-def test_an_item_oriented_model_gives_popular_items_to_users_it_does_not_know(user_id):
+def test_recommend_returns_popular_items_for_user_unknown_to_item_rbm(user_id):
     answers = answering("item_rbm")
 
     ranked = recommend(answers, user_id, stored(answers, **MINE), n=5)
@@ -228,7 +228,7 @@ def test_an_item_oriented_model_gives_popular_items_to_users_it_does_not_know(us
     assert prediction.source == "baseline"
 
 
-def test_an_item_oriented_prediction_is_the_users_own():
+def test_predict_uses_item_rbm_for_trained_user():
     answers = answering("item_rbm")
 
     predictions = predict(answers, "u05", NOTHING, ["i09", "i02"])
@@ -254,7 +254,7 @@ def joint_with_raters() -> PublishedModel:
     return replace(answers, model=replace(answers.model, raters=made))
 
 
-def test_a_joint_model_lists_by_choice_and_rates_by_its_raters():
+def test_joint_model_ranks_by_choice_and_rates_by_ensemble():
     answers = joint_with_raters()
     mine = stored(answers, **MINE)
     row_ = list(zip(mine.numbers.tolist(), mine.levels.tolist(), strict=True))
@@ -276,7 +276,7 @@ def test_a_joint_model_lists_by_choice_and_rates_by_its_raters():
     assert ranked.items[0].expected_rating == pytest.approx(expected[0] @ SCALE.values)
 
 
-def test_a_joint_model_rates_for_somebody_new_from_their_own_ratings_alone():
+def test_joint_model_rates_for_new_user_by_user_rbm():
     answers = joint_with_raters()
     raters = answers.model.raters
     mine = stored(answers, **MINE)
@@ -295,7 +295,7 @@ def test_a_joint_model_rates_for_somebody_new_from_their_own_ratings_alone():
 # ------------------------------------------------------------------------- predictions
 
 
-def test_a_prediction_is_a_distribution_over_the_scale_with_its_mean_and_its_entropy(answers):
+def test_predict_returns_distribution_mean_and_entropy(answers):
     predictions = predict(answers, "u", stored(answers, **MINE), ["i10", "i05"])
 
     assert [prediction.item_id for prediction in predictions] == ["i10", "i05"]
@@ -310,7 +310,7 @@ def test_a_prediction_is_a_distribution_over_the_scale_with_its_mean_and_its_ent
         assert prediction.source == "model"
 
 
-def test_the_prediction_of_a_rated_item_leaves_its_own_rating_out(answers):
+def test_predict_excludes_own_rating_of_item(answers):
     (prediction,) = predict(answers, "u", stored(answers, **MINE), ["i03"])
 
     others = {item_id: value for item_id, value in MINE.items() if item_id != "i03"}
@@ -319,7 +319,7 @@ def test_the_prediction_of_a_rated_item_leaves_its_own_rating_out(answers):
 
 
 @pytest.mark.parametrize("mine", [{}, {"i03": 1.0}])
-def test_without_another_rating_the_items_own_ratings_answer(answers, mine):
+def test_predict_uses_item_baseline_without_other_ratings(answers, mine):
     (prediction,) = predict(answers, "u", stored(answers, **mine), ["i03"])
 
     levels = [
@@ -332,7 +332,7 @@ def test_without_another_rating_the_items_own_ratings_answer(answers, mine):
     assert prediction.expected_rating == pytest.approx(1 + np.mean(levels), abs=0.2)
 
 
-def test_an_unknown_item_is_answered_from_everybodys_ratings_and_said_so(answers):
+def test_predict_uses_global_baseline_for_unknown_item(answers):
     known, unknown = predict(answers, "u", stored(answers, **MINE), ["i03", "unheard-of"])
 
     counts = np.bincount(ratings().levels, minlength=5) + 1
@@ -343,7 +343,7 @@ def test_an_unknown_item_is_answered_from_everybodys_ratings_and_said_so(answers
 # ------------------------------------------------------------------------- the catalogue
 
 
-def test_a_catalogue_is_kept_up_to_date(answers):
+def test_catalogue_update_changes_rows(answers):
     catalogue = answers.catalogue
     catalogue.update([row(2, "i02", "Renamed", is_barred=True), *NEW])
     barred = recommend(answers, "u", NOTHING, n=30)
@@ -357,14 +357,14 @@ def test_a_catalogue_is_kept_up_to_date(answers):
 
 
 @pytest.mark.parametrize("key", [0, 1, 1023, 1024, 1025, 4000, 10**6, 2**40])
-def test_keys_that_nobody_has_are_unknown_wherever_the_array_ends(answers, key):
+def test_catalogue_has_no_number_for_unknown_keys(answers, key):
     asked = np.array([key, FIRST_KEY, FIRST_KEY + N_ITEMS - 1])
 
     assert answers.catalogue.numbers(asked).tolist() == [-1, 0, N_ITEMS - 1]
 
 
 @pytest.mark.parametrize("key", [1, 1023, 1024, 1025, 2048, 100_000])
-def test_an_item_is_found_by_its_key_however_large_that_is(key):
+def test_catalogue_finds_number_of_any_key(key):
     answers = answering()
     rows = [
         CatalogueRow(2, "i00", None, False, NOON),
@@ -377,7 +377,7 @@ def test_an_item_is_found_by_its_key_however_large_that_is(key):
     assert catalogue.numbers(np.array([], dtype=np.int64)).tolist() == []
 
 
-def test_in_whatever_order_ratings_are_read_a_user_is_known_the_same(answers):
+def test_user_history_does_not_depend_on_order_of_ratings(answers):
     rows = [(0, 5.0), (3, 1.0), (7, 4.0)]
 
     one, other = of_rows(answers, rows), of_rows(answers, rows[::-1])

@@ -53,7 +53,7 @@ def is_same(params, others) -> bool:
 @on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
 @pytest.mark.parametrize("answering", [False, True])
-def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(shop, model_kind, answering):
+def test_warm_start_keeps_known_weights_and_initializes_new_rows(shop, model_kind, answering):
     shop.train(model_kind=model_kind)
     published = shop.model(1) if answering else shop.judged_model(1)
     shop.rate(NEWCOMERS)
@@ -75,7 +75,7 @@ def test_what_was_known_keeps_its_weights_and_what_is_new_begins_cold(shop, mode
         np.testing.assert_array_equal(params.visible_bias[number], source.visible_bias[row])
 
 
-def test_weights_of_what_is_gone_are_dropped():
+def test_warm_params_drop_removed_rows():
     rng = np.random.default_rng(0)
     earlier, cold = (random_params(rng, n_items=n) for n in (3, 2))
 
@@ -84,7 +84,7 @@ def test_weights_of_what_is_gone_are_dropped():
     np.testing.assert_array_equal(warm.weights, [earlier.weights[1], cold.weights[1]])
 
 
-def test_what_was_published_and_the_cold_start_are_not_written_into():
+def test_warm_params_copy_arrays():
     rng = np.random.default_rng(0)
     earlier, cold = random_params(rng), random_params(rng)
     ids = Vocabulary([f"i{n}" for n in range(9)])
@@ -99,7 +99,7 @@ def test_what_was_published_and_the_cold_start_are_not_written_into():
 
 
 @on_sqlite
-def test_a_cold_start_pays_no_heed_to_what_is_published(shop):
+def test_cold_start_ignores_published_version(shop):
     shop.train()
 
     _, params, cold, warnings = begin(shop, warm_start=False)
@@ -109,7 +109,7 @@ def test_a_cold_start_pays_no_heed_to_what_is_published(shop):
 
 
 @on_sqlite
-def test_training_warm_goes_on_where_the_published_version_had_come_to(shop):
+def test_warm_start_continues_from_published_loss(shop):
     shop.train(hyperparameters={"epochs": 30, "learning_rate": 0.1})
     cold = shop.train(publish="never")
 
@@ -131,7 +131,7 @@ def test_training_warm_goes_on_where_the_published_version_had_come_to(shop):
         ),
     ],
 )
-def test_weights_that_do_not_fit_are_not_taken_and_the_result_says_so(shop, spec, reason):
+def test_warm_start_is_ignored_with_warning_when_weights_do_not_fit(shop, spec, reason):
     shop.train()
     cold = shop.train(publish="never", **spec)
 
@@ -142,7 +142,7 @@ def test_weights_that_do_not_fit_are_not_taken_and_the_result_says_so(shop, spec
 
 
 @on_sqlite
-def test_weights_of_another_scale_are_not_taken_and_the_result_says_so(shop):
+def test_warm_start_is_ignored_with_warning_for_other_scale(shop):
     shop.train()
     shop.rate([{"user_id": "u00", "item_id": "i02", "value": 3}])
 
@@ -151,7 +151,7 @@ def test_weights_of_another_scale_are_not_taken_and_the_result_says_so(shop):
     ]
 
 
-def test_without_a_published_version_a_warm_start_is_a_cold_one_and_says_so(shop):
+def test_warm_start_is_ignored_with_warning_without_published_version(shop):
     result = shop.train(warm_start=True)
 
     assert result["warnings"] == ["warm_start was ignored: no version is published."]
@@ -160,7 +160,7 @@ def test_without_a_published_version_a_warm_start_is_a_cold_one_and_says_so(shop
 @on_sqlite
 @pytest.mark.parametrize("damage", ["spoil", "remove"])
 @pytest.mark.parametrize("which", ["checkpoint_sha256", "judged_sha256"])
-def test_a_published_version_that_cannot_be_read_is_named(shop, which, damage):
+def test_warm_start_warning_names_unreadable_object(shop, which, damage):
     """A fit begins at the one or the other; what cannot begin there begins cold."""
     shop.train()
     sha256 = getattr(shop.card(1), which)

@@ -59,7 +59,7 @@ def levels_of(shop: Shop, scale: RatingScale) -> dict[tuple[str, str], int]:
     }
 
 
-def test_an_item_counts_by_its_rating_else_by_what_says_most_of_it(shop):
+def test_interaction_level_is_rating_or_strongest_type(shop):
     shop.rate([{"user_id": "new", "item_id": "rated", "value": 1}])
     for item_id, kinds in {
         "rated": ["purchase"],
@@ -75,14 +75,14 @@ def test_an_item_counts_by_its_rating_else_by_what_says_most_of_it(shop):
     assert new == {"rated": 0, "seen": 2, "bought": 4, "kept": 3}
 
 
-def test_a_scale_without_interactions_has_ratings_alone(shop):
+def test_levels_without_interaction_types_are_those_of_ratings(shop):
     shop.choose([("u00", "i00", "view")])
 
     assert len(levels_of(shop, RatingScale(STARS))) == len(two_camps())
 
 
 @on_sqlite
-def test_only_types_that_say_most_of_something_get_a_level(shop):
+def test_scale_has_interaction_types_that_are_strongest_of_a_pair(shop):
     shop.choose([("u00", "i00", "view"), ("u00", "i00", "cart"), ("u00", "i01", "view")])
     rated = two_camps()[0]
     shop.choose([(rated["user_id"], rated["item_id"], "purchase")])
@@ -95,7 +95,7 @@ def test_only_types_that_say_most_of_something_get_a_level(shop):
 
 @on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm"])
-def test_a_machine_that_only_rates_learns_from_ratings_alone(shop, model_kind):
+def test_masked_machines_learn_from_ratings_only(shop, model_kind):
     alone = shop.train(model_kind=model_kind, publish="never")["weights_sha256"]
     rated = [(entry["user_id"], entry["item_id"], "view") for entry in two_camps()]
     shop.choose(rated)
@@ -104,7 +104,7 @@ def test_a_machine_that_only_rates_learns_from_ratings_alone(shop, model_kind):
 
 
 @on_sqlite
-def test_a_shop_without_ratings_gets_lists_of_what_each_camp_buys(no_ratings):
+def test_joint_machine_recommends_purchases_of_camp_without_ratings(no_ratings):
     result = no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
     server, answers = answering(no_ratings)
 
@@ -119,7 +119,7 @@ def test_a_shop_without_ratings_gets_lists_of_what_each_camp_buys(no_ratings):
 
 
 @on_sqlite
-def test_where_nobody_rates_nobodys_rating_is_foretold(no_ratings):
+def test_predict_returns_no_rating_without_ratings(no_ratings):
     no_ratings.train(model_kind="joint_rbm")
     server, answers = answering(no_ratings)
     known = UserHistory.from_store(answers, server.histories.read("u00"))
@@ -131,7 +131,7 @@ def test_where_nobody_rates_nobodys_rating_is_foretold(no_ratings):
 
 
 @on_sqlite
-def test_a_rating_tells_of_a_choice_where_only_purchases_were_learned_from(no_ratings):
+def test_rating_counts_as_purchase_for_model_of_purchases(no_ratings):
     no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
     server, answers = answering(no_ratings)
 
@@ -146,7 +146,7 @@ def test_a_rating_tells_of_a_choice_where_only_purchases_were_learned_from(no_ra
     server.stop()
 
 
-def test_what_was_bought_does_not_come_back_what_was_viewed_or_in_a_cart_does(shop, server):
+def test_recommendations_exclude_purchases_and_keep_views_and_carts(shop, server):
     shop.train(model_kind="joint_rbm")
     shop.choose([("u00", "i00", "purchase"), ("u02", "i02", "view"), ("u02", "i03", "cart")])
     server.refresh()
@@ -161,7 +161,7 @@ def test_what_was_bought_does_not_come_back_what_was_viewed_or_in_a_cart_does(sh
     assert "i00" in listed("u00", include_rated=True)
 
 
-def test_what_was_bought_and_the_model_does_not_know_does_not_come_back_either(shop, server):
+def test_recommendations_exclude_purchases_unknown_to_model(shop, server):
     shop.train(model_kind="joint_rbm")
     shop.choose([("u00", "new", "purchase"), ("u02", "new", "view")])
     server.refresh()
@@ -175,7 +175,7 @@ def test_what_was_bought_and_the_model_does_not_know_does_not_come_back_either(s
     assert "new" in listed("u02")
 
 
-def test_a_purchase_moves_a_list_as_soon_as_it_is_made(no_ratings):
+def test_purchase_changes_next_recommendations(no_ratings):
     no_ratings.train(model_kind="joint_rbm", hyperparameters=LEARNING)
     server, answers = answering(no_ratings)
     no_ratings.choose([("passer-by", "i05", "purchase")])
@@ -189,7 +189,7 @@ def test_a_purchase_moves_a_list_as_soon_as_it_is_made(no_ratings):
 
 
 @on_sqlite
-def test_versions_that_learned_from_other_types_are_compared_all_the_same(shop):
+def test_versions_with_other_interaction_types_are_compared(shop):
     shop.train(model_kind="joint_rbm")
     shop.choose([(f"u{user:02}", f"i{user:02}", "cart") for user in range(12)])
 

@@ -54,7 +54,7 @@ def cut_off(shop: Shop, when: int):
 
 
 @on_sqlite
-def test_one_model_has_learned_from_train_ratings_and_the_other_from_all(database, tmp_path):
+def test_judged_model_fits_train_ratings_and_served_model_all_ratings(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.rate(fans(40, n_users=60))
     result = shop.train(model_kind="joint_rbm", seed=SEED, hyperparameters={"learning_rate": RATE})
@@ -78,14 +78,14 @@ def test_one_model_has_learned_from_train_ratings_and_the_other_from_all(databas
 
 @on_sqlite
 @pytest.mark.parametrize("spec", [{"model_kind": "user_rbm"}, {"validation_share": 0.0}])
-def test_what_only_rates_or_holds_nothing_back_is_fitted_once(shop, spec):
+def test_masked_kinds_and_fits_without_validation_train_once(shop, spec):
     shop.train(**{"model_kind": "joint_rbm"} | spec)
 
     assert shop.card(1).judged_sha256 is None
 
 
 @on_sqlite
-def test_the_card_has_the_figures_of_the_model_that_has_not_seen_what_it_is_asked(shop):
+def test_model_card_has_metrics_of_judged_model(shop):
     result = shop.train(model_kind="joint_rbm", seed=SEED)
 
     figures = comparison.evaluate_model(shop.judged_model(1), split_of(shop))
@@ -94,7 +94,7 @@ def test_the_card_has_the_figures_of_the_model_that_has_not_seen_what_it_is_aske
 
 
 @on_sqlite
-def test_a_later_version_is_compared_with_what_the_published_one_was_judged_by(shop):
+def test_release_compares_judged_models(shop):
     """Against the model that has learned the validation ratings, none would ever win."""
     shop.train(model_kind="joint_rbm", seed=SEED)
 
@@ -109,7 +109,7 @@ def test_a_later_version_is_compared_with_what_the_published_one_was_judged_by(s
 @pytest.mark.parametrize(
     "when", [SNAPSHOT, 2, JUDGED - 1, JUDGED, JUDGED + 1, JUDGED + 3, ANSWERING]
 )
-def test_whenever_it_is_cut_off_a_job_comes_to_the_weights_of_an_undisturbed_one(shop, when):
+def test_interrupted_job_resumes_to_same_weights(shop, when):
     undisturbed = shop.train(model_kind="joint_rbm", seed=SEED)
     lease = cut_off(shop, when)
 
@@ -122,7 +122,7 @@ def test_whenever_it_is_cut_off_a_job_comes_to_the_weights_of_an_undisturbed_one
     assert shop.card(2).checkpoint_sha256 == shop.card(1).checkpoint_sha256
 
 
-def test_a_job_cut_off_in_its_last_fit_goes_on_there_and_does_not_make_the_first_one_again(shop):
+def test_job_interrupted_in_last_fit_resumes_within_last_fit(shop):
     lease = cut_off(shop, JUDGED + 3)  # two states of the last fit are kept, the third is not
     assert shop.job(1).progress == pytest.approx(0.5 + 3 / 10)
     told = []
@@ -135,7 +135,7 @@ def test_a_job_cut_off_in_its_last_fit_goes_on_there_and_does_not_make_the_first
     assert shop.job(1).progress == 1
 
 
-def test_a_job_says_what_it_does_between_and_after_its_epochs(shop):
+def test_progress_has_phase_before_between_and_after_epochs(shop):
     told = []
     shop.ask(seed=SEED)
     shop.carry_out(
@@ -151,7 +151,7 @@ def test_a_job_says_what_it_does_between_and_after_its_epochs(shop):
     ]
 
 
-def test_a_judged_model_gone_bad_costs_a_warning_and_comes_to_the_same_weights(shop):
+def test_unreadable_judged_model_restarts_training_with_warning(shop):
     undisturbed = shop.train(model_kind="joint_rbm", seed=SEED, publish="never")
     lease = cut_off(shop, JUDGED + 1)
     sha256 = shop.job(2).judged_sha256
@@ -165,7 +165,7 @@ def test_a_judged_model_gone_bad_costs_a_warning_and_comes_to_the_same_weights(s
     assert shop.job(2).result["weights_sha256"] == undisturbed["weights_sha256"]
 
 
-def test_both_models_stay_on_the_shelf_and_no_state_does(shop):
+def test_shelf_keeps_judged_and_served_model(shop):
     shop.train(model_kind="joint_rbm", seed=SEED)
     card = shop.card(1)
 
@@ -182,7 +182,7 @@ def state_of(shop) -> set[str]:
     return {shop.job(1).checkpoint_sha256} - {None}
 
 
-def test_how_far_a_job_is_counts_both_fits(shop):
+def test_progress_counts_both_fits(shop):
     told = []
     shop.ask(model_kind="joint_rbm", seed=SEED)
     shop.carry_out(shop.claim(), shop.watched(lambda _: told.append(shop.job(1).progress)))

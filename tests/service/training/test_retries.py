@@ -31,7 +31,7 @@ def codes(shop: Shop, job_id: int) -> list[str]:
         return [found.code for found in diagnosis.findings]
 
 
-def test_a_spoilt_job_is_cured_by_what_its_diagnosis_suggests(shop):
+def test_retry_applies_suggested_change_and_removes_finding(shop):
     shop.train(model_kind="user_rbm", publish="never", hyperparameters=TOO_LARGE)
     assert "bad_start" in codes(shop, 1)
 
@@ -45,7 +45,7 @@ def test_a_spoilt_job_is_cured_by_what_its_diagnosis_suggests(shop):
     assert first_nll(shop, 2) < 0.5 * first_nll(shop, 1)
 
 
-def test_a_job_that_diverged_is_tried_again_with_all_that_is_suggested(shop):
+def test_retry_of_diverged_job_applies_all_changes(shop):
     shop.fail(model_kind="joint_rbm", hyperparameters=DIVERGING)
 
     spec = retry(shop)
@@ -54,7 +54,7 @@ def test_a_job_that_diverged_is_tried_again_with_all_that_is_suggested(shop):
     assert spec.retry_of == 1
 
 
-def test_a_finding_that_is_not_there_is_refused_and_those_that_are_named(shop):
+def test_retry_refuses_unknown_finding_and_names_available_findings(shop):
     shop.fail(model_kind="joint_rbm", hyperparameters=DIVERGING)
 
     with pytest.raises(UnknownFinding, match=r"'overfit'.*Available: not_finite"):
@@ -63,7 +63,7 @@ def test_a_finding_that_is_not_there_is_refused_and_those_that_are_named(shop):
         shop.job(2)
 
 
-def test_what_is_healthy_is_not_changed(shop):
+def test_retry_refuses_healthy_job(shop):
     shop.train(hyperparameters={"n_hidden": 8, "epochs": 2, "rating_epochs": 0})
 
     with pytest.raises(NothingToChange):
@@ -72,7 +72,7 @@ def test_what_is_healthy_is_not_changed(shop):
         retry(shop, 7)
 
 
-def test_the_first_of_two_changes_counts_and_another_kind_begins_with_its_own_defaults():
+def test_spec_with_changes_keeps_first_change_and_defaults_of_new_kind():
     spec = TrainingSpec({"learning_rate": 4.0, "n_hidden": 5}, "user_rbm")
     slower, slowest = (Change("learning_rate", 4.0, to) for to in (0.4, 0.04))
     joint = Change("model_kind", "user_rbm", "joint_rbm")
@@ -84,7 +84,7 @@ def test_the_first_of_two_changes_counts_and_another_kind_begins_with_its_own_de
     assert spec.with_changes([slower, joint]) == TrainingSpec({}, "joint_rbm")
 
 
-def test_a_job_that_began_at_spoilt_weights_is_tried_again_from_random_ones():
+def test_spec_with_changes_starts_cold_after_bad_warm_start():
     spec = TrainingSpec({"n_hidden": 5}, "user_rbm", warm_start=True)
     cold = Change("warm_start", "true", "false")
 

@@ -27,7 +27,7 @@ def shop(database, tmp_path) -> Shop:
 
 @on_sqlite
 @pytest.mark.parametrize("seed", [0, 2])
-def test_a_healthy_job_is_left_alone(shop, seed):
+def test_autopilot_leaves_healthy_job_unchanged(shop, seed):
     (spec,) = fly(shop, DEFAULTS, seed=seed)
 
     job = shop.job(1)
@@ -39,7 +39,7 @@ def test_a_healthy_job_is_left_alone(shop, seed):
 
 
 @on_sqlite
-def test_the_cure_of_a_rate_that_is_too_high_is_kept(shop):
+def test_autopilot_keeps_reduction_of_high_learning_rate(shop):
     flown = fly(shop, {**DEFAULTS, "learning_rate": 2.0})
 
     assert flown[1].trying == {"hyperparameter": "learning_rate", "before": 2.0, "to": 0.02}
@@ -48,7 +48,7 @@ def test_the_cure_of_a_rate_that_is_too_high_is_kept(shop):
 
 
 @on_sqlite
-def test_the_usual_rate_is_no_hopeless_trial_beside_quicker_ones(shop):
+def test_sweep_does_not_prune_default_learning_rate_early(shop):
     base = TrainingSpec(hyperparameters=DEFAULTS, model_kind="user_rbm")
     with unit_of_work(shop.database) as session:
         spec = SweepSpec("grid", {"learning_rate": [0.6, 0.2, 0.06, 0.02]}, base)

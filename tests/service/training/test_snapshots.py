@@ -33,13 +33,11 @@ def given(entries):
     return {(entry["user_id"], entry["item_id"], entry["value"]) for entry in entries}
 
 
-def test_a_snapshot_has_every_rating_as_it_was_given(shop):
+def test_snapshot_has_every_rating(shop):
     assert triples(taken(shop)) == given(two_camps())
 
 
-def test_the_same_ratings_make_the_same_bytes_in_whatever_order_they_came(
-    shop, migrated_sqlite, tmp_path
-):
+def test_snapshot_bytes_do_not_depend_on_order_of_ratings(shop, migrated_sqlite, tmp_path):
     place = tmp_path / "other.sqlite3"
     shutil.copy(migrated_sqlite, place)
     other = Shop(Database(f"sqlite:///{place}"), tmp_path / "other")
@@ -52,7 +50,7 @@ def test_the_same_ratings_make_the_same_bytes_in_whatever_order_they_came(
     assert written == again
 
 
-def test_ids_are_numbered_by_code_point_whatever_the_database_sorts_by(database, tmp_path):
+def test_snapshot_numbers_ids_by_code_point(database, tmp_path):
     shop = Shop(database, tmp_path)
     entries = [
         {"user_id": user, "item_id": item, "value": place}
@@ -66,7 +64,7 @@ def test_ids_are_numbered_by_code_point_whatever_the_database_sorts_by(database,
     assert triples(snapshot) == given(entries)
 
 
-def test_who_rated_nothing_and_what_nobody_rated_are_left_out(shop):
+def test_snapshot_omits_users_and_items_without_ratings(shop):
     shop.describe("a-new-one")  # it sorts before all others
     shop.rate([{"user_id": "a-fickle-one", "item_id": "a-new-one", "value": 3}])
     with unit_of_work(shop.database) as session:
@@ -78,7 +76,7 @@ def test_who_rated_nothing_and_what_nobody_rated_are_left_out(shop):
     assert triples(snapshot) == given(two_camps())
 
 
-def test_without_ratings_a_snapshot_is_empty(database, tmp_path):
+def test_snapshot_of_empty_database_is_empty(database, tmp_path):
     snapshot = taken(Shop(database, tmp_path))
 
     assert (len(snapshot.users), len(snapshot.items), snapshot.values.size) == (0, 0, 0)
@@ -86,7 +84,7 @@ def test_without_ratings_a_snapshot_is_empty(database, tmp_path):
 
 
 @pytest.mark.parametrize("table", ["user_account", "item"])
-def test_a_rating_written_meanwhile_is_left_out_as_a_whole(shop, table):
+def test_snapshot_omits_rating_written_meanwhile(shop, table):
     newest = {"user_id": "a-late-user", "item_id": "a-late-item", "value": 3.0}
 
     def write_meanwhile(connection, cursor, statement, *rest):
@@ -121,7 +119,7 @@ def chosen(snapshot):
     ]
 
 
-def test_a_snapshot_has_each_kind_of_event_once_sorted_by_user_item_and_type(shop):
+def test_snapshot_has_each_interaction_type_once_in_order(shop):
     shop.choose(reversed(CHOSEN))
     shop.choose(CHOSEN, hours=1)
 
@@ -138,7 +136,7 @@ def test_a_snapshot_has_each_kind_of_event_once_sorted_by_user_item_and_type(sho
     assert chosen(read) == chosen(snapshot)
 
 
-def test_a_shop_without_a_rating_has_a_snapshot_of_its_interactions(database, tmp_path):
+def test_snapshot_of_interactions_needs_no_ratings(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.choose(CHOSEN)
 
@@ -148,7 +146,7 @@ def test_a_shop_without_a_rating_has_a_snapshot_of_its_interactions(database, tm
     assert (len(snapshot.users), len(snapshot.items), snapshot.values.size) == (3, 3, 0)
 
 
-def test_training_goes_on_where_some_only_chose(shop):
+def test_training_includes_users_with_interactions_only(shop):
     shop.choose(CHOSEN)
 
     shop.train()
@@ -156,7 +154,7 @@ def test_training_goes_on_where_some_only_chose(shop):
     assert {"Z", "a-buyer"} < set(shop.model(1).users.ids)
 
 
-def test_a_job_takes_its_snapshot_once(shop):
+def test_take_snapshot_reads_ratings_once_per_job(shop):
     shop.ask()
     lease = shop.claim()
     snapshot, sha256 = snapshots.take_snapshot(shop.context, lease, shop.job(1))

@@ -24,7 +24,7 @@ def snapshot_of(shop, version):
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
-def test_every_epoch_is_stored_beginning_with_the_machine_before_its_first_step(shop, model_kind):
+def test_error_curve_starts_with_epoch_0(shop, model_kind):
     shop.train(model_kind=model_kind)
 
     curve = shop.curve(1)
@@ -36,7 +36,7 @@ def test_every_epoch_is_stored_beginning_with_the_machine_before_its_first_step(
 
 
 @on_sqlite
-def test_what_a_masked_machine_reconstructs_is_stored_from_its_first_step_on(shop):
+def test_reconstruction_error_is_stored_from_first_epoch_on(shop):
     shop.train(model_kind="user_rbm")
 
     first, *others = shop.curve(1)
@@ -44,7 +44,7 @@ def test_what_a_masked_machine_reconstructs_is_stored_from_its_first_step_on(sho
     assert all(point.reconstruction_error > 0 for point in others)
 
 
-def test_epochs_are_there_as_soon_as_they_are_done(shop):
+def test_error_curve_grows_after_each_epoch(shop):
     seen = []
     shop.ask(model_kind="user_rbm")
     lease = shop.claim()
@@ -56,7 +56,7 @@ def test_epochs_are_there_as_soon_as_they_are_done(shop):
     assert seen == [(0, 0), (2, 0.2), (3, 0.4), (4, 0.6), (5, 0.8), (6, 1.0), (6, 1.0)]
 
 
-def test_a_running_job_tells_its_phase_its_epoch_and_what_it_has_to_beat(shop):
+def test_progress_has_phase_epoch_and_baselines(shop):
     notes = []
     shop.ask(model_kind="user_rbm")
 
@@ -80,7 +80,7 @@ def test_a_running_job_tells_its_phase_its_epoch_and_what_it_has_to_beat(shop):
         assert note["baselines"]["most_rated"].keys() >= {"ndcg_at_10", "precision_at_10"}
 
 
-def test_one_checkpoint_is_kept_while_training_and_points_at_the_last_epoch(shop):
+def test_training_keeps_latest_checkpoint_only(shop):
     kept = []
     shop.ask(model_kind="user_rbm")
 
@@ -102,7 +102,7 @@ def test_one_checkpoint_is_kept_while_training_and_points_at_the_last_epoch(shop
         ("joint_rbm", [1, 2, 3]),  # the judged model between them
     ],
 )
-def test_checkpoints_are_written_no_more_often_than_asked(shop, model_kind, objects):
+def test_checkpoints_are_written_at_configured_interval(shop, model_kind, objects):
     shop.configure(checkpoint_seconds=1000)
     put = []
     shop.ask(model_kind=model_kind)
@@ -113,7 +113,7 @@ def test_checkpoints_are_written_no_more_often_than_asked(shop, model_kind, obje
     assert shop.job(1).checkpoint_sha256 is None
 
 
-def test_the_result_says_what_came_of_it(shop):
+def test_training_result_has_version_reason_metrics_and_best_epoch(shop):
     result = shop.train(model_kind="user_rbm", seed=3)
 
     curve, card = shop.curve(1), shop.card(1)
@@ -136,7 +136,7 @@ def test_the_result_says_what_came_of_it(shop):
     assert result["weights_sha256"] == card.weights_sha256 == shop.model(1).params.sha256()
 
 
-def test_the_card_says_what_the_version_was_made_of(shop):
+def test_model_card_has_spec_counts_scale_and_packages(shop):
     shop.train(seed=3, hyperparameters={"n_hidden": 3})
 
     card, job = shop.card(1), shop.job(1)
@@ -151,7 +151,7 @@ def test_the_card_says_what_the_version_was_made_of(shop):
 
 
 @on_sqlite
-def test_the_best_epoch_of_a_machine_that_makes_lists_is_that_of_the_best_lists(shop):
+def test_best_epoch_of_joint_machine_has_highest_ndcg(shop):
     result = shop.train(hyperparameters={"epochs": 20, "learning_rate": 0.02})
 
     best = max(shop.curve(1), key=lambda point: (point.validation_ndcg, -point.validation_nll))
@@ -159,7 +159,7 @@ def test_the_best_epoch_of_a_machine_that_makes_lists_is_that_of_the_best_lists(
 
 
 @on_sqlite
-def test_a_model_answers_from_all_ratings_validation_included(shop):
+def test_served_model_includes_validation_ratings(shop):
     shop.train(validation_share=0.5)
 
     assert shop.model(1).level_counts.sum() == 120
@@ -177,7 +177,7 @@ def test_a_model_answers_from_all_ratings_validation_included(shop):
         ("joint_rbm", {"learning_rate": 0.02, "dropout": 0.2, "n_hidden": 20, "batch_size": 10}),
     ],
 )
-def test_training_beats_the_means_where_taste_is_all_there_is(shop, model_kind, hyper):
+def test_training_beats_means_on_two_camps(shop, model_kind, hyper):
     shop.rate(two_camps(12, first_user=12))
     hyper = {"epochs": 60, **hyper}
 
@@ -189,7 +189,7 @@ def test_training_beats_the_means_where_taste_is_all_there_is(shop, model_kind, 
 
 
 @on_sqlite
-def test_a_declared_scale_is_the_models(shop):
+def test_configured_scale_is_used_by_model(shop):
     shop.configure(rating_scale=RatingScale.parse("1:5:1"))
     shop.train()
 
@@ -197,7 +197,7 @@ def test_a_declared_scale_is_the_models(shop):
 
 
 @on_sqlite
-def test_an_inferred_scale_is_kept_with_the_model(shop):
+def test_inferred_scale_is_stored_with_model(shop):
     shop.rate([{"user_id": "u00", "item_id": "i02", "value": 2.5}])
     shop.train()
 
@@ -206,7 +206,7 @@ def test_an_inferred_scale_is_kept_with_the_model(shop):
 
 
 @on_sqlite
-def test_many_values_are_levels_as_scaling_says(shop):
+def test_scaling_determines_levels_of_many_values(shop):
     shop.rate(
         {"user_id": f"u{n % 12:02}", "item_id": f"many{n // 12}", "value": 2.0 ** (n % 40)}
         for n in range(120)
@@ -254,7 +254,7 @@ def test_training_warns_of_scaling_without_effect(shop):
 
 
 @on_sqlite
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(shop):
+def test_weights_depend_on_seed(shop):
     first, again, other = (shop.train(seed=seed) for seed in (1, 1, 2))
 
     assert first["weights_sha256"] == again["weights_sha256"] != other["weights_sha256"]
@@ -263,7 +263,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(shop):
 # ------------------------------------------------------------------------- publishing
 
 
-def test_a_version_no_better_than_the_published_one_is_kept_and_not_published(shop):
+def test_equal_version_is_kept_and_not_published(shop):
     shop.train()
     result = shop.train()  # the very same weights
 
@@ -275,7 +275,7 @@ def test_a_version_no_better_than_the_published_one_is_kept_and_not_published(sh
 
 
 @on_sqlite
-def test_a_better_version_is_published_and_says_by_how_much(database, tmp_path):
+def test_better_version_is_published_with_reason(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.rate(fans())
     bad = {"epochs": 1, "learning_rate": 1e-9, "initial_weight": 5.0}
@@ -288,14 +288,14 @@ def test_a_better_version_is_published_and_says_by_how_much(database, tmp_path):
     assert result["reason"].startswith("better than version 1: ")
 
 
-def test_never_publishes_not_even_the_first_version(shop):
+def test_publish_never_does_not_publish_first_version(shop):
     result = shop.train(publish="never")
 
     assert (result["published"], result["reason"]) == (False, "publish is never")
     assert shop.published() is None
 
 
-def test_always_publishes_what_is_no_better_too(shop):
+def test_publish_always_publishes_equal_version(shop):
     shop.train()
     result = shop.train(publish="always")
 
@@ -305,7 +305,7 @@ def test_always_publishes_what_is_no_better_too(shop):
 
 @on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
-def test_where_the_published_version_cannot_be_read_the_new_one_takes_its_place(shop, model_kind):
+def test_new_version_replaces_unreadable_published_version(shop, model_kind):
     shop.train(model_kind=model_kind)
     shop.spoil(shop.card(1).model_as_judged_sha256)
 
@@ -335,7 +335,7 @@ def interrupted(shop: Shop, when: int, *, model_kind="user_rbm", meanwhile=lambd
 
 
 @pytest.mark.parametrize("when", [SNAPSHOT, FIRST_CHECKPOINT, 4, 6, 7])
-def test_whenever_a_job_is_cut_off_it_comes_to_the_weights_of_an_undisturbed_one(shop, when):
+def test_interrupted_job_resumes_to_same_weights(shop, when):
     undisturbed = shop.train(model_kind="user_rbm", seed=7)
     lease = interrupted(shop, when)
     assert len(shop.versions()) == 1
@@ -352,7 +352,7 @@ def test_whenever_a_job_is_cut_off_it_comes_to_the_weights_of_an_undisturbed_one
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
-def test_a_resumed_job_does_not_see_ratings_that_came_after_its_first_attempt(shop, model_kind):
+def test_resumed_job_ignores_later_ratings(shop, model_kind):
     undisturbed = shop.train(model_kind=model_kind, seed=7)
     more = two_camps(12, first_user=12)
     lease = interrupted(shop, 4, model_kind=model_kind, meanwhile=lambda: shop.rate(more))
@@ -363,7 +363,7 @@ def test_a_resumed_job_does_not_see_ratings_that_came_after_its_first_attempt(sh
     assert shop.job(2).result["weights_sha256"] == undisturbed["weights_sha256"]
 
 
-def test_a_resumed_job_goes_on_from_its_last_checkpoint(shop):
+def test_resumed_job_continues_from_last_checkpoint(shop):
     lease = interrupted(shop, 5)  # the fourth checkpoint is put, and the job points at the third
     resumed_at = shop.job(1).checkpoint_sha256
     assert checkpoint.read_state(shop.context.shelf.map(resumed_at)).epoch == 3
@@ -377,7 +377,7 @@ def test_a_resumed_job_goes_on_from_its_last_checkpoint(shop):
 @on_sqlite
 @pytest.mark.parametrize("damage", ["spoil", "remove"])
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
-def test_a_bad_checkpoint_costs_a_warning_and_comes_to_the_same_weights(shop, damage, model_kind):
+def test_unreadable_checkpoint_restarts_training_with_warning(shop, damage, model_kind):
     undisturbed = shop.train(model_kind=model_kind, seed=7)
     lease = interrupted(shop, 5, model_kind=model_kind)
     sha256 = shop.job(2).checkpoint_sha256
@@ -392,7 +392,7 @@ def test_a_bad_checkpoint_costs_a_warning_and_comes_to_the_same_weights(shop, da
     assert result["weights_sha256"] == undisturbed["weights_sha256"]
 
 
-def test_a_job_whose_snapshot_has_gone_bad_fails_with_its_name_and_as_far_as_it_was(shop):
+def test_corrupt_snapshot_fails_job_and_keeps_progress(shop):
     lease = interrupted(shop, 5)
     before = shop.job(1)
     shop.spoil(before.snapshot_sha256)
@@ -409,9 +409,7 @@ def test_a_job_whose_snapshot_has_gone_bad_fails_with_its_name_and_as_far_as_it_
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
-def test_a_job_killed_after_its_version_was_stored_gives_that_version_and_no_second(
-    shop, model_kind
-):
+def test_resumed_job_returns_version_stored_before_kill(shop, model_kind):
     shop.ask(model_kind=model_kind)
     lease = shop.claim(lease_seconds=0)
     result = training_job.carry_out(shop.context, lease, shop.job(1))  # and dies before the end
@@ -425,7 +423,7 @@ def test_a_job_killed_after_its_version_was_stored_gives_that_version_and_no_sec
     assert shop.published() == 1
 
 
-def test_only_the_jobs_own_version_counts_as_already_released(shop):
+def test_find_result_returns_version_of_same_job_only(shop):
     shop.train(publish="never")
     shop.ask()
 
@@ -434,7 +432,7 @@ def test_only_the_jobs_own_version_counts_as_already_released(shop):
 
 
 @pytest.mark.parametrize("when", [SNAPSHOT, FIRST_CHECKPOINT, 7])
-def test_who_has_lost_the_lease_stores_nothing(shop, when):
+def test_training_without_lease_stores_no_epoch_or_version(shop, when):
     def forbid():
         seen.append((len(shop.curve(1)), shop.job(1).checkpoint_sha256))
 
@@ -446,7 +444,7 @@ def test_who_has_lost_the_lease_stores_nothing(shop, when):
     assert (shop.versions(), shop.published()) == ([], None)
 
 
-def test_a_checkpoint_that_a_twin_job_points_at_stays_on_the_shelf(shop):
+def test_checkpoint_shared_with_other_job_stays_on_shelf(shop):
     twin = shop.ask()
     lease = shop.claim()
 
@@ -468,7 +466,7 @@ def test_a_checkpoint_that_a_twin_job_points_at_stays_on_the_shelf(shop):
 
 
 @on_sqlite
-def test_too_few_ratings_are_refused_with_how_many_there_are(database, tmp_path):
+def test_training_refuses_too_few_ratings_with_counts(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.rate(two_camps()[:19])
 
@@ -488,7 +486,7 @@ def test_too_few_ratings_are_refused_with_how_many_there_are(database, tmp_path)
         lambda entry: False,
     ],
 )
-def test_two_users_two_items_or_nothing_at_all_are_too_few(database, tmp_path, kept):
+def test_training_refuses_too_few_users_or_items(database, tmp_path, kept):
     shop = Shop(database, tmp_path)
     shop.rate(entry for entry in two_camps() if kept(entry))
 
@@ -496,7 +494,7 @@ def test_two_users_two_items_or_nothing_at_all_are_too_few(database, tmp_path, k
 
 
 @on_sqlite
-def test_ratings_that_are_all_the_same_are_refused_with_their_value(database, tmp_path):
+def test_training_refuses_identical_ratings_with_value(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.rate({**entry, "value": 4.5} for entry in two_camps())
 
@@ -506,7 +504,7 @@ def test_ratings_that_are_all_the_same_are_refused_with_their_value(database, tm
 
 
 @on_sqlite
-def test_what_would_not_fit_in_memory_is_refused_before_anything_is_read(shop):
+def test_training_beyond_memory_limit_is_refused_before_reading(shop):
     shop.configure(memory_limit_bytes=100_000_000)
 
     error = shop.fail(hyperparameters={"n_hidden": 4096})
@@ -520,7 +518,7 @@ def test_what_would_not_fit_in_memory_is_refused_before_anything_is_read(shop):
 
 @on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
-def test_a_learning_rate_far_too_large_fails_with_a_smaller_one_to_try(shop, model_kind):
+def test_diverged_training_fails_with_smaller_learning_rate(shop, model_kind):
     error = shop.fail(
         model_kind=model_kind,
         hyperparameters={
@@ -540,7 +538,7 @@ def test_a_learning_rate_far_too_large_fails_with_a_smaller_one_to_try(shop, mod
 
 @on_sqlite
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
-def test_training_that_diverges_goes_on_slower_and_the_job_says_so(shop, model_kind):
+def test_diverged_training_continues_slower_with_warning(shop, model_kind):
     result = shop.train(
         model_kind=model_kind,
         hyperparameters={"learning_rate": 100.0, "epochs": 12, "weight_decay": 10.0},
@@ -553,14 +551,14 @@ def test_training_that_diverges_goes_on_slower_and_the_job_says_so(shop, model_k
     assert len(told) == len(set(told)) >= backs[-1]
 
 
-def test_hyperparameters_are_refused_when_the_job_is_asked_for(shop):
+def test_request_training_refuses_invalid_hyperparameters(shop):
     refused = (({"n_hiden": 3}, UnknownHyperparameter), ({"epochs": 0}, InvalidHyperparameter))
     for wrong, kind in refused:
         with pytest.raises(kind), unit_of_work(shop.database) as session:
             training_job.request_training(session, spec=TrainingSpec(wrong), now=NOON)
 
 
-def test_a_specification_survives_being_stored(shop):
+def test_training_spec_round_trips_through_job(shop):
     spec = TrainingSpec({"epochs": 3}, "item_rbm", 9, 0.25, "always", warm_start=True)
     with unit_of_work(shop.database) as session:
         job_id = training_job.request_training(session, spec=spec, now=NOON).id
@@ -569,7 +567,7 @@ def test_a_specification_survives_being_stored(shop):
 
 
 @on_sqlite
-def test_so_few_ratings_that_none_is_left_for_validation_still_make_a_version(shop):
+def test_training_without_validation_ratings_publishes_version(shop):
     result = shop.train(validation_share=1e-9)
 
     assert (result["metrics"], result["baselines"]) == ({}, {})

@@ -18,7 +18,7 @@ def look(shop: Shop, **spec: object) -> Preview:
 
 
 @on_sqlite
-def test_what_is_chosen_is_what_the_job_then_chooses(shop):
+def test_preview_choices_equal_those_of_job(shop):
     asked = {"n_hidden": 4, "rating_epochs": 0}
     seen = look(shop, hyperparameters={**SHORT, **asked})
 
@@ -36,7 +36,7 @@ def test_what_is_chosen_is_what_the_job_then_chooses(shop):
     assert look(shop).is_scarce, "256 hidden units for 120 ratings"
 
 
-def test_nothing_is_written(shop):
+def test_preview_stores_no_job_or_object(shop):
     look(shop)
 
     with reading(shop.database) as session:
@@ -45,7 +45,7 @@ def test_nothing_is_written(shop):
 
 
 @on_sqlite
-def test_what_a_job_would_fail_with_is_told_before(shop):
+def test_preview_reports_problem_of_job(shop):
     shop.configure(memory_limit_bytes=100_000_000)
 
     told = look(shop, hyperparameters={"n_hidden": 4096})
@@ -59,7 +59,7 @@ def test_what_a_job_would_fail_with_is_told_before(shop):
 
 
 @on_sqlite
-def test_a_job_is_refused_for_memory_in_the_preview_just_when_it_is_by_the_worker(shop):
+def test_preview_refuses_memory_exactly_when_worker_does(shop):
     large = {"n_hidden": 4096, "rating_epochs": 0}
     spec = TrainingSpec(hyperparameters={**SHORT, **large})
     limit = training_job.estimate_job_bytes(shop.context, spec)
@@ -76,7 +76,7 @@ def test_a_job_is_refused_for_memory_in_the_preview_just_when_it_is_by_the_worke
     shop.train(hyperparameters=large)
 
 
-def test_too_little_and_too_equal_data_are_told_with_what_there_is(database, tmp_path):
+def test_preview_reports_scarce_and_identical_ratings_with_issues(database, tmp_path):
     shop = Shop(database, tmp_path)
     nothing = look(shop)
     assert (nothing.problem.code(), nothing.data.n_ratings) == ("too-few-ratings", 0)
@@ -93,7 +93,7 @@ def test_too_little_and_too_equal_data_are_told_with_what_there_is(database, tmp
     ]
 
 
-def test_ratings_that_changed_their_meaning_are_told(database, tmp_path):
+def test_preview_reports_drift(database, tmp_path):
     shop = Shop(database, tmp_path)
     lines = [f"u{n % 10},i{n // 10},{1 + n % 3 + 5 * (n >= 270)},{n * 86_400}" for n in range(300)]
     file = "\n".join(["user,item,rating,timestamp", *lines])
@@ -105,7 +105,7 @@ def test_ratings_that_changed_their_meaning_are_told(database, tmp_path):
     assert (drift.count, drift.examples) == (30, ("1970-09-28 to 1970-10-27: mean 7.00",))
 
 
-def test_what_was_refused_of_an_import_that_failed_is_told_too(database, tmp_path):
+def test_preview_counts_refused_lines_of_failed_imports(database, tmp_path):
     shop = Shop(database, tmp_path)
     for content in ("user,item,rating\nu1,i1,lots\nu2,i1,\n", "user,item,when\nu1,i1,7\n"):
         upload(shop.context, content.encode(), dry_run=False)
@@ -114,7 +114,7 @@ def test_what_was_refused_of_an_import_that_failed_is_told_too(database, tmp_pat
     assert look(shop).imported.refused == {"empty-value": 1, "not-a-number": 1}
 
 
-def test_what_an_upsert_hides_is_told_from_the_accounts_of_imports(database, tmp_path):
+def test_preview_counts_duplicates_and_conflicts_of_imports(database, tmp_path):
     shop = Shop(database, tmp_path)
     lines = [f"u{n},i{n % 4},{1 + n % 5}" for n in range(30)]
     file = "\n".join(["user,item,rating", *lines])

@@ -70,7 +70,7 @@ def lowest_nll(shop: Shop, job_id: int) -> float:
 
 
 @on_sqlite
-def test_a_hopeless_job_is_stopped_and_goes_on_with_the_cure(shop):
+def test_autopilot_stops_hopeless_job_and_tries_change(shop):
     _, cured, *_ = fly(shop, TOO_LARGE)
 
     sick = shop.job(1)
@@ -82,7 +82,7 @@ def test_a_hopeless_job_is_stopped_and_goes_on_with_the_cure(shop):
     assert shop.curve(2)[-1].validation_nll < 0.5 * shop.curve(1)[-1].validation_nll
 
 
-def test_what_was_tried_is_written_down_and_not_tried_again(shop):
+def test_autopilot_records_tries_and_repeats_none(shop):
     flown = fly(shop, TOO_LARGE)
 
     last = flown[-1]
@@ -101,7 +101,7 @@ def test_what_was_tried_is_written_down_and_not_tried_again(shop):
 
 
 @on_sqlite
-def test_a_change_that_does_not_help_is_undone(shop):
+def test_autopilot_reverts_change_without_improvement(shop):
     """More decay does not help where there is nothing wrong but too few epochs to overfit."""
     worse = try_more_decay(shop, CALM)
     healthy = shop.job(worse).spec["retry_of"]
@@ -116,7 +116,7 @@ def test_a_change_that_does_not_help_is_undone(shop):
         assert spec.tried == [{**MORE_DECAY, "job_id": worse, "kept": False}]
 
 
-def test_nothing_follows_a_job_that_was_not_to_be_followed(shop):
+def test_autopilot_is_off_by_default(shop):
     shop.ask(hyperparameters={**TOO_LARGE, "epochs": 12}, model_kind="user_rbm", publish="never")
     shop.carry_out(shop.claim())
 
@@ -124,7 +124,7 @@ def test_nothing_follows_a_job_that_was_not_to_be_followed(shop):
     assert "next_job_id" not in shop.job(1).progress_note
 
 
-def test_a_cancelled_job_is_followed_by_none(shop):
+def test_autopilot_queues_no_job_after_cancelled_one(shop):
     job_id = shop.ask(hyperparameters=TOO_LARGE, model_kind="user_rbm", autopilot=True)
     with unit_of_work(shop.database) as session:
         job = queries.cancel_job(session, job_id, "training", now=NOON)
@@ -132,7 +132,7 @@ def test_a_cancelled_job_is_followed_by_none(shop):
 
 
 @on_sqlite
-def test_a_change_is_judged_even_if_the_job_is_too_short_to_wait_for_it(shop):
+def test_autopilot_judges_change_of_short_job(shop):
     job_id = try_more_decay(shop, {**CALM, "epochs": 6})
 
     assert shop.job(job_id).error["code"] == "change-not-kept"
@@ -140,7 +140,7 @@ def test_a_change_is_judged_even_if_the_job_is_too_short_to_wait_for_it(shop):
 
 
 @on_sqlite
-def test_a_change_is_judged_even_if_patience_ends_the_job_before(shop):
+def test_autopilot_judges_change_when_patience_ends_job(shop):
     job_id = try_more_decay(shop, CALM, patience=2)
 
     assert shop.job(job_id).error["code"] == "change-not-kept"
@@ -148,7 +148,7 @@ def test_a_change_is_judged_even_if_patience_ends_the_job_before(shop):
 
 
 @on_sqlite
-def test_leaving_raters_out_is_judged_on_the_ratings_that_are_left(shop):
+def test_autopilot_judges_leave_out_by_remaining_ratings(shop):
     """Those who always give the same are told easily: without them the loss looks worse."""
     rng = np.random.default_rng(0)
     people = two_camps(48)
@@ -173,7 +173,7 @@ def test_leaving_raters_out_is_judged_on_the_ratings_that_are_left(shop):
 
 @on_sqlite
 @pytest.mark.parametrize("kind", ["user_rbm", "item_rbm", "joint_rbm"])
-def test_what_is_compared_is_the_best_loss_on_the_validation_ratings_that_are_left(shop, kind):
+def test_loss_without_values_equals_best_loss_of_curve(shop, kind):
     """A value far out that is a train rating changes nothing of what is measured."""
     shop.rate(two_camps(48))
     shop.rate([{"user_id": "far out", "item_id": "i00", "value": 1000.0}])

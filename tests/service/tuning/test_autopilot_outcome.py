@@ -54,6 +54,6 @@ def test_autopilot_outcome_is_none_while_autopilot_continues(going_on):
 
 
 @pytest.mark.parametrize("error", [HOPELESS, NOT_KEPT])
-def test_why_it_failed_holds_whether_another_job_follows_or_not(error):
+def test_autopilot_errors_do_not_mention_next_job(error):
     assert "next_job_id" not in error["detail"]
     assert "if the diagnosis suggests" in error["detail"]

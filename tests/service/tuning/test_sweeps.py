@@ -41,7 +41,7 @@ def look(shop: Shop, sweep_id: int) -> sweep_status.SweepStatus:
         return sweep_status.get_sweep(session, sweep_id)
 
 
-def test_a_grid_is_one_job_a_combination_and_none_is_published(shop):
+def test_grid_sweep_runs_every_combination_without_publishing(shop):
     sweep_id = ask(shop, asked={"learning_rate": [0.02, 0.1], "n_hidden": [2, 4]})
     assert look(shop, sweep_id).state == "queued"
 
@@ -59,7 +59,7 @@ def test_a_grid_is_one_job_a_combination_and_none_is_published(shop):
     assert {shop.job(one.job_id).spec["seed"] for one in found.trials} == {0}
 
 
-def test_the_best_has_the_least_loss_at_its_best_epoch_and_can_be_published(shop):
+def test_best_trial_has_least_loss_and_can_be_published(shop):
     found = None
     sweep_id = ask(shop)
     work(shop, 2)
@@ -76,7 +76,7 @@ def test_the_best_has_the_least_loss_at_its_best_epoch_and_can_be_published(shop
     assert shop.card(shop.published()).job_id == best.job_id
 
 
-def test_all_trials_read_the_ratings_that_the_first_has_read(shop):
+def test_trials_share_snapshot_of_first_trial(shop):
     ask(shop)
     work(shop, 1)
     shop.rate(two_camps(first_user=40))
@@ -85,7 +85,7 @@ def test_all_trials_read_the_ratings_that_the_first_has_read(shop):
     assert len({version.snapshot_sha256 for version in shop.versions()}) == 1
 
 
-def test_a_trial_that_begins_after_a_user_was_erased_learns_nothing_from_them(shop):
+def test_trials_after_erasure_exclude_erased_user(shop):
     ask(shop, asked={"learning_rate": [0.02, 0.05, 0.1]})
     work(shop, 1)
     with unit_of_work(shop.database) as session:
@@ -97,7 +97,7 @@ def test_a_trial_that_begins_after_a_user_was_erased_learns_nothing_from_them(sh
     assert shop.card(2).snapshot_sha256 == shop.card(3).snapshot_sha256
 
 
-def test_the_best_is_kept_on_the_shelf_and_the_others_push_nothing_out(shop):
+def test_retention_keeps_best_trial_and_earlier_version(shop):
     shop.configure(shelf_keep=1)
     earlier = shop.train(model_kind="user_rbm", publish="never")["version"]
     sweep_id = ask(
@@ -118,7 +118,7 @@ def test_the_best_is_kept_on_the_shelf_and_the_others_push_nothing_out(shop):
     shop.publish(best)
 
 
-def test_a_hopeless_trial_is_stopped_and_keeps_its_curve(shop):
+def test_hopeless_trial_is_stopped_early_and_keeps_curve(shop):
     """But not as long as its training waits for the loss to fall: 12 epochs of warm-up and 8."""
     asked = {"learning_rate": [0.1, 0.11, 0.12, 0.01]}
     sweep_id = ask(shop, asked=asked, epochs=40, warm_up_epochs=12, patience=8)
@@ -134,7 +134,7 @@ def test_a_hopeless_trial_is_stopped_and_keeps_its_curve(shop):
     assert found.state == "succeeded"
 
 
-def test_without_early_stopping_every_trial_ends_by_itself(shop):
+def test_trials_run_to_end_without_early_stopping(shop):
     asked = {"learning_rate": [0.1, 0.11, 0.12, 1e-9]}
     sweep_id = ask(shop, asked=asked, epochs=10, patience=30, early_stopping=False)
     work(shop, 4)
@@ -142,7 +142,7 @@ def test_without_early_stopping_every_trial_ends_by_itself(shop):
     assert {one.state for one in look(shop, sweep_id).trials} == {"succeeded"}
 
 
-def test_random_trials_are_drawn_again_alike(shop):
+def test_random_sweep_repeats_trials_for_same_seed(shop):
     between = {"low": 0.01, "high": 1.0, "scale": "log"}
     asked = {"trials": 5, "seed": 3, "over": {"learning_rate": between, "n_hidden": [2, 4]}}
 
@@ -153,7 +153,7 @@ def test_random_trials_are_drawn_again_alike(shop):
     assert len({one["learning_rate"] for one in swept}) == 5
 
 
-def test_a_rate_range_is_short_and_suggests_a_rate(shop):
+def test_range_test_is_short_and_suggests_rate(shop):
     asked = {"low": 1e-5, "high": 1.0, "trials": 4}
     base = TrainingSpec(hyperparameters={"n_hidden": 4, "batch_size": 5}, model_kind="user_rbm")
     with unit_of_work(shop.database) as session:
@@ -173,7 +173,7 @@ def ask_for_rates(shop: Shop, low: float, high: float, trials: int) -> int:
     return ask(shop, "rate_range", asked, epochs=10)
 
 
-def test_a_rate_whose_trial_was_cancelled_is_not_said_to_diverge(shop):
+def test_cancelled_trial_is_not_counted_as_diverged(shop):
     sweep_id = ask_for_rates(shop, 0.03, 1.0, 4)
     work(shop, 2)
     with unit_of_work(shop.database) as session:
@@ -185,7 +185,7 @@ def test_a_rate_whose_trial_was_cancelled_is_not_said_to_diverge(shop):
     assert found.suggestion["diverges_at"] is None
 
 
-def test_where_every_trial_was_cancelled_no_rate_is_suggested(shop):
+def test_range_test_suggests_no_rate_when_all_trials_are_cancelled(shop):
     sweep_id = ask_for_rates(shop, 0.03, 1.0, 4)
     with unit_of_work(shop.database) as session:
         sweeps.cancel_sweep(session, sweep_id, now=NOON)
@@ -201,7 +201,7 @@ def test_where_every_trial_was_cancelled_no_rate_is_suggested(shop):
         (AttemptsExhausted(3, 3, ""), False),
     ],
 )
-def test_of_what_failed_only_what_diverged_tells_of_its_rate(shop, error, counts):
+def test_range_test_counts_diverged_failures_only(shop, error, counts):
     sweep_id = ask_for_rates(shop, 0.03, 0.3, 3)
     work(shop, 2)
     lease = shop.claim()
@@ -211,7 +211,7 @@ def test_of_what_failed_only_what_diverged_tells_of_its_rate(shop, error, counts
     assert look(shop, sweep_id).suggestion["diverges_at"] == (0.3 if counts else None)
 
 
-def test_cancelling_ends_what_is_queued_and_asks_what_runs_to_stop(shop):
+def test_cancel_sweep_cancels_queued_and_stops_running_trials(shop):
     sweep_id = ask(shop)
     lease = shop.claim()
     with unit_of_work(shop.database) as session:
@@ -222,7 +222,7 @@ def test_cancelling_ends_what_is_queued_and_asks_what_runs_to_stop(shop):
     assert look(shop, sweep_id).trials[1].state == JobState.CANCELLED
 
 
-def test_a_sweep_that_is_over_cannot_be_cancelled(shop):
+def test_finished_sweep_cannot_be_cancelled(shop):
     sweep_id = ask(shop)
     work(shop, 2)
 
@@ -243,7 +243,7 @@ def test_a_sweep_that_is_over_cannot_be_cancelled(shop):
         ("random", {"trials": 201, "seed": 0, "over": {"n_hidden": [1, 2]}}, InvalidSweep),
     ],
 )
-def test_what_cannot_be_swept_is_refused_before_anything_is_queued(shop, kind, asked, error):
+def test_invalid_sweep_is_refused_before_queueing(shop, kind, asked, error):
     with pytest.raises(error):
         ask(shop, kind, asked)
 
