@@ -26,7 +26,7 @@ def test_memory_estimate_grows_in_proportion_to_each_size(model_kind, size):
     assert three - two == two - one  # in proportion
 
 
-def test_memory_estimate_includes_item_pairs_and_sampled_items_of_joint_machines():
+def test_memory_estimate_of_joint_machines_includes_item_pairs():
     one, large = (
         needed(model_kind="joint_rbm", n_items=n_items) - needed(n_items=n_items)
         for n_items in (10_000, 1_000_000)

@@ -38,7 +38,7 @@ def test_available_bytes_is_that_of_the_machine_without_a_container(machine, gro
     assert available_bytes(machine=machine, control_groups=[group]) == 8_000_000 * 1024
 
 
-def test_available_bytes_is_the_unused_part_of_a_smaller_container_limit(machine, group):
+def test_available_bytes_is_unused_part_of_smaller_container_limit(machine, group):
     tell(group, memory_max=1_000_000_000, memory_current=300_000_000)
 
     assert available_bytes(machine=machine, control_groups=[group]) == 700_000_000
@@ -52,9 +52,7 @@ def test_available_bytes_includes_inactive_file_pages(machine, group):
 
 
 @pytest.mark.parametrize("limit", ["max", "9223372036854771712", ""])
-def test_available_bytes_is_that_of_the_machine_when_the_container_has_no_limit(
-    machine, group, limit
-):
+def test_available_bytes_ignores_container_without_limit(machine, group, limit):
     tell(group, memory_max=limit, memory_current=300_000_000)
 
     assert available_bytes(machine=machine, control_groups=[group]) == 8_000_000 * 1024

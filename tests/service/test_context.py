@@ -26,7 +26,7 @@ def test_open_context_reads_the_memory_limit_in_megabytes(tmp_path):
     context.database.close()
 
 
-def test_open_context_refuses_an_invalid_scale_before_it_creates_files(tmp_path):
+def test_open_context_refuses_invalid_scale_before_creating_files(tmp_path):
     with pytest.raises(InvalidScale, match="first:last:step"):
         open_context(Settings(home=tmp_path / "home", rating_scale="1-5"))
 

@@ -101,14 +101,14 @@ def test_duplicate_user_is_reported_once(movies):
     assert remark(again, "duplicate_users").examples == ("v00000",)
 
 
-def test_no_agreement_is_reported_for_shuffled_ratings(movies):
+def test_missing_agreement_is_reported_for_shuffled_ratings(movies):
     def shuffled(users, values):
         np.random.default_rng(0).shuffle(values)
 
     assert remark(with_values(movies, shuffled), "no_agreement").share > 0.5
 
 
-def test_few_users_are_reported(movies):
+def test_small_number_of_users_is_reported(movies):
     kept = movies.user_numbers < 99
     few = replace(
         movies,
@@ -172,7 +172,7 @@ def test_agreement_equals_correlation_with_others(movies):
         assert agreement[user] == pytest.approx(np.corrcoef(np.array(pairs).T)[0, 1])
 
 
-def test_suspicious_raters_include_user_who_rates_everything():
+def test_suspicious_raters_include_user_of_every_item():
     rng = np.random.default_rng(0)
     users = np.concatenate([np.repeat(np.arange(200), rng.integers(8, 15, 200)), [200] * 900])
     items = np.concatenate([rng.integers(0, 900, users.size - 900), np.arange(900)])

@@ -20,9 +20,7 @@ def cache_file(tmp_path):
 
 
 @pytest.mark.parametrize("version", [numba.__version__, f"{numba.__version__} {64 * '0'}"])
-def test_cache_ignores_index_of_other_sources_when_it_cannot_be_unpickled(
-    cache_file, tmp_path, version
-):
+def test_cache_ignores_unreadable_index_of_other_sources(cache_file, tmp_path, version):
     missing_class = b"crecsvc.rbm.kernels.cd_state\nNoSuchClass\n."
     (tmp_path / "kernel.nbi").write_bytes(pickle.dumps(version) + missing_class)
 

@@ -56,7 +56,7 @@ def test_inspections_return_the_activity_of_any_inspected_epoch(shop):
     np.testing.assert_allclose(first.probabilities, 0.5, atol=0.1)
 
 
-def test_inspections_name_the_nearest_epochs_of_one_without_inspection(shop):
+def test_inspections_name_nearest_inspected_epochs(shop):
     shop.train(model_kind="user_rbm")
 
     with pytest.raises(EpochNotWatched) as refused:

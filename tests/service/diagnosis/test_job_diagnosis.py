@@ -66,7 +66,7 @@ def test_diagnosis_uses_the_hyperparameters_chosen_from_the_data(shop):
     assert hyper.n_hidden == 4
 
 
-def test_diagnosis_reports_a_stalled_job_after_half_an_hour_without_epochs(shop):
+def test_diagnosis_reports_stalled_job_after_idle_half_hour(shop):
     told = []
 
     def look(epoch: int) -> None:
