@@ -57,7 +57,7 @@ def send(client: Client, method: str, path: str, **options) -> httpx2.Response:
     return httpx2.request(method, f"{client.base_url}{path}", timeout=PATIENCE_SECONDS, **options)
 
 
-def refused(answer: httpx2.Response, status: int, code: str) -> dict:
+def check_problem(answer: httpx2.Response, status: int, code: str) -> dict:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
@@ -81,7 +81,7 @@ def refused(answer: httpx2.Response, status: int, code: str) -> dict:
 def test_invalid_rating_value_is_refused_with_remedy(client, body, code, told):
     answer = send(client, "PUT", ONE, content=body, headers={"Content-Type": "application/json"})
 
-    problem = refused(answer, 422, code or answer.json()["type"].removeprefix("/problems/"))
+    problem = check_problem(answer, 422, code or answer.json()["type"].removeprefix("/problems/"))
     text = json.dumps(problem, ensure_ascii=False)
     assert [word for word in told if word not in text] == []
 
@@ -92,7 +92,7 @@ def test_invalid_rating_value_is_refused_with_remedy(client, body, code, told):
 def test_invalid_id_is_refused(client, user_id):
     answer = send(client, "PUT", f"/v1/users/{user_id}/ratings/book-001", json={"value": 4})
 
-    problem = refused(answer, 422, "invalid-id")
+    problem = check_problem(answer, 422, "invalid-id")
     assert problem["field"] == "user_id"
     assert "1 to 256 characters" in problem["detail"]
 
@@ -126,7 +126,7 @@ def test_invalid_hyperparameters_are_refused_without_job(client, asked, code, fi
 
     answer = send(client, "POST", "/v1/training-jobs", json={"hyperparameters": asked})
 
-    problem = refused(answer, 422, code)
+    problem = check_problem(answer, 422, code)
     assert problem["field"] == field
     assert "n_hidden" in json.dumps(problem) or "number" in problem["detail"]
     assert len(list(client.jobs("training"))) == jobs
@@ -181,7 +181,7 @@ def test_body_over_limit_is_refused_with_or_without_length(client):
     in_pieces = send(client, "POST", "/v1/ratings", content=iter([body]), headers=headers)
 
     for answer in (announced, in_pieces):
-        problem = refused(answer, 413, "body-too-large")
+        problem = check_problem(answer, 413, "body-too-large")
         assert problem["limit_bytes"] == 500_000
         assert "/v1/import-jobs" in problem["detail"]
 
@@ -191,7 +191,7 @@ def test_cursor_of_other_list_is_refused(client):
 
     for cursor in (page["next_cursor"], "abc", "💥"):
         answer = send(client, "GET", "/v1/users/reader-001/ratings", params={"cursor": cursor})
-        assert refused(answer, 422, "invalid-cursor")["field"] == "cursor"
+        assert check_problem(answer, 422, "invalid-cursor")["field"] == "cursor"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_cursor_of_other_list_is_refused(client):
     ],
 )
 def test_unknown_resource_responds_404_with_detail(client, method, path, code):
-    problem = refused(send(client, method, path), 404, code)
+    problem = check_problem(send(client, method, path), 404, code)
 
     assert (
         "4711" in problem["detail"] or "nobody" in problem["detail"] or "/docs" in problem["detail"]
@@ -217,7 +217,7 @@ def test_unknown_resource_responds_404_with_detail(client, method, path, code):
 def test_publish_of_published_version_responds_409(client):
     version = client.recommendations("ann", 1)["model_version"]
 
-    problem = refused(
+    problem = check_problem(
         send(client, "POST", f"/v1/models/{version}/publish"), 409, "already-published"
     )
 

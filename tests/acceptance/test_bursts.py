@@ -27,7 +27,7 @@ def stored_value(client: Client, number: int) -> float | None:
 
 
 @pytest.fixture
-def filled(make_site: Make, database_url: str, data_dir: Path) -> Client:
+def trained_client(make_site: Make, database_url: str, data_dir: Path) -> Client:
     """A service that lets a request wait as long as a busy machine may take."""
     client = make_site(database_url, request_wait_seconds=PATIENCE_SECONDS).serve()
     imported(client, data_dir / "ml-100k" / "u.data")
@@ -35,16 +35,16 @@ def filled(make_site: Make, database_url: str, data_dir: Path) -> Client:
     return client
 
 
-def test_burst_is_answered_and_stored_while_service_stays_ready(filled):
+def test_burst_is_answered_and_stored_while_service_stays_ready(trained_client):
     for kind in KINDS:
         for size in SIZES:
-            found = asyncio.run(burst(filled, kind, size))
+            found = asyncio.run(burst(trained_client, kind, size))
 
             assert n_good(found) == size, (kind, size, found.statuses)
             assert found.probes
             assert float("inf") not in found.probes, (kind, size)
 
-    assert [stored_value(filled, n) for n in range(500)] == [1 + n % 5 for n in range(500)]
+    assert [stored_value(trained_client, n) for n in range(500)] == [1 + n % 5 for n in range(500)]
 
 
 def test_requests_refused_as_busy_succeed_when_sent_again(make_site, database_url):

@@ -84,7 +84,7 @@ class Watched:
 Wait = Callable[[Watched], None]
 
 
-def until(happens: Callable[[Watched], bool]) -> Wait:
+def wait_until(happens: Callable[[Watched], bool]) -> Wait:
     def wait(watched: Watched) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not happens(watched) and not watched.is_over():
@@ -94,7 +94,7 @@ def until(happens: Callable[[Watched], bool]) -> Wait:
     return wait
 
 
-def then(first: Wait, seconds: float) -> Wait:
+def wait_and_sleep(first: Wait, seconds: float) -> Wait:
     def wait(watched: Watched) -> None:
         first(watched)
         time.sleep(seconds)
@@ -115,7 +115,7 @@ def moments(
 
     def in_epoch() -> Wait:
         epoch = chance.randint(1, EPOCHS - 2)
-        return then(until(lambda w: w.epoch() >= epoch), chance.uniform(0, 0.05))
+        return wait_and_sleep(wait_until(lambda w: w.epoch() >= epoch), chance.uniform(0, 0.05))
 
     def snapshot_half_written(watched: Watched) -> bool:
         return watched.is_writing() or watched.phase() not in ("", "reading ratings")
@@ -126,19 +126,23 @@ def moments(
     def evaluating(watched: Watched) -> bool:
         return watched.phase() == "evaluating"
 
-    yield "starting", then(until(begun), chance.uniform(0, 0.4) * length), False
-    yield "starting, the worker", then(until(begun), chance.uniform(0, 0.4) * length), True
-    yield "reading ratings", until(lambda w: w.phase() == "reading ratings"), False
-    yield "shelving the snapshot", until(snapshot_half_written), False
+    yield "starting", wait_and_sleep(wait_until(begun), chance.uniform(0, 0.4) * length), False
+    yield (
+        "starting, the worker",
+        wait_and_sleep(wait_until(begun), chance.uniform(0, 0.4) * length),
+        True,
+    )
+    yield "reading ratings", wait_until(lambda w: w.phase() == "reading ratings"), False
+    yield "shelving the snapshot", wait_until(snapshot_half_written), False
     yield "learning", in_epoch(), False
     yield "learning, the worker", in_epoch(), True
-    yield "writing a checkpoint", until(checkpoint_half_written), False
-    yield "writing a checkpoint, the worker", until(checkpoint_half_written), True
-    yield "evaluating", until(evaluating), False
-    yield "releasing", until(lambda w: evaluating(w) and w.is_writing()), False
+    yield "writing a checkpoint", wait_until(checkpoint_half_written), False
+    yield "writing a checkpoint, the worker", wait_until(checkpoint_half_written), True
+    yield "evaluating", wait_until(evaluating), False
+    yield "releasing", wait_until(lambda w: evaluating(w) and w.is_writing()), False
     if model_kind == "joint_rbm":
-        yield "between the fits", until(lambda w: "how people rate" in w.phase()), False
-        yield "in the last fit", until(lambda w: "all ratings" in w.phase()), True
+        yield "between the fits", wait_until(lambda w: "how people rate" in w.phase()), False
+        yield "in the last fit", wait_until(lambda w: "all ratings" in w.phase()), True
 
 
 @pytest.mark.parametrize("model_kind", FASTER)
@@ -158,7 +162,7 @@ def test_training_killed_at_any_moment_has_weights_of_undisturbed_job(site, mode
 
     hashes, resumed = [], 0
     for name, wait, worker_too in moments(random.Random(42), length, model_kind):
-        job, kept = killed_once(site, client, database, spec, wait, worker_too)
+        job, kept = kill_once(site, client, database, spec, wait, worker_too)
         hashes.append((name, job["result"]["weights_sha256"]))
         resumed += kept
     database.close()
@@ -168,14 +172,14 @@ def test_training_killed_at_any_moment_has_weights_of_undisturbed_job(site, mode
     assert resumed >= 4  # the others were killed before their first checkpoint
 
 
-def killed_once(
+def kill_once(
     site: Site, client: Client, database: Database, spec: dict, wait: Wait, worker_too: bool
 ) -> tuple[dict, bool]:
     """Kill a job once while it runs; give it finished, and whether it did not begin again."""
     for _ in range(TRIES):
         watched = Watched(site, database, client.train(**spec)["id"])
         wait(watched)
-        strike(site, worker_too)
+        kill_processes(site, worker_too)
         before = watched.seconds()
         job = succeeded(client, client.job("training", watched.job_id))
         if (fence := watched.job().fence) > 1:
@@ -186,7 +190,7 @@ def killed_once(
     raise AssertionError("every job had ended before it was killed")
 
 
-def strike(site: Site, worker_too: bool) -> None:
+def kill_processes(site: Site, worker_too: bool) -> None:
     children = site.job_processes()
     if worker_too:
         worker = site.workers.pop()

@@ -25,7 +25,7 @@ SEED, N = 0, 10
 SECONDS_TO_LEARN = 6000
 
 
-def written(data: DataSet, ratings: RatingMatrix, place: Path) -> Path:
+def write_ratings(data: DataSet, ratings: RatingMatrix, place: Path) -> Path:
     """Put ratings, or purchases, into a file as shops have them; ids are numbers."""
     with place.open("w", newline="") as file:
         lines = csv.writer(file)
@@ -41,14 +41,16 @@ def written(data: DataSet, ratings: RatingMatrix, place: Path) -> Path:
     return place
 
 
-def learned(make_site, data: DataSet, train: RatingMatrix, place: Path) -> tuple[Client, dict]:
+def train_service(
+    make_site, data: DataSet, train: RatingMatrix, place: Path
+) -> tuple[Client, dict]:
     """A service that has learned these ratings with all its defaults, and what it says of it."""
     client = make_site().serve()
-    imported(client, written(data, train, place))
+    imported(client, write_ratings(data, train, place))
     return client, trained(client, hyperparameters={}, seconds=SECONDS_TO_LEARN)
 
 
-def listed(client: Client, n_items: int) -> Scores:
+def service_scores(client: Client, n_items: int) -> Scores:
     """Scores that put first what the service lists, in its order."""
 
     def scores(users: Ints) -> np.ndarray:
@@ -69,9 +71,9 @@ def figures(scores: Scores, data: DataSet, train, test, every: int = 1) -> ListF
 def test_lists_reach_ease_on_movielens_1m_and_exceed_bar_on_liked(make_site, data_dir, tmp_path):
     data = data_set("ml-1m")
     train, test = random_split(data.ratings, seed=SEED)
-    client, job = learned(make_site, data, train, tmp_path / "ml-1m.csv")
+    client, job = train_service(make_site, data, train, tmp_path / "ml-1m.csv")
 
-    ours = figures(listed(client, data.ratings.n_items), data, train, test)
+    ours = figures(service_scores(client, data.ratings.n_items), data, train, test)
     ease = Ease.fit(train)
 
     def by_ease(users: Ints) -> np.ndarray:
@@ -94,15 +96,18 @@ def test_lists_beat_neighbours_and_factors_on_two_shops(
     """`least` is the better one of item-kNN and implicit ALS, tuned, on the same split."""
     data = data_set(name)
     train, test = random_split(data.ratings, seed=SEED)
-    client, _ = learned(make_site, data, train, tmp_path / f"{name}.csv")
+    client, _ = train_service(make_site, data, train, tmp_path / f"{name}.csv")
 
-    assert figures(listed(client, data.ratings.n_items), data, train, test, every).ndcg >= least
+    assert (
+        figures(service_scores(client, data.ratings.n_items), data, train, test, every).ndcg
+        >= least
+    )
 
 
 def test_predictions_reach_documented_rmse_on_movielens_1m(make_site, data_dir, tmp_path):
     data = data_set("ml-1m")
     train, test = random_split(data.ratings, seed=SEED, test_share=0.1)
-    client, _ = learned(make_site, data, train, tmp_path / "ml-1m.csv")
+    client, _ = train_service(make_site, data, train, tmp_path / "ml-1m.csv")
     asked = tmp_path / "asked.tsv"
     values = np.array(data.scale.values)[test.levels]
     np.savetxt(asked, np.stack([test.users(), test.items, values], axis=1), fmt="%d")
@@ -130,14 +135,18 @@ def test_lists_of_unseen_users_are_as_good_as_of_trained_users(make_site, data_d
     users = np.flatnonzero(is_held_out)
     found = []
     for number, known in enumerate((train, others)):
-        client, _ = learned(make_site, data, known, tmp_path / f"{number}.csv")
-        scores = listed(client, data.ratings.n_items) if known is train else given(client, train)
+        client, _ = train_service(make_site, data, known, tmp_path / f"{number}.csv")
+        scores = (
+            service_scores(client, data.ratings.n_items)
+            if known is train
+            else anonymous_scores(client, train)
+        )
         found.append(list_figures(scores, train, test, first_liked=3, users=users).ndcg)
 
     assert found[1] >= 0.97 * found[0]
 
 
-def given(client: Client, ratings: RatingMatrix) -> Scores:
+def anonymous_scores(client: Client, ratings: RatingMatrix) -> Scores:
     """The same of users who are not stored: their ratings come with the request."""
 
     def scores(users: Ints) -> np.ndarray:

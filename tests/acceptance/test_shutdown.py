@@ -80,7 +80,7 @@ def test_worker_returns_job_on_sigterm_and_next_worker_finishes(site):
     spec = {"hyperparameters": {"n_hidden": 100, "epochs": EPOCHS, "patience": EPOCHS}}
     undisturbed = trained(client, **spec)["result"]["weights_sha256"]
 
-    job = stopped_in_training(site, client, spec)
+    job = stop_in_training(site, client, spec)
 
     assert (job["state"], job["attempt"]) == ("queued", 0)
 
@@ -90,7 +90,7 @@ def test_worker_returns_job_on_sigterm_and_next_worker_finishes(site):
     assert job["attempt"] == 1
 
 
-def stopped_in_training(site: Site, client: Client, spec: dict[str, object]) -> Job:
+def stop_in_training(site: Site, client: Client, spec: dict[str, object]) -> Job:
     """Tell the worker to stop while it trains; give the job as it stands then."""
     for _ in range(TRIES):
         job_id = training(client, **spec)

@@ -14,7 +14,7 @@ from tests.factories.machines import STARS, random_ratings
 HYPER = Hyperparameters(n_hidden=4, epochs=3)
 
 
-def learned(train, model_kind, **options) -> tuple[list[float], str]:
+def train_and_hash(train, model_kind, **options) -> tuple[list[float], str]:
     rng = np.random.default_rng(1)
     ratings = random_ratings(rng)
     held_out = np.arange(ratings.n_ratings) % 5 == 0
@@ -26,10 +26,10 @@ def learned(train, model_kind, **options) -> tuple[list[float], str]:
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
 def test_local_train_equals_trainer_on_any_number_of_threads(model_kind):
-    expected = learned(trainer.train, model_kind)
+    expected = train_and_hash(trainer.train, model_kind)
 
-    assert learned(local.train, model_kind, n_threads=1) == expected
-    assert learned(local.train, model_kind, n_threads=2) == expected
+    assert train_and_hash(local.train, model_kind, n_threads=1) == expected
+    assert train_and_hash(local.train, model_kind, n_threads=2) == expected
 
 
 def test_check_memory_reports_required_and_available_bytes():

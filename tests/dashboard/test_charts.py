@@ -20,7 +20,7 @@ CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
 
 
 @pytest.fixture
-def drawn(quiet: Quiet, page_of: Open) -> Page:
+def chart_page(quiet: Quiet, page_of: Open) -> Page:
     """The page of a job of forty epochs that is over, another one of ten beside it."""
     for epochs in (10, 40):
         quiet.queue(model_kind="user_rbm", seed=epochs)
@@ -44,40 +44,42 @@ def drag(page: Page, place: Locator, start: float, end: float) -> None:
     page.mouse.up()
 
 
-def test_chart_zooms_by_dragging_and_resets_by_double_click(drawn: Page):
-    reset = drawn.get_by_role("button", name="Show all epochs")
+def test_chart_zooms_by_dragging_and_resets_by_double_click(chart_page: Page):
+    reset = chart_page.get_by_role("button", name="Show all epochs")
     expect(reset).to_be_disabled()
 
-    drag(drawn, plot(drawn), 0.5, 0.7)
+    drag(chart_page, plot(chart_page), 0.5, 0.7)
     expect(reset).to_be_enabled()
-    eventually(drawn, lambda: int(plot(drawn).get_attribute("data-points")) < 60)
+    eventually(chart_page, lambda: int(plot(chart_page).get_attribute("data-points")) < 60)
 
-    plot(drawn).dblclick()
-    expect(plot(drawn)).to_have_attribute("data-points", "100")
+    plot(chart_page).dblclick()
+    expect(plot(chart_page)).to_have_attribute("data-points", "100")
     expect(reset).to_be_disabled()
 
 
-def test_chart_can_be_read_and_zoomed_by_keyboard(drawn: Page):
-    plot(drawn).focus()
+def test_chart_can_be_read_and_zoomed_by_keyboard(chart_page: Page):
+    plot(chart_page).focus()
     for key in ("End", "Home", "ArrowRight", "ArrowRight"):
-        drawn.keyboard.press(key)
-    readout = drawn.locator(".readout").first
+        chart_page.keyboard.press(key)
+    readout = chart_page.locator(".readout").first
     expect(readout).to_contain_text("epoch 2: job 2 validation 1.2")
     expect(readout).to_contain_text("job 1 validation 1.2")
 
-    drawn.keyboard.press("+")
-    drawn.keyboard.press("+")
-    expect(plot(drawn)).not_to_have_attribute("data-points", "100")
-    drawn.keyboard.press("0")
-    expect(plot(drawn)).to_have_attribute("data-points", "100")
+    chart_page.keyboard.press("+")
+    chart_page.keyboard.press("+")
+    expect(plot(chart_page)).not_to_have_attribute("data-points", "100")
+    chart_page.keyboard.press("0")
+    expect(plot(chart_page)).to_have_attribute("data-points", "100")
 
-    drawn.keyboard.press("l")
-    expect(drawn.get_by_role("button", name="Log scale")).to_have_attribute("aria-pressed", "true")
-    expect(drawn).to_have_url(re.compile("log=1"))
+    chart_page.keyboard.press("l")
+    expect(chart_page.get_by_role("button", name="Log scale")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(chart_page).to_have_url(re.compile("log=1"))
 
 
-def test_chart_has_text_description(drawn: Page):
-    said = plot(drawn).get_attribute("aria-label")
+def test_chart_has_text_description(chart_page: Page):
+    said = plot(chart_page).get_attribute("aria-label")
 
     assert said.startswith("Negative log-likelihood. job 2 validation from 1.3 in epoch 1 to 5")
     assert "job 1 training from 1.5 in epoch 1 to 0.15 in epoch 10" in said
@@ -99,52 +101,52 @@ def test_chart_shows_item_mean_nll_as_baseline(quiet: Quiet, page_of: Open):
     eventually(page, lambda: "item mean 1.41" in page.evaluate("written"))
 
 
-def test_chart_legend_hides_line(drawn: Page):
-    drawn.get_by_role("button", name="job 1 validation").click()
+def test_chart_legend_hides_line(chart_page: Page):
+    chart_page.get_by_role("button", name="job 1 validation").click()
 
-    expect(plot(drawn)).to_have_attribute("data-points", "90")
-
-
-def test_chart_metrics_and_compared_jobs_are_kept_in_url(drawn: Page):
-    drawn.get_by_role("button", name="RMSE").click()
-    drawn.get_by_role("button", name="Remove job 1").click()
-    expect(drawn.locator(".charts .chart")).to_have_count(2)
-    expect(drawn).not_to_have_url(re.compile("beside"))
-
-    drawn.reload()
-
-    expect(drawn.locator(".charts h3")).to_have_text(["Negative log-likelihood", "RMSE"])
-    drawn.get_by_label("Number of the job to compare with").fill("1")
-    drawn.get_by_role("button", name="Compare with job").click()
-    expect(drawn.locator(".legend").first).to_contain_text("job 1 validation")
-    expect(drawn).to_have_url(re.compile("beside=1"))
+    expect(plot(chart_page)).to_have_attribute("data-points", "90")
 
 
-def test_job_list_compares_selected_jobs(drawn: Page):
-    drawn.goto(drawn.url.split("#")[0] + "#/jobs")
+def test_chart_metrics_and_compared_jobs_are_kept_in_url(chart_page: Page):
+    chart_page.get_by_role("button", name="RMSE").click()
+    chart_page.get_by_role("button", name="Remove job 1").click()
+    expect(chart_page.locator(".charts .chart")).to_have_count(2)
+    expect(chart_page).not_to_have_url(re.compile("beside"))
+
+    chart_page.reload()
+
+    expect(chart_page.locator(".charts h3")).to_have_text(["Negative log-likelihood", "RMSE"])
+    chart_page.get_by_label("Number of the job to compare with").fill("1")
+    chart_page.get_by_role("button", name="Compare with job").click()
+    expect(chart_page.locator(".legend").first).to_contain_text("job 1 validation")
+    expect(chart_page).to_have_url(re.compile("beside=1"))
+
+
+def test_job_list_compares_selected_jobs(chart_page: Page):
+    chart_page.goto(chart_page.url.split("#")[0] + "#/jobs")
     for job in (1, 2):
-        drawn.get_by_label(f"Compare job {job}").check()
-    drawn.get_by_role("button", name="Compare").click()
+        chart_page.get_by_label(f"Compare job {job}").check()
+    chart_page.get_by_role("button", name="Compare").click()
 
-    expect(drawn.get_by_role("heading", level=1)).to_contain_text("Training job 2")
-    expect(drawn.locator(".legend").first).to_contain_text("job 1 validation")
+    expect(chart_page.get_by_role("heading", level=1)).to_contain_text("Training job 2")
+    expect(chart_page.locator(".legend").first).to_contain_text("job 1 validation")
 
 
-def test_finding_pin_moves_focus_to_its_card(drawn: Page):
-    card = drawn.locator("article.finding").first
-    name = drawn.locator(".pin").first.inner_text()
+def test_finding_pin_moves_focus_to_its_card(chart_page: Page):
+    card = chart_page.locator("article.finding").first
+    name = chart_page.locator(".pin").first.inner_text()
 
-    drawn.locator(".pin").first.click()
+    chart_page.locator(".pin").first.click()
 
     expect(card).to_be_focused()
     assert card.inner_text().lower().startswith(name.lower())
 
 
-def test_error_curve_is_also_shown_as_table(drawn: Page):
-    drawn.get_by_text("Error curve as a table").click()
+def test_error_curve_is_also_shown_as_table(chart_page: Page):
+    chart_page.get_by_text("Error curve as a table").click()
 
-    rows = drawn.get_by_role("region", name="Epochs of job 2").locator("tbody tr")
+    rows = chart_page.get_by_role("region", name="Epochs of job 2").locator("tbody tr")
     expect(rows).to_have_count(40)
     expect(rows.first).to_contain_text("40")
     expect(rows.last).to_contain_text("1.3000")
-    expect(drawn.get_by_role("link", name="CSV", exact=True)).to_be_visible()
+    expect(chart_page.get_by_role("link", name="CSV", exact=True)).to_be_visible()

@@ -202,7 +202,7 @@ def test_unknown_job_shows_problem(page_of: Open):
     expect(page.get_by_role("alert")).to_contain_text("77")
 
 
-def unasked_port() -> int:
+def free_port() -> int:
     """A port that the system gives nobody who asks for any, so it is free for a second start."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
@@ -219,7 +219,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def test_event_stream_reconnects_after_restart_without_loss(chromium: Browser, site: Site):
-    port = str(unasked_port())
+    port = str(free_port())
     client = site.serve("--no-worker", "--port", port)
     database = Database(f"sqlite:///{site.home}/recsvc.sqlite3")
     worker = Worker(database)

@@ -23,7 +23,7 @@ def row(page: Page, version: int):
     return page.get_by_role("region", name="Model versions").locator("tbody tr").nth(2 - version)
 
 
-def published(quiet: Quiet) -> list[int]:
+def published_versions(quiet: Quiet) -> list[int]:
     return [m["version"] for m in quiet.http.get("/v1/models").json()["items"] if m["published"]]
 
 
@@ -33,17 +33,17 @@ def test_version_is_published_and_rolled_back_after_confirmation(two: Quiet, pag
 
     row(page, 1).get_by_role("button", name="Publish").click()
     page.get_by_role("button", name="Go back").click()
-    assert published(two) == [2]
+    assert published_versions(two) == [2]
 
     row(page, 1).get_by_role("button", name="Publish").click()
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()
     expect(row(page, 1)).to_contain_text("published")
-    assert published(two) == [1]
+    assert published_versions(two) == [1]
 
     page.get_by_role("button", name="Roll back").click()
     page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
     expect(row(page, 2)).to_contain_text("published")
-    assert published(two) == [2]
+    assert published_versions(two) == [2]
 
 
 def test_publish_shows_problem_when_version_is_published_already(two: Quiet, page_of: Open):

@@ -16,7 +16,7 @@ def job(shop: Shop) -> int:
     return list(shop.client.jobs("training"))[-1]["id"]
 
 
-def asked(shop: Shop, path: str) -> dict[str, Any]:
+def get_json(shop: Shop, path: str) -> dict[str, Any]:
     return httpx2.get(shop.url + path, timeout=PATIENCE_SECONDS).json()
 
 
@@ -26,7 +26,7 @@ def page(job: int, page_of_shop: Open) -> Page:
 
 
 def test_hidden_activity_is_shown_for_selected_epoch(shop: Shop, page: Page, job: int):
-    told = asked(shop, f"/v1/training-jobs/{job}/monitors?epoch=1")
+    told = get_json(shop, f"/v1/training-jobs/{job}/monitors?epoch=1")
     cells = page.locator(".plot.heat").first
     activity = told["hidden_activity"]
     count = len(activity["cases"]) * len(activity["units"])
@@ -51,7 +51,7 @@ def test_hidden_activity_is_shown_for_selected_epoch(shop: Shop, page: Page, job
 def test_magnitude_histograms_are_shown_over_all_epochs(
     shop: Shop, page: Page, job: int, place, name
 ):
-    told = asked(shop, f"/v1/training-jobs/{job}/monitors")
+    told = get_json(shop, f"/v1/training-jobs/{job}/monitors")
 
     cells = page.locator(".plot.heat").nth(place)
 

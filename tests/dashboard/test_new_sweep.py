@@ -42,7 +42,7 @@ def try_(page: Page, lines: str, *, way: str = "grid") -> None:
     place.get_by_label("Search space").fill(lines)
 
 
-def sent(page: Page, experiment: str) -> dict[str, Any]:
+def submit(page: Page, experiment: str) -> dict[str, Any]:
     """Press, wait for the sweep's page, and give what was sent."""
     with page.expect_request("**/v1/sweeps") as asked:
         press(page, experiment)
@@ -51,7 +51,7 @@ def sent(page: Page, experiment: str) -> dict[str, Any]:
     return body
 
 
-def queued(quiet: Quiet) -> list[dict[str, Any]]:
+def trial_hyperparameters(quiet: Quiet) -> list[dict[str, Any]]:
     """What each trial of the only sweep has of its own."""
     (sweep,) = quiet.http.get("/v1/sweeps").json()["items"]
     return [trial["hyperparameters"] for trial in sweep["trials"]]
@@ -70,14 +70,14 @@ def test_learning_rates_are_queued_by_one_press(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     says(page, RATES, "Queues 5 jobs.")
 
-    body = sent(page, RATES)
+    body = submit(page, RATES)
 
     rates = [0.0006, 0.0018, 0.006, 0.018, 0.06]
     assert body == {
         "grid": {"learning_rate": rates},
         "base": {"model_kind": "joint_rbm"},
     }
-    assert queued(quiet) == [{"learning_rate": rate} for rate in rates]
+    assert trial_hyperparameters(quiet) == [{"learning_rate": rate} for rate in rates]
     expect(page.get_by_role("heading", level=1)).to_contain_text("Sweep 1")
 
 
@@ -87,9 +87,9 @@ def test_learning_rates_can_be_edited(quiet: Quiet, page_of: Open):
     says(page, RATES, "Queues 3 jobs.")
     page.get_by_label("model_kind").select_option("user_rbm")
 
-    sent(page, RATES)
+    submit(page, RATES)
 
-    assert queued(quiet) == [{"learning_rate": rate} for rate in (0.002, 0.02, 0.2)]
+    assert trial_hyperparameters(quiet) == [{"learning_rate": rate} for rate in (0.002, 0.02, 0.2)]
     assert {job["model_kind"] for job in jobs(quiet)} == {"user_rbm"}
 
 
@@ -122,13 +122,13 @@ def test_scalings_are_queued_by_one_press(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     says(page, SCALINGS, "Queues 2 jobs.")
 
-    body = sent(page, SCALINGS)
+    body = submit(page, SCALINGS)
 
     assert body == {
         "grid": {"scaling": ["quantiles", "widths"]},
         "base": {"model_kind": "joint_rbm"},
     }
-    assert queued(quiet) == [{"scaling": "quantiles"}, {"scaling": "widths"}]
+    assert trial_hyperparameters(quiet) == [{"scaling": "quantiles"}, {"scaling": "widths"}]
 
 
 def test_scalings_can_be_selected(quiet: Quiet, page_of: Open):
@@ -136,9 +136,13 @@ def test_scalings_can_be_selected(quiet: Quiet, page_of: Open):
     panel(page, SCALINGS).get_by_label("logarithms").check()
     says(page, SCALINGS, "Queues 3 jobs.")
 
-    sent(page, SCALINGS)
+    submit(page, SCALINGS)
 
-    assert [own["scaling"] for own in queued(quiet)] == ["quantiles", "logarithms", "widths"]
+    assert [own["scaling"] for own in trial_hyperparameters(quiet)] == [
+        "quantiles",
+        "logarithms",
+        "widths",
+    ]
 
 
 @pytest.mark.parametrize(("kind", "epochs"), [("joint_rbm", 5), ("user_rbm", 35), ("item_rbm", 35)])
@@ -148,7 +152,7 @@ def test_range_test_is_queued_by_one_press(quiet: Quiet, page_of: Open, kind: st
     says(page, RANGE, f"Queues 8 jobs of {epochs} epochs each.")
     page.get_by_label("early_stopping").uncheck()
 
-    body = sent(page, RANGE)
+    body = submit(page, RANGE)
 
     assert body == {"rate_range": {}, "base": {"model_kind": kind}}
     assert {job["hyperparameters"]["epochs"] for job in jobs(quiet)} == {epochs}
@@ -162,9 +166,9 @@ def test_range_test_bounds_and_epochs_can_be_chosen(quiet: Quiet, page_of: Open)
     place.get_by_label("Trials").fill("3")
     says(page, RANGE, "Queues 3 jobs of 3 epochs each.")
 
-    sent(page, RANGE)
+    submit(page, RANGE)
 
-    assert queued(quiet) == [{"learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
+    assert trial_hyperparameters(quiet) == [{"learning_rate": rate} for rate in (0.001, 0.01, 0.1)]
     assert {job["hyperparameters"]["epochs"] for job in jobs(quiet)} == {3}
 
 
@@ -179,7 +183,7 @@ def test_grid_form_sends_entered_values(quiet: Quiet, page_of: Open):
     try_(page, "n_hidden = 50, 100\n\ninitialisation = normal,glorot , constant")
     says(page, ANYTHING, "Queues 6 jobs.")
 
-    body = sent(page, ANYTHING)
+    body = submit(page, ANYTHING)
 
     common = {"epochs": 7, "momentum": 0.5, "objective": "contrastive"}
     assert body == {
@@ -193,8 +197,8 @@ def test_grid_form_sends_entered_values(quiet: Quiet, page_of: Open):
         },
         "early_stopping": False,
     }
-    assert len(queued(quiet)) == 6
-    for job, own in zip(jobs(quiet), queued(quiet), strict=True):
+    assert len(trial_hyperparameters(quiet)) == 6
+    for job, own in zip(jobs(quiet), trial_hyperparameters(quiet), strict=True):
         assert job["hyperparameters"] == common | own
         assert (job["seed"], job["validation_share"], job["warm_start"]) == (11, 0.2, True)
 
@@ -203,7 +207,7 @@ def test_grid_form_accepts_model_kinds(quiet: Quiet, page_of: Open):
     page = page_of("#/sweeps/new")
     try_(page, "model_kind = user_rbm, item_rbm")
 
-    sent(page, ANYTHING)
+    submit(page, ANYTHING)
 
     assert [job["model_kind"] for job in jobs(quiet)] == ["user_rbm", "item_rbm"]
 
@@ -220,7 +224,7 @@ def test_random_form_sends_ranges_and_lists(quiet: Quiet, page_of: Open):
     panel(page, ANYTHING).get_by_label("Random seed").fill("9")
     says(page, ANYTHING, "Queues 4 jobs.")
 
-    body = sent(page, ANYTHING)
+    body = submit(page, ANYTHING)
 
     assert body["random"] == {
         "over": {
@@ -231,8 +235,8 @@ def test_random_form_sends_ranges_and_lists(quiet: Quiet, page_of: Open):
         "trials": 4,
         "seed": 9,
     }
-    assert len(queued(quiet)) == 4
-    assert all(0.001 <= own["learning_rate"] <= 1 for own in queued(quiet))
+    assert len(trial_hyperparameters(quiet)) == 4
+    assert all(0.001 <= own["learning_rate"] <= 1 for own in trial_hyperparameters(quiet))
 
 
 def test_random_form_queues_20_trials_by_default(quiet: Quiet, page_of: Open):
@@ -240,10 +244,10 @@ def test_random_form_queues_20_trials_by_default(quiet: Quiet, page_of: Open):
     try_(page, "n_hidden = 5..50", way="random")
     says(page, ANYTHING, "Queues 20 jobs.")
 
-    body = sent(page, ANYTHING)
+    body = submit(page, ANYTHING)
 
     assert body["random"] == {"over": {"n_hidden": {"low": 5, "high": 50}}}
-    assert len(queued(quiet)) == 20
+    assert len(trial_hyperparameters(quiet)) == 20
 
 
 # experiment, what is typed in the free form, and what the service says of it
@@ -308,9 +312,9 @@ def test_sweep_form_can_be_corrected_and_sent_again(quiet: Quiet, page_of: Open)
     expect(page.get_by_role("alert")).to_contain_text("n_hidden")
 
     try_(page, "n_hidden = 1, 2")
-    sent(page, ANYTHING)
+    submit(page, ANYTHING)
 
-    assert queued(quiet) == [{"n_hidden": 1}, {"n_hidden": 2}]
+    assert trial_hyperparameters(quiet) == [{"n_hidden": 1}, {"n_hidden": 2}]
 
 
 def test_sweep_form_starts_from_job(quiet: Quiet, page_of: Open):
@@ -322,7 +326,7 @@ def test_sweep_form_starts_from_job(quiet: Quiet, page_of: Open):
     page.get_by_role("link", name="New sweep from this job").click()
     says(page, RATES, "Queues 5 jobs.")
     expect(rates_of(page)).to_have_value(around(0.05))
-    body = sent(page, RATES)
+    body = submit(page, RATES)
 
     assert body["base"] == asked | {"hyperparameters": own}
 
@@ -355,7 +359,7 @@ def test_sweep_can_be_started_by_keyboard(quiet: Quiet, page_of: Open):
     page.keyboard.press("Enter")
 
     page.wait_for_url("**#/sweeps/1")
-    assert queued(quiet) == [{"learning_rate": 0.1}, {"learning_rate": 0.2}]
+    assert trial_hyperparameters(quiet) == [{"learning_rate": 0.1}, {"learning_rate": 0.2}]
     expect(page.get_by_role("heading", level=1)).to_be_focused()
 
 

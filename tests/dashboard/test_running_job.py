@@ -24,7 +24,7 @@ def three_running(quiet: Quiet) -> list:
     return leases
 
 
-def opened(page: Page, path: str) -> Page:
+def open_page(page: Page, path: str) -> Page:
     """Open a page of the dashboard whose timers go off early when its clock is told to run."""
     page.clock.install()
     page.goto(page.url.split("#")[0] + path)
@@ -34,7 +34,7 @@ def opened(page: Page, path: str) -> Page:
 
 def test_curves_of_compared_jobs_grow_until_jobs_end(quiet: Quiet, page_of: Open):
     leases = three_running(quiet)
-    page = opened(page_of("#/jobs"), "#/jobs/1?beside=2,3")
+    page = open_page(page_of("#/jobs"), "#/jobs/1?beside=2,3")
     plot = page.locator(".plot").first
     expect(plot).to_have_attribute("data-points", "6")  # of validation and of training
 
@@ -51,7 +51,7 @@ def test_curves_of_compared_jobs_grow_until_jobs_end(quiet: Quiet, page_of: Open
 
 def test_url_stays_after_leaving_job_with_compared_jobs(quiet: Quiet, page_of: Open):
     three_running(quiet)
-    page = opened(page_of("#/jobs"), "#/jobs/1?beside=2,3")
+    page = open_page(page_of("#/jobs"), "#/jobs/1?beside=2,3")
     expect(page.locator(".plot").first).to_have_attribute("data-points", "6")
 
     page.get_by_role("link", name="Models").click()
@@ -63,7 +63,7 @@ def test_url_stays_after_leaving_job_with_compared_jobs(quiet: Quiet, page_of: O
     expect(page.get_by_role("heading", level=1)).to_have_text("Model versions")
 
 
-def told_last(quiet: Quiet, before: timedelta) -> None:
+def set_event_age(quiet: Quiet, before: timedelta) -> None:
     """Let all that was told of jobs have been told that long ago."""
     with unit_of_work(quiet.context.database) as session:
         session.execute(update(JobEvent).values(created_at=datetime.now(UTC) - before))
@@ -87,10 +87,10 @@ def test_stalled_job_shows_finding(quiet: Quiet, page_of: Open):
     three_running(quiet)
     page = page_of("#/jobs")
     page.route("**/events", lambda route: route.fulfill(status=502, body="Bad gateway"))
-    opened(page, "#/jobs/1")
+    open_page(page, "#/jobs/1")
     expect(page.locator(".verdict")).to_contain_text("Too early for a diagnosis")
 
-    told_last(quiet, timedelta(minutes=31))
+    set_event_age(quiet, timedelta(minutes=31))
     page.clock.run_for(A_MINUTE_MS)
 
     card = page.locator("article.finding", has_text="stalled")
@@ -100,7 +100,7 @@ def test_stalled_job_shows_finding(quiet: Quiet, page_of: Open):
 def test_diagnosis_is_not_requested_after_job_ends(quiet: Quiet, page_of: Open):
     quiet.queue(model_kind="user_rbm")
     lease = quiet.worker.claim()  # without an epoch, which would be a reason to ask
-    page = opened(page_of("#/jobs"), "#/jobs/1")
+    page = open_page(page_of("#/jobs"), "#/jobs/1")
     expect(page.locator(".badge")).to_have_text("running")
     expect(page.locator(".verdict")).to_be_visible()
     asked = diagnoses(page)
@@ -116,7 +116,7 @@ def test_diagnosis_is_not_requested_after_job_ends(quiet: Quiet, page_of: Open):
 
 def test_diagnosis_is_not_requested_after_page_is_left(quiet: Quiet, page_of: Open):
     three_running(quiet)
-    page = opened(page_of("#/jobs"), "#/jobs/1")
+    page = open_page(page_of("#/jobs"), "#/jobs/1")
     expect(page.locator(".verdict")).to_be_visible()
 
     page.get_by_role("link", name="Models").click()

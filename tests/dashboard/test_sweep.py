@@ -30,7 +30,7 @@ def swept(shop: Shop) -> dict:
     return sweep
 
 
-def opened(open_: Open, sweep: dict, **how: object) -> Page:
+def open_sweep(open_: Open, sweep: dict, **how: object) -> Page:
     page = open_(f"#/sweeps/{sweep['id']}", **how)
     page.locator(".plot[data-drawn]").first.wait_for()
     return page
@@ -41,7 +41,7 @@ def rows(page: Page):
 
 
 def test_sweep_view_has_row_per_trial_with_values_and_result(page_of_shop: Open, swept: dict):
-    page = opened(page_of_shop, swept)
+    page = open_sweep(page_of_shop, swept)
 
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"Sweep {swept['id']} succeeded")
     expect(rows(page)).to_have_count(len(swept["trials"]))
@@ -56,7 +56,7 @@ def test_sweep_view_has_row_per_trial_with_values_and_result(page_of_shop: Open,
 def test_sweep_view_overlays_curves_and_cuts_off_diverged_values(
     page_of_shop: Open, shop: Shop, swept: dict
 ):
-    page = opened(page_of_shop, swept)
+    page = open_sweep(page_of_shop, swept)
     curves = [shop.client.error_curve(trial["job_id"]) for trial in swept["trials"]]
     measured = [epoch["validation_nll"] for curve in curves for epoch in curve]
 
@@ -71,7 +71,7 @@ def test_sweep_view_overlays_curves_and_cuts_off_diverged_values(
 
 
 def test_sweep_view_marks_best_trial_and_shows_sensitivity(page_of_shop: Open, swept: dict):
-    page = opened(page_of_shop, swept)
+    page = open_sweep(page_of_shop, swept)
 
     best = page.locator("tr.best")
     expect(best).to_have_count(1)
@@ -85,14 +85,14 @@ def test_sweep_view_marks_best_trial_and_shows_sensitivity(page_of_shop: Open, s
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_sweep_view_has_no_serious_accessibility_issue(page_of_shop: Open, swept: dict, dark):
-    page = opened(page_of_shop, swept, dark=dark)
+    page = open_sweep(page_of_shop, swept, dark=dark)
     expect(rows(page)).to_have_count(len(swept["trials"]))
 
     assert serious(page) == []
 
 
 def test_sweep_view_fits_phone_width(page_of_shop: Open, swept: dict):
-    page = opened(page_of_shop, swept, size=PHONE)
+    page = open_sweep(page_of_shop, swept, size=PHONE)
 
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
@@ -100,7 +100,7 @@ def test_sweep_view_fits_phone_width(page_of_shop: Open, swept: dict):
 def test_sweep_view_publishes_best_model_after_confirmation(
     page_of_shop: Open, shop: Shop, swept: dict
 ):
-    page = opened(page_of_shop, swept)
+    page = open_sweep(page_of_shop, swept)
     version = swept["best_model_version"]
 
     page.get_by_role("button", name="Publish best model").click()
@@ -110,7 +110,7 @@ def test_sweep_view_publishes_best_model_after_confirmation(
 
     expect(page.locator(".actions .badge")).to_have_text("published")
     assert shop.client.model(version)["published"]
-    again = opened(page_of_shop, swept)
+    again = open_sweep(page_of_shop, swept)
     expect(again.locator(".actions .badge")).to_have_text("published")
     shop.client.rollback()
 
@@ -150,7 +150,7 @@ def test_sweep_view_shows_suggested_rate_of_range_test(quiet: Quiet, page_of: Op
         quiet.worker.epoch(lease, 2, validation_nll=loss)
         quiet.worker.finish(lease)
 
-    page = opened(page_of, sweep)
+    page = open_sweep(page_of, sweep)
 
     expect(page.locator("p.about")).to_contain_text(
         "the loss decreases at learning rates from 0.01 to 0.1 and increases from 1. Suggested: 0.1"

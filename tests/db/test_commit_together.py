@@ -45,7 +45,7 @@ def n_commits(database, act):
     return len(commits)
 
 
-def stored(database):
+def user_ids(database):
     with reading(database) as session:
         return set(session.scalars(text("SELECT user_id FROM user_account")))
 
@@ -57,14 +57,14 @@ def test_commit_together_returns_outcomes_in_order_after_one_commit(database):
     assert n_commits(database, lambda: outcomes.extend(commit_together(database, works))) == 1
 
     assert outcomes == [f"u{n}" for n in range(10)]
-    assert stored(database) == set(outcomes)
+    assert user_ids(database) == set(outcomes)
 
 
 def test_commit_together_leaves_late_works_to_next_transaction(database, monkeypatch):
     monkeypatch.setattr(session, "GROUP_SECONDS", -1)
 
     assert commit_together(database, [rating_by("a"), rating_by("b")]) == ["a"]
-    assert stored(database) == {"a"}
+    assert user_ids(database) == {"a"}
 
 
 def test_commit_together_rolls_back_failed_work_only(database):
@@ -73,14 +73,14 @@ def test_commit_together_rolls_back_failed_work_only(database):
     outcomes = commit_together(database, [rating_by("a"), failing(error), rating_by("b")])
 
     assert outcomes == ["a", error, "b"]
-    assert stored(database) == {"a", "b"}
+    assert user_ids(database) == {"a", "b"}
 
 
 def test_commit_together_stores_no_rating_of_single_failed_work(database):
     error = ValueError("no")
 
     assert commit_together(database, [failing(error)]) == [error]
-    assert stored(database) == set()
+    assert user_ids(database) == set()
 
 
 def test_commit_together_returns_database_error_of_one_work(database):
@@ -91,7 +91,7 @@ def test_commit_together_returns_database_error_of_one_work(database):
 
     assert (first, last) == ("a", "b")
     assert isinstance(broken, Exception)
-    assert stored(database) == {"a", "b"}
+    assert user_ids(database) == {"a", "b"}
 
 
 def test_commit_together_shows_earlier_writes_to_later_works(database):
@@ -118,7 +118,7 @@ def test_commit_together_repeats_works_after_aborted_transaction(tmp_path, migra
 
     assert (first, last) == ("a", "b")
     assert isinstance(full, DatabaseUnavailable)
-    assert stored(database) == {"a", "b"}
+    assert user_ids(database) == {"a", "b"}
     database.close()
 
 
@@ -131,7 +131,7 @@ def test_commit_together_raises_database_unavailable_when_locked(tmp_path, migra
     with other.engine.begin(), pytest.raises(DatabaseUnavailable, match="locked"):
         commit_together(ours, [rating_by("a"), rating_by("b")])
 
-    assert stored(ours) == set()
+    assert user_ids(ours) == set()
     for database in (ours, other):
         database.close()
 
@@ -171,6 +171,6 @@ def test_commit_together_allows_other_process_write_between_transactions(tmp_pat
     writer.join()
 
     assert left > 0
-    assert len(stored(other)) == 20
+    assert len(user_ids(other)) == 20
     for database in (busy, other):
         database.close()

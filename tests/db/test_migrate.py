@@ -323,7 +323,7 @@ IMPOSSIBLE = {
 
 
 @pytest.fixture
-def furnished(database):
+def database_with_rows(database):
     """One user, two items, one rating and one view of the second, one job."""
     with database.engine.begin() as connection:
         insert(connection, "user_account", {"user_id": "'u1'", "created_at": "1"})
@@ -336,28 +336,28 @@ def furnished(database):
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_tables_refuse_impossible_rows(furnished, name):
+def test_tables_refuse_impossible_rows(database_with_rows, name):
     table, row = IMPOSSIBLE[name]
-    with pytest.raises(IntegrityError), furnished.engine.begin() as connection:
+    with pytest.raises(IntegrityError), database_with_rows.engine.begin() as connection:
         insert(connection, table, row)
 
 
-def test_tables_accept_possible_rows(furnished):
-    with furnished.engine.begin() as connection:
+def test_tables_accept_possible_rows(database_with_rows):
+    with database_with_rows.engine.begin() as connection:
         for table, row in POSSIBLE.items():
             insert(connection, table, row)
 
 
-def test_epoch_event_is_unique_per_job(furnished):
+def test_epoch_event_is_unique_per_job(database_with_rows):
     epoch = EVENT | {"name": "'epoch'", "epoch": "3"}
-    with furnished.engine.begin() as connection:
+    with database_with_rows.engine.begin() as connection:
         insert(connection, "job_event", epoch)
-    with pytest.raises(IntegrityError), furnished.engine.begin() as connection:
+    with pytest.raises(IntegrityError), database_with_rows.engine.begin() as connection:
         insert(connection, "job_event", epoch)
 
 
-def test_job_number_is_never_reused(furnished):
-    with furnished.engine.begin() as connection:
+def test_job_number_is_never_reused(database_with_rows):
+    with database_with_rows.engine.begin() as connection:
         connection.execute(text("DELETE FROM job"))
         insert(connection, "job", JOB)
         assert connection.execute(text("SELECT id FROM job")).scalar() == 2

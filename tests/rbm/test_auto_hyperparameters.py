@@ -14,7 +14,7 @@ HUGE = DataShape(1_000_000, 1_000_000, 10_000_000, 5)
 SHAPES = (ML_1M, SPARSE, TINY, HUGE, DataShape(0, 0, 0, 0))
 
 
-def chosen(kind, shape, **asked):
+def automatic_hyperparameters(kind, shape, **asked):
     return resolve_hyperparameters(kind, shape, asked)[0]
 
 
@@ -31,11 +31,14 @@ def test_resolve_hyperparameters_returns_valid_values_with_reasons(kind, shape):
 
 @pytest.mark.parametrize("shape", [SPARSE, GOODBOOKS])
 def test_n_hidden_is_smaller_for_few_ratings_per_item_or_user(shape):
-    assert chosen("joint_rbm", shape).n_hidden < chosen("joint_rbm", ML_1M).n_hidden
+    assert (
+        automatic_hyperparameters("joint_rbm", shape).n_hidden
+        < automatic_hyperparameters("joint_rbm", ML_1M).n_hidden
+    )
 
 
 def test_epochs_decrease_with_number_of_users():
-    epochs = [chosen("joint_rbm", shape).epochs for shape in (TINY, ML_1M, HUGE)]
+    epochs = [automatic_hyperparameters("joint_rbm", shape).epochs for shape in (TINY, ML_1M, HUGE)]
 
     assert epochs == sorted(set(epochs), reverse=True)
 
@@ -50,7 +53,7 @@ def test_batch_size_grows_with_number_of_cases(kind, cases):
 
 def test_candidates_are_bounded_for_any_levels_and_catalogue():
     for shape in SHAPES:
-        hyper = chosen("joint_rbm", shape)
+        hyper = automatic_hyperparameters("joint_rbm", shape)
         assert hyper.candidates * max(1, shape.n_levels) <= 30_000 or hyper.candidates <= 1_000
 
 

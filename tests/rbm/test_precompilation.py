@@ -62,7 +62,7 @@ def output_of(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def written(cache: Path) -> list[Path]:
+def cache_files(cache: Path) -> list[Path]:
     return sorted(path for path in cache.rglob("*") if path.suffix in (".nbi", ".nbc"))
 
 
@@ -102,14 +102,14 @@ def test_precompiled_kernels_cover_models(runs, run):
 @pytest.mark.slow
 def test_precompiled_kernels_cover_service(runs, migrated_sqlite, tmp_path):
     _, cache = runs
-    before = written(cache)
+    before = cache_files(cache)
     place, home = tmp_path / "recsvc.sqlite3", tmp_path / "home"
     place.write_bytes(migrated_sqlite.read_bytes())
 
     output_of(start(cache, "-c", SERVICE, place, home, "train"))
 
     assert len(before) > 40
-    assert written(cache) == before
+    assert cache_files(cache) == before
 
     answers = tmp_path / "answers"
     output_of(
@@ -119,11 +119,11 @@ def test_precompiled_kernels_cover_service(runs, migrated_sqlite, tmp_path):
             "from recsvc.rbm import precompilation; precompilation.compile_answer_kernels()",
         )
     )
-    before = written(answers)
+    before = cache_files(answers)
     output_of(start(answers, "-c", SERVICE, place, home, "answer"))
 
     assert 10 < len(before) < 40
-    assert written(answers) == before
+    assert cache_files(answers) == before
 
 
 def test_kernel_cache_key_changes_with_other_kernel_file(tmp_path):

@@ -37,7 +37,7 @@ def on_the_shelf(context, *texts: str) -> list[bool]:
     return [text in there for text in texts]
 
 
-def trained(context, number: int) -> int:
+def store_version(context, number: int) -> int:
     """A version with weights and a snapshot on the shelf."""
     with unit_of_work(context.database) as session:
         queue = JobQueue(session)
@@ -64,7 +64,7 @@ def trained(context, number: int) -> int:
         return publishing.add_version(session, version).version
 
 
-def retired(context) -> list[int]:
+def retired_versions(context) -> list[int]:
     with reading(context.database) as session:
         versions = publishing.list_models(session, limit=100)
         return sorted(v.version for v in versions if v.retired_at is not None)
@@ -79,13 +79,13 @@ def test_clear_shelf_removes_unreferenced_objects_after_an_hour(context):
 
 
 def test_clear_shelf_keeps_the_newest_versions_and_the_published_one(context):
-    versions = [trained(context, number) for number in range(1, 6)]
+    versions = [store_version(context, number) for number in range(1, 6)]
     with unit_of_work(context.database) as session:
         publishing.publish(session, versions[0], now=NOW)
 
     retention.clear_shelf(context, now=LATER)
 
-    assert retired(context) == versions[1:3]
+    assert retired_versions(context) == versions[1:3]
     for n in range(1, 6):
         objects = (f"weights {n}", f"judged {n}", f"snapshot {n}")
         assert on_the_shelf(context, *objects) == [n in (1, 4, 5)] * 3
@@ -93,7 +93,7 @@ def test_clear_shelf_keeps_the_newest_versions_and_the_published_one(context):
 
 def test_clear_shelf_removes_no_object_when_called_again(context):
     for number in range(4):
-        trained(context, number)
+        store_version(context, number)
     retention.clear_shelf(context, now=LATER)
 
     assert retention.clear_shelf(context, now=LATER) == 0
@@ -102,11 +102,11 @@ def test_clear_shelf_removes_no_object_when_called_again(context):
 
 def test_clear_shelf_keeps_a_snapshot_that_a_kept_version_shares(context):
     for _ in range(3):
-        trained(context, 1)
+        store_version(context, 1)
 
     retention.clear_shelf(context, now=LATER)
 
-    assert len(retired(context)) == 1
+    assert len(retired_versions(context)) == 1
     assert on_the_shelf(context, "weights 1", "judged 1", "snapshot 1") == [True] * 3
 
 

@@ -34,14 +34,14 @@ def overfit(past: Past) -> int:
 
 
 @pytest.fixture(scope="module")
-def diverged(past: Past) -> int:
+def diverged_job(past: Past) -> int:
     broken = {3: float("nan"), 4: float("inf")}
     epochs = [figures(n, 9, validation_nll=broken.get(n, 10.0**n)) for n in range(6)]
     return past.job(epochs, diverged_at=6, learning_rate=4)
 
 
 @pytest.fixture
-def plotted(recsvc, past):
+def run_plot(recsvc, past):
     def plot(*arguments: object, width: int = 80) -> str:
         told = recsvc("jobs", "plot", *arguments, "--url", past.url, COLUMNS=str(width))
         assert told.returncode == 0, told.stderr
@@ -55,8 +55,8 @@ def words(svg: str) -> list[str]:
     return ["".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_plot_shows_curves_baselines_best_epoch_and_findings(plotted, overfit):
-    shown = plotted(overfit)
+def test_plot_shows_curves_baselines_best_epoch_and_findings(run_plot, overfit):
+    shown = run_plot(overfit)
 
     assert "negative log-likelihood   v validation 1.2722   t training 1.0003" in shown
     assert "reconstruction error   t training 0.80002" in shown
@@ -66,8 +66,8 @@ def test_plot_shows_curves_baselines_best_epoch_and_findings(plotted, overfit):
     assert len(BRAILLE.findall(shown)) > 100
 
 
-def test_plot_places_finding_and_best_epoch_below_their_epochs(plotted, overfit):
-    rows = plotted(overfit, *NLL).splitlines()
+def test_plot_places_finding_and_best_epoch_below_their_epochs(run_plot, overfit):
+    rows = run_plot(overfit, *NLL).splitlines()
     curve = next(row for row in rows if "◆" in row)
     best = next(row for row in rows if "best: epoch 12" in row)
     finding = next(row for row in rows if "overfit" in row)
@@ -77,29 +77,29 @@ def test_plot_places_finding_and_best_epoch_below_their_epochs(plotted, overfit)
     assert len(finding.rstrip()) == 80
 
 
-def test_plot_has_no_escape_codes_without_terminal(plotted, overfit, diverged):
-    assert "\x1b" not in plotted(overfit, diverged)
+def test_plot_has_no_escape_codes_without_terminal(run_plot, overfit, diverged_job):
+    assert "\x1b" not in run_plot(overfit, diverged_job)
 
 
 @pytest.mark.parametrize("width", [10, 24, 40, 80, 200])
-def test_plot_rows_fit_terminal_width(plotted, overfit, diverged, width):
-    rows = plotted(overfit, diverged, width=width).splitlines()
+def test_plot_rows_fit_terminal_width(run_plot, overfit, diverged_job, width):
+    rows = run_plot(overfit, diverged_job, width=width).splitlines()
 
     assert max(map(len, rows)) <= width
     assert width < 20 or max(map(len, rows)) == width
 
 
-def test_plot_names_jobs_by_differing_hyperparameters(plotted, overfit, diverged):
-    shown = plotted(overfit, diverged, *NLL)
+def test_plot_names_jobs_by_differing_hyperparameters(run_plot, overfit, diverged_job):
+    shown = run_plot(overfit, diverged_job, *NLL)
 
     assert f"a job {overfit}: learning_rate by default\n" in shown
-    assert f"b job {diverged}: learning_rate 4.0\n" in shown or "learning_rate 4\n" in shown
+    assert f"b job {diverged_job}: learning_rate 4.0\n" in shown or "learning_rate 4\n" in shown
     assert re.search(r"┤.*a.*", shown)
     assert "b not_finite" in shown
 
 
-def test_plot_of_diverged_job_ends_at_last_finite_epoch(plotted, diverged):
-    linear, log = plotted(diverged, *NLL), plotted(diverged, *NLL, "--log")
+def test_plot_of_diverged_job_ends_at_last_finite_epoch(run_plot, diverged_job):
+    linear, log = run_plot(diverged_job, *NLL), run_plot(diverged_job, *NLL, "--log")
 
     assert "not_finite" in linear
     assert "nan" not in linear
@@ -108,20 +108,20 @@ def test_plot_of_diverged_job_ends_at_last_finite_epoch(plotted, diverged):
     assert log.splitlines()[2].startswith("negative log-likelihood (logarithmic)")
 
 
-def test_plot_marks_single_epoch_and_reports_missing_figures(plotted, past):
+def test_plot_marks_single_epoch_and_reports_missing_figures(run_plot, past):
     one, none = past.job([figures(0, 9)], best=0), past.job([])
 
-    assert "┤◆" in plotted(one, *NLL)
-    assert "No figures to draw." in plotted(none)
-    assert "best" not in plotted(none)
+    assert "┤◆" in run_plot(one, *NLL)
+    assert "No figures to draw." in run_plot(none)
+    assert "best" not in run_plot(none)
 
 
-def test_plot_keeps_single_spike_among_10000_epochs(plotted, past, tmp_path):
+def test_plot_keeps_single_spike_among_10000_epochs(run_plot, past, tmp_path):
     spike = {7000: 5.0}
     long = past.job(figures(n, 9, validation_nll=spike.get(n, 1.0)) for n in range(10_000))
 
-    shown = plotted(long, *NLL)
-    plotted(long, *NLL, "--output", tmp_path / "long.svg")
+    shown = run_plot(long, *NLL)
+    run_plot(long, *NLL, "--output", tmp_path / "long.svg")
     svg = (tmp_path / "long.svg").read_text()
     line = re.search(r'"line validation" d="([^"]+)"', svg)[1]
 
@@ -131,9 +131,9 @@ def test_plot_keeps_single_spike_among_10000_epochs(plotted, past, tmp_path):
     assert min(float(y) for y in re.findall(r" ([\d.]+)", line)) == 68.0
 
 
-def test_plot_svg_has_curves_baselines_and_findings(plotted, overfit, tmp_path):
+def test_plot_svg_has_curves_baselines_and_findings(run_plot, overfit, tmp_path):
     file = tmp_path / "curve.svg"
-    assert plotted(overfit, "--output", file).startswith("Plot written to ")
+    assert run_plot(overfit, "--output", file).startswith("Plot written to ")
     svg = file.read_text()
 
     assert {"global mean 1.120", "best: epoch 12, 1.2149", "overfit"} <= set(words(svg))
@@ -142,9 +142,9 @@ def test_plot_svg_has_curves_baselines_and_findings(plotted, overfit, tmp_path):
     assert "prefers-color-scheme:dark" in svg
 
 
-def test_plot_svg_has_line_per_job(plotted, overfit, diverged, tmp_path):
+def test_plot_svg_has_line_per_job(run_plot, overfit, diverged_job, tmp_path):
     file = tmp_path / "curve.svg"
-    plotted(overfit, diverged, *NLL, "--log", "--output", file)
+    run_plot(overfit, diverged_job, *NLL, "--log", "--output", file)
     svg = file.read_text()
 
     assert svg.count('<path class="line job1"') == svg.count('<path class="line job2"') == 1
@@ -165,9 +165,9 @@ def pixels(png: bytes) -> tuple[int, int, bytes]:
     return width, height, zlib.decompress(data)
 
 
-def test_plot_png_is_image_with_content(plotted, overfit, tmp_path):
+def test_plot_png_is_image_with_content(run_plot, overfit, tmp_path):
     file = tmp_path / "curve.PNG"
-    plotted(overfit, *NLL, "--output", file)
+    run_plot(overfit, *NLL, "--output", file)
     width, height, data = pixels(file.read_bytes())
 
     assert (width, height) == (2 * 860, 2 * (68 + 250 + 46 + 2 * 18))

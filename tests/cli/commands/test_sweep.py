@@ -87,7 +87,7 @@ def idle(tmp_path_factory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def played(idle, recsvc) -> Iterator[Played]:
+def simulator(idle, recsvc) -> Iterator[Played]:
     played = Played(idle, recsvc)
     yield played
     played.empty()
@@ -166,8 +166,8 @@ def test_sweep_without_url_starts_worker(recsvc, ratings_file, tmp_path):
 # What is asked for
 
 
-def test_sweep_grid_queues_every_combination(played):
-    sweep = played.ask(
+def test_sweep_grid_queues_every_combination(simulator):
+    sweep = simulator.ask(
         "grid",
         "learning_rate=0.01,0.1",
         "leave_out=nobody,odd",
@@ -181,7 +181,7 @@ def test_sweep_grid_queues_every_combination(played):
         0.2,
         "--no-early-stopping",
     )
-    job = played.job(sweep["trials"][3]["job_id"])
+    job = simulator.job(sweep["trials"][3]["job_id"])
 
     assert [tuple(one["hyperparameters"].values()) for one in sweep["trials"]] == [
         (0.01, "nobody"),
@@ -195,9 +195,9 @@ def test_sweep_grid_queues_every_combination(played):
     assert job["publish"] == "never"
 
 
-def test_sweep_random_draws_requested_trials_by_seed(played):
+def test_sweep_random_draws_requested_trials_by_seed(simulator):
     asked = ("random", "--trials", 5, "learning_rate=0.001..1:log", "n_hidden=50,100")
-    sweeps = [played.ask(*asked, "--seed", seed) for seed in (1, 1, 2)]
+    sweeps = [simulator.ask(*asked, "--seed", seed) for seed in (1, 1, 2)]
     drawn = [[one["hyperparameters"] for one in sweep["trials"]] for sweep in sweeps]
 
     assert len(drawn[0]) == 5
@@ -206,13 +206,13 @@ def test_sweep_random_draws_requested_trials_by_seed(played):
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_sweep_detach_queues_trials_and_prints_follow_command(played):
-    told = played.told("grid", "n_hidden=2,4,8", "--detach")
+def test_sweep_detach_queues_trials_and_prints_follow_command(simulator):
+    told = simulator.told("grid", "n_hidden=2,4,8", "--detach")
 
     number = re.match(r"Sweep (\d+) of 3 trials is queued\. ", told)[1]
     assert told.endswith(f"Follow it: recsvc sweep show {number} --follow\n")
-    assert "queued" in played.told("show", number)
-    cancelled = played.told("cancel", number)
+    assert "queued" in simulator.told("show", number)
+    cancelled = simulator.told("cancel", number)
     assert cancelled.startswith(f"Sweep {number} is cancelled.")
 
 
@@ -231,8 +231,8 @@ def test_sweep_detach_queues_trials_and_prints_follow_command(played):
         (("publish", 987), "Sweep not found: "),
     ],
 )
-def test_sweep_prints_error_line_when_service_refuses(played, asked, said):
-    told = played.run(*asked)
+def test_sweep_prints_error_line_when_service_refuses(simulator, asked, said):
+    told = simulator.run(*asked)
 
     assert (told.returncode, told.stdout) == (1, "")
     assert said in told.stderr
@@ -248,20 +248,20 @@ def test_sweep_prints_error_line_when_service_refuses(played, asked, said):
         ("range", "--high", "nan"),
     ],
 )
-def test_sweep_exits_with_2_for_invalid_arguments(played, asked):
-    assert played.run(*asked).returncode == 2
+def test_sweep_exits_with_2_for_invalid_arguments(simulator, asked):
+    assert simulator.run(*asked).returncode == 2
 
 
 # How a sweep is told
 
 
-def test_sweep_show_sorts_trials_of_text_values_by_metric(played):
-    sweep = played.ask("grid", "leave_out=nobody,odd", "initialisation=normal,glorot", *QUICK)
+def test_sweep_show_sorts_trials_of_text_values_by_metric(simulator):
+    sweep = simulator.ask("grid", "leave_out=nobody,odd", "initialisation=normal,glorot", *QUICK)
     for loss in (1.4, 1.2, 1.3):
-        played.learn(1.5, loss)
-    played.fail(STOPPED, (1.5, 1.45))
+        simulator.learn(1.5, loss)
+    simulator.fail(STOPPED, (1.5, 1.45))
 
-    told = played.told("show", sweep["id"])
+    told = simulator.told("show", sweep["id"])
     rows = first_columns(told, "best epoch")
 
     assert [row[1:] for row in rows] == [
@@ -275,47 +275,47 @@ def test_sweep_show_sorts_trials_of_text_values_by_metric(played):
     assert max(map(len, told.splitlines()[:6])) <= 80
 
 
-def test_sweep_show_compares_joint_machines_by_ndcg(played):
-    sweep = played.ask("grid", "n_hidden=2,4")
+def test_sweep_show_compares_joint_machines_by_ndcg(simulator):
+    sweep = simulator.ask("grid", "n_hidden=2,4")
     for ndcg in (0.3, 0.2):
-        played.learn(0.1, ndcg, figure="validation_ndcg")
+        simulator.learn(0.1, ndcg, figure="validation_ndcg")
 
-    told = played.told("show", sweep["id"])
+    told = simulator.told("show", sweep["id"])
 
     assert [row[4] for row in first_columns(told, "best epoch")] == ["0.3000", "0.2000"]
     assert re.search(r"^nDCG@10   a job", told, re.MULTILINE)
 
 
-def test_sweep_show_cuts_off_diverged_curves(played):
-    sweep = played.ask("grid", "learning_rate=0.01,0.1,10", *QUICK)
+def test_sweep_show_cuts_off_diverged_curves(simulator):
+    sweep = simulator.ask("grid", "learning_rate=0.01,0.1,10", *QUICK)
     for losses in ((1.4, 1.3, 1.2), (1.4, 1.35, 1.3), (1.4, 30, 40)):
-        played.learn(*losses)
+        simulator.learn(*losses)
 
-    told = played.told("show", sweep["id"])
+    told = simulator.told("show", sweep["id"])
 
     assert "negative log-likelihood (cut off at 1.6)" in told
     assert re.search(r"^1\.[67]\d*┤", told, re.MULTILINE)
     assert not re.search(r"^[ \d]*[2-9]\d?┤", told, re.MULTILINE)
 
 
-def test_sweep_show_plots_best_eight_trials(played):
-    sweep = played.ask("random", "--trials", 10, "momentum=0..0.9", *QUICK)
+def test_sweep_show_plots_best_eight_trials(simulator):
+    sweep = simulator.ask("random", "--trials", 10, "momentum=0..0.9", *QUICK)
     for n in range(10):
-        played.learn(1.5, 1.4 - n / 100)
+        simulator.learn(1.5, 1.4 - n / 100)
 
-    told = played.told("show", sweep["id"])
+    told = simulator.told("show", sweep["id"])
 
     assert len(re.findall(r"^[a-z] job \d+: momentum", told, re.MULTILINE)) == 8
     assert "The best 8 of 10 trials are drawn." in told
 
 
-def test_sweep_show_suggests_rate_of_range_test(played):
-    sweep = played.ask("range", "--low", 0.01, "--high", 10, "--trials", 4, "--kind", "user_rbm")
+def test_sweep_show_suggests_rate_of_range_test(simulator):
+    sweep = simulator.ask("range", "--low", 0.01, "--high", 10, "--trials", 4, "--kind", "user_rbm")
     for losses in ((1.5, 1.45), (1.5, 1.2), (1.5, 1.8), (1.5, 9)):
-        played.learn(*losses)
+        simulator.learn(*losses)
 
-    told = played.told("show", sweep["id"])
-    refused = played.run("publish", sweep["id"])
+    told = simulator.told("show", sweep["id"])
+    refused = simulator.run("publish", sweep["id"])
 
     assert [row[1] for row in first_columns(told, "best epoch")] == ["0.01", "0.1", "1", "10"]
     assert (
@@ -327,45 +327,47 @@ def test_sweep_show_suggests_rate_of_range_test(played):
     assert "trials are too short to publish" in refused.stderr
 
 
-def test_sweep_show_suggests_no_rate_when_loss_never_decreases(played):
-    sweep = played.ask("range", "--trials", 2, "--kind", "user_rbm")
+def test_sweep_show_suggests_no_rate_when_loss_never_decreases(simulator):
+    sweep = simulator.ask("range", "--trials", 2, "--kind", "user_rbm")
     for _ in range(2):
-        played.learn(1.5, 1.8)
+        simulator.learn(1.5, 1.8)
 
-    assert "The loss decreases in none of these learning rates." in played.told("show", sweep["id"])
+    assert "The loss decreases in none of these learning rates." in simulator.told(
+        "show", sweep["id"]
+    )
 
 
-def test_sweep_show_of_cancelled_range_test_uses_finished_trials(played):
-    sweep = played.ask("range", "--trials", 3, "--kind", "user_rbm")
-    untried = played.ask("range", "--trials", 3, "--kind", "user_rbm")
-    played.learn(1.5, 1.8)
+def test_sweep_show_of_cancelled_range_test_uses_finished_trials(simulator):
+    sweep = simulator.ask("range", "--trials", 3, "--kind", "user_rbm")
+    untried = simulator.ask("range", "--trials", 3, "--kind", "user_rbm")
+    simulator.learn(1.5, 1.8)
     for number in (sweep["id"], untried["id"]):
-        played.told("cancel", number)
+        simulator.told("cancel", number)
 
-    assert "decreases in none of the finished trials." in played.told("show", sweep["id"])
-    assert "No learning rate can be suggested: no trial" in played.told("show", untried["id"])
+    assert "decreases in none of the finished trials." in simulator.told("show", sweep["id"])
+    assert "No learning rate can be suggested: no trial" in simulator.told("show", untried["id"])
 
 
-def test_sweep_show_exits_with_1_and_prints_shared_error_once(played):
-    sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
+def test_sweep_show_exits_with_1_and_prints_shared_error_once(simulator):
+    sweep = simulator.ask("grid", "n_hidden=2,4", *QUICK)
     for _ in range(2):
-        played.fail(FEW)
+        simulator.fail(FEW)
     jobs = ", ".join(str(one["job_id"]) for one in sweep["trials"])
 
-    told = played.run("show", sweep["id"], "--follow")
-    refused = played.run("publish", sweep["id"])
+    told = simulator.run("show", sweep["id"], "--follow")
+    refused = simulator.run("publish", sweep["id"])
 
     assert told.returncode == 1
     assert f"Jobs {jobs} failed: Too few ratings. Send [more]." in told.stdout
     assert f"error: Sweep {sweep['id']} has no model yet." in refused.stderr
 
 
-def test_sweep_list_prints_newest_first_with_search_space(played):
-    older = played.ask("grid", "n_hidden=2,4,8,16", *QUICK)
-    played.learn(1.5, 1.25)
-    newer = played.ask("range", "--trials", 3)
+def test_sweep_list_prints_newest_first_with_search_space(simulator):
+    older = simulator.ask("grid", "n_hidden=2,4,8,16", *QUICK)
+    simulator.learn(1.5, 1.25)
+    newer = simulator.ask("range", "--trials", 3)
 
-    rows = [row.split() for row in played.told("list", "-n", 2).splitlines()[1:]]
+    rows = [row.split() for row in simulator.told("list", "-n", 2).splitlines()[1:]]
 
     assert rows[0][:7] == [str(newer["id"]), "range", "learning_rate", "queued", "0", "of", "3"]
     assert rows[1][:8] == [
@@ -378,7 +380,7 @@ def test_sweep_list_prints_newest_first_with_search_space(played):
         "4",
         "1.2500",
     ]
-    assert [one["id"] for one in json.loads(played.told("list", "-n", 1, "--json"))] == [
+    assert [one["id"] for one in json.loads(simulator.told("list", "-n", 1, "--json"))] == [
         newer["id"]
     ]
 
@@ -390,7 +392,7 @@ def test_sweep_list_prints_first_command_when_empty(recsvc, tmp_path):
 
 
 @contextmanager
-def followed(played: Played, sweep: dict) -> Iterator[subprocess.Popen[str]]:
+def follow_sweep(played: Played, sweep: dict) -> Iterator[subprocess.Popen[str]]:
     """`recsvc sweep show --follow`, which is not waited for longer than the test takes."""
     command = [*RECSVC, "sweep", "show", str(sweep["id"]), "--follow", "--url", played.url]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
@@ -401,12 +403,12 @@ def followed(played: Played, sweep: dict) -> Iterator[subprocess.Popen[str]]:
             following.kill()
 
 
-def test_sweep_follow_prints_start_and_end_of_trial_on_stderr(played):
-    sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
-    lease = played.claim()
-    with followed(played, sweep) as following:
+def test_sweep_follow_prints_start_and_end_of_trial_on_stderr(simulator):
+    sweep = simulator.ask("grid", "n_hidden=2,4", *QUICK)
+    lease = simulator.claim()
+    with follow_sweep(simulator, sweep) as following:
         began = following.stderr.readline()
-        played.learn(1.5, 1.4, lease=lease)
+        simulator.learn(1.5, 1.4, lease=lease)
         ended = following.stderr.readline()
 
     assert re.fullmatch(r"trial 1 of 2, job \d+, n_hidden 2: running\n", began)
@@ -422,10 +424,10 @@ def hears_ctrl_c():
 
 
 @pytest.mark.usefixtures("hears_ctrl_c")
-def test_sweep_follow_stops_on_ctrl_c_without_cancelling(played):
-    sweep = played.ask("grid", "n_hidden=2,4", *QUICK)
-    played.learn(1.5, 1.4)
-    with followed(played, sweep) as following:
+def test_sweep_follow_stops_on_ctrl_c_without_cancelling(simulator):
+    sweep = simulator.ask("grid", "n_hidden=2,4", *QUICK)
+    simulator.learn(1.5, 1.4)
+    with follow_sweep(simulator, sweep) as following:
         first = following.stderr.readline()
         following.send_signal(signal.SIGINT)
         _, said = following.communicate(timeout=PATIENCE_SECONDS)
@@ -436,4 +438,4 @@ def test_sweep_follow_stops_on_ctrl_c_without_cancelling(played):
         f"Stopped following sweep {sweep['id']}. Show it: recsvc sweep show {sweep['id']}; "
         f"cancel it: recsvc sweep cancel {sweep['id']}"
     )
-    assert json.loads(played.told("show", sweep["id"], "--json"))["state"] == "running"
+    assert json.loads(simulator.told("show", sweep["id"], "--json"))["state"] == "running"

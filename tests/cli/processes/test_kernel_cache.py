@@ -13,7 +13,7 @@ NOWHERE = "/proc/nowhere"  # not even root can make it
 
 
 @pytest.fixture(autouse=True)
-def untouched(monkeypatch: pytest.MonkeyPatch):
+def set_unwritable_cache(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(VARIABLE, NOWHERE)
 
 

@@ -21,7 +21,7 @@ def sweep(*trials: dict, kind: str = "grid", metric: str = "validation_nll") -> 
 
 
 @pytest.fixture
-def seen(monkeypatch):
+def render(monkeypatch):
     """Show a sweep on a terminal of so many lines; give what is on it."""
 
     def see(shown: dict, height: int = 40) -> str:
@@ -41,8 +41,8 @@ def lines(seen: str) -> list[str]:
     return seen.rpartition("Sweep 3")[2].splitlines()
 
 
-def test_sweep_view_has_line_per_trial_with_state_epochs_and_best(seen):
-    shown = seen(sweep(trial(1, "succeeded", 1.25), trial(2, "running", 1.5), trial(3)))
+def test_sweep_view_has_line_per_trial_with_state_epochs_and_best(render):
+    shown = render(sweep(trial(1, "succeeded", 1.25), trial(2, "running", 1.5), trial(3)))
 
     assert lines(shown)[0] == ", grid: running, 1 of 3 finished"
     assert [line.split() for line in lines(shown)[2:5]] == [
@@ -52,23 +52,23 @@ def test_sweep_view_has_line_per_trial_with_state_epochs_and_best(seen):
     ]
 
 
-def test_sweep_view_keeps_running_then_best_trials_in_small_terminal(seen):
+def test_sweep_view_keeps_running_then_best_trials_in_small_terminal(render):
     over = [trial(n, "succeeded", 1 + n / 100) for n in range(1, 30)]
 
-    shown = lines(seen(sweep(*reversed(over), trial(40, "running", 2.0), trial(41)), height=9))
+    shown = lines(render(sweep(*reversed(over), trial(40, "running", 2.0), trial(41)), height=9))
 
     assert [line.split()[0] for line in shown[2:6]] == ["40", "1", "2", "3"]
     assert shown[6] == "and 27 more"
 
 
-def test_sweep_view_marks_trial_stopped_early(seen):
-    assert "stopped early" in seen(sweep(trial(1, "failed", 1.4, stopped_early=True)))
+def test_sweep_view_marks_trial_stopped_early(render):
+    assert "stopped early" in render(sweep(trial(1, "failed", 1.4, stopped_early=True)))
 
 
-def test_sweep_view_shows_text_values(seen):
+def test_sweep_view_shows_text_values(render):
     word = trial(1, hyperparameters={"leave_out": "odd", "learning_rate": 1e-05})
 
-    assert lines(seen(sweep(word)))[2].split()[:3] == ["1", "odd", "1e-05"]
+    assert lines(render(sweep(word)))[2].split()[:3] == ["1", "odd", "1e-05"]
 
 
 def test_rank_trials_puts_succeeded_first_by_metric():

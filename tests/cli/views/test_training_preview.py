@@ -36,21 +36,21 @@ PREVIEW = {
 }
 
 
-def shown(capsys, **more) -> str:
+def preview_text(capsys, **more) -> str:
     assert training_preview.print_preview(PREVIEW | more, as_json=False) == 0
     return capsys.readouterr().out
 
 
 def test_training_preview_lists_examples_of_remark_when_present(capsys):
-    alone = shown(capsys, data=DATA | {"remarks": [REMARK]})
-    among = shown(capsys, data=DATA | {"remarks": [REMARK | {"examples": ["u[1]", "u2"]}]})
+    alone = preview_text(capsys, data=DATA | {"remarks": [REMARK]})
+    among = preview_text(capsys, data=DATA | {"remarks": [REMARK | {"examples": ["u[1]", "u2"]}]})
 
     assert "no_agreement: 411 users (50.00%). Most users' ratings" in alone
     assert "no_agreement: 411 users (50.00%), such as u[1], u2. Most users' ratings" in among
 
 
 def test_training_preview_advises_fewer_hidden_units_for_requested_size(capsys):
-    told = shown(capsys, verdict="scarce")
+    told = preview_text(capsys, verdict="scarce")
 
     assert (
         "Note: 0.077 ratings a parameter, which is little data. Compare with a smaller n_hidden."
@@ -59,7 +59,7 @@ def test_training_preview_advises_fewer_hidden_units_for_requested_size(capsys):
 
 
 def test_training_preview_advises_sweep_for_automatic_size(capsys):
-    told = shown(capsys, verdict="scarce", choices=CHOSEN)
+    told = preview_text(capsys, verdict="scarce", choices=CHOSEN)
 
     assert "n_hidden = 256: 99 ratings an item are enough for many units." in told
     assert "0.077 ratings a parameter, which is little data, but this size gave the best" in told

@@ -18,7 +18,7 @@ EPOCH = {
 }
 
 
-def drawn(*epochs: dict) -> str:
+def render_view(*epochs: dict) -> str:
     watching = TrainingView(JOB)
     for epoch in epochs:
         watching.add_epoch(EPOCH | epoch, JOB)
@@ -28,7 +28,7 @@ def drawn(*epochs: dict) -> str:
 
 
 def test_training_view_shows_likelihood_of_masked_kind():
-    shown = drawn({}, {"epoch": 2, "validation_nll": 1.2})
+    shown = render_view({}, {"epoch": 2, "validation_nll": 1.2})
 
     assert "nDCG" not in shown
     assert "validation NLL  █▁" in shown
@@ -36,7 +36,7 @@ def test_training_view_shows_likelihood_of_masked_kind():
 
 
 def test_training_view_shows_ndcg_of_joint_kind():
-    shown = drawn({"validation_ndcg": 0.21}, {"epoch": 2, "validation_ndcg": 0.34})
+    shown = render_view({"validation_ndcg": 0.21}, {"epoch": 2, "validation_ndcg": 0.34})
 
     assert "0.2100" in shown
     assert "validation nDCG@10  ▁█" in shown
@@ -45,13 +45,13 @@ def test_training_view_shows_ndcg_of_joint_kind():
 def test_training_view_shows_ndcg_without_ratings():
     nothing = {"validation_nll": None, "validation_rmse": None, "train_nll": None}
 
-    shown = drawn({"validation_ndcg": 0.21, **nothing})
+    shown = render_view({"validation_ndcg": 0.21, **nothing})
 
     assert "0.2100" in shown
     assert "–" in shown
 
 
-def left_behind(monkeypatch, *epochs: dict) -> str:
+def final_output(monkeypatch, *epochs: dict) -> str:
     console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
     monkeypatch.setattr(console_output, "stderr", console)
     with TrainingView(JOB | {"best_epoch": 1}) as watching:
@@ -61,7 +61,7 @@ def left_behind(monkeypatch, *epochs: dict) -> str:
 
 
 def test_training_view_leaves_curve_after_training(monkeypatch):
-    shown = left_behind(monkeypatch, {}, {"epoch": 2, "validation_nll": 1.5})
+    shown = final_output(monkeypatch, {}, {"epoch": 2, "validation_nll": 1.5})
     _, _, plot = shown.rpartition("Training job 7 · succeeded")
 
     assert "negative log-likelihood   v validation 1.5   t training 1.2" in plot
@@ -72,8 +72,8 @@ def test_training_view_leaves_curve_after_training(monkeypatch):
 def test_training_view_leaves_ndcg_curve_of_joint_kind(monkeypatch):
     ranked = ({"validation_ndcg": 0.2}, {"epoch": 2, "validation_ndcg": 0.3})
 
-    assert "nDCG@10   v validation 0.3" in left_behind(monkeypatch, *ranked)
+    assert "nDCG@10   v validation 0.3" in final_output(monkeypatch, *ranked)
 
 
 def test_training_view_leaves_no_curve_after_single_epoch(monkeypatch):
-    assert "·" not in left_behind(monkeypatch, {})
+    assert "·" not in final_output(monkeypatch, {})

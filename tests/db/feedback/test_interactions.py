@@ -61,7 +61,7 @@ def micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def streamed(database: Database) -> dict[tuple[str, str, str], int]:
+def interaction_counts(database: Database) -> dict[tuple[str, str, str], int]:
     """What training reads: how often each user did what with each item."""
     with reading(database) as session:
         user_ids = dict(zip(*map(list, ratings.all_user_ids(session)), strict=True))
@@ -74,12 +74,12 @@ def streamed(database: Database) -> dict[tuple[str, str, str], int]:
 
 
 @pytest.fixture(params=[1, 10**6], ids=["gamble", "careful"])
-def gamble(request, monkeypatch):
+def write_path(request, monkeypatch):
     """Both ways to write: as if all were new, and looking first."""
     monkeypatch.setattr(interaction_bulk, "MIN_ROWS_FOR_COPY", request.param)
 
 
-@pytest.mark.usefixtures("gamble")
+@pytest.mark.usefixtures("write_path")
 def test_repeated_event_counts_once(database):
     first = write(database, [("u", "i", "view", 10, 1)])
     again = write(database, [("u", "i", "view", 10, 1)])
@@ -88,10 +88,10 @@ def test_repeated_event_counts_once(database):
 
     assert (first, again) == (WriteCounts(added=1), WriteCounts(unchanged=1))
     assert (later, other) == (WriteCounts(added=1), WriteCounts(added=1))
-    assert streamed(database) == {("u", "i", "view"): 2, ("u", "i", "cart"): 1}
+    assert interaction_counts(database) == {("u", "i", "view"): 2, ("u", "i", "cart"): 1}
 
 
-@pytest.mark.usefixtures("gamble")
+@pytest.mark.usefixtures("write_path")
 def test_write_keeps_last_quantity_of_event(database):
     write(database, [("u", "i", "purchase", 10, 2)])
     more = write(database, [("u", "i", "purchase", 10, 6)], now=NOON + timedelta(days=1))
@@ -128,7 +128,7 @@ def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str, str, int], float
     return standing, WriteCounts(**counts)
 
 
-@pytest.mark.usefixtures("gamble")
+@pytest.mark.usefixtures("write_path")
 @given(given_=EVENTS, cut=st.integers(0, 40))
 @settings(
     max_examples=25,
@@ -162,7 +162,7 @@ def test_interactions_are_read_in_bounded_blocks_by_user_and_item(database, monk
     assert max(block[0].size for block in blocks) <= 200
     order = np.lexsort((np.arange(user_keys.size), item_keys, user_keys))
     assert np.array_equal(order, np.arange(user_keys.size))
-    assert streamed(database) == Counter(row[:3] for row in set(rows))
+    assert interaction_counts(database) == Counter(row[:3] for row in set(rows))
     assert counts.sum() == len(set(rows))
     assert (types.dtype, counts.dtype) == (np.uint8, np.int64)
 
@@ -172,7 +172,7 @@ def test_empty_batch_and_database_have_no_interactions(database):
         assert interactions.write(session, batch_of([]), now=NOON) == WriteCounts()
         assert interactions.count_interactions(session) == 0
 
-    assert streamed(database) == {}
+    assert interaction_counts(database) == {}
 
 
 def test_interaction_table_refuses_unknown_user_or_item(database):

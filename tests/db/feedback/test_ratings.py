@@ -48,12 +48,12 @@ def all_of(database: Database) -> dict[tuple[str, str], float]:
 
 
 @pytest.fixture(params=[1, 10**6], ids=["gamble", "careful"])
-def gamble(request, monkeypatch):
+def write_path(request, monkeypatch):
     """Both ways to write: as if all were new, and looking first."""
     monkeypatch.setattr(ratings, "MIN_ROWS_FOR_COPY", request.param)
 
 
-@pytest.mark.usefixtures("gamble")
+@pytest.mark.usefixtures("write_path")
 def test_write_keeps_newest_rating_and_last_received_of_equal_time(database):
     first = write(database, [("u", "i", 3.0, 20)])
     older = write(database, [("u", "i", 1.0, 10)])
@@ -71,7 +71,7 @@ def test_write_keeps_newest_rating_and_last_received_of_equal_time(database):
     assert standing.rated_at == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=30)
 
 
-@pytest.mark.usefixtures("gamble")
+@pytest.mark.usefixtures("write_path")
 def test_write_counts_of_batch_equal_those_of_single_ratings(database):
     rows = [
         ("u", "i", 3.0, 20),
@@ -106,7 +106,7 @@ def one_by_one(rows: list[Given]) -> tuple[dict[tuple[str, str], tuple[float, in
     return standing, WriteCounts(**counts)
 
 
-@pytest.mark.usefixtures("gamble")
+@pytest.mark.usefixtures("write_path")
 @given(given_=RATINGS, cut=st.integers(0, 40))
 @settings(
     max_examples=25,

@@ -38,7 +38,7 @@ def claim(queue, worker="w1", *, now=NOON, lease_seconds=60.0, max_attempts=3):
     )
 
 
-def claimed(queue, worker="w1", **options) -> Lease:
+def claim_lease(queue, worker="w1", **options) -> Lease:
     return job_lease(claim(queue, worker, **options))
 
 
@@ -51,7 +51,7 @@ def clock_of(session) -> datetime:
     return datetime.fromtimestamp(session.scalar(select(database_now())) / 1e6, UTC)
 
 
-def told(session, job_id):
+def event_summaries(session, job_id):
     return [(event.name, event.state or event.epoch) for event in events(session, job_id)]
 
 
@@ -136,7 +136,7 @@ def test_concurrent_workers_claim_each_job_once(database, n_jobs):
 
 def test_claim_takes_job_with_expired_lease(session, queue):
     enqueue(queue)
-    first = claimed(queue, "w1")
+    first = claim_lease(queue, "w1")
     assert claim(queue, "w2") is None
 
     fall_silent(session, first.job_id)
@@ -177,7 +177,7 @@ FENCED_WRITES = {
 def test_outdated_lease_cannot_write(database, write):
     with unit_of_work(database) as session:
         enqueue(JobQueue(session))
-        frozen = claimed(JobQueue(session), "w1")
+        frozen = claim_lease(JobQueue(session), "w1")
         fall_silent(session, frozen.job_id)
         claim(JobQueue(session), "w1")  # even under the same name
 
@@ -193,7 +193,7 @@ def test_outdated_lease_cannot_write(database, write):
 @pytest.mark.parametrize("write", FENCED_WRITES)
 def test_finished_job_cannot_be_written(queue, write):
     enqueue(queue)
-    lease = claimed(queue)
+    lease = claim_lease(queue)
     queue.finish(lease, JobState.CANCELLED, now=NOON)
 
     with pytest.raises(LeaseLost):
@@ -202,7 +202,7 @@ def test_finished_job_cannot_be_written(queue, write):
 
 def test_heartbeat_renews_expired_lease_when_job_is_unclaimed(session, queue):
     enqueue(queue)
-    lease = claimed(queue)
+    lease = claim_lease(queue)
     fall_silent(session, lease.job_id)
 
     assert queue.heartbeat(lease, 60) is False
@@ -211,7 +211,7 @@ def test_heartbeat_renews_expired_lease_when_job_is_unclaimed(session, queue):
 
 def test_return_to_queue_spends_no_attempt(queue):
     enqueue(queue)
-    queue.return_to_queue(claimed(queue), now=NOON)
+    queue.return_to_queue(claim_lease(queue), now=NOON)
 
     job = claim(queue, "w2")
 
@@ -221,7 +221,7 @@ def test_return_to_queue_spends_no_attempt(queue):
 def test_fail_attempt_fails_job_after_last_attempt(session, queue):
     enqueue(queue)
     for _ in range(2):
-        queue.fail_attempt(claimed(queue), now=NOON, last="it fell over", max_attempts=2)
+        queue.fail_attempt(claim_lease(queue), now=NOON, last="it fell over", max_attempts=2)
 
     job = queue.get(1, "training")
 
@@ -235,7 +235,7 @@ def test_fail_attempt_fails_job_after_last_attempt(session, queue):
 def test_claim_fails_job_after_too_many_expired_leases(session, queue):
     enqueue(queue)
     for _ in range(2):
-        fall_silent(session, claimed(queue, max_attempts=2).job_id)
+        fall_silent(session, claim_lease(queue, max_attempts=2).job_id)
 
     assert claim(queue, max_attempts=2) is None
     job = queue.get(1, "training")
@@ -246,7 +246,7 @@ def test_claim_fails_job_after_too_many_expired_leases(session, queue):
 def test_checkpoint_resets_attempts(session, queue):
     enqueue(queue)
     for number in range(5):
-        lease = claimed(queue, max_attempts=2)
+        lease = claim_lease(queue, max_attempts=2)
         queue.record_checkpoint(lease, f"{number}")
         fall_silent(session, lease.job_id)
 
@@ -261,12 +261,16 @@ def test_queued_job_is_cancelled_at_once(session, queue):
 
     assert (job.state, job.finished_at) == ("cancelled", NOON)
     assert claim(queue) is None
-    assert told(session, 1) == [("state", "queued"), ("state", "cancelled"), ("done", "cancelled")]
+    assert event_summaries(session, 1) == [
+        ("state", "queued"),
+        ("state", "cancelled"),
+        ("done", "cancelled"),
+    ]
 
 
 def test_running_job_is_requested_to_stop(queue):
     enqueue(queue)
-    lease = claimed(queue)
+    lease = claim_lease(queue)
 
     job = queue.request_cancel(1, "training", now=NOON)
     queue.request_cancel(1, "training", now=NOON)  # twice is the same
@@ -287,7 +291,7 @@ def test_running_job_is_requested_to_stop(queue):
 )
 def test_job_with_requested_cancel_is_never_claimed_again(session, queue, leave):
     enqueue(queue)
-    lease = claimed(queue)
+    lease = claim_lease(queue)
     queue.request_cancel(1, "training", now=NOON)
     arguments = (queue, lease) if leave in FENCED_WRITES.values() else (session, queue, lease)
     leave(*arguments)
@@ -298,7 +302,7 @@ def test_job_with_requested_cancel_is_never_claimed_again(session, queue, leave)
 
 def test_finished_job_cannot_be_cancelled(queue):
     enqueue(queue)
-    queue.finish(claimed(queue), JobState.SUCCEEDED, now=NOON, result={"version": 1})
+    queue.finish(claim_lease(queue), JobState.SUCCEEDED, now=NOON, result={"version": 1})
 
     with pytest.raises(JobFinished, match="succeeded"):
         queue.request_cancel(1, "training", now=NOON)
@@ -317,7 +321,7 @@ def test_job_is_found_under_its_kind_only(queue):
 
 def test_finish_stores_result_and_completes_progress(queue):
     enqueue(queue)
-    lease = claimed(queue)
+    lease = claim_lease(queue)
     queue.update_progress(lease, 0.4, {"epoch": 2})
 
     job = queue.finish(lease, JobState.SUCCEEDED, now=NOON, result={"version": 3})
@@ -331,12 +335,12 @@ def test_finish_refuses_state_that_is_not_final(queue):
     enqueue(queue)
 
     with pytest.raises(ValueError, match="is not a final state"):
-        queue.finish(claimed(queue), JobState.QUEUED, now=NOON)
+        queue.finish(claim_lease(queue), JobState.QUEUED, now=NOON)
 
 
 def test_epoch_event_is_recorded_once_when_epoch_is_repeated(session, queue):
     enqueue(queue)
-    lease = claimed(queue)
+    lease = claim_lease(queue)
     for nll in (1.5, 1.4):
         figures = {"epoch": 1, "validation_nll": nll, **FIGURES}
         queue.add_epoch(lease, figures, now=NOON)
@@ -344,17 +348,17 @@ def test_epoch_event_is_recorded_once_when_epoch_is_repeated(session, queue):
     session.expire_all()
 
     assert [(e.epoch, e.validation_nll) for e in queue.error_curve(1)] == [(1, 1.4), (2, None)]
-    assert told(session, 1)[2:] == [("epoch", 1), ("epoch", 2)]
+    assert event_summaries(session, 1)[2:] == [("epoch", 1), ("epoch", 2)]
 
 
 def test_events_after_last_id_are_complete(session, queue):
     enqueue(queue)
     enqueue(queue, "import")
-    queue.finish(claimed(queue), JobState.SUCCEEDED, now=NOON, result={})
+    queue.finish(claim_lease(queue), JobState.SUCCEEDED, now=NOON, result={})
 
     seen = events(session, 1)
 
-    assert told(session, 1) == [
+    assert event_summaries(session, 1) == [
         ("state", "queued"),
         ("state", "running"),
         ("state", "succeeded"),
@@ -379,7 +383,7 @@ def test_events_of_rolled_back_transaction_are_absent(database):
         claim_and_fall_over()
 
     with reading(database) as session:
-        assert told(session, 1) == [("state", "queued")]
+        assert event_summaries(session, 1) == [("state", "queued")]
 
 
 def test_jobs_are_listed_by_kind_newest_first(queue):

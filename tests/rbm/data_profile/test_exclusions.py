@@ -34,7 +34,7 @@ def movies(movielens) -> Snapshot:
     return Snapshot(users, items, *numbers, STARS[ratings.levels])
 
 
-def left_out(before: Snapshot, after: Snapshot) -> set[int]:
+def users_removed(before: Snapshot, after: Snapshot) -> set[int]:
     """Users of whom nothing is left."""
     return set(before.user_numbers.tolist()) - set(after.user_numbers.tolist())
 
@@ -42,7 +42,7 @@ def left_out(before: Snapshot, after: Snapshot) -> set[int]:
 def test_exclusion_removes_few_suspect_users_of_movielens(movies):
     kept = exclude_suspect_ratings(movies, "odd")
 
-    assert len(left_out(movies, kept)) == 4  # three contrary ones, and one at random
+    assert len(users_removed(movies, kept)) == 4  # three contrary ones, and one at random
     assert (kept.users, kept.items) == (movies.users, movies.items)
     assert not ODD & {one.code for one in profile(kept).issues}
 
@@ -55,7 +55,7 @@ def test_exclusion_removes_suspect_values_and_keeps_users(movies):
     kept = exclude_suspect_ratings(replace(movies, values=values), "odd_values")
 
     assert RatingScale.infer(kept.values).values == (1.0, 2.0, 3.0, 4.0, 5.0)
-    assert left_out(movies, kept) == set()
+    assert users_removed(movies, kept) == set()
     assert kept.values.size > 0.97 * movies.values.size
 
 
@@ -106,7 +106,7 @@ def test_exclusion_removes_bot(movies):
         values=np.append(movies.values, np.full(n_items, 5.0)),
     )
 
-    assert bot in left_out(with_bot, exclude_suspect_ratings(with_bot, "odd_raters"))
+    assert bot in users_removed(with_bot, exclude_suspect_ratings(with_bot, "odd_raters"))
 
 
 def test_exclusion_is_empty_by_default(movies):

@@ -18,10 +18,10 @@ LEAVE_OUT = ("odd_values", "odd_raters")
 
 def codes(remarks=None, rows=CURVE, **hyper) -> list[str]:
     usual = {"learning_rate_schedule": "cosine", "epochs": 39}
-    return [one.code for one in found(remarks, rows, **{**usual, **hyper})]
+    return [one.code for one in findings_of(remarks, rows, **{**usual, **hyper})]
 
 
-def found(remarks=None, rows=CURVE, **hyper):
+def findings_of(remarks=None, rows=CURVE, **hyper):
     return diagnose(RunRecord.from_rows(rows, hyper=Hyperparameters(**hyper), remarks=remarks))
 
 
@@ -34,7 +34,7 @@ def test_usual_data_issues_are_no_findings():
 
 @pytest.mark.parametrize("code", data.CAUSES)
 def test_data_issue_above_threshold_is_a_finding(code):
-    (one,) = found({code: 0.9}, learning_rate_schedule="cosine", epochs=39)
+    (one,) = findings_of({code: 0.9}, learning_rate_schedule="cosine", epochs=39)
 
     assert (one.code, one.epochs) == (code, (0, 39))
     assert one.evidence[0].value == 0.9 > one.evidence[0].threshold
@@ -43,28 +43,28 @@ def test_data_issue_above_threshold_is_a_finding(code):
 
 def test_unscaled_counts_finding_suggests_scaling():
     usual = {"learning_rate_schedule": "cosine", "epochs": 39}
-    (unscaled,) = found({"unscaled_counts": 0.1}, scaling="widths", **usual)
-    (scaled,) = found({"unscaled_counts": 0.1}, **usual)
+    (unscaled,) = findings_of({"unscaled_counts": 0.1}, scaling="widths", **usual)
+    (scaled,) = findings_of({"unscaled_counts": 0.1}, **usual)
 
     assert unscaled.change == Change("scaling", "widths", "quantiles")
     assert scaled.change is None
 
 
 def test_data_finding_adds_raters_or_values_to_leave_out():
-    assert suggested("contrary_raters", "nobody") == Change("leave_out", "nobody", "odd_raters")
-    assert suggested("contrary_raters", "odd_values") == Change("leave_out", "odd_values", "odd")
-    assert suggested("outliers", "nobody") == Change("leave_out", "nobody", "odd_values")
-    assert suggested("outliers", "odd_raters") == Change("leave_out", "odd_raters", "odd")
+    assert change_for("contrary_raters", "nobody") == Change("leave_out", "nobody", "odd_raters")
+    assert change_for("contrary_raters", "odd_values") == Change("leave_out", "odd_values", "odd")
+    assert change_for("outliers", "nobody") == Change("leave_out", "nobody", "odd_values")
+    assert change_for("outliers", "odd_raters") == Change("leave_out", "odd_raters", "odd")
 
 
 @pytest.mark.parametrize("leave_out", ["odd_raters", "odd"])
 def test_data_finding_suggests_no_repeated_leave_out(leave_out):
-    assert suggested("contrary_raters", leave_out) is None
+    assert change_for("contrary_raters", leave_out) is None
 
 
-def suggested(code: str, leave_out: str) -> Change | None:
+def change_for(code: str, leave_out: str) -> Change | None:
     usual = {"learning_rate_schedule": "cosine", "epochs": 39}
-    (one,) = found({code: 0.1}, leave_out=leave_out, **usual)
+    (one,) = findings_of({code: 0.1}, leave_out=leave_out, **usual)
     return one.change
 
 

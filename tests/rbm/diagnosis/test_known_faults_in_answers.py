@@ -45,11 +45,11 @@ def test_predictions_ignore_levels_of_test_ratings(rng):
         ranks = ("ndcg_at_10", "precision_at_10")
         assert [one[name] for name in ranks] == [two[name] for name in ranks]
         assert one["validation_rmse"] != two["validation_rmse"]
-        expected = predicted_one_by_one(model, train_, test)
+        expected = rmse_by_loop(model, train_, test)
         np.testing.assert_allclose(one["validation_rmse"], expected, rtol=1e-5)
 
 
-def predicted_one_by_one(model: Model, train_: RatingMatrix, test: RatingMatrix) -> float:
+def rmse_by_loop(model: Model, train_: RatingMatrix, test: RatingMatrix) -> float:
     errors = []
     for user in range(test.n_users):
         items, levels = test.row(user)

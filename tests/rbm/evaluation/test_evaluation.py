@@ -28,7 +28,7 @@ def rows_of(ratings, *, least=0):
 
 
 @pytest.fixture
-def divided(rng):
+def split_parts(rng):
     return evaluation.split_at_random(
         random_ratings(rng, n_users=40, n_items=25), share=0.2, seed=1
     )
@@ -38,8 +38,8 @@ def divided(rng):
 
 
 @pytest.mark.parametrize("n", [1, 3, 10, 40])
-def test_ranking_metrics_equal_loop(rng, divided, n):
-    train, test = divided.train, divided.test
+def test_ranking_metrics_equal_loop(rng, split_parts, n):
+    train, test = split_parts.train, split_parts.test
     scores = rng.integers(6, size=(40, 25)).astype(np.float64)
 
     figures = evaluation.ranking_metrics(
@@ -59,16 +59,16 @@ def test_ranking_metrics_equal_loop(rng, divided, n):
     assert 0 < figures.n_liked_users < figures.n_users
 
 
-def test_coverage_and_novelty_equal_loop(rng, divided):
+def test_coverage_and_novelty_equal_loop(rng, split_parts):
     scores = rng.random((40, 25))
     users = np.arange(5, 15)
 
     figures = evaluation.ranking_metrics(
-        lambda user: scores[user], divided.train, divided.test, users, n=3
+        lambda user: scores[user], split_parts.train, split_parts.test, users, n=3
     )
 
-    seen = rows_of(divided.train)
-    lists = [naive.top_n(scores[u], 3, seen[u]) for u in users if rows_of(divided.test)[u]]
+    seen = rows_of(split_parts.train)
+    lists = [naive.top_n(scores[u], 3, seen[u]) for u in users if rows_of(split_parts.test)[u]]
     raters = {item: sum(item in row for row in seen) for item in range(25)}
     listed = [item for best in lists for item in best]
     n_users = sum(bool(row) for row in seen)
@@ -166,9 +166,9 @@ def test_sample_users_is_evenly_spread():
     assert evaluation.sample_users(test.select(np.zeros(50, bool)), 10).size == 0
 
 
-def test_ranking_metrics_raise_on_leakage(divided):
+def test_ranking_metrics_raise_on_leakage(split_parts):
     with pytest.raises(RatingsLeaked):
-        evaluation.most_rated_metrics(divided.test, divided.test, np.arange(40))
+        evaluation.most_rated_metrics(split_parts.test, split_parts.test, np.arange(40))
 
 
 # ------------------------------------------------------------------------- ratings
@@ -247,38 +247,40 @@ def model_of(ratings, params) -> Model:
     return Model.build("user_rbm", params, ratings, scale=FIVE, users=users, items=items)
 
 
-def test_model_metrics_combine_ratings_and_lists(rng, divided):
+def test_model_metrics_combine_ratings_and_lists(rng, split_parts):
     folded = FoldedUsers.from_ratings(
-        model_of(divided.train, random_params(rng, n_items=25)), divided.train
+        model_of(split_parts.train, random_params(rng, n_items=25)), split_parts.train
     )
 
-    figures = evaluation.model_metrics(folded, divided.train, divided.test, np.arange(40), n=5)
+    figures = evaluation.model_metrics(
+        folded, split_parts.train, split_parts.test, np.arange(40), n=5
+    )
 
     told = figures.as_dict()
-    shares = folded.level_probabilities(divided.test.users(), divided.test.items)
-    ratings = rating_metrics(shares, divided.test.levels, FIVE)
+    shares = folded.level_probabilities(split_parts.test.users(), split_parts.test.items)
+    ratings = rating_metrics(shares, split_parts.test.levels, FIVE)
     assert told["validation_rmse"] == ratings.rmse
     assert told["calibration_error"] == ratings.calibration.error
     lists = evaluation.ranking_metrics(
-        folded.scores, divided.train, divided.test, np.arange(40), n=5, first_liked=3
+        folded.scores, split_parts.train, split_parts.test, np.arange(40), n=5, first_liked=3
     )
     assert figures.lists == lists
     assert 0 < told["liked_ndcg_at_5"] == lists.liked_ndcg_at_n != lists.ndcg_at_n
-    assert told["n_ratings"] == divided.test.n_ratings
+    assert told["n_ratings"] == split_parts.test.n_ratings
     assert told["n_liked_users_ranked"] <= told["n_users_ranked"] <= 38
 
 
-def test_model_metrics_raise_on_leakage(rng, divided):
+def test_model_metrics_raise_on_leakage(rng, split_parts):
     folded = FoldedUsers.from_ratings(
-        model_of(divided.train, random_params(rng, n_items=25)), divided.train
+        model_of(split_parts.train, random_params(rng, n_items=25)), split_parts.train
     )
 
     with pytest.raises(RatingsLeaked, match="the metrics would be too good"):
-        evaluation.model_metrics(folded, divided.train, divided.train, np.arange(40))
+        evaluation.model_metrics(folded, split_parts.train, split_parts.train, np.arange(40))
 
 
-def test_baseline_metrics_have_same_names(divided):
-    train, test, users = divided.train, divided.test, np.arange(40)
+def test_baseline_metrics_have_same_names(split_parts):
+    train, test, users = split_parts.train, split_parts.test, np.arange(40)
 
     told = evaluation.baseline_metrics(train, test, users, FIVE, n=5, with_ease=True)
 

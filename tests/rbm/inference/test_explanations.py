@@ -27,7 +27,7 @@ ROWS = [[(2, 4)], [(0, 1), (3, 4)], [(0, 3), (1, 0), (2, 4), (4, 2), (6, 3), (7,
 NOTHING = np.empty(0, dtype=np.int64)
 
 
-def taken_apart(row: naive.Row) -> tuple[Numbers, Levels]:
+def items_and_levels(row: naive.Row) -> tuple[Numbers, Levels]:
     items, levels = zip(*row, strict=True)
     return np.array(items, np.int32), np.array(levels, np.uint8)
 
@@ -63,7 +63,7 @@ def test_effect_equals_loss_of_joint_score_without_rating(params, ratings, rng, 
     strengths = rng.normal(size=(9, 9)).astype(np.float32) * (rng.random((9, 9)) < 0.5)
     model = joint_model_of(params, ratings, couplings=couplings_of(strengths), coupling_scale=0.4)
 
-    found = explanations.effects(model, *taken_apart(row), LISTED)
+    found = explanations.effects(model, *items_and_levels(row), LISTED)
 
     for place, column in np.ndindex(found.shape):
         expected = naive_joint.effect(
@@ -77,7 +77,7 @@ def test_effect_equals_loss_of_joint_score_without_rating(params, ratings, rng, 
 def test_effect_equals_loss_of_log_p_liked_for_user_rbm(params, ratings, row):
     model = rating_model("user_rbm", params, ratings)
 
-    found = explanations.effects(model, *taken_apart(row), LISTED)
+    found = explanations.effects(model, *items_and_levels(row), LISTED)
 
     for place, column in np.ndindex(found.shape):
         expected = naive.liking_effect(params, row, place, LISTED[column], FIRST_LIKED)
@@ -188,7 +188,7 @@ def test_opposing_rating_has_negative_effect():
     model = rating_model("user_rbm", curve[-1][1].best_params, ratings)
     row = [(0, 4), (1, 4), (2, 4), (4, 4)]  # an odd item liked among even ones
 
-    effects = explanations.effects(model, *taken_apart(row), np.array([6, 8]))
+    effects = explanations.effects(model, *items_and_levels(row), np.array([6, 8]))
 
     assert (effects[[0, 2, 3]] > 0).all()
     assert (effects[1] < 0).all()

@@ -41,7 +41,7 @@ def mean_nll(shares: np.ndarray, levels: np.ndarray) -> float:
     return -np.log(shares[np.arange(levels.size), levels]).mean()
 
 
-def known(n: int, *, user: bool = True, item: bool = True) -> dict[str, np.ndarray]:
+def knowledge(n: int, *, user: bool = True, item: bool = True) -> dict[str, np.ndarray]:
     return {"knows_user": np.full(n, user), "knows_item": np.full(n, item)}
 
 
@@ -73,7 +73,7 @@ def test_blend_is_product_of_experts(rng):
     powers = np.array([[0.5, -0.1, 0.05], [0.6, 0.1, -0.02], [0.3, 0.01, 0.02]])
     blend = Blend(powers, np.array([0.0, 0.1, -0.2, 0.3, 0.0]), np.array([4.0, 5.0]))
 
-    shares = blend.level_probabilities(answers, **known(50))
+    shares = blend.level_probabilities(answers, **knowledge(50))
 
     for n in range(50):
         users = np.log(1 + answers.user_counts[n]) - 4
@@ -90,9 +90,9 @@ def test_blend_fit_beats_experts_and_default(rng):
     answers, levels = answers_and_levels(rng)
     unseen, their_levels = answers_and_levels(rng)
 
-    shares = Blend.fit(answers, levels).level_probabilities(unseen, **known(4000))
+    shares = Blend.fit(answers, levels).level_probabilities(unseen, **knowledge(4000))
 
-    unfitted = Blend.default(5).level_probabilities(unseen, **known(4000))
+    unfitted = Blend.default(5).level_probabilities(unseen, **knowledge(4000))
     for other in (unfitted, unseen.by_user, unseen.by_item, unseen.by_biases):
         assert mean_nll(shares, their_levels) < mean_nll(other, their_levels)
 
@@ -112,7 +112,9 @@ def test_blend_fit_has_zero_gradient(rng):
     at, first = blend._parameters(), Blend.default(5)._parameters()
 
     def loss(theta: np.ndarray) -> float:
-        shares = blend._with_parameters(theta).level_probabilities(answers, **known(levels.size))
+        shares = blend._with_parameters(theta).level_probabilities(
+            answers, **knowledge(levels.size)
+        )
         return mean_nll(shares, levels) + 5.0 * ((theta - first) ** 2).sum() / levels.size
 
     np.testing.assert_allclose(naive.numeric_slope(loss, at), 0, atol=1e-4)
@@ -122,9 +124,9 @@ def test_blend_uses_one_machine_for_unknown_user_or_item(rng):
     answers, levels = answers_and_levels(rng)
     blend = Blend.fit(answers, levels)
 
-    new_user = blend.level_probabilities(answers, **known(4000, user=False))
-    new_item = blend.level_probabilities(answers, **known(4000, item=False))
-    neither = blend.level_probabilities(answers, **known(4000, user=False, item=False))
+    new_user = blend.level_probabilities(answers, **knowledge(4000, user=False))
+    new_item = blend.level_probabilities(answers, **knowledge(4000, item=False))
+    neither = blend.level_probabilities(answers, **knowledge(4000, user=False, item=False))
 
     assert (new_user == answers.by_user).all()
     assert (new_item == answers.by_item).all()
@@ -136,7 +138,9 @@ def test_blend_stays_finite_at_extremes(rng):
     nothing = np.zeros(40, dtype=np.int64)
     answers = ExpertOutputs(certain, certain[::-1].copy(), certain, nothing, nothing)
 
-    shares = Blend.fit(answers, np.zeros(40, np.uint8)).level_probabilities(answers, **known(40))
+    shares = Blend.fit(answers, np.zeros(40, np.uint8)).level_probabilities(
+        answers, **knowledge(40)
+    )
 
     assert np.isfinite(shares).all()
     np.testing.assert_allclose(shares.sum(axis=1), 1)
@@ -158,7 +162,7 @@ def test_blend_fit_is_deterministic(rng):
     assert (again.powers == Blend.fit(answers, levels).powers).all()
 
 
-def finetuned(train: RatingMatrix, validation: RatingMatrix) -> tuple[Params, float]:
+def finetune_params(train: RatingMatrix, validation: RatingMatrix) -> tuple[Params, float]:
     """The parameters, and the best validation RMSE."""
     settings = FinetuningConfig.from_data(train, 5)
     first = initial_params(train, 5, settings, rng=np.random.default_rng(0))
@@ -167,7 +171,7 @@ def finetuned(train: RatingMatrix, validation: RatingMatrix) -> tuple[Params, fl
     return last.best_params, last.best_rmse
 
 
-def asked(
+def outputs_of_experts(
     by_user: Params, by_item: Params, given: RatingMatrix, about: RatingMatrix
 ) -> ExpertOutputs:
     """The experts' answers about ratings, from those given."""
@@ -188,11 +192,13 @@ def test_blend_reaches_known_rmse_on_movielens(movielens):
     base, test = movielens("u1.base"), movielens("u1.test")
     held_out = np.random.default_rng(7).random(base.n_ratings) < 0.1
     train, validation = base.select(~held_out), base.select(held_out)
-    by_user, user_rmse = finetuned(train, validation)
-    by_item, item_rmse = finetuned(train.transpose(), validation.transpose())
-    blend = Blend.fit(asked(by_user, by_item, train, validation), validation.levels)
+    by_user, user_rmse = finetune_params(train, validation)
+    by_item, item_rmse = finetune_params(train.transpose(), validation.transpose())
+    blend = Blend.fit(outputs_of_experts(by_user, by_item, train, validation), validation.levels)
 
-    shares = blend.level_probabilities(asked(by_user, by_item, base, test), **known(test.n_ratings))
+    shares = blend.level_probabilities(
+        outputs_of_experts(by_user, by_item, base, test), **knowledge(test.n_ratings)
+    )
 
     rmse = np.sqrt(np.mean(np.square(shares @ STARS - STARS[test.levels])))
     assert 0.85 < item_rmse < user_rmse < 0.97

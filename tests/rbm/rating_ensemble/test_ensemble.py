@@ -36,7 +36,7 @@ def parts(ratings):
 
 
 @pytest.fixture
-def made(rng, parts):
+def small_ensemble(rng, parts):
     by_user, by_item = random_params(rng, n_items=20), random_params(rng, n_items=30)
     return RatingEnsemble.fit(by_user, by_item, *parts, STARS)
 
@@ -53,10 +53,10 @@ def model_of(made: RatingEnsemble, ratings, rng) -> Model:
     return dataclasses.replace(model, raters=made)
 
 
-def test_ensemble_blends_experts_for_known_user(made, parts):
+def test_ensemble_blends_experts_for_known_user(small_ensemble, parts):
     train, validation = parts
     users, items = np.array([3, 3, 17]), np.array([0, 12, 5])
-    by_user, by_item = made.by_user.params, made.by_item.params
+    by_user, by_item = small_ensemble.by_user.params, small_ensemble.by_item.params
     biases = Biases.fit(train, STARS)
 
     def answers(users, items) -> ExpertOutputs:
@@ -79,27 +79,32 @@ def test_ensemble_blends_experts_for_known_user(made, parts):
         answers(users, items), knows_user=everybody, knows_item=everybody
     )
 
-    hidden, counts = made.by_user.hidden_probabilities(train), np.diff(train.indptr)[users]
-    found = made.level_probabilities(hidden, users, users, items, counts)
+    hidden, counts = (
+        small_ensemble.by_user.hidden_probabilities(train),
+        np.diff(train.indptr)[users],
+    )
+    found = small_ensemble.level_probabilities(hidden, users, users, items, counts)
 
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_ensemble_uses_user_oriented_machine_for_new_user(made, parts):
+def test_ensemble_uses_user_oriented_machine_for_new_user(small_ensemble, parts):
     items, levels = parts[0].row(4)
     asked = np.arange(20)
-    hidden = made.fold_in(items, levels)
+    hidden = small_ensemble.fold_in(items, levels)
 
-    found = scoring.ensemble_probabilities(made, asked, user=None, rated=items, levels=levels)
+    found = scoring.ensemble_probabilities(
+        small_ensemble, asked, user=None, rated=items, levels=levels
+    )
 
-    expected = made.by_user.predictor.level_probabilities(
+    expected = small_ensemble.by_user.predictor.level_probabilities(
         hidden[np.newaxis], np.zeros_like(asked), asked
     )
     np.testing.assert_allclose(found, expected)
 
 
-def test_ensemble_predicts_same_for_one_and_all_users(made, ratings, rng):
-    model = model_of(made.with_item_ratings(ratings), ratings, rng)
+def test_ensemble_predicts_same_for_one_and_all_users(small_ensemble, ratings, rng):
+    model = model_of(small_ensemble.with_item_ratings(ratings), ratings, rng)
     items = np.arange(20)
     folded = FoldedUsers.from_ratings(model, ratings).level_probabilities(np.full(20, 9), items)
     rated, levels = ratings.row(9)
@@ -109,18 +114,18 @@ def test_ensemble_predicts_same_for_one_and_all_users(made, ratings, rng):
     np.testing.assert_allclose(folded, alone, rtol=1e-4)
 
 
-def test_ensemble_with_item_ratings_replaces_items(made, parts, ratings):
-    other = made.with_item_ratings(ratings)
+def test_ensemble_with_item_ratings_replaces_items(small_ensemble, parts, ratings):
+    other = small_ensemble.with_item_ratings(ratings)
 
     np.testing.assert_array_equal(other.item_counts, ratings.item_counts())
     np.testing.assert_array_equal(
-        other.item_hidden, made.by_item.hidden_probabilities(ratings.transpose())
+        other.item_hidden, small_ensemble.by_item.hidden_probabilities(ratings.transpose())
     )
-    assert (other.item_hidden != made.item_hidden).any()
+    assert (other.item_hidden != small_ensemble.item_hidden).any()
 
 
-def test_checkpoint_restores_ensemble(made, ratings, rng):
-    model = model_of(made, ratings, rng)
+def test_checkpoint_restores_ensemble(small_ensemble, ratings, rng):
+    model = model_of(small_ensemble, ratings, rng)
     read = checkpoint.read_model(checkpoint.write_model(model))
     users, items = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
 

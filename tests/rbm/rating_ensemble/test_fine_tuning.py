@@ -45,7 +45,7 @@ def start(data: TrainingData, settings: FinetuningConfig = SETTINGS) -> Finetuni
     return FinetuningState.initial(initial_params(data.train, data.n_levels, settings, rng=rng))
 
 
-def copied(state: FinetuningState) -> FinetuningState:
+def copy_state(state: FinetuningState) -> FinetuningState:
     """As a checkpoint keeps it: no array shared with the trainer."""
     arrays = {
         name: array.copy() for name, array in vars(state).items() if isinstance(array, Params)
@@ -54,7 +54,9 @@ def copied(state: FinetuningState) -> FinetuningState:
 
 
 def run(data: TrainingData, state: FinetuningState, *, seed: int = 0, settings=SETTINGS) -> list:
-    return [(report, copied(s)) for report, s in finetune(data, settings, seed=seed, state=state)]
+    return [
+        (report, copy_state(s)) for report, s in finetune(data, settings, seed=seed, state=state)
+    ]
 
 
 def hashes(curve: list) -> list[tuple[str, ...]]:

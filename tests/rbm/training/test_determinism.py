@@ -38,7 +38,7 @@ def start(data: TrainingData) -> TrainerState:
     return TrainerState.initial(initial_params(data.train, 5, Hyperparameters(**HYPER), rng=rng))
 
 
-def copied(state: TrainerState) -> TrainerState:
+def copy_state(state: TrainerState) -> TrainerState:
     """As a checkpoint keeps it: no array shared with the trainer."""
     arrays = ("params", "velocity", "square", "best_params")
     return TrainerState(**{**vars(state), **{name: getattr(state, name).copy() for name in arrays}})
@@ -47,7 +47,7 @@ def copied(state: TrainerState) -> TrainerState:
 def run(data: TrainingData, state: TrainerState, *, seed: int = 0) -> list:
     """Every report and a copy of every state."""
     trainer = train(data, Hyperparameters(**HYPER), seed=seed, state=state, model_kind="user_rbm")
-    return [(report, copied(state)) for report, state in trainer]
+    return [(report, copy_state(state)) for report, state in trainer]
 
 
 def hashes(curve: list) -> list[tuple[str, str, str]]:
@@ -55,52 +55,52 @@ def hashes(curve: list) -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(data):
+def reference_run(data):
     return run(data, start(data))
 
 
-def test_same_seed_has_same_bits_and_curve(data, undisturbed):
+def test_same_seed_has_same_bits_and_curve(data, reference_run):
     again = run(data, start(data))
 
-    assert hashes(again) == hashes(undisturbed)
-    assert [report for report, _ in again] == [report for report, _ in undisturbed]
+    assert hashes(again) == hashes(reference_run)
+    assert [report for report, _ in again] == [report for report, _ in reference_run]
 
 
-def test_seed_changes_weights_from_first_epoch_on(data, undisturbed):
+def test_seed_changes_weights_from_first_epoch_on(data, reference_run):
     other = run(data, start(data), seed=1)
 
-    assert hashes(other)[0][0] == hashes(undisturbed)[0][0]  # both start from the same weights
-    for one, two in zip(hashes(other)[1:], hashes(undisturbed)[1:], strict=True):
+    assert hashes(other)[0][0] == hashes(reference_run)[0][0]  # both start from the same weights
+    for one, two in zip(hashes(other)[1:], hashes(reference_run)[1:], strict=True):
         assert one[0] != two[0]
 
 
 @pytest.mark.parametrize("stop", range(6))
-def test_resumed_run_has_same_bits_after_any_epoch(data, undisturbed, stop):
-    report, state = undisturbed[stop]
+def test_resumed_run_has_same_bits_after_any_epoch(data, reference_run, stop):
+    report, state = reference_run[stop]
     assert report.epoch == state.epoch == stop
 
-    rest = run(data, copied(state))
+    rest = run(data, copy_state(state))
 
     skipped = stop + 1 if stop else 0  # before the first step, epoch 0 is measured again
-    assert hashes(rest) == hashes(undisturbed)[skipped:]
-    assert [report for report, _ in rest] == [report for report, _ in undisturbed[skipped:]]
-    assert rest[-1][1].best_epoch == undisturbed[-1][1].best_epoch
-    assert rest[-1][1].best_nll == undisturbed[-1][1].best_nll
+    assert hashes(rest) == hashes(reference_run)[skipped:]
+    assert [report for report, _ in rest] == [report for report, _ in reference_run[skipped:]]
+    assert rest[-1][1].best_epoch == reference_run[-1][1].best_epoch
+    assert rest[-1][1].best_nll == reference_run[-1][1].best_nll
 
 
-def test_train_yields_no_epoch_after_last(data, undisturbed):
-    assert run(data, copied(undisturbed[-1][1])) == []
+def test_train_yields_no_epoch_after_last(data, reference_run):
+    assert run(data, copy_state(reference_run[-1][1])) == []
 
 
-def test_train_has_same_bits_with_one_and_two_threads(data, undisturbed):
+def test_train_has_same_bits_with_one_and_two_threads(data, reference_run):
     kernels.use_threads(1)
     try:
         alone = run(data, start(data))
     finally:
         kernels.use_threads(os.cpu_count() or 1)
 
-    assert hashes(alone) == hashes(undisturbed)
-    assert [report for report, _ in alone] == [report for report, _ in undisturbed]
+    assert hashes(alone) == hashes(reference_run)
+    assert [report for report, _ in alone] == [report for report, _ in reference_run]
 
 
 def test_processes_with_one_and_two_threads_have_same_bits(data):

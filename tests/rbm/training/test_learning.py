@@ -171,7 +171,7 @@ def fold(movielens):
     return movielens("u1.base"), movielens("u1.test")
 
 
-def learned(fold, kind):
+def train_on_fold(fold, kind):
     """Train with the defaults on the fold's base, a tenth of it validation."""
     base, test = fold
     users, items = (Vocabulary([f"{n:04}" for n in range(size)]) for size in (943, 1682))
@@ -212,7 +212,7 @@ def test_initial_params_predict_item_marginals(fold):
 )
 def test_train_reaches_measured_accuracy_on_real_ratings(fold, kind, expected_rmse):
     base, test = fold
-    curve, figures = learned(fold, kind)
+    curve, figures = train_on_fold(fold, kind)
     nll = [report.validation_nll for report, _ in curve]
 
     assert expected_rmse[0] <= figures["validation_rmse"] <= expected_rmse[1]

@@ -33,7 +33,7 @@ def data():
     return TrainingData(ratings.select(~held_out), ratings.select(held_out), STARS)
 
 
-def learned(data, kind="user_rbm", *, state=None, **changes):
+def train_states(data, kind="user_rbm", *, state=None, **changes):
     """Every report with a copy of the state behind it."""
     hyper = Hyperparameters.from_changes(kind, HYPER | changes)
     if state is None:
@@ -48,7 +48,7 @@ def rates(curve) -> list[float]:
 
 
 def test_plateau_schedule_halves_rate_twice_before_patience_ends(data):
-    curve = learned(data)
+    curve = train_states(data)
 
     assert plateau_epochs(Hyperparameters(patience=9)) == 3
     assert curve[-1][1].best_epoch == 0
@@ -57,7 +57,7 @@ def test_plateau_schedule_halves_rate_twice_before_patience_ends(data):
 
 
 def test_plateau_schedule_keeps_rate_in_warm_up(data):
-    curve = learned(data, warm_up_epochs=4)
+    curve = train_states(data, warm_up_epochs=4)
 
     assert rates(curve)[:10] == [RATE] * 7 + [RATE / 2] * 3
 
@@ -70,7 +70,7 @@ def test_plateau_schedule_waits_again_after_better_epoch():
     ratings = RatingMatrix.build(users, items, levels, shape=(60, 40))
     held_out = rng.random(ratings.n_ratings) < 0.3
     parts = ratings.select(~held_out), ratings.select(held_out)
-    curve = learned(TrainingData(*parts, STARS), learning_rate=0.4, epochs=60, patience=6)
+    curve = train_states(TrainingData(*parts, STARS), learning_rate=0.4, epochs=60, patience=6)
     halved = [state.halved_at for _, state in curve]
     ends = sorted({epoch for epoch in halved if epoch})
 
@@ -86,14 +86,14 @@ def test_plateau_schedule_waits_again_after_better_epoch():
 
 def test_plateau_schedule_keeps_rate_without_validation_ratings(data):
     nothing = data.train.select(np.zeros(data.train.n_ratings, bool))
-    curve = learned(TrainingData(data.train, nothing, STARS), learning_rate=0.01)
+    curve = train_states(TrainingData(data.train, nothing, STARS), learning_rate=0.01)
 
     assert set(rates(curve)) == {0.01}
 
 
 def test_plateau_schedule_of_joint_machine_follows_ndcg(data):
     """What the likelihood of ratings does is not asked."""
-    curve = learned(data, "joint_rbm", learning_rate=0.02, patience=3, epochs=10)
+    curve = train_states(data, "joint_rbm", learning_rate=0.02, patience=3, epochs=10)
     best, expected, halvings, wait = -1.0, [], 0, 0
     for report, _ in curve:
         improved = report.validation_ndcg > best
@@ -110,9 +110,9 @@ def test_plateau_schedule_of_joint_machine_follows_ndcg(data):
 @pytest.mark.parametrize("stop", [0, 2, 3, 5])
 def test_resumed_run_has_same_bits_within_plateau(data, kind, stop):
     changes = {"learning_rate": 0.02} if kind == "joint_rbm" else {}
-    whole = learned(data, kind, **changes)
+    whole = train_states(data, kind, **changes)
 
-    rest = learned(data, kind, state=whole[stop][1], **changes)
+    rest = train_states(data, kind, state=whole[stop][1], **changes)
 
     skipped = stop + 1 if stop else 0  # before the first step, epoch 0 is measured again
     assert [report for report, _ in rest] == [report for report, _ in whole[skipped:]]
@@ -120,7 +120,7 @@ def test_resumed_run_has_same_bits_within_plateau(data, kind, stop):
 
 
 def test_schedules_without_plateau_ignore_halvings(data):
-    curve = learned(data, learning_rate_schedule="constant")
+    curve = train_states(data, learning_rate_schedule="constant")
 
     assert curve[-1][1].halvings == 0
     for schedule in ("constant", "step", "cosine"):
@@ -148,6 +148,6 @@ def test_cd_steps_grow_in_last_third(epochs, short):
 
 
 def test_report_has_cd_steps(data):
-    curve = learned(data, epochs=3, final_cd_steps=3, learning_rate=0.01)
+    curve = train_states(data, epochs=3, final_cd_steps=3, learning_rate=0.01)
 
     assert [report.cd_steps for report, _ in curve] == [0, 1, 1, 3]

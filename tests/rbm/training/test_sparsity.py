@@ -26,7 +26,7 @@ def data():
     return TrainingData(ratings, ratings.select(np.zeros(ratings.n_ratings, bool)), STARS)
 
 
-def learned(data, kind, **changes):
+def train_last(data, kind, **changes):
     """The last report and the parameters then."""
     hyper = Hyperparameters.from_changes(kind, HYPER | changes)
     rng = np.random.default_rng(0)
@@ -52,8 +52,8 @@ def activity_before(data, kind) -> np.ndarray:
 
 @KINDS
 def test_sparsity_penalty_moves_hidden_biases_by_formula(data, kind):
-    _, plain = learned(data, kind)
-    report, sparse = learned(data, kind, sparsity_target=TARGET, sparsity_cost=COST)
+    _, plain = train_last(data, kind)
+    report, sparse = train_last(data, kind, sparsity_target=TARGET, sparsity_cost=COST)
 
     pull = report.learning_rate * COST * (TARGET - activity_before(data, kind))
     assert (pull < 0).all()
@@ -65,9 +65,9 @@ def test_sparsity_penalty_moves_hidden_biases_by_formula(data, kind):
 @KINDS
 def test_sparsity_cost_has_no_effect_without_target(data, kind):
     assert (
-        learned(data, kind)[1].sha256()
-        == learned(data, kind, sparsity_target=0.0, sparsity_cost=50.0)[1].sha256()
-        == learned(data, kind, sparsity_target=0.2, sparsity_cost=0.0)[1].sha256()
+        train_last(data, kind)[1].sha256()
+        == train_last(data, kind, sparsity_target=0.0, sparsity_cost=50.0)[1].sha256()
+        == train_last(data, kind, sparsity_target=0.2, sparsity_cost=0.0)[1].sha256()
     )
 
 
@@ -75,10 +75,10 @@ def test_sparsity_cost_has_no_effect_without_target(data, kind):
 @pytest.mark.parametrize("target", [0.1, 0.3])
 def test_sparsity_brings_activity_closer_to_target(data, kind, target):
     changes = {"epochs": 30, "batch_size": 10, "warm_up_epochs": 0}
-    free, _ = learned(data, kind, **changes)
+    free, _ = train_last(data, kind, **changes)
     cost = Hyperparameters.defaults(kind).sparsity_cost
-    gently, _ = learned(data, kind, **changes, sparsity_target=target, sparsity_cost=cost / 10)
-    pulled, _ = learned(data, kind, **changes, sparsity_target=target)
+    gently, _ = train_last(data, kind, **changes, sparsity_target=target, sparsity_cost=cost / 10)
+    pulled, _ = train_last(data, kind, **changes, sparsity_target=target)
 
     distances = [abs(report.hidden_activity - target) for report in (free, gently, pulled)]
     assert distances[0] > distances[1] > distances[2]
@@ -88,8 +88,8 @@ def test_sparsity_brings_activity_closer_to_target(data, kind, target):
 @KINDS
 def test_sparsity_target_above_activity_raises_activity(data, kind):
     changes = {"epochs": 30, "batch_size": 10}
-    free, _ = learned(data, kind, **changes)
-    woken, _ = learned(data, kind, **changes, sparsity_target=0.8)
+    free, _ = train_last(data, kind, **changes)
+    woken, _ = train_last(data, kind, **changes, sparsity_target=0.8)
 
     assert woken.hidden_activity > free.hidden_activity + 0.05
 
@@ -99,7 +99,7 @@ def test_sparsity_penalty_has_same_bits_with_any_threads(data, kind):
     hashes = []
     for n_threads in (1, 2):
         kernels.use_threads(n_threads)
-        _, params = learned(data, kind, epochs=3, batch_size=16, sparsity_target=TARGET)
+        _, params = train_last(data, kind, epochs=3, batch_size=16, sparsity_target=TARGET)
         hashes.append(params.sha256())
     kernels.use_threads(os.cpu_count() or 1)
 

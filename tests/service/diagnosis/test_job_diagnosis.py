@@ -71,16 +71,16 @@ def test_diagnosis_reports_stalled_job_after_idle_half_hour(shop):
 
     def look(epoch: int) -> None:
         if epoch == 3:
-            told.extend(stalled(shop, timedelta(minutes=minutes)) for minutes in (29, 31))
+            told.extend(is_stalled(shop, timedelta(minutes=minutes)) for minutes in (29, 31))
 
     job_id = shop.ask(model_kind="user_rbm")
     shop.carry_out(shop.claim(), shop.watched(lambda _: look(len(shop.curve(job_id)))))
 
     assert told[:2] == [False, True]
-    assert not stalled(shop, timedelta(days=1)), "a job that is over waits for nothing"
+    assert not is_stalled(shop, timedelta(days=1)), "a job that is over waits for nothing"
 
 
-def stalled(shop: Shop, later: timedelta) -> bool:
+def is_stalled(shop: Shop, later: timedelta) -> bool:
     found = diagnosis_of(shop, now=datetime.now(UTC) + later).findings
     return "stalled" in [one.code for one in found]
 

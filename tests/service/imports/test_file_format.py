@@ -9,7 +9,7 @@ from recsvc.service.imports.file_format import recognise
 ROWS = [("ann", "tea", "1600000000"), ("ann", "cup", "1600000500"), ("bob", "tea", "1600001000")]
 
 
-def written(header: tuple[str, ...], separator: str, n_rows: int, quote: str = "") -> str:
+def file_text(header: tuple[str, ...], separator: str, n_rows: int, quote: str = "") -> str:
     lines = [separator.join(f"{quote}{f}{quote}" for f in row) for row in (header, *ROWS[:n_rows])]
     return "\n".join(lines) + "\n"
 
@@ -32,7 +32,7 @@ def written(header: tuple[str, ...], separator: str, n_rows: int, quote: str = "
 )
 def test_unknown_header_above_numbers_is_refused(header, separator, n_rows):
     with pytest.raises(UnrecognisedFormat) as refused:
-        recognise(written(header, separator, n_rows).encode())
+        recognise(file_text(header, separator, n_rows).encode())
 
     assert refused.value.facts["columns"] == list(header)
 
@@ -40,12 +40,12 @@ def test_unknown_header_above_numbers_is_refused(header, separator, n_rows):
 @pytest.mark.parametrize(
     "content",
     [
-        written(("user_id", "item_id", "timestamp"), ",", 2, quote='"'),
-        "\ufeff" + written(("user_id", "item_id", "timestamp"), ",", 2),
+        file_text(("user_id", "item_id", "timestamp"), ",", 2, quote='"'),
+        "\ufeff" + file_text(("user_id", "item_id", "timestamp"), ",", 2),
         '\ufeff"user_id",item_id,"timestamp"\r\nann,tea,7\r\n',
-        "\n \r\n\n" + written(("user_id", "item_id", "timestamp"), "\t", 2),
-        ",,\n" + written(("user_id", "item_id", "timestamp"), ",", 3),
-        "An export of 2026\n" + written(("user_id", "item_id", "timestamp"), ",", 3),
+        "\n \r\n\n" + file_text(("user_id", "item_id", "timestamp"), "\t", 2),
+        ",,\n" + file_text(("user_id", "item_id", "timestamp"), ",", 3),
+        "An export of 2026\n" + file_text(("user_id", "item_id", "timestamp"), ",", 3),
     ],
     ids=["quoted", "mark", "mark and quotes", "blank lines", "empty fields", "title"],
 )

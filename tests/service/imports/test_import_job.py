@@ -71,10 +71,10 @@ def carry_out(context: Context) -> dict:
 def import_bytes(context: Context, content: bytes, **how) -> dict:
     """Upload, claim and carry out; give the account, having checked that it adds up."""
     upload(context, content, **how)
-    return checked(carry_out(context))
+    return check_account(carry_out(context))
 
 
-def checked(account: dict) -> dict:
+def check_account(account: dict) -> dict:
     n_refused = sum(account["refused"].values())
     fates = ("added", "changed", "unchanged", "outdated")
     assert account["lines"] == (
@@ -124,7 +124,7 @@ def test_import_counts_every_line_of_dirty_file_by_reason(database, shelf):
     context = a_context(database, shelf, "1:5:1")
     job_id = upload(context, DIRTY)
 
-    account = checked(carry_out(context))
+    account = check_account(carry_out(context))
 
     assert account == {
         "format": "csv",
@@ -179,7 +179,7 @@ def test_repeated_import_adds_no_rating(context):
 def test_dry_run_counts_lines_and_stores_no_rating(context):
     job_id = upload(context, b"u,i,4\nu,i,bad\n", dry_run=True)
 
-    account = checked(carry_out(context))
+    account = check_account(carry_out(context))
 
     assert (account["accepted"], account["refused"]) == (1, {"not-a-number": 1})
     assert refused_lines(context, job_id) == [(2, "not-a-number")]
@@ -229,7 +229,7 @@ def test_killed_import_resumes_after_last_chunk_with_exact_counts(
     chunks_of(monkeypatch, 5000)  # other borders than before
     the_lease_runs_out(context, job_id)
 
-    assert checked(carry_out(context)) == undisturbed
+    assert check_account(carry_out(context)) == undisturbed
     assert stored(context) == expected
     assert refused_lines(context, job_id) == [(3001, "too-few-fields")]
 
@@ -310,7 +310,7 @@ def test_truncated_file_keeps_and_counts_ratings_before_its_end(context, pack):
         carry_out(context)
 
     account = {"lines": caught.value.facts["line"], **caught.value.facts}
-    checked(account)
+    check_account(account)
     assert account["accepted"] > 1000
     assert account["refused"] in ({}, {"truncated-line": 1})
     kept = stored(context)

@@ -76,7 +76,9 @@ def split():
 # ------------------------------------------------------------------------- plain loops
 
 
-def liked(model: Model, train: dict[tuple[str, str], float], user: str, item: str) -> float:
+def liking_probability(
+    model: Model, train: dict[tuple[str, str], float], user: str, item: str
+) -> float:
     def level(value):
         return int(model.scale.levels(np.array([value]))[0])
 
@@ -103,7 +105,7 @@ def ndcg(best: list[str], wanted: set[str]) -> float:
 
 
 def score_by_liking(model: Model, train, user: str, item: str) -> float:
-    return liked(model, train, user, item) * sqrt(sum(i == item for _, i in train))
+    return liking_probability(model, train, user, item) * sqrt(sum(i == item for _, i in train))
 
 
 def score_by_choice(model: Model, train, user: str, item: str) -> float:

@@ -16,7 +16,7 @@ from tests.factories.shop import NOON, two_camps
 
 
 @pytest.fixture
-def trained(shop):
+def shop_with_version(shop):
     """A shop whose version 1 was trained on most of its ratings."""
     shop.train(validation_share=0.3)
     return shop
@@ -36,10 +36,10 @@ def result(shop, job_id: int) -> dict:
     return job.error or job.result
 
 
-def test_evaluation_reproduces_metrics_of_card(trained):
-    told = result(trained, ask(trained))
+def test_evaluation_reproduces_metrics_of_card(shop_with_version):
+    told = result(shop_with_version, ask(shop_with_version))
 
-    card = trained.card(1)
+    card = shop_with_version.card(1)
     assert told["metrics"] == card.metrics
     assert told["baselines"] == card.baselines
     assert told["calibration"] == card.calibration
@@ -47,8 +47,8 @@ def test_evaluation_reproduces_metrics_of_card(trained):
     assert (told["version"], told["n"]) == (1, 10)
 
 
-def test_model_card_has_metrics_baselines_protocol_and_calibration(trained):
-    card = trained.card(1)
+def test_model_card_has_metrics_baselines_protocol_and_calibration(shop_with_version):
+    card = shop_with_version.card(1)
 
     assert card.metrics.keys() == {
         "validation_nll",
@@ -80,27 +80,30 @@ def test_model_card_has_metrics_baselines_protocol_and_calibration(trained):
     assert [level["value"] for level in card.calibration["levels"]] == [1.0, 5.0]
 
 
-def test_evaluation_ignores_later_ratings(trained):
-    trained.rate(two_camps(12, first_user=20))
+def test_evaluation_ignores_later_ratings(shop_with_version):
+    shop_with_version.rate(two_camps(12, first_user=20))
 
-    assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
+    assert (
+        result(shop_with_version, ask(shop_with_version))["metrics"]
+        == shop_with_version.card(1).metrics
+    )
 
 
 @on_sqlite
-def test_evaluation_uses_requested_list_length_and_number_of_users(trained):
-    told = result(trained, ask(trained, n=3, n_users=4))
+def test_evaluation_uses_requested_list_length_and_number_of_users(shop_with_version):
+    told = result(shop_with_version, ask(shop_with_version, n=3, n_users=4))
 
     assert told["metrics"]["n_users_ranked"] == 4
     assert {"ndcg_at_3", "coverage_at_3"} < told["metrics"].keys()
     assert "liked_ndcg_at_3" in told["baselines"]["ease"]
-    assert told["metrics"]["validation_nll"] == trained.card(1).metrics["validation_nll"]
+    assert told["metrics"]["validation_nll"] == shop_with_version.card(1).metrics["validation_nll"]
 
 
 @on_sqlite
-def test_ease_is_omitted_above_half_of_memory_limit(trained):
-    trained.configure(memory_limit_bytes=2 * 4 * 11**2)  # for 11 items; there are 12
+def test_ease_is_omitted_above_half_of_memory_limit(shop_with_version):
+    shop_with_version.configure(memory_limit_bytes=2 * 4 * 11**2)  # for 11 items; there are 12
 
-    assert "ease" not in result(trained, ask(trained))["baselines"]
+    assert "ease" not in result(shop_with_version, ask(shop_with_version))["baselines"]
 
 
 @on_sqlite
@@ -114,18 +117,24 @@ def test_evaluation_accepts_every_model_kind(shop, model_kind):
 
 
 @on_sqlite
-def test_evaluation_uses_model_that_has_not_seen_validation_ratings(trained):
+def test_evaluation_uses_model_that_has_not_seen_validation_ratings(shop_with_version):
     """The model that answers has: the shelf need not have it."""
-    trained.spoil(trained.card(1).checkpoint_sha256)
+    shop_with_version.spoil(shop_with_version.card(1).checkpoint_sha256)
 
-    assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
+    assert (
+        result(shop_with_version, ask(shop_with_version))["metrics"]
+        == shop_with_version.card(1).metrics
+    )
 
 
-def test_evaluation_of_card_without_protocol_uses_split_of_its_job(trained):
-    with unit_of_work(trained.database) as session:
+def test_evaluation_of_card_without_protocol_uses_split_of_its_job(shop_with_version):
+    with unit_of_work(shop_with_version.database) as session:
         session.get_one(ModelVersion, 1).protocol = {}
 
-    assert result(trained, ask(trained))["metrics"] == trained.card(1).metrics
+    assert (
+        result(shop_with_version, ask(shop_with_version))["metrics"]
+        == shop_with_version.card(1).metrics
+    )
 
 
 @on_sqlite
@@ -139,20 +148,20 @@ def test_evaluation_without_held_out_ratings_fails_with_remedy(shop):
     assert "validation_share" in told["detail"]
 
 
-def test_retention_keeps_objects_of_queued_evaluation(trained):
-    trained.train(publish="always", seed=1)
-    trained.configure(shelf_keep=1)
-    job_id = ask(trained)
+def test_retention_keeps_objects_of_queued_evaluation(shop_with_version):
+    shop_with_version.train(publish="always", seed=1)
+    shop_with_version.configure(shelf_keep=1)
+    job_id = ask(shop_with_version)
 
-    clear_the_shelf(trained)
-    retired = trained.card(1)
-    told = result(trained, job_id)
-    left = trained.on_the_shelf()
-    clear_the_shelf(trained)
+    clear_the_shelf(shop_with_version)
+    retired = shop_with_version.card(1)
+    told = result(shop_with_version, job_id)
+    left = shop_with_version.on_the_shelf()
+    clear_the_shelf(shop_with_version)
 
     assert retired.retired_at is not None
     assert told["metrics"] == retired.metrics
-    assert retired.judged_sha256 in left - trained.on_the_shelf()
+    assert retired.judged_sha256 in left - shop_with_version.on_the_shelf()
     assert retired.checkpoint_sha256 not in left
 
 
@@ -160,21 +169,21 @@ def clear_the_shelf(shop) -> None:
     retention.clear_shelf(shop.context, now=datetime.now(UTC), grace=-timedelta(hours=1))
 
 
-def test_evaluation_of_unknown_or_retired_version_is_refused(trained):
+def test_evaluation_of_unknown_or_retired_version_is_refused(shop_with_version):
     with pytest.raises(ModelVersionNotFound):
-        ask(trained, 7)
-    with unit_of_work(trained.database) as session:
+        ask(shop_with_version, 7)
+    with unit_of_work(shop_with_version.database) as session:
         session.get_one(ModelVersion, 1).retired_at = NOON
 
     with pytest.raises(VersionRetired):
-        ask(trained)
+        ask(shop_with_version)
 
 
 @on_sqlite
-def test_evaluation_fails_when_snapshot_is_corrupt(trained):
-    trained.spoil(trained.card(1).snapshot_sha256)
-    shelf = trained.folder / "cache"
-    for copy in shelf.rglob(trained.card(1).snapshot_sha256):
+def test_evaluation_fails_when_snapshot_is_corrupt(shop_with_version):
+    shop_with_version.spoil(shop_with_version.card(1).snapshot_sha256)
+    shelf = shop_with_version.folder / "cache"
+    for copy in shelf.rglob(shop_with_version.card(1).snapshot_sha256):
         copy.unlink()
 
-    assert result(trained, ask(trained))["code"] == "object-corrupt"
+    assert result(shop_with_version, ask(shop_with_version))["code"] == "object-corrupt"

@@ -20,14 +20,14 @@ def server(shop):
     server.stop()
 
 
-def listed(server, user_id="nobody", n=30):
+def recommend_to(server, user_id="nobody", n=30):
     answering = server.require_model()
     known = UserHistory.from_store(answering, server.histories.read(user_id))
     return recommend(answering, user_id, known, n=n).items
 
 
 def titles(server):
-    return {place.item_id: place.title for place in listed(server)}
+    return {place.item_id: place.title for place in recommend_to(server)}
 
 
 def test_model_server_raises_no_model_published_before_publication(shop, server):
@@ -46,7 +46,7 @@ def test_refresh_loads_published_version(shop, server):
     answering = server.require_model()
     assert answering.version == 1
     assert answering.model.params.sha256() == shop.card(1).weights_sha256
-    assert len(listed(server, "u03")) == 2  # ten of twelve are rated
+    assert len(recommend_to(server, "u03")) == 2  # ten of twelve are rated
 
 
 def test_refresh_follows_publication_and_rollback(shop, server):
@@ -224,7 +224,7 @@ def test_refresh_reads_item_created_by_rating(shop, server):
     server.refresh()
 
     assert "just-rated" in titles(server)
-    assert "just-rated" not in {place.item_id for place in listed(server, "u00")}
+    assert "just-rated" not in {place.item_id for place in recommend_to(server, "u00")}
 
 
 def test_refresh_reads_whole_catalogue_for_new_version(shop, server):
@@ -247,8 +247,8 @@ def test_refresh_loads_item_rbm(shop, server):
     server.refresh()
 
     assert server.load_error is None
-    assert {place.source for place in listed(server, "u03")} == {"model"}
-    assert {place.source for place in listed(server, "nobody")} == {"popular"}
+    assert {place.source for place in recommend_to(server, "u03")} == {"model"}
+    assert {place.source for place in recommend_to(server, "nobody")} == {"popular"}
 
 
 def test_model_server_thread_follows_publications_and_stops(shop):

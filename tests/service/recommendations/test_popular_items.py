@@ -55,7 +55,7 @@ def put(session, item_id, **description):
     cataloguing.put_item(session, item_id, DESCRIBED | description, now=NOON)
 
 
-def listed(database, items, **asked):
+def recommend_items(database, items, **asked):
     with reading(database) as session:
         return items.recommend(session, **{"n": 500, **asked})
 
@@ -65,12 +65,12 @@ def ids(ranked):
 
 
 def test_popular_items_are_newest_before_first_count(shop, items):
-    assert ids(listed(shop, items)) == ["n4", "n3", "n2", "n1", "n0", "i2", "i1", "i0"]
+    assert ids(recommend_items(shop, items)) == ["n4", "n3", "n2", "n1", "n0", "i2", "i1", "i0"]
 
 
 def test_popular_items_precede_new_items(shop, items):
     count(shop, items)
-    ranked = listed(shop, items)
+    ranked = recommend_items(shop, items)
 
     assert ids(ranked) == ["i0", "i2", "i1", "n4", "n3", "n2", "n1", "n0"]
     assert [place.source for place in ranked.items] == ["popular"] * 3 + ["new"] * 5
@@ -79,9 +79,9 @@ def test_popular_items_precede_new_items(shop, items):
 
 def test_popular_items_return_n_or_shortfall(shop, items):
     count(shop, items)
-    assert ids(listed(shop, items, n=4)) == ["i0", "i2", "i1", "n4"]
-    assert listed(shop, items, n=8).shortfall is None
-    assert listed(shop, items, n=10).shortfall.startswith("2 fewer than requested")
+    assert ids(recommend_items(shop, items, n=4)) == ["i0", "i2", "i1", "n4"]
+    assert recommend_items(shop, items, n=8).shortfall is None
+    assert recommend_items(shop, items, n=10).shortfall.startswith("2 fewer than requested")
 
 
 def test_popular_items_omit_barred_excluded_and_owned_items(shop, items):
@@ -91,19 +91,19 @@ def test_popular_items_omit_barred_excluded_and_owned_items(shop, items):
         put(session, "n4", available=False)
         done = cataloguing.get_item(session, "i1").key
 
-    ranked = listed(shop, items, owned_keys=[done], exclude=["n3"], n=3)
+    ranked = recommend_items(shop, items, owned_keys=[done], exclude=["n3"], n=3)
 
     assert ids(ranked) == ["i2", "n2", "n1"]
 
 
 def test_popular_items_follow_catalogue_between_counts(shop, items):
     count(shop, items)
-    assert ids(listed(shop, items, n=2)) == ["i0", "i2"]
+    assert ids(recommend_items(shop, items, n=2)) == ["i0", "i2"]
     with unit_of_work(shop) as session:
         put(session, "i0", available=False)
         put(session, "newest", title="Just in")
 
-    ranked = listed(shop, items, n=4)
+    ranked = recommend_items(shop, items, n=4)
 
     assert ids(ranked) == ["i2", "i1", "newest", "n4"]
     assert ranked.items[2].title == "Just in"
@@ -117,14 +117,14 @@ def test_counts_are_renewed_after_minimum_interval(shop, items, monkeypatch):
     monkeypatch.setattr(popular_items, "MIN_SECONDS_BETWEEN_COUNTS", 1e9)
     count(shop, items)
 
-    assert ids(listed(shop, items, n=1)) == ["n0"]
+    assert ids(recommend_items(shop, items, n=1)) == ["n0"]
 
     with unit_of_work(shop) as session:
         for user in range(8):
             rate(session, f"x{user}", "n1")
     count(shop, items)
 
-    assert ids(listed(shop, items, n=1)) == ["n0"]
+    assert ids(recommend_items(shop, items, n=1)) == ["n0"]
 
 
 def test_popular_items_include_all_items_newer_than_count(shop, items, monkeypatch):
@@ -134,8 +134,8 @@ def test_popular_items_include_all_items_newer_than_count(shop, items, monkeypat
         for number in range(20):
             put(session, f"late{number:02}", hidden=number % 3 == 0)
 
-    assert len(ids(listed(shop, items, n=21))) == 21
-    assert listed(shop, items, n=21).shortfall is None
+    assert len(ids(recommend_items(shop, items, n=21))) == 21
+    assert recommend_items(shop, items, n=21).shortfall is None
 
 
 def test_popular_items_read_every_page_of_catalogue(database, items, monkeypatch):
@@ -145,14 +145,14 @@ def test_popular_items_read_every_page_of_catalogue(database, items, monkeypatch
         cataloguing.put_items(session, rows, now=NOON)
 
     count(database, items)
-    ranked = listed(database, items, n=60)
+    ranked = recommend_items(database, items, n=60)
 
     assert ids(ranked) == [f"i{n:03}" for n in range(98, -1, -2)]
     assert ranked.shortfall.startswith("10 fewer")
 
 
 def test_popular_items_of_empty_database_have_shortfall(database, items):
-    ranked = listed(database, items, n=10)
+    ranked = recommend_items(database, items, n=10)
 
     assert ranked.items == []
     assert ranked.shortfall.startswith("10 fewer")

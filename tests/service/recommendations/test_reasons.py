@@ -19,7 +19,7 @@ ROW = [(0, 4), (2, 6), (3, 0), (5, 5), (7, 3), (9, 1)]  # the same, as levels
 NO_COUPLINGS = np.zeros((N_ITEMS, N_ITEMS)), 0.0
 
 
-def explained(answers: PublishedModel, known: UserHistory, **how):
+def recommend_with_reasons(answers: PublishedModel, known: UserHistory, **how):
     ranked = recommend(answers, "u", known, n=20, **how)
     return add_reasons(answers, known, GIVEN, ranked).items
 
@@ -34,13 +34,13 @@ def mine(answers):
     return of_rows(answers, RATED, *EVENTS)
 
 
-def told(item: int) -> tuple[float | None, str | None]:
+def value_and_type(item: int) -> tuple[float | None, str | None]:
     """What the user gave an item: a rating, or a type of interaction."""
     return dict(RATED).get(item), dict(EVENTS).get(item)
 
 
 def test_reasons_are_three_strongest_with_original_values(answers, mine):
-    for place in explained(answers, mine):
+    for place in recommend_with_reasons(answers, mine):
         item = ITEMS.number(place.item_id)
         effects = {
             rated: naive_joint.effect(answers.model.params, ROW, at, item, *NO_COUPLINGS, 3)
@@ -49,12 +49,15 @@ def test_reasons_are_three_strongest_with_original_values(answers, mine):
         }
         speaking = sorted((n for n in effects if effects[n] > 0), key=lambda n: -effects[n])[:3]
         assert place.because == [
-            Reason(ITEMS.ids[n], *told(n), pytest.approx(effects[n], rel=1e-4)) for n in speaking
+            Reason(ITEMS.ids[n], *value_and_type(n), pytest.approx(effects[n], rel=1e-4))
+            for n in speaking
         ]
 
 
 def test_reasons_include_ratings_views_and_carts(answers, mine):
-    reasons = [reason for place in explained(answers, mine) for reason in place.because]
+    reasons = [
+        reason for place in recommend_with_reasons(answers, mine) for reason in place.because
+    ]
 
     assert {reason.type for reason in reasons} == {None, "view", "cart"}
     assert {reason.rating for reason in reasons} >= {None, 4.8, 4.0}
@@ -71,7 +74,7 @@ def test_add_reasons_keeps_list(answers, mine):
 
 
 def test_reasons_exclude_listed_item_itself(answers, mine):
-    places = explained(answers, mine, include_rated=True)
+    places = recommend_with_reasons(answers, mine, include_rated=True)
 
     assert {place.item_id for place in places} >= GIVEN.keys()
     for place in places:
@@ -85,11 +88,11 @@ def test_popular_items_have_no_reasons():
         UserHistory.from_request(answers, AnonymousHistory({})),
     )
 
-    *known, unknown = explained(answers, mine)
+    *known, unknown = recommend_with_reasons(answers, mine)
 
     assert all(place.because for place in known)
     assert (unknown.item_id, unknown.because) == ("new-1", [])
-    assert [place.because for place in explained(answers, nobody)] == [[]] * 16
+    assert [place.because for place in recommend_with_reasons(answers, nobody)] == [[]] * 16
 
 
 def test_reasons_of_user_rbm_have_effects_on_liking():
@@ -97,7 +100,7 @@ def test_reasons_of_user_rbm_have_effects_on_liking():
     mine = of_rows(answers, RATED)
     row_ = [(0, 4), (3, 0), (7, 3), (9, 1)]
 
-    best = explained(answers, mine)[0]
+    best = recommend_with_reasons(answers, mine)[0]
 
     assert best.because
     for reason in best.because:
@@ -121,7 +124,9 @@ def test_reasons_of_model_without_ratings_keep_value_of_rating():
     answers = answering("joint_rbm", scale=RatingScale((), events=EVENT_TYPES))
     mine = of_rows(answers, RATED, *EVENTS)
 
-    reasons = [reason for place in explained(answers, mine) for reason in place.because]
+    reasons = [
+        reason for place in recommend_with_reasons(answers, mine) for reason in place.because
+    ]
 
     assert {(reason.rating, reason.type) for reason in reasons} >= {(4.8, None), (None, "view")}
 

@@ -26,7 +26,7 @@ def split_of(shop):
     return split_snapshot(snapshot, shop.model(1).scale, share=0.1)
 
 
-def fitted(ratings, validation, split, epochs, length):
+def fit_params(ratings, validation, split, epochs, length):
     """Parameters after so many epochs of a fit of that length, by the trainer alone."""
     hyper = Hyperparameters.from_changes(
         "joint_rbm", SHORT | {"epochs": length, "learning_rate": RATE}
@@ -64,10 +64,10 @@ def test_judged_model_fits_train_ratings_and_served_model_all_ratings(database, 
 
     judged, answering = shop.judged_model(1), shop.model(1)
 
-    assert judged.params.sha256() == fitted(
+    assert judged.params.sha256() == fit_params(
         split.train, split.validation, split, best, SHORT["epochs"]
     )
-    assert answering.params.sha256() == fitted(split.everything, nothing, split, best, best)
+    assert answering.params.sha256() == fit_params(split.everything, nothing, split, best, best)
     assert result["weights_sha256"] == answering.params.sha256()
     strength = judged.couplings.regularisation
     for model, ratings in ((judged, split.train), (answering, split.everything)):

@@ -15,7 +15,7 @@ from tests.factories.shop import Shop, two_camps
 ODD_IDS = ["a", "B", "é", "Z", "_", "ä", "b/c", "10", "9", "😀", "z"]
 
 
-def taken(shop):
+def current_snapshot(shop):
     with reading(shop.database) as session:
         return snapshots.read_snapshot(session)
 
@@ -29,12 +29,12 @@ def triples(snapshot):
     }
 
 
-def given(entries):
+def triples_of(entries):
     return {(entry["user_id"], entry["item_id"], entry["value"]) for entry in entries}
 
 
 def test_snapshot_has_every_rating(shop):
-    assert triples(taken(shop)) == given(two_camps())
+    assert triples(current_snapshot(shop)) == triples_of(two_camps())
 
 
 def test_snapshot_bytes_do_not_depend_on_order_of_ratings(shop, migrated_sqlite, tmp_path):
@@ -44,7 +44,7 @@ def test_snapshot_bytes_do_not_depend_on_order_of_ratings(shop, migrated_sqlite,
     for entry in reversed(two_camps()):
         other.rate([entry])
 
-    written, again = (checkpoint.write_snapshot(taken(each)) for each in (shop, other))
+    written, again = (checkpoint.write_snapshot(current_snapshot(each)) for each in (shop, other))
     other.database.close()
 
     assert written == again
@@ -58,10 +58,10 @@ def test_snapshot_numbers_ids_by_code_point(database, tmp_path):
     ]
     shop.rate(entries)
 
-    snapshot = taken(shop)
+    snapshot = current_snapshot(shop)
 
     assert list(snapshot.users.ids) == list(snapshot.items.ids) == sorted(ODD_IDS)
-    assert triples(snapshot) == given(entries)
+    assert triples(snapshot) == triples_of(entries)
 
 
 def test_snapshot_omits_users_and_items_without_ratings(shop):
@@ -70,14 +70,14 @@ def test_snapshot_omits_users_and_items_without_ratings(shop):
     with unit_of_work(shop.database) as session:
         ratings.delete_rating(session, "a-fickle-one", "a-new-one")
 
-    snapshot = taken(shop)
+    snapshot = current_snapshot(shop)
 
     assert {"a-fickle-one", "a-new-one"}.isdisjoint(snapshot.users.ids + snapshot.items.ids)
-    assert triples(snapshot) == given(two_camps())
+    assert triples(snapshot) == triples_of(two_camps())
 
 
 def test_snapshot_of_empty_database_is_empty(database, tmp_path):
-    snapshot = taken(Shop(database, tmp_path))
+    snapshot = current_snapshot(Shop(database, tmp_path))
 
     assert (len(snapshot.users), len(snapshot.items), snapshot.values.size) == (0, 0, 0)
     assert checkpoint.read_snapshot(checkpoint.write_snapshot(snapshot)).values.size == 0
@@ -94,11 +94,11 @@ def test_snapshot_omits_rating_written_meanwhile(shop, table):
 
     written = []
     event.listen(shop.database.engine, "after_cursor_execute", write_meanwhile)
-    snapshot = taken(shop)
+    snapshot = current_snapshot(shop)
 
     assert written
-    assert triples(snapshot) == given(two_camps())
-    assert triples(taken(shop)) == given([*two_camps(), newest])
+    assert triples(snapshot) == triples_of(two_camps())
+    assert triples(current_snapshot(shop)) == triples_of([*two_camps(), newest])
 
 
 CHOSEN = [
@@ -110,7 +110,7 @@ CHOSEN = [
 ]
 
 
-def chosen(snapshot):
+def events_of(snapshot):
     return [
         (snapshot.users.ids[user], snapshot.items.ids[item], EVENT_TYPES[kind])
         for user, item, kind in zip(
@@ -123,26 +123,26 @@ def test_snapshot_has_each_interaction_type_once_in_order(shop):
     shop.choose(reversed(CHOSEN))
     shop.choose(CHOSEN, hours=1)
 
-    snapshot = taken(shop)
+    snapshot = current_snapshot(shop)
 
     order = ("Z", "a-buyer", "u03"), EVENT_TYPES
-    assert chosen(snapshot) == sorted(
+    assert events_of(snapshot) == sorted(
         CHOSEN, key=lambda event: (order[0].index(event[0]), event[1], order[1].index(event[2]))
     )
     assert {"Z", "a-buyer"} < set(snapshot.users.ids)
     assert "only-viewed" in snapshot.items.ids
-    assert triples(snapshot) == given(two_camps())
+    assert triples(snapshot) == triples_of(two_camps())
     read = checkpoint.read_snapshot(checkpoint.write_snapshot(snapshot))
-    assert chosen(read) == chosen(snapshot)
+    assert events_of(read) == events_of(snapshot)
 
 
 def test_snapshot_of_interactions_needs_no_ratings(database, tmp_path):
     shop = Shop(database, tmp_path)
     shop.choose(CHOSEN)
 
-    snapshot = taken(shop)
+    snapshot = current_snapshot(shop)
 
-    assert sorted(chosen(snapshot)) == sorted(CHOSEN)
+    assert sorted(events_of(snapshot)) == sorted(CHOSEN)
     assert (len(snapshot.users), len(snapshot.items), snapshot.values.size) == (3, 3, 0)
 
 
@@ -163,4 +163,4 @@ def test_take_snapshot_reads_ratings_once_per_job(shop):
     again, same = snapshots.take_snapshot(shop.context, lease, shop.job(1))
 
     assert shop.job(1).snapshot_sha256 == sha256 == same
-    assert triples(again) == triples(snapshot) == given(two_camps())
+    assert triples(again) == triples(snapshot) == triples_of(two_camps())

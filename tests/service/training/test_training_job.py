@@ -318,7 +318,7 @@ def test_new_version_replaces_unreadable_published_version(shop, model_kind):
 # ------------------------------------------------------------------------- killed and resumed
 
 
-def interrupted(shop: Shop, when: int, *, model_kind="user_rbm", meanwhile=lambda: None):
+def interrupt(shop: Shop, when: int, *, model_kind="user_rbm", meanwhile=lambda: None):
     """Carry a job out until another worker takes it at the n-th object put; give that lease."""
     job_id, taken = shop.ask(model_kind=model_kind, seed=7), []
 
@@ -337,7 +337,7 @@ def interrupted(shop: Shop, when: int, *, model_kind="user_rbm", meanwhile=lambd
 @pytest.mark.parametrize("when", [SNAPSHOT, FIRST_CHECKPOINT, 4, 6, 7])
 def test_interrupted_job_resumes_to_same_weights(shop, when):
     undisturbed = shop.train(model_kind="user_rbm", seed=7)
-    lease = interrupted(shop, when)
+    lease = interrupt(shop, when)
     assert len(shop.versions()) == 1
 
     shop.carry_out(lease)
@@ -355,7 +355,7 @@ def test_interrupted_job_resumes_to_same_weights(shop, when):
 def test_resumed_job_ignores_later_ratings(shop, model_kind):
     undisturbed = shop.train(model_kind=model_kind, seed=7)
     more = two_camps(12, first_user=12)
-    lease = interrupted(shop, 4, model_kind=model_kind, meanwhile=lambda: shop.rate(more))
+    lease = interrupt(shop, 4, model_kind=model_kind, meanwhile=lambda: shop.rate(more))
 
     shop.carry_out(lease)
 
@@ -364,7 +364,7 @@ def test_resumed_job_ignores_later_ratings(shop, model_kind):
 
 
 def test_resumed_job_continues_from_last_checkpoint(shop):
-    lease = interrupted(shop, 5)  # the fourth checkpoint is put, and the job points at the third
+    lease = interrupt(shop, 5)  # the fourth checkpoint is put, and the job points at the third
     resumed_at = shop.job(1).checkpoint_sha256
     assert checkpoint.read_state(shop.context.shelf.map(resumed_at)).epoch == 3
 
@@ -379,7 +379,7 @@ def test_resumed_job_continues_from_last_checkpoint(shop):
 @pytest.mark.parametrize("model_kind", ["user_rbm", "joint_rbm"])
 def test_unreadable_checkpoint_restarts_training_with_warning(shop, damage, model_kind):
     undisturbed = shop.train(model_kind=model_kind, seed=7)
-    lease = interrupted(shop, 5, model_kind=model_kind)
+    lease = interrupt(shop, 5, model_kind=model_kind)
     sha256 = shop.job(2).checkpoint_sha256
     shop.spoil(sha256) if damage == "spoil" else shop.context.shelf.remove(sha256)
 
@@ -393,7 +393,7 @@ def test_unreadable_checkpoint_restarts_training_with_warning(shop, damage, mode
 
 
 def test_corrupt_snapshot_fails_job_and_keeps_progress(shop):
-    lease = interrupted(shop, 5)
+    lease = interrupt(shop, 5)
     before = shop.job(1)
     shop.spoil(before.snapshot_sha256)
 
@@ -437,7 +437,7 @@ def test_training_without_lease_stores_no_epoch_or_version(shop, when):
         seen.append((len(shop.curve(1)), shop.job(1).checkpoint_sha256))
 
     seen = []
-    interrupted(shop, when, meanwhile=forbid)
+    interrupt(shop, when, meanwhile=forbid)
 
     assert (len(shop.curve(1)), shop.job(1).checkpoint_sha256) == seen[0]
     assert (shop.job(1).snapshot_sha256 is None) == (when == SNAPSHOT)

@@ -20,7 +20,7 @@ def event(kind: str, **more: object) -> dict[str, object]:
     return {"user_id": "u", "item_id": "i", "type": kind, **more}
 
 
-def stored(context) -> list[Interaction]:
+def read_interactions(context) -> list[Interaction]:
     by_time = select(Interaction).order_by(Interaction.occurred_at, Interaction.type)
     with reading(context.database) as session:
         return list(session.scalars(by_time))
@@ -51,7 +51,7 @@ def test_post_interactions_stores_events_and_reports_refusals_by_line(client, co
         (7, "no-type"),
         (8, "not-an-object"),
     ]
-    assert [(row.type, row.quantity) for row in stored(context)] == [
+    assert [(row.type, row.quantity) for row in read_interactions(context)] == [
         ("cart", 2),
         ("purchase", 0.5),
         ("view", 1),
@@ -62,7 +62,7 @@ def test_interaction_without_time_has_time_of_arrival(client, context):
     send(client, event("view"))
     send(client, event("view"))
 
-    first, second = stored(context)
+    first, second = read_interactions(context)
     assert first.occurred_at == first.updated_at < second.occurred_at == second.updated_at
 
 
@@ -72,7 +72,7 @@ def test_repeated_interaction_with_time_counts_once(client, context):
     corrected = send(client, event("purchase", occurred_at=AT_NOON, quantity=3)).json()
 
     assert (once["added"], again["unchanged"], corrected["changed"]) == (1, 1, 1)
-    assert [row.quantity for row in stored(context)] == [3]
+    assert [row.quantity for row in read_interactions(context)] == [3]
 
 
 def test_post_interactions_reads_ndjson_by_line(client):

@@ -14,7 +14,7 @@ NDJSON = {"content-type": "application/x-ndjson"}
 
 
 @pytest.fixture
-def scaled(database_url, tmp_path):
+def scale_client(database_url, tmp_path):
     """A client of a service whose rating scale is declared."""
     settings = settings_for(database_url, tmp_path / "home", rating_scale="1:5:1")
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
@@ -78,14 +78,14 @@ def test_rating_of_any_id_can_be_created_listed_and_deleted(client, odd):
         ('{"value": 4, "rating": 5}', "malformed-request", "rating is unknown"),
     ],
 )
-def test_put_rating_refuses_invalid_value_with_remedy(scaled, body, code, said):
-    answer = scaled.put(
+def test_put_rating_refuses_invalid_value_with_remedy(scale_client, body, code, said):
+    answer = scale_client.put(
         address("u", "i"), content=body, headers={"content-type": "application/json"}
     )
 
     assert (answer.status_code, answer.json()["type"]) == (422, f"/problems/{code}")
     assert said in answer.json()["detail"]
-    assert scaled.get("/v1/users/u/ratings").status_code == 404
+    assert scale_client.get("/v1/users/u/ratings").status_code == 404
 
 
 @on_sqlite
@@ -133,7 +133,7 @@ def test_cursor_of_other_list_is_refused(client):
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-cursor")
 
 
-def test_post_ratings_stores_many_and_reports_refusals_by_line(scaled):
+def test_post_ratings_stores_many_and_reports_refusals_by_line(scale_client):
     entries = [
         {"user_id": "u", "item_id": "i", "value": 4},
         {"user_id": "", "item_id": "i", "value": 4},
@@ -143,7 +143,7 @@ def test_post_ratings_stores_many_and_reports_refusals_by_line(scaled):
         {"user_id": 7, "item_id": 8, "value": 5},
     ]
 
-    report = scaled.post("/v1/ratings", json={"ratings": entries}).json()
+    report = scale_client.post("/v1/ratings", json={"ratings": entries}).json()
 
     counts = {name: report[name] for name in ("accepted", "added", "changed", "outdated")}
     assert counts == {"accepted": 3, "added": 2, "changed": 0, "outdated": 1}

@@ -12,7 +12,7 @@ from recsvc.service.context import Context
 from tests.api.routes.imports.test_import_jobs import upload, work
 
 
-def imported(client: TestClient, context: Context, content: bytes, **form: str) -> dict:
+def import_content(client: TestClient, context: Context, content: bytes, **form: str) -> dict:
     location = upload(client, content, **form).headers["location"]
     work(context)
     return client.get(location).json()
@@ -29,7 +29,7 @@ def n_stored(context: Context) -> tuple[int, int, int, int]:
         )
 
 
-def refused(job: dict, context: Context, code: str) -> dict:
+def check_refusal(job: dict, context: Context, code: str) -> dict:
     """Return the error of a failed import that stored nothing."""
     assert (job["state"], job["error"]["code"]) == ("failed", code)
     assert n_stored(context) == (0, 0, 0, 0)
@@ -54,7 +54,7 @@ def test_reported_file_without_rating_is_refused(
 ):
     content = (reported_dir / file).read_bytes()
 
-    error = refused(imported(client, context, content), context, "unrecognised-format")
+    error = check_refusal(import_content(client, context, content), context, "unrecognised-format")
 
     assert error["missing"] == missing
     assert all(what in error["detail"] for what in missing)
@@ -78,7 +78,7 @@ def test_reported_file_without_rating_is_refused(
 def test_reported_file_with_known_columns_is_imported(
     client, context, reported_dir: Path, file, expected
 ):
-    job = imported(client, context, (reported_dir / file).read_bytes())
+    job = import_content(client, context, (reported_dir / file).read_bytes())
 
     assert (job["state"], job["counts"]["refused"]) == ("succeeded", {})
     assert n_stored(context) == (len(expected), 0, 2, 2)
@@ -103,9 +103,9 @@ def test_file_with_unrelated_columns_is_refused_without_storing(
     rows = [row.format(n=n) for n in range(9)]
     content = "\n".join([header, *rows]).encode()
 
-    job = imported(client, context, content, dry_run=dry_run)
+    job = import_content(client, context, content, dry_run=dry_run)
 
-    error = refused(job, context, "unrecognised-format")
+    error = check_refusal(job, context, "unrecognised-format")
     assert (error["columns"], error["missing"]) == (header.split(","), missing)
     assert "A file needs a header that names user, item and one of" in error["detail"]
 
@@ -114,9 +114,9 @@ def test_file_with_unrelated_columns_is_refused_without_storing(
 def test_import_without_accepted_line_fails_and_lists_refusals(client, context, dry_run):
     content = b"user_id,item_id,rating\nann,tea,lots\n\nbob,cup,\n,pot,5\ncyd,jug,many\n"
 
-    job = imported(client, context, content, dry_run=dry_run)
+    job = import_content(client, context, content, dry_run=dry_run)
 
-    error = refused(job, context, "nothing-accepted")
+    error = check_refusal(job, context, "nothing-accepted")
     reasons = {"empty-user-id": 1, "empty-value": 1, "not-a-number": 2}
     assert (job["result"], job["dry_run"]) == (None, dry_run == "true")
     assert (error["lines"], error["accepted"], error["refused"]) == (6, 0, reasons)
@@ -128,16 +128,16 @@ def test_import_without_accepted_line_fails_and_lists_refusals(client, context, 
 
 
 def test_import_of_header_only_fails_with_counts(client, context):
-    job = imported(client, context, b"\nuser_id,item_id,rating\n")
+    job = import_content(client, context, b"\nuser_id,item_id,rating\n")
 
-    error = refused(job, context, "nothing-accepted")
+    error = check_refusal(job, context, "nothing-accepted")
     assert "no line below its header" in error["detail"]
     counts = job["counts"]
     assert (counts["lines"], counts["header"], counts["blank"]) == (2, 1, 1)
 
 
 def test_import_with_single_accepted_line_succeeds(client, context):
-    job = imported(client, context, b"user_id,item_id,rating\nann,tea,lots\nbob,cup,5\n")
+    job = import_content(client, context, b"user_id,item_id,rating\nann,tea,lots\nbob,cup,5\n")
 
     assert (job["state"], job["counts"]["accepted"]) == ("succeeded", 1)
     assert n_stored(context) == (1, 0, 1, 1)

@@ -21,7 +21,7 @@ def versions(context) -> list[int]:
         return [a_version(session, checkpoint_sha256=sha256).version for _ in range(4)]
 
 
-def published(client) -> list[int]:
+def published_versions(client) -> list[int]:
     return [
         card["version"] for card in client.get("/v1/models").json()["items"] if card["published"]
     ]
@@ -73,7 +73,7 @@ def test_model_endpoints_refuse_unknown_version(client, version, status):
 def test_publish_replaces_published_version(client, versions):
     assert publish(client, 1).json()["published"] is True
     assert publish(client, 3).json()["published"] is True
-    assert published(client) == [3]
+    assert published_versions(client) == [3]
 
 
 def test_publish_of_published_version_responds_409(client, versions):
@@ -82,7 +82,7 @@ def test_publish_of_published_version_responds_409(client, versions):
 
     assert answer.status_code == 409
     assert answer.json()["type"] == "/problems/already-published"
-    assert published(client) == [2]
+    assert published_versions(client) == [2]
 
 
 def test_publish_of_retired_version_responds_409(client, context, versions, now):
@@ -104,7 +104,7 @@ def test_publish_of_unreadable_version_responds_503(client, context, versions):
 
     assert answer.status_code == 503
     assert answer.json()["type"] == "/problems/model-unreadable"
-    assert published(client) == [1]
+    assert published_versions(client) == [1]
     assert client.get("/readyz").status_code == 200
 
 
@@ -113,7 +113,7 @@ def test_model_is_unpublished_when_process_cannot_load_its_version(client, app, 
         publishing.publish(session, a_version(session).version, now=now)
     app.state.model_server.refresh()
 
-    assert published(client) == []
+    assert published_versions(client) == []
     assert client.get("/readyz").status_code == 503
 
 
@@ -127,7 +127,7 @@ def test_rollback_returns_to_previous_publication_each_time(client, versions):
     assert seen == [2, 1]
     assert end.status_code == 409
     assert end.json()["type"] == "/problems/nothing-to-roll-back-to"
-    assert published(client) == [1]
+    assert published_versions(client) == [1]
 
 
 def test_rollback_after_new_publication_returns_to_version_before(client, versions):

@@ -9,7 +9,7 @@ from tests.conftest import on_sqlite
 
 
 @pytest.fixture
-def trained(client, app, context):
+def shop(client, app, context):
     publish_a_trained_model(client, context)
     app.state.model_server.refresh()
     return client
@@ -22,8 +22,8 @@ def predictions(client, user_id="u3", *, item_id):
 
 
 @on_sqlite
-def test_predictions_have_distributions_in_requested_order(trained):
-    body = predictions(trained, item_id=["i7", "i2", "i7"])
+def test_predictions_have_distributions_in_requested_order(shop):
+    body = predictions(shop, item_id=["i7", "i2", "i7"])
 
     assert (body["user_id"], body["model_version"]) == ("u3", 1)
     assert [item["item_id"] for item in body["items"]] == ["i7", "i2", "i7"]
@@ -38,33 +38,33 @@ def test_predictions_have_distributions_in_requested_order(trained):
         assert item["source"] == "model"
 
 
-def test_expected_rating_equals_that_of_recommendations(trained):
-    listed = trained.get("/v1/users/u3/recommendations").json()["items"]
+def test_expected_rating_equals_that_of_recommendations(shop):
+    listed = shop.get("/v1/users/u3/recommendations").json()["items"]
 
-    body = predictions(trained, item_id=[place["item_id"] for place in listed])
+    body = predictions(shop, item_id=[place["item_id"] for place in listed])
 
     for place, item in zip(listed, body["items"], strict=True):
         assert place["expected_rating"] == pytest.approx(item["expected_rating"], rel=1e-6)
 
 
-def test_prediction_ignores_own_rating_of_item(trained):
-    (before,) = predictions(trained, item_id="i2")["items"]
+def test_prediction_ignores_own_rating_of_item(shop):
+    (before,) = predictions(shop, item_id="i2")["items"]
     for value in (1, 5):
-        trained.put("/v1/users/u3/ratings/i2", json={"value": value})
-        assert predictions(trained, item_id="i2")["items"] == [before]
+        shop.put("/v1/users/u3/ratings/i2", json={"value": value})
+        assert predictions(shop, item_id="i2")["items"] == [before]
 
 
-def test_prediction_uses_new_ratings_of_other_items(trained):
-    (before,) = predictions(trained, item_id="i2")["items"]
-    trained.put("/v1/users/u3/ratings/i4", json={"value": 1})
-    trained.put("/v1/users/u3/ratings/i6", json={"value": 5})
+def test_prediction_uses_new_ratings_of_other_items(shop):
+    (before,) = predictions(shop, item_id="i2")["items"]
+    shop.put("/v1/users/u3/ratings/i4", json={"value": 1})
+    shop.put("/v1/users/u3/ratings/i6", json={"value": 5})
 
-    assert predictions(trained, item_id="i2")["items"] != [before]
+    assert predictions(shop, item_id="i2")["items"] != [before]
 
 
 @pytest.mark.parametrize(("user_id", "item_id"), [("u3", "unheard-of"), ("nobody", "i2")])
-def test_prediction_uses_baseline_for_unknown_user_or_item(trained, user_id, item_id):
-    (item,) = predictions(trained, user_id, item_id=item_id)["items"]
+def test_prediction_uses_baseline_for_unknown_user_or_item(shop, user_id, item_id):
+    (item,) = predictions(shop, user_id, item_id=item_id)["items"]
 
     assert item["item_id"] == item_id
     assert item["source"] == "baseline"
@@ -72,11 +72,11 @@ def test_prediction_uses_baseline_for_unknown_user_or_item(trained, user_id, ite
     assert sum(share["probability"] for share in item["distribution"]) == pytest.approx(1)
 
 
-def test_predictions_accept_ids_with_slashes(trained):
+def test_predictions_accept_ids_with_slashes(shop):
     rating = {"user_id": "a/b", "item_id": "i/1", "value": 5}
-    trained.post("/v1/ratings", json={"ratings": [rating]})
+    shop.post("/v1/ratings", json={"ratings": [rating]})
 
-    body = predictions(trained, "a%2Fb", item_id=["i/1", "i1"])
+    body = predictions(shop, "a%2Fb", item_id=["i/1", "i1"])
 
     assert body["user_id"] == "a/b"
     assert [item["item_id"] for item in body["items"]] == ["i/1", "i1"]
@@ -84,14 +84,14 @@ def test_predictions_accept_ids_with_slashes(trained):
 
 @on_sqlite
 @pytest.mark.parametrize("asked", [{}, {"item_id": [f"i{number}" for number in range(501)]}])
-def test_predictions_refuse_zero_or_over_500_items(trained, asked):
-    answer = trained.get("/v1/users/u3/predictions", params=asked)
+def test_predictions_refuse_zero_or_over_500_items(shop, asked):
+    answer = shop.get("/v1/users/u3/predictions", params=asked)
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "item_id"
 
 
-def test_predictions_accept_500_items(trained):
+def test_predictions_accept_500_items(shop):
     items = [f"i{number}" for number in range(500)]
 
-    assert [item["item_id"] for item in predictions(trained, item_id=items)["items"]] == items
+    assert [item["item_id"] for item in predictions(shop, item_id=items)["items"]] == items

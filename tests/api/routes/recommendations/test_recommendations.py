@@ -14,13 +14,13 @@ ITEMS = {f"i{number}" for number in range(10)}
 
 
 @pytest.fixture
-def trained(client, app, context):
+def shop(client, app, context):
     publish_a_trained_model(client, context)
     app.state.model_server.refresh()
     return client
 
 
-def rated(client, user_id) -> set[str]:
+def item_ids_rated_by(client, user_id) -> set[str]:
     return {r["item_id"] for r in client.get(f"/v1/users/{user_id}/ratings").json()["items"]}
 
 
@@ -29,7 +29,7 @@ def ids(answer) -> list[str]:
     return [place["item_id"] for place in answer.json()["items"]]
 
 
-def refused(answer) -> dict:
+def check_problem(answer) -> dict:
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.json()
@@ -42,13 +42,13 @@ def field_of(problem) -> str:
 # ------------------------------------------------------------------------- a stored user
 
 
-def test_recommendations_are_unrated_items_by_score(trained):
-    answer = trained.get(LIST.format("u3"), params={"n": 3})
+def test_recommendations_are_unrated_items_by_score(shop):
+    answer = shop.get(LIST.format("u3"), params={"n": 3})
 
     body = answer.json()
     assert body.keys() == {"user_id", "model_version", "items", "shortfall"}
     assert (body["user_id"], body["model_version"], body["shortfall"]) == ("u3", 1, None)
-    assert set(ids(answer)) <= ITEMS - rated(trained, "u3")
+    assert set(ids(answer)) <= ITEMS - item_ids_rated_by(shop, "u3")
     scores = [place["score"] for place in body["items"]]
     assert scores == sorted(scores, reverse=True)
     assert body["items"][0].keys() == {"item_id", "title", "score", "expected_rating", "source"}
@@ -56,35 +56,35 @@ def test_recommendations_are_unrated_items_by_score(trained):
     assert answer.headers["content-type"] == "application/json"
 
 
-def test_recommendations_explain_shortfall(trained):
-    answer = trained.get(LIST.format("u3"))
+def test_recommendations_explain_shortfall(shop):
+    answer = shop.get(LIST.format("u3"))
 
-    assert set(ids(answer)) == ITEMS - rated(trained, "u3")
+    assert set(ids(answer)) == ITEMS - item_ids_rated_by(shop, "u3")
     missing = 10 - len(ids(answer))
     assert answer.json()["shortfall"].startswith(f"{missing} fewer than requested")
 
 
-def test_recommendations_exclude_newly_rated_item(trained):
-    before = ids(trained.get(LIST.format("u3")))
-    trained.put(f"/v1/users/u3/ratings/{before[0]}", json={"value": 1})
+def test_recommendations_exclude_newly_rated_item(shop):
+    before = ids(shop.get(LIST.format("u3")))
+    shop.put(f"/v1/users/u3/ratings/{before[0]}", json={"value": 1})
 
-    assert set(ids(trained.get(LIST.format("u3")))) == set(before[1:])
+    assert set(ids(shop.get(LIST.format("u3")))) == set(before[1:])
 
 
-def test_unknown_user_gets_popular_items(trained):
-    answer = trained.get(LIST.format("somebody%20new%2F7"), params={"n": 10})
+def test_unknown_user_gets_popular_items(shop):
+    answer = shop.get(LIST.format("somebody%20new%2F7"), params={"n": 10})
 
     assert answer.json()["user_id"] == "somebody new/7"
     assert set(ids(answer)) == ITEMS
     assert {place["source"] for place in answer.json()["items"]} == {"popular"}
 
 
-def test_recommendations_accept_user_ids_with_slash_or_any_script(trained):
+def test_recommendations_accept_user_ids_with_slash_or_any_script(shop):
     for user_id, address in (("a/b", "a%2Fb"), ("é😀", "%C3%A9%F0%9F%98%80")):
         rating = {"user_id": user_id, "item_id": "i1", "value": 5}
-        assert trained.post("/v1/ratings", json={"ratings": [rating]}).json()["accepted"] == 1
+        assert shop.post("/v1/ratings", json={"ratings": [rating]}).json()["accepted"] == 1
 
-        answer = trained.get(LIST.format(address))
+        answer = shop.get(LIST.format(address))
 
         assert answer.json()["user_id"] == user_id
         assert set(ids(answer)) == ITEMS - {"i1"}
@@ -92,52 +92,52 @@ def test_recommendations_accept_user_ids_with_slash_or_any_script(trained):
 
 @on_sqlite
 @pytest.mark.parametrize("address", ["a%00b", "%01", "x" * 257])
-def test_recommendations_and_predictions_refuse_invalid_user_id(trained, address):
+def test_recommendations_and_predictions_refuse_invalid_user_id(shop, address):
     for kind in ("recommendations", "predictions?item_id=i1"):
-        problem = refused(trained.get(f"/v1/users/{address}/{kind}"))
+        problem = check_problem(shop.get(f"/v1/users/{address}/{kind}"))
         assert problem["type"] == "/problems/invalid-id"
 
 
 @on_sqlite
 @pytest.mark.parametrize("n", [1, 500])
-def test_recommendations_accept_shortest_and_longest_n(trained, n):
-    assert len(ids(trained.get(LIST.format("nobody"), params={"n": n}))) == min(n, 10)
+def test_recommendations_accept_shortest_and_longest_n(shop, n):
+    assert len(ids(shop.get(LIST.format("nobody"), params={"n": n}))) == min(n, 10)
 
 
 @on_sqlite
 @pytest.mark.parametrize("n", ["0", "-1", "501", "x", "1.5", ""])
-def test_recommendations_refuse_n_out_of_range(trained, n):
-    assert field_of(refused(trained.get(LIST.format("u3"), params={"n": n}))) == "n"
+def test_recommendations_refuse_n_out_of_range(shop, n):
+    assert field_of(check_problem(shop.get(LIST.format("u3"), params={"n": n}))) == "n"
 
 
-def test_exclude_removes_each_named_item(trained):
-    before = ids(trained.get(LIST.format("nobody")))
+def test_exclude_removes_each_named_item(shop):
+    before = ids(shop.get(LIST.format("nobody")))
     excluded = {"exclude": [before[0], before[2], "unheard-of"]}
 
-    after = ids(trained.get(LIST.format("nobody"), params=excluded))
+    after = ids(shop.get(LIST.format("nobody"), params=excluded))
 
     assert after == [before[1], *before[3:]]
 
 
 @on_sqlite
-def test_exclude_refuses_over_500_items(trained):
+def test_exclude_refuses_over_500_items(shop):
     many = {"exclude": [f"x{number}" for number in range(501)]}
 
-    assert field_of(refused(trained.get(LIST.format("u3"), params=many))) == "exclude"
+    assert field_of(check_problem(shop.get(LIST.format("u3"), params=many))) == "exclude"
 
 
-def test_include_rated_returns_rated_items(trained):
-    answer = trained.get(LIST.format("u3"), params={"include_rated": "true"})
+def test_include_rated_returns_rated_items(shop):
+    answer = shop.get(LIST.format("u3"), params={"include_rated": "true"})
 
     assert set(ids(answer)) == ITEMS
 
 
-def test_recommendations_have_titles_and_omit_hidden_items(trained, app):
-    trained.put("/v1/items/i1", json={"title": "One"})
-    trained.put("/v1/items/i2", json={"hidden": True})
+def test_recommendations_have_titles_and_omit_hidden_items(shop, app):
+    shop.put("/v1/items/i1", json={"title": "One"})
+    shop.put("/v1/items/i2", json={"hidden": True})
     app.state.model_server.refresh()
 
-    answer = trained.get(LIST.format("nobody"))
+    answer = shop.get(LIST.format("nobody"))
 
     titles = {place["item_id"]: place["title"] for place in answer.json()["items"]}
     assert titles["i1"] == "One"
@@ -148,66 +148,66 @@ def test_recommendations_have_titles_and_omit_hidden_items(trained, app):
 
 
 @on_sqlite
-def test_recommendations_respond_304_for_same_etag(trained):
-    first = trained.get(LIST.format("u3"))
+def test_recommendations_respond_304_for_same_etag(shop):
+    first = shop.get(LIST.format("u3"))
     tag = first.headers["etag"]
 
     for named in (tag, f"W/{tag}", f'"other", {tag}'):
-        again = trained.get(LIST.format("u3"), headers={"If-None-Match": named})
+        again = shop.get(LIST.format("u3"), headers={"If-None-Match": named})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
 
 
 @on_sqlite
-def test_etag_differs_between_lists(trained):
-    tag = trained.get(LIST.format("u3")).headers["etag"]
-    trained.put("/v1/users/u3/ratings/i3", json={"value": 1})
+def test_etag_differs_between_lists(shop):
+    tag = shop.get(LIST.format("u3")).headers["etag"]
+    shop.put("/v1/users/u3/ratings/i3", json={"value": 1})
 
-    answer = trained.get(LIST.format("u3"), headers={"If-None-Match": tag})
+    answer = shop.get(LIST.format("u3"), headers={"If-None-Match": tag})
 
     assert answer.status_code == 200
     assert answer.headers["etag"] != tag
-    assert trained.get(LIST.format("u4")).headers["etag"] != tag
+    assert shop.get(LIST.format("u4")).headers["etag"] != tag
 
 
 # ------------------------------------------------------------------------- anybody
 
 
-def given(*ratings) -> dict:
+def ratings_body(*ratings) -> dict:
     return {"ratings": [{"item_id": item_id, "value": value} for item_id, value in ratings]}
 
 
-def test_anonymous_user_gets_list_of_stored_user_with_same_ratings(trained):
+def test_anonymous_user_gets_list_of_stored_user_with_same_ratings(shop):
     mine = [("i1", 5), ("i2", 1), ("i4", 1)]
     for item_id, value in mine:
-        trained.put(f"/v1/users/newcomer/ratings/{item_id}", json={"value": value})
+        shop.put(f"/v1/users/newcomer/ratings/{item_id}", json={"value": value})
 
-    answer = trained.post("/v1/recommendations", json=given(*mine) | {"n": 7})
+    answer = shop.post("/v1/recommendations", json=ratings_body(*mine) | {"n": 7})
 
-    stored = trained.get(LIST.format("newcomer"), params={"n": 7}).json()
+    stored = shop.get(LIST.format("newcomer"), params={"n": 7}).json()
     assert answer.json() == stored | {"user_id": None}
 
 
-def test_anonymous_ratings_are_not_stored(trained):
-    trained.post("/v1/recommendations", json=given(("i1", 5), ("unheard-of", 5)))
+def test_anonymous_ratings_are_not_stored(shop):
+    shop.post("/v1/recommendations", json=ratings_body(("i1", 5), ("unheard-of", 5)))
 
-    assert trained.get("/v1/items/unheard-of").status_code == 404
+    assert shop.get("/v1/items/unheard-of").status_code == 404
 
 
-def test_anonymous_list_omits_rated_and_excluded_items(trained):
-    body = given(("i1", 5)) | {"exclude": ["i2"]}
+def test_anonymous_list_omits_rated_and_excluded_items(shop):
+    body = ratings_body(("i1", 5)) | {"exclude": ["i2"]}
     with_rated = body | {"include_rated": True}
 
-    assert set(ids(trained.post("/v1/recommendations", json=body))) == ITEMS - {"i1", "i2"}
-    assert set(ids(trained.post("/v1/recommendations", json=with_rated))) == ITEMS - {"i2"}
+    assert set(ids(shop.post("/v1/recommendations", json=body))) == ITEMS - {"i1", "i2"}
+    assert set(ids(shop.post("/v1/recommendations", json=with_rated))) == ITEMS - {"i2"}
 
 
-def test_anonymous_list_omits_purchases_and_keeps_cart_items(trained):
+def test_anonymous_list_omits_purchases_and_keeps_cart_items(shop):
     done = [{"item_id": "i1", "type": "purchase"}, {"item_id": "i2", "type": "cart"}]
-    body = {"interactions": done} | given(("i4", 5))
+    body = {"interactions": done} | ratings_body(("i4", 5))
 
-    assert set(ids(trained.post("/v1/recommendations", json=body))) == ITEMS - {"i1", "i4"}
+    assert set(ids(shop.post("/v1/recommendations", json=body))) == ITEMS - {"i1", "i4"}
     again = body | {"include_rated": True}
-    assert set(ids(trained.post("/v1/recommendations", json=again))) == ITEMS
+    assert set(ids(shop.post("/v1/recommendations", json=again))) == ITEMS
 
 
 def test_anonymous_user_gets_list_of_stored_user_with_same_interactions(client, app, context):
@@ -231,29 +231,29 @@ def test_anonymous_user_gets_list_of_stored_user_with_same_interactions(client, 
     assert {place["source"] for place in same["items"]} == {"model"}
 
 
-def test_anonymous_list_without_ratings_has_popular_items(trained):
-    answer = trained.post("/v1/recommendations", json={})
+def test_anonymous_list_without_ratings_has_popular_items(shop):
+    answer = shop.post("/v1/recommendations", json={})
 
     assert {place["source"] for place in answer.json()["items"]} == {"popular"}
 
 
 @on_sqlite
-def test_anonymous_list_uses_last_of_duplicate_ratings(trained):
-    twice = trained.post("/v1/recommendations", json=given(("i1", 1), ("i1", 5)))
-    once = trained.post("/v1/recommendations", json=given(("i1", 5)))
+def test_anonymous_list_uses_last_of_duplicate_ratings(shop):
+    twice = shop.post("/v1/recommendations", json=ratings_body(("i1", 1), ("i1", 5)))
+    once = shop.post("/v1/recommendations", json=ratings_body(("i1", 5)))
 
     assert twice.json() == once.json()
 
 
 @on_sqlite
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e308"])
-def test_anonymous_ratings_refuse_non_finite_or_huge_value(trained, value):
+def test_anonymous_ratings_refuse_non_finite_or_huge_value(shop, value):
     body = f'{{"ratings": [{{"item_id": "i1", "value": {value}}}]}}'
-    answer = trained.post(
+    answer = shop.post(
         "/v1/recommendations", content=body, headers={"Content-Type": "application/json"}
     )
 
-    problem = refused(answer)
+    problem = check_problem(answer)
     assert "value" in problem["detail"]
     json.dumps(problem, allow_nan=False)
 
@@ -277,8 +277,8 @@ def test_anonymous_ratings_refuse_non_finite_or_huge_value(trained, value):
         ({"interactions": [{"item_id": "i1"}]}, "interactions.0.type"),
     ],
 )
-def test_post_recommendations_names_invalid_field(trained, body, field):
-    assert field_of(refused(trained.post("/v1/recommendations", json=body))) == field
+def test_post_recommendations_names_invalid_field(shop, body, field):
+    assert field_of(check_problem(shop.post("/v1/recommendations", json=body))) == field
 
 
 @on_sqlite
@@ -289,7 +289,9 @@ def test_post_recommendations_refuses_value_off_scale(database_url, tmp_path):
         publish_a_trained_model(client, app.state.context)
         app.state.model_server.refresh()
 
-        problem = refused(client.post("/v1/recommendations", json=given(("i1", 5), ("i2", 11))))
+        problem = check_problem(
+            client.post("/v1/recommendations", json=ratings_body(("i1", 5), ("i2", 11)))
+        )
 
         assert problem["type"] == "/problems/value-off-scale"
         assert (problem["value"], problem["scale"]) == (11, "1, 2, 3, 4, 5")
