@@ -2,7 +2,8 @@
 
 Reports functions whose name begins with a participle, constructors named `of`, folders of more
 than 14 modules, comparisons with the name of a model kind outside the register, `fmt: skip`
-outside the kernels, and `**vars(x)`, `**x._asdict()` and `*x` splats that mypy cannot check.
+outside the kernels, `**vars(x)`, `**x._asdict()` and `*x` splats that mypy cannot check, and
+tests whose name does not begin with a unit.
 """
 
 import ast
@@ -68,6 +69,14 @@ IRREGULAR_PARTICIPLES = {
 TERMS = re.compile(
     r"hidden_(inputs?|probabilit|units?|bias)|expected_ratings?|published_(model|version)|unused_data"
 )
+# Articles, pronouns, number words, prepositions and conjunctions: `test_a_rating_can_be_forgotten`.
+NO_UNIT = re.compile(
+    r"test_(an?|the|this|these|that|those|each|every|everything|some|somebody|something|any|anybody"
+    r"|all|both|no|nobody|none|nothing|others?|another|few|many|only|its?|they|them|their|his|her"
+    r"|what|which|who|whom|whose|whoever|whatever|one|two|three|four|five|six|seven|eight|nine|ten"
+    r"|of|in|on|at|by|to|for|from|with|without|within|into|under|over|between|before|after|until"
+    r"|when|whenever|where|wherever|while|as|if|how|however|though|because)_"
+)
 
 
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -94,6 +103,13 @@ def name_issues(file: str, tree: ast.Module) -> Iterator[str]:
             yield f"{where} begins with a participle"
         if function.name == "of" or function.name.startswith("of_"):
             yield f"{where} is a constructor: name it from_…, fit or build"
+
+
+def unit_issues(file: str, tree: ast.Module) -> Iterator[str]:
+    """Yield the names of tests that do not begin with a unit."""
+    for function in functions(tree):
+        if NO_UNIT.match(function.name):
+            yield f"{file}:{function.lineno}: {function.name} names no unit"
 
 
 def kind_issues(file: str, tree: ast.Module) -> Iterator[str]:
@@ -144,6 +160,9 @@ def issues() -> Iterator[str]:
         yield from name_issues(file, tree)
         yield from kind_issues(file, tree)
         yield from splat_issues(file, tree)
+    for path in sorted(ROOT.glob("tests/**/*.py")):
+        file = path.relative_to(ROOT).as_posix()
+        yield from unit_issues(file, ast.parse(path.read_text(encoding="utf-8")))
     for folder in ("recsvc", "tests", "migrations", "benchmarks", "scripts"):
         for path in sorted(ROOT.glob(f"{folder}/**/*.py")):
             file = path.relative_to(ROOT).as_posix()
