@@ -15,8 +15,8 @@ ONCE ?=
 WORKERS ?= 1
 ARGS ?=
 
-# A process for each processor, at most four, because tests start databases and browsers of their own.
-PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Two processes for each processor, because most tests wait: for services, browsers, jobs and the disk.
+PYTEST := $(BIN)/pytest -n $$((2 * $$(nproc))) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo serve test test-slow check hooks format bench bench-full lock image clean
 
