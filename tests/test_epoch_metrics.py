@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from recsvc.api.dashboard.page import _epoch_metrics
+from recsvc.api.dashboard.page import _registers
 from recsvc.api.routes.training.error_curve import Epoch, _as_csv
 from recsvc.db.tables import TrainingEpoch
 from recsvc.epoch_metrics import BY_NAME, CHARTS, METRICS, USUAL, MetricName, metrics_of
@@ -59,7 +59,7 @@ def test_validation_metric_is_the_first_of_its_chart():
 
 
 def test_dashboard_module_lists_every_chart():
-    module = _epoch_metrics().content.decode()
+    module = _registers().content.decode()
 
     assert module.startswith("export const CHARTS = [")
     assert all(f'"id": "{chart.id}"' in module for chart in CHARTS)

@@ -55,7 +55,7 @@ def test_import_stores_ratings_and_interactions_of_one_file(context):
 
 
 def interactions_stored(context: Context) -> dict[tuple[str, str, str], int]:
-    return test_interactions.streamed(context.database)
+    return test_interactions.interaction_counts(context.database)
 
 
 def test_dry_run_stores_no_interactions_and_titles(context):
