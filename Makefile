@@ -16,7 +16,8 @@ WORKERS ?= 1
 ARGS ?=
 
 # Two processes for each processor, because most tests wait: for services, browsers, jobs and the disk.
-PYTEST := $(BIN)/pytest -n $$((2 * $$(nproc))) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# At the priority of job processes, which would otherwise wait for busy tests.
+PYTEST := nice -n 10 $(BIN)/pytest -n $$((2 * $$(nproc))) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo serve test test-slow check hooks format bench bench-full lock image clean
 

@@ -20,6 +20,7 @@ from recsvc.service.jobs.runner import FindUseCase, carry_out
 
 log = structlog.stdlib.get_logger("recsvc.worker")
 
+JOB_NICENESS = 10
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -83,8 +84,11 @@ def _run_job(settings: Settings, lease: Lease, find: FindUseCase, report: Connec
 
 
 def _lower_priority() -> None:
-    """Lower the process's priority, so that API requests come first."""
-    os.nice(10)
+    """Lower the process's priority, so that API requests come first.
+
+    A worker that was started with a lower priority keeps its own.
+    """
+    os.nice(max(0, JOB_NICENESS - os.nice(0)))
     with suppress(AttributeError, OSError):  # exists on Linux only, and may be forbidden
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 

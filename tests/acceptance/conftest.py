@@ -1,6 +1,5 @@
 """Real processes on real databases: `recsvc serve`, `recsvc worker`, and clients of them."""
 
-import itertools
 import os
 import signal
 import subprocess
@@ -158,38 +157,18 @@ def site(make_site: Make, database_url: str) -> Site:
     return make_site(database_url, lease_seconds=1.5, checkpoint_seconds=0)
 
 
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def lasting_database(request: pytest.FixtureRequest) -> Callable[[], str]:
-    """Makes empty databases for the whole session, of each kind; empty means SQLite at home.
-
-    A site needs its own: another's worker would take its jobs and keep the models on its own shelf.
-    """
-    if request.param == "sqlite":
-        return lambda: ""
-    run = request.getfixturevalue("_postgresql_template")
-    server = request.getfixturevalue("postgresql_server")
-
-    def make() -> str:
-        name = f"acceptance_{next(_numbers)}"
-        run(f"CREATE DATABASE {name} TEMPLATE template1")
-        return server.replace("/postgres?", f"/{name}?")
-
-    return make
-
-
 @pytest.fixture(scope="session")
 def shop(
-    lasting_database: Callable[[], str],
     data_dir: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator["Shop"]:
-    """A filled and taught service, once for each kind of database; tests take users in turns."""
+    """A filled and trained service on SQLite; tests take users in turns.
+
+    Bursts, shutdowns and publications are tested on PostgreSQL, too.
+    """
     from tests.factories.http_shop import opened
 
-    site = Site(tmp_path_factory.mktemp("shop") / "home", lasting_database())
+    site = Site(tmp_path_factory.mktemp("shop") / "home")
     yield opened(site, data_dir / "ml-100k")
     site.close()
 

@@ -17,11 +17,10 @@ ONE = "/v1/users/ann/ratings/book-001"
 
 
 @pytest.fixture(scope="module")
-def client(lasting_database, tmp_path_factory):
+def client(tmp_path_factory):
     """A service with a declared scale, a small body limit and some ratings."""
     site = Site(
         tmp_path_factory.mktemp("strict") / "home",
-        lasting_database(),
         rating_scale="1:5:1",
         max_body_mb=0.5,
     )

@@ -7,7 +7,7 @@ from recsvc.client import Client, Job
 from tests.acceptance.conftest import Site, answers_with, imported, trained
 
 N_PROCESSES = 2
-SPEC = {"hyperparameters": {"n_hidden": 24, "epochs": 15}, "seed": 5}
+SPEC = {"hyperparameters": {"n_hidden": 24, "epochs": 15, "rating_epochs": 5}, "seed": 5}
 
 
 @dataclass

@@ -58,7 +58,7 @@ def test_job_process_has_low_priority_and_shared_kernel_cache(house):
     house.run()
 
     result = house.job().result
-    assert result["niceness"] == min(os.nice(0) + 10, 19)
+    assert result["niceness"] == max(os.nice(0), 10)
     assert result["threads"] == "2"
     assert result["kernel_cache"] is None  # the package's own, not one that is empty at first
 
