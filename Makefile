@@ -16,8 +16,9 @@ WORKERS ?= 1
 ARGS ?=
 
 # Two processes for each processor, because most tests wait: for services, browsers, jobs and the disk.
+# Slow tests use all processors themselves.
 # At the priority of job processes, which would otherwise wait for busy tests.
-PYTEST := nice -n 10 $(BIN)/pytest -n $$((2 * $$(nproc))) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+PYTEST := nice -n 10 $(BIN)/pytest --dist loadfile --no-loadscope-reorder --maxprocesses 8
 
 .PHONY: help demo serve test test-slow check hooks format bench bench-full lock image clean
 
@@ -34,11 +35,11 @@ serve: $(STAMP) ## Serve the API with one worker: HOST=127.0.0.1, PORT=8000, WOR
 
 test: $(STAMP) ## Run the tests in parallel, except those of test-slow (ARGS="tests/db -k claim"); without a data set they are skipped
 	@$(BIN)/python -m recsvc.rbm.precompilation # not once in each process
-	$(PYTEST) -m "not slow" $(ARGS)
+	$(PYTEST) -n $$((2 * $$(nproc))) -m "not slow" $(ARGS)
 
 test-slow: $(STAMP) ## Run the tests that take more than ten seconds each
 	@$(BIN)/python -m recsvc.rbm.precompilation
-	$(PYTEST) -m slow $(ARGS)
+	$(PYTEST) -n auto --dist load -m slow $(ARGS)
 
 check: $(STAMP) ## Formatting, lint, types, import contracts, and that the documents are complete
 	$(BIN)/ruff format --check .

@@ -145,7 +145,11 @@ def moments(
         yield "in the last fit", wait_until(lambda w: "all ratings" in w.phase()), True
 
 
-@pytest.mark.parametrize("model_kind", FASTER)
+@pytest.mark.parametrize(
+    ("database_url", "model_kind"),
+    [("sqlite", "joint_rbm"), ("postgresql", "user_rbm")],
+    indirect=["database_url"],
+)
 def test_training_killed_at_any_moment_has_weights_of_undisturbed_job(site, model_kind):
     spec = spec_of(model_kind)
     client = site.serve("--no-worker")
