@@ -168,9 +168,9 @@ def shop(
     """
     from tests.factories.http_shop import opened
 
-    site = Site(tmp_path_factory.mktemp("shop") / "home")
-    yield opened(site, data_dir / "ml-100k")
-    site.close()
+    shop = opened(tmp_path_factory, data_dir / "ml-100k")
+    yield shop
+    shop.site.close()
 
 
 def succeeded(client: Client, job: Job, *, seconds: float = PATIENCE_SECONDS) -> Job:

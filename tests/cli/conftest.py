@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from recsvc.client import Client
 from recsvc.service.demo_data import generate_shop
 from tests.conftest import LONG_WAIT_SECONDS, PATIENCE_SECONDS
+from tests.factories.template_homes import copy_of_home
 
 OF_THE_TESTER = ("RECSVC_", "FORCE_COLOR", "TTY_", "LINES", "PYTHONIOENCODING", "PYTHONUTF8")
 RECSVC = (sys.executable, "-m", "recsvc.cli")
@@ -69,9 +71,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One service for all tests that only speak to it."""
-    served = start_serving(tmp_path_factory.mktemp("service") / "shared")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, recsvc: Run, ratings_file: Path
+) -> Iterator[Served]:
+    """One service for all tests that only speak to it, with ratings and a published model."""
+    fill = partial(fill_home, recsvc, ratings_file)
+    served = start_serving(copy_of_home(tmp_path_factory, "commands", fill)[0])
     yield served
     assert served.stop() == 0
     served.process.stdout.close()
@@ -108,22 +113,18 @@ def ratings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="session")
-def trained(shared: Served, recsvc: Run, ratings_file: Path) -> Served:
-    """The shared service, with ratings in it and a model published."""
-    assert recsvc("import", ratings_file, "--url", shared.url).returncode == 0
-    learned = recsvc(
-        "train",
-        "--set",
-        "epochs=2",
-        "--set",
-        "n_hidden=8",
-        "--publish",
-        "always",
-        "--url",
-        shared.url,
-    )
+def fill_home(recsvc: Run, ratings_file: Path, home: Path) -> None:
+    """Import the ratings and train a small model, by commands."""
+    home.mkdir()
+    assert recsvc("import", ratings_file, home=home).returncode == 0
+    quick = ("--set", "epochs=2", "--set", "n_hidden=8", "--publish", "always")
+    learned = recsvc("train", *quick, home=home)
     assert learned.returncode == 0, learned.stderr
+
+
+@pytest.fixture(scope="session")
+def trained(shared: Served) -> Served:
+    """The shared service, for tests of its ratings or its model."""
     return shared
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ from tests.acceptance.conftest import Site, imported, trained
 from tests.api.conftest import serving, settings_for
 from tests.conftest import PATIENCE_SECONDS, go_without
 from tests.factories.http_shop import read_titles
+from tests.factories.template_homes import copy_of_home
 from tests.factories.workers import Worker
 
 FLAGS = [
@@ -172,15 +174,23 @@ class Shop:
     client: Client
 
 
-@pytest.fixture(scope="package")
-def shop(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    site = Site(tmp_path_factory.mktemp("dashboard") / "home")
+def fill_home(data: Path, home: Path) -> None:
+    """Import ml-100k with its titles and train a small machine."""
+    site = Site(home)
     client = site.serve()
-    imported(client, data_dir / "ml-100k" / "u.data")
-    titles = read_titles(data_dir / "ml-100k" / "u.item")
+    imported(client, data / "u.data")
+    titles = read_titles(data / "u.item")
     client.send_items([{"item_id": item_id, "title": title} for item_id, title in titles.items()])
     quick = {"n_hidden": 8, "epochs": 2}
     trained(client, model_kind="user_rbm", hyperparameters=quick)
+    site.close()
+
+
+@pytest.fixture(scope="package")
+def shop(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    fill = partial(fill_home, data_dir / "ml-100k")
+    site = Site(copy_of_home(tmp_path_factory, "dashboard", fill)[0])
+    client = site.serve()
     yield Shop(str(client.base_url).rstrip("/"), client)
     site.close()
 
