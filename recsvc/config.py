@@ -53,6 +53,29 @@ class Settings(BaseSettings):
         "`service-busy` with `Retry-After`. The same maximum holds for a database lock or a "
         "connection, with 503 `database-unavailable`. At most 600.",
     )
+    api_key: str = Field(
+        "",
+        repr=False,
+        description="An API key with all scopes, in place of those that `recsvc keys` creates; at "
+        "least 32 random characters.",
+    )
+    rate_limit: int = Field(
+        100,
+        ge=0,
+        description="Requests a second of each API key, for all API processes together; 0 is no "
+        "limit. On a loopback address there is none.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Names that the service answers as, besides those of loopback, separated by "
+        "commas: `recommender.internal`, `.example.com` with all subdomains, or `*`. Any other "
+        "`Host` header is refused with 421.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins whose pages may call the API from a browser, separated by commas, as "
+        "`https://shop.example.com`. Empty: none.",
+    )
     training_threads: int = Field(
         0,
         ge=0,
@@ -96,6 +119,16 @@ class Settings(BaseSettings):
     def _psycopg_is_the_driver(cls, url: str) -> str:
         return url.replace("postgres://", "postgresql://", 1) if url else url
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_have_a_scheme(cls, text: str) -> str:
+        for origin in split_list(text):
+            if "://" not in origin or origin.count("/") != 2:
+                raise ValueError(
+                    f"{origin!r} is not an origin; write scheme and host, as https://shop.example.com"
+                )
+        return text
+
     def effective_database_url(self) -> str:
         """Return the URL of the database; the default is a SQLite file in HOME."""
         return self.database_url or f"sqlite:///{(self.home / 'recsvc.sqlite3').resolve()}"
@@ -107,3 +140,8 @@ class Settings(BaseSettings):
     def effective_training_threads(self) -> int:
         """Return the number of threads of a training job."""
         return self.training_threads or len(os.sched_getaffinity(0))
+
+
+def split_list(text: str) -> list[str]:
+    """Return the entries of a setting that is a list separated by commas."""
+    return [entry.strip() for entry in text.split(",") if entry.strip()]

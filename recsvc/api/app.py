@@ -2,19 +2,28 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from uuid import uuid4
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 import recsvc
 from recsvc.api import dashboard, problems, telemetry
+from recsvc.api.access.authorization import Authorization
+from recsvc.api.access.exposure import Exposure
+from recsvc.api.access.first_key import prepare_keys
 from recsvc.api.concurrency.admission import Admission
 from recsvc.api.concurrency.request_pools import CONNECTIONS, RequestPools
 from recsvc.api.middleware.body_limit import BodyLimits
+from recsvc.api.middleware.browser_guard import BrowserGuard
 from recsvc.api.middleware.raw_path import RawPath
 from recsvc.api.middleware.request_log import RequestLog
+from recsvc.api.middleware.response_headers import ResponseHeaders
 from recsvc.api.middleware.route_templates import RouteTemplates
 from recsvc.api.openapi.app import DescribedApp, operation_id
 from recsvc.api.routes import health
+from recsvc.api.routes.access import audit, keys, login
 from recsvc.api.routes.catalog import items, users
 from recsvc.api.routes.diagnosis import diagnoses
 from recsvc.api.routes.feedback import interactions, ratings
@@ -31,13 +40,24 @@ from recsvc.api.routes.training import (
 )
 from recsvc.api.routes.tuning import sweeps
 from recsvc.api.telemetry import Metrics
-from recsvc.config import Settings
+from recsvc.config import Settings, split_list
 from recsvc.runtime import logs, parent_watch
 from recsvc.runtime.sizes import MEGABYTE
+from recsvc.service.access.key_ring import KeyRing
+from recsvc.service.access.rate_limits import CountExchange, RateLimiter
 from recsvc.service.context import open_context
 from recsvc.service.precompilation import precompile
 from recsvc.service.readiness import DatabaseMonitor
 from recsvc.service.recommendations.model_server import ModelServer
+
+EXPOSED_HEADERS = [
+    "ETag",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+]
 
 # A path is matched from the top, so the routers with the most requests come first.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -57,6 +77,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     training_monitors.router,
     models.router,
     evaluation_jobs.router,
+    keys.router,
+    login.router,
+    audit.router,
     health.router,
     telemetry.router,
     problem_pages.router,
@@ -65,17 +88,20 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
-def app_from_environment() -> FastAPI:
-    """Build the app of an API process. uvicorn calls this factory."""
+def app_from_environment(exposure: Exposure = Exposure.LOOPBACK) -> FastAPI:
+    """Build the app of an API process."""
     settings = Settings()
     logs.configure(settings.log_level)
     logs.configure_libraries(settings.log_level)
     parent_watch.terminate_with_parent()
-    return create_app(settings)
+    return create_app(settings, exposure)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the application. Its lifespan opens all resources."""
+def create_app(settings: Settings, exposure: Exposure = Exposure.LOOPBACK) -> FastAPI:
+    """Build the application. Its lifespan opens all resources.
+
+    exposure  who can reach its socket: decides whether requests need an API key
+    """
     app = DescribedApp(
         title="recsvc",
         version=recsvc.__version__,
@@ -87,6 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.state.settings = settings
+    app.state.exposure = exposure
     app.state.route_templates = RouteTemplates(app)
     app.state.metrics = Metrics(settings.home / "metrics" if parent_watch.has_parent() else None)
     for router in ROUTERS:
@@ -103,9 +130,25 @@ def _wrap(app: FastAPI, settings: Settings) -> None:
         max_body=int(settings.max_body_mb * MEGABYTE),
         max_upload=int(settings.max_upload_mb * MEGABYTE),
     )
+    origins = split_list(settings.cors_origins)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
+            max_age=600,
+        )
     app.add_middleware(RawPath)
+    app.add_middleware(
+        BrowserGuard,
+        allowed_hosts=split_list(settings.allowed_hosts),
+        allowed_origins=origins,
+    )
     app.add_middleware(Admission, wait_seconds=settings.request_wait_seconds)
     app.add_middleware(RequestLog, templates=app.state.route_templates, metrics=app.state.metrics)
+    app.add_middleware(ResponseHeaders)
 
 
 @asynccontextmanager
@@ -117,6 +160,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     precompile(settings.home)
     app.state.request_pools = RequestPools(context.database, wait)
     app.state.request_pools.start()
+    app.state.key_ring, limiter = KeyRing(context.database), RateLimiter(settings.rate_limit)
+    prepare_keys(context.database, app.state.exposure, settings.api_key)
+    app.state.key_ring.start()
+    exchange = CountExchange(context.database, limiter, uuid4().hex)
+    exchange.start()
+    app.state.authorization = Authorization(
+        app.state.key_ring,
+        limiter,
+        partial(app.state.request_pools.read, app.state.key_ring.read),
+        exposure=app.state.exposure,
+    )
     app.state.database_monitor = DatabaseMonitor(context.database)
     app.state.database_monitor.start()
     app.state.metrics.start()
@@ -126,6 +180,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         app.state.request_pools.stop()
+        app.state.key_ring.stop()
+        exchange.stop()
         app.state.database_monitor.stop()
         app.state.model_server.stop()
         app.state.metrics.stop()

@@ -33,7 +33,18 @@ STATUS: dict[type[RecsvcError], HTTPStatus] = {
     errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.HostNotAllowed: HTTPStatus.MISDIRECTED_REQUEST,
+    errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ShelfError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+RETRY = {"Retry-After": str(RETRY_SECONDS)}
+HEADERS: dict[HTTPStatus, dict[str, str]] = {
+    HTTPStatus.SERVICE_UNAVAILABLE: RETRY,
+    HTTPStatus.TOO_MANY_REQUESTS: RETRY,
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="recsvc"'},
 }
 
 # Stored on a job, or printed by a process that ends; from a route they are internal errors.
@@ -68,7 +79,7 @@ def problem(scope: Scope, error: RecsvcError) -> Response:
         "request_id": scope.get(REQUEST_ID, ""),
     }
     document = standard | error.facts | standard  # a fact never hides a standard member
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status is STATUS[errors.NotReady] else {}
+    headers = dict(HEADERS.get(status, {}))
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = ", ".join(error.facts.get("allowed", ()))  # type: ignore[arg-type]  # ours
     body = json.dumps(_json_safe(document), ensure_ascii=False, allow_nan=False, default=str)

@@ -13,6 +13,7 @@ from recsvc.cli.commands import (
     evaluate,
     import_files,
     jobs,
+    keys,
     models,
     recommend,
     serve,
@@ -39,6 +40,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(sweep.app, name="sweep")
 app.command("recommend")(recommend.recommend)
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 app.command("evaluate")(evaluate.evaluate)
 app.command("diagnose")(diagnose.diagnose)
 app.command("demo")(demo.demo)

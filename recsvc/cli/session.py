@@ -66,7 +66,7 @@ def open_service(url: str | None) -> Iterator[ServiceSession]:
     started: list[SpawnProcess] = []
     with tempfile.TemporaryDirectory(prefix="recsvc-") as folder:
         try:
-            with Client("http://recsvc", uds=_start_api(Path(folder), started)) as client:
+            with Client("http://localhost", uds=_start_api(Path(folder), started)) as client:
                 yield ServiceSession(client, started)
         finally:
             stop(started)

@@ -109,6 +109,34 @@ class Client(JobsClient):
         """Erase a user; the result has the model versions that were trained on the user's data."""
         return self._http.json("DELETE", f"/v1/users/{_segment(user_id)}")
 
+    # Keys
+
+    def create_key(self, name: str, scopes: Iterable[str], expires_at: str | None = None) -> Json:
+        """Create an API key; `key` of the result is the only place that has it in full.
+
+        scopes      of `recommend`, `write`, `train` and `admin`
+        expires_at  RFC 3339; None for a key that does not expire
+        """
+        body = {"name": name, "scopes": list(scopes), "expires_at": expires_at}
+        return self._http.json("POST", "/v1/keys", body)
+
+    def keys(self) -> Iterator[Json]:
+        """Yield all API keys without their secret part, oldest first."""
+        return self._http.pages("/v1/keys")
+
+    def revoke_key(self, key_id: int) -> Json:
+        """Revoke an API key."""
+        return self._http.json("DELETE", f"/v1/keys/{key_id}")
+
+    def rotate_key(self, key_id: int, grace_seconds: int = 0) -> Json:
+        """Create a key like another one, which is revoked after `grace_seconds`."""
+        body = {"grace_seconds": grace_seconds}
+        return self._http.json("POST", f"/v1/keys/{key_id}/rotate", body)
+
+    def audit(self) -> Iterator[Json]:
+        """Yield the changes that were made through the API, newest first."""
+        return self._http.pages("/v1/audit")
+
     # Models and recommendations
 
     def models(self) -> Iterator[Json]:

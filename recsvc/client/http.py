@@ -10,6 +10,7 @@ import httpx2
 
 from recsvc.client.types import Event, Json
 
+RETRYABLE_STATUS = (httpx2.codes.TOO_MANY_REQUESTS, httpx2.codes.SERVICE_UNAVAILABLE)
 RETRYABLE_METHODS = ("GET", "PUT", "PATCH", "DELETE")  # PATCH is idempotent here: it merges
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 
@@ -38,11 +39,16 @@ class ApiError(ClientError):
 class Connection:
     """An HTTP connection to one service; `recsvc.client.Client` documents the arguments."""
 
-    def __init__(self, base_url: str, uds: str | None, timeout: float, patience: float) -> None:
+    def __init__(
+        self, base_url: str, key: str | None, uds: str | None, timeout: float, patience: float
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.patience = patience
         self._http = httpx2.Client(
-            base_url=self.base_url, timeout=timeout, transport=httpx2.HTTPTransport(uds=uds)
+            base_url=self.base_url,
+            headers={"Authorization": f"Bearer {key}"} if key else None,
+            timeout=timeout,
+            transport=httpx2.HTTPTransport(uds=uds),
         )
 
     def close(self) -> None:
@@ -68,6 +74,8 @@ class Connection:
 
         Raises ApiError, Unreachable.
         """
+        if method == "POST" and request.get("json") is None and "files" not in request:
+            request["headers"] = {"Content-Type": "application/json"}
         deadline = time.monotonic() + self.patience
         pause = FIRST_PAUSE_SECONDS
         while True:
@@ -125,8 +133,8 @@ def api_error(answer: httpx2.Response) -> ApiError:
 
 
 def _retry_after(answer: httpx2.Response) -> float:
-    """Return the Retry-After seconds of a 503 response, infinity for any other response."""
-    if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+    """Return the Retry-After seconds of a 429 or 503 response, infinity for any other response."""
+    if answer.status_code not in RETRYABLE_STATUS:
         return float("inf")
     try:
         return float(answer.headers["Retry-After"])

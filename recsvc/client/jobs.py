@@ -1,5 +1,6 @@
 """The part of the client for jobs and sweeps."""
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -8,6 +9,7 @@ from typing import BinaryIO, Self, cast
 from recsvc.client.http import Connection, Unreachable
 from recsvc.client.types import FINAL_STATES, Event, Job, Json, Refusal, Sweep
 
+KEY_VARIABLE = "RECSVC_CLIENT_KEY"
 DEFAULT_URL = "http://127.0.0.1:8000"
 UPLOAD_SECONDS = 600.0
 LONG_POLL_SECONDS = 20
@@ -17,6 +19,7 @@ class JobsClient:
     """A client of one service, for its jobs and its sweeps.
 
     base_url  URL of the service
+    key       API key; by default that of the environment variable RECSVC_CLIENT_KEY, if it is set
     uds       path of a Unix socket to use instead of the network
     timeout   seconds to wait for a response
     patience  seconds for retries of idempotent requests, after connection errors and after 503
@@ -27,11 +30,13 @@ class JobsClient:
         self,
         base_url: str = DEFAULT_URL,
         *,
+        key: str | None = None,
         uds: str | None = None,
         timeout: float = 30.0,
         patience: float = 20.0,
     ) -> None:
-        self._http = Connection(base_url, uds, timeout, patience)
+        key = key or os.environ.get(KEY_VARIABLE)
+        self._http = Connection(base_url, key, uds, timeout, patience)
         self.base_url = self._http.base_url
 
     def __enter__(self) -> Self:

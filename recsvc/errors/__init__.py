@@ -15,6 +15,11 @@
     ├── EvaluationFailed
     │   ├── NothingHeldOut
     │   └── RatingsLeaked
+    ├── Forbidden
+    │   ├── CrossSiteRequest
+    │   ├── InvalidCsrfToken
+    │   └── ScopeMissing
+    ├── HostNotAllowed
     ├── ImportFailed
     │   ├── BinaryFile
     │   ├── NothingAccepted
@@ -22,6 +27,7 @@
     │   └── UnrecognisedFormat
     ├── InvalidInput
     │   ├── InvalidCursor
+    │   ├── InvalidExpiry
     │   ├── InvalidHyperparameter
     │   ├── InvalidId
     │   ├── InvalidRating
@@ -37,6 +43,7 @@
     │   ├── EpochNotWatched
     │   ├── ItemNotFound
     │   ├── JobNotFound
+    │   ├── KeyNotFound
     │   ├── ModelVersionNotFound
     │   ├── RatingNotFound
     │   ├── RouteNotFound
@@ -52,6 +59,8 @@
     ├── ShelfError
     │   ├── ObjectCorrupt
     │   └── ObjectMissing
+    ├── TooManyRequests
+    │   └── RateLimited
     ├── TrainingFailed
     │   ├── ChangeNotKept
     │   ├── Diverged
@@ -60,6 +69,12 @@
     │   ├── NotEnoughMemory
     │   ├── StoppedEarly
     │   └── TooFewRatings
+    ├── Unauthenticated
+    │   ├── KeyExpired
+    │   ├── KeyMissing
+    │   ├── KeyRevoked
+    │   ├── KeyUnknown
+    │   └── LoginExpired
     └── UnsupportedMedia
 
 The docstring of a class is its title. Its message is the detail: the fact, then the remedy. Keyword
@@ -67,7 +82,29 @@ arguments are further facts, the extension members of the problem document. `rec
 maps each family to an HTTP status. docs/reference/problems.md has a section for each class.
 """
 
-from recsvc.errors.base import Conflict, InvalidInput, NotFound, NotReady, RecsvcError
+from recsvc.errors.access import (
+    CrossSiteRequest,
+    InvalidCsrfToken,
+    InvalidExpiry,
+    KeyExpired,
+    KeyMissing,
+    KeyNotFound,
+    KeyRevoked,
+    KeyUnknown,
+    LoginExpired,
+    RateLimited,
+    ScopeMissing,
+)
+from recsvc.errors.base import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    RecsvcError,
+    TooManyRequests,
+    Unauthenticated,
+)
 from recsvc.errors.catalog import InvalidId, ItemNotFound, UserNotFound
 from recsvc.errors.configuration import ConfigurationError
 from recsvc.errors.diagnosis import NothingToChange, UnknownFinding
@@ -93,6 +130,7 @@ from recsvc.errors.models import (
 )
 from recsvc.errors.requests import (
     BodyTooLarge,
+    HostNotAllowed,
     InvalidCursor,
     MalformedRequest,
     MethodNotAllowed,
@@ -135,14 +173,19 @@ __all__ = [
     "CheckpointUnreadable",
     "ConfigurationError",
     "Conflict",
+    "CrossSiteRequest",
     "DatabaseUnavailable",
     "Diverged",
     "EpochNotWatched",
     "EvaluationFailed",
+    "Forbidden",
     "Hopeless",
+    "HostNotAllowed",
     "IdenticalRatings",
     "ImportFailed",
+    "InvalidCsrfToken",
     "InvalidCursor",
+    "InvalidExpiry",
     "InvalidHyperparameter",
     "InvalidId",
     "InvalidInput",
@@ -152,7 +195,13 @@ __all__ = [
     "ItemNotFound",
     "JobFinished",
     "JobNotFound",
+    "KeyExpired",
+    "KeyMissing",
+    "KeyNotFound",
+    "KeyRevoked",
+    "KeyUnknown",
     "LeaseLost",
+    "LoginExpired",
     "MalformedRequest",
     "MethodNotAllowed",
     "ModelLoading",
@@ -168,10 +217,12 @@ __all__ = [
     "NothingToRollBackTo",
     "ObjectCorrupt",
     "ObjectMissing",
+    "RateLimited",
     "RatingNotFound",
     "RatingsLeaked",
     "RecsvcError",
     "RouteNotFound",
+    "ScopeMissing",
     "ServiceBusy",
     "ShelfError",
     "ShelfUnavailable",
@@ -179,8 +230,10 @@ __all__ = [
     "SweepFinished",
     "SweepNotFound",
     "TooFewRatings",
+    "TooManyRequests",
     "TrainingFailed",
     "TruncatedFile",
+    "Unauthenticated",
     "UnknownFinding",
     "UnknownHyperparameter",
     "UnrecognisedFormat",

@@ -40,3 +40,15 @@ class InvalidInput(RecsvcError):
 
 class NotReady(RecsvcError):
     """Not ready"""
+
+
+class Unauthenticated(RecsvcError):
+    """Not authenticated"""
+
+
+class Forbidden(RecsvcError):
+    """Not permitted"""
+
+
+class TooManyRequests(RecsvcError):
+    """Too many requests"""

@@ -49,3 +49,10 @@ class ServiceBusy(NotReady):
             "Retry after Retry-After seconds.",
             waited_seconds=waited_seconds,
         )
+
+
+class HostNotAllowed(RecsvcError):
+    """Host not allowed"""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"The service does not answer as {host[:80]!r}.", host=host[:80])

@@ -16,11 +16,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
+from recsvc.api.access.current_change import CHANGE
 from recsvc.db.session import Database, Session, commit_together, reading
 from recsvc.errors import ServiceBusy
+from recsvc.service.access import audit
 
 T = TypeVar("T")
 Group = Sequence[Callable[..., Any]]
@@ -219,7 +222,7 @@ class RequestPools:
 
     async def write(self, work: Callable[[Session], T], *, is_patient: bool = False) -> T:
         """Run work in a transaction and return its result after the commit."""
-        return await self._writes.run(work, is_patient=is_patient)
+        return await self._writes.run(partial(_write_and_audit, work), is_patient=is_patient)
 
     def start(self) -> None:
         """Start all threads, on the running event loop."""
@@ -237,6 +240,14 @@ class RequestPools:
     def _all(self) -> tuple[RequestPool, ...]:
         others = (self._follows, self.answers, self.slow, self.service)
         return (self.reads, self._writes, *others)
+
+
+def _write_and_audit(work: Callable[[Session], T], session: Session) -> T:
+    """Run a write of a request; an audited one adds its entry in the same transaction."""
+    result = work(session)
+    if (change := CHANGE.get()) is not None:
+        audit.record(session, change, now=datetime.now(UTC))
+    return result
 
 
 def _read(database: Database, work: Callable[[Session], T]) -> T:

@@ -7,7 +7,7 @@ one pool; see docs/decisions/0076-one-thread-a-request.md.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum, auto
 from functools import partial, wraps
 from inspect import Parameter
@@ -18,6 +18,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from recsvc.api.access.requirements import (
+    ATTRIBUTE as ACCESS_ATTRIBUTE,
+)
+from recsvc.api.access.requirements import Requirement, requirement_of
 from recsvc.api.concurrency.request_pools import RequestPools
 from recsvc.db.session import Session
 
@@ -72,16 +76,49 @@ class _Route(APIRoute):
             endpoint = _run_on_pool(endpoint, options.get("status_code"))
         super().__init__(path, endpoint, **options)
 
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler of the route, which authorizes the request first."""
+        handle = super().get_route_handler()
+        requirement = requirement_of(self.endpoint)
+        if requirement is None or requirement.scope is None:
+            return handle
+
+        async def authorize_and_handle(request: Request) -> Response:
+            await request.app.state.authorization.authorize(request, requirement)
+            return await handle(request)
+
+        return authorize_and_handle
+
 
 class Router(APIRouter):
-    """A router whose synchronous routes run on pools.
+    """A router whose routes check the caller's key, and whose synchronous routes run on pools.
 
     A route with a SessionDep runs on the pool of writes, one with a ReadingDep on that of reads.
     `runs_on` names the pool of every other route.
+
+    requirement  of all routes without `requires`
     """
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
+    def __init__(self, *, requirement: Requirement, **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(route_class=_Route, **options)
+        self._requirement = requirement
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
+        """Add a route with its requirement, which the API document lists as its security."""
+        requirement = requirement_of(endpoint)
+        if requirement is None:
+            requirement = self._requirement
+            setattr(endpoint, ACCESS_ATTRIBUTE, requirement)
+        options["openapi_extra"] = security_of(requirement) | (options.get("openapi_extra") or {})
+        super().add_api_route(path, endpoint, **options)
+
+
+def security_of(requirement: Requirement) -> dict[str, Any]:
+    """Return the security of an operation of the API document."""
+    if requirement.scope is None:
+        return {"security": []}
+    scopes = [requirement.scope]
+    return {"security": [{"bearerKey": scopes}, {"headerKey": scopes}, {"login": scopes}]}
 
 
 def _run_on_pool(

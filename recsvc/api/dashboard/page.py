@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from recsvc.api.access.requirements import OPEN
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dashboard import assets, security_headers
 from recsvc.epoch_metrics import CHARTS, Chart, metrics_of
@@ -13,7 +14,7 @@ from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.rbm.model_kind import DEFAULT_KIND, MACHINES, ModelKind
 from recsvc.service.tuning.sweeps import range_test_hyperparameters
 
-router = Router()
+router = Router(requirement=OPEN)
 
 
 @router.get("/")

@@ -2,11 +2,12 @@
 
 from fastapi import Request, Response
 
+from recsvc.api.access.requirements import OPEN
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dashboard import assets, security_headers
 from recsvc.errors import RouteNotFound
 
-router = Router()
+router = Router(requirement=OPEN)
 
 SWAGGER = frozenset({"swagger-ui-bundle.js", "swagger-ui.css"})
 

@@ -8,6 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from recsvc import errors
+from recsvc.api.access.authorization import COOKIE
+from recsvc.api.middleware.browser_guard import HEALTH_PATHS
 from recsvc.api.openapi import responses
 from recsvc.api.openapi.examples import add_examples
 from recsvc.api.schemas import FieldError, Problem
@@ -26,8 +28,46 @@ TAGS = [
     {"name": "evaluation jobs", "description": "Evaluate a model version again."},
     {"name": "models", "description": "Model versions: read cards, publish, roll back."},
     {"name": "recommendations", "description": "Recommend items and predict ratings."},
+    {"name": "keys", "description": "API keys, logins of the dashboard and the audit log."},
     {"name": "service", "description": "Health, readiness and metrics."},
 ]
+SECURITY_SCHEMES = {
+    "bearerKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key as `Authorization: Bearer KEY`. Each operation lists the scope "
+        "that it requires; `admin` includes the others. On a loopback address no key is needed "
+        "until the first one is created.",
+    },
+    "headerKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "An API key in a header of its own.",
+    },
+    "login": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The cookie of `POST /v1/login`. Changes also need its token as "
+        "`X-CSRF-Token`.",
+    },
+}
+# Responses that many operations have, by their name in the document.
+CHANGE_ERRORS = (errors.CrossSiteRequest, errors.InvalidCsrfToken)
+SHARED_RESPONSES: dict[str, tuple[type[errors.RecsvcError], ...]] = {
+    "Unauthenticated": (
+        errors.KeyMissing,
+        errors.KeyUnknown,
+        errors.KeyRevoked,
+        errors.KeyExpired,
+        errors.LoginExpired,
+    ),
+    "Forbidden": (errors.ScopeMissing,),
+    "ForbiddenChange": (errors.ScopeMissing, *CHANGE_ERRORS),
+    "HostNotAllowed": (errors.HostNotAllowed,),
+    "RateLimited": (errors.RateLimited,),
+}
 REFERENCE = "#/components/schemas/{model}"
 
 
@@ -57,9 +97,15 @@ def _build_document(app: FastAPI) -> dict[str, Any]:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     for path, operations in document["paths"].items():
-        for operation in operations.values():
-            _add_common_problems(path, operation)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for method, operation in operations.items():
+            _add_common_problems(path, method, operation)
+    document.setdefault("components", {})["securitySchemes"] = SECURITY_SCHEMES
+    document["components"]["responses"] = {
+        name: response
+        for name, kinds in SHARED_RESPONSES.items()
+        for response in responses.problem_responses(*kinds).values()
+    }
+    schemas = document["components"].setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = Problem.model_json_schema(ref_template=REFERENCE)
@@ -70,8 +116,10 @@ def _build_document(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def _add_common_problems(path: str, operation: dict[str, Any]) -> None:
+def _add_common_problems(path: str, method: str, operation: dict[str, Any]) -> None:
     kinds: list[type[errors.RecsvcError]] = []
+    if method == "post":
+        kinds.append(errors.UnsupportedMedia)
     if "parameters" in operation or "requestBody" in operation:
         kinds.append(errors.MalformedRequest)
     if "requestBody" in operation:
@@ -83,7 +131,22 @@ def _add_common_problems(path: str, operation: dict[str, Any]) -> None:
         del described["422"]
     for status, response in responses.problem_responses(*kinds).items():
         _merge(described.setdefault(str(status), response), response)
+    _refer_to_shared(path, method, operation)
     operation["responses"] = dict(sorted(described.items()))
+
+
+def _refer_to_shared(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Add the responses of missing keys, scopes and limits, and of foreign hosts and sites."""
+    is_keyed, is_change = bool(operation.get("security")), method != "get"
+    names = {
+        "401": is_keyed and "Unauthenticated",
+        "403": "ForbiddenChange" if is_change else is_keyed and "Forbidden",
+        "421": path not in HEALTH_PATHS and "HostNotAllowed",
+        "429": is_keyed and "RateLimited",
+    }
+    for status, name in names.items():
+        if name:
+            operation["responses"].setdefault(status, {"$ref": f"#/components/responses/{name}"})
 
 
 def _merge(into: dict[str, Any], response: dict[str, Any]) -> None:

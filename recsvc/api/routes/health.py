@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from fastapi import Request, Response
 from pydantic import Field
 
+from recsvc.api.access.requirements import OPEN
 from recsvc.api.concurrency.router import Router
 from recsvc.api.schemas import Answer
 from recsvc.service import readiness
 
-router = Router(tags=["service"])
+router = Router(tags=["service"], requirement=OPEN)
 
 
 class Alive(Answer):

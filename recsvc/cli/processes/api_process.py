@@ -2,9 +2,13 @@
 
 import socket
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 
 import uvicorn
+
+from recsvc.api.access.exposure import Exposure
+from recsvc.api.app import app_from_environment
 
 GRACE_SECONDS = 5  # for running requests at shutdown
 
@@ -26,7 +30,7 @@ class _NotifyingServer(uvicorn.Server):
 def serve(listening: socket.socket, ready: Connection) -> None:
     """Serve the API on a socket until a signal; send True over `ready` when it accepts requests."""
     config = uvicorn.Config(
-        "recsvc.api.app:app_from_environment",
+        partial(app_from_environment, Exposure.from_socket(listening)),
         factory=True,
         log_config=None,
         access_log=False,

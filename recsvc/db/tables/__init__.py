@@ -5,6 +5,7 @@ never reused. Times are whole microseconds since 1970 in UTC (`UtcTime`), so bot
 and order them alike.
 """
 
+from recsvc.db.tables.access import ApiKey, AuditEntry, Login, RequestCount
 from recsvc.db.tables.base import EPOCH, MICROSECOND, Base, BigKey, UtcTime, microseconds
 from recsvc.db.tables.catalog import Item, User
 from recsvc.db.tables.feedback import Interaction, InteractionType, Rating
@@ -17,6 +18,8 @@ __all__ = [
     "EPOCH",
     "FINAL_STATES",
     "MICROSECOND",
+    "ApiKey",
+    "AuditEntry",
     "Base",
     "BigKey",
     "ImportRefusal",
@@ -27,9 +30,11 @@ __all__ = [
     "JobEvent",
     "JobKind",
     "JobState",
+    "Login",
     "ModelVersion",
     "Publication",
     "Rating",
+    "RequestCount",
     "Sweep",
     "TrainingEpoch",
     "TrainingMonitor",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Response, status
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.bulk_body import bulk_body, bulk_body_schema
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Cursor, ItemId, Limit, Now, ReadingDep, SessionDep
@@ -22,7 +23,7 @@ from recsvc.service.catalog.items import Description
 from recsvc.service.imports.bulk import Bulk
 from recsvc.service.imports.fields import check_id
 
-router = Router(prefix="/v1/items", tags=["items"])
+router = Router(prefix="/v1/items", tags=["items"], requirement=Requirement("write"))
 
 MAX_DEPTH = 100  # levels of attributes; a merge must not exceed Python's recursion limit
 MERGE_PATCH = {

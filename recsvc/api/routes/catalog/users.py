@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import ContextDep, Now, SessionDep, UserId
 from recsvc.api.openapi.responses import problem_responses
@@ -11,7 +12,9 @@ from recsvc.api.schemas import Answer
 from recsvc.errors import UserNotFound
 from recsvc.service.catalog import erasure
 
-router = Router(prefix="/v1/users", tags=["users"])
+router = Router(
+    prefix="/v1/users", tags=["users"], requirement=Requirement("admin", is_audited=True)
+)
 
 
 class ErasureReceipt(Answer):

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Body as FromBody
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router, runs_on
 from recsvc.api.dependencies import JobId, ModelServerDep, Now, ReadingDep
 from recsvc.api.openapi.responses import problem_responses
@@ -21,7 +22,7 @@ from recsvc.service.jobs import reported_jobs
 MAX_EPOCHS = 100_000
 Value = int | float | str
 
-router = Router(prefix="/v1", tags=["training jobs"])
+router = Router(prefix="/v1", tags=["training jobs"], requirement=Requirement("train"))
 
 
 class EvidenceOut(Answer):

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from fastapi import Depends
 from pydantic import Field
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.bulk_body import bulk_body, bulk_body_schema
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Now, SessionDep
@@ -13,7 +14,7 @@ from recsvc.api.schemas import Answer
 from recsvc.service.feedback import interactions
 from recsvc.service.imports.bulk import Bulk, BulkReport
 
-router = Router(prefix="/v1", tags=["interactions"])
+router = Router(prefix="/v1", tags=["interactions"], requirement=Requirement("write"))
 
 
 class InteractionsReport(Answer):

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from fastapi import Depends, Response, status
 from pydantic import AwareDatetime, Field
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.bulk_body import bulk_body, bulk_body_schema
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
@@ -35,7 +36,7 @@ from recsvc.service.feedback import ratings
 from recsvc.service.imports.bulk import Bulk, BulkReport
 from recsvc.service.imports.records import Refusal
 
-router = Router(prefix="/v1", tags=["ratings"])
+router = Router(prefix="/v1", tags=["ratings"], requirement=Requirement("write"))
 
 ONE_RATING = "/users/{user_id:id}/ratings/{item_id:id}"
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import File, Form, Request, Response, UploadFile, status
 from pydantic import Field
 
+from recsvc.api.access.requirements import Requirement, requires
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     ContextDep,
@@ -28,7 +29,7 @@ from recsvc.errors import InvalidCursor, JobFinished, JobNotFound
 from recsvc.service.imports import import_job
 from recsvc.service.jobs import queries
 
-router = Router(prefix="/v1/import-jobs", tags=["import jobs"])
+router = Router(prefix="/v1/import-jobs", tags=["import jobs"], requirement=Requirement("write"))
 
 
 class Counts(Answer):
@@ -78,6 +79,7 @@ class ImportJobOut(JobOut):
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, summary="Import a file")
+@requires("write", is_audited=True)
 async def request_import(
     response: Response,
     context: ContextDep,
@@ -162,6 +164,7 @@ def list_import_refusals(
     summary="Cancel an import job",
     responses=problem_responses(JobNotFound, JobFinished),
 )
+@requires("write", is_audited=True)
 def cancel_import(job_id: JobId, session: SessionDep, now: Now) -> ImportJobOut:
     """Cancel a job. A running job stops within two seconds; the lines stored so far are kept."""
     return ImportJobOut.from_job(queries.cancel_job(session, job_id, JobKind.IMPORT, now=now))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import MAX_BIGINT, JobId, ModelServerDep, RequestPoolsDep
 from recsvc.api.long_polling import POLL_SECONDS
@@ -20,7 +21,9 @@ from recsvc.errors import JobNotFound, MalformedRequest
 from recsvc.service.jobs import queries, reported_jobs
 from recsvc.service.jobs.reported_jobs import TrainingEvent
 
-router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
+router = Router(
+    prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement("train")
+)
 
 EXAMPLE = """event: epoch
 data: {"epoch": 1, "validation_nll": 1.32, "validation_rmse": 0.97, "validation_ndcg": 0.31}

@@ -6,6 +6,7 @@ from fastapi import Body as FromBody
 from fastapi import Request, Response, status
 from pydantic import ConfigDict, Field
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, SessionDep, Version
 from recsvc.api.long_polling import NOT_MODIFIED, Wait, respond_with_job
@@ -25,7 +26,7 @@ from recsvc.service.jobs import queries
 from recsvc.service.models import evaluation_job
 from recsvc.service.models.evaluation_job import EvaluationSpec
 
-router = Router(tags=["evaluation jobs"])
+router = Router(tags=["evaluation jobs"], requirement=Requirement("train", is_audited=True))
 
 MAX_LIST_LENGTH = 500
 ADDRESS = "/v1/evaluation-jobs"

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
+from recsvc.api.access.requirements import Requirement, requires
 from recsvc.api.concurrency.request_pools import RequestPools
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
@@ -35,7 +36,7 @@ from recsvc.rbm.model_kind import ModelKind
 from recsvc.service.models import publishing
 from recsvc.service.recommendations.model_server import ModelServer
 
-router = Router(prefix="/v1/models", tags=["models"])
+router = Router(prefix="/v1/models", tags=["models"], requirement=Requirement("train"))
 
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
@@ -125,6 +126,7 @@ def list_models(
     summary="Publish the previous version again",
     responses=problem_responses(NothingToRollBackTo, VersionRetired),
 )
+@requires("admin", is_audited=True)
 async def rollback_model(server: ModelServerDep, pools: RequestPoolsDep, now: Now) -> ModelCard:
     """Publish the previously published version again, and respond once this process serves it.
 
@@ -149,6 +151,7 @@ def get_model(version: Version, session: ReadingDep, server: ModelServerDep) -> 
     summary="Publish a version",
     responses=problem_responses(ModelVersionNotFound, AlreadyPublished, VersionRetired),
 )
+@requires("admin", is_audited=True)
 async def publish_model(
     version: Version, server: ModelServerDep, pools: RequestPoolsDep, now: Now
 ) -> ModelCard:

@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import Field
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router, runs_on
 from recsvc.api.dependencies import ModelServerDep, UserId
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer
 from recsvc.errors import InvalidId, ModelLoading, ModelUnreadable, NoModelPublished
 
-router = Router(tags=["recommendations"])
+router = Router(tags=["recommendations"], requirement=Requirement("recommend"))
 
 MAX_ITEMS = 500
 

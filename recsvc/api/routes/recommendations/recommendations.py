@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 from pydantic_core import to_json
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.ranking import run_ranking
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import UserId
@@ -18,7 +19,7 @@ from recsvc.service.recommendations.model_server import RecommendationList, Reco
 from recsvc.service.recommendations.reasons import MAX_REASONS
 from recsvc.service.recommendations.user_history import AnonymousHistory
 
-router = Router(tags=["recommendations"])
+router = Router(tags=["recommendations"], requirement=Requirement("recommend"))
 
 MAX_LENGTH = 500
 EXPLAIN = "Add to each item the ratings and interactions that raise its score."

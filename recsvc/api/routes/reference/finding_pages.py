@@ -4,12 +4,13 @@ from functools import cache
 
 from fastapi import Request, Response
 
+from recsvc.api.access.requirements import OPEN
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dashboard import assets
 from recsvc.api.routes.reference import markdown_pages
 from recsvc.errors import RouteNotFound
 
-router = Router(prefix="/diagnosis", tags=["training jobs"])
+router = Router(prefix="/diagnosis", tags=["training jobs"], requirement=OPEN)
 
 
 @cache

@@ -4,11 +4,12 @@ from functools import cache
 
 from fastapi import Request, Response
 
+from recsvc.api.access.requirements import OPEN
 from recsvc.api.concurrency.router import Router
 from recsvc.api.routes.reference import markdown_pages
 from recsvc.errors import RouteNotFound
 
-router = Router(tags=["service"])
+router = Router(tags=["service"], requirement=OPEN)
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Query, Response
 from pydantic import Field, create_model
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import MAX_BIGINT, JobId, ModelServerDep, Now, ReadingDep
 from recsvc.api.openapi.responses import problem_responses
@@ -19,7 +20,9 @@ from recsvc.plots import svg
 from recsvc.plots.curve_plot import MAX_JOBS, build_plot
 from recsvc.service.jobs import reported_jobs
 
-router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
+router = Router(
+    prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement("train")
+)
 
 
 class CurveFormat(StrEnum):

@@ -7,6 +7,7 @@ from fastapi import Body as FromBody
 from fastapi import Request, Response, status
 from pydantic import ConfigDict, Field
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     MAX_BIGINT,
@@ -42,7 +43,11 @@ from recsvc.service.training_progress import TrainingProgress
 from recsvc.service.training_spec import TrainingSpec
 from recsvc.service.tuning import autopilot_outcome
 
-router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
+router = Router(
+    prefix="/v1/training-jobs",
+    tags=["training jobs"],
+    requirement=Requirement("train", is_audited=True),
+)
 
 Publish = Literal["if_better", "never", "always"]
 

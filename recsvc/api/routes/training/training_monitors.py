@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from fastapi import Query
 from pydantic import Field
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import JobId, ModelServerDep, ReadingDep
 from recsvc.api.openapi.responses import problem_responses
@@ -17,7 +18,9 @@ from recsvc.service.jobs import reported_jobs
 
 MAX_EPOCHS = 100_000
 
-router = Router(prefix="/v1/training-jobs", tags=["training jobs"])
+router = Router(
+    prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement("train")
+)
 
 
 class HiddenActivity(Answer):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Body as FromBody
 from pydantic import Field
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router, runs_on
 from recsvc.api.dependencies import ContextDep
 from recsvc.api.openapi.responses import problem_responses
@@ -15,7 +16,7 @@ from recsvc.rbm.data_profile import DataProfile
 from recsvc.service.training import training_preview
 from recsvc.service.training.training_preview import Preview
 
-router = Router(prefix="/v1", tags=["training jobs"])
+router = Router(prefix="/v1", tags=["training jobs"], requirement=Requirement("train"))
 
 
 class LevelOut(Answer):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Response, status
 from pydantic import ConfigDict, Field
 
+from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import MAX_BIGINT, Cursor, Limit, Now, ReadingDep, SessionDep
 from recsvc.api.openapi.responses import problem_responses
@@ -26,7 +27,9 @@ from recsvc.service.tuning import sweep_status, sweeps
 from recsvc.service.tuning.sweep_status import SweepStatus, Trial
 from recsvc.service.tuning.sweeps import SweepKind, SweepSpec
 
-router = Router(prefix="/v1/sweeps", tags=["sweeps"])
+router = Router(
+    prefix="/v1/sweeps", tags=["sweeps"], requirement=Requirement("train", is_audited=True)
+)
 
 SweepId = Annotated[
     int, Path(ge=1, le=MAX_BIGINT, description="The number of a sweep.", examples=[1])

@@ -1,4 +1,5 @@
 // Client of the public API: JSON requests and responses.
+export const LOGIN_PATH = "v1/login";
 
 /** An error response, read from application/problem+json. */
 export class Problem extends Error {
@@ -9,6 +10,15 @@ export class Problem extends Error {
     this.fields = body.errors || [];
     this.requestId = body.request_id || "";
   }
+}
+
+let csrfToken = "";
+let showLogin = () => {};
+
+/** Set the token that changes send, and the function that is called when a login is needed. */
+export function useLogin(token, onLoginNeeded) {
+  csrfToken = token || "";
+  showLogin = onLoginNeeded;
 }
 
 /** Return the URL of a path of the service, with the prefix of a proxy. */
@@ -35,10 +45,19 @@ export async function findJson(path, options) {
 export function postJson(path, body = {}, { signal } = {}) {
   return request(path, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...changeHeaders() },
     body: JSON.stringify(body),
     signal,
   });
+}
+
+/** Send a DELETE request. */
+export function sendDelete(path) {
+  return request(path, { method: "DELETE", headers: changeHeaders() });
+}
+
+function changeHeaders() {
+  return csrfToken ? { "X-CSRF-Token": csrfToken } : {};
 }
 
 async function request(path, options) {
@@ -50,6 +69,7 @@ async function request(path, options) {
     throw new Problem(0, { title: "No response", detail: "The service does not respond. Check that it is running." });
   }
   const result = await response.json().catch(() => ({}));
+  if (response.status === 401 && path !== LOGIN_PATH) showLogin();
   if (!response.ok) throw new Problem(response.status, result);
   return result;
 }

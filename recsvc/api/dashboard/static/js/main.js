@@ -2,6 +2,7 @@
 import { findJson, getJson } from "./api.js";
 import { h, setChildren } from "./dom.js";
 import { emptyState, heading, problem } from "./components.js";
+import { loginForm, readLogin } from "./login.js";
 import { startRouter } from "./router.js";
 
 const PAGES = {
@@ -79,12 +80,24 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the fragment of the URL selects the page
   main.focus();
 });
+async function start() {
+  if (!(await readLogin(showLoginForm))) {
+    showLoginForm();
+    return;
+  }
+  startRouter(show);
+  const sweeps = await findJson("v1/sweeps?limit=1").catch(() => null);
+  document.querySelector('.bar nav a[href="#/sweeps"]').hidden = sweeps === null;
+}
+
+function showLoginForm() {
+  pageLifetime.abort();
+  setTitle("Log in");
+  setChildren(main, loginForm(() => location.reload()));
+  main.querySelector("input").focus();
+}
+
 if (!location.hash) history.replaceState(null, "", "#/jobs");
-startRouter(show);
+start().catch((error) => setChildren(main, problem(error)));
 showServedVersion();
 setInterval(() => document.hidden || showServedVersion(), POLL_MS);
-findJson("v1/sweeps?limit=1")
-  .then((sweeps) => {
-    document.querySelector('.bar nav a[href="#/sweeps"]').hidden = sweeps === null;
-  })
-  .catch(() => {});

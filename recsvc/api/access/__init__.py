@@ -1,0 +1,1 @@
+"""Authorization of requests: keys, scopes, rate limits and logins."""

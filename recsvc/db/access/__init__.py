@@ -1,0 +1,1 @@
+"""API keys, logins, request counts and the audit log."""
