@@ -19,13 +19,14 @@ from prometheus_client.registry import Collector
 
 from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router, runs_on
+from recsvc.service.access.scopes import Scope
 
 BUCKET_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 SHARE_SECONDS = 1.0
 
 Label = tuple[str, str, int]  # method, route template, status
 
-router = Router(tags=["service"], requirement=Requirement("admin", is_open_locally=True))
+router = Router(tags=["service"], requirement=Requirement(Scope.ADMIN, is_open_locally=True))
 
 
 class Durations:

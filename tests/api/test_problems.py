@@ -112,7 +112,9 @@ class Order(BaseModel):
 
 @pytest.fixture
 def app(tmp_path) -> FastAPI:
-    app = create_app(Settings(home=tmp_path, max_body_mb=0.0001))  # 100 bytes
+    app = create_app(
+        Settings(allowed_hosts="testserver", home=tmp_path, max_body_mb=0.0001)
+    )  # 100 bytes
 
     @app.get("/raise/{name}")
     def raise_it(name: str):
@@ -237,8 +239,11 @@ def test_json_with_other_content_type_is_unsupported(client):
     assert "text/csv" in answer.json()["detail"]
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 def test_body_over_limit_is_refused_by_content_length(client):
-    answer = client.post("/orders", content=b" " * 101)
+    answer = client.post("/orders", content=b" " * 101, headers=JSON)
 
     assert is_a_problem(answer, 413, "body-too-large")
     assert answer.json()["limit_bytes"] == 100
@@ -259,10 +264,16 @@ def test_body_at_limit_is_accepted(client):
 
 
 def test_upload_limit_is_separate(tmp_path):
-    app = create_app(Settings(home=tmp_path, max_body_mb=0.0001, max_upload_mb=0.0002))
+    app = create_app(
+        Settings(
+            allowed_hosts="testserver", home=tmp_path, max_body_mb=0.0001, max_upload_mb=0.0002
+        )
+    )
 
     with TestClient(app) as client:
-        answers = [client.post("/v1/import-jobs", content=b" " * n) for n in (150, 201)]
+        answers = [
+            client.post("/v1/import-jobs", content=b" " * n, headers=JSON) for n in (150, 201)
+        ]
 
     assert answers[0].status_code != 413
     assert is_a_problem(answers[1], 413, "body-too-large")

@@ -18,6 +18,10 @@ DETAILS = [
         "There is no model version 3. List the versions at /v1/models.",
     ),
     (
+        errors.HostNotAllowed("shop.example"),
+        "The service does not answer as 'shop.example'. Add the name to RECSVC_ALLOWED_HOSTS.",
+    ),
+    (
         errors.NoModelPublished(),
         "No model version is published. Train a model: POST /v1/training-jobs.",
     ),

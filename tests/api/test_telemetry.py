@@ -19,7 +19,7 @@ def count(text: str, method: str, route: str, status: int) -> float:
 
 
 def test_requests_are_counted_by_route_template(tmp_path):
-    with TestClient(create_app(Settings(home=tmp_path))) as client:
+    with TestClient(create_app(Settings(allowed_hosts="testserver", home=tmp_path))) as client:
         for version in (1, 2, 3):
             client.get(f"/v1/models/{version}")
         client.get("/v1/models")

@@ -49,7 +49,7 @@ def test_version_is_published_and_rolled_back_after_confirmation(two: Quiet, pag
 def test_publish_shows_problem_when_version_is_published_already(two: Quiet, page_of: Open):
     page = page_of("#/models")
     expect(row(page, 1)).to_contain_text("Publish")
-    two.http.post("/v1/models/1/publish")
+    two.http.post("/v1/models/1/publish", json={})
 
     row(page, 1).get_by_role("button", name="Publish").click()
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()

@@ -117,7 +117,7 @@ def security_of(requirement: Requirement) -> dict[str, Any]:
     """Return the security of an operation of the API document."""
     if requirement.scope is None:
         return {"security": []}
-    scopes = [requirement.scope]
+    scopes = [requirement.scope.value]
     return {"security": [{"bearerKey": scopes}, {"headerKey": scopes}, {"login": scopes}]}
 
 

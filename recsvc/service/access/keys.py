@@ -14,7 +14,7 @@ from recsvc.db.access import keys
 from recsvc.db.session import Session
 from recsvc.db.tables import ApiKey
 from recsvc.errors import ConfigurationError, InvalidExpiry
-from recsvc.service.access.scopes import SCOPES, Scope
+from recsvc.service.access.scopes import SCOPES
 
 PREFIX_BYTES = 5
 KEY_BYTES = 32
@@ -39,7 +39,7 @@ def create_key(
     session: Session,
     *,
     name: str,
-    scopes: Collection[Scope],
+    scopes: Collection[str],
     expires_at: datetime | None = None,
     now: datetime,
 ) -> NewKey:
@@ -52,7 +52,7 @@ def create_key(
         name=name,
         prefix=prefix,
         sha256=hash_key(secret),
-        scopes=[scope for scope in SCOPES if scope in scopes],
+        scopes=[scope.value for scope in SCOPES if scope in scopes],
         created_at=now,
         expires_at=expires_at,
     )
@@ -82,7 +82,7 @@ def rotate_key(
     new = create_key(
         session,
         name=old.name,
-        scopes=frozenset(scope for scope in SCOPES if scope in old.scopes),
+        scopes=old.scopes,
         expires_at=old.expires_at,
         now=now,
     )
@@ -129,7 +129,7 @@ def ensure_key_of_setting(session: Session, secret: str, *, now: datetime) -> No
         name=SETTING_KEY_NAME,
         prefix=f"env_{hashed[:10]}",
         sha256=hashed,
-        scopes=list(SCOPES),
+        scopes=[scope.value for scope in SCOPES],
         created_at=now,
     )
     keys.add_key(session, key)

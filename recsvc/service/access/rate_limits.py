@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from recsvc.db.access import request_counts
 from recsvc.db.access.request_counts import OtherCount
-from recsvc.db.session import Database, unit_of_work
+from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.errors import RecsvcError
 
 EXCHANGE_SECONDS = 1.0
 STALE_SECONDS = 3  # a process that reports nothing for so long has no share
+KEPT_SECONDS = 600  # rows of ended processes
 NOBODY = OtherCount(0, 0)
 
 
@@ -50,7 +51,7 @@ class RateLimiter:
 
     def count(self, key_id: int) -> Quota:
         """Count a request of a key, unless the key has used up this second."""
-        second = int(self._clock())
+        second = self.current_second()
         if second != self._second:
             if self._own:
                 self._last = (self._second, self._own)
@@ -68,9 +69,13 @@ class RateLimiter:
         share = -(-self.limit // (others.n_processes + 1))
         return max(self.limit - others.n_requests, share)
 
+    def current_second(self) -> int:
+        """Return the second in which requests are counted now."""
+        return int(self._clock())
+
     def last_counts(self) -> tuple[int, dict[int, int]]:
         """Return the last second with requests, before the current one, and its counts by key."""
-        if self._own and self._second < int(self._clock()):
+        if self._own and self._second < self.current_second():
             return self._second, dict(self._own)
         return self._last
 
@@ -107,15 +112,16 @@ class CountExchange:
     def exchange(self) -> None:
         """Send the last counts of this process if they are new, and read those of the others."""
         second, counts = self._limiter.last_counts()
-        if second == self._sent or not counts:
-            return
-        with unit_of_work(self._database) as session:
-            request_counts.put_counts(session, self._process, second, counts)
-            request_counts.delete_counts(session, before=second - 60 * STALE_SECONDS)
-            others = request_counts.other_counts(
-                session, self._process, since=second - STALE_SECONDS
-            )
-        self._sent = second
+        since = self._limiter.current_second() - STALE_SECONDS
+        if second < since:
+            return  # no key has sent anything lately
+        if second != self._sent:
+            with unit_of_work(self._database) as session:
+                request_counts.put_counts(session, self._process, second, counts)
+                request_counts.delete_counts(session, before=since - KEPT_SECONDS)
+            self._sent = second
+        with reading(self._database) as session:
+            others = request_counts.other_counts(session, self._process, since=since)
         self._limiter.set_others(others)
 
     def _run(self) -> None:

@@ -1,11 +1,21 @@
 """The scopes of API keys."""
 
-from typing import Literal, get_args
-
-Scope = Literal["recommend", "write", "train", "admin"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
+from collections.abc import Collection
+from enum import StrEnum
 
 
-def includes(scopes: frozenset[str], required: Scope) -> bool:
-    """Return whether scopes permit an operation; `admin` includes all others."""
-    return required in scopes or "admin" in scopes
+class Scope(StrEnum):
+    """What an API key permits; `admin` includes all others."""
+
+    RECOMMEND = "recommend"
+    WRITE = "write"
+    TRAIN = "train"
+    ADMIN = "admin"
+
+
+SCOPES: tuple[Scope, ...] = tuple(Scope)
+
+
+def includes(scopes: Collection[str], required: Scope) -> bool:
+    """Return whether scopes permit an operation."""
+    return required in scopes or Scope.ADMIN in scopes

@@ -7,12 +7,13 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel, Field
 from starlette.testclient import TestClient
 
+from recsvc.api.access.requirements import OPEN
 from recsvc.api.concurrency.router import Router, runs_on
 from recsvc.api.dependencies import ContextDep, ReadingDep, SessionDep
 from recsvc.service.feedback import ratings
 from tests.conftest import NOON
 
-router = Router()
+router = Router(requirement=OPEN)
 
 
 class Seen(BaseModel):
@@ -59,7 +60,7 @@ def routes(app: FastAPI, client: TestClient) -> TestClient:
 
 
 def test_route_runs_on_request_pool_of_its_session(routes):
-    written = routes.post("/write")
+    written = routes.post("/write", json={})
     read_back = routes.get("/read")
 
     assert (written.status_code, written.headers["location"]) == (202, "/somewhere")
@@ -76,7 +77,7 @@ def test_route_without_body_returns_its_status(routes):
 
 
 def test_route_failure_rolls_back_writes(routes):
-    assert routes.post("/fails").status_code == 500
+    assert routes.post("/fails", json={}).status_code == 500
 
     assert routes.get("/v1/users/bob/ratings").status_code == 404
 

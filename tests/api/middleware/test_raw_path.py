@@ -30,7 +30,7 @@ IDS = [
 
 @pytest.fixture
 def app(tmp_path) -> FastAPI:
-    app = create_app(Settings(home=tmp_path))
+    app = create_app(Settings(allowed_hosts="testserver", home=tmp_path))
 
     @app.get("/echo/{user_id:id}/ratings/{item_id:id}")
     def echo(user_id: str, item_id: str):

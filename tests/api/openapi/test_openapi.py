@@ -22,8 +22,8 @@ from tests.conftest import ROOT
 APP = create_app(Settings(home=Path("/nowhere")))
 DOCUMENT: dict[str, Any] = APP.openapi()
 VERBS = (
-    "add|cancel|delete|diagnose|erase|explain|get|list|patch|predict|publish|put|rank|recommend|request|"
-    "retry|rollback|stream|validate"
+    "add|cancel|create|delete|diagnose|erase|explain|get|list|log|patch|predict|publish|put|rank|recommend|request|"
+    "retry|revoke|rollback|rotate|stream|validate"
 )
 
 
@@ -79,10 +79,17 @@ def test_body_and_response_have_valid_examples(where, schema, example):
         jsonschema_rs.validator_for(whole).validate(example)
 
 
+def resolve(answer: dict) -> dict:
+    """Return a response, or the shared one that it refers to."""
+    name = answer.get("$ref", "").rpartition("/")[2]
+    return DOCUMENT["components"]["responses"][name] if name else answer
+
+
 def test_error_responses_are_problem_documents():
     for where, operation in operations():
         for status, answer in operation["responses"].items():
             if status.startswith(("4", "5")) and where != "GET /readyz":
+                answer = resolve(answer)
                 assert list(answer["content"]) == ["application/problem+json"], (where, status)
 
 

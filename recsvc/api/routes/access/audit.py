@@ -12,8 +12,9 @@ from recsvc.api.pagination import page
 from recsvc.api.schemas import Answer, Page
 from recsvc.errors import InvalidCursor
 from recsvc.service.access import audit
+from recsvc.service.access.scopes import Scope
 
-router = Router(prefix="/v1/audit", tags=["keys"], requirement=Requirement("admin"))
+router = Router(prefix="/v1/audit", tags=["keys"], requirement=Requirement(Scope.ADMIN))
 
 
 class AuditEntryOut(Answer):

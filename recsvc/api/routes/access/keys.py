@@ -30,7 +30,7 @@ from recsvc.service.access.scopes import Scope
 router = Router(
     prefix="/v1/keys",
     tags=["keys"],
-    requirement=Requirement("admin", is_audited=True),
+    requirement=Requirement(Scope.ADMIN, is_audited=True),
 )
 
 KeyId = Annotated[int, Path(ge=1, le=MAX_BIGINT, description="Number of the key.", examples=[1])]

@@ -18,12 +18,13 @@ from recsvc.api.pagination import page
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer, Body, Page
 from recsvc.errors import InvalidCursor, InvalidId, ItemNotFound
+from recsvc.service.access.scopes import Scope
 from recsvc.service.catalog import items
 from recsvc.service.catalog.items import Description
 from recsvc.service.imports.bulk import Bulk
 from recsvc.service.imports.fields import check_id
 
-router = Router(prefix="/v1/items", tags=["items"], requirement=Requirement("write"))
+router = Router(prefix="/v1/items", tags=["items"], requirement=Requirement(Scope.WRITE))
 
 MAX_DEPTH = 100  # levels of attributes; a merge must not exceed Python's recursion limit
 MERGE_PATCH = {

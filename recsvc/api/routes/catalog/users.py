@@ -10,10 +10,11 @@ from recsvc.api.dependencies import ContextDep, Now, SessionDep, UserId
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer
 from recsvc.errors import UserNotFound
+from recsvc.service.access.scopes import Scope
 from recsvc.service.catalog import erasure
 
 router = Router(
-    prefix="/v1/users", tags=["users"], requirement=Requirement("admin", is_audited=True)
+    prefix="/v1/users", tags=["users"], requirement=Requirement(Scope.ADMIN, is_audited=True)
 )
 
 

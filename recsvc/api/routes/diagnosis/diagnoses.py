@@ -14,6 +14,7 @@ from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
 from recsvc.rbm.diagnosis import Change, Evidence, Finding, Severity
 from recsvc.rbm.hyperparameters import Hyperparameters
+from recsvc.service.access.scopes import Scope
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.diagnosis.job_diagnosis import Diagnosis, Verdict
 from recsvc.service.diagnosis.run_records import CURVE_COLUMNS
@@ -22,7 +23,7 @@ from recsvc.service.jobs import reported_jobs
 MAX_EPOCHS = 100_000
 Value = int | float | str
 
-router = Router(prefix="/v1", tags=["training jobs"], requirement=Requirement("train"))
+router = Router(prefix="/v1", tags=["training jobs"], requirement=Requirement(Scope.TRAIN))
 
 
 class EvidenceOut(Answer):

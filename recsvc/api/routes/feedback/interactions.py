@@ -11,10 +11,11 @@ from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Now, SessionDep
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer
+from recsvc.service.access.scopes import Scope
 from recsvc.service.feedback import interactions
 from recsvc.service.imports.bulk import Bulk, BulkReport
 
-router = Router(prefix="/v1", tags=["interactions"], requirement=Requirement("write"))
+router = Router(prefix="/v1", tags=["interactions"], requirement=Requirement(Scope.WRITE))
 
 
 class InteractionsReport(Answer):

@@ -32,11 +32,12 @@ from recsvc.errors import (
     UserNotFound,
     ValueOffScale,
 )
+from recsvc.service.access.scopes import Scope
 from recsvc.service.feedback import ratings
 from recsvc.service.imports.bulk import Bulk, BulkReport
 from recsvc.service.imports.records import Refusal
 
-router = Router(prefix="/v1", tags=["ratings"], requirement=Requirement("write"))
+router = Router(prefix="/v1", tags=["ratings"], requirement=Requirement(Scope.WRITE))
 
 ONE_RATING = "/users/{user_id:id}/ratings/{item_id:id}"
 

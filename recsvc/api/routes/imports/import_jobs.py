@@ -26,10 +26,13 @@ from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer, JobOut, Page, job_fields
 from recsvc.db.tables import Job, JobKind
 from recsvc.errors import InvalidCursor, JobFinished, JobNotFound
+from recsvc.service.access.scopes import Scope
 from recsvc.service.imports import import_job
 from recsvc.service.jobs import queries
 
-router = Router(prefix="/v1/import-jobs", tags=["import jobs"], requirement=Requirement("write"))
+router = Router(
+    prefix="/v1/import-jobs", tags=["import jobs"], requirement=Requirement(Scope.WRITE)
+)
 
 
 class Counts(Answer):
@@ -79,7 +82,7 @@ class ImportJobOut(JobOut):
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, summary="Import a file")
-@requires("write", is_audited=True)
+@requires(Scope.WRITE, is_audited=True)
 async def request_import(
     response: Response,
     context: ContextDep,
@@ -164,7 +167,7 @@ def list_import_refusals(
     summary="Cancel an import job",
     responses=problem_responses(JobNotFound, JobFinished),
 )
-@requires("write", is_audited=True)
+@requires(Scope.WRITE, is_audited=True)
 def cancel_import(job_id: JobId, session: SessionDep, now: Now) -> ImportJobOut:
     """Cancel a job. A running job stops within two seconds; the lines stored so far are kept."""
     return ImportJobOut.from_job(queries.cancel_job(session, job_id, JobKind.IMPORT, now=now))

@@ -18,11 +18,12 @@ from recsvc.api.routes.training.error_curve import Epoch
 from recsvc.api.routes.training.training_jobs import TrainingJobOut
 from recsvc.db.tables import JobKind
 from recsvc.errors import JobNotFound, MalformedRequest
+from recsvc.service.access.scopes import Scope
 from recsvc.service.jobs import queries, reported_jobs
 from recsvc.service.jobs.reported_jobs import TrainingEvent
 
 router = Router(
-    prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement("train")
+    prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement(Scope.TRAIN)
 )
 
 EXAMPLE = """event: epoch

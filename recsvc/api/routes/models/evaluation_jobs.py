@@ -22,11 +22,12 @@ from recsvc.errors import (
     ModelVersionNotFound,
     VersionRetired,
 )
+from recsvc.service.access.scopes import Scope
 from recsvc.service.jobs import queries
 from recsvc.service.models import evaluation_job
 from recsvc.service.models.evaluation_job import EvaluationSpec
 
-router = Router(tags=["evaluation jobs"], requirement=Requirement("train", is_audited=True))
+router = Router(tags=["evaluation jobs"], requirement=Requirement(Scope.TRAIN, is_audited=True))
 
 MAX_LIST_LENGTH = 500
 ADDRESS = "/v1/evaluation-jobs"

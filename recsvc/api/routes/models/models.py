@@ -33,10 +33,11 @@ from recsvc.errors import (
     VersionRetired,
 )
 from recsvc.rbm.model_kind import ModelKind
+from recsvc.service.access.scopes import Scope
 from recsvc.service.models import publishing
 from recsvc.service.recommendations.model_server import ModelServer
 
-router = Router(prefix="/v1/models", tags=["models"], requirement=Requirement("train"))
+router = Router(prefix="/v1/models", tags=["models"], requirement=Requirement(Scope.TRAIN))
 
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
@@ -126,7 +127,7 @@ def list_models(
     summary="Publish the previous version again",
     responses=problem_responses(NothingToRollBackTo, VersionRetired),
 )
-@requires("admin", is_audited=True)
+@requires(Scope.ADMIN, is_audited=True)
 async def rollback_model(server: ModelServerDep, pools: RequestPoolsDep, now: Now) -> ModelCard:
     """Publish the previously published version again, and respond once this process serves it.
 
@@ -151,7 +152,7 @@ def get_model(version: Version, session: ReadingDep, server: ModelServerDep) -> 
     summary="Publish a version",
     responses=problem_responses(ModelVersionNotFound, AlreadyPublished, VersionRetired),
 )
-@requires("admin", is_audited=True)
+@requires(Scope.ADMIN, is_audited=True)
 async def publish_model(
     version: Version, server: ModelServerDep, pools: RequestPoolsDep, now: Now
 ) -> ModelCard:

@@ -11,8 +11,9 @@ from recsvc.api.dependencies import ModelServerDep, UserId
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer
 from recsvc.errors import InvalidId, ModelLoading, ModelUnreadable, NoModelPublished
+from recsvc.service.access.scopes import Scope
 
-router = Router(tags=["recommendations"], requirement=Requirement("recommend"))
+router = Router(tags=["recommendations"], requirement=Requirement(Scope.RECOMMEND))
 
 MAX_ITEMS = 500
 

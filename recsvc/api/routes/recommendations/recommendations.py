@@ -15,11 +15,12 @@ from recsvc.api.dependencies import UserId
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer, Body
 from recsvc.errors import InvalidId, InvalidRating, ValueOffScale
+from recsvc.service.access.scopes import Scope
 from recsvc.service.recommendations.model_server import RecommendationList, RecommendationQuery
 from recsvc.service.recommendations.reasons import MAX_REASONS
 from recsvc.service.recommendations.user_history import AnonymousHistory
 
-router = Router(tags=["recommendations"], requirement=Requirement("recommend"))
+router = Router(tags=["recommendations"], requirement=Requirement(Scope.RECOMMEND))
 
 MAX_LENGTH = 500
 EXPLAIN = "Add to each item the ratings and interactions that raise its score."

@@ -18,10 +18,11 @@ from recsvc.epoch_metrics import METRICS, EpochMetric, MetricName
 from recsvc.errors import JobNotFound
 from recsvc.plots import svg
 from recsvc.plots.curve_plot import MAX_JOBS, build_plot
+from recsvc.service.access.scopes import Scope
 from recsvc.service.jobs import reported_jobs
 
 router = Router(
-    prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement("train")
+    prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement(Scope.TRAIN)
 )
 
 

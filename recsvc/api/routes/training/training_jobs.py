@@ -37,6 +37,7 @@ from recsvc.errors import (
 )
 from recsvc.rbm.auto_hyperparameters import Choice
 from recsvc.rbm.model_kind import ModelKind
+from recsvc.service.access.scopes import Scope
 from recsvc.service.jobs import queries, reported_jobs
 from recsvc.service.training import retries, training_job
 from recsvc.service.training_progress import TrainingProgress
@@ -46,7 +47,7 @@ from recsvc.service.tuning import autopilot_outcome
 router = Router(
     prefix="/v1/training-jobs",
     tags=["training jobs"],
-    requirement=Requirement("train", is_audited=True),
+    requirement=Requirement(Scope.TRAIN, is_audited=True),
 )
 
 Publish = Literal["if_better", "never", "always"]

@@ -13,13 +13,14 @@ from recsvc.api.schemas import Answer
 from recsvc.db.tables import JobState
 from recsvc.errors import EpochNotWatched, JobNotFound
 from recsvc.rbm.training.inspection import HISTOGRAM_EDGES
+from recsvc.service.access.scopes import Scope
 from recsvc.service.diagnosis.inspections import Activity, JobInspections
 from recsvc.service.jobs import reported_jobs
 
 MAX_EPOCHS = 100_000
 
 router = Router(
-    prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement("train")
+    prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement(Scope.TRAIN)
 )
 
 

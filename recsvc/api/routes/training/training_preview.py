@@ -13,10 +13,11 @@ from recsvc.api.routes.training.training_jobs import ChoiceOut, TrainingRequest
 from recsvc.api.schemas import Answer
 from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
 from recsvc.rbm.data_profile import DataProfile
+from recsvc.service.access.scopes import Scope
 from recsvc.service.training import training_preview
 from recsvc.service.training.training_preview import Preview
 
-router = Router(prefix="/v1", tags=["training jobs"], requirement=Requirement("train"))
+router = Router(prefix="/v1", tags=["training jobs"], requirement=Requirement(Scope.TRAIN))
 
 
 class LevelOut(Answer):

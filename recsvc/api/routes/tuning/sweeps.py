@@ -23,12 +23,13 @@ from recsvc.errors import (
     SweepNotFound,
     UnknownHyperparameter,
 )
+from recsvc.service.access.scopes import Scope
 from recsvc.service.tuning import sweep_status, sweeps
 from recsvc.service.tuning.sweep_status import SweepStatus, Trial
 from recsvc.service.tuning.sweeps import SweepKind, SweepSpec
 
 router = Router(
-    prefix="/v1/sweeps", tags=["sweeps"], requirement=Requirement("train", is_audited=True)
+    prefix="/v1/sweeps", tags=["sweeps"], requirement=Requirement(Scope.TRAIN, is_audited=True)
 )
 
 SweepId = Annotated[

@@ -136,10 +136,10 @@ def test_retry_creates_job_with_suggested_changes(client, worker):
 def test_retry_responds_409_without_finding(client):
     start(client)
 
-    refused = client.post("/v1/training-jobs/1/retry")
+    refused = client.post("/v1/training-jobs/1/retry", json={})
 
     assert refused.status_code == 409
     assert refused.json()["type"].endswith("/nothing-to-change")
     assert "/v1/training-jobs/1/diagnosis" in refused.json()["detail"]
-    assert client.post("/v1/training-jobs/9/retry").status_code == 404
+    assert client.post("/v1/training-jobs/9/retry", json={}).status_code == 404
     assert client.post("/v1/training-jobs/1/retry", json={"apply": []}).status_code == 422

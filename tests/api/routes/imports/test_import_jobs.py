@@ -154,8 +154,8 @@ def test_post_import_job_refuses_upload_over_limit(database_url, tmp_path):
 def test_queued_import_job_is_cancelled_once(client):
     location = upload(client, b"u,i,4\n").headers["location"]
 
-    assert client.post(f"{location}/cancel").json()["state"] == "cancelled"
-    assert client.post(f"{location}/cancel").status_code == 409
+    assert client.post(f"{location}/cancel", json={}).json()["state"] == "cancelled"
+    assert client.post(f"{location}/cancel", json={}).status_code == 409
 
 
 def test_import_jobs_are_listed_newest_first(client):

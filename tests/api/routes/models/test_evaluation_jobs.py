@@ -45,7 +45,7 @@ def test_evaluation_request_is_accepted_with_location(client, version):
 
 
 def test_evaluation_body_is_optional(client, version):
-    assert client.post(f"/v1/models/{version}/evaluation").status_code == 202
+    assert client.post(f"/v1/models/{version}/evaluation", json={}).status_code == 202
 
 
 def test_evaluation_accepts_all_users(client, version):
@@ -111,7 +111,7 @@ def test_evaluation_job_is_found_under_its_kind_only(client, version):
 def test_queued_evaluation_job_is_cancelled_once(client, version):
     number = evaluate(client, version).json()["id"]
 
-    answers = [client.post(f"/v1/evaluation-jobs/{number}/cancel") for _ in range(2)]
+    answers = [client.post(f"/v1/evaluation-jobs/{number}/cancel", json={}) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [202, 409]
     assert answers[0].json()["state"] == "cancelled"

@@ -28,7 +28,7 @@ def published_versions(client) -> list[int]:
 
 
 def publish(client, version: int):
-    return client.post(f"/v1/models/{version}/publish")
+    return client.post(f"/v1/models/{version}/publish", json={})
 
 
 def test_models_list_is_empty_before_first_training(client):
@@ -121,8 +121,8 @@ def test_rollback_returns_to_previous_publication_each_time(client, versions):
     for version in (1, 2, 3):
         publish(client, version)
 
-    seen = [client.post("/v1/models/rollback").json()["version"] for _ in range(2)]
-    end = client.post("/v1/models/rollback")
+    seen = [client.post("/v1/models/rollback", json={}).json()["version"] for _ in range(2)]
+    end = client.post("/v1/models/rollback", json={})
 
     assert seen == [2, 1]
     assert end.status_code == 409
@@ -133,10 +133,10 @@ def test_rollback_returns_to_previous_publication_each_time(client, versions):
 def test_rollback_after_new_publication_returns_to_version_before(client, versions):
     for version in (1, 2):
         publish(client, version)
-    client.post("/v1/models/rollback")
+    client.post("/v1/models/rollback", json={})
     publish(client, 3)
 
-    assert client.post("/v1/models/rollback").json()["version"] == 1
+    assert client.post("/v1/models/rollback", json={}).json()["version"] == 1
 
 
 def together(*acts):

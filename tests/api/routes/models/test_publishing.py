@@ -125,5 +125,5 @@ def test_publish_and_rollback_respond_when_version_is_served(client, context):
         ("/v1/models/2/publish", 2),
         ("/v1/models/1/publish", 1),
     ):
-        assert client.post(address).json()["published"] is True
+        assert client.post(address, json={}).json()["published"] is True
         assert client.get(LIST).json()["model_version"] == version

@@ -32,7 +32,7 @@ def test_training_job_returns_spec_state_and_links(client):
 
 
 def test_training_body_is_optional(client):
-    job = client.post("/v1/training-jobs").json()
+    job = client.post("/v1/training-jobs", json={}).json()
 
     assert (job["seed"], job["validation_share"], job["publish"]) == (0, 0.1, "if_better")
     assert job["model_kind"] == "joint_rbm"
@@ -133,7 +133,7 @@ def test_training_job_returns_error_when_failed(client, worker):
 
 def test_queued_training_job_is_cancelled_at_once(client):
     start(client)
-    answer = client.post("/v1/training-jobs/1/cancel")
+    answer = client.post("/v1/training-jobs/1/cancel", json={})
 
     assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
 
@@ -141,7 +141,7 @@ def test_queued_training_job_is_cancelled_at_once(client):
 def test_running_training_job_is_requested_to_stop(client, worker):
     start(client)
     worker.claim()
-    job = client.post("/v1/training-jobs/1/cancel").json()
+    job = client.post("/v1/training-jobs/1/cancel", json={}).json()
 
     assert (job["state"], job["cancel_requested"]) == ("running", True)
 
@@ -149,7 +149,7 @@ def test_running_training_job_is_requested_to_stop(client, worker):
 def test_finished_training_job_cannot_be_cancelled(client, worker):
     start(client)
     worker.train(epochs=1)
-    answer = client.post("/v1/training-jobs/1/cancel")
+    answer = client.post("/v1/training-jobs/1/cancel", json={})
 
     assert answer.status_code == 409
     assert answer.json()["type"] == "/problems/job-finished"

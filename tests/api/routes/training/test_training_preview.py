@@ -27,7 +27,7 @@ def test_training_preview_has_data_choices_and_estimates(client):
 
 
 def test_training_preview_reports_problem_without_data(client):
-    told = client.post("/v1/training-jobs:validate").json()
+    told = client.post("/v1/training-jobs:validate", json={}).json()
 
     assert (told["verdict"], told["problem"]["code"]) == ("refused", "too-few-ratings")
     assert (told["estimated_seconds"], told["choices"]) == (None, None)

@@ -74,16 +74,16 @@ def test_sweeps_are_listed_by_page(client):
 def test_sweep_is_cancelled_unless_finished(client, worker):
     client.post("/v1/sweeps", json=GRID | BASE)
 
-    answer = client.post("/v1/sweeps/1/cancel")
+    answer = client.post("/v1/sweeps/1/cancel", json={})
 
     assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
     assert {one["state"] for one in answer.json()["trials"]} == {"cancelled"}
     client.post("/v1/sweeps", json={"grid": {"n_hidden": [2, 4]}})
     worker.train(1)
     worker.train(1)
-    assert client.post("/v1/sweeps/2/cancel").status_code == 409
+    assert client.post("/v1/sweeps/2/cancel", json={}).status_code == 409
 
 
 def test_unknown_sweep_responds_404(client):
     assert client.get("/v1/sweeps/7").status_code == 404
-    assert client.post("/v1/sweeps/7/cancel").status_code == 404
+    assert client.post("/v1/sweeps/7/cancel", json={}).status_code == 404
