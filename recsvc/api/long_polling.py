@@ -52,7 +52,7 @@ async def respond_with_job(
     if not known or _matches(known, job):
         deadline = asyncio.get_running_loop().time() + wait
         job = await _wait_for_change(request, partial(pools.follow, read), job, last, deadline)
-    headers = {"ETag": _etag(job), "Cache-Control": "no-cache"}
+    headers = {"ETag": _etag(job)}
     if _matches(known, job):
         return Response(status_code=304, headers=headers)
     body = show(job).model_dump_json(by_alias=True)

@@ -36,8 +36,7 @@ class ResponseHeaders:
                 if is_personal:
                     if b"cache-control" not in names:
                         headers.append(WITH_ETAG if b"etag" in names else WITHOUT_ETAG)
-                    if b"vary" not in names:
-                        headers.append(VARY)
+                    headers.append(VARY)
                 headers.extend(added_headers(scope))
             await send(message)
 

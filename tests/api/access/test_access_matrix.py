@@ -2,28 +2,21 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from recsvc.api.access.exposure import Exposure
-from recsvc.api.app import create_app
-from recsvc.db.session import unit_of_work
-from recsvc.service.access import keys
 from recsvc.service.access.scopes import SCOPES
-from tests.api.conftest import settings_for
 from tests.conftest import ROOT
+from tests.factories.access import Service, bearer, serving
 
 DOCUMENT = json.loads((ROOT / "docs" / "openapi.json").read_text())
 PATH_VALUES = {"user_id": "u42", "item_id": "book-7", "code": "overfit"}
 CHANGES = ("post", "put", "patch", "delete")
 MULTIPART = {"files": {"file": ("ratings.csv", b"user,item,rating\nu,i,4\n")}}
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -76,38 +69,6 @@ by_keyed_name = pytest.mark.parametrize(
 )
 
 
-@dataclass
-class Service:
-    """A service in a network: clients with keys of one scope each, and with invalid keys."""
-
-    client: TestClient
-    secrets: dict[str, str]
-
-
-@contextmanager
-def serving(home: Path, exposure: Exposure, **settings: object) -> Iterator[Service]:
-    app = create_app(settings_for("", home, **settings), exposure)
-    with TestClient(app, raise_server_exceptions=False, base_url="http://localhost") as client:
-        now = datetime.now(UTC)
-        with unit_of_work(app.state.context.database) as session:
-            secrets = {
-                scope: keys.create_key(session, name=scope, scopes=[scope], now=now).secret
-                for scope in SCOPES
-            }
-            revoked = keys.create_key(session, name="revoked", scopes=SCOPES, now=now)
-            keys.revoke_key(session, revoked.key.id, now=now)
-            expired = keys.create_key(
-                session,
-                name="expired",
-                scopes=SCOPES,
-                expires_at=LONG_AGO + timedelta(days=1),
-                now=LONG_AGO,
-            )
-            secrets |= {"revoked": revoked.secret, "expired": expired.secret}
-        app.state.key_ring.refresh()
-        yield Service(client, secrets)
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("network") / "home"
@@ -120,10 +81,6 @@ def limited_service(tmp_path_factory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("limited") / "home"
     with serving(home, Exposure.NETWORK, rate_limit=1) as service:
         yield service
-
-
-def bearer(secret: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {secret}"}
 
 
 def test_document_lists_scope_of_every_operation():
