@@ -1,6 +1,7 @@
 """The `recsvc` application: its commands and the output of errors."""
 
 import sys
+from http import HTTPStatus
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ from recsvc.cli.commands import (
     train,
     worker,
 )
-from recsvc.client import ClientError
+from recsvc.client import KEY_VARIABLE, ApiError, ClientError
 from recsvc.errors import RecsvcError
 
 app = typer.Typer(
@@ -75,7 +76,7 @@ def run() -> None:
     try:
         app()
     except (ClientError, RecsvcError) as error:
-        _fail(str(error))
+        _fail(f"{error}{_key_hint(error)}")
     except ValidationError as error:  # raised by Settings, the only model of the command line
         _fail(
             "; ".join(_format_setting_error(fault["loc"], fault["msg"]) for fault in error.errors())
@@ -87,6 +88,13 @@ def run() -> None:
 def _format_setting_error(location: tuple[int | str, ...], message: str) -> str:
     name = "_".join(map(str, location)).upper()
     return f"RECSVC_{name} is invalid: {message}"
+
+
+def _key_hint(error: Exception) -> str:
+    """Return how a command gets its key, after a response that the key is missing or invalid."""
+    if isinstance(error, ApiError) and error.status == HTTPStatus.UNAUTHORIZED:
+        return f" Commands send the key of {KEY_VARIABLE}."
+    return ""
 
 
 def _fail(text: str) -> None:

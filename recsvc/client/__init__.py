@@ -13,7 +13,7 @@ from typing import cast
 from urllib.parse import quote
 
 from recsvc.client.http import ApiError, ClientError, Unreachable
-from recsvc.client.jobs import JobsClient
+from recsvc.client.jobs import KEY_VARIABLE, JobsClient
 from recsvc.client.types import (
     FINAL_STATES,
     Event,
@@ -30,6 +30,7 @@ from recsvc.client.types import (
 
 __all__ = [
     "FINAL_STATES",
+    "KEY_VARIABLE",
     "ApiError",
     "Client",
     "ClientError",

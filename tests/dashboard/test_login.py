@@ -65,7 +65,7 @@ def test_dashboard_asks_for_key_and_shows_jobs_after_login(quiet: Quiet, page_of
 
     log_in(page, key)
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Training jobs")
     page.goto(f"{quiet.url}/#/jobs/new")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**#/jobs/1")

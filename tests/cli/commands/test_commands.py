@@ -18,7 +18,7 @@ COMMANDS = [
     "models",
     "evaluate",
 ]
-COMMANDS += ["diagnose", "demo"]
+COMMANDS += ["keys", "diagnose", "demo"]
 
 
 def data(told) -> object:
