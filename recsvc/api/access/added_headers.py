@@ -13,7 +13,7 @@ def add_header(scope: Scope, name: bytes, value: bytes) -> None:
     scope.setdefault(ADDED, []).append((name, value))
 
 
-def added_headers(scope: Scope) -> Iterable[Header]:
+def read_added_headers(scope: Scope) -> Iterable[Header]:
     """Return the headers that were added."""
     headers: Iterable[Header] = scope.get(ADDED, ())
     return headers

@@ -105,7 +105,7 @@ class Authorization:
 
     async def _authenticate(self, request: Request) -> Grant:
         """Return the valid grant of a request. Raises Unauthenticated, InvalidCsrfToken."""
-        if secret := _sent_key(request):
+        if secret := _read_key(request):
             grant = await self.find_key(secret)
         elif cookie := request.cookies.get(COOKIE):
             if request.method not in SAFE_METHODS:
@@ -146,7 +146,7 @@ class Authorization:
             raise RateLimited(grant.prefix, quota.limit)
 
 
-def _sent_key(request: Request) -> str | None:
+def _read_key(request: Request) -> str | None:
     """Return the key of the headers, None without one."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():

@@ -1,7 +1,7 @@
 """Refuse requests that a page of another site makes a browser send.
 
-Without keys the service trusts whoever reaches its address, and a browser on this machine reaches
-it. A foreign page could send changes (cross-site request forgery), or reach the service under a
+Without keys the service trusts each program that reaches its address, and a browser on this machine
+is one. A foreign page could send changes (cross-site request forgery), or reach the service under a
 name of its own (DNS rebinding).
 """
 

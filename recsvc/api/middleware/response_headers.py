@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recsvc.api.access.added_headers import added_headers
+from recsvc.api.access.added_headers import read_added_headers
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 WITH_ETAG = (b"cache-control", b"private, no-cache")
@@ -37,7 +37,7 @@ class ResponseHeaders:
                     if b"cache-control" not in names:
                         headers.append(WITH_ETAG if b"etag" in names else WITHOUT_ETAG)
                     headers.append(VARY)
-                headers.extend(added_headers(scope))
+                headers.extend(read_added_headers(scope))
             await send(message)
 
         await self._app(scope, receive, complete)

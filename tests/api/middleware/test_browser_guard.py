@@ -81,7 +81,7 @@ def test_cors_is_limited_to_named_origins(client):
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
-def test_every_response_forbids_content_sniffing(client):
+def test_responses_forbid_content_sniffing(client):
     for path in ("/", "/livez", "/v1/items", "/v1/nothing", "/metrics", "/docs"):
         assert client.get(path).headers["X-Content-Type-Options"] == "nosniff", path
 
