@@ -53,6 +53,8 @@ def state_of(client: Client) -> tuple:
 
 
 def send(client: Client, method: str, path: str, **options) -> httpx2.Response:
+    if method == "POST" and not options:
+        options = {"json": {}}
     return httpx2.request(method, f"{client.base_url}{path}", timeout=PATIENCE_SECONDS, **options)
 
 
