@@ -102,6 +102,15 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         3, ge=1, description="Attempts of a job without a new checkpoint before it fails."
     )
+    max_queued_jobs: int = Field(
+        100,
+        ge=1,
+        description="Jobs that may wait in the queue; further ones get 429 `queue-full`. A sweep "
+        "counts as one.",
+    )
+    max_job_hours: float = Field(
+        24.0, gt=0, description="Hours after which a running job is stopped and fails."
+    )
     shelf_keep: int = Field(
         5,
         ge=1,

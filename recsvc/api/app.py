@@ -69,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     items.router,
     import_jobs.router,
     training_jobs.router,
+    training_jobs.cancel_router,
     training_preview.router,
     sweeps.router,
     error_curve.router,

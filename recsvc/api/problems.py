@@ -55,6 +55,7 @@ INTERNAL_ERRORS: tuple[type[RecsvcError], ...] = (
     errors.CheckpointUnreadable,
     errors.LeaseLost,
     errors.AttemptsExhausted,
+    errors.JobTooLong,
     errors.ConfigurationError,
 )
 

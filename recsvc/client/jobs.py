@@ -116,6 +116,11 @@ class JobsClient:
         """Request the cancellation of a job; its previous results are kept."""
         return cast(Job, self._http.json("POST", f"/v1/{job['kind']}-jobs/{job['id']}/cancel"))
 
+    def cancel_queued(self) -> list[int]:
+        """Cancel all queued training jobs and return their numbers."""
+        answer = self._http.json("POST", "/v1/training-jobs:cancel-queued")
+        return cast(list[int], answer["job_ids"])
+
     def error_curve(self, job_id: int) -> list[Json]:
         """Return the metrics of a training job, one entry an epoch."""
         return cast(list[Json], self.curve(job_id)["epochs"])

@@ -10,6 +10,7 @@ from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -24,6 +25,8 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from recsvc.errors import ConfigurationError, DatabaseUnavailable
+
+log = structlog.get_logger()
 
 __all__ = [
     "Database",
@@ -251,7 +254,8 @@ def _translate_connection_errors() -> Iterator[None]:
     except DBAPIError as error:
         if type(error) not in CONNECTION_ERRORS:
             raise
-        raise DatabaseUnavailable(f"The database did not answer: {_first_line(error)}.") from error
+        log.warning("database does not respond", reason=_first_line(error))
+        raise DatabaseUnavailable("The database does not respond. Try again.") from error
 
 
 def _first_line(error: DBAPIError) -> str:

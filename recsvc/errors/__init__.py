@@ -37,6 +37,7 @@
     │   ├── UnknownFinding
     │   ├── UnknownHyperparameter
     │   └── ValueOffScale
+    ├── JobTooLong
     ├── LeaseLost
     ├── MethodNotAllowed
     ├── NotFound
@@ -60,6 +61,7 @@
     │   ├── ObjectCorrupt
     │   └── ObjectMissing
     ├── TooManyRequests
+    │   ├── QueueFull
     │   └── RateLimited
     ├── TrainingFailed
     │   ├── ChangeNotKept
@@ -117,7 +119,14 @@ from recsvc.errors.imports import (
     TruncatedFile,
     UnrecognisedFormat,
 )
-from recsvc.errors.jobs import AttemptsExhausted, JobFinished, JobNotFound, LeaseLost
+from recsvc.errors.jobs import (
+    AttemptsExhausted,
+    JobFinished,
+    JobNotFound,
+    JobTooLong,
+    LeaseLost,
+    QueueFull,
+)
 from recsvc.errors.models import (
     AlreadyPublished,
     CheckpointUnreadable,
@@ -195,6 +204,7 @@ __all__ = [
     "ItemNotFound",
     "JobFinished",
     "JobNotFound",
+    "JobTooLong",
     "KeyExpired",
     "KeyMissing",
     "KeyNotFound",
@@ -217,6 +227,7 @@ __all__ = [
     "NothingToRollBackTo",
     "ObjectCorrupt",
     "ObjectMissing",
+    "QueueFull",
     "RateLimited",
     "RatingNotFound",
     "RatingsLeaked",

@@ -1,6 +1,6 @@
 """Errors of jobs of any kind."""
 
-from recsvc.errors.base import Conflict, NotFound, RecsvcError
+from recsvc.errors.base import Conflict, NotFound, RecsvcError, TooManyRequests
 
 
 class JobNotFound(NotFound):
@@ -19,6 +19,27 @@ class JobFinished(Conflict):
             f"Job {job_id} is {state}; only queued or running jobs can be cancelled.",
             job_id=job_id,
             state=state,
+        )
+
+
+class QueueFull(TooManyRequests):
+    """Job queue full"""
+
+    def __init__(self, n_queued: int, limit: int) -> None:
+        super().__init__(
+            f"{n_queued} jobs are queued, and at most {limit} may be. Retry when some have "
+            "finished, or cancel queued jobs.",
+            n_queued=n_queued,
+            limit=limit,
+        )
+
+
+class JobTooLong(RecsvcError):
+    """Job too long"""
+
+    def __init__(self, job_id: int, hours: float) -> None:
+        super().__init__(
+            f"Job {job_id} ran for {hours:g} hours and was stopped.", job_id=job_id, hours=hours
         )
 
 

@@ -20,6 +20,7 @@ class ContextSettings(Protocol):
     memory_limit_mb: int
     checkpoint_seconds: float
     shelf_keep: int
+    max_queued_jobs: int
 
     def effective_database_url(self) -> str:
         """Return the URL of the database."""
@@ -46,6 +47,7 @@ class Context:
     memory_limit_bytes: int | None
     checkpoint_seconds: float
     shelf_keep: int
+    max_queued_jobs: int = 100
 
 
 def open_context(
@@ -79,6 +81,7 @@ def open_context(
         memory_limit_bytes=settings.memory_limit_mb * MEGABYTE or None,
         checkpoint_seconds=settings.checkpoint_seconds,
         shelf_keep=settings.shelf_keep,
+        max_queued_jobs=settings.max_queued_jobs,
     )
 
 

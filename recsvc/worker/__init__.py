@@ -1,5 +1,7 @@
 """The worker: claims jobs from the queue and runs each in a child process.
 
+Imports have a lane of their own, so that a shop's data is stored while a training runs.
+
 loop → job_process; a child is spawned, not forked, and ends with its parent.
 """
 
@@ -8,6 +10,7 @@ import threading
 from types import FrameType
 
 from recsvc.config import Settings
+from recsvc.db.tables import JobKind
 from recsvc.runtime import logs, parent_watch
 from recsvc.service.context import open_context
 from recsvc.service.jobs.runner import FindUseCase, use_case
@@ -30,9 +33,16 @@ def run(settings: Settings, *, once: bool = False, find: FindUseCase = use_case)
     _stop_on_signals(stopping)
     parent_watch.stop_with_parent(stopping.set, grace_seconds=GRACE_SECONDS)
     context = open_context(settings)
+    imports = Worker(settings, context, stopping, find, (JobKind.IMPORT,))
+    others = Worker(settings, context, stopping, find, (JobKind.TRAINING, JobKind.EVALUATION))
+    lane = threading.Thread(target=imports.work, kwargs={"once": once}, name="imports")
+    lane.start()
     try:
-        Worker(settings, context, stopping, find).work(once=once)
+        others.work(once=once)
     finally:
+        if not once:
+            stopping.set()
+        lane.join()
         context.database.close()
 
 

@@ -1,5 +1,6 @@
 """The child process that runs one job."""
 
+import errno
 import os
 import signal
 import sys
@@ -8,12 +9,13 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
 import structlog
 
 from recsvc.config import Settings
 from recsvc.db.jobs.queue import Lease
-from recsvc.errors import LeaseLost
+from recsvc.errors import DatabaseUnavailable, LeaseLost, ShelfUnavailable
 from recsvc.runtime import logs, parent_watch
 from recsvc.service.context import open_context
 from recsvc.service.jobs.runner import FindUseCase, carry_out
@@ -21,7 +23,21 @@ from recsvc.service.jobs.runner import FindUseCase, carry_out
 log = structlog.stdlib.get_logger("recsvc.worker")
 
 JOB_NICENESS = 10
+# Disk full, quota reached, input or output error, stale network file system, too many open files.
+MACHINE_ERRORS = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENFILE, errno.EMFILE, errno.EROFS)
+)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class ExitReport(NamedTuple):
+    """How a job process ended.
+
+    is_machine_fault  the disk, the shelf or the database failed, so the job may succeed later
+    """
+
+    text: str
+    is_machine_fault: bool = False
 
 
 class JobProcess:
@@ -31,15 +47,15 @@ class JobProcess:
         self.process = process
         self._report = report
 
-    def exit_report(self) -> str:
+    def exit_report(self) -> ExitReport:
         """Return the error that the process reported, else how it ended."""
         with suppress(EOFError, OSError):
             if self._report.poll():
-                return str(self._report.recv())
+                return ExitReport(*self._report.recv())
         code = self.process.exitcode
         if code is not None and code < 0:
-            return f"the process was killed by {signal.Signals(-code).name}"
-        return f"the process ended with exit status {code}"
+            return ExitReport(f"the process was killed by {signal.Signals(-code).name}")
+        return ExitReport(f"the process ended with exit status {code}")
 
 
 @contextmanager
@@ -75,12 +91,19 @@ def _run_job(settings: Settings, lease: Lease, find: FindUseCase, report: Connec
         job_log.warning("lease lost")
     except Exception as error:
         job_log.exception("attempt failed")
-        report.send(f"{type(error).__name__}: {error}"[:2000])
+        report.send((f"{type(error).__name__}: {error}"[:2000], _is_machine_fault(error)))
         sys.exit(1)
     else:
         job_log.info("job finished", state=state)
     sys.stderr.flush()
     os._exit(0)  # everything is written; freeing a large heap would delay the next job
+
+
+def _is_machine_fault(error: BaseException) -> bool:
+    """Return whether another attempt may succeed once the machine has recovered."""
+    if isinstance(error, OSError):
+        return error.errno in MACHINE_ERRORS
+    return isinstance(error, (DatabaseUnavailable, ShelfUnavailable))
 
 
 def _lower_priority() -> None:

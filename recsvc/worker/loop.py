@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Collection
 from datetime import UTC, datetime
 from enum import Enum, auto
 from multiprocessing.process import BaseProcess
@@ -19,12 +20,13 @@ import structlog
 from recsvc.config import Settings
 from recsvc.db.jobs.queue import JobQueue, Lease, job_lease
 from recsvc.db.session import reading, unit_of_work
-from recsvc.db.tables import Job, JobState
-from recsvc.errors import DatabaseUnavailable, LeaseLost, RecsvcError
+from recsvc.db.tables import Job, JobKind, JobState
+from recsvc.errors import DatabaseUnavailable, JobTooLong, LeaseLost, RecsvcError
 from recsvc.service import retention
 from recsvc.service.context import Context
 from recsvc.service.jobs.runner import FindUseCase
 from recsvc.worker import job_process
+from recsvc.worker.job_process import ExitReport
 
 log = structlog.stdlib.get_logger("recsvc.worker")
 
@@ -39,20 +41,30 @@ class StopReason(Enum):
     EXITED = auto()
     CANCELLED = auto()
     STOPPING = auto()
+    TOO_LONG = auto()
     LOST = auto()
 
 
 class Worker:
-    """Runs one job at a time, under a unique name."""
+    """Runs one job at a time, under a unique name.
+
+    kinds  the kinds of jobs that it takes
+    """
 
     def __init__(
-        self, settings: Settings, context: Context, stopping: threading.Event, find: FindUseCase
+        self,
+        settings: Settings,
+        context: Context,
+        stopping: threading.Event,
+        find: FindUseCase,
+        kinds: Collection[JobKind] = tuple(JobKind),
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._settings = settings
         self._context = context
         self._stopping = stopping
         self._find = find
+        self._kinds = kinds
         self._log = log.bind(worker=self.name)
 
     def work(self, *, once: bool) -> None:
@@ -77,6 +89,7 @@ class Worker:
                     now=datetime.now(UTC),
                     lease_seconds=self._settings.lease_seconds,
                     max_attempts=self._settings.max_attempts,
+                    kinds=self._kinds,
                 )
         except DatabaseUnavailable as error:
             self._log.warning("database unavailable", detail=error.detail)
@@ -87,10 +100,11 @@ class Worker:
         job_log = self._log.bind(job_id=job.id, kind=job.kind)
         job_log.info("job claimed", attempt=job.attempt, fence=job.fence)
         with job_process.start_job_process(self._settings, lease, self._find) as child:
-            reason = self._watch(child.process, lease)
-        report = child.exit_report()
+            reason = self._watch(child.process, lease, time_limit=self._remaining_seconds(job))
+        end = child.exit_report()
+        report = end.text
         try:
-            state = self._settle(lease, reason, report)
+            state = self._settle(lease, reason, end)
         except LeaseLost:  # the usual case: the child has recorded the job's end
             job_log.log(
                 logging.WARNING if reason is StopReason.LOST else logging.DEBUG, "lease over"
@@ -100,14 +114,22 @@ class Worker:
         else:
             job_log.info("job settled", ending=reason.name.lower(), state=state, report=report)
 
-    def _watch(self, process: BaseProcess, lease: Lease) -> StopReason:
+    def _remaining_seconds(self, job: Job) -> float:
+        """Return how long the job may still run, from its first start on."""
+        used = (datetime.now(UTC) - job.started_at).total_seconds() if job.started_at else 0.0
+        return 3600 * self._settings.max_job_hours - max(0.0, used)
+
+    def _watch(self, process: BaseProcess, lease: Lease, *, time_limit: float) -> StopReason:
         """Renew the lease until the child exits or must be stopped."""
+        stop_at = time.monotonic() + time_limit
         beat_every = self._settings.lease_seconds / 3
         beat_at = time.monotonic() + beat_every
         while process.is_alive():
             process.join(min(TICK_SECONDS, beat_every))
             if self._stopping.is_set():
                 return StopReason.STOPPING
+            if time.monotonic() >= stop_at:
+                return StopReason.TOO_LONG
             is_beat = time.monotonic() >= beat_at
             if is_beat:
                 beat_at = time.monotonic() + beat_every
@@ -128,7 +150,7 @@ class Worker:
         with reading(self._context.database) as session:
             return JobQueue(session).cancel_requested(lease)
 
-    def _settle(self, lease: Lease, reason: StopReason, report: str) -> JobState:
+    def _settle(self, lease: Lease, reason: StopReason, end: ExitReport) -> JobState:
         """Record the job's end. Raises LeaseLost if the child has recorded it."""
         now = datetime.now(UTC)
         with unit_of_work(self._context.database) as session:
@@ -137,9 +159,14 @@ class Worker:
                 job = queue.finish(lease, JobState.CANCELLED, now=now)
             elif reason is StopReason.STOPPING:
                 job = queue.return_to_queue(lease, now=now)
+            elif reason is StopReason.TOO_LONG:
+                error = JobTooLong(lease.job_id, self._settings.max_job_hours)
+                job = queue.finish(lease, JobState.FAILED, now=now, error=error.as_dict())
+            elif end.is_machine_fault:
+                job = queue.postpone(lease, now=now)
             else:
                 job = queue.fail_attempt(
-                    lease, now=now, last=report, max_attempts=self._settings.max_attempts
+                    lease, now=now, last=end.text, max_attempts=self._settings.max_attempts
                 )
             return JobState(job.state)
 

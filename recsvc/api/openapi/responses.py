@@ -34,6 +34,8 @@ PARAMETER_EXAMPLES: dict[str, Any] = {
     "origin": "https://other.example",
     "host": "other.example",
     "limit": 100,
+    "n_queued": 100,
+    "hours": 24.0,
     "waited_seconds": 2.0,
     "sha256": "9f86d081884c7d65…",
 }

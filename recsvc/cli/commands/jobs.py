@@ -88,9 +88,21 @@ def show(
 
 @app.command("cancel")
 def cancel(
-    job_id: JobId, url: console_output.Url = None, as_json: console_output.AsJson = False
+    job_id: Annotated[
+        int | None, typer.Argument(metavar="[ID]", min=1, help="Number of the job.")
+    ] = None,
+    queued: Annotated[
+        bool, typer.Option("--queued", help="Cancel all queued training jobs, in place of ID.")
+    ] = False,
+    url: console_output.Url = None,
+    as_json: console_output.AsJson = False,
 ) -> None:
     """Cancel a job. Error curves and lines that are already imported are kept."""
+    if (job_id is None) is not queued:
+        raise typer.BadParameter("Name a job, or use --queued.")
+    if job_id is None:
+        _cancel_queued(url, as_json=as_json)
+        return
     with open_service(url) as service:
         job = service.client.cancel(find_job(service, job_id))
     if as_json:
@@ -98,6 +110,15 @@ def cancel(
     else:
         state = "stopping" if job["state"] == "running" else job["state"]
         console_output.print_line(f"{job['kind'].capitalize()} job {job_id} is {state}.")
+
+
+def _cancel_queued(url: str | None, *, as_json: bool) -> None:
+    with open_service(url) as service:
+        job_ids = service.client.cancel_queued()
+    if as_json:
+        console_output.print_json(job_ids)
+    else:
+        console_output.print_line(f"{len(job_ids)} queued training jobs are cancelled.")
 
 
 @app.command("curve")

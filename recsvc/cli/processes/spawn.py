@@ -16,6 +16,7 @@ from pathlib import Path
 from recsvc.cli.processes import kernel_cache
 from recsvc.config import Settings
 from recsvc.errors import RecsvcError
+from recsvc.runtime import logs
 
 BACKLOG = 2048
 
@@ -58,6 +59,7 @@ def listen_on_unix_socket(folder: Path) -> tuple[socket.socket, str]:
 def _serve_api(listening: socket.socket, ready: Connection) -> None:
     os.setpgid(0, 0)
     settings = Settings()
+    logs.configure(settings.log_level)
     kernel_cache.configure(settings.home)
     _exit_on_error(lambda: _check_stores(settings))
     from recsvc.cli.processes.api_process import serve

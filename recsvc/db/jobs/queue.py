@@ -4,21 +4,24 @@ docs/explanation/jobs.md has the diagram of states. Each change and its event in
 written in the same transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, literal, or_, select, update
 
 from recsvc.db.database_clock import database_now, from_now
 from recsvc.db.jobs.events import JobEvents
 from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, Job, JobKind, JobState, TrainingEpoch, UtcTime
-from recsvc.errors import AttemptsExhausted, JobFinished, JobNotFound, LeaseLost
+from recsvc.errors import AttemptsExhausted, JobFinished, JobNotFound, LeaseLost, QueueFull
 
 T = TypeVar("T")
 
+FIRST_PAUSE_SECONDS = 1.0  # before the next attempt after a fault of the machine
+MAX_PAUSE_SECONDS = 300.0
+MAX_FAULTS = 20  # counted; the pause no longer grows
 LEASE_EXPIRED = "the worker sent no heartbeat and the lease expired"
 
 
@@ -61,7 +64,7 @@ class JobQueue:
             spec=dict(spec),
             priority=priority,
             created_at=now,
-            scheduled_at=now,
+            scheduled_at=database_now(),  # all workers compare it with that clock
             sweep_id=sweep_id,
         )
         self._session.add(job)
@@ -70,10 +73,28 @@ class JobQueue:
         self._events.add_state(job, now)
         return job
 
+    def check_room(self, limit: int | None) -> None:
+        """Raise QueueFull if `limit` jobs are queued; the trials of a sweep count as one."""
+        if limit is None:
+            return
+        is_alone = case((Job.sweep_id.is_(None), 1), else_=0)
+        counts = select(func.coalesce(func.sum(is_alone), 0) + func.count(Job.sweep_id.distinct()))
+        n_queued = self._session.scalar(counts.where(Job.state == JobState.QUEUED)) or 0
+        if n_queued >= limit:
+            raise QueueFull(n_queued, limit)
+
     def claim(
-        self, *, worker: str, now: datetime, lease_seconds: float, max_attempts: int
+        self,
+        *,
+        worker: str,
+        now: datetime,
+        lease_seconds: float,
+        max_attempts: int,
+        kinds: Collection[JobKind] = tuple(JobKind),
     ) -> Job | None:
         """Claim the next job that is due or whose lease has expired; return None if there is none.
+
+        kinds  the kinds of jobs that the worker takes
 
         Two workers never claim the same job: PostgreSQL skips locked rows, and SQLite has a single
         writer.
@@ -81,7 +102,7 @@ class JobQueue:
         self._finish_unretryable(now, max_attempts)
         claim = (
             update(Job)
-            .where(Job.id == _next_due(now, max_attempts))
+            .where(Job.id == _next_due(kinds, max_attempts))
             .values(
                 state=JobState.RUNNING,
                 claimed_by=worker,
@@ -131,7 +152,7 @@ class JobQueue:
         """Store the checkpoint to resume from, and reset the count of attempts."""
         job = self._lock_job(lease)
         job.checkpoint_sha256 = sha256
-        job.attempt = 1
+        job.attempt, job.faults = 1, 0
 
     def record_judged_model(self, lease: Lease, sha256: str) -> None:
         """Store the model of the train ratings, and clear the checkpoint for the second fit."""
@@ -170,6 +191,19 @@ class JobQueue:
         job.attempt -= 1
         return self._requeue(job, now)
 
+    def postpone(self, lease: Lease, *, now: datetime) -> Job:
+        """Return a running job to the queue after a fault of the machine; the attempt is free.
+
+        Each fault in a row doubles the pause before the next attempt, up to MAX_PAUSE_SECONDS.
+        """
+        job = self._lock_job(lease)
+        job.attempt -= 1
+        pause = min(FIRST_PAUSE_SECONDS * 2**job.faults, MAX_PAUSE_SECONDS)
+        job.faults = min(job.faults + 1, MAX_FAULTS)
+        job = self._requeue(job, now)
+        job.scheduled_at = from_now(pause)  # type: ignore[assignment] # computed by the database
+        return job
+
     def fail_attempt(self, lease: Lease, *, now: datetime, last: str, max_attempts: int) -> Job:
         """Return a running job to the queue after a failed attempt, or fail it after the last one.
 
@@ -190,6 +224,17 @@ class JobQueue:
             return self._finish(job, JobState.CANCELLED, now)
         job.cancel_requested = True
         return job
+
+    def cancel_queued(self, kind: str, *, now: datetime) -> Sequence[int]:
+        """Cancel all queued jobs of a kind and return their numbers."""
+        queued = (
+            select(Job)
+            .where(Job.kind == kind, Job.state == JobState.QUEUED)
+            .order_by(Job.id)
+            .with_for_update(skip_locked=True)
+        )
+        jobs = self._session.scalars(queued.execution_options(populate_existing=True)).all()
+        return [self._finish(job, JobState.CANCELLED, now).id for job in jobs]
 
     def get(self, job_id: int, kind: str) -> Job:
         """Return a job of a kind. Raises JobNotFound."""
@@ -271,14 +316,14 @@ class JobQueue:
         return job
 
 
-def _next_due(now: datetime, max_attempts: int) -> ScalarSelect[int]:
-    is_due = and_(Job.state == JobState.QUEUED, Job.scheduled_at <= now)
+def _next_due(kinds: Collection[JobKind], max_attempts: int) -> ScalarSelect[int]:
+    is_due = and_(Job.state == JobState.QUEUED, Job.scheduled_at <= database_now())
     is_orphan = and_(
         _lease_has_expired(), Job.cancel_requested.is_(False), Job.attempt < max_attempts
     )
     return (
         select(Job.id)
-        .where(or_(is_due, is_orphan))
+        .where(or_(is_due, is_orphan), Job.kind.in_(kinds))
         .order_by(Job.priority, Job.scheduled_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)

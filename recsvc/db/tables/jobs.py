@@ -52,7 +52,8 @@ class Job(Base):
     """A job in the queue.
 
     A running job has a lease: `claimed_by` is the worker, `lease_expires_at` its end by the clock
-    of the database. `attempt` counts claims since the last checkpoint. `fence` counts all claims;
+    of the database. `attempt` counts claims since the last checkpoint, except those that ended by a
+    fault of the machine; `faults` counts those in a row. `fence` counts all claims;
     a write is rejected unless it has the current fence.
     """
 
@@ -90,6 +91,7 @@ class Job(Base):
     priority: Mapped[int] = mapped_column(server_default=text("100"))
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
     fence: Mapped[int] = mapped_column(server_default=text("0"))
+    faults: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime]
     scheduled_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

@@ -107,10 +107,21 @@ def shelve_upload(
     return ShelvedUpload(_shelve_file(context, file), filename[:MAX_NAME_LENGTH], file_format)
 
 
-def request_import(session: Session, upload: ShelvedUpload, *, dry_run: bool, now: datetime) -> Job:
-    """Queue the import of a shelved upload."""
+IMPORT_PRIORITY = 50  # that of other kinds is 100
+
+
+def request_import(
+    session: Session,
+    upload: ShelvedUpload,
+    *,
+    dry_run: bool,
+    now: datetime,
+    queue_limit: int | None = None,
+) -> Job:
+    """Queue the import of a shelved upload, before all jobs of other kinds. Raises QueueFull."""
+    JobQueue(session).check_room(queue_limit)
     spec = {**upload._asdict(), "dry_run": dry_run}
-    return JobQueue(session).enqueue(JobKind.IMPORT, spec=spec, now=now)
+    return JobQueue(session).enqueue(JobKind.IMPORT, spec=spec, now=now, priority=IMPORT_PRIORITY)
 
 
 def list_refusals(

@@ -36,6 +36,11 @@ def cancel_job(session: Session, job_id: int, kind: str, *, now: datetime) -> Jo
     return JobQueue(session).request_cancel(job_id, kind, now=now)
 
 
+def cancel_queued(session: Session, kind: str, *, now: datetime) -> Sequence[int]:
+    """Cancel all queued jobs of a kind and return their numbers."""
+    return JobQueue(session).cancel_queued(kind, now=now)
+
+
 def error_curve(session: Session, job_id: int, *, first: int = 0) -> Sequence[TrainingEpoch]:
     """Return a training job's epochs so far, in order, starting with epoch `first`."""
     return JobQueue(session).error_curve(job_id, first=first)

@@ -38,11 +38,14 @@ class EvaluationSpec:
     n_users: int | None
 
 
-def request_evaluation(session: Session, spec: EvaluationSpec, *, now: datetime) -> Job:
+def request_evaluation(
+    session: Session, spec: EvaluationSpec, *, now: datetime, queue_limit: int | None = None
+) -> Job:
     """Queue an evaluation. Its objects stay on the shelf until it has finished.
 
-    Raises ModelVersionNotFound, VersionRetired.
+    Raises ModelVersionNotFound, VersionRetired, QueueFull.
     """
+    JobQueue(session).check_room(queue_limit)
     versions = ModelVersions(session)
     versions.lock_publications()  # so that the version is not retired meanwhile
     version = versions.get(spec.version)

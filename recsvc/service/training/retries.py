@@ -13,19 +13,26 @@ from recsvc.service.training import training_job
 from recsvc.service.training_spec import TrainingSpec
 
 
-def retry(session: Session, job_id: int, apply: Sequence[str] | None, *, now: datetime) -> Job:
+def retry(
+    session: Session,
+    job_id: int,
+    apply: Sequence[str] | None,
+    *,
+    now: datetime,
+    queue_limit: int | None = None,
+) -> Job:
     """Queue a job again with the changes that its findings suggest.
 
     apply  codes of findings; None: all that suggest a change
 
-    Raises JobNotFound, UnknownFinding, NothingToChange; InvalidHyperparameter for a change out
-    of bounds.
+    Raises JobNotFound, UnknownFinding, NothingToChange; QueueFull; InvalidHyperparameter for a
+    change out of bounds.
     """
     job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
     changes = _select_changes(job_id, diagnosis.findings, apply)
     spec = TrainingSpec.from_dict(job.spec).with_changes(changes)
     spec = replace(spec, retry_of=job_id, trying=None, tried=[])
-    return training_job.request_training(session, spec=spec, now=now)
+    return training_job.request_training(session, spec=spec, now=now, queue_limit=queue_limit)
 
 
 def _select_changes(

@@ -38,9 +38,17 @@ MINIMUM = f"{MIN_RATINGS} ratings or interactions, {MIN_USERS} users and {MIN_IT
 LIKELY_LEVELS = 10
 
 
-def request_training(session: Session, *, spec: TrainingSpec, now: datetime) -> Job:
-    """Queue a training job. Raises UnknownHyperparameter, InvalidHyperparameter."""
+def request_training(
+    session: Session, *, spec: TrainingSpec, now: datetime, queue_limit: int | None = None
+) -> Job:
+    """Queue a training job.
+
+    queue_limit  number of queued jobs from which on it is refused
+
+    Raises UnknownHyperparameter, InvalidHyperparameter, QueueFull.
+    """
     spec.all_hyperparameters()
+    JobQueue(session).check_room(queue_limit)
     return JobQueue(session).enqueue(JobKind.TRAINING, spec=spec.as_dict(), now=now)
 
 

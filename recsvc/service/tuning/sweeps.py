@@ -93,11 +93,14 @@ def range_test_hyperparameters(model_kind: ModelKind) -> Values:
     return {**plain, "epochs": RANGE_TEST_EPOCHS if machine.makes_lists else flat_start}
 
 
-def request_sweep(session: Session, spec: SweepSpec, *, now: datetime) -> Sweep:
+def request_sweep(
+    session: Session, spec: SweepSpec, *, now: datetime, queue_limit: int | None = None
+) -> Sweep:
     """Queue all trials of a sweep, or none if an error is raised.
 
-    Raises InvalidSweep, UnknownHyperparameter, InvalidHyperparameter.
+    Raises InvalidSweep, UnknownHyperparameter, InvalidHyperparameter, QueueFull.
     """
+    JobQueue(session).check_room(queue_limit)
     trials = spec.trials()
     trial_specs = [spec.trial_spec(values) for values in trials]
     for one in trial_specs:

@@ -9,8 +9,8 @@ from recsvc.db.database_clock import database_now, from_now
 from recsvc.db.jobs.events import JobEvents
 from recsvc.db.jobs.queue import LEASE_EXPIRED, JobQueue, Lease, job_lease
 from recsvc.db.session import reading, unit_of_work
-from recsvc.db.tables import Job, JobState
-from recsvc.errors import JobFinished, JobNotFound, LeaseLost
+from recsvc.db.tables import Job, JobKind, JobState, Sweep
+from recsvc.errors import JobFinished, JobNotFound, LeaseLost, QueueFull
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TICK = 0.002  # SQLite's clock goes by milliseconds
@@ -32,9 +32,13 @@ def enqueue(queue, kind="training", *, now=NOON, priority=100):
     return queue.enqueue(kind, spec={"seed": 7}, now=now, priority=priority)
 
 
-def claim(queue, worker="w1", *, now=NOON, lease_seconds=60.0, max_attempts=3):
+def claim(queue, worker="w1", *, now=NOON, lease_seconds=60.0, max_attempts=3, kinds=None):
     return queue.claim(
-        worker=worker, now=now, lease_seconds=lease_seconds, max_attempts=max_attempts
+        worker=worker,
+        now=now,
+        lease_seconds=lease_seconds,
+        max_attempts=max_attempts,
+        kinds=kinds or tuple(JobKind),
     )
 
 
@@ -73,18 +77,85 @@ def test_claim_starts_job_with_lease(session, queue):
 
 
 def test_claim_takes_oldest_job_of_best_priority(queue):
-    late = enqueue(queue, now=NOON)
-    early = enqueue(queue, now=NOON - timedelta(hours=1))
-    urgent = enqueue(queue, now=NOON, priority=0)
+    early = enqueue(queue)
+    late = enqueue(queue, now=NOON - timedelta(hours=1))  # the clock of the API does not count
+    urgent = enqueue(queue, priority=0)
 
     assert [claim(queue).id for _ in range(3)] == [urgent.id, early.id, late.id]
     assert claim(queue) is None
 
 
-def test_claim_skips_job_that_is_not_due(queue):
-    enqueue(queue, now=NOON + timedelta(seconds=1))
+def test_job_is_due_by_clock_of_database(session, queue):
+    job = enqueue(queue, now=NOON + timedelta(hours=1))  # the clock of the API is ahead
+    session.execute(update(Job).values(scheduled_at=from_now(3600)))
+    waiting = claim(queue)
+    session.execute(update(Job).values(scheduled_at=from_now(-1)))
 
-    assert claim(queue, now=NOON) is None
+    assert waiting is None
+    assert claim(queue).id == job.id
+
+
+def test_claim_takes_only_kinds_of_worker(queue):
+    training = enqueue(queue)
+    imported = enqueue(queue, kind="import")
+
+    assert claim(queue, kinds=("import",)).id == imported.id
+    assert claim(queue, kinds=("import",)) is None
+    assert claim(queue, kinds=("training", "evaluation")).id == training.id
+
+
+def test_full_queue_refuses_job_and_counts_sweep_as_one(session, queue):
+    sweep = Sweep(kind="grid", spec={}, created_at=NOON)
+    session.add(sweep)
+    session.flush()
+    for _ in range(3):
+        queue.enqueue("training", spec={}, now=NOON, sweep_id=sweep.id)
+    enqueue(queue)
+
+    queue.check_room(3)
+    with pytest.raises(QueueFull, match="2 jobs are queued, and at most 2 may be"):
+        queue.check_room(2)
+    claim(queue)
+    claim(queue)
+    claim(queue)
+    queue.check_room(2)
+
+
+def test_postponed_job_keeps_attempt_and_waits_longer_each_time(session, queue):
+    enqueue(queue)
+    pauses = []
+    for _ in range(4):
+        job = claim(queue)
+        assert job.attempt == 1
+        before = clock_of(session)
+        queue.postpone(job_lease(job), now=NOON)
+        session.flush()
+        session.expire_all()
+        (scheduled_at,) = session.scalars(select(Job.scheduled_at))
+        pauses.append(round((scheduled_at - before).total_seconds()))
+        session.execute(update(Job).values(scheduled_at=from_now(-1)))
+
+    assert pauses == [1, 2, 4, 8]
+
+
+def test_checkpoint_ends_row_of_faults(session, queue):
+    enqueue(queue)
+    queue.postpone(job_lease(claim(queue)), now=NOON)
+    session.execute(update(Job).values(scheduled_at=from_now(-1)))
+    job = claim(queue)
+    queue.record_checkpoint(job_lease(job), "c" * 64)
+
+    assert job.faults == 0
+
+
+def test_cancel_queued_leaves_running_job_and_other_kinds(queue):
+    running = enqueue(queue)
+    claim(queue)
+    queued = [enqueue(queue).id for _ in range(2)]
+    imported = enqueue(queue, kind="import")
+
+    assert queue.cancel_queued("training", now=NOON) == queued
+    assert (running.state, imported.state) == ("running", "queued")
 
 
 def test_database_clock_is_utc_time(session):

@@ -25,7 +25,12 @@ from recsvc.api.problems import RETRY_SECONDS
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer, JobOut, Page, job_fields
 from recsvc.db.tables import Job, JobKind
-from recsvc.errors import InvalidCursor, JobFinished, JobNotFound
+from recsvc.errors import (
+    InvalidCursor,
+    JobFinished,
+    JobNotFound,
+    QueueFull,
+)
 from recsvc.service.access.scopes import Scope
 from recsvc.service.imports import import_job
 from recsvc.service.jobs import queries
@@ -81,7 +86,12 @@ class ImportJobOut(JobOut):
         )
 
 
-@router.post("", status_code=status.HTTP_202_ACCEPTED, summary="Import a file")
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Import a file",
+    responses=problem_responses(QueueFull),
+)
 @requires(Scope.WRITE, is_audited=True)
 async def request_import(
     response: Response,
@@ -103,7 +113,13 @@ async def request_import(
         file_format=format,
     )
     upload = await pools.slow.run(shelve, is_patient=True)
-    request = partial(import_job.request_import, upload=upload, dry_run=dry_run, now=now)
+    request = partial(
+        import_job.request_import,
+        upload=upload,
+        dry_run=dry_run,
+        now=now,
+        queue_limit=context.max_queued_jobs,
+    )
     job = await pools.write(request, is_patient=True)
     response.headers["Location"] = f"/v1/import-jobs/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)

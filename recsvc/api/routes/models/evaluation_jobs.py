@@ -8,7 +8,16 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import Cursor, JobId, Limit, Now, ReadingDep, SessionDep, Version
+from recsvc.api.dependencies import (
+    ContextDep,
+    Cursor,
+    JobId,
+    Limit,
+    Now,
+    ReadingDep,
+    SessionDep,
+    Version,
+)
 from recsvc.api.long_polling import NOT_MODIFIED, Wait, respond_with_job
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
@@ -20,6 +29,7 @@ from recsvc.errors import (
     JobFinished,
     JobNotFound,
     ModelVersionNotFound,
+    QueueFull,
     VersionRetired,
 )
 from recsvc.service.access.scopes import Scope
@@ -80,18 +90,21 @@ class EvaluationJobOut(JobOut):
     "/v1/models/{version}/evaluation",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Evaluate a model version again",
-    responses=problem_responses(ModelVersionNotFound, VersionRetired),
+    responses=problem_responses(ModelVersionNotFound, VersionRetired, QueueFull),
 )
 def request_evaluation(
     version: Version,
     response: Response,
     session: SessionDep,
+    context: ContextDep,
     now: Now,
     body: Annotated[EvaluationRequest, FromBody()] = EvaluationRequest(),  # noqa: B008 - never changed
 ) -> EvaluationJobOut:
     """Queue an evaluation on the ratings held out from training. Follow the job at the Location."""
     spec = EvaluationSpec(version, body.n, body.n_users)
-    job = evaluation_job.request_evaluation(session, spec, now=now)
+    job = evaluation_job.request_evaluation(
+        session, spec, now=now, queue_limit=context.max_queued_jobs
+    )
     response.headers["Location"] = f"{ADDRESS}/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return EvaluationJobOut.from_job(job)

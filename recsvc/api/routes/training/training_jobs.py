@@ -11,6 +11,7 @@ from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     MAX_BIGINT,
+    ContextDep,
     Cursor,
     JobId,
     Limit,
@@ -32,6 +33,7 @@ from recsvc.errors import (
     JobFinished,
     JobNotFound,
     NothingToChange,
+    QueueFull,
     UnknownFinding,
     UnknownHyperparameter,
 )
@@ -46,6 +48,11 @@ from recsvc.service.tuning import autopilot_outcome
 
 router = Router(
     prefix="/v1/training-jobs",
+    tags=["training jobs"],
+    requirement=Requirement(Scope.TRAIN, is_audited=True),
+)
+cancel_router = Router(
+    prefix="/v1",
     tags=["training jobs"],
     requirement=Requirement(Scope.TRAIN, is_audited=True),
 )
@@ -237,16 +244,22 @@ def _links(job: Job) -> dict[str, str]:
     "",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Queue a training job",
-    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter),
+    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter, QueueFull),
 )
 def request_training(
     response: Response,
     session: SessionDep,
+    context: ContextDep,
     now: Now,
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Queue a training job. A worker runs it; follow it at the Location."""
-    return _accept(training_job.request_training(session, spec=body.spec(), now=now), response)
+    return _accept(
+        training_job.request_training(
+            session, spec=body.spec(), now=now, queue_limit=context.max_queued_jobs
+        ),
+        response,
+    )
 
 
 def _accept(job: Job, response: Response) -> TrainingJobOut:
@@ -296,20 +309,36 @@ def cancel_training(job_id: JobId, session: SessionDep, now: Now) -> TrainingJob
     return TrainingJobOut.from_job(queries.cancel_job(session, job_id, JobKind.TRAINING, now=now))
 
 
+class CancelledJobs(Answer):
+    """The jobs that were cancelled."""
+
+    job_ids: list[int] = Field(examples=[[8, 9]])
+
+
+@cancel_router.post("/training-jobs:cancel-queued", summary="Cancel all queued training jobs")
+def cancel_queued_training(session: SessionDep, now: Now) -> CancelledJobs:
+    """Cancel every training job that has not started, trials of sweeps as well."""
+    return CancelledJobs(job_ids=list(queries.cancel_queued(session, JobKind.TRAINING, now=now)))
+
+
 @router.post(
     "/{job_id}/retry",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Retry with the changes that the diagnosis suggests",
     responses=problem_responses(
-        JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter
+        JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter, QueueFull
     ),
 )
 def retry_training(
     job_id: JobId,
     response: Response,
     session: SessionDep,
+    context: ContextDep,
     now: Now,
     body: Annotated[Retry, FromBody()] = Retry(apply=None),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Queue a new job with the changes. The old job is not affected, even if it runs."""
-    return _accept(retries.retry(session, job_id, body.apply, now=now), response)
+    return _accept(
+        retries.retry(session, job_id, body.apply, now=now, queue_limit=context.max_queued_jobs),
+        response,
+    )

@@ -8,7 +8,15 @@ from pydantic import ConfigDict, Field
 
 from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
-from recsvc.api.dependencies import MAX_BIGINT, Cursor, Limit, Now, ReadingDep, SessionDep
+from recsvc.api.dependencies import (
+    MAX_BIGINT,
+    ContextDep,
+    Cursor,
+    Limit,
+    Now,
+    ReadingDep,
+    SessionDep,
+)
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.problems import RETRY_SECONDS
@@ -19,6 +27,7 @@ from recsvc.errors import (
     InvalidCursor,
     InvalidHyperparameter,
     InvalidSweep,
+    QueueFull,
     SweepFinished,
     SweepNotFound,
     UnknownHyperparameter,
@@ -210,13 +219,15 @@ class SweepOut(Answer):
     "",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Queue a sweep",
-    responses=problem_responses(InvalidSweep, UnknownHyperparameter, InvalidHyperparameter),
+    responses=problem_responses(
+        InvalidSweep, UnknownHyperparameter, InvalidHyperparameter, QueueFull
+    ),
 )
 def request_sweep(
-    body: SweepRequest, response: Response, session: SessionDep, now: Now
+    body: SweepRequest, response: Response, session: SessionDep, context: ContextDep, now: Now
 ) -> SweepOut:
     """Queue the training jobs of a sweep. All workers share them; no trial is published."""
-    sweep = sweeps.request_sweep(session, body.spec(), now=now)
+    sweep = sweeps.request_sweep(session, body.spec(), now=now, queue_limit=context.max_queued_jobs)
     response.headers["Location"] = f"/v1/sweeps/{sweep.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return SweepOut.from_status(sweep_status.build_status(session, sweep))
