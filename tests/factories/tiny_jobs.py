@@ -1,5 +1,6 @@
 """A tiny kind of work for the worker's tests: it counts, and keeps its count on the shelf."""
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ def use_case(kind: str) -> UseCase:
 
 
 def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
-    """Do what the specification says: count, refuse, fall_over, exit or spin.
+    """Do what the specification says: count, refuse, fall_over, exit, spin or lack_space.
 
     To count takes `to` and may take `pause`, seconds after each number, and `halt`: the number
     after which who claimed the job first waits for the file `gate`.
@@ -33,6 +34,7 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
         "fall_over": lambda: [][job.id],
         "exit": lambda: os._exit(0),
         "spin": lambda: spin(context, lease),
+        "lack_space": lambda: lack_space(context, lease, job),
     }
     return work[job.spec["do"]]()
 
@@ -63,6 +65,13 @@ def count(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
 
 def refuse() -> dict[str, Any]:
     raise IdenticalRatings(3)
+
+
+def lack_space(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
+    """Find the disk full in the first claims, then count."""
+    if lease.fence <= job.spec["faults"]:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return count(context, lease, job)
 
 
 def spin(context: Context, lease: Lease) -> dict[str, Any]:

@@ -42,9 +42,9 @@ class House:
         self.lease_seconds = LEASE_SECONDS
         self.workers: list[subprocess.Popen] = []
 
-    def enqueue(self, **spec) -> int:
+    def enqueue(self, *, kind: str = "training", **spec) -> int:
         with unit_of_work(self.database) as session:
-            return JobQueue(session).enqueue("training", spec=spec, now=datetime.now(UTC)).id
+            return JobQueue(session).enqueue(kind, spec=spec, now=datetime.now(UTC)).id
 
     def enqueue_halting(self, *, halt: int, to: int) -> int:
         """Queue a count that stands still after a number until the gate is opened, or for ever.
@@ -54,11 +54,11 @@ class House:
         """
         return self.enqueue(**FOREVER | {"to": to, "halt": halt, "gate": str(self.gate)})
 
-    def start(self, *, once: bool = False, module: str = TINY) -> subprocess.Popen:
+    def start(self, *, once: bool = False, module: str = TINY, **settings: str) -> subprocess.Popen:
         worker = subprocess.Popen(
             [sys.executable, "-c", RUN.format(module=module, once=once)],
             cwd=ROOT,
-            env=self.environment(),
+            env=self.environment() | settings,
             start_new_session=True,
         )
         self.workers.append(worker)
@@ -78,9 +78,9 @@ class House:
             "RECSVC_MAX_ATTEMPTS": "2",
         }
 
-    def job(self, job_id: int = 1) -> Job:
+    def job(self, job_id: int = 1, kind: str = "training") -> Job:
         with reading(self.database) as session:
-            return queries.get_job(session, job_id, "training")
+            return queries.get_job(session, job_id, kind)
 
     def cancel(self, job_id: int) -> None:
         with unit_of_work(self.database) as session:

@@ -13,10 +13,8 @@ from recsvc.db.session import reading, unit_of_work
 from recsvc.service.context import open_context
 from recsvc.service.imports import import_job
 from recsvc.service.jobs import queries
-from tests.conftest import PATIENCE_SECONDS
-from tests.worker.conftest import (
-    ROOT,
-)
+from tests.conftest import PATIENCE_SECONDS, eventually
+from tests.worker.conftest import FOREVER, ROOT
 
 
 def test_worker_runs_job_in_child_process_and_stores_result(house):
@@ -109,3 +107,31 @@ def test_worker_prints_error_line_without_database(tmp_path):
     assert worker.returncode == 1
     (line,) = worker.stderr.splitlines()
     assert line.startswith("error: The database did not answer")
+
+
+def test_disk_full_costs_no_attempt_and_job_succeeds_later(house):
+    job_id = house.enqueue(do="lack_space", faults=4, to=1)  # more than the three attempts
+    house.start()
+    eventually(lambda: house.job(job_id).state == "succeeded")
+
+    job = house.job(job_id)
+    assert (job.attempt, job.fence, job.error) == (1, 5, None)
+
+
+def test_job_over_time_limit_is_stopped_and_fails(house):
+    job_id = house.enqueue(**FOREVER)
+    house.start(RECSVC_MAX_JOB_HOURS="0.0005")  # 1.8 seconds
+    eventually(lambda: house.job(job_id).state == "failed")
+
+    assert house.job(job_id).error["code"] == "job-too-long"
+
+
+def test_import_runs_while_training_runs(house):
+    training_id = house.enqueue(**FOREVER)
+    house.start()
+    eventually(lambda: house.job(training_id).state == "running")
+
+    import_id = house.enqueue(kind="import", do="count", to=2)
+    eventually(lambda: house.job(import_id, "import").state == "succeeded")
+
+    assert house.job(training_id).state == "running"
