@@ -1,6 +1,7 @@
 """Use cases of ratings: store one or many, delete, list."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -30,8 +31,9 @@ def rate(
 ) -> tuple[StoredRating, bool]:
     """Store a rating; return the pair's current one, and whether the pair had none before.
 
-    A rating older than the stored one changes nothing. `rated_at` defaults to `now`. Raises
-    InvalidId, InvalidRating, ValueOffScale.
+    A rating older than the stored one changes nothing. `rated_at` defaults to `now`, or to the time
+    of the stored rating if a clock that is ahead has set it. Raises InvalidId, InvalidRating,
+    ValueOffScale.
     """
     one = np.zeros(1, dtype=np.int64)
     batch = RatingBatch(
@@ -44,6 +46,10 @@ def rate(
     )
     written = ratings.write(session, batch, now=now)
     current = ratings.get_rating(session, user_id, item_id)
+    if current is not None and rated_at is None and current.rated_at > now:
+        batch = replace(batch, rated_at=np.array([microseconds(current.rated_at)]))
+        written = ratings.write(session, batch, now=now)
+        current = ratings.get_rating(session, user_id, item_id)
     if current is None:
         raise RatingNotFound(user_id, item_id)
     return current, written.added == 1
