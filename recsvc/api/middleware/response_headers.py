@@ -3,10 +3,12 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recsvc.api.access.added_headers import read_added_headers
+from recsvc.runtime.draining import is_draining
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 WITH_ETAG = (b"cache-control", b"private, no-cache")
 WITHOUT_ETAG = (b"cache-control", b"private, no-store")
+CLOSE = (b"connection", b"close")
 VARY = (b"vary", b"Authorization, X-API-Key, Cookie")
 
 
@@ -38,6 +40,8 @@ class ResponseHeaders:
                         headers.append(WITH_ETAG if b"etag" in names else WITHOUT_ETAG)
                     headers.append(VARY)
                 headers.extend(read_added_headers(scope))
+                if is_draining.is_set():
+                    headers.append(CLOSE)
             await send(message)
 
         await self._app(scope, receive, complete)

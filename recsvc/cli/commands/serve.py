@@ -41,6 +41,7 @@ def serve(
     Data is stored in RECSVC_HOME (default: recsvc-data) unless RECSVC_DATABASE_URL is set.
     docs/reference/settings.md lists all settings. SIGTERM or Ctrl-C shuts the service down: running
     requests are completed, and a running job returns to the queue and resumes after the next start.
+    SIGHUP replaces the API processes without refusing a request, after an upgrade of the package.
     """
     settings = Settings()
     listening = spawn.listen(host or settings.host, settings.port if port is None else port)
@@ -70,7 +71,7 @@ def start(
 
 def _keep_api(supervisor: Supervisor, listening: socket.socket) -> Connection:
     ours, theirs = spawn.spawn_context.Pipe(duplex=False)
-    supervisor.keep(lambda: spawn.api_process(listening, theirs))
+    supervisor.keep(lambda: spawn.api_process(listening, theirs), ours)
     return ours
 
 

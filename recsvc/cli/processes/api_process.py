@@ -1,6 +1,8 @@
 """The API process: a uvicorn server."""
 
+import asyncio
 import socket
+import time
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
@@ -9,7 +11,9 @@ import uvicorn
 
 from recsvc.api.access.exposure import Exposure
 from recsvc.api.app import app_from_environment
+from recsvc.runtime.draining import is_draining
 
+DRAIN_SECONDS = 1.0  # for clients that reuse connections
 GRACE_SECONDS = 5  # for running requests at shutdown
 
 
@@ -25,6 +29,20 @@ class _NotifyingServer(uvicorn.Server):
         await super().startup(sockets)
         with suppress(BrokenPipeError):  # the parent process may have ended
             self._ready.send(self.started)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close idle connections only after their clients had a chance to connect anew.
+
+        A client that sends a request on a connection while it is closed gets no response. So every
+        response asks the client to close the connection first.
+        """
+        is_draining.set()
+        for server in self.servers:
+            server.close()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self.server_state.connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
 
 
 def serve(listening: socket.socket, ready: Connection) -> None:

@@ -13,13 +13,20 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STABLE_SECONDS = 60.0  # a process that ran longer is restarted quickly
 STOP_SECONDS = 9.0
+READY_SECONDS = 120.0  # for the start of a process on reload
 
 
 class SupervisedProcess:
-    """A process that is restarted when it exits, after a growing pause."""
+    """A process that is restarted when it exits, after a growing pause.
 
-    def __init__(self, make: Callable[[], SpawnProcess]) -> None:
+    ready  receives True whenever the process is ready; None for one that is not replaced on reload
+    """
+
+    def __init__(
+        self, make: Callable[[], SpawnProcess], ready: connection.Connection | None = None
+    ) -> None:
         self._make = make
+        self._ready = ready
         self._pause = FIRST_PAUSE_SECONDS
         self._started_at = 0.0
         self.due_at: float | None = None
@@ -44,6 +51,26 @@ class SupervisedProcess:
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
         return message
 
+    def replace(self) -> bool:
+        """Start a new process, and end the old one once the new one is ready.
+
+        Returns False, and keeps the old process, if the new one does not become ready.
+        """
+        if self._ready is None or self.due_at is not None:
+            return True
+        while self._ready.poll():
+            self._ready.recv()  # of earlier starts
+        new = self._make()
+        new.start()
+        happened = connection.wait([self._ready, new.sentinel], timeout=READY_SECONDS)
+        if self._ready not in happened or not self._ready.recv():
+            stop([new])
+            return False
+        old, self.process = self.process, new
+        self._started_at = time.monotonic()
+        stop([old])
+        return True
+
     def start_if_due(self) -> None:
         """Restart the process if its pause is over."""
         if self.due_at is not None and time.monotonic() >= self.due_at:
@@ -52,6 +79,9 @@ class SupervisedProcess:
 
 class Supervisor:
     """Starts processes, restarts those that exit, and ends all on SIGTERM or SIGINT.
+
+    SIGHUP replaces the API processes one after the other, each by a new one that is ready before
+    the old one ends. All share one listening socket, so no connection is refused.
 
     Use it in the main thread: `__enter__` installs signal handlers.
 
@@ -63,6 +93,7 @@ class Supervisor:
         self._kept: list[SupervisedProcess] = []
         self._signal_reader, self._signal_writer = os.pipe()
         self.stopping = False
+        self._reload_requested = False
 
     def __enter__(self) -> "Supervisor":
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,9 +103,11 @@ class Supervisor:
     def __exit__(self, *error: object) -> None:
         stop([kept.process for kept in self._kept if kept.due_at is None])
 
-    def keep(self, make: Callable[[], SpawnProcess]) -> None:
-        """Start a process and restart it whenever it exits."""
-        self._kept.append(SupervisedProcess(make))
+    def keep(
+        self, make: Callable[[], SpawnProcess], ready: connection.Connection | None = None
+    ) -> None:
+        """Start a process and restart it whenever it exits; see SupervisedProcess."""
+        self._kept.append(SupervisedProcess(make, ready))
 
     def wait_until_ready(self, ready: connection.Connection) -> bool:
         """Wait until a process is ready; return False after an exit or a signal."""
@@ -83,15 +116,32 @@ class Supervisor:
         return ready in happened and bool(ready.recv())
 
     def watch(self) -> None:
-        """Restart processes that exit, until a signal arrives."""
+        """Restart processes that exit, and replace them on SIGHUP, until a stop signal arrives."""
+        signal.signal(signal.SIGHUP, self._request_reload)
         while not self.stopping:
             alive = {kept.process.sentinel: kept for kept in self._kept if kept.due_at is None}
             for happened in connection.wait([self._signal_reader, *alive], timeout=self._pause()):
                 if isinstance(happened, int) and happened in alive and not self.stopping:
                     sys.stderr.write(alive[happened].record_exit() + "\n")
+            if self._reload_requested and not self.stopping:
+                self._reload()
             if not self.stopping:
                 for kept in self._kept:
                     kept.start_if_due()
+
+    def _reload(self) -> None:
+        os.read(self._signal_reader, 1)
+        self._reload_requested = False
+        for kept in self._kept:
+            if not kept.replace():
+                sys.stderr.write("A new API process did not start; the old ones go on.\n")
+                return
+        sys.stderr.write("Replaced the API processes.\n")
+
+    def _request_reload(self, number: int, frame: FrameType | None) -> None:
+        if not self._reload_requested:
+            self._reload_requested = True
+            os.write(self._signal_writer, b"r")
 
     def _pause(self) -> float | None:
         due = [kept.due_at for kept in self._kept if kept.due_at is not None]

@@ -18,9 +18,12 @@ from recsvc.api.routes.training.error_curve import Epoch
 from recsvc.api.routes.training.training_jobs import TrainingJobOut
 from recsvc.db.tables import JobKind
 from recsvc.errors import JobNotFound, MalformedRequest
+from recsvc.runtime.draining import is_draining
 from recsvc.service.access.scopes import Scope
 from recsvc.service.jobs import queries, reported_jobs
 from recsvc.service.jobs.reported_jobs import TrainingEvent
+
+RETRY_MILLISECONDS = 500  # until a client connects to another process
 
 router = Router(
     prefix="/v1/training-jobs", tags=["training jobs"], requirement=Requirement(Scope.TRAIN)
@@ -73,10 +76,13 @@ async def stream_training_events(
 
     `epoch` has the metrics of an epoch, `state` a new state, `finding` a finding that no earlier
     diagnosis had. `done` has the finished job and ends the stream. Between events, comments keep
-    the connection open.
+    the connection open. If the process is replaced, the stream ends and says when to reconnect.
     """
     done = False
     while not done:
+        if is_draining.is_set():
+            yield ServerSentEvent(comment="restarting", retry=RETRY_MILLISECONDS)
+            return
         read = partial(reported_jobs.read_events, server=server, job_id=job_id, after=last_id)
         for event in await pools.follow(read):
             yield _to_sse(event)

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from recsvc.api import long_polling
+from recsvc.runtime.draining import is_draining
 from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.factories.workers import Worker, start
 
@@ -193,3 +194,15 @@ def test_event_stream_releases_connections_after_disconnect(url, app):
                 assert next(answer.iter_lines())
 
     eventually(lambda: app.state.context.database.engine.pool.checkedout() == 0)
+
+
+def test_event_stream_of_ending_process_says_when_to_reconnect(client):
+    start(client)
+    is_draining.set()
+    try:
+        stream = client.get("/v1/training-jobs/1/events").text
+    finally:
+        is_draining.clear()
+
+    assert "retry: 500" in stream
+    assert "event: done" not in stream
