@@ -45,6 +45,12 @@ class Settings(BaseSettings):
         64, gt=0, description="Largest request body in megabytes, except for uploads."
     )
     max_upload_mb: float = Field(2048, gt=0, description="Largest uploaded file in megabytes.")
+    max_inflated_mb: float = Field(
+        8192,
+        gt=0,
+        description="Largest size of an uploaded .gz or .zst file once it is decompressed, in "
+        "megabytes.",
+    )
     request_wait_seconds: float = Field(
         2.0,
         gt=0,

@@ -22,6 +22,7 @@
     ├── HostNotAllowed
     ├── ImportFailed
     │   ├── BinaryFile
+    │   ├── InflatedTooLarge
     │   ├── NothingAccepted
     │   ├── TruncatedFile
     │   └── UnrecognisedFormat
@@ -115,6 +116,7 @@ from recsvc.errors.feedback import InvalidRating, InvalidScale, RatingNotFound, 
 from recsvc.errors.imports import (
     BinaryFile,
     ImportFailed,
+    InflatedTooLarge,
     NothingAccepted,
     TruncatedFile,
     UnrecognisedFormat,
@@ -192,6 +194,7 @@ __all__ = [
     "HostNotAllowed",
     "IdenticalRatings",
     "ImportFailed",
+    "InflatedTooLarge",
     "InvalidCsrfToken",
     "InvalidCursor",
     "InvalidExpiry",

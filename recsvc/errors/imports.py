@@ -17,6 +17,19 @@ class TruncatedFile(ImportFailed):
     """Truncated compressed file"""
 
 
+class InflatedTooLarge(ImportFailed):
+    """Decompressed file too large"""
+
+    def __init__(self, n_bytes: int, n_compressed: int) -> None:
+        super().__init__(
+            f"The file has more than {n_bytes / 1e6:,.0f} MB after {n_compressed / 1e6:,.1f} MB of "
+            "it were decompressed. The lines before are stored. Split the file and import its "
+            "parts.",
+            n_bytes=n_bytes,
+            n_compressed=n_compressed,
+        )
+
+
 class UnrecognisedFormat(ImportFailed):
     """Unrecognised file format"""
 

@@ -21,6 +21,7 @@ class ContextSettings(Protocol):
     checkpoint_seconds: float
     shelf_keep: int
     max_queued_jobs: int
+    max_inflated_mb: float
 
     def effective_database_url(self) -> str:
         """Return the URL of the database."""
@@ -48,6 +49,7 @@ class Context:
     checkpoint_seconds: float
     shelf_keep: int
     max_queued_jobs: int = 100
+    max_inflated_bytes: int = 8192 * MEGABYTE
 
 
 def open_context(
@@ -82,6 +84,7 @@ def open_context(
         checkpoint_seconds=settings.checkpoint_seconds,
         shelf_keep=settings.shelf_keep,
         max_queued_jobs=settings.max_queued_jobs,
+        max_inflated_bytes=int(settings.max_inflated_mb * MEGABYTE),
     )
 
 

@@ -35,6 +35,8 @@ PARAMETER_EXAMPLES: dict[str, Any] = {
     "host": "other.example",
     "limit": 100,
     "n_queued": 100,
+    "n_bytes": 9_000_000_000,
+    "n_compressed": 17_000_000,
     "hours": 24.0,
     "waited_seconds": 2.0,
     "sha256": "9f86d081884c7d65…",

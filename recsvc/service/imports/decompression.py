@@ -12,12 +12,15 @@ from typing import BinaryIO, Protocol
 
 import zstandard
 
-from recsvc.errors import BinaryFile
+from recsvc.errors import BinaryFile, InflatedTooLarge
 
 PIECE_BYTES = 1 << 19
 HEAD_BYTES = 1 << 16
 READ_BYTES = 1 << 16
 ZSTD_READ_BYTES = 1 << 10  # they decompress to at most 32 MB
+
+FREE_BYTES = 1 << 28  # decompressed, at any ratio
+MAX_RATIO = 500  # of decompressed to compressed size; tables of ratings reach 50
 
 GZIP_SIGNATURE = b"\x1f\x8b"
 ZSTD_SIGNATURE = b"\x28\xb5\x2f\xfd"
@@ -55,16 +58,27 @@ class Decompressor(Protocol):
 class Upload:
     """The bytes of an uploaded file, decompressed while they are read.
 
-    cut    whether the compressed file has ended early
-    error  how it ended, in words
+    max_bytes  limit of the decompressed size
+    cut        whether the compressed file has ended early
+    error      how it ended, in words
     """
 
     raw: BinaryIO
+    max_bytes: int
     cut: bool = field(default=False, init=False)
     error: str = field(default="", init=False)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the decompressed bytes in order."""
+        """Yield the decompressed bytes in order. Raises InflatedTooLarge."""
+        n_bytes = 0
+        for piece in self._read():
+            n_bytes += len(piece)
+            n_read = max(1, self.raw.tell())
+            if n_bytes > self.max_bytes or n_bytes > max(FREE_BYTES, MAX_RATIO * n_read):
+                raise InflatedTooLarge(n_bytes, n_read)
+            yield piece
+
+    def _read(self) -> Iterator[bytes]:
         first = self.raw.read(READ_BYTES)
         if first.startswith(GZIP_SIGNATURE):
             yield from self._read_gzip(first)

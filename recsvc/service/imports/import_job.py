@@ -108,6 +108,7 @@ def shelve_upload(
 
 
 IMPORT_PRIORITY = 50  # that of other kinds is 100
+MAX_STORED_REFUSALS = 10_000  # lines of a file; all are counted
 
 
 def request_import(
@@ -136,11 +137,11 @@ def carry_out(context: Context, lease: Lease, job: Job) -> dict[str, Any]:
     """Import the rest of the job's file and return the counts of all its lines.
 
     Raises BinaryFile or UnrecognisedFormat before anything is stored. Raises TruncatedFile for a
-    compressed file that ends early; the lines before its end are stored and counted. Raises
-    NothingAccepted if every line was refused.
+    compressed file that ends early, and InflatedTooLarge for one over a limit; the lines before
+    that are stored and counted. Raises NothingAccepted if every line was refused.
     """
     with context.shelf.open(job.spec["upload_sha256"]) as raw:
-        upload = Upload(raw)
+        upload = Upload(raw, context.max_inflated_bytes)
         chunks = blocks(upload, CHUNK_BYTES)
         first = next(chunks, b"").removeprefix(BOM)
         if not first and upload.cut:
@@ -235,7 +236,8 @@ def _store_chunk(
             written = ratings.write(session, read.ratings, now=job.created_at)
             written += interactions.write(session, read.interactions, now=job.created_at)
         counts = counts.plus(read, written)
-        refusals.add(session, job.id, refused)
+        stored = sum(counts.refused.values()) - len(refused)
+        refusals.add(session, job.id, refused[: max(0, MAX_STORED_REFUSALS - stored)])
         queue = JobQueue(session)
         queue.update_progress(lease, share, counts.as_dict())
         queue.record_checkpoint(lease, job.spec["upload_sha256"])  # the attempt made progress

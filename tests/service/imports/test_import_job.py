@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from recsvc.db.imports import refusals
 from recsvc.db.jobs.queue import JobQueue, Lease, job_lease
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job
-from recsvc.errors import BinaryFile, LeaseLost, TruncatedFile, UnrecognisedFormat
+from recsvc.errors import (
+    BinaryFile,
+    InflatedTooLarge,
+    LeaseLost,
+    TruncatedFile,
+    UnrecognisedFormat,
+)
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.context import Context
 from recsvc.service.imports import decompression, import_job
@@ -366,9 +373,45 @@ def test_overlong_line_is_refused_and_others_are_added(context, monkeypatch):
 def test_decompression_yields_small_pieces():
     bomb = gzip.compress(b"\n" * (1 << 26))
 
-    pieces = decompression.Upload(io.BytesIO(bomb)).pieces()
+    pieces = decompression.Upload(io.BytesIO(bomb), 1 << 30).pieces()
 
     assert max(map(len, pieces)) <= decompression.PIECE_BYTES
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+def test_file_over_decompressed_limit_fails_and_keeps_lines_before(context, monkeypatch, compress):
+    chunks_of(monkeypatch, 1 << 10)
+    small = replace(context, max_inflated_bytes=20_000_000)
+    many = b"".join(b"u%d,i,4\n" % number for number in range(100)) + b"\n" * 40_000_000
+    upload(small, compress(many))
+
+    with pytest.raises(InflatedTooLarge, match=r"more than \d+ MB"):
+        carry_out(small)
+
+    with reading(context.database) as session:
+        assert len(ratings.get_ratings(session, "u99", after=None, limit=5)) == 1
+
+
+def test_highly_compressed_file_fails_by_ratio(monkeypatch):
+    monkeypatch.setattr(decompression, "FREE_BYTES", 1 << 20)
+    plain = decompression.Upload(io.BytesIO(b"u,i,4\n" * (1 << 20)), 1 << 30)
+    packed = decompression.Upload(io.BytesIO(zstandard.compress(b"\n" * (1 << 26))), 1 << 30)
+
+    assert sum(map(len, plain.pieces())) == 6 << 20
+    with pytest.raises(InflatedTooLarge):
+        list(packed.pieces())
+
+
+def test_refused_lines_are_all_counted_and_first_ones_stored(context, monkeypatch):
+    monkeypatch.setattr(import_job, "MAX_STORED_REFUSALS", 3)
+    chunks_of(monkeypatch, 16)
+
+    account = import_bytes(context, b"u,i,4\n" + b"u,,1\n" * 20)
+
+    with reading(context.database) as session:
+        stored = refusals.page(session, 1, after=0, limit=100)
+    assert sum(account["refused"].values()) == 20
+    assert [refused.line for refused in stored] == [2, 3, 4]
 
 
 def test_carriage_returns_end_lines_without_line_feeds(context):

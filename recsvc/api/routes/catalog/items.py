@@ -26,6 +26,7 @@ from recsvc.service.imports.fields import check_id
 
 router = Router(prefix="/v1/items", tags=["items"], requirement=Requirement(Scope.WRITE))
 
+MAX_ATTRIBUTE_BYTES = 65_536
 MAX_DEPTH = 100  # levels of attributes; a merge must not exceed Python's recursion limit
 MERGE_PATCH = {
     "requestBody": {
@@ -48,7 +49,9 @@ def _check_storable(text: str) -> str:
 def _check_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
     if _is_deeper_than(MAX_DEPTH, attributes):
         raise ValueError(f"it is nested too deeply; at most {MAX_DEPTH} levels are allowed")
-    _check_storable(json.dumps(attributes, allow_nan=False, ensure_ascii=False))
+    text = _check_storable(json.dumps(attributes, allow_nan=False, ensure_ascii=False))
+    if len(text.encode()) > MAX_ATTRIBUTE_BYTES:
+        raise ValueError(f"it has {len(text.encode()):,} bytes; at most 64 kB are allowed")
     if "\\u0000" in json.dumps(attributes):
         raise ValueError("it has a NUL, which a database cannot store")
     return attributes

@@ -88,6 +88,7 @@ UNACCEPTABLE = pytest.mark.parametrize(
         '{"title": "\\ud800"}',
         '{"categories": "Crime"}',
         '{"attributes": {"x": NaN}}',
+        f'{{"attributes": {{"x": "{"y" * 65_536}"}}}}',
         '{"attributes": {"x": "\\u0000"}}',
         '{"attributes": {"x": "\\ud800"}}',
         '{"attributes": ' + '{"x":' * 101 + "1" + "}" * 102,
