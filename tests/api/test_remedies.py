@@ -22,6 +22,11 @@ DETAILS = [
         "The service does not answer as 'shop.example'. Add the name to RECSVC_ALLOWED_HOSTS.",
     ),
     (
+        errors.JobTooLong(7, 24.0),
+        "Job 7 ran for 24 hours and was stopped. Ask for fewer epochs, or increase "
+        "RECSVC_MAX_JOB_HOURS.",
+    ),
+    (
         errors.NoModelPublished(),
         "No model version is published. Train a model: POST /v1/training-jobs.",
     ),
