@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import recsvc
-from recsvc.api import dashboard, problems, telemetry
+from recsvc.api import dashboard, problems
 from recsvc.api.access.authorization import Authorization
 from recsvc.api.access.exposure import Exposure
 from recsvc.api.access.first_key import prepare_keys
@@ -39,16 +40,22 @@ from recsvc.api.routes.training import (
     training_preview,
 )
 from recsvc.api.routes.tuning import sweeps
-from recsvc.api.telemetry import Metrics
+from recsvc.api.telemetry import routes as telemetry
+from recsvc.api.telemetry.exposition import Installation, MetricsPage
+from recsvc.api.telemetry.request_metrics import ProcessState, RequestMetrics
 from recsvc.config import Settings, split_list
 from recsvc.runtime import logs, parent_watch
 from recsvc.runtime.sizes import MEGABYTE
 from recsvc.service.access.key_ring import KeyRing
 from recsvc.service.access.rate_limits import CountExchange, RateLimiter
-from recsvc.service.context import open_context
+from recsvc.service.context import Context, open_context
+from recsvc.service.monitoring import FiguresReader, Sampler, measure_shelf
 from recsvc.service.precompilation import precompile
 from recsvc.service.readiness import DatabaseMonitor
 from recsvc.service.recommendations.model_server import ModelServer
+
+DATABASE_SECONDS = 5.0  # between two reads of the metrics' figures
+SHELF_SECONDS = 60.0
 
 EXPOSED_HEADERS = [
     "ETag",
@@ -89,19 +96,24 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
-def app_from_environment(exposure: Exposure = Exposure.LOOPBACK) -> FastAPI:
+def app_from_environment(
+    exposure: Exposure = Exposure.LOOPBACK, numbers: Path | None = None
+) -> FastAPI:
     """Build the app of an API process."""
     settings = Settings()
     logs.configure(settings.log_level)
     logs.configure_libraries(settings.log_level)
     parent_watch.terminate_with_parent()
-    return create_app(settings, exposure)
+    return create_app(settings, exposure, numbers)
 
 
-def create_app(settings: Settings, exposure: Exposure = Exposure.LOOPBACK) -> FastAPI:
+def create_app(
+    settings: Settings, exposure: Exposure = Exposure.LOOPBACK, numbers: Path | None = None
+) -> FastAPI:
     """Build the application. Its lifespan opens all resources.
 
     exposure  who can reach its socket: decides whether requests need an API key
+    numbers   file of the metrics of this process; None for a process that is the only one
     """
     app = DescribedApp(
         title="recsvc",
@@ -116,7 +128,7 @@ def create_app(settings: Settings, exposure: Exposure = Exposure.LOOPBACK) -> Fa
     app.state.settings = settings
     app.state.exposure = exposure
     app.state.route_templates = RouteTemplates(app)
-    app.state.metrics = Metrics(settings.home / "metrics" if parent_watch.has_parent() else None)
+    app.state.metrics = RequestMetrics(numbers)
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
@@ -174,9 +186,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     app.state.database_monitor = DatabaseMonitor(context.database)
     app.state.database_monitor.start()
-    app.state.metrics.start()
     app.state.model_server = ModelServer(context)
     app.state.model_server.start()
+    app.state.metrics.start(partial(_process_state, app))
+    app.state.metrics_page = _metrics_page(app, context)
     try:
         yield
     finally:
@@ -187,3 +200,27 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.model_server.stop()
         app.state.metrics.stop()
         context.database.close()
+
+
+def _process_state(app: FastAPI) -> ProcessState:
+    server: ModelServer = app.state.model_server
+    pool = app.state.context.database.pool_state()
+    return ProcessState(
+        served_version=server.version,
+        load_failed=server.load_error is not None,
+        connections_in_use=pool.in_use,
+        connections_idle=pool.idle,
+        connections_max=pool.maximum,
+    )
+
+
+def _metrics_page(app: FastAPI, context: Context) -> MetricsPage:
+    monitor: DatabaseMonitor = app.state.database_monitor
+    installation = Installation(
+        info=(recsvc.__version__, context.database.dialect),
+        home=app.state.settings.home,
+        database_ok=lambda: monitor.state().ok,
+        database=Sampler("figures", FiguresReader(context.database).read, DATABASE_SECONDS),
+        shelf=Sampler("shelf", partial(measure_shelf, context.shelf), SHELF_SECONDS),
+    )
+    return MetricsPage(app.state.metrics, installation)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlite3 import SQLITE_BUSY
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -23,6 +23,7 @@ from sqlalchemy.exc import (
     TimeoutError as PoolTimeout,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from recsvc.errors import ConfigurationError, DatabaseUnavailable
 
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 __all__ = [
     "Database",
+    "PoolState",
     "Session",
     "commit_together",
     "pause_for_other_writers",
@@ -54,6 +56,14 @@ IDLE_TRANSACTION_SECONDS = 60  # a suspended process loses its locks after this 
 
 
 T = TypeVar("T")
+
+
+class PoolState(NamedTuple):
+    """Connections of a pool: in use, open and idle, and the maximum of both."""
+
+    in_use: int
+    idle: int
+    maximum: int
 
 
 class Database:
@@ -81,6 +91,7 @@ class Database:
                 f"RECSVC_DATABASE_URL names {self.dialect!r}. Use sqlite or postgresql."
             )
         self.engine = _engine(parsed, connections, wait_seconds)
+        self._connections = connections
 
     def open_connection(self) -> DBAPIConnection:
         """Open a driver connection outside the pool, in autocommit mode."""
@@ -91,6 +102,13 @@ class Database:
         if self.dialect == "postgresql":
             connection.autocommit = True
         return connection
+
+    def pool_state(self) -> "PoolState":
+        """Return the number of connections of the pool, without waiting for it."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):  # SQLite in memory
+            return PoolState(0, 0, 0)
+        return PoolState(pool.checkedout(), pool.checkedin(), self._connections)
 
     def close(self) -> None:
         """Close all connections."""

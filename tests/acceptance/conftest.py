@@ -14,6 +14,7 @@ import pytest
 
 from recsvc.client import Client, Job
 from recsvc.config import Settings
+from recsvc.runtime.number_file import read_numbers
 from recsvc.service.demo_data import generate_shop
 from tests.cli.conftest import RECSVC, Served, environment, start_serving
 from tests.conftest import PATIENCE_SECONDS, eventually
@@ -81,10 +82,14 @@ class Site:
                 eventually(holds)
 
     def api_processes(self) -> list[int]:
-        """Find those of the service started last; each shares its figures in a file."""
+        """Find those of the service started last; each has a file in the folder of its parent."""
         parent = self.served[-1].process.pid
-        files = (self.home / "metrics").glob(f"{parent}-*.json")
-        return [int(file.stem.partition("-")[2]) for file in files]
+        folders = (self.home / "metrics").glob("[!.]*/")
+        ours = (
+            f for f in folders if (read := read_numbers(f / "serve")) and read.process_id == parent
+        )
+        numbers = (read_numbers(file) for folder in ours for file in folder.glob("api-*"))
+        return [read.process_id for read in numbers if read and read.is_running]
 
     def close(self) -> None:
         """Leave no process behind, whatever a test did."""

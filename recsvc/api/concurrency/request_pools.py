@@ -37,7 +37,7 @@ THREADS_PER_OTHER_POOL = 2  # in each of the other pools
 STOP_SECONDS = 3.0
 REQUEUED = object()  # the outcome of work that returned to the queue
 RESERVED_CONNECTIONS = (
-    4  # for the threads that follow publications and check the database, and more
+    5  # for the threads that follow publications, check the database and read its metrics, and more
 )
 CONNECTIONS = (
     READ_THREADS + max(WRITE_THREADS.values()) + 2 * THREADS_PER_OTHER_POOL + RESERVED_CONNECTIONS

@@ -1,6 +1,7 @@
 """Record each request: its id, one line in the log, its count and duration.
 
-Pure ASGI and written for speed: it runs for every request.
+Pure ASGI and written for speed: it runs for every request. A request is counted before the last
+part of its response is sent, so no response is missing from the metrics of a killed process.
 """
 
 import re
@@ -12,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recsvc.api import problems
 from recsvc.api.middleware.route_templates import RouteTemplates
-from recsvc.api.telemetry import Metrics
+from recsvc.api.telemetry.feedback_counts import feedback_of
+from recsvc.api.telemetry.request_metrics import RequestMetrics
 from recsvc.errors import RecsvcError
 
 VALID_ID = re.compile(rb"[\w.:\-]{1,128}")
@@ -25,7 +27,7 @@ log = structlog.get_logger()
 class RequestLog:
     """ASGI middleware: identify, time and log each request; respond 500 to an uncaught error."""
 
-    def __init__(self, app: ASGIApp, *, templates: RouteTemplates, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, templates: RouteTemplates, metrics: RequestMetrics) -> None:
         self._app = app
         self._templates = templates
         self._metrics = metrics
@@ -37,15 +39,20 @@ class RequestLog:
             return
         request_id = _identify(scope)
         status = 0
+        seconds: float | None = None
+        started = perf_counter()
 
         async def add_request_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, seconds
             if message["type"] == "http.response.start":
                 status = int(message["status"])
                 message.setdefault("headers", []).append((b"x-request-id", request_id))
+            elif not message.get("more_body") and seconds is None:
+                seconds = perf_counter() - started
+                self._count(scope, status, seconds)
             await send(message)
 
-        started = perf_counter()
+        self._metrics.begin_request()
         try:
             await self._app(scope, receive, add_request_id)
         except Exception:
@@ -54,11 +61,21 @@ class RequestLog:
                 raise  # the response has begun: the server closes the connection
             await _internal_error(scope)(scope, receive, add_request_id)
         finally:
-            self._record(scope, status, perf_counter() - started)
+            self._metrics.end_request()
+            if seconds is None:  # the client or an error has ended the response
+                seconds = perf_counter() - started
+                self._count(scope, status, seconds)
+            self._write_line(scope, status, seconds)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
         template = self._templates.template(scope)
         self._metrics.add_request(scope["method"], template, status, seconds)
+        feedback = feedback_of(scope)
+        if feedback is not None and 200 <= status < 300:
+            self._metrics.add_feedback(feedback)
+
+    def _write_line(self, scope: Scope, status: int, seconds: float) -> None:
+        template = self._templates.template(scope)
         if template in UNLOGGED and status < 400:
             return
         log.info(

@@ -14,6 +14,7 @@ import typer
 from recsvc.cli.commands import import_files, recommend, serve, train
 from recsvc.cli.options import title_files
 from recsvc.cli.processes import spawn
+from recsvc.cli.processes.service_folder import open_service_folder
 from recsvc.cli.processes.supervisor import Supervisor
 from recsvc.cli.session import ServiceSession
 from recsvc.cli.views import console_output
@@ -61,8 +62,8 @@ def demo(
     """
     _make_home(home)
     listening = spawn.listen("127.0.0.1", port)
-    with Supervisor(interrupts=True) as supervisor:
-        serve.start(supervisor, listening)
+    with open_service_folder(home) as folder, Supervisor(interrupts=True) as supervisor:
+        serve.start(supervisor, listening, folder)
         with Client(serve.base_url(listening)) as client:
             _run_steps(ServiceSession(client), _read_data(data) if data else _generate_data(home))
         supervisor.interrupts = False

@@ -3,12 +3,14 @@
 import socket
 import threading
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import recsvc
 from recsvc.cli.processes import spawn
+from recsvc.cli.processes.service_folder import open_service_folder
 from recsvc.cli.processes.supervisor import Supervisor
 from recsvc.config import Settings
 
@@ -45,18 +47,29 @@ def serve(
     """
     settings = Settings()
     listening = spawn.listen(host or settings.host, settings.port if port is None else port)
-    with Supervisor() as supervisor:
-        start(supervisor, listening, workers=workers, worker=worker)
+    with open_service_folder(settings.home) as folder, Supervisor() as supervisor:
+        start(supervisor, listening, folder, workers=workers, worker=worker)
         print_addresses(listening, settings)
         typer.echo(HOW_TO_STOP)
         supervisor.watch()
 
 
 def start(
-    supervisor: Supervisor, listening: socket.socket, *, workers: int = 1, worker: bool = True
+    supervisor: Supervisor,
+    listening: socket.socket,
+    folder: Path,
+    *,
+    workers: int = 1,
+    worker: bool = True,
 ) -> None:
-    """Start the processes and wait until the API is ready. Raises typer.Exit if it cannot start."""
-    starting = [_keep_api(supervisor, listening) for _ in range(workers)]
+    """Start the processes and wait until the API is ready. Raises typer.Exit if it cannot start.
+
+    folder  of the numbers of the processes
+    """
+    starting = [
+        _keep_api(supervisor, listening, folder / f"api-{number}")
+        for number in range(1, workers + 1)
+    ]
     notice = threading.Timer(NOTICE_SECONDS, typer.echo, (STILL_STARTING,), {"err": True})
     notice.start()
     try:
@@ -66,12 +79,12 @@ def start(
     finally:
         notice.cancel()
     if worker:
-        supervisor.keep(spawn.worker_process)
+        supervisor.keep(lambda: spawn.worker_process(folder / "worker"))
 
 
-def _keep_api(supervisor: Supervisor, listening: socket.socket) -> Connection:
+def _keep_api(supervisor: Supervisor, listening: socket.socket, numbers: Path) -> Connection:
     ours, theirs = spawn.spawn_context.Pipe(duplex=False)
-    supervisor.keep(lambda: spawn.api_process(listening, theirs), ours)
+    supervisor.keep(lambda: spawn.api_process(listening, theirs, numbers), ours)
     return ours
 
 

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import uvicorn
 
@@ -45,10 +46,13 @@ class _NotifyingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(listening: socket.socket, ready: Connection) -> None:
-    """Serve the API on a socket until a signal; send True over `ready` when it accepts requests."""
+def serve(listening: socket.socket, ready: Connection, numbers: Path | None) -> None:
+    """Serve the API on a socket until a signal; send True over `ready` when it accepts requests.
+
+    numbers  file of the metrics of this process; None for a process that is the only one
+    """
     config = uvicorn.Config(
-        partial(app_from_environment, Exposure.from_socket(listening)),
+        partial(app_from_environment, Exposure.from_socket(listening), numbers),
         factory=True,
         log_config=None,
         access_log=False,

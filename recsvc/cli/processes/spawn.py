@@ -17,20 +17,29 @@ from recsvc.cli.processes import kernel_cache
 from recsvc.config import Settings
 from recsvc.errors import RecsvcError
 from recsvc.runtime import logs
+from recsvc.runtime.number_file import NumberFile
 
 BACKLOG = 2048
 
 spawn_context = multiprocessing.get_context("spawn")
 
 
-def api_process(listening: socket.socket, ready: Connection) -> SpawnProcess:
-    """Create an API process without starting it; it sends True over `ready` when it is ready."""
-    return spawn_context.Process(target=_serve_api, args=(listening, ready), name="api")
+def api_process(
+    listening: socket.socket, ready: Connection, numbers: Path | None = None
+) -> SpawnProcess:
+    """Create an API process without starting it; it sends True over `ready` when it is ready.
+
+    numbers  file of its metrics; None for a process that is the only one
+    """
+    return spawn_context.Process(target=_serve_api, args=(listening, ready, numbers), name="api")
 
 
-def worker_process() -> SpawnProcess:
-    """Create a worker process without starting it."""
-    return spawn_context.Process(target=_run_worker, name="worker")
+def worker_process(numbers: Path | None = None) -> SpawnProcess:
+    """Create a worker process without starting it.
+
+    numbers  file by which the metrics of the service find the process
+    """
+    return spawn_context.Process(target=_run_worker, args=(numbers,), name="worker")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,7 +65,7 @@ def listen_on_unix_socket(folder: Path) -> tuple[socket.socket, str]:
     return listening, path
 
 
-def _serve_api(listening: socket.socket, ready: Connection) -> None:
+def _serve_api(listening: socket.socket, ready: Connection, numbers: Path | None) -> None:
     os.setpgid(0, 0)
     settings = Settings()
     logs.configure(settings.log_level)
@@ -64,7 +73,7 @@ def _serve_api(listening: socket.socket, ready: Connection) -> None:
     _exit_on_error(lambda: _check_stores(settings))
     from recsvc.cli.processes.api_process import serve
 
-    serve(listening, ready)
+    serve(listening, ready, numbers)
 
 
 def _check_stores(settings: Settings) -> None:
@@ -74,9 +83,11 @@ def _check_stores(settings: Settings) -> None:
     open_context(settings).database.close()
 
 
-def _run_worker() -> None:
+def _run_worker(numbers: Path | None) -> None:
     os.setpgid(0, 0)
+    present = NumberFile(numbers)  # its lock shows that this process runs
     _exit_on_error(run_worker)
+    present.close()
 
 
 def run_worker() -> None:

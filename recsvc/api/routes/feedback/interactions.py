@@ -11,6 +11,7 @@ from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import Now, SessionDep
 from recsvc.api.routes.feedback.ratings import RefusalOut
 from recsvc.api.schemas import Answer
+from recsvc.api.telemetry.feedback_counts import FeedbackCountsDep
 from recsvc.service.access.scopes import Scope
 from recsvc.service.feedback import interactions
 from recsvc.service.imports.bulk import Bulk, BulkReport
@@ -59,10 +60,14 @@ InteractionsBody = Annotated[
         },
     ),
 )
-def add_interactions(body: InteractionsBody, session: SessionDep, now: Now) -> InteractionsReport:
+def add_interactions(
+    body: InteractionsBody, session: SessionDep, counts: FeedbackCountsDep, now: Now
+) -> InteractionsReport:
     """Add at most 10,000 interactions, as JSON or NDJSON. `type` is view, cart or purchase.
 
     A refused line does not affect the others. `occurred_at` defaults to now. User, item, type and
     `occurred_at` identify an event, which counts once however often it is sent.
     """
-    return InteractionsReport.from_report(interactions.add_interactions(session, body, now=now))
+    report = interactions.add_interactions(session, body, now=now)
+    counts.assign_interactions(report)
+    return InteractionsReport.from_report(report)

@@ -22,6 +22,7 @@ from recsvc.api.dependencies import (
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.schemas import Answer, Body, Page
+from recsvc.api.telemetry.feedback_counts import FeedbackCountsDep
 from recsvc.db.feedback.ratings import StoredRating
 from recsvc.db.imports.refusals import RefusedLine
 from recsvc.errors import (
@@ -119,6 +120,7 @@ def put_rating(
     response: Response,
     session: SessionDep,
     context: ContextDep,
+    counts: FeedbackCountsDep,
     now: Now,
 ) -> RatingOut:
     """Store a rating and return the current one, which is the newest by `rated_at`."""
@@ -131,6 +133,7 @@ def put_rating(
         now=now,
         scale=context.rating_scale,
     )
+    counts.ratings = 1
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return RatingOut.from_stored(user_id, current)
 
@@ -177,8 +180,13 @@ RatingsBody = Annotated[Bulk, Depends(bulk_body("ratings", ratings.MAX_RATINGS))
     ),
 )
 def add_ratings(
-    body: RatingsBody, session: SessionDep, context: ContextDep, now: Now
+    body: RatingsBody,
+    session: SessionDep,
+    context: ContextDep,
+    counts: FeedbackCountsDep,
+    now: Now,
 ) -> RatingsReport:
     """Add at most 10,000 ratings, as JSON or NDJSON. A refused line does not affect the others."""
     report = ratings.add_ratings(session, body, now=now, scale=context.rating_scale)
+    counts.assign_ratings(report)
     return RatingsReport.from_report(report)

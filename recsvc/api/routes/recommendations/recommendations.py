@@ -14,6 +14,8 @@ from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import UserId
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer, Body
+from recsvc.api.telemetry.register import NO_ITEM
+from recsvc.api.telemetry.request_metrics import RequestMetrics
 from recsvc.errors import InvalidId, InvalidRating, ValueOffScale
 from recsvc.service.access.scopes import Scope
 from recsvc.service.recommendations.model_server import RecommendationList, RecommendationQuery
@@ -165,6 +167,8 @@ def _respond(request: Request, result: RecommendationList) -> Response:
 
     The body is not validated against its own schema: validation takes longer than the ranking.
     """
+    metrics: RequestMetrics = request.app.state.metrics
+    metrics.add_list(result.items[0].source if result.items else NO_ITEM)
     body = to_json(result._asdict())
     tag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
     if tag in request.headers.get("if-none-match", ""):  # it may hold several tags, or a weak one
