@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from recsvc import errors
 from recsvc.api.problems import INTERNAL_ERRORS, status_of
+from recsvc.api.telemetry.register import METRICS as SERVICE_METRICS
 from recsvc.cli.app import app
 from recsvc.config import Settings
 from recsvc.epoch_metrics import METRICS
@@ -113,6 +114,21 @@ def code(value: object) -> str:
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
+def metrics() -> str:
+    """Return the table of the metrics of the service."""
+    rows = (
+        (
+            f"`{metric.name}`",
+            metric.kind,
+            metric.covers.value,
+            ", ".join(f"`{label}`" for label in metric.labels),
+            metric.text,
+        )
+        for metric in SERVICE_METRICS
+    )
+    return table(("metric", "type", "covers", "labels", "meaning"), rows)
+
+
 def problems() -> str:
     """Return the table of all problems: status, code and title."""
     classes = [
@@ -136,6 +152,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "epoch-metrics": epoch_metrics,
     "findings": findings,
+    "metrics": metrics,
     "problems": problems,
     "settings": settings,
 }
@@ -143,6 +160,7 @@ PAGES = (
     "docs/how-to/diagnose.md",
     "docs/reference/command-line.md",
     "docs/reference/epoch-metrics.md",
+    "docs/reference/metrics.md",
     "docs/reference/problems.md",
     "docs/reference/settings.md",
 )
