@@ -37,7 +37,7 @@ ALL = (
 )
 
 
-FULL = ("quality", "quality_ratings", "folding_in", "growth", "diagnosis")
+FULL = ("quality", "quality_ratings", "folding_in", "growth", "diagnosis", "scrapes")
 
 # The kinds of model that a table is about; most of them have it in their rows, too.
 MODELS = {
@@ -56,6 +56,7 @@ MODELS = {
     "folding_in": "joint_rbm",
     "growth": "joint_rbm",
     "diagnosis": "user_rbm, joint_rbm",
+    "scrapes": "no model",
 }
 
 

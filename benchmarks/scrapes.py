@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.scrapes [--scrapes 10000] [--rounds 10] [--minutes 15]
 
 A round starts a service on loopback, sends ratings and scrapes /metrics at the same time, and ends
-API processes by SIGKILL. Finished rounds are kept in benchmarks/.cache/scrapes.jsonl, so that an
-interrupted run continues; --fresh begins again. A request whose process is killed has no response:
-it is `cut off`. So a counter must lie between the responses and the requests sent.
+API processes by SIGKILL. Finished rounds are kept in benchmarks/.cache/scrapes.jsonl until all are
+done, so that an interrupted run continues; --fresh begins again. A request whose process is killed
+has no response: it is `cut off`. So a counter must lie between responses and requests sent.
 """
 
 import argparse
@@ -69,7 +69,9 @@ def main() -> None:
         longest = max(longest, found.took)
         with KEPT.open("a") as file:
             file.write(json.dumps(vars(found)) + "\n")
-    show(kept())
+    show(rounds := kept())
+    if len(rounds) >= options.rounds:
+        KEPT.unlink()  # the next run is a new one
 
 
 def arguments() -> argparse.Namespace:
@@ -261,6 +263,19 @@ def wait_for_processes(url: str, seconds: float = 120) -> None:
     time.sleep(2)
 
 
+def verdict_of(rounds: list[Round], kind: str) -> str:
+    """Return how the counter compares with responses and requests, in every round."""
+    compared = [
+        (found.counts[f"{kind} answered"], found.counted[kind], found.counts[f"{kind} sent"])
+        for found in rounds
+    ]
+    if all(answered == counted for answered, counted, _ in compared):
+        return "equal to the responses in every round"
+    if all(answered <= counted <= sent for answered, counted, sent in compared):
+        return "between responses and requests in every round"
+    return "WRONG"
+
+
 def show(rounds: list[Round]) -> None:
     counts: Counter[str] = Counter()
     counted: Counter[str] = Counter()
@@ -280,7 +295,7 @@ def show(rounds: list[Round]) -> None:
         ("ratings", "ratings"),
     ):
         sent, answered, n = counts[f"{kind} sent"], counts[f"{kind} answered"], counted[kind]
-        verdict = "equal" if n == answered else "between" if answered <= n <= sent else "WRONG"
+        verdict = verdict_of(rounds, kind)
         figures = f"{answered:,} / {n:,.0f} / {sent:,}"
         print(f"| {name}: answered / counted / sent | {figures} | {verdict} |")
     if seconds:
