@@ -94,8 +94,7 @@ class NumberFile:
         if self._descriptor < 0:
             return False
         try:
-            # A hole that the disk cannot fill later would end the process by SIGBUS.
-            os.posix_fallocate(self._descriptor, 0, size)
+            _allocate(self._descriptor, size)
         except OSError:
             return False
         self._n_bytes = size
@@ -166,9 +165,20 @@ def _create(path: Path) -> None:
     """Create a file with its header, so that no reader sees it without one."""
     incomplete = path.with_name(f".{path.name}")
     with incomplete.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, FIRST_BYTES)
+        _allocate(file.fileno(), FIRST_BYTES)
         file.write(struct.pack("qq", FORMAT, HEADER_WORDS * WORD))
     incomplete.replace(path)
+
+
+def _allocate(descriptor: int, n_bytes: int) -> None:
+    """Enlarge a file. Raises OSError if the disk is full.
+
+    A hole that the disk could not fill later would end the process by SIGBUS.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, n_bytes)
+    else:  # macOS
+        os.ftruncate(descriptor, n_bytes)
 
 
 def _is_locked(descriptor: int) -> bool:
