@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated
@@ -84,7 +85,9 @@ def start(
 
 def _keep_api(supervisor: Supervisor, listening: socket.socket, numbers: Path) -> Connection:
     ours, theirs = spawn.spawn_context.Pipe(duplex=False)
-    supervisor.keep(lambda: spawn.api_process(listening, theirs, numbers), ours)
+    # Two files in turn: on reload the new process starts while the old one uses its file.
+    files = cycle((numbers, numbers.with_name(f"{numbers.name}b")))
+    supervisor.keep(lambda: spawn.api_process(listening, theirs, next(files)), ours)
     return ours
 
 
