@@ -1,6 +1,5 @@
 """Another version is published under load: every API process takes it up, no request fails."""
 
-import json
 import math
 import threading
 import time
@@ -11,6 +10,8 @@ from functools import partial
 import httpx2
 import pytest
 
+from recsvc.api.telemetry.register import REQUESTS
+from recsvc.runtime.number_file import read_numbers
 from tests.acceptance.conftest import PATIENCE_SECONDS, answers_with, eventually, fill, trained
 
 pytestmark = pytest.mark.acceptance
@@ -89,10 +90,10 @@ def test_publish_and_rollback_switch_every_process_without_failed_request(site):
 
 
 def requests_by_process(site) -> Counter[str]:
-    """Count the recommendations that each API process has given, as it has shared it by now."""
+    """Count the recommendations of each API process."""
     counted: Counter[str] = Counter()
-    for file in (site.home / "metrics").glob("*.json"):
-        for _, route, status, _, *buckets in json.loads(file.read_text()):
-            if route.endswith("/recommendations") and status == 200:
-                counted[file.stem] += sum(buckets)
+    for file in (site.home / "metrics").glob("[!.]*/api-*"):
+        for (name, *labels), (_, *buckets) in read_numbers(file).rows.items():
+            if name == REQUESTS and labels[1].endswith("/recommendations") and labels[2] == "200":
+                counted[file.name] += sum(buckets)
     return counted
