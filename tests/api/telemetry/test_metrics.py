@@ -134,7 +134,11 @@ def test_metrics_report_jobs_and_imports(client, context):
     job = client.post("/v1/import-jobs", files=sent).json()
     with unit_of_work(context.database) as session:
         JobQueue(session).claim(
-            worker="w0", now=datetime.now(UTC), lease_seconds=60, max_attempts=3
+            worker="w0",
+            now=datetime.now(UTC),
+            lease_seconds=60,
+            max_attempts=3,
+            kinds=("training",),
         )
         claim = {"worker": "w1", "now": datetime.now(UTC), "lease_seconds": 60, "max_attempts": 3}
         lease = job_lease(JobQueue(session).claim(**claim))
