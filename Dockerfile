@@ -34,7 +34,7 @@ FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="recsvc" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/recsvc /opt/recsvc
-RUN mkdir /data && chown 10001:10001 /data
+RUN mkdir -m 700 /data && chown 10001:10001 /data
 
 # The kernels were compiled on the builder's processor. On another kind they are compiled again when first
 # needed; since this folder cannot be written to, the service then works on a copy in /data/kernels.

@@ -25,6 +25,7 @@ from recsvc.errors import (
     RecsvcError,
     ShelfUnavailable,
 )
+from recsvc.runtime import private_files
 
 CHUNK_BYTES = 1 << 20
 CACHED_OBJECTS = 16
@@ -165,7 +166,8 @@ class LocalFolder:
     def write(self, sha256: str, chunks: Iterator[bytes] | list[bytes]) -> None:
         """Write an object durably. An existing object is replaced, which repairs corruption."""
         incoming = self._root / INCOMING
-        incoming.mkdir(parents=True, exist_ok=True)
+        private_files.create_folder(self._root)
+        private_files.create_folder(incoming)
         with tempfile.NamedTemporaryFile(dir=incoming, delete=False) as file:
             try:
                 for chunk in chunks:
@@ -226,7 +228,7 @@ class LocalFolder:
 
     def _move_into_place(self, written: Path, place: Path) -> None:
         if not place.parent.is_dir():
-            place.parent.mkdir(exist_ok=True)
+            private_files.create_folder(place.parent)
             _sync_directory(self._root)
         written.replace(place)
         _sync_directory(place.parent)

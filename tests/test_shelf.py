@@ -214,3 +214,13 @@ def test_folder_shelf_names_files_by_hash(folder_shelf, tmp_path):
     folder_shelf.put(HELLO)
 
     assert files(tmp_path / "shelf") == [f"{HELLO_SHA256[:2]}/{HELLO_SHA256}"]
+
+
+def test_new_folder_and_objects_are_readable_by_their_owner_only(tmp_path):
+    shelf = Shelf(f"file://{tmp_path}/shelf", tmp_path / "cache")
+    shelf.put(b"weights")
+
+    paths = [tmp_path / "shelf", *(tmp_path / "shelf").rglob("*")]
+
+    assert {path.stat().st_mode & 0o777 for path in paths if path.is_dir()} == {0o700}
+    assert {path.stat().st_mode & 0o777 for path in paths if path.is_file()} == {0o600}

@@ -9,9 +9,11 @@ from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+import typer
+
 from recsvc.cli.processes import spawn
 from recsvc.cli.processes.supervisor import stop
-from recsvc.client import FINAL_STATES, Client, Job, Unreachable
+from recsvc.client import FINAL_STATES, Client, Job
 from recsvc.config import Settings
 
 PATIENCE_SECONDS = 3.0
@@ -82,5 +84,5 @@ def _start_api(folder: Path, started: list[SpawnProcess]) -> str:
         started.append(api)
         api.start()
     if ready not in connection.wait([ready, api.sentinel]) or not ready.recv():
-        raise Unreachable("The temporary service could not start; see the error above.")
+        raise typer.Exit(1)  # the process has printed the error
     return path

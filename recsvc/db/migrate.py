@@ -10,11 +10,11 @@ from alembic import command, context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import InterfaceError, OperationalError
 
-from recsvc.db.session import Database
+from recsvc.db.session import Database, translate_connection_errors
 from recsvc.db.tables import Base
-from recsvc.errors import ConfigurationError, DatabaseUnavailable
+from recsvc.errors import ConfigurationError
+from recsvc.runtime import private_files
 
 LOCK = 0x72656373766331  # an arbitrary lock number; this one is "recsvc1" in ASCII
 
@@ -46,7 +46,7 @@ def upgrade_to(database: Database, revision: str) -> None:
 def current_revision(database: Database) -> str | None:
     """Return the revision of the database, None if it is empty."""
     with (
-        _translate_connection_errors(),
+        translate_connection_errors(),
         database.engine.execution_options(reads_only=True).connect() as connection,
     ):
         return _revision(connection)
@@ -113,7 +113,7 @@ def _migration_lock(database: Database) -> Iterator[Connection]:
     SQLite: BEGIN IMMEDIATE waits for the other writer. Foreign keys are disabled while tables are
     copied, and checked before the commit.
     """
-    with _translate_connection_errors(), database.engine.connect() as connection:
+    with translate_connection_errors(), database.engine.connect() as connection:
         sqlite = database.dialect == "sqlite"
         if sqlite:
             _foreign_keys(connection, "OFF")
@@ -139,7 +139,9 @@ def _first_open_lock(database: Database) -> Iterator[None]:
     if database.dialect != "sqlite" or not path or path == ":memory:":
         yield
         return
-    with Path(f"{path}.lock").open("w") as file:
+    lock = Path(f"{path}.lock")
+    private_files.create_file(lock)
+    with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -157,12 +159,3 @@ def _check_foreign_keys(connection: Connection) -> None:
         raise ConfigurationError(
             f"After the migration, {broken[0]} refers to a missing row of {broken[2]}."
         )
-
-
-@contextmanager
-def _translate_connection_errors() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        first_line = str(error.orig).strip().partition("\n")[0]
-        raise DatabaseUnavailable(f"The database did not answer: {first_line}.") from error

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from sqlite3 import SQLITE_BUSY
+from sqlite3 import SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_NOTADB
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
 from typing import Any, NamedTuple, TypeVar
@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from recsvc.errors import ConfigurationError, DatabaseUnavailable
+from recsvc.runtime import private_files
 
 log = structlog.get_logger()
 
@@ -36,6 +37,7 @@ __all__ = [
     "commit_together",
     "pause_for_other_writers",
     "reading",
+    "translate_connection_errors",
     "unit_of_work",
 ]
 
@@ -95,7 +97,7 @@ class Database:
 
     def open_connection(self) -> DBAPIConnection:
         """Open a driver connection outside the pool, in autocommit mode."""
-        with _translate_connection_errors():
+        with translate_connection_errors():
             pooled = self.engine.raw_connection()
             connection: DBAPIConnection = pooled.dbapi_connection  # type: ignore[assignment] # open
             pooled.detach()
@@ -118,7 +120,7 @@ class Database:
 @contextmanager
 def unit_of_work(database: Database) -> Iterator[Session]:
     """Open a session that is committed at the end and rolled back after an exception."""
-    with _translate_connection_errors(), Session(database.engine) as session, session.begin():
+    with translate_connection_errors(), Session(database.engine) as session, session.begin():
         session.expire_on_commit = False
         yield session
 
@@ -128,7 +130,7 @@ def reading(database: Database) -> Iterator[Session]:
     """Open a read-only session on one consistent snapshot; it blocks no writer."""
     options = {"isolation_level": "REPEATABLE READ"} if database.dialect == "postgresql" else {}
     engine = database.engine.execution_options(reads_only=True, **options)
-    with _translate_connection_errors(), Session(engine, autoflush=False) as session:
+    with translate_connection_errors(), Session(engine, autoflush=False) as session:
         session.expire_on_commit = False
         yield session
 
@@ -146,7 +148,7 @@ def commit_together(
     if len(works) > 1:
         with (
             suppress(_TransactionLost),
-            _translate_connection_errors(),
+            translate_connection_errors(),
             database.engine.begin() as connection,
         ):
             return _run_in_time(partial(_in_savepoint, connection), works)
@@ -207,7 +209,9 @@ def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
             options += f" -c lock_timeout={round(1000 * wait_seconds)}"
         return create_engine(url, pool_pre_ping=True, connect_args={"options": options}, **pool)
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        private_files.create_folder(Path(url.database).parent)
+        with suppress(OSError):  # SQLite reports it
+            private_files.create_file(Path(url.database))
     engine = create_engine(url, **pool)
     event.listen(engine, "connect", partial(_prepare_sqlite, wait_seconds))
     event.listen(engine, "begin", partial(_begin_sqlite, wait_seconds))
@@ -262,7 +266,8 @@ def pause_for_other_writers(database: Database) -> None:
 
 
 @contextmanager
-def _translate_connection_errors() -> Iterator[None]:
+def translate_connection_errors() -> Iterator[None]:
+    """Raise DatabaseUnavailable for an error of the connection, not of a statement."""
     try:
         yield
     except PoolTimeout as error:
@@ -273,7 +278,17 @@ def _translate_connection_errors() -> Iterator[None]:
         if type(error) not in CONNECTION_ERRORS:
             raise
         log.warning("database does not respond", reason=_first_line(error))
-        raise DatabaseUnavailable("The database does not respond. Try again.") from error
+        raise DatabaseUnavailable(_describe(error)) from error
+
+
+def _describe(error: DBAPIError) -> str:
+    """Return what happened without names of hosts or users; the log has the driver's text."""
+    if getattr(error.orig, "sqlite_errorcode", None) in (SQLITE_NOTADB, SQLITE_CORRUPT):
+        return (
+            "The file of the database is damaged, or is not a database. Restore it from a backup, "
+            "or set RECSVC_DATABASE_URL to another file."
+        )
+    return "The database does not respond. Try again."
 
 
 def _first_line(error: DBAPIError) -> str:

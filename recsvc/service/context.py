@@ -8,6 +8,7 @@ from typing import Protocol
 from recsvc.db.session import CONNECTIONS, WAIT_SECONDS, Database
 from recsvc.errors import ConfigurationError, InvalidScale
 from recsvc.rbm.rating_scale import RatingScale
+from recsvc.runtime import private_files
 from recsvc.runtime.sizes import MEGABYTE
 from recsvc.shelf import Shelf
 
@@ -97,7 +98,7 @@ def _rating_scale(text: str) -> RatingScale | None:
 
 def _create_home(home: Path) -> None:
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        private_files.create_folder(home)
     except OSError as error:
         raise ConfigurationError(
             f"RECSVC_HOME is {str(home)!r}, which cannot be created: {error.strerror}. "

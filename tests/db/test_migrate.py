@@ -224,6 +224,26 @@ def test_upgrade_raises_database_unavailable_without_server(tmp_path):
         migrate.upgrade(nowhere)
 
 
+def test_upgrade_reports_file_that_is_no_database(tmp_path):
+    file = tmp_path / "recsvc.sqlite3"
+    file.write_bytes(b"SQLite format 4\0 it is not" * 100)
+
+    with pytest.raises(DatabaseUnavailable, match=r"is not a database: .*Restore it from a backup"):
+        migrate.upgrade(Database(f"sqlite:///{file}"))
+
+
+def test_new_sqlite_database_is_readable_by_its_owner_only(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/home/recsvc.sqlite3")
+    migrate.upgrade(database)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "home").iterdir()}
+    database.close()
+
+    assert set(modes.values()) == {0o600}
+    assert "recsvc.sqlite3-wal" in modes
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
 JOB = {
     "kind": "'training'",
     "state": "'queued'",

@@ -21,6 +21,7 @@ from recsvc.cli.views import console_output
 from recsvc.client import ApiError, Client
 from recsvc.config import Settings
 from recsvc.errors import ConfigurationError
+from recsvc.runtime import private_files
 
 MARKER_FILE = ".made-by-recsvc-demo"
 SHOWN_RATINGS = 8
@@ -81,7 +82,7 @@ def _make_home(home: Path) -> None:
                 f"{home} has files that no demo created. Choose another folder with --home."
             )
         shutil.rmtree(home)
-    home.mkdir(parents=True)
+    private_files.create_folder(home)
     (home / MARKER_FILE).touch()
     os.environ["RECSVC_HOME"] = str(home)
     for variable in ("RECSVC_DATABASE_URL", "RECSVC_SHELF_URL"):

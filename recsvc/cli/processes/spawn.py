@@ -16,7 +16,7 @@ from pathlib import Path
 from recsvc.cli.processes import kernel_cache
 from recsvc.config import Settings
 from recsvc.errors import RecsvcError
-from recsvc.runtime import logs
+from recsvc.runtime import logs, private_files
 from recsvc.runtime.number_file import NumberFile
 
 BACKLOG = 2048
@@ -67,6 +67,7 @@ def listen_on_unix_socket(folder: Path) -> tuple[socket.socket, str]:
 
 def _serve_api(listening: socket.socket, ready: Connection, numbers: Path | None) -> None:
     os.setpgid(0, 0)
+    private_files.restrict_umask()
     settings = Settings()
     logs.configure(settings.log_level)
     kernel_cache.configure(settings.home)
@@ -92,6 +93,7 @@ def _run_worker(numbers: Path | None) -> None:
 
 def run_worker() -> None:
     """Run jobs until a signal arrives. Raises ConfigurationError, DatabaseUnavailable."""
+    private_files.restrict_umask()
     settings = Settings()
     kernel_cache.configure(settings.home)
     from recsvc import worker

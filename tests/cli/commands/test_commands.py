@@ -177,6 +177,19 @@ def test_command_prints_error_line_when_service_does_not_answer(recsvc):
     assert told.stderr.count("\n") == 1
 
 
+def test_command_prints_one_error_line_for_file_that_is_no_database(recsvc, tmp_path):
+    (tmp_path / "recsvc.sqlite3").write_text(
+        "a letter to the editor, long enough for a page\n" * 99
+    )
+
+    told = recsvc("models", "list", home=tmp_path)
+
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    assert told.stderr.startswith(
+        "error: The file of the database is damaged, or is not a database"
+    )
+
+
 def test_jobs_list_prints_newest_first(recsvc, trained):
     jobs = data(recsvc("jobs", "list", "--url", trained.url, "--json"))
 
