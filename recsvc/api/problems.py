@@ -57,6 +57,7 @@ INTERNAL_ERRORS: tuple[type[RecsvcError], ...] = (
     errors.AttemptsExhausted,
     errors.JobTooLong,
     errors.ConfigurationError,
+    errors.BackupError,
 )
 
 

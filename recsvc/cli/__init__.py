@@ -1,4 +1,8 @@
-"""The command line. Every command except `serve` and `worker` is a client of the HTTP API."""
+"""The command line. Commands are clients of the HTTP API.
+
+`serve` and `worker` start processes. Those of `commands.maintenance` open the database directly,
+because they must work where no service can start (decision 0081).
+"""
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from recsvc.cli.commands import (
     train,
     worker,
 )
+from recsvc.cli.commands.maintenance import backup
 from recsvc.client import KEY_VARIABLE, ApiError, ClientError
 from recsvc.errors import RecsvcError
 
@@ -45,6 +46,8 @@ app.add_typer(keys.app, name="keys")
 app.command("evaluate")(evaluate.evaluate)
 app.command("diagnose")(diagnose.diagnose)
 app.command("demo")(demo.demo)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 def _show_version(requested: bool) -> None:
@@ -65,9 +68,9 @@ def _root(
     """Train recommenders on ratings with Restricted Boltzmann Machines, and serve them.
 
     `recsvc demo` runs every step on generated data in half a minute. `recsvc serve` starts the
-    service. The other commands send requests to the service at --url or RECSVC_URL. Without an
-    address, each command starts a temporary service on the data in RECSVC_HOME (or
-    RECSVC_DATABASE_URL).
+    service. `backup` and `restore` open its data directly. The other commands send requests to the
+    service at --url or RECSVC_URL. Without an address, each starts a temporary service on the data
+    in RECSVC_HOME (or RECSVC_DATABASE_URL).
     """
 
 

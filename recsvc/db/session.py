@@ -37,6 +37,7 @@ __all__ = [
     "commit_together",
     "pause_for_other_writers",
     "reading",
+    "sqlite_file",
     "translate_connection_errors",
     "unit_of_work",
 ]
@@ -79,21 +80,21 @@ class Database:
     def __init__(
         self, url: str, *, connections: int = CONNECTIONS, wait_seconds: float = WAIT_SECONDS
     ) -> None:
-        try:
-            parsed = make_url(url)
-        except Exception as error:
-            raise ConfigurationError(
-                f"RECSVC_DATABASE_URL is {url!r}, which is not a database URL. "
-                "Write sqlite:///path/to/file or postgresql://user:password@host/name."
-            ) from error
+        parsed = _parse_url(url)
         self.url = url
-        self.dialect = parsed.get_backend_name()
-        if self.dialect not in ("sqlite", "postgresql"):
-            raise ConfigurationError(
-                f"RECSVC_DATABASE_URL names {self.dialect!r}. Use sqlite or postgresql."
-            )
+        self.dialect = self.dialect_of(url)
         self.engine = _engine(parsed, connections, wait_seconds)
         self._connections = connections
+
+    @staticmethod
+    def dialect_of(url: str) -> str:
+        """Return `sqlite` or `postgresql`. Raises ConfigurationError for another database."""
+        dialect = _parse_url(url).get_backend_name()
+        if dialect not in ("sqlite", "postgresql"):
+            raise ConfigurationError(
+                f"RECSVC_DATABASE_URL names {dialect!r}. Use sqlite or postgresql."
+            )
+        return dialect
 
     def open_connection(self) -> DBAPIConnection:
         """Open a driver connection outside the pool, in autocommit mode."""
@@ -115,6 +116,24 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite database, None for a database without one."""
+    parsed = _parse_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(parsed.database)
+
+
+def _parse_url(url: str) -> URL:
+    try:
+        return make_url(url)
+    except Exception as error:
+        raise ConfigurationError(
+            f"RECSVC_DATABASE_URL is {url!r}, which is not a database URL. "
+            "Write sqlite:///path/to/file or postgresql://user:password@host/name."
+        ) from error
 
 
 @contextmanager

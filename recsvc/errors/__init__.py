@@ -2,6 +2,10 @@
 
     RecsvcError
     ├── AttemptsExhausted
+    ├── BackupError
+    │   ├── BackupDamaged
+    │   ├── BackupIncompatible
+    │   └── TargetNotEmpty
     ├── BodyTooLarge
     ├── CheckpointUnreadable
     ├── ConfigurationError
@@ -150,11 +154,15 @@ from recsvc.errors.requests import (
     UnsupportedMedia,
 )
 from recsvc.errors.storage import (
+    BackupDamaged,
+    BackupError,
+    BackupIncompatible,
     DatabaseUnavailable,
     ObjectCorrupt,
     ObjectMissing,
     ShelfError,
     ShelfUnavailable,
+    TargetNotEmpty,
 )
 from recsvc.errors.training import (
     Diverged,
@@ -178,6 +186,9 @@ from recsvc.errors.tuning import (
 __all__ = [
     "AlreadyPublished",
     "AttemptsExhausted",
+    "BackupDamaged",
+    "BackupError",
+    "BackupIncompatible",
     "BinaryFile",
     "BodyTooLarge",
     "ChangeNotKept",
@@ -243,6 +254,7 @@ __all__ = [
     "StoppedEarly",
     "SweepFinished",
     "SweepNotFound",
+    "TargetNotEmpty",
     "TooFewRatings",
     "TooManyRequests",
     "TrainingFailed",

@@ -1,4 +1,4 @@
-"""Errors of the database and the shelf."""
+"""Errors of the database, the shelf and backups."""
 
 from recsvc.errors.base import NotReady, RecsvcError
 
@@ -32,3 +32,19 @@ class ObjectCorrupt(ShelfError):
             sha256=sha256,
             found=found,
         )
+
+
+class BackupError(RecsvcError):
+    """Backup error"""
+
+
+class BackupDamaged(BackupError):
+    """Damaged backup"""
+
+
+class BackupIncompatible(BackupError):
+    """Incompatible backup"""
+
+
+class TargetNotEmpty(BackupError):
+    """Target not empty"""

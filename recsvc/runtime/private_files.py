@@ -24,6 +24,16 @@ def create_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, FILE_MODE))
 
 
+def sync(path: Path) -> None:
+    """Write a file and its entry in the folder to the disk."""
+    for one in (path, path.parent):
+        descriptor = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def restrict_umask() -> None:
     """Deny the files that this process and its children create to all other users."""
     os.umask(OTHERS)

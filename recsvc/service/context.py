@@ -67,7 +67,7 @@ def open_context(
     Raises ConfigurationError, InvalidScale, DatabaseUnavailable, each with a remedy.
     """
     rating_scale = _rating_scale(settings.rating_scale)
-    _create_home(settings.home)
+    create_home(settings.home)
     database = Database(
         settings.effective_database_url(), connections=connections, wait_seconds=wait_seconds
     )
@@ -96,7 +96,8 @@ def _rating_scale(text: str) -> RatingScale | None:
         raise InvalidScale(text, str(error)) from error
 
 
-def _create_home(home: Path) -> None:
+def create_home(home: Path) -> None:
+    """Create the home folder. Raises ConfigurationError."""
     try:
         private_files.create_folder(home)
     except OSError as error:

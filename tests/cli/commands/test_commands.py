@@ -18,7 +18,7 @@ COMMANDS = [
     "models",
     "evaluate",
 ]
-COMMANDS += ["keys", "diagnose", "demo"]
+COMMANDS += ["keys", "diagnose", "demo", "backup", "restore"]
 
 
 def data(told) -> object:

@@ -1,0 +1,1 @@
+"""Copies of a whole database: a file of SQLite, a file for each table of PostgreSQL."""
