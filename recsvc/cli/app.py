@@ -22,7 +22,7 @@ from recsvc.cli.commands import (
     train,
     worker,
 )
-from recsvc.cli.commands.maintenance import backup
+from recsvc.cli.commands.maintenance import backup, upgrade
 from recsvc.client import KEY_VARIABLE, ApiError, ClientError
 from recsvc.errors import RecsvcError
 
@@ -48,6 +48,8 @@ app.command("diagnose")(diagnose.diagnose)
 app.command("demo")(demo.demo)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("upgrade")(upgrade.upgrade)
+app.command("downgrade")(upgrade.downgrade)
 
 
 def _show_version(requested: bool) -> None:
@@ -68,9 +70,9 @@ def _root(
     """Train recommenders on ratings with Restricted Boltzmann Machines, and serve them.
 
     `recsvc demo` runs every step on generated data in half a minute. `recsvc serve` starts the
-    service. `backup` and `restore` open its data directly. The other commands send requests to the
-    service at --url or RECSVC_URL. Without an address, each starts a temporary service on the data
-    in RECSVC_HOME (or RECSVC_DATABASE_URL).
+    service. `backup`, `restore`, `upgrade`, `downgrade` and `doctor` open its data directly. The
+    other commands send requests to the service at --url or RECSVC_URL. Without an address, each
+    starts a temporary service on the data in RECSVC_HOME (or RECSVC_DATABASE_URL).
     """
 
 

@@ -79,13 +79,18 @@ def database_bytes(file: Path) -> int:
     return sum(part.stat().st_size for part in parts if part.exists())
 
 
+def bytes_for_migration(file: Path) -> int:
+    """Return the room for a copy of a database, and for a migration that copies its tables."""
+    return 2 * database_bytes(file)
+
+
 def _copies(file: Path) -> list[Path]:
     found = file.parent.glob(f"{file.name}.before-*")
     return [path for path in found if path.suffix != ".incomplete"]
 
 
 def _require_room(file: Path) -> None:
-    needed, free = 2 * database_bytes(file), shutil.disk_usage(file.parent).free
+    needed, free = bytes_for_migration(file), shutil.disk_usage(file.parent).free
     if free < needed:
         raise ConfigurationError(
             "The database has an older schema. Its copy and the migration need "

@@ -18,7 +18,7 @@ COMMANDS = [
     "models",
     "evaluate",
 ]
-COMMANDS += ["keys", "diagnose", "demo", "backup", "restore"]
+COMMANDS += ["keys", "diagnose", "demo", "backup", "restore", "upgrade", "downgrade"]
 
 
 def data(told) -> object:
