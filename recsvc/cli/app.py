@@ -22,7 +22,7 @@ from recsvc.cli.commands import (
     train,
     worker,
 )
-from recsvc.cli.commands.maintenance import backup, upgrade
+from recsvc.cli.commands.maintenance import backup, doctor, upgrade
 from recsvc.client import KEY_VARIABLE, ApiError, ClientError
 from recsvc.errors import RecsvcError
 
@@ -50,6 +50,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("upgrade")(upgrade.upgrade)
 app.command("downgrade")(upgrade.downgrade)
+app.command("doctor")(doctor.doctor)
 
 
 def _show_version(requested: bool) -> None:
@@ -83,25 +84,13 @@ def run() -> None:
     except (ClientError, RecsvcError) as error:
         _fail(f"{error}{_key_hint(error)}")
     except ValidationError as error:  # raised by Settings, the only model of the command line
-        _fail(
-            "; ".join(_format_setting_error(fault["loc"], fault["msg"]) for fault in error.errors())
-        )
+        _fail(doctor.describe_settings(error))
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
-def _format_setting_error(location: tuple[int | str, ...], message: str) -> str:
-    name = "_".join(map(str, location)).upper()
-    return f"RECSVC_{name} is invalid: {message}"
 
-
-def _key_hint(error: Exception) -> str:
-    """Return how a command gets its key, after a response that the key is missing or invalid."""
-    if isinstance(error, ApiError) and error.status == HTTPStatus.UNAUTHORIZED:
-        return f" Commands send the key of {KEY_VARIABLE}."
-    return ""
-
-
+from recsvc.client import KEY_VARIABLE, ApiError, ClientError
 def _fail(text: str) -> None:
     typer.echo("error: " + " ".join(text.split()), err=True)
     sys.exit(1)

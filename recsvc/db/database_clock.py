@@ -1,9 +1,14 @@
 """The clock of the database, which all workers share."""
 
-from sqlalchemy import BigInteger, ColumnElement, literal
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ColumnElement, literal, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+from recsvc.db.session import Session
+from recsvc.db.tables import EPOCH, MICROSECOND
 
 
 class database_now(FunctionElement[int]):  # noqa: N801 - named like an SQL function
@@ -19,6 +24,11 @@ class database_now(FunctionElement[int]):  # noqa: N801 - named like an SQL func
 def from_now(seconds: float) -> ColumnElement[int]:
     """Return the database time plus `seconds`, in microseconds since 1970."""
     return database_now() + literal(round(seconds * 1e6), BigInteger)
+
+
+def read_clock(session: Session) -> datetime:
+    """Return the time of the database."""
+    return EPOCH + session.execute(select(database_now())).scalar_one() * MICROSECOND
 
 
 @compiles(database_now, "sqlite")

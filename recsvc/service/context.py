@@ -66,7 +66,7 @@ def open_context(
     connections, wait_seconds  of the database: see `Database`
     Raises ConfigurationError, InvalidScale, DatabaseUnavailable, each with a remedy.
     """
-    rating_scale = _rating_scale(settings.rating_scale)
+    rating_scale = parse_scale(settings.rating_scale)
     create_home(settings.home)
     database = Database(
         settings.effective_database_url(), connections=connections, wait_seconds=wait_seconds
@@ -89,7 +89,8 @@ def open_context(
     )
 
 
-def _rating_scale(text: str) -> RatingScale | None:
+def parse_scale(text: str) -> RatingScale | None:
+    """Return the rating scale of a setting. Raises InvalidScale."""
     try:
         return RatingScale.parse(text)
     except ValueError as error:

@@ -12,17 +12,19 @@ from pathlib import Path
 VARIABLE = "NUMBA_CACHE_DIR"
 
 
-def configure(home: Path) -> None:
+def configure(home: Path) -> Path:
     """Choose a writable folder for compiled kernels: the default, HOME or a temporary folder."""
     built_in = os.environ.get(VARIABLE, "")
-    if _is_writable(Path(built_in) if built_in else Path(__file__).parents[2] / "rbm"):
-        return
+    default = Path(built_in) if built_in else Path(__file__).parents[2] / "rbm"
+    if _is_writable(default):
+        return default
     folder = home / "kernels"
     if not _is_writable(folder):
         folder = Path(tempfile.mkdtemp(prefix="recsvc-kernels-"))
     if built_in and Path(built_in).is_dir():
         shutil.copytree(built_in, folder, dirs_exist_ok=True)
     os.environ[VARIABLE] = str(folder)
+    return folder
 
 
 def _is_writable(folder: Path) -> bool:

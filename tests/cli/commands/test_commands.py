@@ -18,7 +18,7 @@ COMMANDS = [
     "models",
     "evaluate",
 ]
-COMMANDS += ["keys", "diagnose", "demo", "backup", "restore", "upgrade", "downgrade"]
+COMMANDS += ["keys", "diagnose", "demo", "backup", "restore", "upgrade", "downgrade", "doctor"]
 
 
 def data(told) -> object:
