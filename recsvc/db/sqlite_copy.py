@@ -25,7 +25,11 @@ def copy_database(source: Path, target: Path, report: Report | None = None) -> N
     write of another process. The copy has no write-ahead log.
     """
     private_files.create_file(target)
-    with _translate_errors(source), _open(source) as reader, _open(target) as writer:
+    with (
+        _translate_errors(f"{source}, or its copy {target},"),
+        _open(source) as reader,
+        _open(target) as writer,
+    ):
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
         reader.backup(writer, pages=PAGES, progress=_pages_done(report))
@@ -117,8 +121,8 @@ def _pages_done(report: Report | None) -> Callable[[int, int, int], None]:
 
 
 @contextmanager
-def _translate_errors(file: Path) -> Iterator[None]:
+def _translate_errors(files: str | Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise DatabaseUnavailable(f"{file} cannot be read or written: {error}.") from error
+        raise DatabaseUnavailable(f"{files} cannot be read or written: {error}.") from error
