@@ -97,14 +97,14 @@ def _check_shelf(settings: ContextSettings) -> Iterator[SystemCheck]:
     """Write an object, read it and remove it. A shelf that does not exist yet is not created."""
     if not settings.home.exists():
         return
-    shelf = _open_shelf(settings)
     try:
+        shelf = _open_shelf(settings)
         written = shelf.put(os.urandom(32))
         shelf.get(written)
         shelf.remove(written)
     except (RecsvcError, OSError) as error:
         remedy = "Correct RECSVC_SHELF_URL, or the permissions of the folder or the bucket."
-        yield problem("shelf", f"{shelf.url}: {error}", remedy)
+        yield problem("shelf", str(error), remedy)
     else:
         yield ok("shelf", f"{shelf.url} can be written and read")
 

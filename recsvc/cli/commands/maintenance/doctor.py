@@ -11,7 +11,8 @@ from rich.markup import escape
 from recsvc.cli.processes import kernel_cache
 from recsvc.cli.views import console_output
 from recsvc.config import Settings
-from recsvc.errors import InvalidScale
+from recsvc.db.session import Database
+from recsvc.errors import RecsvcError
 from recsvc.runtime import private_files
 from recsvc.service.context import parse_scale
 from recsvc.service.doctor import machine_checks
@@ -55,14 +56,15 @@ def _checks() -> Iterator[SystemCheck]:
     try:
         settings = Settings()
         parse_scale(settings.rating_scale)
-    except (ValidationError, InvalidScale) as error:
+        url = settings.effective_database_url()
+        Database.dialect_of(url)
+    except (ValidationError, RecsvcError) as error:
         fact = describe_settings(error) if isinstance(error, ValidationError) else error.detail
         yield problem(
             "settings", fact, "Correct it; docs/reference/settings.md lists all settings."
         )
         return
     yield ok("settings", "all are valid")
-    url = settings.effective_database_url()
     yield machine_checks.check_home(settings.home, url)
     yield machine_checks.check_disk(settings.home, url)
     yield machine_checks.check_memory(settings.memory_limit_mb)

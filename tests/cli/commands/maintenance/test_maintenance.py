@@ -104,7 +104,11 @@ def test_doctor_prints_line_per_check_with_remedy(recsvc, older_home):
 def test_doctor_exits_with_1_for_invalid_setting_or_scale(recsvc, tmp_path):
     told = recsvc("doctor", home=tmp_path, RECSVC_PORT="x", RECSVC_LEASE_SECONDS="-1")
     scale = recsvc("doctor", home=tmp_path, RECSVC_RATING_SCALE="1-5")
+    url = recsvc("doctor", home=tmp_path, RECSVC_DATABASE_URL="a letter")
+    shelf = recsvc("doctor", home=tmp_path, RECSVC_SHELF_URL="none://here")
 
-    assert (told.returncode, scale.returncode) == (1, 1)
+    assert (told.returncode, scale.returncode, url.returncode, shelf.returncode) == (1, 1, 1, 1)
+    assert re.match(r"problem +settings +RECSVC_DATABASE_URL is 'a letter'", url.stdout)
+    assert re.search(r"^problem +shelf +RECSVC_SHELF_URL is ", shelf.stdout, re.MULTILINE)
     assert re.match(r"problem +settings +RECSVC_PORT is .*RECSVC_LEASE_SECONDS is ", told.stdout)
     assert re.match(r"problem +settings +.*→ Correct it", scale.stdout)
