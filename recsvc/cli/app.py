@@ -89,8 +89,13 @@ def run() -> None:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
+def _key_hint(error: Exception) -> str:
+    """Return how a command gets its key, after a response that the key is missing or invalid."""
+    if isinstance(error, ApiError) and error.status == HTTPStatus.UNAUTHORIZED:
+        return f" Commands send the key of {KEY_VARIABLE}."
+    return ""
 
-from recsvc.client import KEY_VARIABLE, ApiError, ClientError
+
 def _fail(text: str) -> None:
     typer.echo("error: " + " ".join(text.split()), err=True)
     sys.exit(1)
