@@ -250,4 +250,4 @@ def _translate_errors(url: str) -> Iterator[None]:
     except (RecsvcError, FileNotFoundError):
         raise
     except Exception as error:
-        raise ShelfUnavailable(f"The shelf at {url} did not answer: {error}.") from error
+        raise ShelfUnavailable("The shelf does not respond. Try again.") from error

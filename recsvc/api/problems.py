@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -19,6 +20,8 @@ from recsvc import errors
 from recsvc.api.remedies import detail_with_remedy
 from recsvc.api.validation_errors import validation_problem
 from recsvc.errors import RecsvcError
+
+log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1  # an accepted job may have started by then, a published version be loaded
@@ -92,7 +95,10 @@ def install(app: FastAPI) -> None:
     """Add handlers that turn every error of a route or the framework into a problem."""
 
     async def ours(request: Request, error: Exception) -> Response:
-        return problem(request.scope, _to_recsvc_error(request, error))
+        found = _to_recsvc_error(request, error)
+        if found.__cause__ is not None and isinstance(found, errors.NotReady):
+            log.warning("not ready", code=found.code(), detail=found.detail_with_cause())
+        return problem(request.scope, found)
 
     for kind in (RecsvcError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, ours)

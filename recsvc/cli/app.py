@@ -82,7 +82,8 @@ def run() -> None:
     try:
         app()
     except (ClientError, RecsvcError) as error:
-        _fail(f"{error}{_key_hint(error)}")
+        detail = error.detail_with_cause() if isinstance(error, RecsvcError) else str(error)
+        _fail(f"{detail}{_key_hint(error)}")
     except ValidationError as error:  # raised by Settings, the only model of the command line
         _fail(doctor.describe_settings(error))
     except OSError as error:

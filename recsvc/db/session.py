@@ -10,7 +10,6 @@ from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
 from typing import Any, NamedTuple, TypeVar
 
-import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -27,8 +26,6 @@ from sqlalchemy.pool import QueuePool
 
 from recsvc.errors import ConfigurationError, DatabaseUnavailable
 from recsvc.runtime import private_files
-
-log = structlog.get_logger()
 
 __all__ = [
     "Database",
@@ -296,12 +293,11 @@ def translate_connection_errors() -> Iterator[None]:
     except DBAPIError as error:
         if type(error) not in CONNECTION_ERRORS:
             raise
-        log.warning("database does not respond", reason=_first_line(error))
         raise DatabaseUnavailable(_describe(error)) from error
 
 
 def _describe(error: DBAPIError) -> str:
-    """Return what happened without names of hosts or users; the log has the driver's text."""
+    """Return what happened without names of hosts or users, which the driver's text may have."""
     if getattr(error.orig, "sqlite_errorcode", None) in (SQLITE_NOTADB, SQLITE_CORRUPT):
         return (
             "The file of the database is damaged, or is not a database. Restore it from a backup, "

@@ -21,6 +21,14 @@ class RecsvcError(Exception):
         """Return the title, the same for every occurrence."""
         return (cls.__doc__ or "").strip()
 
+    def detail_with_cause(self) -> str:
+        """Return the detail and the first line of the cause, for logs and operators alone.
+
+        The cause may name hosts and users, so responses have the detail without it.
+        """
+        cause = str(getattr(self.__cause__, "orig", None) or self.__cause__ or "").strip()
+        return f"{self.detail} ({cause.splitlines()[0]})" if cause else self.detail
+
     def as_dict(self) -> dict[str, object]:
         """Return the error as it is stored on a job."""
         return {"code": self.code(), "title": self.title(), "detail": self.detail, **self.facts}

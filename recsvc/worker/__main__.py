@@ -10,4 +10,4 @@ if __name__ == "__main__":  # the child process imports this module, too
     try:
         run(Settings())
     except RecsvcError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {error.detail_with_cause()}")

@@ -92,7 +92,7 @@ class Worker:
                     kinds=self._kinds,
                 )
         except DatabaseUnavailable as error:
-            self._log.warning("database unavailable", detail=error.detail)
+            self._log.warning("database unavailable", detail=error.detail_with_cause())
             return None
 
     def _run_job(self, job: Job) -> None:
@@ -110,7 +110,9 @@ class Worker:
                 logging.WARNING if reason is StopReason.LOST else logging.DEBUG, "lease over"
             )
         except DatabaseUnavailable as error:
-            job_log.warning("job not settled", ending=reason.name.lower(), detail=error.detail)
+            job_log.warning(
+                "job not settled", ending=reason.name.lower(), detail=error.detail_with_cause()
+            )
         else:
             job_log.info("job settled", ending=reason.name.lower(), state=state, report=report)
 
@@ -140,7 +142,7 @@ class Worker:
                 process.join(EXIT_SECONDS)
                 return StopReason.LOST if process.is_alive() else StopReason.EXITED
             except DatabaseUnavailable as error:
-                self._log.warning("database unavailable", detail=error.detail)
+                self._log.warning("database unavailable", detail=error.detail_with_cause())
         return StopReason.EXITED
 
     def _is_cancelled(self, lease: Lease, *, beat: bool) -> bool:

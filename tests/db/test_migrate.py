@@ -220,7 +220,7 @@ def test_failed_migration_is_rolled_back(empty_database):
 def test_upgrade_raises_database_unavailable_without_server(tmp_path):
     nowhere = Database(f"postgresql://postgres@/none?host={tmp_path}")
 
-    with pytest.raises(DatabaseUnavailable, match="did not answer"):
+    with pytest.raises(DatabaseUnavailable, match="does not respond"):
         migrate.upgrade(nowhere)
 
 

@@ -106,7 +106,7 @@ def test_worker_prints_error_line_without_database(tmp_path):
 
     assert worker.returncode == 1
     (line,) = worker.stderr.splitlines()
-    assert line.startswith("error: The database did not answer")
+    assert line.startswith("error: The database does not respond. Try again. (")
 
 
 def test_disk_full_costs_no_attempt_and_job_succeeds_later(house):

@@ -63,8 +63,8 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     ),
     errors.MethodNotAllowed("/livez does not support PATCH; use GET.", allowed=["GET"]),
     errors.ModelUnreadable("The shelf has no object 9f86d081884c7d65…."),
-    errors.DatabaseUnavailable("The database did not answer: connection refused."),
-    errors.ShelfUnavailable("The shelf did not answer: connection refused."),
+    errors.DatabaseUnavailable("The database does not respond. Try again."),
+    errors.ShelfUnavailable("The shelf does not respond. Try again."),
     errors.ObjectCorrupt("9f86d081884c7d65…", "e3b0c44298fc1c14…"),
 )
 _EXAMPLE_OF = {type(example): example for example in EXAMPLES}

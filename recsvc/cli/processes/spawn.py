@@ -105,5 +105,5 @@ def _exit_on_error(act: Callable[[], None]) -> None:
     try:
         act()
     except RecsvcError as error:
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"error: {' '.join(error.detail_with_cause().split())}\n")
         sys.exit(1)

@@ -104,7 +104,7 @@ class UserHistories:
         try:
             return self._rows(query, parameters)
         except error_of_driver as error:
-            raise DatabaseUnavailable(f"The database did not answer: {error}.") from error
+            raise DatabaseUnavailable("The database does not respond. Try again.") from error
 
     def _rows(self, query: str, parameters: tuple[str, ...]) -> list[tuple[Any, ...]]:
         try:

@@ -36,7 +36,9 @@ def check_stores(settings: ContextSettings, clock: Clock) -> Iterator[SystemChec
             yield from _check_shelf(settings)
             return
     except RecsvcError as error:
-        yield problem("database", error.detail, "Start the database, or correct the URL.")
+        yield problem(
+            "database", error.detail_with_cause(), "Start the database, or correct the URL."
+        )
         return
     with closing(Database(url)) as database:
         yield from _check_opened(database, settings, clock)
@@ -51,7 +53,9 @@ def _check_opened(
         yield _check_integrity(database)
         yield _check_clock(database, clock)
     except RecsvcError as error:
-        yield problem("database", error.detail, "Start the database, or restore a backup.")
+        yield problem(
+            "database", error.detail_with_cause(), "Start the database, or restore a backup."
+        )
         return
     yield from _check_shelf(settings)
     if migrate.current_revision(database) == migrate.head_revision():
