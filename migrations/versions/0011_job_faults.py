@@ -14,7 +14,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("job", sa.Column("faults", sa.Integer, nullable=False, server_default="0"))
+    op.add_column(
+        "job", sa.Column("faults", sa.Integer, nullable=False, server_default=sa.text("0"))
+    )
 
 
 def downgrade() -> None:

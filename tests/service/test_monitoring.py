@@ -50,7 +50,8 @@ def test_figures_reader_ages_oldest_due_and_running_job(database):
     with unit_of_work(database) as session:
         queue = JobQueue(session)
         for minutes in (10, 3):
-            queue.enqueue("training", spec={}, now=minutes_ago(minutes))
+            job = queue.enqueue("training", spec={}, now=minutes_ago(minutes))
+            job.scheduled_at = minutes_ago(minutes)
 
     figures = FiguresReader(database).read()
     assert 600 <= figures.oldest_queued_seconds < 700
