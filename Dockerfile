@@ -27,7 +27,8 @@ RUN export PATH=/opt/recsvc/bin:$PATH NUMBA_CACHE_DIR=/opt/recsvc/kernels RECSVC
  && recsvc demo --once --port 0 --home /tmp/shop \
  && recsvc train --kind item_rbm --set epochs=1 --publish always \
  && recsvc recommend reader-001 \
- && rm -rf /tmp/shop
+ && rm -rf /tmp/shop \
+ && chmod -R a+rX /opt/recsvc/kernels     # commands create files for their owner only
 
 
 FROM python:3.11-slim-bookworm

@@ -16,7 +16,7 @@ from recsvc.config import Settings
 from recsvc.db.session import Database
 from recsvc.service.backup.backup import back_up
 from recsvc.service.backup.restore import restore
-from tests.conftest import NOON
+from tests.conftest import NOON, go_without
 from tests.service.backup.test_backup import ignore, rows_of
 
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))  # where Debian puts its servers
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=Tr
 def installed_server() -> Iterator[str]:
     """The URL of a server of the system's own version."""
     if not INSTALLED:
-        pytest.skip("no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql")
+        go_without("no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql")
     folder = Path(tempfile.mkdtemp(prefix="recsvc-pg-"))
     user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
     if os.getuid() == 0:  # which PostgreSQL refuses to run as
