@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 N_WRITERS = 3
 SMALL = {"n_hidden": 8, "epochs": 3}
+ENDLESS = {"n_hidden": 64, "epochs": 10_000, "patience": 10_000}
 
 
 class Load:
@@ -87,7 +88,7 @@ def test_backup_under_load_restored_elsewhere_serves_everything_acknowledged(
     fill(client)
     version = trained(client, hyperparameters=SMALL)["result"]["version"]
     eventually(lambda: answers_with(client, version))
-    running = client.train(hyperparameters={"n_hidden": 64, "epochs": 10_000}, publish="never")
+    running = client.train(hyperparameters=ENDLESS, publish="never")
     with Load(client.base_url) as load:
         eventually(lambda: len(load.acknowledged) > 50)
         eventually(lambda: (client.job("training", running["id"])["epoch"] or 0) > 2)
