@@ -37,7 +37,15 @@ ALL = (
 )
 
 
-FULL = ("quality", "quality_ratings", "folding_in", "growth", "diagnosis", "scrapes")
+FULL = (
+    "quality",
+    "quality_ratings",
+    "folding_in",
+    "growth",
+    "diagnosis",
+    "scrapes",
+    "single_ratings",
+)
 
 # The kinds of model that a table is about; most of them have it in their rows, too.
 MODELS = {

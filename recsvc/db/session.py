@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_NOTADB
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -29,6 +31,7 @@ from recsvc.runtime import private_files
 
 __all__ = [
     "Database",
+    "MergeableWork",
     "PoolState",
     "Session",
     "commit_together",
@@ -56,6 +59,7 @@ IDLE_TRANSACTION_SECONDS = 60  # a suspended process loses its locks after this 
 
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 
 class PoolState(NamedTuple):
@@ -151,14 +155,30 @@ def reading(database: Database) -> Iterator[Session]:
         yield session
 
 
+@dataclass(frozen=True)
+class MergeableWork(Generic[A, T]):
+    """A work that can run together with others of the same function, in fewer statements.
+
+    run_together  runs for several arguments as if it ran for each alone, in order
+    """
+
+    run_together: Callable[[Session, Sequence[A]], Sequence[T]]
+    argument: A
+
+    def __call__(self, session: Session) -> T:
+        """Run for this argument alone."""
+        return self.run_together(session, [self.argument])[0]
+
+
 def commit_together(
     database: Database, works: Sequence[Callable[[Session], T]]
 ) -> list[T | Exception]:
     """Run each work in a savepoint of one transaction, commit once, and return the outcomes.
 
-    The outcome of a work that raises is its exception; its writes are rolled back. After an error
-    that ends the transaction, each work runs again in a transaction of its own. No work begins
-    later than GROUP_SECONDS after the first, so only the first works may have outcomes. Raises
+    The outcome of a work that raises is its exception; its writes are rolled back. Mergeable works
+    of one function share a savepoint; after an error each has one of its own. After an error that
+    ends the transaction, each work runs again in a transaction of its own. No work begins later
+    than GROUP_SECONDS after the first, so only the first works may have outcomes. Raises
     DatabaseUnavailable if the transaction cannot begin or commit; nothing is stored then.
     """
     if len(works) > 1:
@@ -172,16 +192,38 @@ def commit_together(
 
 
 def _run_in_time(
-    run: Callable[[Callable[[Session], T]], T | Exception], works: Sequence[Callable[[Session], T]]
+    run: Callable[[Callable[[Session], Any]], Any], works: Sequence[Callable[[Session], T]]
 ) -> list[T | Exception]:
     """Run the first work, and further ones until GROUP_SECONDS have passed."""
     deadline = time.monotonic() + GROUP_SECONDS
-    outcomes = [run(works[0])]
-    for work in works[1:]:
-        if time.monotonic() > deadline:
+    outcomes: list[T | Exception] = []
+    for merged in _merge_neighbours(works):
+        if outcomes and time.monotonic() > deadline:
             break
-        outcomes.append(run(work))
+        outcomes.extend(_run_merged(run, merged))
     return outcomes
+
+
+def _merge_neighbours(
+    works: Sequence[Callable[[Session], T]],
+) -> Iterator[list[Callable[[Session], T]]]:
+    """Yield the works in order, mergeable ones of one function that are neighbours together."""
+    for _, neighbours in groupby(works, lambda work: getattr(work, "run_together", work)):
+        yield list(neighbours)
+
+
+def _run_merged(
+    run: Callable[[Callable[[Session], Any]], Any], works: Sequence[Callable[[Session], T]]
+) -> Sequence[T | Exception]:
+    first = works[0]
+    if len(works) > 1 and isinstance(first, MergeableWork):
+        arguments = [work.argument for work in works if isinstance(work, MergeableWork)]
+        outcomes: Sequence[T] | Exception = run(
+            lambda session: first.run_together(session, arguments)
+        )
+        if not isinstance(outcomes, Exception):
+            return outcomes
+    return [run(work) for work in works]
 
 
 class _TransactionLost(Exception):

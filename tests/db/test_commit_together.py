@@ -8,10 +8,17 @@ from sqlalchemy import event, text
 
 from recsvc.db import session
 from recsvc.db.feedback.ratings import count_users
-from recsvc.db.session import Database, commit_together, pause_for_other_writers, reading
+from recsvc.db.session import (
+    Database,
+    MergeableWork,
+    commit_together,
+    pause_for_other_writers,
+    reading,
+)
 from recsvc.errors import DatabaseUnavailable
 from recsvc.service.feedback import ratings
-from tests.conftest import NOON, PATIENCE_SECONDS
+from tests.conftest import PATIENCE_SECONDS
+from tests.factories.single_ratings import rating_of
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +29,7 @@ def _no_hurry(monkeypatch):
 
 def rating_by(user_id):
     def work(session):
-        ratings.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
+        ratings.rate_each(session, [rating_of(user_id)])
         return user_id
 
     return work
@@ -175,3 +182,36 @@ def test_commit_together_allows_other_process_write_between_transactions(tmp_pat
     assert len(user_ids(other)) == 20
     for database in (busy, other):
         database.close()
+
+
+def test_commit_together_runs_mergeable_works_of_one_function_at_once(database):
+    calls = []
+
+    def store(session, rated):
+        calls.append([rating.user_id for rating in rated])
+        return ratings.rate_each(session, rated)
+
+    works = [MergeableWork(store, rating_of(user)) for user in "abc"]
+    outcomes = commit_together(database, [*works, rating_by("d"), *works[:1]])
+
+    assert calls == [["a", "b", "c"], ["a"]]
+    assert [outcome.is_new for outcome in outcomes[:3]] == [True, True, True]
+    assert outcomes[3] == "d"
+    assert outcomes[4].is_new is False
+    assert user_ids(database) == {"a", "b", "c", "d"}
+
+
+def test_commit_together_runs_mergeable_works_alone_after_an_error(database):
+    error = RuntimeError("one of them")
+
+    def store(session, rated):
+        outcomes = ratings.rate_each(session, rated)
+        if any(rating.user_id == "failed" for rating in rated):
+            raise error
+        return outcomes
+
+    works = [MergeableWork(store, rating_of(user)) for user in ("a", "failed", "b")]
+    first, broken, last = commit_together(database, works)
+
+    assert (first.is_new, broken, last.is_new) == (True, error, True)
+    assert user_ids(database) == {"a", "b"}

@@ -5,7 +5,8 @@ than the limit does not start and raises ServiceBusy (503). A request uses one t
 for its transaction and for the rendering of its response, so no thread waits for another one of
 the same pool.
 
-A pool may run several queued calls as one group: the writes of SQLite share one commit.
+A pool may run several queued calls as one group: the writes of SQLite share one commit, and single
+ratings share their statements on both databases.
 """
 
 import asyncio
@@ -21,17 +22,19 @@ from functools import partial
 from typing import Any, TypeVar
 
 from recsvc.api.access.current_change import CHANGE
-from recsvc.db.session import Database, Session, commit_together, reading
+from recsvc.db.session import Database, MergeableWork, Session, commit_together, reading
 from recsvc.errors import ServiceBusy
 from recsvc.service.access import audit
 
 T = TypeVar("T")
-Group = Sequence[Callable[..., Any]]
+A = TypeVar("A")
+Work = Callable[..., Any]
+Group = Sequence[Work]
 Outcomes = Sequence[Any]  # of each call of a group: its result, or the exception that it raised
 
 READ_THREADS = 2
 WRITE_THREADS = {"sqlite": 1, "postgresql": 4}  # SQLite has one writer at a time
-LARGEST_GROUP = {"sqlite": 64, "postgresql": 1}  # writes that share a commit
+LARGEST_GROUP = 64  # writes that share a commit
 ANSWER_THREADS = max(2, os.cpu_count() or 1)  # they use no pooled database connection
 THREADS_PER_OTHER_POOL = 2  # in each of the other pools
 STOP_SECONDS = 3.0
@@ -50,13 +53,13 @@ class _Entry:
     def __init__(
         self, work: Callable[..., Any], future: "asyncio.Future[Any]", deadline: float
     ) -> None:
-        self._work = work
-        self._context = contextvars.copy_context()  # carries the request's id to the log
+        self.work = work
+        if not isinstance(work, MergeableWork):  # that one runs for several requests
+            self.work = partial(
+                contextvars.copy_context().run, work
+            )  # the log has the request's id
         self.future = future
         self.deadline = deadline
-
-    def __call__(self, *arguments: object) -> Any:  # noqa: ANN401 - whatever the work returns
-        return self._context.run(self._work, *arguments)
 
     def settle(self, outcome: Any) -> None:  # noqa: ANN401 - see Outcomes
         """Set the outcome of the future, unless its request was cancelled."""
@@ -75,6 +78,7 @@ class RequestPool:
 
     wait_seconds   longest time in the queue; after it the work raises ServiceBusy
     largest_group  maximum number of calls that a thread runs as one group
+    is_grouped     whether a call may join the group of another one; by default any may
     run_group      runs a group in order and returns the outcomes of all calls, or of the first
                    ones; the others return to the queue. By default the calls run one by one
     """
@@ -86,10 +90,12 @@ class RequestPool:
         wait_seconds: float,
         *,
         largest_group: int = 1,
+        is_grouped: Callable[[Work, Work], bool] = lambda first, other: True,
         run_group: Callable[[Group], Outcomes] | None = None,
     ) -> None:
         self._wait_seconds = wait_seconds
         self._largest_group = largest_group
+        self._is_grouped = is_grouped
         self._run_group = run_group or _run_each
         self._queue: deque[_Entry] = deque()
         self._changed = threading.Condition()
@@ -147,7 +153,7 @@ class RequestPool:
     def _work(self) -> None:
         while group := self._take():
             try:
-                outcomes = self._run_group(group)
+                outcomes = self._run_group([entry.work for entry in group])
             except BaseException as error:
                 outcomes = [error] * len(group)
             if rest := group[len(outcomes) :]:
@@ -165,8 +171,12 @@ class RequestPool:
                 if self._queue or self._stopping:
                     break
                 self._changed.wait()
-            n = min(len(self._queue), self._largest_group)
-            return [self._queue.popleft() for _ in range(n)]
+            group: list[_Entry] = []
+            while self._queue and len(group) < self._largest_group:
+                if group and not self._is_grouped(group[0].work, self._queue[0].work):
+                    break
+                group.append(self._queue.popleft())
+            return group
 
     def _put_back(self, rest: Sequence[_Entry]) -> Outcomes:
         """Queue the work that the group left over again; return ServiceBusy for expired work."""
@@ -187,6 +197,22 @@ def _run_each(group: Group) -> Outcomes:
     return [work() for work in group]
 
 
+def _is_same_function(first: Work, other: Work) -> bool:
+    return (
+        isinstance(first, MergeableWork)
+        and isinstance(other, MergeableWork)
+        and first.run_together == other.run_together
+    )
+
+
+# SQLite has one writer at a time, so all writes share commits. On PostgreSQL a transaction of
+# several requests would hold the locks of all of them.
+IS_GROUPED: dict[str, Callable[[Work, Work], bool]] = {
+    "sqlite": lambda first, other: True,
+    "postgresql": _is_same_function,
+}
+
+
 class RequestPools:
     """The pools of an API process. Their threads use at most CONNECTIONS database connections.
 
@@ -204,7 +230,8 @@ class RequestPools:
             "writes",
             WRITE_THREADS[kind],
             wait_seconds,
-            largest_group=LARGEST_GROUP[kind],
+            largest_group=LARGEST_GROUP,
+            is_grouped=IS_GROUPED[kind],
             run_group=partial(commit_together, database),
         )
         self._follows = RequestPool("follows", THREADS_PER_OTHER_POOL, wait_seconds)
@@ -219,6 +246,12 @@ class RequestPools:
     async def follow(self, work: Callable[[Session], T]) -> T:
         """Run a read of a long poll or an event stream, in a pool of its own."""
         return await self._follows.run(partial(_read, self._database, work), is_patient=True)
+
+    async def write_merged(
+        self, run_together: Callable[[Session, Sequence[A]], Sequence[T]], argument: A
+    ) -> T:
+        """Run a write together with waiting ones of the same function; see MergeableWork."""
+        return await self._writes.run(MergeableWork(run_together, argument))
 
     async def write(self, work: Callable[[Session], T], *, is_patient: bool = False) -> T:
         """Run work in a transaction and return its result after the commit."""

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from starlette.types import Message, Receive, Scope, Send
 
 from recsvc.api.access.requirements import (
     ATTRIBUTE as ACCESS_ATTRIBUTE,
@@ -26,10 +27,15 @@ from recsvc.api.concurrency.request_pools import RequestPools
 from recsvc.db.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
+BodyModel = TypeVar("BodyModel", bound=BaseModel)
+PlainHandler = Callable[[Request, BodyModel], Awaitable[Response]]
 Run = Callable[[Callable[..., Response]], Awaitable[Response]]
 PoolName = Literal["answers", "slow", "service"]
+JSON = b"application/json"
 POOLS_PARAMETER = "pools"  # a parameter that is added to each synchronous route
 POOL_ATTRIBUTE = "__request_pool__"
+PLAIN_ATTRIBUTE = "__plain_handler__"
+MAX_PLAIN_BYTES = 4096  # of a body that is read before the key is checked
 
 
 class Transaction(Enum):
@@ -67,6 +73,20 @@ def runs_on(pool: PoolName) -> Callable[[F], F]:
     return mark
 
 
+def answers_plainly(model: type[BodyModel], handle: PlainHandler[BodyModel]) -> Callable[[F], F]:
+    """Set a faster handler for the plain requests of a route: a small, valid JSON body, no query.
+
+    FastAPI needs five times as long for a request as the route itself. All other requests, and
+    those whose body is not a valid `model`, go through FastAPI, which describes the errors.
+    """
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, PLAIN_ATTRIBUTE, (model, handle))
+        return endpoint
+
+    return mark
+
+
 class _Route(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         is_async = inspect.iscoroutinefunction(endpoint) or inspect.isasyncgenfunction(endpoint)
@@ -76,18 +96,50 @@ class _Route(APIRoute):
             endpoint = _run_on_pool(endpoint, options.get("status_code"))
         super().__init__(path, endpoint, **options)
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request of this path, a plain one without FastAPI."""
+        plain = getattr(self.endpoint, PLAIN_ATTRIBUTE, None)
+        if plain is not None and scope["method"] in (self.methods or ()) and _has_small_json(scope):
+            model, handle = plain
+            request = Request(scope, receive)
+            content = await request.body()
+            try:
+                body = model.model_validate_json(content)
+            except ValidationError:
+                receive = partial(_replay, content)
+            else:
+                await self._authorize(request)
+                response = await handle(request, body)
+                await response(scope, receive, send)
+                return
+        await super().handle(scope, receive, send)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of the route, which authorizes the request first."""
         handle = super().get_route_handler()
-        requirement = requirement_of(self.endpoint)
-        if requirement is None or requirement.scope is None:
-            return handle
 
         async def authorize_and_handle(request: Request) -> Response:
-            await request.app.state.authorization.authorize(request, requirement)
+            await self._authorize(request)
             return await handle(request)
 
         return authorize_and_handle
+
+    async def _authorize(self, request: Request) -> None:
+        requirement = requirement_of(self.endpoint)
+        if requirement is not None and requirement.scope is not None:
+            await request.app.state.authorization.authorize(request, requirement)
+
+
+def _has_small_json(scope: Scope) -> bool:
+    """Return whether a request has no query, and a JSON body of at most MAX_PLAIN_BYTES."""
+    headers = dict(scope["headers"])
+    length: bytes = headers.get(b"content-length", b"")
+    is_small = 0 < len(length) < 5 and length.isdigit() and int(length) <= MAX_PLAIN_BYTES
+    return is_small and headers.get(b"content-type") == JSON and not scope["query_string"]
+
+
+async def _replay(body: bytes) -> Message:
+    return {"type": "http.request", "body": body, "more_body": False}
 
 
 class Router(APIRouter):

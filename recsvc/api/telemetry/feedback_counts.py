@@ -41,12 +41,13 @@ def feedback_of(scope: Scope) -> FeedbackCounts | None:
     return counts
 
 
-async def _attach(request: Request) -> FeedbackCounts:
+async def attach_counts(request: Request) -> FeedbackCounts:
+    """Return the counts of a request, all 0, that its route assigns."""
     counts = request.scope[KEY] = FeedbackCounts()
     return counts
 
 
-FeedbackCountsDep = Annotated[FeedbackCounts, Depends(_attach)]
+FeedbackCountsDep = Annotated[FeedbackCounts, Depends(attach_counts)]
 
 
 def _by_code(report: BulkReport) -> Mapping[str, int]:

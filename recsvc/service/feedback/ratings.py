@@ -1,15 +1,12 @@
 """Use cases of ratings: store one or many, delete, list."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
-import numpy as np
-
-from recsvc.db.feedback import ratings
-from recsvc.db.feedback.ratings import RatingBatch, StoredRating
+from recsvc.db.feedback import ratings, single_ratings
+from recsvc.db.feedback.ratings import StoredRating
+from recsvc.db.feedback.single_ratings import Outcome, SingleRating
 from recsvc.db.session import Session
-from recsvc.db.tables import microseconds
 from recsvc.errors import RatingNotFound, UserNotFound
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.imports.bulk import Bulk, BulkReport, default_timestamps, read_bulk
@@ -19,8 +16,7 @@ from recsvc.service.imports.file_format import RATINGS
 MAX_RATINGS = 10_000  # ratings in one request
 
 
-def rate(
-    session: Session,
+def single_rating(
     user_id: str,
     item_id: str,
     value: float,
@@ -28,31 +24,24 @@ def rate(
     rated_at: datetime | None,
     now: datetime,
     scale: RatingScale | None,
-) -> tuple[StoredRating, bool]:
-    """Store a rating; return the pair's current one, and whether the pair had none before.
-
-    A rating older than the stored one changes nothing. `rated_at` defaults to `now`, or to the time
-    of the stored rating if a clock that is ahead has set it. Raises InvalidId, InvalidRating,
-    ValueOffScale.
-    """
-    one = np.zeros(1, dtype=np.int64)
-    batch = RatingBatch(
-        [check_id("user_id", user_id)],
-        one,
-        [check_id("item_id", item_id)],
-        one,
-        np.array([check_value(value, scale)]),
-        np.array([microseconds(rated_at or now)]),
+) -> SingleRating:
+    """Return the rating of a request. Raises InvalidId, InvalidRating, ValueOffScale."""
+    return SingleRating(
+        check_id("user_id", user_id),
+        check_id("item_id", item_id),
+        check_value(value, scale),
+        rated_at,
+        now,
     )
-    written = ratings.write(session, batch, now=now)
-    current = ratings.get_rating(session, user_id, item_id)
-    if current is not None and rated_at is None and current.rated_at > now:
-        batch = replace(batch, rated_at=np.array([microseconds(current.rated_at)]))
-        written = ratings.write(session, batch, now=now)
-        current = ratings.get_rating(session, user_id, item_id)
-    if current is None:
-        raise RatingNotFound(user_id, item_id)
-    return current, written.added == 1
+
+
+def rate_each(session: Session, rated: Sequence[SingleRating]) -> list[Outcome]:
+    """Store the ratings of several requests in order and return the outcome of each.
+
+    A rating older than the stored one changes nothing. A rating without `rated_at` is dated by its
+    arrival, or like the stored rating if a clock that is ahead has set that.
+    """
+    return single_ratings.store_each(session, rated)
 
 
 def add_ratings(

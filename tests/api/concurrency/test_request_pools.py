@@ -10,16 +10,19 @@ import pytest
 
 from recsvc.api.concurrency.request_pools import CONNECTIONS, RequestPool, RequestPools
 from recsvc.db.feedback.ratings import get_ratings
+from recsvc.db.feedback.single_ratings import Outcome, SingleRating
 from recsvc.db.session import Database, Session, reading
 from recsvc.errors import InvalidId, ServiceBusy
 from recsvc.service.feedback import ratings
 from tests.conftest import NOON, PATIENCE_SECONDS, eventually
+from tests.factories.single_ratings import rating_of
 
 T = TypeVar("T")
 
 
 def rate(session: Session, user_id: str) -> None:
-    ratings.rate(session, user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
+    rating = ratings.single_rating(user_id, "tea", 5, rated_at=None, now=NOON, scale=None)
+    ratings.rate_each(session, [rating])
 
 
 def run_with(pools: RequestPools, body: Callable[[], Awaitable[T]]) -> T:
@@ -148,6 +151,27 @@ def test_writes_are_stored_when_others_of_their_group_fail(database):
     assert [isinstance(outcome, InvalidId) for outcome in outcomes] == [not user for user in ids]
     with reading(database) as session:
         assert all(get_ratings(session, user) for user in ids if user)
+
+
+def test_merged_writes_share_statements_and_return_outcomes_of_their_own(database):
+    pools, sizes = RequestPools(database, PATIENCE_SECONDS), []
+
+    def store(session: Session, rated: list[SingleRating]) -> list[Outcome]:
+        sizes.append(len(rated))
+        return ratings.rate_each(session, rated)
+
+    async def body() -> list[Outcome]:
+        rated = (rating_of(f"u{n % 50}", value=n) for n in range(100))
+        return await asyncio.gather(*(pools.write_merged(store, rating) for rating in rated))
+
+    outcomes = run_with(pools, body)
+
+    assert max(sizes) > 10
+    assert sum(outcome.is_new for outcome in outcomes) == 50
+    with reading(database) as session:
+        stored = {n: get_ratings(session, f"u{n}")[0].value for n in range(50)}
+    assert set(stored.values()) <= {outcome.current.value for outcome in outcomes}
+    assert all(value % 50 == n for n, value in stored.items())
 
 
 def test_metrics_pool_runs_while_all_other_threads_are_busy(database):

@@ -11,7 +11,7 @@ from recsvc.api.access.requirements import OPEN
 from recsvc.api.concurrency.router import Router, runs_on
 from recsvc.api.dependencies import ContextDep, ReadingDep, SessionDep
 from recsvc.service.feedback import ratings
-from tests.conftest import NOON
+from tests.factories.single_ratings import rating_of
 
 router = Router(requirement=OPEN)
 
@@ -25,14 +25,14 @@ class Seen(BaseModel):
 
 @router.post("/write", status_code=202)
 def write(session: SessionDep, response: Response) -> Seen:
-    ratings.rate(session, "ann", "tea", 5, rated_at=None, now=NOON, scale=None)
+    ratings.rate_each(session, [rating_of("ann")])
     response.headers["Location"] = "/somewhere"
     return Seen(thread=threading.current_thread().name)
 
 
 @router.post("/fails")
 def fails(session: SessionDep) -> Seen:
-    ratings.rate(session, "bob", "tea", 5, rated_at=None, now=NOON, scale=None)
+    ratings.rate_each(session, [rating_of("bob")])
     raise RuntimeError("after it has written")
 
 

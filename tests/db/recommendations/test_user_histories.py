@@ -17,6 +17,7 @@ from recsvc.service.catalog import items
 from recsvc.service.feedback import ratings
 from tests.conftest import NOON, PATIENCE_SECONDS, eventually
 from tests.db.feedback import test_interactions
+from tests.factories.single_ratings import rating_of
 
 WAIT_MS = 1000 * PATIENCE_SECONDS
 VIEW = list(InteractionType).index(InteractionType.VIEW)
@@ -32,7 +33,7 @@ def histories(database):
 def rate(database, user_id, **values):
     with unit_of_work(database) as session:
         for item_id, value in values.items():
-            ratings.rate(session, user_id, item_id, value, rated_at=None, now=NOON, scale=None)
+            ratings.rate_each(session, [rating_of(user_id, item_id, value)])
 
 
 def do(database, rows):

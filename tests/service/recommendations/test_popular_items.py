@@ -9,6 +9,7 @@ from recsvc.service.imports.bulk import Bulk
 from recsvc.service.recommendations import popular_items
 from recsvc.service.recommendations.popular_items import PopularItems
 from tests.conftest import NOON
+from tests.factories.single_ratings import rating_of
 
 DESCRIBED = {
     "title": None,
@@ -48,7 +49,7 @@ def shop(database):
 
 
 def rate(session, user_id, item_id):
-    ratings.rate(session, user_id, item_id, 5, rated_at=None, now=NOON, scale=None)
+    ratings.rate_each(session, [rating_of(user_id, item_id, 5)])
 
 
 def put(session, item_id, **description):

@@ -1,14 +1,14 @@
 """Ratings: store, delete and list a user's, or add many at once with a report."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Self
 
-from fastapi import Depends, Response, status
+from fastapi import Depends, Request, Response, status
 from pydantic import AwareDatetime, Field
 
 from recsvc.api.access.requirements import Requirement
 from recsvc.api.bulk_body import bulk_body, bulk_body_schema
-from recsvc.api.concurrency.router import Router
+from recsvc.api.concurrency.router import Router, answers_plainly
 from recsvc.api.dependencies import (
     ContextDep,
     Cursor,
@@ -16,13 +16,14 @@ from recsvc.api.dependencies import (
     Limit,
     Now,
     ReadingDep,
+    RequestPoolsDep,
     SessionDep,
     UserId,
 )
 from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.pagination import page
 from recsvc.api.schemas import Answer, Body, Page
-from recsvc.api.telemetry.feedback_counts import FeedbackCountsDep
+from recsvc.api.telemetry.feedback_counts import FeedbackCountsDep, attach_counts
 from recsvc.db.feedback.ratings import StoredRating
 from recsvc.db.imports.refusals import RefusedLine
 from recsvc.errors import (
@@ -107,35 +108,48 @@ class RatingsReport(Answer):
         )
 
 
+async def _put_plainly(request: Request, body: RatingIn) -> Response:
+    path, state = request.path_params, request.app.state
+    counts = await attach_counts(request)
+    return await put_rating(
+        path["user_id"],
+        path["item_id"],
+        body,
+        pools=state.request_pools,
+        context=state.context,
+        counts=counts,
+        now=datetime.now(UTC),
+    )
+
+
 @router.put(
     ONE_RATING,
     summary="Rate an item",
+    response_model=RatingOut,
     responses=problem_responses(InvalidId, InvalidRating, ValueOffScale)
     | {201: {"model": RatingOut, "description": "The user's first rating of this item"}},
 )
-def put_rating(
+@answers_plainly(RatingIn, _put_plainly)
+async def put_rating(
     user_id: UserId,
     item_id: ItemId,
     body: RatingIn,
-    response: Response,
-    session: SessionDep,
+    pools: RequestPoolsDep,
     context: ContextDep,
     counts: FeedbackCountsDep,
     now: Now,
-) -> RatingOut:
+) -> Response:
     """Store a rating and return the current one, which is the newest by `rated_at`."""
-    current, is_new = ratings.rate(
-        session,
-        user_id,
-        item_id,
-        body.value,
-        rated_at=body.rated_at,
-        now=now,
-        scale=context.rating_scale,
+    rating = ratings.single_rating(
+        user_id, item_id, body.value, rated_at=body.rated_at, now=now, scale=context.rating_scale
     )
+    outcome = await pools.write_merged(ratings.rate_each, rating)
     counts.ratings = 1
-    response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-    return RatingOut.from_stored(user_id, current)
+    return Response(
+        RatingOut.from_stored(user_id, outcome.current).model_dump_json(),
+        status.HTTP_201_CREATED if outcome.is_new else status.HTTP_200_OK,
+        media_type="application/json",
+    )
 
 
 @router.delete(

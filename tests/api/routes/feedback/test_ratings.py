@@ -100,6 +100,46 @@ def test_put_rating_names_invalid_id(client, bad, field):
     assert answer.json()["field"] == field
 
 
+PLAIN, OTHER = "application/json", "application/json; charset=utf-8"
+
+
+@on_sqlite
+@pytest.mark.parametrize("user_id", ["u", "a/b", "a\x07"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"value": 4, "rated_at": "2026-06-01T14:00:00+02:00"}',
+        b'{"value": 4, "value": 5, "rated_at": "2026-06-01T12:00:00.25Z"}',
+        b'\n{"value":3e0,"rated_at":"2026-06-01T12:00:00Z"} ',
+        b'{"value": 6}',
+        b'{"value": NaN}',
+        b'{"value": 123456789012345678901234567890}',
+        b'{"value": null}',
+        b'{"value": 4, "rated_at": "2026-06-01T12:00:00"}',
+        b'{"value": 4, "rated_at": 1780315200}',
+        b"{",
+        b"",
+        b"[]",
+        b'{"value": 4, "rated_at": "%s"}' % (b"x" * 5000),
+    ],
+)
+def test_put_rating_responds_alike_with_and_without_fastapi(scale_client, user_id, body):
+    responses = [
+        scale_client.put(address(user_id, "i"), content=body, headers={"content-type": media_type})
+        for media_type in (PLAIN, OTHER)
+    ]
+
+    first, second = ((response.json(), dict(response.headers)) for response in responses)
+    for found, headers in (first, second):
+        found.pop("request_id", None)
+        headers.pop("x-request-id")
+    assert first == second
+    created = {201: 200}  # the second request finds the rating of the first
+    assert created.get(responses[0].status_code, responses[0].status_code) == (
+        responses[1].status_code
+    )
+
+
 def test_ratings_list_is_empty_for_known_and_404_for_unknown_user(client):
     client.put(address("u", "i"), json={"value": 3})
     client.delete(address("u", "i"))
