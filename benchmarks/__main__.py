@@ -45,6 +45,7 @@ FULL = (
     "diagnosis",
     "scrapes",
     "single_ratings",
+    "held_connections",
 )
 
 # The kinds of model that a table is about; most of them have it in their rows, too.

@@ -59,6 +59,47 @@ class Settings(BaseSettings):
         "`service-busy` with `Retry-After`. The same maximum holds for a database lock or a "
         "connection, with 503 `database-unavailable`. At most 600.",
     )
+    max_requests: int = Field(
+        1500,
+        ge=1,
+        description="Requests in progress in each API process, event streams and long polls "
+        "included; further ones get 503 `service-full` at once.",
+    )
+    max_event_streams: int = Field(
+        1000, ge=0, description="Event streams of each API process; further ones get 503."
+    )
+    max_connections: int = Field(
+        2000,
+        ge=1,
+        description="Connections of each API process. A further one replaces the connection that "
+        "is idle for longest; if none is idle it gets 503 `too-many-connections`.",
+    )
+    idle_seconds: int = Field(
+        75,
+        ge=1,
+        description="Seconds after which a connection without a request is closed. Set it above "
+        "the idle time of a reverse proxy, which reuses connections.",
+    )
+    request_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="Seconds for a client to send the headers of a request; a body has a second "
+        "more for each 1,000 bytes. A slower request gets 408; a client that stops reading for as "
+        "long is disconnected.",
+    )
+    read_threads: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Threads of each API process for reads, each with a database connection.",
+    )
+    write_threads: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Threads of each API process for writes on PostgreSQL, each with a database "
+        "connection. SQLite has one.",
+    )
     api_key: str = Field(
         "",
         repr=False,

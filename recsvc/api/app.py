@@ -15,7 +15,9 @@ from recsvc.api.access.authorization import Authorization
 from recsvc.api.access.exposure import Exposure
 from recsvc.api.access.first_key import prepare_keys
 from recsvc.api.concurrency.admission import Admission
-from recsvc.api.concurrency.request_pools import CONNECTIONS, RequestPools
+from recsvc.api.concurrency.request_pools import RequestPools, ThreadCounts
+from recsvc.api.concurrency.shared_reads import SharedReads
+from recsvc.api.long_polling import POLL_SECONDS
 from recsvc.api.middleware.body_limit import BodyLimits
 from recsvc.api.middleware.browser_guard import BrowserGuard
 from recsvc.api.middleware.raw_path import RawPath
@@ -30,6 +32,7 @@ from recsvc.api.routes.diagnosis import diagnoses
 from recsvc.api.routes.feedback import interactions, ratings
 from recsvc.api.routes.imports import import_jobs
 from recsvc.api.routes.jobs import job_events
+from recsvc.api.routes.jobs.job_events import EventStreams
 from recsvc.api.routes.models import evaluation_jobs, models
 from recsvc.api.routes.recommendations import predictions, recommendations
 from recsvc.api.routes.reference import finding_pages, problem_pages
@@ -127,6 +130,8 @@ def create_app(
     )
     app.state.settings = settings
     app.state.exposure = exposure
+    app.state.shared_reads = SharedReads(POLL_SECONDS)
+    app.state.event_streams = EventStreams(settings.max_event_streams)
     app.state.route_templates = RouteTemplates(app)
     app.state.metrics = RequestMetrics(numbers)
     for router in ROUTERS:
@@ -159,7 +164,11 @@ def _wrap(app: FastAPI, settings: Settings) -> None:
         allowed_hosts=split_list(settings.allowed_hosts),
         allowed_origins=origins,
     )
-    app.add_middleware(Admission, wait_seconds=settings.request_wait_seconds)
+    app.add_middleware(
+        Admission,
+        wait_seconds=settings.request_wait_seconds,
+        max_requests=settings.max_requests,
+    )
     app.add_middleware(RequestLog, templates=app.state.route_templates, metrics=app.state.metrics)
     app.add_middleware(ResponseHeaders)
 
@@ -168,10 +177,11 @@ def _wrap(app: FastAPI, settings: Settings) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     wait = settings.request_wait_seconds
-    context = open_context(settings, connections=CONNECTIONS, wait_seconds=wait)
+    threads = ThreadCounts(settings.read_threads, settings.write_threads)
+    context = open_context(settings, connections=threads.connections, wait_seconds=wait)
     app.state.context = context
     precompile(settings.home)
-    app.state.request_pools = RequestPools(context.database, wait)
+    app.state.request_pools = RequestPools(context.database, wait, threads)
     app.state.request_pools.start()
     app.state.key_ring, limiter = KeyRing(context.database), RateLimiter(settings.rate_limit)
     prepare_keys(context.database, app.state.exposure, settings.api_key)

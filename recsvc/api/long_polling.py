@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 
 from recsvc.api.concurrency.request_pools import RequestPools
+from recsvc.api.concurrency.shared_reads import SharedReads
 from recsvc.api.schemas import JobOut
 from recsvc.db.tables import FINAL_STATES, Job
 from recsvc.service.jobs import queries, reported_jobs
@@ -38,7 +39,8 @@ async def respond_with_job(
 ) -> Response:
     """Respond with a job, or 304; with `wait`, once its state or epoch changes.
 
-    The wait occupies neither a thread nor a transaction. Raises JobNotFound.
+    The wait occupies neither a thread nor a transaction, and all that wait for one job share its
+    reads. Raises JobNotFound.
     """
     pools: RequestPools = request.app.state.request_pools
     read = partial(
@@ -51,7 +53,9 @@ async def respond_with_job(
     job, last = await pools.read(read)
     if not known or _matches(known, job):
         deadline = asyncio.get_running_loop().time() + wait
-        job = await _wait_for_change(request, partial(pools.follow, read), job, last, deadline)
+        shared: SharedReads = request.app.state.shared_reads
+        follow = partial(shared.get, (job_id, kind), partial(pools.follow, read))
+        job = await _wait_for_change(request, follow, job, last, deadline)
     headers = {"ETag": _etag(job)}
     if _matches(known, job):
         return Response(status_code=304, headers=headers)

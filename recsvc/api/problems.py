@@ -33,6 +33,7 @@ STATUS: dict[type[RecsvcError], HTTPStatus] = {
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.RequestTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,

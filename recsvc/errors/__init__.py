@@ -61,7 +61,11 @@
     │   ├── ModelUnreadable
     │   ├── NoModelPublished
     │   ├── ServiceBusy
-    │   └── ShelfUnavailable
+    │   ├── ServiceFull
+    │   ├── ShelfUnavailable
+    │   ├── TooManyConnections
+    │   └── TooManyStreams
+    ├── RequestTooSlow
     ├── ShelfError
     │   ├── ObjectCorrupt
     │   └── ObjectMissing
@@ -149,8 +153,12 @@ from recsvc.errors.requests import (
     InvalidCursor,
     MalformedRequest,
     MethodNotAllowed,
+    RequestTooSlow,
     RouteNotFound,
     ServiceBusy,
+    ServiceFull,
+    TooManyConnections,
+    TooManyStreams,
     UnsupportedMedia,
 )
 from recsvc.errors.storage import (
@@ -246,9 +254,11 @@ __all__ = [
     "RatingNotFound",
     "RatingsLeaked",
     "RecsvcError",
+    "RequestTooSlow",
     "RouteNotFound",
     "ScopeMissing",
     "ServiceBusy",
+    "ServiceFull",
     "ShelfError",
     "ShelfUnavailable",
     "StoppedEarly",
@@ -256,7 +266,9 @@ __all__ = [
     "SweepNotFound",
     "TargetNotEmpty",
     "TooFewRatings",
+    "TooManyConnections",
     "TooManyRequests",
+    "TooManyStreams",
     "TrainingFailed",
     "TruncatedFile",
     "Unauthenticated",

@@ -51,6 +51,49 @@ class ServiceBusy(NotReady):
         )
 
 
+class ServiceFull(NotReady):
+    """Service full"""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"This process has {limit} requests in progress, as many as RECSVC_MAX_REQUESTS "
+            "allows. Retry after Retry-After seconds.",
+            limit=limit,
+        )
+
+
+class TooManyStreams(NotReady):
+    """Too many event streams"""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"This process has {limit} event streams, as many as RECSVC_MAX_EVENT_STREAMS allows. "
+            "Close others, or poll the job with `?wait=20`.",
+            limit=limit,
+        )
+
+
+class TooManyConnections(NotReady):
+    """Too many connections"""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This process has as many connections as RECSVC_MAX_CONNECTIONS allows, and none is "
+            "idle. Retry after Retry-After seconds."
+        )
+
+
+class RequestTooSlow(RecsvcError):
+    """Request too slow"""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The request did not arrive within {seconds:g} s, and a second more for each 1,000 "
+            "bytes of its body. Send it faster, or raise RECSVC_REQUEST_SECONDS.",
+            seconds=seconds,
+        )
+
+
 class HostNotAllowed(RecsvcError):
     """Host not allowed"""
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from recsvc.api.access.current_change import CHANGE
 from recsvc.db.session import Database, MergeableWork, Session, commit_together, reading
@@ -32,8 +32,6 @@ Work = Callable[..., Any]
 Group = Sequence[Work]
 Outcomes = Sequence[Any]  # of each call of a group: its result, or the exception that it raised
 
-READ_THREADS = 2
-WRITE_THREADS = {"sqlite": 1, "postgresql": 4}  # SQLite has one writer at a time
 LARGEST_GROUP = 64  # writes that share a commit
 ANSWER_THREADS = max(2, os.cpu_count() or 1)  # they use no pooled database connection
 THREADS_PER_OTHER_POOL = 2  # in each of the other pools
@@ -42,9 +40,24 @@ REQUEUED = object()  # the outcome of work that returned to the queue
 RESERVED_CONNECTIONS = (
     5  # for the threads that follow publications, check the database and read its metrics, and more
 )
-CONNECTIONS = (
-    READ_THREADS + max(WRITE_THREADS.values()) + 2 * THREADS_PER_OTHER_POOL + RESERVED_CONNECTIONS
-)
+
+
+class ThreadCounts(NamedTuple):
+    """Threads of the pools whose work uses the database, each with one connection.
+
+    writes  on PostgreSQL; SQLite has one writer at a time
+    """
+
+    reads: int = 2
+    writes: int = 4
+
+    @property
+    def connections(self) -> int:
+        """The maximum number of database connections of the process."""
+        return self.reads + self.writes + 2 * THREADS_PER_OTHER_POOL + RESERVED_CONNECTIONS
+
+
+DEFAULT_COUNTS = ThreadCounts()
 
 
 class _Entry:
@@ -214,7 +227,7 @@ IS_GROUPED: dict[str, Callable[[Work, Work], bool]] = {
 
 
 class RequestPools:
-    """The pools of an API process. Their threads use at most CONNECTIONS database connections.
+    """The pools of an API process. Their threads use at most `counts.connections` connections.
 
     reads    short transactions that only read
     answers  ranking and prediction
@@ -222,13 +235,15 @@ class RequestPools:
     service  metrics
     """
 
-    def __init__(self, database: Database, wait_seconds: float) -> None:
+    def __init__(
+        self, database: Database, wait_seconds: float, counts: ThreadCounts = DEFAULT_COUNTS
+    ) -> None:
         self._database = database
         kind = database.dialect
-        self.reads = RequestPool("reads", READ_THREADS, wait_seconds)
+        self.reads = RequestPool("reads", counts.reads, wait_seconds)
         self._writes = RequestPool(
             "writes",
-            WRITE_THREADS[kind],
+            1 if kind == "sqlite" else counts.writes,
             wait_seconds,
             largest_group=LARGEST_GROUP,
             is_grouped=IS_GROUPED[kind],

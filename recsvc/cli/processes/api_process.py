@@ -12,9 +12,17 @@ import uvicorn
 
 from recsvc.api.access.exposure import Exposure
 from recsvc.api.app import app_from_environment
+from recsvc.cli.processes.http_connections import (
+    ConnectionLimits,
+    LimitedConnection,
+    allow_open_files,
+    close_overdue,
+)
+from recsvc.config import Settings
 from recsvc.runtime.draining import is_draining
 
 DRAIN_SECONDS = 1.0  # for clients that reuse connections
+TICKS_PER_SECOND = 10  # of uvicorn
 GRACE_SECONDS = 5  # for running requests at shutdown
 
 
@@ -30,6 +38,12 @@ class _NotifyingServer(uvicorn.Server):
         await super().startup(sockets)
         with suppress(BrokenPipeError):  # the parent process may have ended
             self._ready.send(self.started)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Close connections that exceed a limit of time, once a second."""
+        if counter % TICKS_PER_SECOND == 0:
+            close_overdue(self.server_state.connections)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close idle connections only after their clients had a chance to connect anew.
@@ -51,12 +65,19 @@ def serve(listening: socket.socket, ready: Connection, numbers: Path | None) -> 
 
     numbers  file of the metrics of this process; None for a process that is the only one
     """
+    settings = Settings()
+    limits = ConnectionLimits(
+        allow_open_files(settings.max_connections), settings.idle_seconds, settings.request_seconds
+    )
     config = uvicorn.Config(
         partial(app_from_environment, Exposure.from_socket(listening), numbers),
         factory=True,
+        http=partial(LimitedConnection, limits=limits),  # type: ignore[arg-type] # a factory
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     _NotifyingServer(config, ready).run(sockets=[listening])

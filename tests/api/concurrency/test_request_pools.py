@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from recsvc.api.concurrency.request_pools import CONNECTIONS, RequestPool, RequestPools
+from recsvc.api.concurrency.request_pools import RequestPool, RequestPools, ThreadCounts
 from recsvc.db.feedback.ratings import get_ratings
 from recsvc.db.feedback.single_ratings import Outcome, SingleRating
 from recsvc.db.session import Database, Session, reading
@@ -270,8 +270,9 @@ def test_request_pool_waits_longer_for_patient_work():
 
 
 def test_request_pool_threads_use_at_most_all_connections(database_url):
-    database = Database(database_url, connections=CONNECTIONS, wait_seconds=0.1)
-    pools, gate = RequestPools(database, 0.5), threading.Event()
+    counts = ThreadCounts(reads=3, writes=2)
+    database = Database(database_url, connections=counts.connections, wait_seconds=0.1)
+    pools, gate = RequestPools(database, 0.5, counts), threading.Event()
 
     def hold(session: Session) -> None:
         session.connection()

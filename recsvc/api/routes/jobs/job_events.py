@@ -1,15 +1,17 @@
 """Server-sent events of a training job, from any event on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
+from recsvc.api.concurrency.shared_reads import SharedReads
 from recsvc.api.dependencies import MAX_BIGINT, JobId, ModelServerDep, RequestPoolsDep
 from recsvc.api.long_polling import POLL_SECONDS
 from recsvc.api.openapi.responses import problem_responses
@@ -17,7 +19,7 @@ from recsvc.api.routes.diagnosis.diagnoses import FindingOut
 from recsvc.api.routes.training.error_curve import Epoch
 from recsvc.api.routes.training.training_jobs import TrainingJobOut
 from recsvc.db.tables import JobKind
-from recsvc.errors import JobNotFound, MalformedRequest
+from recsvc.errors import JobNotFound, MalformedRequest, TooManyStreams
 from recsvc.runtime.draining import is_draining
 from recsvc.service.access.scopes import Scope
 from recsvc.service.jobs import queries, reported_jobs
@@ -34,6 +36,39 @@ data: {"epoch": 1, "validation_nll": 1.32, "validation_rmse": 0.97, "validation_
 id: 17
 
 """
+
+
+class EventStreams:
+    """Counts the open event streams of this process, up to a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._n_open = 0
+
+    def check(self) -> None:
+        """Raise TooManyStreams if no further stream may be opened."""
+        if self._n_open >= self._limit:
+            raise TooManyStreams(self._limit)
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Count a stream while it is open."""
+        self._n_open += 1
+        try:
+            yield
+        finally:
+            self._n_open -= 1
+
+
+async def _streams(request: Request) -> EventStreams:
+    streams: EventStreams = request.app.state.event_streams
+    streams.check()
+    return streams
+
+
+async def _reads(request: Request) -> SharedReads:
+    reads: SharedReads = request.app.state.shared_reads
+    return reads
 
 
 async def _existing_job_id(job_id: JobId, pools: RequestPoolsDep) -> int:
@@ -58,7 +93,7 @@ async def _last_event_id(
     "/{job_id}/events",
     summary="Follow a training job",
     response_class=EventSourceResponse,
-    responses=problem_responses(JobNotFound, MalformedRequest)
+    responses=problem_responses(JobNotFound, MalformedRequest, TooManyStreams)
     | {
         200: {
             "description": "Events as they happen, until the job ends.",
@@ -67,6 +102,8 @@ async def _last_event_id(
     },
 )
 async def stream_training_events(
+    streams: Annotated[EventStreams, Depends(_streams)],
+    reads: Annotated[SharedReads, Depends(_reads)],
     pools: RequestPoolsDep,
     server: ModelServerDep,
     job_id: Annotated[int, Depends(_existing_job_id)],
@@ -79,16 +116,17 @@ async def stream_training_events(
     the connection open. If the process is replaced, the stream ends and says when to reconnect.
     """
     done = False
-    while not done:
-        if is_draining.is_set():
-            yield ServerSentEvent(comment="restarting", retry=RETRY_MILLISECONDS)
-            return
-        read = partial(reported_jobs.read_events, server=server, job_id=job_id, after=last_id)
-        for event in await pools.follow(read):
-            yield _to_sse(event)
-            last_id, done = event.id, event.name == "done"
-        if not done:
-            await asyncio.sleep(POLL_SECONDS)
+    with streams.open():
+        while not done:
+            if is_draining.is_set():
+                yield ServerSentEvent(comment="restarting", retry=RETRY_MILLISECONDS)
+                return
+            read = partial(reported_jobs.read_events, server=server, job_id=job_id, after=last_id)
+            for event in await reads.get((job_id, last_id), partial(pools.follow, read)):
+                yield _to_sse(event)
+                last_id, done = event.id, event.name == "done"
+            if not done:
+                await asyncio.sleep(POLL_SECONDS)
 
 
 def _to_sse(event: TrainingEvent) -> ServerSentEvent:
