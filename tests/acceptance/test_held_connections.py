@@ -112,7 +112,8 @@ def test_event_stream_over_limit_gets_503(impatient):
     url = f"{impatient.base_url}/v1/training-jobs/{job['id']}/events"
     with ExitStack() as stack, httpx2.Client(timeout=PATIENCE_SECONDS) as http:
         streams = [stack.enter_context(http.stream("GET", url)) for _ in range(MAX_STREAMS)]
-        assert [next(stream.iter_lines()) for stream in streams] == ["event: state"] * MAX_STREAMS
+        lines = [stream.iter_lines() for stream in streams]  # an iterator that is dropped closes it
+        assert [next(of_stream) for of_stream in lines] == ["event: state"] * MAX_STREAMS
         refused = http.get(url)
 
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems/too-many-streams")
