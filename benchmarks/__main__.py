@@ -46,6 +46,7 @@ FULL = (
     "scrapes",
     "single_ratings",
     "held_connections",
+    "many_clients",
 )
 
 # The kinds of model that a table is about; most of them have it in their rows, too.

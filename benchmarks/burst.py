@@ -3,8 +3,9 @@
     .venv/bin/python -m benchmarks burst
 
 Each round opens its connections first and then sends one request on each at the same moment:
-ratings (PUT), recommendations and a user's ratings (GET), or both. A request that is answered 503
-is sent once more after the Retry-After of its answer. Meanwhile /readyz is asked every 20 ms.
+ratings (PUT), recommendations and a user's ratings (GET), or both. A request may wait 15 s; one
+that is answered 503 is sent once more after the Retry-After of its answer. Meanwhile /readyz is
+asked every 20 ms. Afterwards each rating is looked up: `stored` of those that were sent.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ from benchmarks.data import ML_1M, data_file
 from benchmarks.service import imported, service, trained
 from recsvc.client import Client
 
-SIZES = (60, 200, 500)
+SIZES = (60, 200, 500, 1000)
+WAIT_SECONDS = 15  # RECSVC_REQUEST_WAIT_SECONDS
 N_USERS = 6040
 N_ITEMS = 3000
 PROBE_SECONDS = 0.02
@@ -46,10 +48,10 @@ class Burst:
 
 def main() -> None:
     print(
-        "| one API process | at once | 2xx | 503 | other | repeated: 2xx | all answered, s "
-        "| slowest /readyz, ms |"
+        "| one API process | at once | 2xx | 503 | other | repeated: 2xx | stored "
+        "| all answered, s | slowest /readyz, ms |"
     )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for name, database in databases():
         with database as url, tempfile.TemporaryDirectory() as folder:
             measure(name, Path(folder), url)
@@ -57,12 +59,14 @@ def main() -> None:
 
 def measure(name: str, home: Path, url: str) -> None:
     """Train on MovieLens 1M, then send each kind of burst in each size."""
-    with service(home, RECSVC_DATABASE_URL=url) as client:
+    settings = {"RECSVC_DATABASE_URL": url, "RECSVC_REQUEST_WAIT_SECONDS": str(WAIT_SECONDS)}
+    with service(home, **settings) as client:
         imported(client, data_file(ML_1M))
-        trained(client)
+        trained(client, hyperparameters={"epochs": 3})
         for kind in KINDS:
             for size in SIZES:
-                show(f"{name}, {kind}", size, asyncio.run(burst(client, kind, size)))
+                found = asyncio.run(burst(client, kind, size))
+                show(f"{name}, {kind}", size, found, stored_share(client, kind, size))
 
 
 def databases() -> Iterator[tuple[str, AbstractContextManager[str]]]:
@@ -185,12 +189,25 @@ async def probing(address: str, found: Burst) -> AsyncIterator[None]:
         found.probes.append(float(seconds) if status == "200" else float("inf"))
 
 
-def show(name: str, size: int, found: Burst) -> None:
+def stored_share(client: Client, kind: str, size: int) -> str:
+    """Return how many of the ratings that a burst sent are stored, and how many it sent."""
+    sent = {"PUT": range(size), "mix": range(size // 2), "GET": ()}[kind]
+    return f"{sum(is_stored(client, number) for number in sent)} of {len(sent)}"
+
+
+def is_stored(client: Client, number: int) -> bool:
+    """Return whether the rating of PUT `number` is the current one."""
+    item, value = str(1 + (number * 7) % N_ITEMS), 1 + number % 5
+    ratings = client.ratings(str(1 + number % N_USERS))
+    return any(one["item_id"] == item and one["value"] == value for one in ratings)
+
+
+def show(name: str, size: int, found: Burst, stored: str) -> None:
     good = found.statuses[200] + found.statuses[201]
     refused = found.statuses[503]
     print(
         f"| {name} | {size} | {good} | {refused} | {size - good - refused} "
-        f"| {found.repeated[200] + found.repeated[201]} "
+        f"| {found.repeated[200] + found.repeated[201]} | {stored} "
         f"| {max(found.seconds):.2f} | {1000 * max(found.probes):.0f} |",
         flush=True,
     )
