@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MAX_DAYS = 36_500
+
 
 class Settings(BaseSettings):
     """The settings; field NAME is the variable RECSVC_NAME (docs/reference/settings.md)."""
@@ -163,6 +165,40 @@ class Settings(BaseSettings):
         ge=1,
         description="Number of newest model versions whose weights are kept, besides the "
         "published one.",
+    )
+    keep_refusals_days: int = Field(
+        90,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days for which the refused lines of an import are kept after its end; its "
+        "counts are kept with the job. 0 is for ever.",
+    )
+    keep_events_days: int = Field(
+        30,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days for which the server-sent events of a job are kept after its end, except "
+        "`done`. 0 is for ever.",
+    )
+    keep_epochs_days: int = Field(
+        365,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days for which the error curve and the inspections of a training job are kept "
+        "after its end; those of a model version with weights are kept longer. 0 is for ever.",
+    )
+    keep_jobs_days: int = Field(
+        365,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days for which a finished job is kept; the job of a model version is always "
+        "kept. 0 is for ever.",
+    )
+    keep_audit_days: int = Field(
+        730,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days for which the entries of the audit log are kept. 0 is for ever.",
     )
     log_level: str = Field(
         "info",

@@ -22,7 +22,7 @@ from recsvc.cli.commands import (
     train,
     worker,
 )
-from recsvc.cli.commands.maintenance import backup, doctor, upgrade
+from recsvc.cli.commands.maintenance import backup, doctor, prune, upgrade
 from recsvc.client import KEY_VARIABLE, ApiError, ClientError
 from recsvc.errors import RecsvcError
 
@@ -50,6 +50,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("upgrade")(upgrade.upgrade)
 app.command("downgrade")(upgrade.downgrade)
+app.command("prune")(prune.prune)
 app.command("doctor")(doctor.doctor)
 
 
@@ -71,9 +72,9 @@ def _root(
     """Train recommenders on ratings with Restricted Boltzmann Machines, and serve them.
 
     `recsvc demo` runs every step on generated data in half a minute. `recsvc serve` starts the
-    service. `backup`, `restore`, `upgrade`, `downgrade` and `doctor` open its data directly. The
-    other commands send requests to the service at --url or RECSVC_URL. Without an address, each
-    starts a temporary service on the data in RECSVC_HOME (or RECSVC_DATABASE_URL).
+    service. `backup`, `restore`, `upgrade`, `downgrade`, `prune` and `doctor` open its data
+    directly. The other commands send requests to the service at --url or RECSVC_URL. Without an
+    address, each starts a temporary service on the data in RECSVC_HOME (or RECSVC_DATABASE_URL).
     """
 
 

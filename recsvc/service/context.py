@@ -1,10 +1,11 @@
 """The context of use cases: database, shelf and limits, opened once for each process."""
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from recsvc.db.expired_rows import RetentionDays
 from recsvc.db.session import CONNECTIONS, WAIT_SECONDS, Database
 from recsvc.errors import ConfigurationError, InvalidScale
 from recsvc.rbm.rating_scale import RatingScale
@@ -23,6 +24,11 @@ class ContextSettings(Protocol):
     shelf_keep: int
     max_queued_jobs: int
     max_inflated_mb: float
+    keep_refusals_days: int
+    keep_events_days: int
+    keep_epochs_days: int
+    keep_jobs_days: int
+    keep_audit_days: int
 
     def effective_database_url(self) -> str:
         """Return the URL of the database."""
@@ -51,6 +57,7 @@ class Context:
     shelf_keep: int
     max_queued_jobs: int = 100
     max_inflated_bytes: int = 8192 * MEGABYTE
+    retention: RetentionDays = field(default_factory=RetentionDays)
 
 
 def open_context(
@@ -86,6 +93,13 @@ def open_context(
         shelf_keep=settings.shelf_keep,
         max_queued_jobs=settings.max_queued_jobs,
         max_inflated_bytes=int(settings.max_inflated_mb * MEGABYTE),
+        retention=RetentionDays(
+            refusals=settings.keep_refusals_days,
+            events=settings.keep_events_days,
+            epochs=settings.keep_epochs_days,
+            jobs=settings.keep_jobs_days,
+            audit=settings.keep_audit_days,
+        ),
     )
 
 

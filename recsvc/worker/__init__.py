@@ -1,6 +1,7 @@
 """The worker: claims jobs from the queue and runs each in a child process.
 
-Imports have a lane of their own, so that a shop's data is stored while a training runs.
+Imports have a lane of their own, so that a shop's data is stored while a training runs. Once a day
+a worker prunes the database.
 
 loop → job_process; a child is spawned, not forked, and ends with its parent.
 """
@@ -14,6 +15,7 @@ from recsvc.db.tables import JobKind
 from recsvc.runtime import logs, parent_watch
 from recsvc.service.context import open_context
 from recsvc.service.jobs.runner import FindUseCase, use_case
+from recsvc.worker.daily_pruning import DailyPruning
 from recsvc.worker.job_process import STOP_SIGNALS
 from recsvc.worker.loop import Worker
 
@@ -37,12 +39,16 @@ def run(settings: Settings, *, once: bool = False, find: FindUseCase = use_case)
     others = Worker(settings, context, stopping, find, (JobKind.TRAINING, JobKind.EVALUATION))
     lane = threading.Thread(target=imports.work, kwargs={"once": once}, name="imports")
     lane.start()
+    pruning = DailyPruning(context, stopping)
+    if not once:
+        pruning.start()
     try:
         others.work(once=once)
     finally:
         if not once:
             stopping.set()
         lane.join()
+        pruning.join()
         context.database.close()
 
 

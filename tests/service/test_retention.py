@@ -37,6 +37,20 @@ def on_the_shelf(context, *texts: str) -> list[bool]:
     return [text in there for text in texts]
 
 
+def version_of(job_id: int, **columns: object) -> ModelVersion:
+    """A version of a job, by default without anything on the shelf."""
+    texts = ("checkpoint_sha256", "weights_sha256", "snapshot_sha256")
+    mappings = ("hyperparameters", "rating_scale", "metrics", "baselines", "packages")
+    counts = ("n_users", "n_items", "n_ratings", "best_epoch", "checkpoint_bytes")
+    known = {
+        **dict.fromkeys(texts, ""),
+        **{name: {} for name in mappings},
+        **dict.fromkeys(counts, 1),
+        "created_at": NOW,
+    }
+    return ModelVersion(job_id=job_id, model_kind="user_rbm", seed=0, **known | columns)
+
+
 def store_version(context, number: int) -> int:
     """A version with weights and a snapshot on the shelf."""
     with unit_of_work(context.database) as session:
@@ -44,22 +58,11 @@ def store_version(context, number: int) -> int:
         queue.enqueue("training", spec={}, now=NOW)
         lease = job_lease(queue.claim(**LEASE))
         queue.finish(lease, JobState.SUCCEEDED, now=NOW, result={})
-        version = ModelVersion(
-            job_id=lease.job_id,
-            model_kind="user_rbm",
-            seed=0,
-            hyperparameters={},
-            rating_scale={},
-            metrics={},
-            baselines={},
-            packages={},
-            **dict.fromkeys(("n_users", "n_items", "n_ratings", "best_epoch"), 1),
-            checkpoint_bytes=1,
+        version = version_of(
+            lease.job_id,
             checkpoint_sha256=put(context, f"weights {number}"),
             judged_sha256=put(context, f"judged {number}"),
-            weights_sha256="",
             snapshot_sha256=put(context, f"snapshot {number}"),
-            created_at=NOW,
         )
         return publishing.add_version(session, version).version
 

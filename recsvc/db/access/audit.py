@@ -1,9 +1,8 @@
 """The audit log: changes made through the API."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from recsvc.db.session import Session
 from recsvc.db.tables import AuditEntry
@@ -21,9 +20,3 @@ def entries_page(session: Session, *, before: int | None, limit: int) -> Sequenc
     if before is not None:
         chosen = chosen.where(AuditEntry.id < before)
     return session.scalars(chosen).all()
-
-
-def delete_entries(session: Session, *, before: datetime) -> int:
-    """Delete the entries before a time and return their number."""
-    deleted = delete(AuditEntry).where(AuditEntry.at < before).returning(AuditEntry.id)
-    return len(session.scalars(deleted).all())

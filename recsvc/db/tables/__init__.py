@@ -8,6 +8,7 @@ and order them alike.
 from recsvc.db.tables.access import ApiKey, AuditEntry, Login, RequestCount
 from recsvc.db.tables.base import EPOCH, MICROSECOND, Base, BigKey, UtcTime, microseconds
 from recsvc.db.tables.catalog import Item, User
+from recsvc.db.tables.daily_tasks import DailyTask
 from recsvc.db.tables.feedback import Interaction, InteractionType, Rating
 from recsvc.db.tables.imports import ImportRefusal
 from recsvc.db.tables.jobs import FINAL_STATES, Job, JobEvent, JobKind, JobState, Sweep
@@ -22,6 +23,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "BigKey",
+    "DailyTask",
     "ImportRefusal",
     "Interaction",
     "InteractionType",

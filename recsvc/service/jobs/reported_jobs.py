@@ -123,6 +123,7 @@ def read_events(
     """Return the events of a training job after the one with the id `after`, oldest first.
 
     The end of a job is withheld until this process serves the version that it has published.
+    Epochs that have been pruned are omitted.
     """
     events = list(queries.events_after(session, job_id, after))
     if not all(map(_is_before_the_end, events)):
@@ -130,7 +131,8 @@ def read_events(
         if queries.defer_success(session, job, server.publication_behind(session)):
             events = list(takewhile(_is_before_the_end, events))
     epochs = _epochs(session, job_id, events)
-    return [_training_event(session, event, epochs) for event in events]
+    stored = [event for event in events if event.epoch is None or event.epoch in epochs]
+    return [_training_event(session, event, epochs) for event in stored]
 
 
 def _error_curve(session: Session, job: Job) -> ErrorCurve:

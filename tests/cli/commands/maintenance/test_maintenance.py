@@ -2,7 +2,9 @@
 
 import json
 import re
+import sqlite3
 import tarfile
+from contextlib import closing
 
 import pytest
 
@@ -112,3 +114,22 @@ def test_doctor_exits_with_1_for_invalid_setting_or_scale(recsvc, tmp_path):
     assert re.search(r"^problem +shelf +RECSVC_SHELF_URL is ", shelf.stdout, re.MULTILINE)
     assert re.match(r"problem +settings +RECSVC_PORT is .*RECSVC_LEASE_SECONDS is ", told.stdout)
     assert re.match(r"problem +settings +.*→ Correct it", scale.stdout)
+
+
+def test_prune_reports_what_it_would_delete_and_deletes_it(recsvc, older_home):
+    first = recsvc("prune", home=older_home)
+    recsvc("upgrade", home=older_home)
+    with closing(
+        sqlite3.connect(older_home / "recsvc.sqlite3", isolation_level=None)
+    ) as connection:
+        connection.execute("UPDATE job SET finished_at = 0 WHERE finished_at > 0")
+    counted = recsvc("prune", "--dry-run", "--json", home=older_home)
+    done = recsvc("prune", home=older_home, RECSVC_KEEP_EVENTS_DAYS="7")
+    again = recsvc("prune", "--dry-run", "--json", home=older_home)
+
+    assert first.stderr.startswith("error: The database has the schema 0009; this version needs ")
+    n_events = json.loads(counted.stdout)["rows"]["job_events"]
+    assert n_events > 0
+    assert re.search(rf"job events +7 days +{n_events:,}\n", done.stdout)
+    assert re.search(r"audit entries +730 days +0\n", done.stdout)
+    assert json.loads(again.stdout)["rows"]["job_events"] == 0
