@@ -157,6 +157,13 @@ class Settings(BaseSettings):
         description="Jobs that may wait in the queue; further ones get 429 `queue-full`. A sweep "
         "counts as one.",
     )
+    max_jobs_per_key: int = Field(
+        20,
+        ge=0,
+        description="Queued and running jobs that one API key may have at a time; further ones get "
+        "429 `job-quota-reached`. A sweep counts as one. 0 is no limit; without a key there is "
+        "none.",
+    )
     max_job_hours: float = Field(
         24.0, gt=0, description="Hours after which a running job is stopped and fails."
     )

@@ -1,4 +1,4 @@
-"""The last run of each daily task.
+"""The last run of each daily task, and the API key that requested a job.
 
 Revision ID: 0012
 Revises: 0011
@@ -19,7 +19,9 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("started_at", sa.BigInteger, nullable=False),
     )
+    op.add_column("job", sa.Column("key_prefix", sa.Text))
 
 
 def downgrade() -> None:
+    op.drop_column("job", "key_prefix")
     op.drop_table("daily_task")

@@ -7,7 +7,10 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator
 
+from recsvc.api.access.authorization import GRANT
 from recsvc.api.concurrency.router import ReadingDep, RequestPoolsDep, SessionDep
+from recsvc.db.jobs.queue import Requester
+from recsvc.service.access.key_ring import Grant
 from recsvc.service.context import Context
 from recsvc.service.imports.fields import check_id
 from recsvc.service.recommendations.model_server import ModelServer
@@ -22,6 +25,7 @@ __all__ = [
     "Now",
     "ReadingDep",
     "RequestPoolsDep",
+    "RequesterDep",
     "SessionDep",
     "UserId",
     "Version",
@@ -36,6 +40,18 @@ async def _context(request: Request) -> Context:
 
 
 ContextDep = Annotated[Context, Depends(_context)]
+
+
+async def _requester(request: Request, context: ContextDep) -> Requester:
+    grant: Grant | None = request.scope.get(GRANT)
+    return Requester(
+        key_prefix=grant.prefix if grant else None,
+        queue_limit=context.max_queued_jobs,
+        key_limit=context.max_jobs_per_key,
+    )
+
+
+RequesterDep = Annotated[Requester, Depends(_requester)]
 
 
 async def _model_server(request: Request) -> ModelServer:

@@ -15,6 +15,7 @@ REMEDIES: dict[type[RecsvcError], str] = {
     errors.BodyTooLarge: "Send it in parts, or upload a file to /v1/import-jobs.",
     errors.HostNotAllowed: "Add the name to RECSVC_ALLOWED_HOSTS.",
     errors.JobNotFound: "List the jobs at /v1/{kind}-jobs.",
+    errors.JobQuotaReached: "RECSVC_MAX_JOBS_PER_KEY sets the limit.",
     errors.JobTooLong: "Ask for fewer epochs, or increase RECSVC_MAX_JOB_HOURS.",
     errors.ModelVersionNotFound: "List the versions at /v1/models.",
     errors.NoModelPublished: "Train a model: POST /v1/training-jobs.",

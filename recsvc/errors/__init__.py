@@ -70,6 +70,7 @@
     │   ├── ObjectCorrupt
     │   └── ObjectMissing
     ├── TooManyRequests
+    │   ├── JobQuotaReached
     │   ├── QueueFull
     │   └── RateLimited
     ├── TrainingFailed
@@ -133,6 +134,7 @@ from recsvc.errors.jobs import (
     AttemptsExhausted,
     JobFinished,
     JobNotFound,
+    JobQuotaReached,
     JobTooLong,
     LeaseLost,
     QueueFull,
@@ -226,6 +228,7 @@ __all__ = [
     "ItemNotFound",
     "JobFinished",
     "JobNotFound",
+    "JobQuotaReached",
     "JobTooLong",
     "KeyExpired",
     "KeyMissing",

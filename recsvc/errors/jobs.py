@@ -34,6 +34,19 @@ class QueueFull(TooManyRequests):
         )
 
 
+class JobQuotaReached(TooManyRequests):
+    """Job quota of the key reached"""
+
+    def __init__(self, prefix: str, n_jobs: int, limit: int) -> None:
+        super().__init__(
+            f"The API key {prefix} has {n_jobs} queued or running jobs, and may have at most "
+            f"{limit}. Retry when one has finished, or cancel one.",
+            prefix=prefix,
+            n_jobs=n_jobs,
+            limit=limit,
+        )
+
+
 class JobTooLong(RecsvcError):
     """Job too long"""
 

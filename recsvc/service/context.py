@@ -23,6 +23,7 @@ class ContextSettings(Protocol):
     checkpoint_seconds: float
     shelf_keep: int
     max_queued_jobs: int
+    max_jobs_per_key: int
     max_inflated_mb: float
     keep_refusals_days: int
     keep_events_days: int
@@ -56,6 +57,7 @@ class Context:
     checkpoint_seconds: float
     shelf_keep: int
     max_queued_jobs: int = 100
+    max_jobs_per_key: int | None = None
     max_inflated_bytes: int = 8192 * MEGABYTE
     retention: RetentionDays = field(default_factory=RetentionDays)
 
@@ -92,6 +94,7 @@ def open_context(
         checkpoint_seconds=settings.checkpoint_seconds,
         shelf_keep=settings.shelf_keep,
         max_queued_jobs=settings.max_queued_jobs,
+        max_jobs_per_key=settings.max_jobs_per_key or None,
         max_inflated_bytes=int(settings.max_inflated_mb * MEGABYTE),
         retention=RetentionDays(
             refusals=settings.keep_refusals_days,

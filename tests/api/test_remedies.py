@@ -22,6 +22,11 @@ DETAILS = [
         "The service does not answer as 'shop.example'. Add the name to RECSVC_ALLOWED_HOSTS.",
     ),
     (
+        errors.JobQuotaReached("rsk_1f0c9a7e33", 20, 20),
+        "The API key rsk_1f0c9a7e33 has 20 queued or running jobs, and may have at most 20. Retry "
+        "when one has finished, or cancel one. RECSVC_MAX_JOBS_PER_KEY sets the limit.",
+    ),
+    (
         errors.JobTooLong(7, 24.0),
         "Job 7 ran for 24 hours and was stopped. Ask for fewer epochs, or increase "
         "RECSVC_MAX_JOB_HOURS.",

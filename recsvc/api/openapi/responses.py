@@ -35,6 +35,7 @@ PARAMETER_EXAMPLES: dict[str, Any] = {
     "host": "other.example",
     "limit": 100,
     "n_queued": 100,
+    "n_jobs": 20,
     "n_bytes": 9_000_000_000,
     "n_compressed": 17_000_000,
     "hours": 24.0,

@@ -14,8 +14,15 @@ from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, literal, o
 from recsvc.db.database_clock import database_now, from_now
 from recsvc.db.jobs.events import JobEvents
 from recsvc.db.session import Session
-from recsvc.db.tables import FINAL_STATES, Job, JobKind, JobState, TrainingEpoch, UtcTime
-from recsvc.errors import AttemptsExhausted, JobFinished, JobNotFound, LeaseLost, QueueFull
+from recsvc.db.tables import FINAL_STATES, ApiKey, Job, JobKind, JobState, TrainingEpoch, UtcTime
+from recsvc.errors import (
+    AttemptsExhausted,
+    JobFinished,
+    JobNotFound,
+    JobQuotaReached,
+    LeaseLost,
+    QueueFull,
+)
 
 T = TypeVar("T")
 
@@ -41,6 +48,23 @@ def job_lease(job: Job) -> Lease:
     return Lease(job.id, job.claimed_by, job.fence)
 
 
+@dataclass(frozen=True)
+class Requester:
+    """Who requests jobs, and how many jobs there may be.
+
+    key_prefix   of the API key; None without a key, and then `key_limit` does not apply
+    queue_limit  queued jobs of all requesters; None: no limit
+    key_limit    queued and running jobs of the key; None: no limit
+    """
+
+    key_prefix: str | None = None
+    queue_limit: int | None = None
+    key_limit: int | None = None
+
+
+ANYONE = Requester()
+
+
 class JobQueue:
     """Jobs, through one session. The lease fences every write of a running job."""
 
@@ -56,8 +80,12 @@ class JobQueue:
         now: datetime,
         priority: int = 100,
         sweep_id: int | None = None,
+        key_prefix: str | None = None,
     ) -> Job:
-        """Add a job, optionally to a sweep; the smallest priority is claimed first."""
+        """Add a job, optionally to a sweep; the smallest priority is claimed first.
+
+        key_prefix  of the API key that requested it
+        """
         job = Job(
             kind=JobKind(kind),
             state=JobState.QUEUED,
@@ -66,6 +94,7 @@ class JobQueue:
             created_at=now,
             scheduled_at=database_now(),  # all workers compare it with that clock
             sweep_id=sweep_id,
+            key_prefix=key_prefix,
         )
         self._session.add(job)
         self._session.flush()
@@ -73,15 +102,36 @@ class JobQueue:
         self._events.add_state(job, now)
         return job
 
-    def check_room(self, limit: int | None) -> None:
-        """Raise QueueFull if `limit` jobs are queued; the trials of a sweep count as one."""
-        if limit is None:
-            return
+    def admit(self, requester: Requester) -> None:
+        """Check the room for a job that this transaction adds. Raises QueueFull, JobQuotaReached.
+
+        Requests of one key are counted one after the other; SQLite has a single writer anyway.
+        """
+        if requester.key_prefix is not None and requester.key_limit is not None:
+            key = select(ApiKey.id).where(ApiKey.prefix == requester.key_prefix)
+            self._session.execute(key.with_for_update(key_share=True))
+        self.check_room(requester)
+
+    def check_room(self, requester: Requester) -> None:
+        """Raise QueueFull or JobQuotaReached if the requester may not add a job or a sweep.
+
+        The trials of a sweep count as one.
+        """
+        if requester.queue_limit is not None:
+            n_queued = self._count_jobs(Job.state == JobState.QUEUED)
+            if n_queued >= requester.queue_limit:
+                raise QueueFull(n_queued, requester.queue_limit)
+        prefix, limit = requester.key_prefix, requester.key_limit
+        if prefix is not None and limit is not None:
+            unfinished = Job.state.in_((JobState.QUEUED, JobState.RUNNING))
+            n_unfinished = self._count_jobs(unfinished & (Job.key_prefix == prefix))
+            if n_unfinished >= limit:
+                raise JobQuotaReached(prefix, n_unfinished, limit)
+
+    def _count_jobs(self, condition: ColumnElement[bool]) -> int:
         is_alone = case((Job.sweep_id.is_(None), 1), else_=0)
         counts = select(func.coalesce(func.sum(is_alone), 0) + func.count(Job.sweep_id.distinct()))
-        n_queued = self._session.scalar(counts.where(Job.state == JobState.QUEUED)) or 0
-        if n_queued >= limit:
-            raise QueueFull(n_queued, limit)
+        return self._session.scalar(counts.where(condition)) or 0
 
     def claim(
         self,

@@ -54,7 +54,8 @@ class Job(Base):
     A running job has a lease: `claimed_by` is the worker, `lease_expires_at` its end by the clock
     of the database. `attempt` counts claims since the last checkpoint, except those that ended by a
     fault of the machine; `faults` counts those in a row. `fence` counts all claims;
-    a write is rejected unless it has the current fence.
+    a write is rejected unless it has the current fence. `key_prefix` is that of the API key which
+    requested the job.
     """
 
     __tablename__ = "job"
@@ -103,6 +104,7 @@ class Job(Base):
     checkpoint_sha256: Mapped[str | None]
     judged_sha256: Mapped[str | None]
     sweep_id: Mapped[int | None] = mapped_column(BigKey, ForeignKey("sweep.id"), index=True)
+    key_prefix: Mapped[str | None]
 
 
 class JobEvent(Base):

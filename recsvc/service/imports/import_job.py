@@ -22,7 +22,7 @@ from recsvc.db.feedback import interactions, ratings
 from recsvc.db.feedback.rating_merge import WriteCounts
 from recsvc.db.imports import refusals
 from recsvc.db.imports.refusals import RefusedLine
-from recsvc.db.jobs.queue import JobQueue, Lease
+from recsvc.db.jobs.queue import ANYONE, JobQueue, Lease, Requester
 from recsvc.db.session import Session, pause_for_other_writers, reading, unit_of_work
 from recsvc.db.tables import Job, JobKind, microseconds
 from recsvc.errors import NothingAccepted, TruncatedFile
@@ -97,13 +97,20 @@ class ShelvedUpload(NamedTuple):
 
 
 def shelve_upload(
-    context: Context, file: BinaryIO, *, filename: str, file_format: str
+    context: Context,
+    file: BinaryIO,
+    *,
+    filename: str,
+    file_format: str,
+    requester: Requester = ANYONE,
 ) -> ShelvedUpload:
     """Copy an upload to the shelf, outside of any transaction.
 
-    Raises MalformedRequest for an unknown format.
+    Raises MalformedRequest for an unknown format; QueueFull, JobQuotaReached.
     """
     check_format(file_format)
+    with reading(context.database) as session:
+        JobQueue(session).check_room(requester)
     return ShelvedUpload(_shelve_file(context, file), filename[:MAX_NAME_LENGTH], file_format)
 
 
@@ -117,12 +124,22 @@ def request_import(
     *,
     dry_run: bool,
     now: datetime,
-    queue_limit: int | None = None,
+    requester: Requester = ANYONE,
 ) -> Job:
-    """Queue the import of a shelved upload, before all jobs of other kinds. Raises QueueFull."""
-    JobQueue(session).check_room(queue_limit)
+    """Queue the import of a shelved upload, before all jobs of other kinds.
+
+    Raises QueueFull, JobQuotaReached.
+    """
+    queue = JobQueue(session)
+    queue.admit(requester)
     spec = {**upload._asdict(), "dry_run": dry_run}
-    return JobQueue(session).enqueue(JobKind.IMPORT, spec=spec, now=now, priority=IMPORT_PRIORITY)
+    return queue.enqueue(
+        JobKind.IMPORT,
+        spec=spec,
+        now=now,
+        priority=IMPORT_PRIORITY,
+        key_prefix=requester.key_prefix,
+    )
 
 
 def list_refusals(

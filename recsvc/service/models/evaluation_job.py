@@ -10,7 +10,7 @@ from math import isqrt
 from typing import Any
 
 from recsvc.compute.machine_memory import available_bytes
-from recsvc.db.jobs.queue import JobQueue, Lease
+from recsvc.db.jobs.queue import ANYONE, JobQueue, Lease, Requester
 from recsvc.db.models.versions import ModelVersions
 from recsvc.db.session import Session, reading, unit_of_work
 from recsvc.db.tables import Job, JobKind, ModelVersion
@@ -39,19 +39,22 @@ class EvaluationSpec:
 
 
 def request_evaluation(
-    session: Session, spec: EvaluationSpec, *, now: datetime, queue_limit: int | None = None
+    session: Session, spec: EvaluationSpec, *, now: datetime, requester: Requester = ANYONE
 ) -> Job:
     """Queue an evaluation. Its objects stay on the shelf until it has finished.
 
-    Raises ModelVersionNotFound, VersionRetired, QueueFull.
+    Raises ModelVersionNotFound, VersionRetired, QueueFull, JobQuotaReached.
     """
-    JobQueue(session).check_room(queue_limit)
+    queue = JobQueue(session)
+    queue.admit(requester)
     versions = ModelVersions(session)
     versions.lock_publications()  # so that the version is not retired meanwhile
     version = versions.get(spec.version)
     if version.retired_at is not None:
         raise VersionRetired(spec.version)
-    job = JobQueue(session).enqueue(JobKind.EVALUATION, spec=asdict(spec), now=now)
+    job = queue.enqueue(
+        JobKind.EVALUATION, spec=asdict(spec), now=now, key_prefix=requester.key_prefix
+    )
     job.snapshot_sha256 = version.snapshot_sha256
     job.checkpoint_sha256 = version.model_as_judged_sha256
     return job

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from recsvc.db.jobs.queue import ANYONE, Requester
 from recsvc.db.session import Session
 from recsvc.db.tables import Job
 from recsvc.errors import NothingToChange, UnknownFinding
@@ -19,20 +20,20 @@ def retry(
     apply: Sequence[str] | None,
     *,
     now: datetime,
-    queue_limit: int | None = None,
+    requester: Requester = ANYONE,
 ) -> Job:
     """Queue a job again with the changes that its findings suggest.
 
     apply  codes of findings; None: all that suggest a change
 
-    Raises JobNotFound, UnknownFinding, NothingToChange; QueueFull; InvalidHyperparameter for a
-    change out of bounds.
+    Raises JobNotFound, UnknownFinding, NothingToChange; QueueFull, JobQuotaReached;
+    InvalidHyperparameter for a change out of bounds.
     """
     job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
     changes = _select_changes(job_id, diagnosis.findings, apply)
     spec = TrainingSpec.from_dict(job.spec).with_changes(changes)
     spec = replace(spec, retry_of=job_id, trying=None, tried=[])
-    return training_job.request_training(session, spec=spec, now=now, queue_limit=queue_limit)
+    return training_job.request_training(session, spec=spec, now=now, requester=requester)
 
 
 def _select_changes(

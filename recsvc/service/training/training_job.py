@@ -12,7 +12,7 @@ from recsvc.compute import local
 from recsvc.compute.estimates import estimate_bytes
 from recsvc.db.catalog import items
 from recsvc.db.feedback import interactions, ratings
-from recsvc.db.jobs.queue import JobQueue, Lease
+from recsvc.db.jobs.queue import ANYONE, JobQueue, Lease, Requester
 from recsvc.db.session import Session, reading
 from recsvc.db.tables import Job, JobKind
 from recsvc.errors import IdenticalRatings, TooFewRatings, TrainingFailed
@@ -39,17 +39,18 @@ LIKELY_LEVELS = 10
 
 
 def request_training(
-    session: Session, *, spec: TrainingSpec, now: datetime, queue_limit: int | None = None
+    session: Session, *, spec: TrainingSpec, now: datetime, requester: Requester = ANYONE
 ) -> Job:
     """Queue a training job.
 
-    queue_limit  number of queued jobs from which on it is refused
-
-    Raises UnknownHyperparameter, InvalidHyperparameter, QueueFull.
+    Raises UnknownHyperparameter, InvalidHyperparameter, QueueFull, JobQuotaReached.
     """
     spec.all_hyperparameters()
-    JobQueue(session).check_room(queue_limit)
-    return JobQueue(session).enqueue(JobKind.TRAINING, spec=spec.as_dict(), now=now)
+    queue = JobQueue(session)
+    queue.admit(requester)
+    return queue.enqueue(
+        JobKind.TRAINING, spec=spec.as_dict(), now=now, key_prefix=requester.key_prefix
+    )
 
 
 def carry_out(

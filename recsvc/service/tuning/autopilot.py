@@ -152,7 +152,9 @@ def queue_next_try(session: Session, job: Job, *, now: datetime) -> Job | None:
     }
     changed = TrainingSpec.from_dict(base.spec).with_changes([change])
     changed = replace(changed, retry_of=base.id, trying=trying, tried=tried)
-    queued = JobQueue(session).enqueue(JobKind.TRAINING, spec=changed.as_dict(), now=now)
+    queued = JobQueue(session).enqueue(
+        JobKind.TRAINING, spec=changed.as_dict(), now=now, key_prefix=job.key_prefix
+    )
     progress = TrainingProgress.from_note(job.progress_note)
     job.progress_note = replace(progress, next_job_id=queued.id).as_note()
     return queued

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from recsvc.db.jobs.queue import JobQueue
+from recsvc.db.jobs.queue import ANYONE, JobQueue, Requester
 from recsvc.db.session import Session
 from recsvc.db.tables import FINAL_STATES, JobKind, Sweep
 from recsvc.db.tuning.sweeps import Sweeps
@@ -94,13 +94,13 @@ def range_test_hyperparameters(model_kind: ModelKind) -> Values:
 
 
 def request_sweep(
-    session: Session, spec: SweepSpec, *, now: datetime, queue_limit: int | None = None
+    session: Session, spec: SweepSpec, *, now: datetime, requester: Requester = ANYONE
 ) -> Sweep:
     """Queue all trials of a sweep, or none if an error is raised.
 
-    Raises InvalidSweep, UnknownHyperparameter, InvalidHyperparameter, QueueFull.
+    Raises InvalidSweep, UnknownHyperparameter, InvalidHyperparameter, QueueFull, JobQuotaReached.
     """
-    JobQueue(session).check_room(queue_limit)
+    JobQueue(session).admit(requester)
     trials = spec.trials()
     trial_specs = [spec.trial_spec(values) for values in trials]
     for one in trial_specs:
@@ -115,7 +115,13 @@ def request_sweep(
     sweep = Sweeps(session).add(Sweep(kind=spec.kind, spec=stored, created_at=now))
     queue = JobQueue(session)
     for one in trial_specs:
-        queue.enqueue(JobKind.TRAINING, spec=one.as_dict(), now=now, sweep_id=sweep.id)
+        queue.enqueue(
+            JobKind.TRAINING,
+            spec=one.as_dict(),
+            now=now,
+            sweep_id=sweep.id,
+            key_prefix=requester.key_prefix,
+        )
     return sweep
 
 

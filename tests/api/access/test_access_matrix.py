@@ -152,3 +152,31 @@ def test_operation_refuses_changes_of_other_sites(service, operation, headers):
         assert status == 403
     else:
         assert status != 403, "a page of another site cannot read the response"
+
+
+def test_key_gets_429_for_a_job_above_its_quota(tmp_path):
+    with serving(tmp_path / "home", Exposure.NETWORK, max_jobs_per_key=2) as service:
+        secrets, post = service.secrets, service.client.post
+        of_train, of_admin = bearer(secrets["train"]), bearer(secrets["admin"])
+        for _ in range(2):
+            assert post("/v1/training-jobs", json={}, headers=of_train).status_code == 202
+        sweep = {"grid": {"n_hidden": [4, 8]}}
+        refused = [
+            post("/v1/training-jobs", json={}, headers=of_train),
+            post("/v1/sweeps", json=sweep, headers=of_train),
+        ]
+        others = [
+            post("/v1/sweeps", json=sweep, headers=of_admin),
+            post("/v1/import-jobs", headers=of_admin, **MULTIPART),
+        ]
+        uploaded = post("/v1/import-jobs", headers=of_admin, **MULTIPART)
+
+    problem = refused[0].json()
+    assert [answer.status_code for answer in refused] == [429, 429]
+    assert refused[0].headers["Retry-After"]
+    assert problem["type"] == "/problems/job-quota-reached"
+    assert problem["prefix"] in secrets["train"]
+    assert problem["limit"] == problem["n_jobs"] == 2
+    assert "RECSVC_MAX_JOBS_PER_KEY" in problem["detail"]
+    assert [answer.status_code for answer in others] == [202, 202]
+    assert (uploaded.status_code, uploaded.json()["n_jobs"]) == (429, 2)

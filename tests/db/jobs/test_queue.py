@@ -1,5 +1,6 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,10 +8,11 @@ from sqlalchemy import select, update
 
 from recsvc.db.database_clock import database_now, from_now
 from recsvc.db.jobs.events import JobEvents
-from recsvc.db.jobs.queue import LEASE_EXPIRED, JobQueue, Lease, job_lease
+from recsvc.db.jobs.queue import LEASE_EXPIRED, JobQueue, Lease, Requester, job_lease
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job, JobKind, JobState, Sweep
-from recsvc.errors import JobFinished, JobNotFound, LeaseLost, QueueFull
+from recsvc.errors import JobFinished, JobNotFound, JobQuotaReached, LeaseLost, QueueFull
+from recsvc.service.access import keys
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TICK = 0.002  # SQLite's clock goes by milliseconds
@@ -112,13 +114,55 @@ def test_full_queue_refuses_job_and_counts_sweep_as_one(session, queue):
         queue.enqueue("training", spec={}, now=NOON, sweep_id=sweep.id)
     enqueue(queue)
 
-    queue.check_room(3)
+    queue.check_room(Requester(queue_limit=3))
     with pytest.raises(QueueFull, match="2 jobs are queued, and at most 2 may be"):
-        queue.check_room(2)
+        queue.check_room(Requester(queue_limit=2))
     claim(queue)
     claim(queue)
     claim(queue)
-    queue.check_room(2)
+    queue.check_room(Requester(queue_limit=2))
+
+
+def test_key_is_refused_a_job_above_its_quota_and_other_keys_are_not(session, queue):
+    sweep = Sweep(kind="grid", spec={}, created_at=NOON)
+    session.add(sweep)
+    session.flush()
+    for sweep_id in (None, sweep.id, sweep.id):
+        queue.enqueue("training", spec={}, now=NOON, key_prefix="rsk_a", sweep_id=sweep_id)
+    queue.enqueue("import", spec={}, now=NOON, key_prefix="rsk_b")
+    enqueue(queue)
+
+    for one in ("rsk_b", "rsk_c", None):
+        queue.admit(Requester(one, key_limit=2))
+    queue.admit(Requester("rsk_a"))
+    queue.admit(Requester("rsk_a", key_limit=3))
+    message = "The API key rsk_a has 2 queued or running jobs, and may have at most 2."
+    with pytest.raises(JobQuotaReached, match=message):
+        queue.admit(Requester("rsk_a", key_limit=2))
+    lease = job_lease(claim(queue))
+    with pytest.raises(JobQuotaReached):  # it runs
+        queue.admit(Requester("rsk_a", key_limit=2))
+    queue.finish(lease, JobState.SUCCEEDED, now=NOON)
+    queue.admit(Requester("rsk_a", key_limit=2))
+
+
+def test_simultaneous_requests_of_a_key_do_not_exceed_its_quota(database):
+    with unit_of_work(database) as session:
+        prefix = keys.create_key(session, name="a", scopes=["train"], now=NOON).key.prefix
+
+    def request(_: int) -> bool:
+        try:
+            with unit_of_work(database) as session:
+                queue = JobQueue(session)
+                queue.admit(Requester(prefix, key_limit=3))
+                time.sleep(0.02)
+                queue.enqueue("training", spec={}, now=NOON, key_prefix=prefix)
+        except JobQuotaReached:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as requests:
+        assert sum(requests.map(request, range(6))) == 3
 
 
 def test_postponed_job_keeps_attempt_and_waits_longer_each_time(session, queue):

@@ -15,6 +15,7 @@ from recsvc.api.dependencies import (
     Limit,
     Now,
     ReadingDep,
+    RequesterDep,
     RequestPoolsDep,
     SessionDep,
 )
@@ -29,6 +30,7 @@ from recsvc.errors import (
     InvalidCursor,
     JobFinished,
     JobNotFound,
+    JobQuotaReached,
     QueueFull,
 )
 from recsvc.service.access.scopes import Scope
@@ -90,12 +92,13 @@ class ImportJobOut(JobOut):
     "",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Import a file",
-    responses=problem_responses(QueueFull),
+    responses=problem_responses(QueueFull, JobQuotaReached),
 )
 @requires(Scope.WRITE, is_audited=True)
 async def request_import(
     response: Response,
     context: ContextDep,
+    requester: RequesterDep,
     pools: RequestPoolsDep,
     now: Now,
     file: Annotated[UploadFile, File(description="CSV, TSV, `::` or NDJSON; also .gz or .zst.")],
@@ -111,6 +114,7 @@ async def request_import(
         file.file,
         filename=file.filename or "upload",
         file_format=format,
+        requester=requester,
     )
     upload = await pools.slow.run(shelve, is_patient=True)
     request = partial(
@@ -118,7 +122,7 @@ async def request_import(
         upload=upload,
         dry_run=dry_run,
         now=now,
-        queue_limit=context.max_queued_jobs,
+        requester=requester,
     )
     job = await pools.write(request, is_patient=True)
     response.headers["Location"] = f"/v1/import-jobs/{job.id}"

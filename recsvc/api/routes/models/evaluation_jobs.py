@@ -9,12 +9,12 @@ from pydantic import ConfigDict, Field
 from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
-    ContextDep,
     Cursor,
     JobId,
     Limit,
     Now,
     ReadingDep,
+    RequesterDep,
     SessionDep,
     Version,
 )
@@ -28,6 +28,7 @@ from recsvc.errors import (
     InvalidCursor,
     JobFinished,
     JobNotFound,
+    JobQuotaReached,
     ModelVersionNotFound,
     QueueFull,
     VersionRetired,
@@ -90,21 +91,19 @@ class EvaluationJobOut(JobOut):
     "/v1/models/{version}/evaluation",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Evaluate a model version again",
-    responses=problem_responses(ModelVersionNotFound, VersionRetired, QueueFull),
+    responses=problem_responses(ModelVersionNotFound, VersionRetired, QueueFull, JobQuotaReached),
 )
 def request_evaluation(
     version: Version,
     response: Response,
     session: SessionDep,
-    context: ContextDep,
+    requester: RequesterDep,
     now: Now,
     body: Annotated[EvaluationRequest, FromBody()] = EvaluationRequest(),  # noqa: B008 - never changed
 ) -> EvaluationJobOut:
     """Queue an evaluation on the ratings held out from training. Follow the job at the Location."""
     spec = EvaluationSpec(version, body.n, body.n_users)
-    job = evaluation_job.request_evaluation(
-        session, spec, now=now, queue_limit=context.max_queued_jobs
-    )
+    job = evaluation_job.request_evaluation(session, spec, now=now, requester=requester)
     response.headers["Location"] = f"{ADDRESS}/{job.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return EvaluationJobOut.from_job(job)

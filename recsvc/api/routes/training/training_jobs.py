@@ -11,13 +11,13 @@ from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     MAX_BIGINT,
-    ContextDep,
     Cursor,
     JobId,
     Limit,
     ModelServerDep,
     Now,
     ReadingDep,
+    RequesterDep,
     SessionDep,
 )
 from recsvc.api.long_polling import NOT_MODIFIED, Wait, respond_with_job
@@ -32,6 +32,7 @@ from recsvc.errors import (
     InvalidHyperparameter,
     JobFinished,
     JobNotFound,
+    JobQuotaReached,
     NothingToChange,
     QueueFull,
     UnknownFinding,
@@ -244,20 +245,20 @@ def _links(job: Job) -> dict[str, str]:
     "",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Queue a training job",
-    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter, QueueFull),
+    responses=problem_responses(
+        UnknownHyperparameter, InvalidHyperparameter, QueueFull, JobQuotaReached
+    ),
 )
 def request_training(
     response: Response,
     session: SessionDep,
-    context: ContextDep,
+    requester: RequesterDep,
     now: Now,
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Queue a training job. A worker runs it; follow it at the Location."""
     return _accept(
-        training_job.request_training(
-            session, spec=body.spec(), now=now, queue_limit=context.max_queued_jobs
-        ),
+        training_job.request_training(session, spec=body.spec(), now=now, requester=requester),
         response,
     )
 
@@ -326,19 +327,24 @@ def cancel_queued_training(session: SessionDep, now: Now) -> CancelledJobs:
     status_code=status.HTTP_202_ACCEPTED,
     summary="Retry with the changes that the diagnosis suggests",
     responses=problem_responses(
-        JobNotFound, NothingToChange, UnknownFinding, InvalidHyperparameter, QueueFull
+        JobNotFound,
+        NothingToChange,
+        UnknownFinding,
+        InvalidHyperparameter,
+        QueueFull,
+        JobQuotaReached,
     ),
 )
 def retry_training(
     job_id: JobId,
     response: Response,
     session: SessionDep,
-    context: ContextDep,
+    requester: RequesterDep,
     now: Now,
     body: Annotated[Retry, FromBody()] = Retry(apply=None),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Queue a new job with the changes. The old job is not affected, even if it runs."""
     return _accept(
-        retries.retry(session, job_id, body.apply, now=now, queue_limit=context.max_queued_jobs),
+        retries.retry(session, job_id, body.apply, now=now, requester=requester),
         response,
     )

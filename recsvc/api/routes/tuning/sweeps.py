@@ -10,11 +10,11 @@ from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     MAX_BIGINT,
-    ContextDep,
     Cursor,
     Limit,
     Now,
     ReadingDep,
+    RequesterDep,
     SessionDep,
 )
 from recsvc.api.openapi.responses import problem_responses
@@ -27,6 +27,7 @@ from recsvc.errors import (
     InvalidCursor,
     InvalidHyperparameter,
     InvalidSweep,
+    JobQuotaReached,
     QueueFull,
     SweepFinished,
     SweepNotFound,
@@ -220,14 +221,14 @@ class SweepOut(Answer):
     status_code=status.HTTP_202_ACCEPTED,
     summary="Queue a sweep",
     responses=problem_responses(
-        InvalidSweep, UnknownHyperparameter, InvalidHyperparameter, QueueFull
+        InvalidSweep, UnknownHyperparameter, InvalidHyperparameter, QueueFull, JobQuotaReached
     ),
 )
 def request_sweep(
-    body: SweepRequest, response: Response, session: SessionDep, context: ContextDep, now: Now
+    body: SweepRequest, response: Response, session: SessionDep, requester: RequesterDep, now: Now
 ) -> SweepOut:
     """Queue the training jobs of a sweep. All workers share them; no trial is published."""
-    sweep = sweeps.request_sweep(session, body.spec(), now=now, queue_limit=context.max_queued_jobs)
+    sweep = sweeps.request_sweep(session, body.spec(), now=now, requester=requester)
     response.headers["Location"] = f"/v1/sweeps/{sweep.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return SweepOut.from_status(sweep_status.build_status(session, sweep))
