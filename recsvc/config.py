@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         description="Memory limit of a training job in megabytes; 0 is the memory of the machine. "
-        "A job that needs more fails before it starts.",
+        "A job that needs more is refused, or fails before it starts.",
     )
     checkpoint_seconds: float = Field(
         10.0,
@@ -165,7 +165,10 @@ class Settings(BaseSettings):
         "none.",
     )
     max_job_hours: float = Field(
-        24.0, gt=0, description="Hours after which a running job is stopped and fails."
+        24.0,
+        gt=0,
+        description="Hours after which a running job is stopped and fails. A training that is "
+        "estimated to take three times as long is refused.",
     )
     shelf_keep: int = Field(
         5,

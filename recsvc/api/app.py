@@ -56,6 +56,7 @@ from recsvc.service.monitoring import FiguresReader, Sampler, measure_shelf
 from recsvc.service.precompilation import precompile
 from recsvc.service.readiness import DatabaseMonitor
 from recsvc.service.recommendations.model_server import ModelServer
+from recsvc.service.training.capacity import CapacityMeter
 
 DATABASE_SECONDS = 5.0  # between two reads of the metrics' figures
 SHELF_SECONDS = 60.0
@@ -197,6 +198,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.database_monitor = DatabaseMonitor(context.database)
     app.state.database_monitor.start()
     app.state.model_server = ModelServer(context)
+    app.state.capacity_meter = CapacityMeter(context)
     app.state.model_server.start()
     app.state.metrics.start(partial(_process_state, app))
     app.state.metrics_page = _metrics_page(app, context)

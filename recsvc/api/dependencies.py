@@ -14,8 +14,10 @@ from recsvc.service.access.key_ring import Grant
 from recsvc.service.context import Context
 from recsvc.service.imports.fields import check_id
 from recsvc.service.recommendations.model_server import ModelServer
+from recsvc.service.training.capacity import Capacity, CapacityMeter
 
 __all__ = [
+    "CapacityDep",
     "ContextDep",
     "Cursor",
     "ItemId",
@@ -52,6 +54,14 @@ async def _requester(request: Request, context: ContextDep) -> Requester:
 
 
 RequesterDep = Annotated[Requester, Depends(_requester)]
+
+
+async def _capacity(request: Request, pools: RequestPoolsDep) -> Capacity:
+    meter: CapacityMeter = request.app.state.capacity_meter
+    return await pools.reads.run(meter.read)
+
+
+CapacityDep = Annotated[Capacity, Depends(_capacity)]
 
 
 async def _model_server(request: Request) -> ModelServer:

@@ -26,6 +26,9 @@ REMEDIES: dict[type[RecsvcError], str] = {
     errors.TooFewRatings: "Send more ratings, or import a file at /v1/import-jobs.",
     errors.NotEnoughMemory: "Reduce n_hidden, or run the worker with more memory "
     "(RECSVC_MEMORY_LIMIT_MB sets the limit).",
+    errors.TrainingTooLarge: "Reduce n_hidden, or set RECSVC_MEMORY_LIMIT_MB to the memory of the "
+    "workers.",
+    errors.TrainingTooLong: "RECSVC_MAX_JOB_HOURS sets the limit.",
     errors.VersionRetired: "Train again, or increase RECSVC_SHELF_KEEP to keep more versions.",
 }
 STORED_REMEDY = re.compile(r"/v1/|RECSVC_")

@@ -34,15 +34,26 @@ def available_bytes(
     *, machine: Path = MACHINE, control_groups: Sequence[ControlGroup] = CONTROL_GROUPS
 ) -> int:
     """Return the available memory of the machine, or of the container if that is less."""
-    return min([_machine_bytes(machine), *_container_bytes(control_groups)])
+    return min([_machine_bytes(machine, "MemAvailable"), *_container_bytes(control_groups)])
 
 
-def _machine_bytes(meminfo: Path) -> int:
+def total_bytes(
+    *, machine: Path = MACHINE, control_groups: Sequence[ControlGroup] = CONTROL_GROUPS
+) -> int:
+    """Return all memory of the machine, or the limit of the container if that is less."""
+    limits = []
+    for group in control_groups:
+        with suppress(OSError, ValueError):  # no such control group, or its limit is "max"
+            limits.append(int((group.folder / group.limit).read_text()))
+    return min([_machine_bytes(machine, "MemTotal"), *limits])
+
+
+def _machine_bytes(meminfo: Path, wanted: str) -> int:
     for line in meminfo.read_text().splitlines():
         name, _, amount = line.partition(":")
-        if name == "MemAvailable":
+        if name == wanted:
             return int(amount.split()[0]) * 1024
-    raise RuntimeError(f"{meminfo} has no line MemAvailable")
+    raise RuntimeError(f"{meminfo} has no line {wanted}")
 
 
 def _container_bytes(control_groups: Sequence[ControlGroup]) -> Iterator[int]:

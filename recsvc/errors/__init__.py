@@ -39,6 +39,8 @@
     │   ├── InvalidScale
     │   ├── InvalidSweep
     │   ├── MalformedRequest
+    │   ├── TrainingTooLarge
+    │   ├── TrainingTooLong
     │   ├── UnknownFinding
     │   ├── UnknownHyperparameter
     │   └── ValueOffScale
@@ -182,6 +184,8 @@ from recsvc.errors.training import (
     NotEnoughMemory,
     TooFewRatings,
     TrainingFailed,
+    TrainingTooLarge,
+    TrainingTooLong,
     UnknownHyperparameter,
 )
 from recsvc.errors.tuning import (
@@ -273,6 +277,8 @@ __all__ = [
     "TooManyRequests",
     "TooManyStreams",
     "TrainingFailed",
+    "TrainingTooLarge",
+    "TrainingTooLong",
     "TruncatedFile",
     "Unauthenticated",
     "UnknownFinding",

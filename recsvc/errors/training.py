@@ -1,6 +1,6 @@
 """Errors of training jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from recsvc.errors.base import InvalidInput, NotFound, RecsvcError
 
@@ -44,6 +44,59 @@ class InvalidHyperparameter(InvalidInput):
             value=value,
             allowed=allowed,
         )
+
+
+class TrainingTooLong(InvalidInput):
+    """Training too long"""
+
+    def __init__(
+        self, chosen: Mapping[str, object], estimated_seconds: float, limit_seconds: float
+    ) -> None:
+        super().__init__(
+            f"{_join(chosen)}: all epochs would take about {_duration(estimated_seconds)}, and a "
+            f"job is stopped after {_duration(limit_seconds)}. Reduce epochs or n_hidden.",
+            errors=_field_errors(chosen),
+            estimated_seconds=round(estimated_seconds),
+            limit_seconds=limit_seconds,
+        )
+
+
+class TrainingTooLarge(InvalidInput):
+    """Training too large"""
+
+    def __init__(self, chosen: Mapping[str, object], needed_bytes: int, limit_bytes: int) -> None:
+        what = f"{_join(chosen)}: training" if chosen else "Reading the ratings"
+        super().__init__(
+            f"{what} needs about {needed_bytes / 1e6:,.0f} MB, and the limit is "
+            f"{limit_bytes / 1e6:,.0f} MB.",
+            errors=_field_errors(chosen),
+            needed_bytes=needed_bytes,
+            limit_bytes=limit_bytes,
+        )
+
+
+def _join(chosen: Mapping[str, object]) -> str:
+    return ", ".join(f"hyperparameters.{name} is {value}" for name, value in chosen.items())
+
+
+def _field_errors(chosen: Mapping[str, object]) -> list[dict[str, object]]:
+    return [
+        {
+            "field": f"hyperparameters.{name}",
+            "detail": f"hyperparameters.{name} is {value}; reduce it.",
+            "value": value,
+        }
+        for name, value in chosen.items()
+    ]
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration in its largest fitting unit."""
+    for unit, length in (("days", 172_800), ("hours", 7200), ("minutes", 120)):
+        if seconds >= length:
+            per_unit = {"days": 86_400, "hours": 3600, "minutes": 60}[unit]
+            return f"{seconds / per_unit:,.0f} {unit}"
+    return f"{seconds:,.0f} seconds"
 
 
 class TrainingFailed(RecsvcError):

@@ -121,6 +121,23 @@ class Hyperparameters:
         return dataclasses.replace(cls.defaults(model_kind), **cls.coerce_counts(changes))
 
     @classmethod
+    def check_range(cls, name: str, low: float, high: float) -> None:
+        """Check that all numbers of a range are allowed.
+
+        Raises UnknownHyperparameter or InvalidHyperparameter, naming the field.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        if name not in fields:
+            raise UnknownHyperparameter(name, list(fields))
+        metadata = fields[name].metadata
+        if choices := metadata.get("choices"):
+            raise InvalidHyperparameter(name, low, f"one of {', '.join(choices)}")
+        least, most = metadata["least"], metadata["most"]
+        for bound in (low, high):
+            if not least <= bound <= most:
+                raise InvalidHyperparameter(name, bound, f"a number from {least:g} to {most:g}")
+
+    @classmethod
     def coerce_counts(cls, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Return the changes with integral floats as integers for hyperparameters that are counts.
 

@@ -24,6 +24,7 @@ class ContextSettings(Protocol):
     shelf_keep: int
     max_queued_jobs: int
     max_jobs_per_key: int
+    max_job_hours: float
     max_inflated_mb: float
     keep_refusals_days: int
     keep_events_days: int
@@ -58,6 +59,7 @@ class Context:
     shelf_keep: int
     max_queued_jobs: int = 100
     max_jobs_per_key: int | None = None
+    max_job_hours: float = 24.0
     max_inflated_bytes: int = 8192 * MEGABYTE
     retention: RetentionDays = field(default_factory=RetentionDays)
 
@@ -95,6 +97,7 @@ def open_context(
         shelf_keep=settings.shelf_keep,
         max_queued_jobs=settings.max_queued_jobs,
         max_jobs_per_key=settings.max_jobs_per_key or None,
+        max_job_hours=settings.max_job_hours,
         max_inflated_bytes=int(settings.max_inflated_mb * MEGABYTE),
         retention=RetentionDays(
             refusals=settings.keep_refusals_days,

@@ -22,6 +22,17 @@ DETAILS = [
         "The service does not answer as 'shop.example'. Add the name to RECSVC_ALLOWED_HOSTS.",
     ),
     (
+        errors.TrainingTooLarge({"n_hidden": 4096}, 32_000_000_000, 8_000_000_000),
+        "hyperparameters.n_hidden is 4096: training needs about 32,000 MB, and the limit is "
+        "8,000 MB. Reduce n_hidden, or set RECSVC_MEMORY_LIMIT_MB to the memory of the workers.",
+    ),
+    (
+        errors.TrainingTooLong({"n_hidden": 4096, "epochs": 10_000}, 1_040_000, 86_400),
+        "hyperparameters.n_hidden is 4096, hyperparameters.epochs is 10000: all epochs would take "
+        "about 12 days, and a job is stopped after 24 hours. Reduce epochs or n_hidden. "
+        "RECSVC_MAX_JOB_HOURS sets the limit.",
+    ),
+    (
         errors.JobQuotaReached("rsk_1f0c9a7e33", 20, 20),
         "The API key rsk_1f0c9a7e33 has 20 queued or running jobs, and may have at most 20. Retry "
         "when one has finished, or cancel one. RECSVC_MAX_JOBS_PER_KEY sets the limit.",

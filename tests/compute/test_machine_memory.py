@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.compute.machine_memory import ControlGroup, available_bytes
+from recsvc.compute.machine_memory import ControlGroup, available_bytes, total_bytes
 
 
 @pytest.fixture
@@ -32,6 +32,14 @@ def test_available_bytes_is_at_most_the_memory_of_this_machine():
         total = int(file.readline().split()[1]) * 1024
 
     assert 0 < available_bytes() <= total
+
+
+def test_total_bytes_is_that_of_the_machine_or_of_its_container(machine, group):
+    assert total_bytes(machine=machine, control_groups=[group]) == 16_000_000 * 1024
+    tell(group, memory_max="max")
+    assert total_bytes(machine=machine, control_groups=[group]) == 16_000_000 * 1024
+    tell(group, memory_max=3_000_000)
+    assert total_bytes(machine=machine, control_groups=[group]) == 3_000_000
 
 
 def test_available_bytes_is_that_of_the_machine_without_a_container(machine, group):

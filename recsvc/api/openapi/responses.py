@@ -55,6 +55,8 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.UnknownFinding(7, "too_high", ["rate_too_high", "overfit"]),
     errors.UnknownHyperparameter("n_hiden", ["n_hidden", "epochs"]),
     errors.InvalidHyperparameter("epochs", 0, "at least 1"),
+    errors.TrainingTooLong({"n_hidden": 4096, "epochs": 10_000}, 1_040_000, 86_400),
+    errors.TrainingTooLarge({"n_hidden": 4096}, 32_000_000_000, 8_000_000_000),
     errors.InvalidSweep("random.trials", 5000, "a sweep has at most 200 trials. Ask for fewer."),
     errors.InvalidScale("1:5", "it has no step"),
     errors.UnsupportedMedia(

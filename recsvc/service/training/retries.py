@@ -11,6 +11,7 @@ from recsvc.errors import NothingToChange, UnknownFinding
 from recsvc.rbm.diagnosis import Change, Finding
 from recsvc.service.diagnosis import job_diagnosis
 from recsvc.service.training import training_job
+from recsvc.service.training.capacity import Capacity
 from recsvc.service.training_spec import TrainingSpec
 
 
@@ -21,19 +22,23 @@ def retry(
     *,
     now: datetime,
     requester: Requester = ANYONE,
+    capacity: Capacity | None = None,
 ) -> Job:
     """Queue a job again with the changes that its findings suggest.
 
-    apply  codes of findings; None: all that suggest a change
+    apply     codes of findings; None: all that suggest a change
+    capacity  as for `request_training`
 
     Raises JobNotFound, UnknownFinding, NothingToChange; QueueFull, JobQuotaReached;
-    InvalidHyperparameter for a change out of bounds.
+    InvalidHyperparameter for a change out of bounds; TrainingTooLong, TrainingTooLarge.
     """
     job, diagnosis = job_diagnosis.diagnose_job(session, job_id, now=now)
     changes = _select_changes(job_id, diagnosis.findings, apply)
     spec = TrainingSpec.from_dict(job.spec).with_changes(changes)
     spec = replace(spec, retry_of=job_id, trying=None, tried=[])
-    return training_job.request_training(session, spec=spec, now=now, requester=requester)
+    return training_job.request_training(
+        session, spec=spec, now=now, requester=requester, capacity=capacity
+    )
 
 
 def _select_changes(

@@ -10,10 +10,8 @@ from typing import Any
 
 from recsvc.compute import local
 from recsvc.compute.estimates import estimate_bytes
-from recsvc.db.catalog import items
-from recsvc.db.feedback import interactions, ratings
 from recsvc.db.jobs.queue import ANYONE, JobQueue, Lease, Requester
-from recsvc.db.session import Session, reading
+from recsvc.db.session import Session
 from recsvc.db.tables import Job, JobKind
 from recsvc.errors import IdenticalRatings, TooFewRatings, TrainingFailed
 from recsvc.rbm.auto_hyperparameters import DataShape
@@ -28,6 +26,7 @@ from recsvc.service.models.comparison import evaluate_baselines
 from recsvc.service.models.split import split_snapshot
 from recsvc.service.training import release, snapshots
 from recsvc.service.training.callbacks import CallbackFactory, ProgressWriter, no_callbacks
+from recsvc.service.training.capacity import Capacity, count_data
 from recsvc.service.training.pipeline import TrainingPipeline
 from recsvc.service.training.release import TrainingOutcome
 from recsvc.service.training_progress import TrainingProgress
@@ -35,17 +34,26 @@ from recsvc.service.training_spec import TrainingSpec
 
 MIN_USERS, MIN_ITEMS, MIN_RATINGS = 3, 3, 20
 MINIMUM = f"{MIN_RATINGS} ratings or interactions, {MIN_USERS} users and {MIN_ITEMS} items"
-LIKELY_LEVELS = 10
 
 
 def request_training(
-    session: Session, *, spec: TrainingSpec, now: datetime, requester: Requester = ANYONE
+    session: Session,
+    *,
+    spec: TrainingSpec,
+    now: datetime,
+    requester: Requester = ANYONE,
+    capacity: Capacity | None = None,
 ) -> Job:
     """Queue a training job.
 
-    Raises UnknownHyperparameter, InvalidHyperparameter, QueueFull, JobQuotaReached.
+    capacity  None: the time and the memory that it needs are not checked
+
+    Raises UnknownHyperparameter, InvalidHyperparameter, TrainingTooLong, TrainingTooLarge,
+    QueueFull, JobQuotaReached.
     """
     spec.all_hyperparameters()
+    if capacity is not None:
+        capacity.check(spec)
     queue = JobQueue(session)
     queue.admit(requester)
     return queue.enqueue(
@@ -129,12 +137,8 @@ def _check_memory(context: Context, spec: TrainingSpec) -> None:
 
 
 def estimate_job_bytes(context: Context, spec: TrainingSpec) -> int:
-    """Estimate the memory of a job from counts alone; ten levels if no scale is configured."""
-    with reading(context.database) as session:
-        n_ratings = ratings.count_ratings(session) + interactions.count_interactions(session)
-        n_users, n_items = ratings.count_users(session), items.count_items(session)
-    scale = context.rating_scale
-    shape = DataShape(n_users, n_items, n_ratings, scale.n_levels if scale else LIKELY_LEVELS)
+    """Estimate the memory of a job from counts alone."""
+    shape = count_data(context)
     hyper, _ = spec.resolve_hyperparameters(shape)
     return estimate_bytes(shape, spec.model_kind, hyper)
 

@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recsvc.compute.estimates import estimate_bytes, estimate_seconds, measure_product_rate
+from recsvc.compute.estimates import estimate_bytes, estimate_seconds
 from recsvc.compute.machine_memory import available_bytes
 from recsvc.db.feedback import ratings
 from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.session import Session, reading
 from recsvc.db.tables import JobKind
-from recsvc.errors import NotEnoughMemory, TrainingFailed
+from recsvc.errors import NotEnoughMemory, RecsvcError, TrainingFailed
 from recsvc.rbm.auto_hyperparameters import Choice, DataShape
 from recsvc.rbm.data_profile import DataProfile, Days, profile
 from recsvc.rbm.data_profile.exclusions import exclude_suspect_ratings
 from recsvc.rbm.snapshot import Snapshot
 from recsvc.service.context import Context
 from recsvc.service.training import snapshots
+from recsvc.service.training.capacity import Capacity, measure_capacity
 from recsvc.service.training.training_job import estimate_job_bytes, resolve_scale
 from recsvc.service.training_spec import TrainingSpec
 
@@ -45,15 +46,15 @@ class ImportedLines:
 class Preview:
     """The expected course of a training job.
 
-    problem                the reason why it would fail, None if it would not; if the data are the
-                           reason, there are no hyperparameters and estimates
+    problem                the reason why it would be refused or fail, None if it would not; if the
+                           data are the reason, there are no hyperparameters and estimates
     hyperparameters        all of them
     choices                those that the shape of the data decides, with reasons
     ratings_per_parameter  below 0.1 there are few ratings for so many parameters
     seconds                estimated duration
     """
 
-    problem: TrainingFailed | None
+    problem: RecsvcError | None
     data: DataProfile
     imported: ImportedLines
     hyperparameters: Mapping[str, Any] | None = None
@@ -69,25 +70,37 @@ class Preview:
         return self.ratings_per_parameter is not None and self.ratings_per_parameter < SCARCE
 
 
-def preview_training(context: Context, spec: TrainingSpec) -> Preview:
-    """Preview a training job. Raises UnknownHyperparameter, InvalidHyperparameter."""
+def preview_training(
+    context: Context, spec: TrainingSpec, capacity: Capacity | None = None
+) -> Preview:
+    """Preview a training job.
+
+    capacity  None: it is measured
+
+    Raises UnknownHyperparameter, InvalidHyperparameter; TrainingTooLarge if there is no memory
+    even for the preview.
+    """
     hyper = spec.all_hyperparameters()
+    capacity = capacity or measure_capacity(context)
+    capacity.check_reading()
     with reading(context.database) as session:
         snapshot, imported = snapshots.read_snapshot(session), _count_imported(session)
         days = Days(*ratings.daily_statistics(session))
     snapshot = exclude_suspect_ratings(snapshot, hyper.leave_out)
     data = profile(snapshot, days)
+    refusal = capacity.find_problem(spec)
     try:
         shape = _shape(context, snapshot, spec)
-    except TrainingFailed as problem:
-        return Preview(problem, data, imported)
+    except TrainingFailed as failure:
+        return Preview(refusal or failure, data, imported)
     hyper, choices = spec.resolve_hyperparameters(shape)
     needed = estimate_bytes(shape, spec.model_kind, hyper)
     required = max(needed, estimate_job_bytes(context, spec))
     limit = context.memory_limit_bytes
     available = available_bytes() if limit is None else limit
+    shortage = NotEnoughMemory(required, available) if required > available else None
     return Preview(
-        NotEnoughMemory(required, available) if required > available else None,
+        refusal or shortage,
         data,
         imported,
         hyper.as_dict(),
@@ -95,7 +108,7 @@ def preview_training(context: Context, spec: TrainingSpec) -> Preview:
         shape.ratings_per_parameter(hyper.n_hidden),
         needed,
         available,
-        estimate_seconds(shape, spec.model_kind, hyper, rate=measure_product_rate()),
+        estimate_seconds(shape, spec.model_kind, hyper, rate=capacity.rate),
     )
 
 

@@ -19,6 +19,7 @@ from recsvc.rbm.model_kind import MACHINES, ModelKind
 from recsvc.rbm.training.schedules import longest_flat_start
 from recsvc.rbm.tuning import lr_range_test, search_space
 from recsvc.rbm.tuning.search_space import Range, Values
+from recsvc.service.training.capacity import Capacity
 from recsvc.service.training_spec import TrainingSpec
 
 SweepKind = Literal["grid", "random", "rate_range"]
@@ -57,7 +58,8 @@ class SweepSpec:
         _check_number(f"{self.kind}.trials", cast(int, number))
         if self.kind == "random":
             over = {
-                name: _read_values(name, values) for name, values in self.requested["over"].items()
+                name: _read_values(name, values, self.base)
+                for name, values in self.requested["over"].items()
             }
             return search_space.sample_trials(
                 over, trials=cast(int, number), seed=self.requested["seed"]
@@ -94,17 +96,27 @@ def range_test_hyperparameters(model_kind: ModelKind) -> Values:
 
 
 def request_sweep(
-    session: Session, spec: SweepSpec, *, now: datetime, requester: Requester = ANYONE
+    session: Session,
+    spec: SweepSpec,
+    *,
+    now: datetime,
+    requester: Requester = ANYONE,
+    capacity: Capacity | None = None,
 ) -> Sweep:
     """Queue all trials of a sweep, or none if an error is raised.
 
-    Raises InvalidSweep, UnknownHyperparameter, InvalidHyperparameter, QueueFull, JobQuotaReached.
+    capacity  as for `request_training`
+
+    Raises InvalidSweep, UnknownHyperparameter, InvalidHyperparameter, TrainingTooLong,
+    TrainingTooLarge, QueueFull, JobQuotaReached.
     """
     JobQueue(session).admit(requester)
     trials = spec.trials()
     trial_specs = [spec.trial_spec(values) for values in trials]
     for one in trial_specs:
         one.all_hyperparameters()
+        if capacity is not None:
+            capacity.check(one)
     _check_scalings(spec, trial_specs)
     stored = {
         "asked": dict(spec.requested),
@@ -146,10 +158,20 @@ def cancel_sweep(session: Session, sweep_id: int, *, now: datetime) -> Sweep:
     return sweep
 
 
-def _read_values(name: str, values: Mapping[str, Any] | Sequence[Any]) -> Range | Sequence[Any]:
-    """Read the range or the list of values from which a random sweep samples a hyperparameter."""
+def _read_values(
+    name: str, values: Mapping[str, Any] | Sequence[Any], base: TrainingSpec
+) -> Range | Sequence[Any]:
+    """Read the range or the list of values from which a random sweep samples a hyperparameter.
+
+    All values are checked, because a sample may miss the invalid ones. Raises InvalidSweep,
+    UnknownHyperparameter, InvalidHyperparameter.
+    """
     if not isinstance(values, Mapping):
+        if name != "model_kind":
+            for value in values:
+                replace(base, hyperparameters={name: value}).all_hyperparameters()
         return values
+    Hyperparameters.check_range(name, values["low"], values["high"])
     is_log = values["scale"] == "log"
     _check_bounds(f"random.over.{name}", values["low"], values["high"], is_log=is_log)
     return Range(values["low"], values["high"], is_log, name in INTEGERS)

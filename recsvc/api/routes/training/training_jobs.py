@@ -11,6 +11,7 @@ from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     MAX_BIGINT,
+    CapacityDep,
     Cursor,
     JobId,
     Limit,
@@ -35,6 +36,8 @@ from recsvc.errors import (
     JobQuotaReached,
     NothingToChange,
     QueueFull,
+    TrainingTooLarge,
+    TrainingTooLong,
     UnknownFinding,
     UnknownHyperparameter,
 )
@@ -246,19 +249,27 @@ def _links(job: Job) -> dict[str, str]:
     status_code=status.HTTP_202_ACCEPTED,
     summary="Queue a training job",
     responses=problem_responses(
-        UnknownHyperparameter, InvalidHyperparameter, QueueFull, JobQuotaReached
+        UnknownHyperparameter,
+        InvalidHyperparameter,
+        TrainingTooLong,
+        TrainingTooLarge,
+        QueueFull,
+        JobQuotaReached,
     ),
 )
 def request_training(
     response: Response,
     session: SessionDep,
     requester: RequesterDep,
+    capacity: CapacityDep,
     now: Now,
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Queue a training job. A worker runs it; follow it at the Location."""
     return _accept(
-        training_job.request_training(session, spec=body.spec(), now=now, requester=requester),
+        training_job.request_training(
+            session, spec=body.spec(), now=now, requester=requester, capacity=capacity
+        ),
         response,
     )
 
@@ -331,6 +342,8 @@ def cancel_queued_training(session: SessionDep, now: Now) -> CancelledJobs:
         NothingToChange,
         UnknownFinding,
         InvalidHyperparameter,
+        TrainingTooLong,
+        TrainingTooLarge,
         QueueFull,
         JobQuotaReached,
     ),
@@ -340,11 +353,12 @@ def retry_training(
     response: Response,
     session: SessionDep,
     requester: RequesterDep,
+    capacity: CapacityDep,
     now: Now,
     body: Annotated[Retry, FromBody()] = Retry(apply=None),  # noqa: B008 - never changed
 ) -> TrainingJobOut:
     """Queue a new job with the changes. The old job is not affected, even if it runs."""
     return _accept(
-        retries.retry(session, job_id, body.apply, now=now, requester=requester),
+        retries.retry(session, job_id, body.apply, now=now, requester=requester, capacity=capacity),
         response,
     )

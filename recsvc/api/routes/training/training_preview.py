@@ -7,11 +7,17 @@ from pydantic import Field
 
 from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router, runs_on
-from recsvc.api.dependencies import ContextDep
+from recsvc.api.dependencies import CapacityDep, ContextDep
 from recsvc.api.openapi.responses import problem_responses
+from recsvc.api.remedies import detail_with_remedy
 from recsvc.api.routes.training.training_jobs import ChoiceOut, TrainingRequest
 from recsvc.api.schemas import Answer
-from recsvc.errors import InvalidHyperparameter, UnknownHyperparameter
+from recsvc.errors import (
+    InvalidHyperparameter,
+    RecsvcError,
+    TrainingTooLarge,
+    UnknownHyperparameter,
+)
 from recsvc.rbm.data_profile import DataProfile
 from recsvc.service.access.scopes import Scope
 from recsvc.service.training import training_preview
@@ -89,7 +95,8 @@ class PreviewOut(Answer):
         description="scarce: less than one rating per ten parameters; refused: see problem."
     )
     problem: dict[str, Any] | None = Field(
-        description="The error that the job would fail with: code, title and detail."
+        description="The error that the request would be refused or the job would "
+        "fail with: code, title and detail."
     )
     data: DataOut
     imported: ImportedOut
@@ -111,7 +118,7 @@ class PreviewOut(Answer):
         problem, choices = preview.problem, preview.choices
         return cls(
             verdict="refused" if problem else "scarce" if preview.is_scarce else "ready",
-            problem=problem.as_dict() if problem else None,
+            problem=_describe(problem) if problem else None,
             data=DataOut.from_profile(preview.data),
             imported=ImportedOut.model_validate(preview.imported),
             hyperparameters=preview.hyperparameters,
@@ -124,18 +131,25 @@ class PreviewOut(Answer):
         )
 
 
+def _describe(problem: RecsvcError) -> dict[str, Any]:
+    return problem.as_dict() | {"detail": detail_with_remedy(problem)}
+
+
 @router.post(
     "/training-jobs:validate",
     summary="Preview a training job",
-    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter),
+    responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter, TrainingTooLarge),
 )
 @runs_on("slow")
 def validate_training(
     context: ContextDep,
+    capacity: CapacityDep,
     body: Annotated[TrainingRequest, FromBody()] = TrainingRequest(),  # noqa: B008 - never changed
 ) -> PreviewOut:
     """Check a training job against all data without queueing it.
 
     It takes a second for a million ratings.
     """
-    return PreviewOut.from_preview(training_preview.preview_training(context, body.spec()))
+    return PreviewOut.from_preview(
+        training_preview.preview_training(context, body.spec(), capacity)
+    )

@@ -10,6 +10,7 @@ from recsvc.api.access.requirements import Requirement
 from recsvc.api.concurrency.router import Router
 from recsvc.api.dependencies import (
     MAX_BIGINT,
+    CapacityDep,
     Cursor,
     Limit,
     Now,
@@ -31,6 +32,8 @@ from recsvc.errors import (
     QueueFull,
     SweepFinished,
     SweepNotFound,
+    TrainingTooLarge,
+    TrainingTooLong,
     UnknownHyperparameter,
 )
 from recsvc.service.access.scopes import Scope
@@ -221,14 +224,27 @@ class SweepOut(Answer):
     status_code=status.HTTP_202_ACCEPTED,
     summary="Queue a sweep",
     responses=problem_responses(
-        InvalidSweep, UnknownHyperparameter, InvalidHyperparameter, QueueFull, JobQuotaReached
+        InvalidSweep,
+        UnknownHyperparameter,
+        InvalidHyperparameter,
+        TrainingTooLong,
+        TrainingTooLarge,
+        QueueFull,
+        JobQuotaReached,
     ),
 )
 def request_sweep(
-    body: SweepRequest, response: Response, session: SessionDep, requester: RequesterDep, now: Now
+    body: SweepRequest,
+    response: Response,
+    session: SessionDep,
+    requester: RequesterDep,
+    capacity: CapacityDep,
+    now: Now,
 ) -> SweepOut:
     """Queue the training jobs of a sweep. All workers share them; no trial is published."""
-    sweep = sweeps.request_sweep(session, body.spec(), now=now, requester=requester)
+    sweep = sweeps.request_sweep(
+        session, body.spec(), now=now, requester=requester, capacity=capacity
+    )
     response.headers["Location"] = f"/v1/sweeps/{sweep.id}"
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return SweepOut.from_status(sweep_status.build_status(session, sweep))

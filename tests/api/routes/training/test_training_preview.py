@@ -1,5 +1,10 @@
 """A training job looked at over HTTP before it is queued."""
 
+from fastapi.testclient import TestClient
+
+from recsvc.api.app import create_app
+from tests.api.conftest import settings_for
+from tests.conftest import on_sqlite
 from tests.factories.workers import start
 
 
@@ -43,3 +48,24 @@ def test_training_preview_refuses_same_body_as_training(client):
     assert looked.status_code == asked.status_code == 422
     assert looked.json()["type"] == asked.json()["type"]
     assert start(client)["id"] == 1
+
+
+@on_sqlite
+def test_training_that_cannot_end_in_time_is_refused_everywhere(database_url, tmp_path):
+    settings = settings_for(database_url, tmp_path / "home", max_job_hours=1e-5)
+    with TestClient(create_app(settings)) as client:
+        looked = client.post("/v1/training-jobs:validate", json={}).json()
+        refused = [
+            client.post("/v1/training-jobs", json={}),
+            client.post("/v1/training-jobs", json={"autopilot": True}),
+            client.post("/v1/sweeps", json={"grid": {"n_hidden": [4, 8]}}),
+        ]
+        listed = client.get("/v1/training-jobs").json()["items"]
+
+    assert [answer.status_code for answer in refused] == [422] * 3
+    problem = refused[0].json()
+    assert problem["type"] == "/problems/training-too-long"
+    assert problem["detail"].endswith("RECSVC_MAX_JOB_HOURS sets the limit.")
+    assert (looked["verdict"], looked["problem"]["code"]) == ("refused", "training-too-long")
+    assert looked["problem"]["detail"] == problem["detail"]
+    assert listed == []
