@@ -34,6 +34,7 @@ Outcomes = Sequence[Any]  # of each call of a group: its result, or the exceptio
 
 LARGEST_GROUP = 64  # writes that share a commit
 ANSWER_THREADS = max(2, os.cpu_count() or 1)  # they use no pooled database connection
+PREVIEW_THREADS = 1  # each has all ratings in memory
 THREADS_PER_OTHER_POOL = 2  # in each of the other pools
 STOP_SECONDS = 3.0
 REQUEUED = object()  # the outcome of work that returned to the queue
@@ -54,7 +55,8 @@ class ThreadCounts(NamedTuple):
     @property
     def connections(self) -> int:
         """The maximum number of database connections of the process."""
-        return self.reads + self.writes + 2 * THREADS_PER_OTHER_POOL + RESERVED_CONNECTIONS
+        others = 2 * THREADS_PER_OTHER_POOL + PREVIEW_THREADS + RESERVED_CONNECTIONS
+        return self.reads + self.writes + others
 
 
 DEFAULT_COUNTS = ThreadCounts()
@@ -229,10 +231,11 @@ IS_GROUPED: dict[str, Callable[[Work, Work], bool]] = {
 class RequestPools:
     """The pools of an API process. Their threads use at most `counts.connections` connections.
 
-    reads    short transactions that only read
-    answers  ranking and prediction
-    slow     uploads, and work that reads all data
-    service  metrics
+    reads     short transactions that only read
+    answers   ranking and prediction
+    slow      uploads, and diagnoses of curves from elsewhere
+    previews  previews of training jobs, which read all ratings: one at a time
+    service   metrics
     """
 
     def __init__(
@@ -252,6 +255,7 @@ class RequestPools:
         self._follows = RequestPool("follows", THREADS_PER_OTHER_POOL, wait_seconds)
         self.answers = RequestPool("answers", ANSWER_THREADS, wait_seconds)
         self.slow = RequestPool("slow", THREADS_PER_OTHER_POOL, wait_seconds)
+        self.previews = RequestPool("previews", PREVIEW_THREADS, wait_seconds)
         self.service = RequestPool("service", THREADS_PER_OTHER_POOL, wait_seconds)
 
     async def read(self, work: Callable[[Session], T]) -> T:
@@ -286,7 +290,7 @@ class RequestPools:
             pool.join(deadline)
 
     def _all(self) -> tuple[RequestPool, ...]:
-        others = (self._follows, self.answers, self.slow, self.service)
+        others = (self._follows, self.answers, self.slow, self.previews, self.service)
         return (self.reads, self._writes, *others)
 
 

@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 PlainHandler = Callable[[Request, BodyModel], Awaitable[Response]]
 Run = Callable[[Callable[..., Response]], Awaitable[Response]]
-PoolName = Literal["answers", "slow", "service"]
+PoolName = Literal["answers", "slow", "previews", "service"]
 JSON = b"application/json"
 POOLS_PARAMETER = "pools"  # a parameter that is added to each synchronous route
 POOL_ATTRIBUTE = "__request_pool__"

@@ -140,7 +140,7 @@ def _describe(problem: RecsvcError) -> dict[str, Any]:
     summary="Preview a training job",
     responses=problem_responses(UnknownHyperparameter, InvalidHyperparameter, TrainingTooLarge),
 )
-@runs_on("slow")
+@runs_on("previews")
 def validate_training(
     context: ContextDep,
     capacity: CapacityDep,
@@ -148,7 +148,8 @@ def validate_training(
 ) -> PreviewOut:
     """Check a training job against all data without queueing it.
 
-    It takes a second for a million ratings.
+    It takes a second for a million ratings. Each API process runs one at a time; a request that
+    waits too long for another one is answered with 503.
     """
     return PreviewOut.from_preview(
         training_preview.preview_training(context, body.spec(), capacity)

@@ -1,5 +1,8 @@
 """A training job looked at over HTTP before it is queued."""
 
+import threading
+import time
+
 from fastapi.testclient import TestClient
 
 from recsvc.api.app import create_app
@@ -69,3 +72,34 @@ def test_training_that_cannot_end_in_time_is_refused_everywhere(database_url, tm
     assert (looked["verdict"], looked["problem"]["code"]) == ("refused", "training-too-long")
     assert looked["problem"]["detail"] == problem["detail"]
     assert listed == []
+
+
+@on_sqlite
+def test_second_preview_waits_and_is_then_refused(database_url, tmp_path):
+    settings = settings_for(database_url, tmp_path / "home", request_wait_seconds=0.3)
+    first = threading.Event()
+    with TestClient(app := create_app(settings)) as client:
+        client.portal.start_task_soon(app.state.request_pools.previews.run, first.wait)
+        started = time.monotonic()
+        refused = client.post("/v1/training-jobs:validate", json={})
+        waited = time.monotonic() - started
+        others = client.get("/v1/training-jobs")
+        first.set()
+        accepted = client.post("/v1/training-jobs:validate", json={})
+
+    assert (refused.status_code, refused.json()["type"]) == (503, "/problems/service-busy")
+    assert refused.headers["Retry-After"]
+    assert waited >= 0.3
+    assert (others.status_code, accepted.status_code) == (200, 200)
+
+
+@on_sqlite
+def test_preview_that_exceeds_the_memory_limit_is_refused_before_it_reads(database_url, tmp_path):
+    settings = settings_for(database_url, tmp_path / "home", memory_limit_mb=1)
+    ratings = [{"user_id": f"u{n}", "item_id": "i", "value": 1.0} for n in range(9600)]
+    with TestClient(create_app(settings)) as client:
+        client.post("/v1/ratings", json={"ratings": ratings})
+        refused = client.post("/v1/training-jobs:validate", json={})
+
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/training-too-large")
+    assert refused.json()["detail"].startswith("Reading the ratings needs about 1 MB")
