@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request
 
 from recsvc.errors import MalformedRequest, UnsupportedMedia
+from recsvc.errors.base import cut, cut_value, quote
 from recsvc.service.imports.bulk import Bulk
 
 JSON = "application/json"
@@ -29,9 +30,9 @@ def bulk_body(member: str, limit: int) -> Callable[[Request], Awaitable[Bulk]]:
             return Bulk(lines=body)
         if media != JSON:
             raise UnsupportedMedia(
-                f"Content-Type is {content_type!r}; this path accepts {JSON} and {NDJSON}. "
+                f"Content-Type is {quote(content_type)}; this path accepts {JSON} and {NDJSON}. "
                 "Send one of them with that Content-Type.",
-                sent=content_type,
+                sent=cut_value(content_type),
             )
         return Bulk(entries=_entries(await request.body(), member, limit))
 
@@ -57,7 +58,7 @@ def _entries(body: bytes, member: str, limit: int) -> list[Any]:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedRequest(
-            f"The body is not JSON: {error}. Send one JSON document {{{member!r}: […]}}."
+            f"The body is not JSON: {cut(str(error))}. Send one JSON document {{{member!r}: […]}}."
         ) from error
     entries = document.get(member) if isinstance(document, dict) else None
     if not isinstance(entries, list) or len(document) > 1:

@@ -20,6 +20,7 @@ from recsvc import errors
 from recsvc.api.remedies import detail_with_remedy
 from recsvc.api.validation_errors import validation_problem
 from recsvc.errors import RecsvcError
+from recsvc.errors.base import cut
 
 log = structlog.get_logger()
 
@@ -27,6 +28,9 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1  # an accepted job may have started by then, a published version be loaded
 REQUEST_ID = "recsvc.request_id"  # where the scope keeps it
 BODY_LIMIT = "recsvc.body_limit"
+MAX_DETAIL = 1000  # characters; a remedy may list all hyperparameters
+MAX_FACT = 400  # characters of a text among the facts; an id has up to 256
+MAX_BYTES = 16_384  # of a document; a longer one is sent without its facts
 
 STATUS: dict[type[RecsvcError], HTTPStatus] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
@@ -80,16 +84,19 @@ def problem(scope: Scope, error: RecsvcError) -> Response:
         "type": f"/problems/{error.code()}",
         "title": error.title(),
         "status": status.value,
-        "detail": detail_with_remedy(error),
-        "instance": scope.get("path", ""),
+        "detail": cut(detail_with_remedy(error), MAX_DETAIL),
+        "instance": cut(scope.get("path", ""), MAX_DETAIL),
         "request_id": scope.get(REQUEST_ID, ""),
     }
-    document = standard | error.facts | standard  # a fact never hides a standard member
+    facts = {name: _shorten(fact) for name, fact in error.facts.items()}
+    document = standard | facts | standard  # a fact never hides a standard member
     headers = dict(HEADERS.get(status, {}))
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = ", ".join(error.facts.get("allowed", ()))  # type: ignore[arg-type]  # ours
-    body = json.dumps(_json_safe(document), ensure_ascii=False, allow_nan=False, default=str)
-    return Response(body.encode("utf-8", "replace"), status, headers=headers, media_type=MEDIA_TYPE)
+    body = _render(document)
+    if len(body) > MAX_BYTES:
+        body = _render(standard)
+    return Response(body, status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -126,7 +133,7 @@ def _from_http_exception(request: Request, error: HTTPException) -> RecsvcError:
             return errors.BodyTooLarge(request.scope[BODY_LIMIT])
         case HTTPStatus.BAD_REQUEST:
             return errors.MalformedRequest(
-                f"The body cannot be read: {error.detail}. "
+                f"The body cannot be read: {cut(str(error.detail))}. "
                 "Send UTF-8 that matches the Content-Type."
             )
     raise error
@@ -136,9 +143,26 @@ def _method_not_allowed(request: Request) -> RecsvcError:
     path = request.scope["path"]
     allowed = request.app.state.route_templates.methods(path)
     return errors.MethodNotAllowed(
-        f"{path} does not support {request.method}; use {' or '.join(allowed)}.",
+        f"{cut(path)} does not support {request.method}; use {' or '.join(allowed)}.",
         allowed=allowed,
     )
+
+
+def _render(document: Mapping[str, Any]) -> bytes:
+    text = json.dumps(_json_safe(document), ensure_ascii=False, allow_nan=False, default=str)
+    return text.encode("utf-8", "replace")
+
+
+def _shorten(fact: object) -> object:
+    """Cut the texts of a fact that an error has not cut itself."""
+    match fact:
+        case str():
+            return cut(fact, MAX_FACT)
+        case list() | tuple():
+            return [_shorten(entry) for entry in fact]
+        case Mapping():
+            return {cut(str(name)): _shorten(entry) for name, entry in fact.items()}
+    return fact
 
 
 def _json_safe(value: Any) -> Any:  # noqa: ANN401 - any JSON value, or a mapping

@@ -7,9 +7,11 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 from recsvc.errors import MalformedRequest, RecsvcError, UnsupportedMedia
+from recsvc.errors.base import cut, cut_value, quote
 
 MAX_SHOWN_CHARACTERS = 80  # characters of a value in a message
-MAX_LISTED_FIELDS = 20  # fields listed
+MAX_MESSAGE_CHARACTERS = 400  # of what a value should be
+MAX_LISTED_FIELDS = 20
 
 LOCATIONS = ("body", "query", "path", "header", "cookie")
 
@@ -20,14 +22,17 @@ def validation_problem(request: Request, error: RequestValidationError) -> Recsv
     if _has_other_content_type(found):
         sent = request.headers.get("content-type")
         return UnsupportedMedia(
-            f"Content-Type is {sent!r}; this path accepts application/json. "
+            f"Content-Type is {quote(sent)}; this path accepts application/json. "
             "Send JSON with that Content-Type.",
-            sent=sent,
+            sent=cut_value(sent),
         )
     listed = [_field_error(entry) for entry in found[:MAX_LISTED_FIELDS]]
     first = str(listed[0]["detail"])
-    detail = first if len(found) == 1 else f"{len(found)} fields are invalid. The first: {first}"
-    return MalformedRequest(detail, errors=listed)
+    n_more = len(found) - len(listed)
+    only = f", of which {len(listed)} are listed" if n_more else ""
+    several = f"{len(found):,} fields are invalid{only}. The first: {first}"
+    facts: dict[str, object] = {"n_more_errors": n_more} if n_more else {}
+    return MalformedRequest(first if len(found) == 1 else several, errors=listed, **facts)
 
 
 def _has_other_content_type(found: Sequence[Any]) -> bool:
@@ -40,9 +45,9 @@ def _has_other_content_type(found: Sequence[Any]) -> bool:
 def _field_error(entry: dict[str, Any]) -> dict[str, object]:
     field = _field(entry["loc"])
     value = entry.get("input")
-    shown = repr(value) if not isinstance(value, float) else str(value)
+    shown = str(value) if isinstance(value, float) else quote(value, MAX_SHOWN_CHARACTERS)
     short = len(shown) <= MAX_SHOWN_CHARACTERS
-    error: dict[str, object] = {"field": field, "detail": _detail(entry, field, shown, short)}
+    error: dict[str, object] = {"field": field, "detail": _detail(entry, field, shown)}
     if short and isinstance(value, str | int | float | bool):
         error["value"] = value
     return error
@@ -50,10 +55,10 @@ def _field_error(entry: dict[str, Any]) -> dict[str, object]:
 
 def _field(loc: Sequence[str | int]) -> str:
     inside = loc[1:] if loc and loc[0] in LOCATIONS else loc
-    return ".".join(map(str, inside)) or "body"
+    return cut(".".join(cut(str(name), MAX_SHOWN_CHARACTERS) for name in inside)) or "body"
 
 
-def _detail(entry: dict[str, Any], field: str, shown: str, short: bool) -> str:
+def _detail(entry: dict[str, Any], field: str, shown: str) -> str:
     match entry["type"]:
         case "json_invalid":
             at, why = entry["loc"][-1], entry["ctx"]["error"]
@@ -64,8 +69,7 @@ def _detail(entry: dict[str, Any], field: str, shown: str, short: bool) -> str:
             return f"{field} is missing; send it."
         case "extra_forbidden":
             return f"{field} is unknown; correct its name or leave it out."
-    quoted = shown if short else shown[:MAX_SHOWN_CHARACTERS] + "…"
-    wanted = entry["msg"].removeprefix("Value error, ")
+    wanted = cut(entry["msg"].removeprefix("Value error, "), MAX_MESSAGE_CHARACTERS)
     if wanted.startswith("Input should "):
-        return f"{field} is {quoted}; it {wanted.removeprefix('Input ')}."
-    return f"{field} is {quoted}: {wanted}."
+        return f"{field} is {shown}; it {wanted.removeprefix('Input ')}."
+    return f"{field} is {shown}: {wanted}."

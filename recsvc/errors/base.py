@@ -2,6 +2,31 @@
 
 import re
 
+MAX_SHOWN = 200  # characters of a client's text that a message repeats
+
+
+def cut(text: str, limit: int = MAX_SHOWN) -> str:
+    """Return a text, or its beginning if it is longer than `limit`."""
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def quote(value: object, limit: int = MAX_SHOWN) -> str:
+    """Return a client's value as a message shows it, at most about `limit` characters of it."""
+    if isinstance(value, str):
+        return repr(cut(value, limit))
+    try:
+        return cut(repr(value), limit)
+    except (RecursionError, ValueError):  # nested too deeply, or a number of thousands of digits
+        return f"a {type(value).__name__}"
+
+
+def cut_value(value: object) -> object:
+    """Return a client's value for the facts of an error; a long one as the text that shows it."""
+    if isinstance(value, str):
+        return cut(value)
+    shown = quote(value)
+    return shown if len(shown) > MAX_SHOWN else value
+
 
 class RecsvcError(Exception):
     """Internal error"""

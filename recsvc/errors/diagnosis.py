@@ -1,6 +1,6 @@
 """Errors of diagnoses and of the changes that they suggest."""
 
-from recsvc.errors.base import Conflict, InvalidInput
+from recsvc.errors.base import Conflict, InvalidInput, cut, quote
 
 
 class NothingToChange(Conflict):
@@ -18,9 +18,9 @@ class UnknownFinding(InvalidInput):
 
     def __init__(self, job_id: int, code: str, known: list[str]) -> None:
         super().__init__(
-            f"apply: {code!r} is not a finding of training job {job_id} that suggests a change. "
-            f"Available: {', '.join(known) or 'none'}.",
+            f"apply: {quote(code)} is not a finding of training job {job_id} that suggests a "
+            f"change. Available: {', '.join(known) or 'none'}.",
             field="apply",
-            value=code,
+            value=cut(code),
             known=known,
         )

@@ -1,6 +1,6 @@
 """Errors of ratings and of the rating scale."""
 
-from recsvc.errors.base import InvalidInput, NotFound
+from recsvc.errors.base import InvalidInput, NotFound, cut, quote
 
 
 class RatingNotFound(NotFound):
@@ -8,7 +8,9 @@ class RatingNotFound(NotFound):
 
     def __init__(self, user_id: str, item_id: str) -> None:
         super().__init__(
-            f"User {user_id!r} has not rated item {item_id!r}.", user_id=user_id, item_id=item_id
+            f"User {quote(user_id)} has not rated item {quote(item_id)}.",
+            user_id=user_id,
+            item_id=item_id,
         )
 
 
@@ -17,9 +19,9 @@ class InvalidRating(InvalidInput):
 
     def __init__(self, value: object) -> None:
         super().__init__(
-            f"value is {value!r}; a rating must be a finite number, such as 4 or 3.5.",
+            f"value is {quote(value)}; a rating must be a finite number, such as 4 or 3.5.",
             field="value",
-            value=str(value),
+            value=cut(str(value)),
         )
 
 

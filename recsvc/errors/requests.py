@@ -1,13 +1,13 @@
 """Errors of HTTP requests."""
 
-from recsvc.errors.base import InvalidInput, NotFound, NotReady, RecsvcError
+from recsvc.errors.base import InvalidInput, NotFound, NotReady, RecsvcError, cut
 
 
 class RouteNotFound(NotFound):
     """Path not found"""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"There is no route {path}. The routes are listed at /docs.")
+        super().__init__(f"There is no route {cut(path)}. The routes are listed at /docs.")
 
 
 class MalformedRequest(InvalidInput):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from recsvc.errors.base import InvalidInput, NotFound, RecsvcError
+from recsvc.errors.base import InvalidInput, NotFound, RecsvcError, cut, cut_value, quote
 
 
 class EpochNotWatched(NotFound):
@@ -28,8 +28,8 @@ class UnknownHyperparameter(InvalidInput):
 
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__(
-            f"hyperparameters: {name!r} does not exist. Available: {', '.join(known)}.",
-            field=f"hyperparameters.{name}",
+            f"hyperparameters: {quote(name)} does not exist. Available: {', '.join(known)}.",
+            field=f"hyperparameters.{cut(name)}",
             known=known,
         )
 
@@ -39,9 +39,9 @@ class InvalidHyperparameter(InvalidInput):
 
     def __init__(self, name: str, value: object, allowed: str) -> None:
         super().__init__(
-            f"hyperparameters.{name} is {value!r}; it must be {allowed}.",
+            f"hyperparameters.{name} is {quote(value)}; it must be {allowed}.",
             field=f"hyperparameters.{name}",
-            value=value,
+            value=cut_value(value),
             allowed=allowed,
         )
 

@@ -1,6 +1,6 @@
 """Errors of sweeps and of autopilot."""
 
-from recsvc.errors.base import Conflict, InvalidInput, NotFound
+from recsvc.errors.base import Conflict, InvalidInput, NotFound, cut, cut_value, quote
 from recsvc.errors.training import TrainingFailed
 
 
@@ -25,7 +25,10 @@ class InvalidSweep(InvalidInput):
     """Invalid sweep"""
 
     def __init__(self, field: str, value: object, remedy: str) -> None:
-        super().__init__(f"{field} is {value}; {remedy}", field=field, value=value)
+        shown = cut(value) if isinstance(value, str) else quote(value)
+        super().__init__(
+            f"{cut(field)} is {shown}; {remedy}", field=cut(field), value=cut_value(value)
+        )
 
 
 class Hopeless(TrainingFailed):

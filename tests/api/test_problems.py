@@ -17,6 +17,7 @@ from recsvc.api.remedies import detail_with_remedy
 from recsvc.api.routes.reference import problem_pages
 from recsvc.config import Settings
 from recsvc.errors import RecsvcError
+from recsvc.errors.base import cut_value, quote
 
 ESSENTIAL = {"type", "title", "status", "detail", "instance", "request_id"}
 
@@ -79,6 +80,26 @@ def test_problem_page_has_status(kind):
         assert not said.isdecimal()
     else:
         assert said == str(status.value)
+
+
+def test_quote_of_value_that_nests_too_deeply_names_its_type():
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+
+    assert quote(nested) == "a list"
+    assert quote("x" * 300) == repr("x" * 200 + "…")
+    assert cut_value(["x" * 300]) == "['" + "x" * 198 + "…"
+    assert (cut_value(7), cut_value(["a"])) == (7, ["a"])
+
+
+def test_problem_with_large_facts_is_sent_without_them():
+    error = errors.MalformedRequest("A remedy.", known=["x" * 500] * 100)
+
+    document = json.loads(problems.problem({}, error).body)
+
+    assert document["detail"] == "A remedy."
+    assert "known" not in document
 
 
 def test_problem_pages_match_error_classes():

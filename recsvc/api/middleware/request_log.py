@@ -16,10 +16,13 @@ from recsvc.api.middleware.route_templates import RouteTemplates
 from recsvc.api.telemetry.feedback_counts import feedback_of
 from recsvc.api.telemetry.request_metrics import RequestMetrics
 from recsvc.errors import RecsvcError
+from recsvc.errors.base import cut
 
 VALID_ID = re.compile(rb"[\w.:\-]{1,128}")
 VALID_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})  # requested every few seconds by monitoring
+
+MAX_PATH = 1000  # characters in the log
 
 log = structlog.get_logger()
 
@@ -56,7 +59,7 @@ class RequestLog:
         try:
             await self._app(scope, receive, add_request_id)
         except Exception:
-            log.exception("request failed", path=scope["path"])
+            log.exception("request failed", path=cut(scope["path"], MAX_PATH))
             if status:
                 raise  # the response has begun: the server closes the connection
             await _internal_error(scope)(scope, receive, add_request_id)
@@ -81,7 +84,7 @@ class RequestLog:
         log.info(
             "request",
             method=scope["method"],
-            path=scope["path"],
+            path=cut(scope["path"], MAX_PATH),
             route=template,
             status=status,
             ms=round(seconds * 1000, 3),

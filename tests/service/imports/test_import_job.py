@@ -26,6 +26,8 @@ from recsvc.errors import (
 from recsvc.rbm.rating_scale import RatingScale
 from recsvc.service.context import Context
 from recsvc.service.imports import decompression, import_job
+from recsvc.service.jobs import runner
+from tests.conftest import on_sqlite
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -452,3 +454,34 @@ def test_public_data_sets_are_imported_completely(
     )
     with reading(context.database) as session:
         assert ratings.count_ratings(session) == n_added
+
+
+LONG = "ÿx" * 10_000  # shorter than the longest line
+HEADER = "user,item,rating,timestamp,type"
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{HEADER}\n{LONG},i,4,1,view\nu,{LONG},4,1,view\nu,i,{LONG},1,rating\nu,i,4,{LONG},\n"
+        f"u,i,,1,{LONG}\n",
+        f'{{"user_id": "{LONG}"}}\n{{"{LONG}": 1}}\n[{LONG}]\n'
+        f'{{"user_id": "u", "item_id": ["{LONG}"]}}\n',
+        f"{LONG},{LONG}\n",
+        f"user,item,{LONG}\nu,i,4\n",
+        f"user,item,rating\n{LONG}\n",
+    ],
+    ids=["fields", "ndjson", "no header", "header", "no fields"],
+)
+def test_refusals_and_errors_of_a_file_with_long_fields_are_short(context, content):
+    job_id = upload(context, content.encode())
+
+    runner.carry_out(context, job_id, claim(context)[0])
+
+    with reading(context.database) as session:
+        job = session.get_one(Job, job_id)
+        details = [one.detail for one in refusals.page(session, job_id, after=0, limit=100)]
+    assert job.error is None or len(json.dumps(job.error, ensure_ascii=False)) < 3000
+    assert job.error or details
+    assert max(map(len, details), default=0) < 300

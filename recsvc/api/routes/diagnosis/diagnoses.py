@@ -12,6 +12,7 @@ from recsvc.api.openapi.responses import problem_responses
 from recsvc.api.schemas import Answer, Body
 from recsvc.db.tables import JobState
 from recsvc.errors import InvalidHyperparameter, JobNotFound, UnknownHyperparameter
+from recsvc.errors.base import quote
 from recsvc.rbm.diagnosis import Change, Evidence, Finding, Severity
 from recsvc.rbm.hyperparameters import Hyperparameters
 from recsvc.service.access.scopes import Scope
@@ -119,7 +120,7 @@ def _check_row(row: dict[str, float | None]) -> dict[str, float | None]:
     if unknown := row.keys() - {*CURVE_COLUMNS, "seconds"}:
         known = ", ".join(CURVE_COLUMNS)
         raise ValueError(
-            f"{min(unknown)!r} is not a column of an error curve. The columns are: {known}"
+            f"{quote(min(unknown), 80)} is not a column of an error curve. The columns are: {known}"
         )
     return row
 
