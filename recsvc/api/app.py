@@ -54,7 +54,7 @@ from recsvc.service.access.rate_limits import CountExchange, RateLimiter
 from recsvc.service.context import Context, open_context
 from recsvc.service.monitoring import FiguresReader, Sampler, measure_shelf
 from recsvc.service.precompilation import precompile
-from recsvc.service.readiness import DatabaseMonitor
+from recsvc.service.readiness import Monitors
 from recsvc.service.recommendations.model_server import ModelServer
 from recsvc.service.training.capacity import CapacityMeter
 
@@ -195,8 +195,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         partial(app.state.request_pools.read, app.state.key_ring.read),
         exposure=app.state.exposure,
     )
-    app.state.database_monitor = DatabaseMonitor(context.database)
-    app.state.database_monitor.start()
+    app.state.monitors = Monitors(context.database)
+    app.state.monitors.start()
     app.state.model_server = ModelServer(context)
     app.state.capacity_meter = CapacityMeter(context)
     app.state.model_server.start()
@@ -208,7 +208,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.request_pools.stop()
         app.state.key_ring.stop()
         exchange.stop()
-        app.state.database_monitor.stop()
+        app.state.monitors.stop()
         app.state.model_server.stop()
         app.state.metrics.stop()
         context.database.close()
@@ -227,11 +227,12 @@ def _process_state(app: FastAPI) -> ProcessState:
 
 
 def _metrics_page(app: FastAPI, context: Context) -> MetricsPage:
-    monitor: DatabaseMonitor = app.state.database_monitor
+    monitors: Monitors = app.state.monitors
     installation = Installation(
         info=(recsvc.__version__, context.database.dialect),
         home=app.state.settings.home,
-        database_ok=lambda: monitor.state().ok,
+        database_ok=lambda: monitors.reads.state().ok,
+        writes_ok=lambda: monitors.writes.state().ok,
         database=Sampler("figures", FiguresReader(context.database).read, DATABASE_SECONDS),
         shelf=Sampler("shelf", partial(measure_shelf, context.shelf), SHELF_SECONDS),
     )

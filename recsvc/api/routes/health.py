@@ -20,15 +20,22 @@ class Alive(Answer):
 
 
 class Check(Answer):
-    """One requirement of the service."""
+    """One part of the service."""
 
     name: Annotated[str, Field(examples=["database"])]
     ok: Annotated[bool, Field(examples=[True])]
     reason: Annotated[str, Field(examples=["schema 0001, current"])]
+    required: Annotated[
+        bool, Field(description="Whether the service is not ready without it.", examples=[True])
+    ]
+    number: Annotated[
+        int | None,
+        Field(description="Workers with a lease; null for other checks, or unknown."),
+    ] = None
 
 
 class Readiness(Answer):
-    """Whether the service can respond to requests, and the checks that decide it."""
+    """Whether the service can respond to requests, and the checks of its parts."""
 
     status: Literal["ready", "not_ready"]
     checks: list[Check]
@@ -46,13 +53,15 @@ async def get_liveness() -> Alive:
     responses={503: {"model": Readiness, "description": "Not ready; `checks` has the reasons."}},
 )
 async def get_readiness(request: Request, response: Response) -> Readiness:
-    """Report the database, which is checked twice a second, and the published model.
+    """Report reads (`database`), `writes`, `workers` and the published `model`.
 
-    Without a published model the service is ready: it accepts ratings and trains.
+    The service is ready while it can recommend: without a published model, without workers, and
+    while writes fail, for which `/metrics` has `recsvc_database_writable`. The response reports
+    the last measurements and waits for nothing.
     """
     state = request.app.state
-    checks = readiness.check_service(state.database_monitor, state.model_server)
-    ready = all(check.ok for check in checks)
+    checks = readiness.check_service(state.monitors, state.model_server)
+    ready = all(check.ok for check in checks if check.required)
     response.status_code = 200 if ready else 503
     shown = [Check.model_validate(check) for check in checks]
     return Readiness(status="ready" if ready else "not_ready", checks=shown)

@@ -35,11 +35,13 @@ class Installation(NamedTuple):
 
     info         the values of the labels of `recsvc_build_info`
     database_ok  returns whether the database can be used, without waiting
+    writes_ok    returns whether writes commit, without waiting
     """
 
     info: Labels
     home: Path
     database_ok: Callable[[], bool]
+    writes_ok: Callable[[], bool]
     database: Sampler[DatabaseFigures]
     shelf: Sampler[ShelfFigures]
 
@@ -118,6 +120,7 @@ def add_installation(samples: Samples, installation: Installation) -> None:
     is_up = installation.database_ok()
     samples["recsvc_build_info"][installation.info] = [1.0]
     samples["recsvc_database_up"][()] = [float(is_up)]
+    samples["recsvc_database_writable"][()] = [float(installation.writes_ok())]
     figures = installation.database.latest() if is_up else None
     if figures is not None:
         _add_database(samples, figures)

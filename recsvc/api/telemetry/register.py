@@ -146,6 +146,13 @@ METRICS = (
         _SERVICE,
         "1 if the database answers and has the current schema, 0 otherwise.",
     ),
+    MetricSpec(
+        "recsvc_database_writable",
+        "gauge",
+        _SERVICE,
+        "1 if a small write transaction commits, measured every 5 s; 0 if the disk is full, the "
+        "database is read-only or locked for long.",
+    ),
     MetricSpec("recsvc_jobs", "gauge", _DATABASE, "Jobs by kind and state.", ("kind", "state")),
     MetricSpec(
         "recsvc_oldest_job_age_seconds",

@@ -15,12 +15,14 @@ class QueueActivity(NamedTuple):
     n_running  with a lease of a worker that sends heartbeats
     n_expired  with a lease that has expired
     n_queued   that are due
+    n_workers  that have such a lease
     """
 
     n_running: int
     n_expired: int
     n_queued: int
     longest_wait_seconds: float
+    n_workers: int
 
 
 def read_activity(session: Session) -> QueueActivity:
@@ -33,8 +35,9 @@ def read_activity(session: Session) -> QueueActivity:
         func.count().filter(running, Job.lease_expires_at <= now),
         func.count().filter(due),
         func.min(Job.scheduled_at).filter(due),
+        func.count(Job.claimed_by.distinct()).filter(running, Job.lease_expires_at > now),
         now,
     )
-    n_running, n_expired, n_queued, first, moment = session.execute(counts).one()
+    n_running, n_expired, n_queued, first, n_workers, moment = session.execute(counts).one()
     waited = (moment - first).total_seconds() if first is not None else 0.0
-    return QueueActivity(n_running, n_expired, n_queued, waited)
+    return QueueActivity(n_running, n_expired, n_queued, waited, n_workers)

@@ -13,6 +13,7 @@ from recsvc.db.jobs.activity import read_activity
 from recsvc.db.session import Database, reading, sqlite_file
 from recsvc.errors import RecsvcError
 from recsvc.rbm import checkpoint
+from recsvc.service import readiness
 from recsvc.service.context import ContextSettings
 from recsvc.service.doctor.system_check import SystemCheck, ok, problem, warning
 from recsvc.service.models import publishing
@@ -20,7 +21,6 @@ from recsvc.shelf import Shelf
 
 SMALL_SKEW_SECONDS = 2.0
 LARGE_SKEW_SECONDS = 60.0
-LONG_WAIT_SECONDS = 60.0
 Clock = Callable[[], datetime]
 
 
@@ -50,6 +50,7 @@ def _check_opened(
     try:
         schema = _check_schema(database)
         yield schema
+        yield _check_writes(url=database.url)
         yield _check_integrity(database)
         yield _check_clock(database, clock)
     except RecsvcError as error:
@@ -72,6 +73,14 @@ def _check_schema(database: Database) -> SystemCheck:
             "Back up, then start the service, or run: recsvc upgrade",
         )
     return ok("database", f"{database.dialect} answers and has the schema {revision}")
+
+
+def _check_writes(url: str) -> SystemCheck:
+    state = readiness.check_writes(url)
+    if state.ok:
+        return ok("writes", state.reason)
+    remedy = "Free space on its disk, make it writable, or end the program that locks it."
+    return problem("writes", state.reason, remedy)
 
 
 def _check_integrity(database: Database) -> SystemCheck:
@@ -132,19 +141,11 @@ def _check_model(database: Database, settings: ContextSettings) -> SystemCheck:
 def _check_worker(database: Database) -> SystemCheck:
     with reading(database) as session:
         activity = read_activity(session)
-    if activity.n_running:
-        return ok("worker", f"{activity.n_running} is running a job")
+    state = readiness.judge_workers(activity)
+    if state.ok:
+        return ok("worker", state.reason)
     remedy = "Start one: recsvc worker, or recsvc serve. Its log has the reason if it ends."
-    if activity.n_expired:
-        return problem(
-            "worker", f"{activity.n_expired} jobs lost their worker, and no other took them", remedy
-        )
-    if activity.longest_wait_seconds > LONG_WAIT_SECONDS:
-        waited = f"a job has waited for {activity.longest_wait_seconds:,.0f} s"
-        return problem("worker", f"{waited}, and none is running", remedy)
-    if activity.n_queued:
-        return ok("worker", f"{activity.n_queued} jobs have just been queued")
-    return ok("worker", "no job is waiting; an idle worker leaves no trace")
+    return problem("worker", state.reason, remedy)
 
 
 def _open_shelf(settings: ContextSettings) -> Shelf:

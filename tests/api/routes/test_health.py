@@ -1,15 +1,20 @@
 """Alive is one thing, ready another."""
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
+from recsvc.db.jobs.queue import JobQueue
 from recsvc.db.migrate import downgrade
 from recsvc.db.session import unit_of_work
+from recsvc.service import readiness
 from recsvc.service.models import publishing
 from tests.api.conftest import a_version, publish_a_trained_model
 from tests.conftest import eventually
+from tests.service.test_readiness import locked_writes
 
 
 def reasons(answer) -> dict[str, tuple[bool, str]]:
@@ -91,3 +96,47 @@ def test_service_without_database_is_alive_and_not_ready(client, lose_the_databa
     assert client.get("/readyz").status_code == 503
     assert client.get("/v1/models").status_code == 503
     assert client.get("/v1/models").json()["type"] == "/problems/database-unavailable"
+
+
+def test_readyz_reports_locked_database_at_once_and_stays_ready(client, database_url, monkeypatch):
+    monkeypatch.setattr(readiness, "PROBE_SECONDS", 0.1)
+    eventually(lambda: reasons(client.get("/readyz"))["writes"][0])
+    with locked_writes(database_url):
+        eventually(lambda: not reasons(client.get("/readyz"))["writes"][0])
+        seconds = []
+        for _ in range(5):
+            began = time.monotonic()
+            answer = client.get("/readyz")
+            seconds.append(time.monotonic() - began)
+        lists = client.get("/v1/users/u/recommendations")
+        writable = client.get("/metrics").text.partition("\nrecsvc_database_writable ")[2][:3]
+
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ready"
+    assert [check["name"] for check in answer.json()["checks"]] == [
+        "database",
+        "writes",
+        "workers",
+        "model",
+    ]
+    assert min(seconds) < 0.2
+    assert lists.status_code == 200
+    assert writable == "0.0"
+    eventually(lambda: reasons(client.get("/readyz"))["writes"][0])
+
+
+def test_readyz_counts_workers_with_a_lease(client, context):
+    client.post("/v1/ratings", json={"ratings": [{"user_id": "u", "item_id": "i", "value": 4}]})
+    client.post("/v1/training-jobs", json={})
+    claim = {"worker": "w1", "now": datetime.now(UTC), "lease_seconds": 60, "max_attempts": 3}
+    with unit_of_work(context.database) as session:
+        JobQueue(session).claim(**claim)
+
+    def workers() -> dict:
+        return next(
+            check for check in client.get("/readyz").json()["checks"] if check["name"] == "workers"
+        )
+
+    eventually(lambda: workers()["number"] == 1)
+    assert workers()["ok"]
+    assert not workers()["required"]

@@ -18,7 +18,7 @@ from recsvc.db.tables import JobState
 from recsvc.errors import DatabaseUnavailable
 from recsvc.runtime.number_file import NumberFile
 from recsvc.service.jobs.runner import carry_out
-from recsvc.service.readiness import DatabaseState
+from recsvc.service.readiness import PartState
 from tests.api.conftest import publish_a_trained_model, settings_for
 from tests.conftest import eventually, on_sqlite
 from tests.factories.metrics_page import Page
@@ -157,9 +157,7 @@ def test_metrics_report_jobs_and_imports(client, context):
 
 @on_sqlite
 def test_metrics_respond_without_figures_while_database_is_away(app, client, monkeypatch):
-    monkeypatch.setattr(
-        app.state.database_monitor, "state", lambda: DatabaseState(False, "no answer")
-    )
+    monkeypatch.setattr(app.state.monitors.reads, "state", lambda: PartState(False, "no answer"))
     client.get("/livez")
 
     page = scrape(client)
@@ -259,6 +257,8 @@ def test_page_renders_without_a_sample_of_any_part(tmp_path):
         def latest(self):
             return None
 
-    installation = Installation(("1", "sqlite"), tmp_path / "no", lambda: False, Broken(), Broken())
+    installation = Installation(
+        ("1", "sqlite"), tmp_path / "no", lambda: False, lambda: False, Broken(), Broken()
+    )
 
     assert b"recsvc_build_info{" in MetricsPage(RequestMetrics(), installation).render()

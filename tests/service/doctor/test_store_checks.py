@@ -33,7 +33,7 @@ def test_trained_shop_has_no_fault(shop, settings):
     found = check(settings)
 
     assert {one.level for one in found.values()} == {Level.OK}
-    assert list(found) == ["database", "integrity", "clock", "shelf", "model", "worker"]
+    assert list(found) == ["database", "writes", "integrity", "clock", "shelf", "model", "worker"]
     assert "version 1 can be read" in found["model"].fact
 
 
