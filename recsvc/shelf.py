@@ -24,6 +24,7 @@ from recsvc.errors import (
     ObjectMissing,
     RecsvcError,
     ShelfUnavailable,
+    StorageFull,
 )
 from recsvc.runtime import private_files
 
@@ -77,13 +78,21 @@ class Shelf:
     def put_file(self, path: Path) -> str:
         """Store the content of a file, read in chunks; return its SHA-256."""
         with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            if self._is_local:
-                self._folder.write(sha256, iter(lambda: file.read(CHUNK_BYTES), b""))
-            else:
-                with _translate_errors(self.url):
-                    self._remote.put_file(str(path), self._address(sha256))
+            return self.put_open_file(file)
+
+    def put_open_file(self, file: BinaryIO) -> str:
+        """Store the content of an open file, read in chunks; return its SHA-256.
+
+        A temporary file needs no name, and no copy of it is made besides the object.
+        """
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type] # readable
+        file.seek(0)
+        if self._is_local:
+            self._folder.write(sha256, iter(lambda: file.read(CHUNK_BYTES), b""))
+        else:
+            with _translate_errors(self.url):
+                self._remote.put_file(f"/dev/fd/{file.fileno()}", self._address(sha256))
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -164,19 +173,19 @@ class LocalFolder:
         return self._root / sha256[:2] / sha256
 
     def write(self, sha256: str, chunks: Iterator[bytes] | list[bytes]) -> None:
-        """Write an object durably. An existing object is replaced, which repairs corruption."""
+        """Write an object durably. An existing object is replaced, which repairs corruption.
+
+        Raises StorageFull, and ShelfUnavailable for any other error of the disk.
+        """
         incoming = self._root / INCOMING
-        private_files.create_folder(self._root)
-        private_files.create_folder(incoming)
-        with tempfile.NamedTemporaryFile(dir=incoming, delete=False) as file:
+        with _translate_write_errors():
+            private_files.create_folder(self._root)
+            private_files.create_folder(incoming)
+            written = _write_file(incoming, chunks)
             try:
-                for chunk in chunks:
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-                self._move_into_place(Path(file.name), self.path(sha256))
+                self._move_into_place(written, self.path(sha256))
             except BaseException:
-                Path(file.name).unlink(missing_ok=True)
+                written.unlink(missing_ok=True)
                 raise
 
     def map(self, sha256: str) -> memoryview:
@@ -234,12 +243,40 @@ class LocalFolder:
         _sync_directory(place.parent)
 
 
+def _write_file(folder: Path, chunks: Iterator[bytes] | list[bytes]) -> Path:
+    """Write a new file durably and return its path; nothing is left of it after an error."""
+    descriptor, name = tempfile.mkstemp(dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
 def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _translate_write_errors() -> Iterator[None]:
+    """Raise StorageFull or ShelfUnavailable for an error of the local disk."""
+    try:
+        yield
+    except OSError as error:
+        if StorageFull.causes(error):
+            raise StorageFull(
+                "The disk of the shelf is full. Free space, then try again.", "shelf"
+            ) from error
+        raise ShelfUnavailable("The folder of the shelf cannot be written to.") from error
 
 
 @contextmanager

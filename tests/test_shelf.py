@@ -1,12 +1,20 @@
+import errno
 import hashlib
 import multiprocessing
+import tempfile
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recsvc.errors import ConfigurationError, ObjectCorrupt, ObjectMissing, ShelfUnavailable
+from recsvc.errors import (
+    ConfigurationError,
+    ObjectCorrupt,
+    ObjectMissing,
+    ShelfUnavailable,
+    StorageFull,
+)
 from recsvc.shelf import CACHED_OBJECTS, Shelf
 from tests.conftest import PATIENCE_SECONDS
 
@@ -49,6 +57,16 @@ def test_put_file_stores_bytes_of_file(shelf, tmp_path):
     path.write_bytes(HELLO)
 
     assert shelf.put_file(path) == HELLO_SHA256
+    assert shelf.get(HELLO_SHA256) == HELLO
+
+
+@pytest.mark.parametrize("max_size", [1, 1_000_000], ids=["on the disk", "in memory"])
+def test_put_open_file_stores_temporary_file_without_a_name(shelf, max_size):
+    with tempfile.SpooledTemporaryFile(max_size) as file:
+        file.write(HELLO)
+
+        assert shelf.put_open_file(file) == HELLO_SHA256
+
     assert shelf.get(HELLO_SHA256) == HELLO
 
 
@@ -141,9 +159,9 @@ def test_cache_is_bounded(tmp_path):
 def test_interrupted_write_leaves_no_file(folder_shelf, tmp_path):
     def half():
         yield b"the first half"
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StorageFull):
         folder_shelf._folder.write("ab" * 32, half())
 
     assert files(tmp_path / "shelf") == []

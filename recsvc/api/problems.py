@@ -26,6 +26,7 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1  # an accepted job may have started by then, a published version be loaded
+FULL_RETRY_SECONDS = 30  # somebody has to free space
 REQUEST_ID = "recsvc.request_id"  # where the scope keeps it
 BODY_LIMIT = "recsvc.body_limit"
 MAX_DETAIL = 1000  # characters; a remedy may list all hyperparameters
@@ -40,6 +41,7 @@ STATUS: dict[type[RecsvcError], HTTPStatus] = {
     errors.RequestTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    errors.StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.Forbidden: HTTPStatus.FORBIDDEN,
@@ -52,6 +54,7 @@ RETRY = {"Retry-After": str(RETRY_SECONDS)}
 HEADERS: dict[HTTPStatus, dict[str, str]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: RETRY,
     HTTPStatus.TOO_MANY_REQUESTS: RETRY,
+    HTTPStatus.INSUFFICIENT_STORAGE: {"Retry-After": str(FULL_RETRY_SECONDS)},
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="recsvc"'},
 }
 
@@ -106,6 +109,8 @@ def install(app: FastAPI) -> None:
         found = _to_recsvc_error(request, error)
         if found.__cause__ is not None and isinstance(found, errors.NotReady):
             log.warning("not ready", code=found.code(), detail=found.detail_with_cause())
+        if isinstance(found, errors.StorageFull) and found.place == "database":
+            request.app.state.monitors.writes.report_failure(found.detail)
         return problem(request.scope, found)
 
     for kind in (RecsvcError, HTTPException, RequestValidationError):
@@ -131,6 +136,14 @@ def _from_http_exception(request: Request, error: HTTPException) -> RecsvcError:
             return _method_not_allowed(request)
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return errors.BodyTooLarge(request.scope[BODY_LIMIT])
+        case HTTPStatus.BAD_REQUEST if errors.StorageFull.causes(error.__cause__):
+            full = errors.StorageFull(
+                "The folder of temporary files is full, so the upload was not kept. Free space, "
+                "then send it again.",
+                "temporary files",
+            )
+            full.__cause__ = error.__cause__
+            return full
         case HTTPStatus.BAD_REQUEST:
             return errors.MalformedRequest(
                 f"The body cannot be read: {cut(str(error.detail))}. "

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from sqlite3 import SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_NOTADB
+from sqlite3 import (
+    SQLITE_BUSY,
+    SQLITE_CORRUPT,
+    SQLITE_FULL,
+    SQLITE_IOERR_DIR_FSYNC,
+    SQLITE_IOERR_FSYNC,
+    SQLITE_IOERR_SHMSIZE,
+    SQLITE_IOERR_TRUNCATE,
+    SQLITE_IOERR_WRITE,
+    SQLITE_LOCKED,
+    SQLITE_NOTADB,
+    SQLITE_READONLY,
+    SQLITE_READONLY_DIRECTORY,
+)
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -26,7 +39,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from recsvc.errors import ConfigurationError, DatabaseUnavailable
+from recsvc.errors import ConfigurationError, DatabaseUnavailable, NotReady, StorageFull
 from recsvc.runtime import private_files
 
 __all__ = [
@@ -55,6 +68,27 @@ SQLITE_PRAGMAS = (
 )
 # A bare DatabaseError: the file is not a database. Its subclasses are errors of a statement.
 CONNECTION_ERRORS = (OperationalError, InterfaceError, DatabaseError)
+FULL = "The disk of the database is full. Nothing was stored. Free space, then try again."
+READ_ONLY = (
+    "The database is read-only, as servers become when their disk is full. Nothing was stored. "
+    "Free space, or allow writes, then try again."
+)
+WRITE_FAILED = (
+    "The disk of the database cannot be written to: it is full, or it fails. Nothing was stored."
+)
+STORAGE_ERRORS: dict[int | str, str] = {  # by the code of SQLite or of PostgreSQL
+    SQLITE_FULL: FULL,
+    SQLITE_IOERR_SHMSIZE: FULL,
+    SQLITE_READONLY: READ_ONLY,
+    SQLITE_READONLY_DIRECTORY: READ_ONLY,
+    SQLITE_IOERR_WRITE: WRITE_FAILED,
+    SQLITE_IOERR_FSYNC: WRITE_FAILED,
+    SQLITE_IOERR_DIR_FSYNC: WRITE_FAILED,
+    SQLITE_IOERR_TRUNCATE: WRITE_FAILED,
+    "53100": FULL,
+    "25006": READ_ONLY,
+    "58030": WRITE_FAILED,
+}
 IDLE_TRANSACTION_SECONDS = 60  # a suspended process loses its locks after this time
 
 
@@ -179,7 +213,8 @@ def commit_together(
     of one function share a savepoint; after an error each has one of its own. After an error that
     ends the transaction, each work runs again in a transaction of its own. No work begins later
     than GROUP_SECONDS after the first, so only the first works may have outcomes. Raises
-    DatabaseUnavailable if the transaction cannot begin or commit; nothing is stored then.
+    DatabaseUnavailable or StorageFull if the transaction cannot begin or commit; nothing is
+    stored then.
     """
     if len(works) > 1:
         with (
@@ -241,7 +276,7 @@ def _in_savepoint(connection: Connection, work: Callable[[Session], T]) -> T | E
     except DBAPIError as error:
         if type(error) in CONNECTION_ERRORS:
             raise _TransactionLost from error
-        return error
+        return _translate(error) or error
     except Exception as error:
         return error
 
@@ -325,7 +360,10 @@ def pause_for_other_writers(database: Database) -> None:
 
 @contextmanager
 def translate_connection_errors() -> Iterator[None]:
-    """Raise DatabaseUnavailable for an error of the connection, not of a statement."""
+    """Raise DatabaseUnavailable for an error of the connection, StorageFull for one of the disk.
+
+    Errors of a statement pass.
+    """
     try:
         yield
     except PoolTimeout as error:
@@ -333,14 +371,29 @@ def translate_connection_errors() -> Iterator[None]:
             "All database connections of this process are in use. Try again."
         ) from error
     except DBAPIError as error:
-        if type(error) not in CONNECTION_ERRORS:
+        translated = _translate(error)
+        if translated is None:
             raise
-        raise DatabaseUnavailable(_describe(error)) from error
+        raise translated from error
+
+
+def _translate(error: DBAPIError) -> NotReady | None:
+    """Return the error to raise instead, None for an error of a statement."""
+    for code in ("sqlite_errorcode", "sqlstate"):
+        refused = STORAGE_ERRORS.get(getattr(error.orig, code, None) or 0)
+        if refused is not None:
+            translated = StorageFull(refused)
+            translated.__cause__ = error
+            return translated
+    return DatabaseUnavailable(_describe(error)) if type(error) in CONNECTION_ERRORS else None
 
 
 def _describe(error: DBAPIError) -> str:
     """Return what happened without names of hosts or users, which the driver's text may have."""
-    if getattr(error.orig, "sqlite_errorcode", None) in (SQLITE_NOTADB, SQLITE_CORRUPT):
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # without the extended code
+    if code in (SQLITE_BUSY, SQLITE_LOCKED):
+        return "Another transaction has locked the database for too long. Try again."
+    if code in (SQLITE_NOTADB, SQLITE_CORRUPT):
         return (
             "The file of the database is damaged, or is not a database. Restore it from a backup, "
             "or set RECSVC_DATABASE_URL to another file."

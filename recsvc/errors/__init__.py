@@ -174,6 +174,7 @@ from recsvc.errors.storage import (
     ObjectMissing,
     ShelfError,
     ShelfUnavailable,
+    StorageFull,
     TargetNotEmpty,
 )
 from recsvc.errors.training import (
@@ -269,6 +270,7 @@ __all__ = [
     "ShelfError",
     "ShelfUnavailable",
     "StoppedEarly",
+    "StorageFull",
     "SweepFinished",
     "SweepNotFound",
     "TargetNotEmpty",

@@ -1,10 +1,26 @@
 """Errors of the database, the shelf and backups."""
 
+import errno
+
 from recsvc.errors.base import NotReady, RecsvcError
 
 
 class DatabaseUnavailable(NotReady):
     """Database unavailable"""
+
+
+class StorageFull(NotReady):
+    """Storage full"""
+
+    def __init__(self, detail: str, place: str = "database") -> None:
+        super().__init__(detail, place=place)
+        self.place = place
+
+    @staticmethod
+    def causes(error: BaseException | None) -> bool:
+        """Return whether an error of the operating system is a full disk or a used-up quota."""
+        full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return isinstance(error, OSError) and error.errno in full
 
 
 class ShelfUnavailable(NotReady):

@@ -15,7 +15,7 @@ import structlog
 
 from recsvc.config import Settings
 from recsvc.db.jobs.queue import Lease
-from recsvc.errors import DatabaseUnavailable, LeaseLost, ShelfUnavailable
+from recsvc.errors import DatabaseUnavailable, LeaseLost, ShelfUnavailable, StorageFull
 from recsvc.runtime import logs, parent_watch
 from recsvc.service.context import open_context
 from recsvc.service.jobs.runner import FindUseCase, carry_out
@@ -103,7 +103,7 @@ def _is_machine_fault(error: BaseException) -> bool:
     """Return whether another attempt may succeed once the machine has recovered."""
     if isinstance(error, OSError):
         return error.errno in MACHINE_ERRORS
-    return isinstance(error, (DatabaseUnavailable, ShelfUnavailable))
+    return isinstance(error, (DatabaseUnavailable, ShelfUnavailable, StorageFull))
 
 
 def _lower_priority() -> None:

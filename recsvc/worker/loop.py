@@ -21,7 +21,7 @@ from recsvc.config import Settings
 from recsvc.db.jobs.queue import JobQueue, Lease, job_lease
 from recsvc.db.session import reading, unit_of_work
 from recsvc.db.tables import Job, JobKind, JobState
-from recsvc.errors import DatabaseUnavailable, JobTooLong, LeaseLost, RecsvcError
+from recsvc.errors import DatabaseUnavailable, JobTooLong, LeaseLost, RecsvcError, StorageFull
 from recsvc.service import retention
 from recsvc.service.context import Context
 from recsvc.service.jobs.runner import FindUseCase
@@ -91,7 +91,7 @@ class Worker:
                     max_attempts=self._settings.max_attempts,
                     kinds=self._kinds,
                 )
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, StorageFull) as error:
             self._log.warning("database unavailable", detail=error.detail_with_cause())
             return None
 
@@ -109,7 +109,7 @@ class Worker:
             job_log.log(
                 logging.WARNING if reason is StopReason.LOST else logging.DEBUG, "lease over"
             )
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, StorageFull) as error:
             job_log.warning(
                 "job not settled", ending=reason.name.lower(), detail=error.detail_with_cause()
             )
@@ -141,7 +141,7 @@ class Worker:
             except LeaseLost:
                 process.join(EXIT_SECONDS)
                 return StopReason.LOST if process.is_alive() else StopReason.EXITED
-            except DatabaseUnavailable as error:
+            except (DatabaseUnavailable, StorageFull) as error:
                 self._log.warning("database unavailable", detail=error.detail_with_cause())
         return StopReason.EXITED
 

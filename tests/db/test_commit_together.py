@@ -15,7 +15,7 @@ from recsvc.db.session import (
     pause_for_other_writers,
     reading,
 )
-from recsvc.errors import DatabaseUnavailable
+from recsvc.errors import DatabaseUnavailable, StorageFull
 from recsvc.service.feedback import ratings
 from tests.conftest import PATIENCE_SECONDS
 from tests.factories.single_ratings import rating_of
@@ -124,7 +124,7 @@ def test_commit_together_repeats_works_after_aborted_transaction(tmp_path, migra
     first, full, last = commit_together(database, [rating_by("a"), grows_too_large, rating_by("b")])
 
     assert (first, last) == ("a", "b")
-    assert isinstance(full, DatabaseUnavailable)
+    assert isinstance(full, StorageFull)
     assert user_ids(database) == {"a", "b"}
     database.close()
 

@@ -126,6 +126,8 @@ def _add_common_problems(path: str, method: str, operation: dict[str, Any]) -> N
         kinds += [errors.BodyTooLarge, errors.UnsupportedMedia]
     if path.startswith("/v1/"):
         kinds += [errors.DatabaseUnavailable, errors.ServiceBusy]
+        if method != "get":
+            kinds.append(errors.StorageFull)
     described = operation["responses"]
     if "HTTPValidationError" in json.dumps(described.get("422", {})):
         del described["422"]

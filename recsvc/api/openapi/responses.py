@@ -67,6 +67,9 @@ EXAMPLES: tuple[RecsvcError, ...] = (
     errors.MethodNotAllowed("/livez does not support PATCH; use GET.", allowed=["GET"]),
     errors.ModelUnreadable("The shelf has no object 9f86d081884c7d65…."),
     errors.DatabaseUnavailable("The database does not respond. Try again."),
+    errors.StorageFull(
+        "The disk of the database is full. Nothing was stored. Free space, then try again."
+    ),
     errors.ShelfUnavailable("The shelf does not respond. Try again."),
     errors.ObjectCorrupt("9f86d081884c7d65…", "e3b0c44298fc1c14…"),
 )

@@ -117,7 +117,8 @@ def _check_shelf(settings: ContextSettings) -> Iterator[SystemCheck]:
         shelf.remove(written)
     except (RecsvcError, OSError) as error:
         remedy = "Correct RECSVC_SHELF_URL, or the permissions of the folder or the bucket."
-        yield problem("shelf", str(error), remedy)
+        fact = error.detail_with_cause() if isinstance(error, RecsvcError) else str(error)
+        yield problem("shelf", fact, remedy)
     else:
         yield ok("shelf", f"{shelf.url} can be written and read")
 

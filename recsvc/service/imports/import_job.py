@@ -6,15 +6,12 @@ chunk, and every line is counted once. See docs/decisions/0010-how-ratings-are-i
 """
 
 import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import chain
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from recsvc.db.catalog import items
@@ -111,7 +108,8 @@ def shelve_upload(
     check_format(file_format)
     with reading(context.database) as session:
         JobQueue(session).check_room(requester)
-    return ShelvedUpload(_shelve_file(context, file), filename[:MAX_NAME_LENGTH], file_format)
+    sha256 = context.shelf.put_open_file(file)
+    return ShelvedUpload(sha256, filename[:MAX_NAME_LENGTH], file_format)
 
 
 IMPORT_PRIORITY = 50  # that of other kinds is 100
@@ -281,11 +279,3 @@ def _no_accepted_line(context: Context, job: Job, counts: ImportCounts) -> Nothi
     example = " ".join(f"Line {refused.line}: {refused.detail}" for refused in first)
     facts = counts.as_dict()
     return NothingAccepted(facts.pop("refused"), example, **facts)
-
-
-def _shelve_file(context: Context, file: BinaryIO) -> str:
-    """Copy an upload to a file, because the shelf stores whole files; return its SHA-256."""
-    with tempfile.NamedTemporaryFile(prefix="recsvc-upload-") as copy:
-        shutil.copyfileobj(file, copy)
-        copy.flush()
-        return context.shelf.put_file(Path(copy.name))
