@@ -62,8 +62,8 @@ def demo(
     movies.dat or books.csv in the folder of --data. Your data in RECSVC_HOME is not changed.
     """
     _make_home(home)
-    listening = spawn.listen("127.0.0.1", port)
-    with open_service_folder(home) as folder, Supervisor(interrupts=True) as supervisor:
+    listening = spawn.bind("127.0.0.1", port)
+    with open_service_folder(home) as folder, Supervisor(listening, interrupts=True) as supervisor:
         serve.start(supervisor, listening, folder)
         with Client(serve.base_url(listening)) as client:
             _run_steps(ServiceSession(client), _read_data(data) if data else _generate_data(home))

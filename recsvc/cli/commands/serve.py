@@ -47,8 +47,8 @@ def serve(
     SIGHUP replaces the API processes without refusing a request, after an upgrade of the package.
     """
     settings = Settings()
-    listening = spawn.listen(host or settings.host, settings.port if port is None else port)
-    with open_service_folder(settings.home) as folder, Supervisor() as supervisor:
+    listening = spawn.bind(host or settings.host, settings.port if port is None else port)
+    with open_service_folder(settings.home) as folder, Supervisor(listening) as supervisor:
         start(supervisor, listening, folder, workers=workers, worker=worker)
         print_addresses(listening, settings)
         typer.echo(HOW_TO_STOP)

@@ -42,18 +42,15 @@ def worker_process(numbers: Path | None = None) -> SpawnProcess:
     return spawn_context.Process(target=_run_worker, args=(numbers,), name="worker")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind a port (0: any free port) and listen on it. Raises OSError if the port is in use."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise OSError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
-    listening.listen(BACKLOG)
-    return listening
+def bind(host: str, port: int) -> socket.socket:
+    """Bind a port (0: any free port), on which connections are refused until a process listens.
+
+    Raises OSError if the port is in use.
+    """
+    if port == 0:  # the kernel keeps only a port that was asked for when the socket stops listening
+        with _bind(host, port) as chosen:
+            port = chosen.getsockname()[1]
+    return _bind(host, port)
 
 
 def listen_on_unix_socket(folder: Path) -> tuple[socket.socket, str]:
@@ -63,6 +60,19 @@ def listen_on_unix_socket(folder: Path) -> tuple[socket.socket, str]:
     listening.bind(path)
     listening.listen(BACKLOG)
     return listening, path
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Bind a port. Raises OSError if it is in use."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise OSError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+    return bound
 
 
 def _serve_api(listening: socket.socket, ready: Connection, numbers: Path | None) -> None:

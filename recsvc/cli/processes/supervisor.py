@@ -2,12 +2,16 @@
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from types import FrameType
+
+from recsvc.cli.processes.spawn import BACKLOG
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -29,10 +33,23 @@ class SupervisedProcess:
         self._ready = ready
         self._pause = FIRST_PAUSE_SECONDS
         self._started_at = 0.0
+        self._is_ready = False
         self.due_at: float | None = None
         self.process = self._start()
 
+    @property
+    def ready(self) -> connection.Connection | None:
+        """Return the connection that receives True when the process is ready."""
+        return self._ready
+
+    def is_ready(self) -> bool:
+        """Return whether the process accepts connections; False for one that never reports it."""
+        while self._ready is not None and self._ready.poll():
+            self._is_ready = self._ready.recv()
+        return self._is_ready
+
     def _start(self) -> SpawnProcess:
+        self._is_ready = False
         process = self._make()
         process.start()
         self._started_at, self.due_at = time.monotonic(), None
@@ -41,6 +58,8 @@ class SupervisedProcess:
     def record_exit(self) -> str:
         """Schedule the restart of a process that has exited; return a message about it."""
         self.process.join()
+        self.is_ready()  # its report is not that of the next process
+        self._is_ready = False
         if time.monotonic() - self._started_at > STABLE_SECONDS:
             self._pause = FIRST_PAUSE_SECONDS
         self.due_at = time.monotonic() + self._pause
@@ -58,15 +77,14 @@ class SupervisedProcess:
         """
         if self._ready is None or self.due_at is not None:
             return True
-        while self._ready.poll():
-            self._ready.recv()  # of earlier starts
+        self.is_ready()  # the report of an earlier start is not that of the new process
         new = self._make()
         new.start()
         happened = connection.wait([self._ready, new.sentinel], timeout=READY_SECONDS)
         if self._ready not in happened or not self._ready.recv():
             stop([new])
             return False
-        old, self.process = self.process, new
+        old, self.process, self._is_ready = self.process, new, True
         self._started_at = time.monotonic()
         stop([old])
         return True
@@ -83,13 +101,19 @@ class Supervisor:
     SIGHUP replaces the API processes one after the other, each by a new one that is ready before
     the old one ends. All share one listening socket, so no connection is refused.
 
+    While no API process is ready, connections are refused: see
+    docs/decisions/0086-refuse-without-processes.md.
+
     Use it in the main thread: `__enter__` installs signal handlers.
 
+    listening     the bound socket, which API processes share; each listens on it when it is ready
     `interrupts`  while True, a signal also raises KeyboardInterrupt in the main thread
     """
 
-    def __init__(self, *, interrupts: bool = False) -> None:
+    def __init__(self, listening: socket.socket, *, interrupts: bool = False) -> None:
+        self._listening = listening
         self.interrupts = interrupts
+        self._is_listening = True
         self._kept: list[SupervisedProcess] = []
         self._signal_reader, self._signal_writer = os.pipe()
         self.stopping = False
@@ -101,6 +125,7 @@ class Supervisor:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._listening.close()  # refused as soon as the API processes stop listening
         stop([kept.process for kept in self._kept if kept.due_at is None])
 
     def keep(
@@ -113,21 +138,43 @@ class Supervisor:
         """Wait until a process is ready; return False after an exit or a signal."""
         sentinels = [kept.process.sentinel for kept in self._kept]
         happened = connection.wait([ready, self._signal_reader, *sentinels])
-        return ready in happened and bool(ready.recv())
+        return ready in happened and any(
+            kept.is_ready() for kept in self._kept if kept.ready is ready
+        )
 
     def watch(self) -> None:
         """Restart processes that exit, and replace them on SIGHUP, until a stop signal arrives."""
         signal.signal(signal.SIGHUP, self._request_reload)
         while not self.stopping:
             alive = {kept.process.sentinel: kept for kept in self._kept if kept.due_at is None}
-            for happened in connection.wait([self._signal_reader, *alive], timeout=self._pause()):
-                if isinstance(happened, int) and happened in alive and not self.stopping:
-                    sys.stderr.write(alive[happened].record_exit() + "\n")
+            starting = [kept.ready for kept in alive.values() if kept.ready and not kept.is_ready()]
+            self._listen_if_ready()
+            happened = connection.wait(
+                [self._signal_reader, *alive, *starting], timeout=self._pause()
+            )
+            exited = [alive[one] for one in happened if isinstance(one, int) and one in alive]
+            for kept in exited if not self.stopping else ():
+                sys.stderr.write(kept.record_exit() + "\n")
+            if not self.stopping:
+                self._listen_if_ready()
             if self._reload_requested and not self.stopping:
                 self._reload()
             if not self.stopping:
                 for kept in self._kept:
                     kept.start_if_due()
+
+    def _listen_if_ready(self) -> None:
+        """Listen while an API process is ready, and refuse connections while none is.
+
+        The processes share the socket: what is done here holds for all of them.
+        """
+        is_ready = any(kept.is_ready() for kept in self._kept)
+        if is_ready and not self._is_listening:
+            self._listening.listen(BACKLOG)  # the process that is ready listened before the refusal
+        elif not is_ready and self._is_listening:
+            with suppress(OSError):  # macOS refuses only when all processes have closed the socket
+                self._listening.shutdown(socket.SHUT_RDWR)
+        self._is_listening = is_ready
 
     def _reload(self) -> None:
         os.read(self._signal_reader, 1)

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.worker.conftest import assert_gone, descendants
 
 pytestmark = pytest.mark.acceptance
+
+NOTICED_SECONDS = 5.0  # on a busy machine; a client of an unnoticed process would wait for longer
 
 
 def test_serve_prints_address_that_responds(shared):
@@ -47,6 +51,30 @@ def test_serve_restarts_killed_api_process(serve):
         eventually(client.live)
         log = served.home.with_name("served.log").read_text()
         assert f"The api process {api} exited (SIGKILL); restarting it in 0.5 s." in log
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_serve_refuses_connections_while_no_api_process_is_alive(serve, workers):
+    served = serve("--workers", str(workers), "--no-worker")
+    parent = served.process.pid
+    killed = [pid for pid in descendants(parent) if b"spawn_main" in _command(pid)]
+    assert len(killed) == workers
+    waiting = socket.create_connection(_address(served))  # accepted, or in the queue
+
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+
+    eventually(lambda: _is_refused(served), seconds=2 * NOTICED_SECONDS)
+    with waiting, suppress(ConnectionResetError):
+        waiting.settimeout(NOTICED_SECONDS)
+        assert waiting.recv(1) == b""
+    n_refused = 0
+    while _is_refused(served):  # until a process is ready: nothing waits meanwhile
+        n_refused += 1
+        time.sleep(0.05)
+    with Client(served.url, timeout=PATIENCE_SECONDS) as client:
+        assert client.live()
+    assert n_refused > 0
 
 
 def _command(pid: int) -> bytes:
@@ -93,3 +121,16 @@ def test_serve_prints_error_line_for_invalid_setting(recsvc, setting, value, tol
     assert ended.returncode == 1
     assert ended.stderr.startswith(told)
     assert ended.stderr.count("\n") == 1
+
+
+def _address(served) -> tuple[str, int]:
+    host, _, port = served.url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
+def _is_refused(served) -> bool:
+    try:
+        socket.create_connection(_address(served), timeout=NOTICED_SECONDS).close()
+    except ConnectionRefusedError:
+        return True
+    return False
