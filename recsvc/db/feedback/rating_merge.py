@@ -64,9 +64,9 @@ class MergeResult(NamedTuple):
 ADDED, CHANGED, UNCHANGED, OUTDATED = range(4)
 
 
-def sort_by_pair(rows: Rows) -> Rows:
-    """Sort by user and item; the ratings of one pair keep the order received."""
-    return rows.at(np.lexsort((rows.item_key, rows.user_key)))
+def pair_order(rows: Rows) -> Ints:
+    """Return the order by user and item; the ratings of one pair keep the order received."""
+    return np.lexsort((rows.item_key, rows.user_key))
 
 
 def pair_starts(rows: Rows) -> Ints:
@@ -76,16 +76,20 @@ def pair_starts(rows: Rows) -> Ints:
     return np.flatnonzero(is_first)
 
 
-def merge_ratings(rows: Rows, is_stored: Flags, stored: Rows) -> MergeResult:
+def merge_ratings(rows: Rows, arrived: Flags, is_stored: Flags, stored: Rows) -> MergeResult:
     """Merge ratings with the stored ones, as if each were written alone in order.
 
     rows       sorted by pair
+    arrived    (n,) whether a rating is dated by its arrival: it replaces one of a later time, which
+               a clock that was ahead has set, and takes that time
     is_stored  (n_pairs,) whether the pair has a stored rating
     stored     (n_pairs,) the stored ratings; ignored where there is none
     """
     starts = pair_starts(rows)
     ends = np.append(starts[1:], rows.value.size)
     final = rows.at(starts)
+    later = arrived[starts] & is_stored & (stored.rated_at > final.rated_at)
+    final.rated_at[later] = stored.rated_at[later]
     outcomes = _outcomes(final, is_stored, stored)
     outdated = outcomes == OUTDATED
     final.value[outdated] = stored.value[outdated]
@@ -93,7 +97,10 @@ def merge_ratings(rows: Rows, is_stored: Flags, stored: Rows) -> MergeResult:
     counts = np.bincount(outcomes, minlength=4)
     for pair in np.flatnonzero(ends - starts > 1).tolist():
         for n in range(starts[pair] + 1, ends[pair]):
-            counts[_merge_next(final, pair, float(rows.value[n]), int(rows.rated_at[n]))] += 1
+            rated_at = int(rows.rated_at[n])
+            if arrived[n]:
+                rated_at = max(rated_at, int(final.rated_at[pair]))
+            counts[_merge_next(final, pair, float(rows.value[n]), rated_at)] += 1
     must_write = ~is_stored | (final.value != stored.value) | (final.rated_at != stored.rated_at)
     added, changed, unchanged, n_outdated = counts.tolist()
     return MergeResult(final, must_write, WriteCounts(added, changed, unchanged, n_outdated))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy import Select, bindparam, delete, func, select, text
 
-from recsvc.db.arrays import Doubles, Ints
+from recsvc.db.arrays import Doubles, Flags, Ints
 from recsvc.db.feedback import rating_bulk, rating_merge
 from recsvc.db.feedback.rating_merge import Rows, WriteCounts
 from recsvc.db.session import Session
@@ -31,6 +31,8 @@ class RatingBatch:
     users, items      ids
     user_of, item_of  (n,) index of each rating's user and item
     values, rated_at  (n,) finite; microseconds since 1970
+    arrived           (n,) whether `rated_at` is the time of arrival, which is never older than that
+                      of the replaced rating; None for no rating
     """
 
     users: Sequence[str]
@@ -39,6 +41,7 @@ class RatingBatch:
     item_of: Ints
     values: Doubles
     rated_at: Ints
+    arrived: Flags | None = None
 
 
 class StoredRating(NamedTuple):
@@ -54,21 +57,23 @@ def write(session: Session, batch: RatingBatch, *, now: datetime) -> WriteCounts
     """Store ratings in order, and insert new users and items."""
     if not batch.values.size:
         return WriteCounts()
-    rows = rating_merge.sort_by_pair(
-        Rows(
-            ensure_keys_by_row(ensure_user_keys, session, batch.users, batch.user_of, now),
-            ensure_keys_by_row(ensure_item_keys, session, batch.items, batch.item_of, now),
-            batch.values,
-            batch.rated_at,
-        )
+    received = Rows(
+        ensure_keys_by_row(ensure_user_keys, session, batch.users, batch.user_of, now),
+        ensure_keys_by_row(ensure_item_keys, session, batch.items, batch.item_of, now),
+        batch.values,
+        batch.rated_at,
     )
+    order = rating_merge.pair_order(received)
+    rows = received.at(order)
+    dated = np.zeros(order.size, dtype=np.bool_)
+    arrived = dated if batch.arrived is None else batch.arrived[order]
     pairs = rows.at(rating_merge.pair_starts(rows))
     none_stored = np.zeros(pairs.value.size, dtype=np.bool_)
     if rows.value.size >= MIN_ROWS_FOR_COPY:
-        merged = rating_merge.merge_ratings(rows, none_stored, pairs)
+        merged = rating_merge.merge_ratings(rows, arrived, none_stored, pairs)
         if rating_bulk.insert_new(session, merged.rows):
             return merged.counts
-    merged = rating_merge.merge_ratings(rows, *rating_bulk.read_stored(session, pairs))
+    merged = rating_merge.merge_ratings(rows, arrived, *rating_bulk.read_stored(session, pairs))
     rating_bulk.upsert(session, merged.rows.at(merged.must_write))
     return merged.counts
 

@@ -49,7 +49,8 @@ def add_ratings(
 ) -> BulkReport:
     """Store many ratings `{user_id, item_id, value, rated_at?}`, in their order.
 
-    A rating without `rated_at` is dated `now`. Lines that are not ratings are refused.
+    A rating without `rated_at` is dated `now`, as `rate` does it. Lines that are not ratings
+    are refused.
     """
     lines = read_bulk(RATINGS, bulk, defaults=default_timestamps(now), scale=scale)
     return BulkReport(ratings.write(session, lines.ratings, now=now), lines.refusals)

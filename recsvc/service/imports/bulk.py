@@ -36,5 +36,5 @@ def read_bulk(
 
 
 def default_timestamps(now: datetime) -> DefaultTimestamps:
-    """Return `now` as the time of lines without a timestamp."""
-    return DefaultTimestamps(microseconds(now), microseconds(now))
+    """Return `now`, the time of arrival, as the time of lines without a timestamp."""
+    return DefaultTimestamps(microseconds(now), microseconds(now), arrival=True)

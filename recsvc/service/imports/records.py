@@ -46,10 +46,14 @@ class Refusal(NamedTuple):
 
 
 class DefaultTimestamps(NamedTuple):
-    """Times for lines without a timestamp, in microseconds since 1970."""
+    """Times for lines without a timestamp, in microseconds since 1970.
+
+    arrival  whether they are the time of arrival: see RatingBatch
+    """
 
     rated_at: int
     occurred_at: int
+    arrival: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,7 @@ class RecordParser:
                 item_of[ratings],
                 np.array(values, dtype=np.float64)[self._values.which[ratings]],
                 _fill_times(given_times[ratings], self._defaults.rated_at),
+                given_times[ratings] < 0 if self._defaults.arrival else None,
             ),
             InteractionBatch(
                 users,

@@ -1,12 +1,15 @@
+import json
 import threading
 from datetime import timedelta
 from random import Random
 
+import pytest
 from sqlalchemy import text
 
 from recsvc.db.feedback.ratings import get_ratings
 from recsvc.db.session import reading, unit_of_work
 from recsvc.service.feedback import ratings
+from recsvc.service.imports.bulk import Bulk
 from tests.conftest import NOON, eventually
 from tests.factories.single_ratings import rating_of
 
@@ -105,3 +108,44 @@ def is_waiting(database):
     """Return whether a transaction waits for another one."""
     with reading(database) as session:
         return session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+
+def add(database, entries, *, now, as_lines=False):
+    lines = "\n".join(json.dumps(entry) for entry in entries).encode()
+    bulk = Bulk(lines=lines) if as_lines else Bulk(entries=entries)
+    with unit_of_work(database) as session:
+        return ratings.add_ratings(session, bulk, now=now, scale=None).written
+
+
+def of_ann(value, item="tea", **others):
+    return {"user_id": "ann", "item_id": item, "value": value} | others
+
+
+@pytest.mark.parametrize("as_lines", [False, True], ids=["json", "ndjson"])
+@pytest.mark.parametrize("n_others", [0, 1500], ids=["few", "many"])
+def test_add_ratings_replaces_those_of_clock_that_was_set_back(database, as_lines, n_others):
+    others = [of_ann(3, f"i{n}") for n in range(n_others)]
+    ahead = NOON + timedelta(hours=1)
+    add(database, [of_ann(2), of_ann(2, "mug")], now=ahead, as_lines=as_lines)
+
+    dated = of_ann(4, "mug", rated_at=NOON.isoformat())
+    written = add(database, [of_ann(5), dated, *others], now=NOON, as_lines=as_lines)
+
+    assert (written.changed, written.outdated, written.added) == (1, 1, n_others)
+    with unit_of_work(database) as session:
+        stored = {
+            one.item_id: (one.value, one.rated_at)
+            for one in ratings.list_ratings(session, "ann", limit=2)
+        }
+    assert stored == {"tea": (5, ahead), "mug": (2, ahead)}
+
+
+def test_add_ratings_replaces_earlier_rating_of_same_request(database):
+    ahead = NOON + timedelta(hours=1)
+    entries = [of_ann(2, rated_at=ahead.isoformat()), of_ann(5), of_ann(1, rated_at="2020-01-01")]
+
+    written = add(database, entries, now=NOON)
+
+    assert (written.added, written.changed, written.outdated) == (1, 1, 1)
+    late = rating_of("ann", value=1, rated_at=NOON)
+    assert rate(database, late) == [(5, ahead, False)]
