@@ -216,6 +216,12 @@ class Settings(BaseSettings):
         "colours on a terminal.",
     )
 
+    hash_user_ids: bool = Field(
+        False,
+        description="Replace user ids in logs by a keyed hash, and leave out the messages of "
+        "unexpected errors, which may have ids. The key is the file `HOME/log-secret`.",
+    )
+
     @field_validator("database_url")
     @classmethod
     def _psycopg_is_the_driver(cls, url: str) -> str:

@@ -49,6 +49,7 @@ from recsvc.api.telemetry.request_metrics import ProcessState, RequestMetrics
 from recsvc.config import Settings, split_list
 from recsvc.runtime import logs, parent_watch
 from recsvc.runtime.sizes import MEGABYTE
+from recsvc.runtime.user_hash import UserHash
 from recsvc.service.access.key_ring import KeyRing
 from recsvc.service.access.rate_limits import CountExchange, RateLimiter
 from recsvc.service.context import Context, open_context
@@ -105,8 +106,8 @@ def app_from_environment(
 ) -> FastAPI:
     """Build the app of an API process."""
     settings = Settings()
-    logs.configure(settings.log_level)
-    logs.configure_libraries(settings.log_level)
+    logs.configure(settings.log_level, hide_values=settings.hash_user_ids)
+    logs.configure_libraries(settings.log_level, hide_values=settings.hash_user_ids)
     parent_watch.terminate_with_parent()
     return create_app(settings, exposure, numbers)
 
@@ -170,7 +171,12 @@ def _wrap(app: FastAPI, settings: Settings) -> None:
         wait_seconds=settings.request_wait_seconds,
         max_requests=settings.max_requests,
     )
-    app.add_middleware(RequestLog, templates=app.state.route_templates, metrics=app.state.metrics)
+    app.add_middleware(
+        RequestLog,
+        templates=app.state.route_templates,
+        metrics=app.state.metrics,
+        user_hash=UserHash.open(settings.home) if settings.hash_user_ids else None,
+    )
     app.add_middleware(ResponseHeaders)
 
 

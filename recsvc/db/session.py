@@ -292,6 +292,7 @@ def _in_own_transaction(database: Database, work: Callable[[Session], T]) -> T |
 def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
     kept = min(IDLE_CONNECTIONS, connections)
     pool: dict[str, Any] = {
+        "hide_parameters": True,  # errors are logged, and parameters have the ids of users
         "pool_size": kept,
         "max_overflow": connections - kept,
         "pool_timeout": wait_seconds,

@@ -30,7 +30,8 @@ def run(settings: Settings, *, once: bool = False, find: FindUseCase = use_case)
     once  stop as soon as no job is due
     find  returns the use case of a kind of job; a module's function, because the child imports it
     """
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, hide_values=settings.hash_user_ids)
+    logs.configure_libraries(settings.log_level, hide_values=settings.hash_user_ids)
     stopping = threading.Event()
     _stop_on_signals(stopping)
     parent_watch.stop_with_parent(stopping.set, grace_seconds=GRACE_SECONDS)

@@ -82,7 +82,8 @@ def _run_job(settings: Settings, lease: Lease, find: FindUseCase, report: Connec
     parent_watch.die_with_parent()
     _lower_priority()
     os.environ["NUMBA_NUM_THREADS"] = str(settings.effective_training_threads())
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, hide_values=settings.hash_user_ids)
+    logs.configure_libraries(settings.log_level, hide_values=settings.hash_user_ids)
     job_log = log.bind(worker=lease.worker, job_id=lease.job_id, fence=lease.fence)
     try:
         context = open_context(settings, migrate=False)

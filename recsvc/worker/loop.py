@@ -114,6 +114,8 @@ class Worker:
                 "job not settled", ending=reason.name.lower(), detail=error.detail_with_cause()
             )
         else:
+            if self._settings.hash_user_ids:
+                report = report.partition(":")[0]  # a message may have the ids of a file
             job_log.info("job settled", ending=reason.name.lower(), state=state, report=report)
 
     def _remaining_seconds(self, job: Job) -> float:

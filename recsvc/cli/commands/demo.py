@@ -21,7 +21,7 @@ from recsvc.cli.views import console_output
 from recsvc.client import ApiError, Client
 from recsvc.config import Settings
 from recsvc.errors import ConfigurationError
-from recsvc.runtime import private_files
+from recsvc.runtime import logs, private_files
 
 MARKER_FILE = ".made-by-recsvc-demo"
 SHOWN_RATINGS = 8
@@ -88,6 +88,7 @@ def _make_home(home: Path) -> None:
     for variable in ("RECSVC_DATABASE_URL", "RECSVC_SHELF_URL"):
         os.environ.pop(variable, None)
     os.environ.setdefault("RECSVC_LOG_LEVEL", "warning")
+    logs.configure(os.environ["RECSVC_LOG_LEVEL"])
 
 
 def _run_steps(service: ServiceSession, data: DemoData) -> None:

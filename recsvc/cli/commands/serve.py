@@ -14,6 +14,7 @@ from recsvc.cli.processes import spawn
 from recsvc.cli.processes.service_folder import open_service_folder
 from recsvc.cli.processes.supervisor import Supervisor
 from recsvc.config import Settings
+from recsvc.runtime import logs
 
 STILL_STARTING = "Still starting: the first start compiles kernels, which can take a minute."
 NOTICE_SECONDS = 4.0
@@ -47,6 +48,7 @@ def serve(
     SIGHUP replaces the API processes without refusing a request, after an upgrade of the package.
     """
     settings = Settings()
+    logs.configure(settings.log_level, hide_values=settings.hash_user_ids)
     listening = spawn.bind(host or settings.host, settings.port if port is None else port)
     with open_service_folder(settings.home) as folder, Supervisor(listening) as supervisor:
         start(supervisor, listening, folder, workers=workers, worker=worker)

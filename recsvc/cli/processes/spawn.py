@@ -13,6 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+import structlog
+
 from recsvc.cli.processes import kernel_cache
 from recsvc.config import Settings
 from recsvc.errors import RecsvcError
@@ -79,12 +81,12 @@ def _serve_api(listening: socket.socket, ready: Connection, numbers: Path | None
     os.setpgid(0, 0)
     private_files.restrict_umask()
     settings = Settings()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, hide_values=settings.hash_user_ids)
     kernel_cache.configure(settings.home)
     _exit_on_error(lambda: _check_stores(settings))
     from recsvc.cli.processes.api_process import serve
 
-    serve(listening, ready, numbers)
+    _exit_on_error(lambda: serve(listening, ready, numbers))
 
 
 def _check_stores(settings: Settings) -> None:
@@ -116,4 +118,7 @@ def _exit_on_error(act: Callable[[], None]) -> None:
         act()
     except RecsvcError as error:
         sys.stderr.write(f"error: {' '.join(error.detail_with_cause().split())}\n")
+        sys.exit(1)
+    except Exception:
+        structlog.get_logger().exception("process failed")
         sys.exit(1)

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +10,11 @@ from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
+import structlog
+
 from recsvc.cli.processes.spawn import BACKLOG
+
+log = structlog.get_logger("recsvc.serve")
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -55,20 +58,22 @@ class SupervisedProcess:
         self._started_at, self.due_at = time.monotonic(), None
         return process
 
-    def record_exit(self) -> str:
-        """Schedule the restart of a process that has exited; return a message about it."""
+    def record_exit(self) -> None:
+        """Log the exit of a process and schedule its restart."""
         self.process.join()
         self.is_ready()  # its report is not that of the next process
         self._is_ready = False
         if time.monotonic() - self._started_at > STABLE_SECONDS:
             self._pause = FIRST_PAUSE_SECONDS
         self.due_at = time.monotonic() + self._pause
-        message = (
-            f"The {self.process.name} process {self.process.pid} exited "
-            f"({_format_exit_status(self.process.exitcode)}); restarting it in {self._pause:g} s."
+        log.warning(
+            "process exited",
+            process=self.process.name,
+            pid=self.process.pid,
+            status=_format_exit_status(self.process.exitcode),
+            restart_seconds=self._pause,
         )
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-        return message
 
     def replace(self) -> bool:
         """Start a new process, and end the old one once the new one is ready.
@@ -154,7 +159,7 @@ class Supervisor:
             )
             exited = [alive[one] for one in happened if isinstance(one, int) and one in alive]
             for kept in exited if not self.stopping else ():
-                sys.stderr.write(kept.record_exit() + "\n")
+                kept.record_exit()
             if not self.stopping:
                 self._listen_if_ready()
             if self._reload_requested and not self.stopping:
@@ -181,9 +186,9 @@ class Supervisor:
         self._reload_requested = False
         for kept in self._kept:
             if not kept.replace():
-                sys.stderr.write("A new API process did not start; the old ones go on.\n")
+                log.error("a new API process did not start; the old ones go on")
                 return
-        sys.stderr.write("Replaced the API processes.\n")
+        log.info("replaced the API processes")
 
     def _request_reload(self, number: int, frame: FrameType | None) -> None:
         if not self._reload_requested:

@@ -1,5 +1,6 @@
 """`recsvc serve`: one parent, and children that never outlive it."""
 
+import json
 import os
 import signal
 import socket
@@ -50,7 +51,11 @@ def test_serve_restarts_killed_api_process(serve):
 
         eventually(client.live)
         log = served.home.with_name("served.log").read_text()
-        assert f"The api process {api} exited (SIGKILL); restarting it in 0.5 s." in log
+        lines = [json.loads(line) for line in log.splitlines()]
+        exits = [line for line in lines if line["event"] == "process exited"]
+        assert [(line["process"], line["pid"], line["status"]) for line in exits] == [
+            ("api", api, "SIGKILL")
+        ]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
