@@ -14,6 +14,8 @@ HOST ?= 127.0.0.1
 ONCE ?=
 WORKERS ?= 1
 ARGS ?=
+# Also in docker/compose.yaml and docker/compose.postgres.yaml.
+PYTHON_OF_IMAGE := 3.11.14
 
 # Two processes for each processor, because most tests wait: for services, browsers, jobs and the disk.
 # Slow tests use all processors themselves.
@@ -97,7 +99,7 @@ lock: $(STAMP) ## Renew the three requirements locks (ARGS=--upgrade for newer v
 
 image: ## Build the container image recsvc:latest with docker or podman
 	@engine=$$(command -v docker || command -v podman) || { echo "Neither docker nor podman is installed." >&2; exit 1; }; \
-	"$$engine" build -t recsvc:latest .
+	"$$engine" build --build-arg PYTHON=$(PYTHON_OF_IMAGE) -t recsvc:latest .
 
 clean: ## Remove caches and build products; .venv and recsvc-data stay
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

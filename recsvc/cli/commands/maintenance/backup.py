@@ -1,11 +1,14 @@
-"""`recsvc backup` and `recsvc restore`."""
+"""`recsvc backup` and `recsvc restore`.
+
+What they need is imported by the command itself: each start of the service would wait for it.
+"""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -14,10 +17,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from recsvc.cli.views import console_output
 from recsvc.config import Settings
 from recsvc.runtime.sizes import MEGABYTE
-from recsvc.service.backup import manifest
-from recsvc.service.backup.backup import back_up, missing_objects
-from recsvc.service.backup.manifest import Manifest, Report
-from recsvc.service.backup.restore import restore as restore_backup
+
+if TYPE_CHECKING:
+    from recsvc.service.backup.manifest import Manifest, Report
 
 
 def backup(
@@ -33,6 +35,9 @@ def backup(
     RECSVC_DATABASE_URL and RECSVC_SHELF_URL name the data. Exit status 1 also means that an object
     which the service needs is missing or damaged.
     """
+    from recsvc.service.backup import manifest
+    from recsvc.service.backup.backup import back_up, missing_objects
+
     started = time.monotonic()
     with show_progress() as report:
         written = back_up(Settings(), path, now=datetime.now(UTC), report=report)
@@ -64,6 +69,9 @@ def restore(
     kind: SQLite or PostgreSQL. The server of PostgreSQL may have another version. A backup of an
     older recsvc is migrated.
     """
+    from recsvc.service.backup import manifest
+    from recsvc.service.backup.restore import restore as restore_backup
+
     started = time.monotonic()
     with show_progress() as report:
         if verify:
@@ -80,7 +88,7 @@ def restore(
 
 
 @contextmanager
-def show_progress() -> Iterator[Report]:
+def show_progress() -> "Iterator[Report]":
     """Show a bar for each step on a terminal, else nothing."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=console_output.stderr, transient=True) as progress:
@@ -95,7 +103,9 @@ def show_progress() -> Iterator[Report]:
         yield report
 
 
-def _summary(path: Path, described: Manifest, started: float) -> dict[str, Any]:
+def _summary(path: Path, described: "Manifest", started: float) -> dict[str, Any]:
+    from recsvc.service.backup import manifest
+
     return {
         "path": str(path.resolve()),
         "recsvc": described.recsvc,

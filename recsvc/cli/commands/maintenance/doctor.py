@@ -1,4 +1,7 @@
-"""`recsvc doctor`."""
+"""`recsvc doctor`.
+
+What it needs is imported by the command itself: each start of the service would wait for it.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,12 +14,8 @@ from rich.markup import escape
 from recsvc.cli.processes import kernel_cache
 from recsvc.cli.views import console_output
 from recsvc.config import Settings
-from recsvc.db.session import Database
 from recsvc.errors import RecsvcError
 from recsvc.runtime import private_files
-from recsvc.service.context import parse_scale
-from recsvc.service.doctor import machine_checks
-from recsvc.service.doctor.store_checks import check_stores
 from recsvc.service.doctor.system_check import Level, SystemCheck, ok, problem
 
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
@@ -53,6 +52,11 @@ def describe_settings(error: ValidationError) -> str:
 
 
 def _checks() -> Iterator[SystemCheck]:
+    from recsvc.db.session import Database
+    from recsvc.service.context import parse_scale
+    from recsvc.service.doctor import machine_checks
+    from recsvc.service.doctor.store_checks import check_stores
+
     try:
         settings = Settings()
         parse_scale(settings.rating_scale)

@@ -1,7 +1,10 @@
-"""`recsvc upgrade` and `recsvc downgrade`."""
+"""`recsvc upgrade` and `recsvc downgrade`.
+
+What they need is imported by the command itself: each start of the service would wait for it.
+"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -9,8 +12,9 @@ from rich.markup import escape
 from recsvc.cli.views import console_output
 from recsvc.config import Settings
 from recsvc.runtime.sizes import MEGABYTE
-from recsvc.service import upgrade as schema
-from recsvc.service.upgrade import UpgradePlan
+
+if TYPE_CHECKING:
+    from recsvc.service.upgrade import UpgradePlan
 
 
 def upgrade(
@@ -29,6 +33,8 @@ def upgrade(
     An older SQLite database is first copied to `FILE.before-REVISION`; the newest two copies are
     kept. Back up PostgreSQL with `recsvc backup`.
     """
+    from recsvc.service import upgrade as schema
+
     url = Settings().effective_database_url()
     plan = schema.plan_upgrade(url)
     written = None if check or not plan.missing else schema.upgrade(url, copy=copy)
@@ -54,6 +60,8 @@ def downgrade(
 
     Data that the older schema has no place for is lost. SQLite is copied first, as by `upgrade`.
     """
+    from recsvc.service import upgrade as schema
+
     if not yes:
         raise typer.BadParameter(
             "Data that the older schema has no place for is lost. Back up, then add --yes.",
@@ -65,7 +73,7 @@ def downgrade(
     console_output.print_message("Start the version of recsvc that has this schema.")
 
 
-def _plan_as_dict(plan: UpgradePlan) -> dict[str, Any]:
+def _plan_as_dict(plan: "UpgradePlan") -> dict[str, Any]:
     return {
         "revision": plan.revision,
         "missing": [{"revision": one.revision, "title": one.title} for one in plan.missing],
@@ -74,7 +82,7 @@ def _plan_as_dict(plan: UpgradePlan) -> dict[str, Any]:
     }
 
 
-def _print_plan(plan: UpgradePlan) -> None:
+def _print_plan(plan: "UpgradePlan") -> None:
     print_line = console_output.print_line
     print_line(f"schema      {plan.revision or 'none: the database is empty'}")
     if not plan.missing:
@@ -87,7 +95,7 @@ def _print_plan(plan: UpgradePlan) -> None:
         print_line(f"disk        {needed:,.1f} MB needed, {free:,.1f} MB free")
 
 
-def _print_outcome(plan: UpgradePlan, written: Path | None) -> None:
+def _print_outcome(plan: "UpgradePlan", written: Path | None) -> None:
     if plan.missing:
         was = plan.revision or "empty"
         console_output.print_line(f"Migrated from {was} to {plan.missing[-1].revision}.")
