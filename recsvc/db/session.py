@@ -1,11 +1,9 @@
 """Connections and transactions: one `Database` a process, one transaction a unit of work."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from sqlite3 import (
     SQLITE_BUSY,
@@ -23,7 +21,7 @@ from sqlite3 import (
 )
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -44,19 +42,17 @@ from recsvc.runtime import private_files
 
 __all__ = [
     "Database",
-    "MergeableWork",
     "PoolState",
     "Session",
-    "commit_together",
     "pause_for_other_writers",
     "reading",
     "sqlite_file",
     "translate_connection_errors",
+    "translate_error",
     "unit_of_work",
 ]
 
 LOCK_RETRY_SECONDS = 0.005  # between two attempts to take SQLite's write lock
-GROUP_SECONDS = 0.1  # no work of a shared transaction begins later
 WAIT_SECONDS = 30.0  # of a process without clients
 CONNECTIONS = 32
 IDLE_CONNECTIONS = 8  # open while idle
@@ -90,10 +86,6 @@ STORAGE_ERRORS: dict[int | str, str] = {  # by the code of SQLite or of PostgreS
     "58030": WRITE_FAILED,
 }
 IDLE_TRANSACTION_SECONDS = 60  # a suspended process loses its locks after this time
-
-
-T = TypeVar("T")
-A = TypeVar("A")
 
 
 class PoolState(NamedTuple):
@@ -189,106 +181,6 @@ def reading(database: Database) -> Iterator[Session]:
         yield session
 
 
-@dataclass(frozen=True)
-class MergeableWork(Generic[A, T]):
-    """A work that can run together with others of the same function, in fewer statements.
-
-    run_together  runs for several arguments as if it ran for each alone, in order
-    """
-
-    run_together: Callable[[Session, Sequence[A]], Sequence[T]]
-    argument: A
-
-    def __call__(self, session: Session) -> T:
-        """Run for this argument alone."""
-        return self.run_together(session, [self.argument])[0]
-
-
-def commit_together(
-    database: Database, works: Sequence[Callable[[Session], T]]
-) -> list[T | Exception]:
-    """Run each work in a savepoint of one transaction, commit once, and return the outcomes.
-
-    The outcome of a work that raises is its exception; its writes are rolled back. Mergeable works
-    of one function share a savepoint; after an error each has one of its own. After an error that
-    ends the transaction, each work runs again in a transaction of its own. No work begins later
-    than GROUP_SECONDS after the first, so only the first works may have outcomes. Raises
-    DatabaseUnavailable or StorageFull if the transaction cannot begin or commit; nothing is
-    stored then.
-    """
-    if len(works) > 1:
-        with (
-            suppress(_TransactionLost),
-            translate_connection_errors(),
-            database.engine.begin() as connection,
-        ):
-            return _run_in_time(partial(_in_savepoint, connection), works)
-    return _run_in_time(partial(_in_own_transaction, database), works)
-
-
-def _run_in_time(
-    run: Callable[[Callable[[Session], Any]], Any], works: Sequence[Callable[[Session], T]]
-) -> list[T | Exception]:
-    """Run the first work, and further ones until GROUP_SECONDS have passed."""
-    deadline = time.monotonic() + GROUP_SECONDS
-    outcomes: list[T | Exception] = []
-    for merged in _merge_neighbours(works):
-        if outcomes and time.monotonic() > deadline:
-            break
-        outcomes.extend(_run_merged(run, merged))
-    return outcomes
-
-
-def _merge_neighbours(
-    works: Sequence[Callable[[Session], T]],
-) -> Iterator[list[Callable[[Session], T]]]:
-    """Yield the works in order, mergeable ones of one function that are neighbours together."""
-    for _, neighbours in groupby(works, lambda work: getattr(work, "run_together", work)):
-        yield list(neighbours)
-
-
-def _run_merged(
-    run: Callable[[Callable[[Session], Any]], Any], works: Sequence[Callable[[Session], T]]
-) -> Sequence[T | Exception]:
-    first = works[0]
-    if len(works) > 1 and isinstance(first, MergeableWork):
-        arguments = [work.argument for work in works if isinstance(work, MergeableWork)]
-        outcomes: Sequence[T] | Exception = run(
-            lambda session: first.run_together(session, arguments)
-        )
-        if not isinstance(outcomes, Exception):
-            return outcomes
-    return [run(work) for work in works]
-
-
-class _TransactionLost(Exception):
-    """An error of one work has ended the shared transaction."""
-
-
-def _in_savepoint(connection: Connection, work: Callable[[Session], T]) -> T | Exception:
-    try:
-        with (
-            Session(connection, join_transaction_mode="create_savepoint") as session,
-            session.begin(),
-        ):
-            session.expire_on_commit = False
-            return work(session)
-    except DBAPIError as error:
-        if type(error) in CONNECTION_ERRORS:
-            raise _TransactionLost from error
-        return _translate(error) or error
-    except Exception as error:
-        return error
-
-
-def _in_own_transaction(database: Database, work: Callable[[Session], T]) -> T | Exception:
-    try:
-        with unit_of_work(database) as session:
-            return work(session)
-    except Exception as error:
-        return error
-
-
 def _engine(url: URL, connections: int, wait_seconds: float) -> Engine:
     kept = min(IDLE_CONNECTIONS, connections)
     pool: dict[str, Any] = {
@@ -372,13 +264,13 @@ def translate_connection_errors() -> Iterator[None]:
             "All database connections of this process are in use. Try again."
         ) from error
     except DBAPIError as error:
-        translated = _translate(error)
+        translated = translate_error(error)
         if translated is None:
             raise
         raise translated from error
 
 
-def _translate(error: DBAPIError) -> NotReady | None:
+def translate_error(error: DBAPIError) -> NotReady | None:
     """Return the error to raise instead, None for an error of a statement."""
     for code in ("sqlite_errorcode", "sqlstate"):
         refused = STORAGE_ERRORS.get(getattr(error.orig, code, None) or 0)

@@ -65,6 +65,7 @@
     │   ├── ServiceBusy
     │   ├── ServiceFull
     │   ├── ShelfUnavailable
+    │   ├── StorageFull
     │   ├── TooManyConnections
     │   └── TooManyStreams
     ├── RequestTooSlow

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import event, text
 
-from recsvc.db.session import Database, commit_together, reading, unit_of_work
+from recsvc.db.group_commit import commit_together
+from recsvc.db.session import Database, reading, unit_of_work
 from recsvc.errors import DatabaseUnavailable, StorageFull
 from tests.conftest import on_sqlite
 

@@ -22,7 +22,8 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from recsvc.api.access.current_change import CHANGE
-from recsvc.db.session import Database, MergeableWork, Session, commit_together, reading
+from recsvc.db.group_commit import MergeableWork, commit_together
+from recsvc.db.session import Database, Session, reading
 from recsvc.errors import ServiceBusy
 from recsvc.service.access import audit
 

@@ -6,15 +6,10 @@ import time
 import pytest
 from sqlalchemy import event, text
 
-from recsvc.db import session
+from recsvc.db import group_commit
 from recsvc.db.feedback.ratings import count_users
-from recsvc.db.session import (
-    Database,
-    MergeableWork,
-    commit_together,
-    pause_for_other_writers,
-    reading,
-)
+from recsvc.db.group_commit import MergeableWork, commit_together
+from recsvc.db.session import Database, pause_for_other_writers, reading
 from recsvc.errors import DatabaseUnavailable, StorageFull
 from recsvc.service.feedback import ratings
 from tests.conftest import PATIENCE_SECONDS
@@ -24,7 +19,7 @@ from tests.factories.single_ratings import rating_of
 @pytest.fixture(autouse=True)
 def _no_hurry(monkeypatch):
     """Let a group take all works, however slow the machine is."""
-    monkeypatch.setattr(session, "GROUP_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(group_commit, "GROUP_SECONDS", PATIENCE_SECONDS)
 
 
 def rating_by(user_id):
@@ -68,7 +63,7 @@ def test_commit_together_returns_outcomes_in_order_after_one_commit(database):
 
 
 def test_commit_together_leaves_late_works_to_next_transaction(database, monkeypatch):
-    monkeypatch.setattr(session, "GROUP_SECONDS", -1)
+    monkeypatch.setattr(group_commit, "GROUP_SECONDS", -1)
 
     assert commit_together(database, [rating_by("a"), rating_by("b")]) == ["a"]
     assert user_ids(database) == {"a"}
