@@ -77,8 +77,9 @@ async def one_client(
     writer.close()
 
 
-def request(rng: random.Random) -> bytes:
-    user, item = rng.randrange(1, N_USERS + 1), rng.randrange(1, N_ITEMS + 1)
+def request(rng: random.Random, n_users: int = N_USERS, n_items: int = N_ITEMS) -> bytes:
+    """Return a random request of a user and an item, numbered from 1."""
+    user, item = rng.randrange(1, n_users + 1), rng.randrange(1, n_items + 1)
     kind = rng.random()
     if kind < 0.3:
         body = b'{"value": %d}' % rng.randrange(1, 6)
