@@ -198,13 +198,18 @@ def _numbers(words: memoryview, content: memoryview, *, is_running: bool) -> Num
 
 
 def _find_rows(words: memoryview, content: memoryview) -> list[tuple[Key, int, int]]:
-    """Return key, first word and number of values of each row."""
+    """Return key, first word and number of values of each row.
+
+    A file that has grown since it was mapped has rows beyond the map, which are left out.
+    """
     found = []
     word, end = HEADER_WORDS, words[1] // WORD
-    while word < end:
+    while word < min(end, len(words) - 1):
         n_name_bytes, n_values = words[word], words[word + 1]
-        name = bytes(content[(word + 2) * WORD : (word + 2) * WORD + n_name_bytes]).decode()
         first = word + 2 - (-n_name_bytes // WORD)
+        if first + n_values > len(words):
+            break
+        name = bytes(content[(word + 2) * WORD : (word + 2) * WORD + n_name_bytes]).decode()
         found.append((tuple(name.split(SEPARATOR)), first, n_values))
         word = first + n_values
     return found

@@ -1,6 +1,7 @@
 """Numbers that survive their process, and readers that never fail."""
 
 import errno
+import mmap
 import signal
 import subprocess
 import sys
@@ -118,3 +119,17 @@ def test_reader_returns_nothing_for_another_file(tmp_path, content):
 
     assert read_numbers(tmp_path / "api-1") is None
     assert read_numbers(tmp_path / "missing") is None
+
+
+def test_reader_leaves_out_rows_that_were_added_beyond_its_map(tmp_path):
+    file = NumberFile(tmp_path / "api-1")
+    with (tmp_path / "api-1").open("rb") as opened:
+        early = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+    for n in range(1000):
+        file.row(("requests", f"/route/{n}"), 16)
+
+    found = number_file._find_rows(early.cast("q"), early)
+
+    assert 0 < len(found) < 1000
+    assert [key for key, _, _ in found] == [("requests", f"/route/{n}") for n in range(len(found))]
+    file.close()
