@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.conftest import Make, _children, fill
 from tests.conftest import PATIENCE_SECONDS, eventually
+from tests.factories.load import run_threads
 
 pytestmark = pytest.mark.acceptance
 
@@ -18,30 +19,17 @@ LONGEST_SECONDS = 10.0  # on a machine that runs other tests, too
 
 
 class Load:
-    """Clients that write and read over connections that they keep, until they are stopped."""
+    """Writes and reads over connections that are kept."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._stopping = threading.Event()
         self.failures: list[str] = []
         self.seconds: list[float] = []
-        self._threads = [
-            threading.Thread(target=self._run, args=(number,)) for number in range(N_CLIENTS)
-        ]
 
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, number: int) -> None:
+    def send(self, number: int, stopping: threading.Event) -> None:
+        """Send requests until `stopping` is set."""
         with httpx2.Client(base_url=self._url, timeout=PATIENCE_SECONDS) as client:
-            while not self._stopping.is_set():
+            while not stopping.is_set():
                 began = time.monotonic()
                 try:
                     rated = client.put(f"/v1/users/u{number}/ratings/tea", json={"value": 4})
@@ -68,7 +56,8 @@ def test_reload_replaces_processes_and_no_request_fails(make_site: Make):
     client = site.serve("--no-worker")
     fill(client, 20)
 
-    with Load(client.base_url) as load:
+    load = Load(client.base_url)
+    with run_threads(N_CLIENTS, load.send):
         time.sleep(0.5)
         for _ in range(2):
             reload_service(site.served[-1].process.pid)

@@ -11,6 +11,7 @@ from recsvc.client import Client
 from tests.acceptance.conftest import Site, answers_with, fill, ids, trained
 from tests.cli.conftest import RECSVC, environment
 from tests.conftest import PATIENCE_SECONDS, eventually
+from tests.factories.load import run_threads
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -20,30 +21,17 @@ ENDLESS = {"n_hidden": 64, "epochs": 10_000, "patience": 10_000}
 
 
 class Load:
-    """Threads that rate items one at a time; `acknowledged` has what the service has answered."""
+    """Rates items one at a time; `acknowledged` has what the service has answered."""
 
     def __init__(self, url: str) -> None:
         self.acknowledged: list[tuple[str, str, float]] = []
         self._url = url
-        self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._write, args=(writer,)) for writer in range(N_WRITERS)
-        ]
 
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _write(self, writer: int) -> None:
+    def write(self, writer: int, stopping: threading.Event) -> None:
+        """Rate items until `stopping` is set."""
         with Client(self._url) as client:
             for number in range(1_000_000):
-                if self._stopping.is_set():
+                if stopping.is_set():
                     return
                 rating = (f"w{writer}-{number // 5}", f"book-{1 + number % 5:03}", 1.0 + number % 5)
                 client.rate(*rating)
@@ -89,7 +77,8 @@ def test_backup_under_load_restored_elsewhere_serves_everything_acknowledged(
     version = trained(client, hyperparameters=SMALL)["result"]["version"]
     eventually(lambda: answers_with(client, version))
     running = client.train(hyperparameters=ENDLESS, publish="never")
-    with Load(client.base_url) as load:
+    load = Load(client.base_url)
+    with run_threads(N_WRITERS, load.write):
         eventually(lambda: len(load.acknowledged) > 50)
         eventually(lambda: (client.job("training", running["id"])["epoch"] or 0) > 2)
         before = set(load.acknowledged)
