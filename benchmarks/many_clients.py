@@ -10,6 +10,7 @@ import asyncio
 import random
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import quantiles
 from typing import NamedTuple
@@ -26,11 +27,11 @@ MOST_RATIO = 10.0
 
 
 class Load(NamedTuple):
-    """What the clients of one number saw."""
+    """What the clients of one number saw; `failed` counts statuses, 0 for a broken connection."""
 
     n_clients: int
     n_requests: int
-    n_failed: int
+    failed: Counter[int]
     p50_ms: float
     p99_ms: float
 
@@ -55,7 +56,7 @@ async def load(address: str, n_clients: int, seconds: float) -> Load:
     clients = (one_client(address, seed, deadline, took, failed) for seed in range(n_clients))
     await asyncio.gather(*clients)
     cuts = quantiles(took, n=100)
-    return Load(n_clients, len(took), len(failed), 1000 * cuts[49], 1000 * cuts[98])
+    return Load(n_clients, len(took), Counter(failed), 1000 * cuts[49], 1000 * cuts[98])
 
 
 async def one_client(
@@ -100,8 +101,9 @@ def show(found: list[Load]) -> None:
     for one in found:
         ratio = one.p99_ms / found[0].p99_ms
         note = f"p99 {ratio:.1f}× (at most {MOST_RATIO:g}×)" if one is not found[0] else ""
+        note += f" failed: {dict(one.failed)}" if one.failed else ""
         print(
-            f"| {one.n_clients} clients | {one.n_requests / SECONDS:,.0f} | {one.n_failed} "
+            f"| {one.n_clients} clients | {one.n_requests / SECONDS:,.0f} | {one.failed.total()} "
             f"| {one.p50_ms:.1f} | {one.p99_ms:.1f} | {note} |"
         )
 
