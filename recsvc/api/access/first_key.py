@@ -17,10 +17,10 @@ def prepare_keys(database: Database, exposure: Exposure, key_of_setting: str) ->
     The log shows a created key once; only its hash is stored. Raises ConfigurationError.
     """
     now = datetime.now(UTC)
-    new = None
+    new, is_valid = None, True
     with unit_of_work(database) as session:
         if key_of_setting:
-            keys.ensure_key_of_setting(session, key_of_setting, now=now)
+            is_valid = keys.ensure_key_of_setting(session, key_of_setting, now=now)
         elif exposure is Exposure.NETWORK:
             new = keys.ensure_first_key(session, now=now)
         is_open = exposure is Exposure.LOOPBACK and not keys.has_keys(session)
@@ -28,5 +28,7 @@ def prepare_keys(database: Database, exposure: Exposure, key_of_setting: str) ->
         log.warning(
             "admin key created: keep it, it is not shown again", key=new.secret, id=new.key.id
         )
+    if not is_valid:
+        log.warning("the key of RECSVC_API_KEY was revoked or has expired: set another one")
     if is_open:
         log.warning("no API key exists: programs on this machine need none")

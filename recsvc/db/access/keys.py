@@ -26,6 +26,11 @@ def get_key(session: Session, key_id: int) -> ApiKey:
     return key
 
 
+def find_key(session: Session, sha256: str) -> ApiKey | None:
+    """Return the key with a hash, a revoked or expired one too; None if there is none."""
+    return session.scalar(select(ApiKey).where(ApiKey.sha256 == sha256))
+
+
 def lock_keys(session: Session) -> None:
     """Wait for other transactions that create keys; on SQLite, each write transaction does."""
     if is_postgresql(session):

@@ -109,10 +109,11 @@ def ensure_first_key(session: Session, *, now: datetime) -> NewKey | None:
     return create_key(session, name=FIRST_KEY_NAME, scopes=SCOPES, now=now)
 
 
-def ensure_key_of_setting(session: Session, secret: str, *, now: datetime) -> None:
-    """Store the key of RECSVC_API_KEY with all scopes; a former one is revoked.
+def ensure_key_of_setting(session: Session, secret: str, *, now: datetime) -> bool:
+    """Store the key of RECSVC_API_KEY with all scopes; return whether the key is valid.
 
-    Raises ConfigurationError if the key is short.
+    A former key of the setting is revoked. A key that is stored already stays as it is, also if it
+    was revoked: a restart must not make it valid again. Raises ConfigurationError if it is short.
     """
     if len(secret) < LEAST_KEY_LENGTH:
         raise ConfigurationError(
@@ -121,9 +122,11 @@ def ensure_key_of_setting(session: Session, secret: str, *, now: datetime) -> No
         )
     keys.lock_keys(session)
     hashed = hash_key(secret)
+    stored = keys.find_key(session, hashed)
+    if stored is not None:
+        is_expired = stored.expires_at is not None and stored.expires_at <= now
+        return stored.revoked_at is None and not is_expired
     for key in keys.keys_named(session, SETTING_KEY_NAME):
-        if key.sha256 == hashed:
-            return
         keys.revoke_key(session, key, now=now)
     key = ApiKey(
         name=SETTING_KEY_NAME,
@@ -133,3 +136,4 @@ def ensure_key_of_setting(session: Session, secret: str, *, now: datetime) -> No
         created_at=now,
     )
     keys.add_key(session, key)
+    return True

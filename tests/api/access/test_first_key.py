@@ -1,4 +1,5 @@
 import socket
+from datetime import UTC, datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -6,7 +7,8 @@ from structlog.testing import capture_logs
 from recsvc.api.access.exposure import Exposure
 from recsvc.api.access.first_key import prepare_keys
 from recsvc.db.access import keys as stored_keys
-from recsvc.db.session import Database, reading
+from recsvc.db.session import Database, reading, unit_of_work
+from recsvc.service.access import keys
 from recsvc.service.access.keys import hash_key
 
 
@@ -40,6 +42,17 @@ def test_key_of_setting_is_stored_and_not_logged(database):
     logs = prepare(database, Exposure.NETWORK, "k" * 40)
 
     assert logs == []
+    assert hashes(database) == [hash_key("k" * 40)]
+
+
+def test_start_with_revoked_key_of_setting_logs_warning(database):
+    prepare(database, Exposure.NETWORK, "k" * 40)
+    with unit_of_work(database) as session:
+        keys.revoke_key(session, 1, now=datetime.now(UTC))
+
+    (entry,) = prepare(database, Exposure.NETWORK, "k" * 40)
+
+    assert "RECSVC_API_KEY was revoked or has expired" in entry["event"]
     assert hashes(database) == [hash_key("k" * 40)]
 
 

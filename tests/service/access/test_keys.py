@@ -5,7 +5,7 @@ from threading import Thread
 import pytest
 
 from recsvc.db.access import keys as stored_keys
-from recsvc.db.session import unit_of_work
+from recsvc.db.session import reading, unit_of_work
 from recsvc.errors import ConfigurationError, InvalidExpiry, KeyNotFound
 from recsvc.service.access import keys
 from recsvc.service.access.scopes import SCOPES
@@ -108,6 +108,24 @@ def test_key_of_setting_replaces_former_one(database):
     assert former.revoked_at == NOON
     assert current.revoked_at is None
     assert current.sha256 == sha256(b"b" * 32).hexdigest()
+
+
+def test_revoked_or_expired_key_of_setting_stays_so_at_next_start(database):
+    def store(secret: str, now=NOON) -> bool:
+        with unit_of_work(database) as session:
+            return keys.ensure_key_of_setting(session, secret, now=now)
+
+    assert store("a" * 32)
+    assert store("b" * 32)  # revokes the former one
+    assert not store("a" * 32)
+    with unit_of_work(database) as session:
+        new = keys.rotate_key(session, 2, grace=timedelta(hours=1), now=NOON)
+    assert store("b" * 32)
+    assert store(new.secret)
+    assert not store("b" * 32, now=NOON + timedelta(hours=2))
+
+    with reading(database) as session:
+        assert [key.revoked_at for key in stored_keys.all_keys(session)] == [NOON, None, None]
 
 
 def test_key_of_setting_must_be_long(database):

@@ -10,6 +10,8 @@ from markdown_it import MarkdownIt
 
 import recsvc
 from recsvc.api.dashboard import assets, security_headers
+from recsvc.api.openapi.responses import problem_responses
+from recsvc.errors import RouteNotFound
 
 MARKDOWN = MarkdownIt("commonmark", {"html": False})
 PAGE = """<!doctype html>
@@ -49,7 +51,8 @@ def page_responses(example: str) -> dict[int | str, dict[str, Any]]:
                 "text/markdown": {**text, "example": example},
                 "text/html": {**text, "example": MARKDOWN.render(example)},
             },
-        }
+        },
+        **problem_responses(RouteNotFound),
     }
 
 
