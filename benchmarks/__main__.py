@@ -47,6 +47,7 @@ FULL = (
     "single_ratings",
     "held_connections",
     "many_clients",
+    "many_workers",
 )
 
 # The kinds of model that a table is about; most of them have it in their rows, too.
@@ -67,6 +68,7 @@ MODELS = {
     "growth": "joint_rbm",
     "diagnosis": "user_rbm, joint_rbm",
     "scrapes": "no model",
+    "many_workers": "no model",
 }
 
 
