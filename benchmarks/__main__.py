@@ -48,6 +48,7 @@ FULL = (
     "held_connections",
     "many_clients",
     "many_workers",
+    "fuzz",
 )
 
 # The kinds of model that a table is about; most of them have it in their rows, too.
@@ -69,6 +70,7 @@ MODELS = {
     "diagnosis": "user_rbm, joint_rbm",
     "scrapes": "no model",
     "many_workers": "no model",
+    "fuzz": "joint_rbm",
 }
 
 
