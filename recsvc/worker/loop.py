@@ -104,7 +104,7 @@ class Worker:
         end = child.exit_report()
         report = end.text
         try:
-            state = self._settle(lease, reason, end)
+            state = self._settle_patiently(lease, reason, end, job_log)
         except LeaseLost:  # the usual case: the child has recorded the job's end
             job_log.log(
                 logging.WARNING if reason is StopReason.LOST else logging.DEBUG, "lease over"
@@ -153,6 +153,32 @@ class Worker:
                 return JobQueue(session).heartbeat(lease, self._settings.lease_seconds)
         with reading(self._context.database) as session:
             return JobQueue(session).cancel_requested(lease)
+
+    def _settle_patiently(
+        self,
+        lease: Lease,
+        reason: StopReason,
+        end: ExitReport,
+        job_log: structlog.stdlib.BoundLogger,
+    ) -> JobState:
+        """Record the job's end, as soon as the database stores it.
+
+        Without it the lease would expire, and the next claim would cost an attempt. Raises
+        LeaseLost; DatabaseUnavailable or StorageFull if the worker stops before.
+        """
+        is_reported = False
+        while True:
+            try:
+                return self._settle(lease, reason, end)
+            except (DatabaseUnavailable, StorageFull) as error:
+                if self._stopping.wait(TICK_SECONDS):
+                    raise
+                if not is_reported:
+                    detail = error.detail_with_cause()
+                    job_log.warning("job not settled yet", detail=detail)
+                    is_reported = True
+                if isinstance(error, StorageFull):
+                    self._clear_shelf()  # it may free the space
 
     def _settle(self, lease: Lease, reason: StopReason, end: ExitReport) -> JobState:
         """Record the job's end. Raises LeaseLost if the child has recorded it."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -107,9 +108,11 @@ def postgresql_house(new_postgresql_database, tmp_path) -> Iterator[House]:
     database.close()
 
 
-def test_worker_continues_after_database_outage(postgresql_house, postgresql_server):
+def test_worker_continues_after_database_outage_without_loss_of_attempt(
+    postgresql_house, postgresql_server
+):
     house = postgresql_house
-    house.enqueue_halting(halt=3, to=25)
+    house.enqueue_halting(halt=3, to=3)  # no later checkpoint, which would reset the attempts
     worker = house.start()
     counting = house.wait_for_count(3)
     house.database.close()
@@ -117,10 +120,12 @@ def test_worker_continues_after_database_outage(postgresql_house, postgresql_ser
     with shut(postgresql_server, house.database.engine.url.database):
         house.gate.touch()
         assert_gone([counting])
+        time.sleep(house.lease_seconds + 0.5)
         assert worker.poll() is None
 
     job = house.wait(state_is("succeeded"))
     assert job.result["started_from"] == 3
+    assert (job.fence, job.attempt) == (2, 1)
     worker.terminate()
     assert worker.wait(PATIENCE_SECONDS) == 0
 
