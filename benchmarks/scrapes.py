@@ -25,16 +25,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from benchmarks.rounds import CACHE, add_options, run_rounds
 from benchmarks.service import service
 from recsvc.runtime.number_file import read_numbers
 
-KEPT = Path(__file__).parent / ".cache" / "scrapes.jsonl"
+KEPT = CACHE / "scrapes.jsonl"
 N_PROCESSES = 4
 N_SCRAPERS = 4
 N_SENDERS = 2
 KILLS_PER_ROUND = 6
 TIMEOUT_SECONDS = 30
-CUT_OFF = (ConnectionResetError, BrokenPipeError, http.client.HTTPException)
+REFUSED_SECONDS = 0.02  # connections are refused while no process is ready
+CUT_OFF = (ConnectionError, http.client.HTTPException)
 LINES = 5  # of a request with many ratings
 # What must never decrease: all counters but those of a single process.
 COUNTERS = ("_total", "_count", "_bucket", "_sum")
@@ -54,50 +56,31 @@ class Round:
     counts: Counter[str] = field(default_factory=Counter)
     counted: dict[str, float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
-    took: float = 0.0
 
 
 def main() -> None:
-    options = arguments()
-    if options.fresh:
-        KEPT.unlink(missing_ok=True)
-    KEPT.parent.mkdir(exist_ok=True)
-    deadline = time.monotonic() + 60 * options.minutes
-    longest = 0.0
-    while len(rounds := kept()) < options.rounds and time.monotonic() + longest < deadline:
-        found = measure(options.scrapes // options.rounds, seed=len(rounds))
-        longest = max(longest, found.took)
-        with KEPT.open("a") as file:
-            file.write(json.dumps(vars(found)) + "\n")
-    show(rounds := kept())
-    if len(rounds) >= options.rounds:
-        KEPT.unlink()  # the next run is a new one
-
-
-def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scrapes", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--fresh", action="store_true", help="forget the rounds that are kept")
-    return parser.parse_args()
-
-
-def kept() -> list[Round]:
-    """Return the finished rounds."""
-    if not KEPT.exists():
-        return []
-    rows = map(json.loads, KEPT.read_text().splitlines())
-    return [Round(Counter(row.pop("counts")), **row) for row in rows]
+    add_options(parser)
+    options = parser.parse_args()
+    rows = run_rounds(
+        KEPT,
+        options.rounds,
+        lambda number: vars(measure(options.scrapes // options.rounds, seed=number)),
+        minutes=options.minutes,
+        fresh=options.fresh,
+    )
+    show([Round(Counter(row["counts"]), row["counted"], row["seconds"]) for row in rows])
 
 
 def measure(n_scrapes: int, *, seed: int) -> Round:
     """Scrape and send until `n_scrapes` have a response, with kills at equal distances."""
-    found, lock, started = Round(), threading.Lock(), time.monotonic()
+    found, lock = Round(), threading.Lock()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         with service(home, "--workers", str(N_PROCESSES), "--no-worker") as client:
-            wait_for_processes(client.base_url)
+            wait_for_processes(client.base_url, N_PROCESSES)
             todo = iter(range(n_scrapes))
             scraping = threading.Event()
             with ThreadPoolExecutor(N_SCRAPERS + N_SENDERS + 1) as pool:
@@ -116,7 +99,6 @@ def measure(n_scrapes: int, *, seed: int) -> Round:
                 for other in (*senders, killer):
                     other.result()
             found.counted = totals(scrape_once(client.base_url))
-    found.took = time.monotonic() - started
     return found
 
 
@@ -143,6 +125,7 @@ def scrape(url: str, todo: Iterator[int], found: Round, lock: threading.Lock) ->
                     found.seconds.append(time.perf_counter() - asked)
             if outcome != "scrapes cut off":
                 break
+            time.sleep(REFUSED_SECONDS)
         if page is not None:
             after = counters(page)
             n_fewer = sum(after.get(key, 0) < value for key, value in before.items())
@@ -224,6 +207,7 @@ def send_one(
     try:
         status, _ = act()
     except CUT_OFF:
+        time.sleep(REFUSED_SECONDS)
         return
     is_stored = status in (200, 201)
     with lock:
@@ -251,13 +235,13 @@ def api_processes(home: Path) -> list[int]:
     return [numbers.process_id for numbers in read if numbers and numbers.is_running]
 
 
-def wait_for_processes(url: str, seconds: float = 120) -> None:
+def wait_for_processes(url: str, n_processes: int, seconds: float = 120) -> None:
     """Wait until all have started: a service ends if a process does not start the first time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         page = scrape_once(url)
         started = re.findall(r"^recsvc_database_connections_max\{.*\} [1-9]", page, re.MULTILINE)
-        if len(started) == N_PROCESSES:
+        if len(started) == n_processes:
             break
         time.sleep(0.2)
     time.sleep(2)
