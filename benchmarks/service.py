@@ -22,10 +22,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command quietly; SIGTERM at the end."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    started = subprocess.Popen(command, env={**os.environ, **environment}, **quiet)
+def process(
+    command: list[str], *, log: Path | None = None, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command, with its output in `log`; SIGTERM at the end."""
+    with (log or Path(os.devnull)).open("ab") as output:
+        started = subprocess.Popen(
+            command, env={**os.environ, **environment}, stdout=output, stderr=output
+        )
     try:
         yield started
     finally:
@@ -34,12 +38,17 @@ def process(command: list[str], **environment: str) -> Iterator[subprocess.Popen
 
 
 @contextmanager
-def service(home: Path, *options: str, **environment: str) -> Iterator[Client]:
+def service(
+    home: Path, *options: str, log: Path | None = None, **environment: str
+) -> Iterator[Client]:
     """Run `recsvc serve` on a free port until the end of the block."""
     port = free_port()
     command = [str(RECSVC), "serve", "--port", str(port), *options]
     own = {"RECSVC_HOME": str(home), "RECSVC_LOG_LEVEL": "error", **environment}
-    with process(command, **own), Client(f"http://127.0.0.1:{port}", patience=60) as client:
+    with (
+        process(command, log=log, **own),
+        Client(f"http://127.0.0.1:{port}", patience=60) as client,
+    ):
         wait_until_live(client)
         yield client
 
