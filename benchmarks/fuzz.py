@@ -9,10 +9,11 @@ responses (stateful). A round has its own service and its number as the seed; it
 memory (PSS) of the API process. Finished rounds are kept in benchmarks/.cache/fuzz.jsonl until
 there are enough cases; --fresh begins again.
 
-Every request sends the key of RECSVC_API_KEY, and there is no rate limit. Each fourth round sends
-generated keys and logins in its place. No operation is left out, but the key of the round itself is
-not revoked or rotated: everything later would get 401. No worker runs, because generated training
-jobs would train for hours; so `wait` is at most 0.1 s and one event of a stream is read.
+Every request sends the key of RECSVC_API_KEY, and there is no rate limit. Each fourth round also
+sends generated `X-API-Key` headers and login cookies. No operation is left out, but the key of the
+round itself is not revoked or rotated: everything later would get 401. No worker runs, because
+generated training jobs would train for hours; so `wait` is at most 0.1 s and one event of a stream
+is read.
 """
 
 import argparse
