@@ -140,6 +140,8 @@ class Trial:
                 strike()
             job = self._finish(job_id)
             watch.join(PATIENCE_SECONDS)
+            if not is_struck:
+                self._seconds = (job.finished_at - job.started_at).total_seconds()
             if ends_attempt and job.fence == 1:
                 is_struck = False  # it ended in the same moment
             self._check(job, watch, cost, n_claims=2 if ends_attempt and is_struck else None)
