@@ -251,21 +251,19 @@ def test_training_on_unusable_ratings_fails_without_retry(site, ratings, code, t
     assert "Send" in job["error"]["detail"]
 
 
-def test_training_beyond_memory_limit_fails_with_estimate(make_site):
+def test_training_beyond_memory_limit_is_refused_with_estimate(make_site):
     site = make_site(memory_limit_mb=400)
     client = site.serve()
     fill(client)
 
-    job = client.wait_for(
-        client.train(hyperparameters={"n_hidden": 4096}), timeout=PATIENCE_SECONDS
-    )
+    with pytest.raises(ApiError) as refused:
+        client.train(hyperparameters={"n_hidden": 4096})
 
-    assert (job["state"], job["attempt"]) == ("failed", 1)
-    error = job["error"]
-    assert error["code"] == "not-enough-memory"
-    assert error["available_bytes"] == 400_000_000 < error["needed_bytes"]
-    assert f"{error['needed_bytes'] / 1e6:,.0f} MB" in error["detail"]
-    assert client.error_curve(job["id"]) == []
+    assert refused.value.status == 422
+    problem = refused.value.problem
+    assert problem["type"] == "/problems/training-too-large"
+    assert "hyperparameters.n_hidden is 4096" in problem["detail"]
+    assert "the limit is 400 MB" in problem["detail"]
     with pytest.raises(ApiError):
         client.model(1)
     trained(client)  # what does fit is trained as ever

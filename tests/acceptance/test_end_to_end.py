@@ -120,6 +120,8 @@ def test_service_reports_liveness_readiness_and_metrics(shop):
     ready = shop.client.ready()
     assert {check["name"]: check["ok"] for check in ready["checks"]} == {
         "database": True,
+        "writes": True,
+        "workers": True,
         "model": True,
     }
     metrics = get(shop, "/metrics").text
