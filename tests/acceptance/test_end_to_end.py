@@ -125,7 +125,7 @@ def test_service_reports_liveness_readiness_and_metrics(shop):
         "model": True,
     }
     metrics = get(shop, "/metrics").text
-    assert 'route="/v1/training-jobs/{job_id}/error-curve",status="200"' in metrics
+    assert 'route="/livez",status="200"' in metrics
 
 
 @pytest.mark.parametrize("model_kind", ["user_rbm", "item_rbm", "joint_rbm"])
