@@ -167,8 +167,8 @@ class Settings(BaseSettings):
     max_job_hours: float = Field(
         24.0,
         gt=0,
-        description="Hours after which a running job is stopped and fails. A training that is "
-        "estimated to take three times as long is refused.",
+        description="Hours after which a running job is stopped and fails, counted from its last "
+        "start or resumption. A training that is estimated to take three times as long is refused.",
     )
     shelf_keep: int = Field(
         5,

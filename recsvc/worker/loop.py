@@ -100,7 +100,7 @@ class Worker:
         job_log = self._log.bind(job_id=job.id, kind=job.kind)
         job_log.info("job claimed", attempt=job.attempt, fence=job.fence)
         with job_process.start_job_process(self._settings, lease, self._find) as child:
-            reason = self._watch(child.process, lease, time_limit=self._remaining_seconds(job))
+            reason = self._watch(child.process, lease)
         end = child.exit_report()
         report = end.text
         try:
@@ -118,14 +118,10 @@ class Worker:
                 report = report.partition(":")[0]  # a message may have the ids of a file
             job_log.info("job settled", ending=reason.name.lower(), state=state, report=report)
 
-    def _remaining_seconds(self, job: Job) -> float:
-        """Return how long the job may still run, from its first start on."""
-        used = (datetime.now(UTC) - job.started_at).total_seconds() if job.started_at else 0.0
-        return 3600 * self._settings.max_job_hours - max(0.0, used)
-
-    def _watch(self, process: BaseProcess, lease: Lease, *, time_limit: float) -> StopReason:
+    def _watch(self, process: BaseProcess, lease: Lease) -> StopReason:
         """Renew the lease until the child exits or must be stopped."""
-        stop_at = time.monotonic() + time_limit
+        # Counted from this claim: the time in which no worker ran is not the job's.
+        stop_at = time.monotonic() + 3600 * self._settings.max_job_hours
         beat_every = self._settings.lease_seconds / 3
         beat_at = time.monotonic() + beat_every
         while process.is_alive():

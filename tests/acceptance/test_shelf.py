@@ -75,8 +75,10 @@ def test_corrupt_checkpoint_is_not_published_and_published_model_stays(make_site
     assert client.model(good)["published"]
     assert model_check(client.base_url) == {
         "name": "model",
+        "required": True,
         "ok": True,
         "reason": f"version {good} answers",
+        "number": None,
     }
     assert client.recommendations("reader-001")["model_version"] == good
 

@@ -1,6 +1,7 @@
 """`recsvc serve`: the API and a worker, supervised by this process."""
 
 import socket
+import sys
 import threading
 from itertools import cycle
 from multiprocessing.connection import Connection
@@ -74,7 +75,8 @@ def start(
         for number in range(1, workers + 1)
     ]
     notice = threading.Timer(NOTICE_SECONDS, typer.echo, (STILL_STARTING,), {"err": True})
-    notice.start()
+    if sys.stderr.isatty():  # a log has JSON lines alone
+        notice.start()
     try:
         for ready in starting:
             if not supervisor.wait_until_ready(ready):

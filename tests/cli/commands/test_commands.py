@@ -18,7 +18,17 @@ COMMANDS = [
     "models",
     "evaluate",
 ]
-COMMANDS += ["keys", "diagnose", "demo", "backup", "restore", "upgrade", "downgrade", "doctor"]
+COMMANDS += [
+    "keys",
+    "diagnose",
+    "demo",
+    "backup",
+    "restore",
+    "upgrade",
+    "downgrade",
+    "doctor",
+    "prune",
+]
 
 
 def data(told) -> object:

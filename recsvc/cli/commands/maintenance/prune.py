@@ -1,4 +1,7 @@
-"""`recsvc prune`."""
+"""`recsvc prune`.
+
+What it needs is imported by the command itself: each start of the service would wait for it.
+"""
 
 from contextlib import closing
 from typing import Annotated
@@ -7,20 +10,16 @@ import typer
 
 from recsvc.cli.views import console_output
 from recsvc.config import Settings
-from recsvc.db.expired_rows import RowKind
 from recsvc.errors import ConfigurationError
-from recsvc.service import pruning
-from recsvc.service.context import open_context
-from recsvc.service.upgrade import plan_upgrade
 
-SETTINGS = {
-    RowKind.REFUSED_LINES: "keep_refusals_days",
-    RowKind.JOB_EVENTS: "keep_events_days",
-    RowKind.EPOCHS: "keep_epochs_days",
-    RowKind.INSPECTIONS: "keep_epochs_days",
-    RowKind.JOBS: "keep_jobs_days",
-    RowKind.SWEEPS: "keep_jobs_days",
-    RowKind.AUDIT_ENTRIES: "keep_audit_days",
+SETTINGS = {  # by kind of rows
+    "refused_lines": "keep_refusals_days",
+    "job_events": "keep_events_days",
+    "epochs": "keep_epochs_days",
+    "inspections": "keep_epochs_days",
+    "jobs": "keep_jobs_days",
+    "sweeps": "keep_jobs_days",
+    "audit_entries": "keep_audit_days",
 }
 
 
@@ -35,6 +34,9 @@ def prune(
     Ratings, interactions, users, items and model versions are never deleted. The service may run
     meanwhile: the deletion is done in short transactions.
     """
+    from recsvc.service import pruning
+    from recsvc.service.context import open_context
+
     settings = Settings()
     _require_current_schema(settings.effective_database_url())
     context = open_context(settings, migrate=False)
@@ -45,12 +47,17 @@ def prune(
         return
     console_output.print_table(
         ("kind", "kept for", "would be deleted" if dry_run else "deleted"),
-        [(_label(kind), _period(getattr(settings, SETTINGS[kind])), n) for kind, n in rows.items()],
+        [
+            (kind.value.replace("_", " "), _period(getattr(settings, SETTINGS[kind.value])), n)
+            for kind, n in rows.items()
+        ],
     )
 
 
 def _require_current_schema(url: str) -> None:
     """Raise ConfigurationError for a database that is missing or has an older schema."""
+    from recsvc.service.upgrade import plan_upgrade
+
     plan = plan_upgrade(url)
     if plan.missing:
         has = f"the schema {plan.revision}" if plan.revision else "no tables"
@@ -58,10 +65,6 @@ def _require_current_schema(url: str) -> None:
             f"The database has {has}; this version needs {plan.missing[-1].revision}. "
             "Run recsvc upgrade first."
         )
-
-
-def _label(kind: RowKind) -> str:
-    return kind.value.replace("_", " ")
 
 
 def _period(days: int) -> str:
