@@ -1,13 +1,13 @@
 """Generated requests against a service: at least 20,000 cases, and how it responded to them.
 
-    .venv/bin/python -m benchmarks.fuzz [--cases 20000] [--minutes 15]
+    .venv/bin/python -m benchmarks.fuzz [--rounds 4] [--minutes 15]
 
 schemathesis makes requests from docs/openapi.json, valid and invalid, to `recsvc serve` on loopback
 with one API process, SQLite and a model of MovieLens 100k: examples, every boundary of the document
 (coverage), random cases of each operation (fuzzing), and sequences that use the ids of earlier
 responses (stateful). A round has its own service and its number as the seed; it samples the
 memory (PSS) of the API process. Finished rounds are kept in benchmarks/.cache/fuzz.jsonl until
-there are enough cases; --fresh begins again.
+all are done; --fresh begins again.
 
 Every request sends the key of RECSVC_API_KEY, and there is no rate limit. Each fourth round also
 sends generated `X-API-Key` headers and login cookies. No operation is left out, but the key of the
@@ -17,7 +17,6 @@ is read.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import threading
@@ -37,12 +36,13 @@ from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinish
 from schemathesis.engine.recorder import ScenarioRecorder
 
 from benchmarks.data import data_file
+from benchmarks.rounds import CACHE, Row, add_options, run_rounds
 from benchmarks.scrapes import api_processes
 from benchmarks.service import imported, service, trained
 from benchmarks.soak import ML_100K, QUICK, pss_mb
 from recsvc.client import Client
 
-KEPT = Path(__file__).parent / ".cache" / "fuzz.jsonl"
+KEPT = CACHE / "fuzz.jsonl"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.json"
 KEY = "fuzz-" + "0123456789abcdef" * 3
 OWN_KEY_ID = 1
@@ -99,43 +99,24 @@ class Round:
 
 
 def main() -> None:
-    options = arguments()
-    if options.fresh:
-        KEPT.unlink(missing_ok=True)
-    KEPT.parent.mkdir(exist_ok=True)
-    deadline = time.monotonic() + 60 * options.minutes
-    longest = 0.0
-    while n_cases(rounds := kept()) < options.cases and time.monotonic() + longest < deadline:
-        found = measure(seed=len(rounds))
-        longest = max(longest, found.took)
-        with KEPT.open("a") as file:
-            file.write(json.dumps(vars(found)) + "\n")
-    show(rounds := kept())
-    if n_cases(rounds) >= options.cases:
-        KEPT.unlink()  # the next run is a new one
-
-
-def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--cases", type=int, default=20_000)
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--fresh", action="store_true", help="forget the rounds that are kept")
-    return parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=4, help="of about 6,400 cases each")
+    add_options(parser)
+    options = parser.parse_args()
+    rows = run_rounds(
+        KEPT,
+        options.rounds,
+        lambda number: vars(measure(seed=number)),
+        minutes=options.minutes,
+        fresh=options.fresh,
+    )
+    show([round_of(row) for row in rows])
 
 
-def n_cases(rounds: list[Round]) -> int:
-    return sum(found.n_cases for found in rounds)
-
-
-def kept() -> list[Round]:
-    """Return the finished rounds."""
-    if not KEPT.exists():
-        return []
-    rows = map(json.loads, KEPT.read_text().splitlines())
-    return [
-        Round(cases=Counter(row.pop("cases")), statuses=Counter(row.pop("statuses")), **row)
-        for row in rows
-    ]
+def round_of(row: Row) -> Round:
+    """Return a round that was kept."""
+    counters = {name: Counter(row[name]) for name in ("cases", "statuses")}
+    return Round(**row | counters)
 
 
 def measure(seed: int) -> Round:

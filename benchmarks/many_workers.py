@@ -34,6 +34,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from benchmarks.burst import databases
+from benchmarks.rounds import CACHE, Row, add_options, run_rounds
 from recsvc.config import Settings
 from recsvc.db.jobs.queue import JobQueue, job_lease
 from recsvc.db.session import Database, reading, unit_of_work
@@ -46,7 +47,7 @@ from recsvc.service.jobs.runner import carry_out, use_case
 from recsvc.worker.job_process import ExitReport
 from recsvc.worker.loop import StopReason, Worker
 
-KEPT = Path(__file__).parent / ".cache" / "many_workers.jsonl"
+KEPT = CACHE / "many_workers.jsonl"
 IMPORTED = ["recsvc.worker.loop", "recsvc.service.imports.import_job", "recsvc.db.migrate"]
 LEASE_SECONDS = 5.0
 KILLS = 5
@@ -116,41 +117,20 @@ def run_worker(settings: Settings, folder: Path) -> None:
 
 
 def main() -> None:
-    options = arguments()
-    if options.fresh:
-        KEPT.unlink(missing_ok=True)
-    KEPT.parent.mkdir(exist_ok=True)
-    deadline = time.monotonic() + 60 * options.minutes
-    done = {found.database for found in kept()}
-    longest = 0.0
-    for name, database in databases():
-        if name in done or time.monotonic() + longest > deadline:
-            continue
-        with database as url, tempfile.TemporaryDirectory() as folder:
-            found = measure(name, url, Path(folder), options.jobs, options.workers)
-        longest = max(longest, found.took)
-        with KEPT.open("a") as file:
-            file.write(json.dumps(vars(found)) + "\n")
-    show(rounds := kept(), options.workers)
-    if len(rounds) == len(list(databases())):
-        KEPT.unlink()  # the next run is a new one
-
-
-def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=16)
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--fresh", action="store_true", help="forget the databases that are kept")
-    return parser.parse_args()
+    add_options(parser)
+    options = parser.parse_args()
+    opened = list(databases())
 
+    def measure_one(number: int) -> Row:
+        name, database = opened[number]
+        with database as url, tempfile.TemporaryDirectory() as folder:
+            return vars(measure(name, url, Path(folder), options.jobs, options.workers))
 
-def kept() -> list[Found]:
-    """Return what was found on the finished databases."""
-    if not KEPT.exists():
-        return []
-    rows = map(json.loads, KEPT.read_text().splitlines())
-    return [Found(counts=Counter(row.pop("counts")), **row) for row in rows]
+    rows = run_rounds(KEPT, len(opened), measure_one, minutes=options.minutes, fresh=options.fresh)
+    show([Found(**row | {"counts": Counter(row["counts"])}) for row in rows], options.workers)
 
 
 def measure(

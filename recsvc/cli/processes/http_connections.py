@@ -107,9 +107,9 @@ class LimitedConnection(HttpToolsProtocol):
 
     def _is_arriving(self) -> bool:
         """Return whether this side waits for the client to send the rest of a request."""
-        if not self._has_headers:
-            return True
         cycle = self.cycle
+        if not self._has_headers:  # perhaps those of a second request, during the response
+            return cycle is None or cycle.response_complete
         return cycle.more_body and not cycle.response_started and not self.flow.read_paused
 
     def _refuse(self, status: HTTPStatus, error: RecsvcError) -> None:
