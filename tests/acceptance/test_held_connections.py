@@ -121,6 +121,20 @@ def test_event_stream_over_limit_gets_503(impatient):
     eventually(lambda: is_accepted(url))
 
 
+def test_response_in_progress_is_not_cut_by_a_second_request_that_stays_incomplete(impatient):
+    job = impatient.train(**ENDLESS)
+    path = f"/v1/training-jobs/{job['id']}/events"
+    with connect(impatient) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        received = connection.recv(65536)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: local")
+        connection.settimeout(4)  # the service closes what is overdue after a second
+        with pytest.raises(TimeoutError):
+            read_all(connection)
+
+    assert received.startswith(b"HTTP/1.1 200")
+
+
 def is_accepted(url: str) -> bool:
     with httpx2.stream("GET", url, timeout=PATIENCE_SECONDS) as stream:
         return stream.status_code == 200
